@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the jobs: unit test programs, host scripts, and batches of tests per guest and kernel."""
+
+import os
+import re
+import shlex
+import xml.etree.ElementTree
+
+KERNELS = ["6.1", "6.12", "6.18", "7.2", "7.3"]
+HOST_TIMEOUT_S = 600
+GUEST_TEST_TIMEOUT_S = 60
+GUEST_BOOT_S = 60
+MARK = "#=#"  # opens a line of the guest that says which test begins or ends
+
+
+class Job:
+    """One process. Its output belongs to one or more reports, named in order by `parts`."""
+
+    def __init__(self, parts, where, command, timeout_s, weight=1, xml_path=None):
+        self.parts = parts
+        self.where = where
+        self.command = command
+        self.timeout_s = timeout_s
+        self.weight = weight  # processors it keeps busy
+        self.xml_path = xml_path  # GoogleTest's report, for a unit test program
+        self.in_guest = where != "host"
+
+
+def find_unit_jobs(build, logs):
+    """One job for each program that CMake lists in BUILD/tests/unit.list."""
+    with open(os.path.join(build, "tests", "unit.list"), encoding="utf-8") as paths:
+        programs = [line.strip() for line in paths if line.strip()]
+    for program in programs:
+        name = "unit/" + os.path.basename(program)
+        xml_path = os.path.join(logs, name.replace("/", ".") + ".xml")
+        command = [program, f"--gtest_output=xml:{xml_path}", "--gtest_color=no"]
+        yield Job([name], "host", command, HOST_TIMEOUT_S, xml_path=xml_path)
+
+
+def gtest_as_tap(xml_path):
+    """GoogleTest's XML report as TAP lines; nothing when the program died before writing it."""
+    try:
+        root = xml.etree.ElementTree.parse(xml_path).getroot()
+    except (OSError, xml.etree.ElementTree.ParseError):
+        return
+    number = 0
+    for case in root.iter("testcase"):
+        if case.get("status") == "notrun":
+            continue  # disabled in the source, or filtered out
+        number += 1
+        name = f"{case.get('classname')}.{case.get('name')}"
+        failures, skipped = case.findall("failure"), case.find("skipped")
+        if failures:
+            yield f"not ok {number} - {name}"
+            for failure in failures:
+                yield from (f"#   {line}" for line in failure.get("message", "").splitlines())
+        elif skipped is not None:
+            why = skipped.get("message", "").strip().splitlines()[-1:] or ["no reason given"]
+            yield f"ok {number} - {name} # SKIP {why[0]}"
+        else:
+            yield f"ok {number} - {name}"
+    yield f"1..{number}"
+
+
+def find_host_jobs(source):
+    folder = os.path.join(source, "tests", "host.d")
+    for file in sorted(os.listdir(folder)):
+        if file.endswith((".sh", ".py")):
+            name = "host/" + file.rpartition(".")[0]
+            yield Job([name], "host", [os.path.join(folder, file)], HOST_TIMEOUT_S)
+
+
+class GuestTest:
+    """tests/vm.d/NAME.test, with the settings of its header comments, `# key: value`."""
+
+    DEFAULTS = {
+        "kernels": "all", "files": "", "smp": "1", "mem": "768", "module": "", "append": "",
+        "timeout": str(GUEST_TEST_TIMEOUT_S), "needs": "", "icount": "no", "alone": "no",
+    }
+
+    def __init__(self, source, file, build):
+        self.name = "vm/" + file.rpartition(".")[0]
+        self.path = os.path.join("tests", "vm.d", file)
+        self.settings = dict(self.DEFAULTS)
+        with open(os.path.join(source, self.path), encoding="utf-8") as lines:
+            for line in lines:
+                if not line.startswith("#"):
+                    break
+                setting = re.match(r"# ([a-z]+): *(.*?)\s*$", line)
+                if setting:
+                    self._set(*setting.groups())
+        self.timeout_s = int(self.settings["timeout"])
+        files = self.settings["files"].replace("${BUILD}", shlex.quote(build))
+        self.files = [self.path, "tests/tap.sh", "tests/driver/guest.sh"] + shlex.split(files)
+
+    def _set(self, key, value):
+        if key not in self.settings:
+            known = ", ".join(self.DEFAULTS)
+            raise SystemExit(f"{self.path}: unknown setting '{key}'; there are {known}")
+        self.settings[key] = value
+
+    def kernels(self):
+        listed = self.settings["kernels"]
+        return KERNELS if listed == "all" else listed.replace(",", " ").split()
+
+    def batch_key(self):
+        """Tests with the same key may share a guest."""
+        machine = tuple(self.settings[key] for key in ("smp", "mem", "module", "append", "icount"))
+        return machine + ((self.name,) if self.settings["alone"] == "yes" else ())
+
+
+def guest_job(tests, kernel, build):
+    settings = tests[0].settings
+    timeout_s = sum(test.timeout_s for test in tests) + GUEST_BOOT_S
+    command = ["tools/vm", "--kernel", kernel, "--timeout", str(timeout_s)]
+    command += ["--smp", settings["smp"], "--mem", settings["mem"]]
+    if settings["module"]:
+        command += ["--module", settings["module"].replace(" ", ",")]
+    if settings["append"]:
+        command += ["--append", settings["append"]]
+    if settings["icount"] == "yes":
+        command += ["--icount"]
+    for file in dict.fromkeys(file for test in tests for file in test.files):
+        command += ["--file", file]
+    command += ["--env", f"HOLDFAST_BUILD={build}", "--", "sh", "tests/driver/guest.sh"]
+    for test in tests:
+        command += [test.name, test.path, str(test.timeout_s), test.settings["needs"]]
+    names = [test.name for test in tests]
+    return Job(names, kernel, command, timeout_s + GUEST_BOOT_S, int(settings["smp"]))
+
+
+def find_guest_jobs(source, build, kernels, wanted):
+    """kernels: restrict to these, None for all; wanted(name): is this test asked for?"""
+    folder = os.path.join(source, "tests", "vm.d")
+    files = sorted(file for file in os.listdir(folder) if file.endswith(".test"))
+    tests = [GuestTest(source, file, build) for file in files]
+    for kernel in KERNELS:
+        batches = {}
+        for test in tests:
+            if kernel in test.kernels() and wanted(test.name):
+                batches.setdefault(test.batch_key(), []).append(test)
+        if kernels is None or kernel in kernels:
+            for batch in batches.values():
+                yield guest_job(batch, kernel, build)

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The test driver must not pass what did not run: each way a job can cheat it, by accident or not."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+sys.dont_write_bytecode = True
+
+from driver import jobs, tap  # noqa: E402  (found through the line above)
+
+NAMED_PROGRAM_DIES = """#!/bin/sh
+[ ! -e "$0.dies" ] || kill -ABRT $$
+echo '<testsuites><testsuite><testcase classname="A" name="b" status="run"/></testsuite></testsuites>' \\
+  > "${1#--gtest_output=xml:}"
+"""
+
+number = 0
+
+
+def check(name, condition, explanation=""):
+    global number
+    number += 1
+    print(f"{'ok' if condition else 'not ok'} {number} - {name}")
+    if not condition and explanation:
+        print(f"# {explanation}")
+
+
+def counts(lines, status=0, skips=""):
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(skips)
+        file.flush()
+        report = tap.Report("host/some", "host", tap.ExpectedSkips(file.name))
+    for line in lines:
+        report.feed(line + "\n")
+    report.finish(status)
+    return tuple(report.count(kind) for kind in ("passed", "failed", "skipped"))
+
+
+def reading():
+    for name, wanted, got in [
+        ("a full run passes", (2, 0, 0), counts(["ok 1 - a", "ok 2 - b", "1..2"])),
+        ("the plan may come first", (1, 0, 0), counts(["1..1", "ok 1 - a"])),
+        ("a failure counts", (1, 1, 0), counts(["ok 1 - a", "not ok 2 - b", "1..2"], 1)),
+        ("no output is a failure", (0, 1, 0), counts([])),
+        ("a missing plan is a failure", (1, 1, 0), counts(["ok 1 - a"])),
+        ("an unkept plan is a failure", (1, 1, 0), counts(["1..2", "ok 1 - a"])),
+        ("more than planned is a failure", (2, 1, 0), counts(["1..1", "ok 1 - a", "ok 2 - b"])),
+        ("a second plan is a failure", (1, 1, 0), counts(["1..1", "ok 1 - a", "1..2"])),
+        ("a number out of turn is a failure", (1, 1, 0), counts(["ok 1 - a", "ok 1 - b", "1..2"])),
+        ("a bad exit alone is a failure", (1, 1, 0), counts(["ok 1 - a", "1..1"], 3)),
+        ("bailing out is a failure", (1, 1, 0), counts(["1..1", "ok 1 - a", "Bail out! no"])),
+        ("an unlisted skip is a failure", (0, 1, 0), counts(["ok 1 - a # SKIP lsm: no", "1..1"])),
+        ("a listed skip is a skip", (0, 0, 1),
+         counts(["ok 1 - a b # SKIP lsm: no", "1..1"], skips="host/* host 'a *' lsm\n")),
+        ("a skip for another feature is a failure", (0, 1, 0),
+         counts(["ok 1 - a # SKIP btf: no", "1..1"], skips="* * * lsm")),
+        ("an empty plan is a failure", (0, 1, 0), counts(["1..0"])),
+        ("an empty plan with a listed reason is a skip", (0, 0, 1),
+         counts(["1..0 # SKIP lsm: no"], skips="* * all lsm")),
+        ("a skipped failure stays a failure", (0, 1, 0), counts(["not ok 1 - a # SKIP x: y", "1..1"], skips="* * * *")),
+    ]:
+        check(name, got == wanted, f"got {got}, wanted {wanted}")
+
+
+def dying_unit_program():
+    with tempfile.TemporaryDirectory() as build:
+        program = os.path.join(build, "named")
+        os.mkdir(os.path.join(build, "tests"))
+        with open(os.path.join(build, "tests", "unit.list"), "w", encoding="utf-8") as unit_list:
+            unit_list.write(program + "\n")
+        with open(program, "w", encoding="utf-8") as script:
+            script.write(NAMED_PROGRAM_DIES)
+        os.chmod(program, 0o755)
+        command = [os.path.join(SOURCE, "tests", "run"), "--build", build, "-k", "unit/"]
+        first = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        check("a unit program's report is read", first.stdout.endswith("\n1 passed, 0 failed, 0 skipped\n"),
+              first.stdout)
+        with open(program + ".dies", "w", encoding="utf-8"):
+            pass
+        second = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        check("one that dies does not pass with an old report",
+              second.returncode == 1 and " 0 passed" not in second.stdout
+              and second.stdout.endswith("\n0 passed, 1 failed, 0 skipped\n"), second.stdout)
+
+
+def settings():
+    with tempfile.TemporaryDirectory() as source:
+        os.makedirs(os.path.join(source, "tests", "vm.d"))
+        for name, text in {"a": "# smp: 2\n", "b": "", "c": "# kernels: 6.1\n", "d": "# alone: yes\n"}.items():
+            with open(os.path.join(source, "tests", "vm.d", name + ".test"), "w", encoding="utf-8") as test:
+                test.write(text)
+        found = list(jobs.find_guest_jobs(source, "/b", None, lambda name: True))
+        on_61 = sorted(job.parts for job in found if job.where == "6.1")
+        check("tests with equal settings share a guest", on_61 == [["vm/a"], ["vm/b", "vm/c"], ["vm/d"]], on_61)
+        on_73 = sorted(job.parts for job in found if job.where == "7.3")
+        check("a test runs on its kernels alone", on_73 == [["vm/a"], ["vm/b"], ["vm/d"]], on_73)
+
+
+reading()
+dying_unit_program()
+settings()
+print(f"1..{number}")
