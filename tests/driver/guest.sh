@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# guest.sh [NAME PATH TIMEOUT_S NEEDS]...: runs tests one after the other inside a guest, each between
-# two marked lines from which tests/run tells whose output it reads.
+# guest.sh [NAME PATH TIMEOUT_S NEEDS]...: runs tests one after the other inside a guest, each
+# between two marked lines from which tests/run tells whose output it reads.
 #
 # NEEDS names what the kernel or the guest must have, or else the test is skipped, for that feature:
 #   symbol:NAME   a kernel symbol         lsm:NAME       an active security module

@@ -52,7 +52,8 @@ tools/vm --kernel 6.1 --file /usr/bin/od --file tests/tap.sh -- sh -c '
   is "an ordinary user exists" "$(su user -c "id -u")" 1000
 ' < /dev/null > "$work/out" 2>&1
 sed -n 's/^ok [0-9]* - //p' "$work/out" > "$work/passed"
-is "a guest has what a booted system has" "$(grep -c . "$work/passed") $(grep -v '^ok' "$work/out")" "12 "
+is "a guest has what a booted system has, and nothing fails" \
+  "$(grep -c . "$work/passed") $(grep -v '^ok' "$work/out")" "12 "
 
 tools/vm -- sh -c 'seq 1 30000' < /dev/null > "$work/out" 2>&1
 is "a long output is complete" "$(md5sum < "$work/out")" "$(seq 1 30000 | md5sum)"

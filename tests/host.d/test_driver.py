@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The test driver must not pass what did not run: each way a job can cheat it, by accident or not."""
+"""The test driver must not pass what did not run, whichever way a job cheats it."""
 
 import os
 import subprocess
@@ -13,10 +13,10 @@ sys.dont_write_bytecode = True
 
 from driver import jobs, tap  # noqa: E402  (found through the line above)
 
-NAMED_PROGRAM_DIES = """#!/bin/sh
+UNIT_PROGRAM = """#!/bin/sh
 [ ! -e "$0.dies" ] || kill -ABRT $$
-echo '<testsuites><testsuite><testcase classname="A" name="b" status="run"/></testsuite></testsuites>' \\
-  > "${1#--gtest_output=xml:}"
+case='<testcase classname="A" name="b" status="run"/>'
+echo "<testsuites><testsuite>$case</testsuite></testsuites>" > "${1#--gtest_output=xml:}"
 """
 
 number = 0
@@ -62,24 +62,25 @@ def reading():
         ("an empty plan is a failure", (0, 1, 0), counts(["1..0"])),
         ("an empty plan with a listed reason is a skip", (0, 0, 1),
          counts(["1..0 # SKIP lsm: no"], skips="* * all lsm")),
-        ("a skipped failure stays a failure", (0, 1, 0), counts(["not ok 1 - a # SKIP x: y", "1..1"], skips="* * * *")),
+        ("a skipped failure stays a failure", (0, 1, 0),
+         counts(["not ok 1 - a # SKIP x: y", "1..1"], skips="* * * *")),
     ]:
         check(name, got == wanted, f"got {got}, wanted {wanted}")
 
 
 def dying_unit_program():
     with tempfile.TemporaryDirectory() as build:
-        program = os.path.join(build, "named")
+        program = os.path.join(build, "program")
         os.mkdir(os.path.join(build, "tests"))
         with open(os.path.join(build, "tests", "unit.list"), "w", encoding="utf-8") as unit_list:
             unit_list.write(program + "\n")
         with open(program, "w", encoding="utf-8") as script:
-            script.write(NAMED_PROGRAM_DIES)
+            script.write(UNIT_PROGRAM)
         os.chmod(program, 0o755)
         command = [os.path.join(SOURCE, "tests", "run"), "--build", build, "-k", "unit/"]
         first = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        check("a unit program's report is read", first.stdout.endswith("\n1 passed, 0 failed, 0 skipped\n"),
-              first.stdout)
+        check("a unit program's report is read",
+              first.stdout.endswith("\n1 passed, 0 failed, 0 skipped\n"), first.stdout)
         with open(program + ".dies", "w", encoding="utf-8"):
             pass
         second = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -91,12 +92,15 @@ def dying_unit_program():
 def settings():
     with tempfile.TemporaryDirectory() as source:
         os.makedirs(os.path.join(source, "tests", "vm.d"))
-        for name, text in {"a": "# smp: 2\n", "b": "", "c": "# kernels: 6.1\n", "d": "# alone: yes\n"}.items():
-            with open(os.path.join(source, "tests", "vm.d", name + ".test"), "w", encoding="utf-8") as test:
-                test.write(text)
+        headers = {"a": "# smp: 2", "b": "", "c": "# kernels: 6.1", "d": "# alone: yes"}
+        for name, text in headers.items():
+            path = os.path.join(source, "tests", "vm.d", name + ".test")
+            with open(path, "w", encoding="utf-8") as test:
+                test.write(text + "\n")
         found = list(jobs.find_guest_jobs(source, "/b", None, lambda name: True))
         on_61 = sorted(job.parts for job in found if job.where == "6.1")
-        check("tests with equal settings share a guest", on_61 == [["vm/a"], ["vm/b", "vm/c"], ["vm/d"]], on_61)
+        check("tests with equal settings share a guest",
+              on_61 == [["vm/a"], ["vm/b", "vm/c"], ["vm/d"]], on_61)
         on_73 = sorted(job.parts for job in found if job.where == "7.3")
         check("a test runs on its kernels alone", on_73 == [["vm/a"], ["vm/b"], ["vm/d"]], on_73)
 
