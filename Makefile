@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A thin front: the build is CMake's and Ninja's (CMakePresets.json), the tests are tests/run's.
+
+PRESET ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_S ?= 60
+
+build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
+
+.PHONY: all setup build demo test kernels bench install lint fuzz clean help
+
+all: build
+
+setup:
+	@tools/setup
+
+build: setup
+	@cmake --preset $(PRESET) --log-level=WARNING > /dev/null
+	@cmake --build --preset $(PRESET)
+
+demo: build
+	@examples/demo
+
+kernels: setup
+	@tools/vm --fetch
+
+test: build kernels
+	@tests/run --build $(build_dir) $(TEST_ARGS)
+
+bench: build
+	@bench/run
+
+install: setup
+	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX=$(PREFIX) > /dev/null
+	@cmake --build --preset release
+	@DESTDIR=$(DESTDIR) cmake --install build
+
+lint: build
+	@tools/lint $(build_dir)
+
+fuzz: setup
+	@cmake --preset fuzz --log-level=WARNING > /dev/null
+	@cmake --build --preset fuzz
+	@tools/fuzz build/fuzz $(FUZZ_S)
+
+clean:
+	@rm -rf build
+
+help:
+	@echo 'make            build/holdfast and build/holdfastd; installs missing packages first'
+	@echo 'make demo       a program held in its namespaces, each refusal explained'
+	@echo 'make test       all tests, here and on five kernels (TEST_ARGS="-k REGEX")'
+	@echo 'make bench      measurements'
+	@echo 'make install    PREFIX=/usr/local DESTDIR='
+	@echo 'make lint       formatting, clang-tidy, shell scripts'
+	@echo 'make fuzz       each fuzz target for FUZZ_S=60 seconds'
+	@echo 'make clean      remove build/'
+	@echo 'PRESET=debug|asan|tsan builds and tests in build/PRESET instead'
