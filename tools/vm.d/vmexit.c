@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // vmexit CMD ARG...: the guest's process 1 once /init has set the system up. Runs CMD on the second
-// serial port, reaps whatever is orphaned meanwhile, reports CMD's exit status to the host and stops
-// the machine.
+// serial port, reaps whatever is orphaned meanwhile, reports CMD's exit status to the host and
+// stops the machine.
 //
 // The status goes out through an I/O port (QEMU's isa-debugcon) and the machine is stopped through
-// another (isa-debug-exit): the output stream then carries the command's bytes and nothing else, and
-// a guest that dies on the way leaves no status, which the host tells from an exit of CMD. Access to
-// the ports is taken before CMD starts, so that a policy under test cannot take it away.
+// another (isa-debug-exit): the output stream then carries the command's bytes and nothing else,
+// and a guest that dies on the way leaves no status, which the host tells from an exit of CMD.
+// Access to the ports is taken before CMD starts, so that a policy under test cannot take it away.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
