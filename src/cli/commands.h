@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function for each command of `holdfast`, and the options it takes.
+#ifndef HOLDFAST_CLI_COMMANDS_H
+#define HOLDFAST_CLI_COMMANDS_H
+
+#include <string>
+#include <vector>
+
+namespace holdfast::cli {
+
+// Exit codes of every command.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;        // bad usage or bad policy
+inline constexpr int kExitImpossible = 77;  // not possible on this machine
+
+struct RunOptions {
+  std::vector<std::string> policies;  // files; empty: the only profile is unrestricted
+  std::string profile;                // empty: the only profile of the policy
+  std::string backend = "auto";       // auto, lsm, supervisor
+  std::vector<std::string> unshare;   // namespace types
+  std::string mode;                   // "", "enforce", "audit": overrides the policy
+  std::string events;                 // file that receives every event as a JSON line; empty: none
+  std::string format = "auto";        // of refusals on stderr: auto, pretty, json
+  bool quiet = false;                 // no summary
+  std::vector<std::string> command;
+};
+int run(const RunOptions& options);
+
+struct CheckOptions {
+  std::vector<std::string> files;
+  bool strength = false;
+};
+int check(const CheckOptions& options);
+
+struct WhyOptions {
+  std::string request;                // 'key=value …' or an event's id
+  std::vector<std::string> policies;
+  std::string events;                 // file of JSON lines that holds the event
+};
+int why(const WhyOptions& options);
+
+struct DoctorOptions {
+  std::string format = "pretty";  // pretty, json
+};
+int doctor(const DoctorOptions& options);
+
+}  // namespace holdfast::cli
+
+#endif  // HOLDFAST_CLI_COMMANDS_H

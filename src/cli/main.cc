@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// `holdfast`: the arguments of each command, and nothing else.
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+
+namespace {
+
+using namespace holdfast::cli;
+
+void add_run(CLI::App& app, int& status) {
+  static RunOptions o;
+  CLI::App* run_app = app.add_subcommand("run", "Run a command held by a policy");
+  run_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  run_app->add_option("--profile", o.profile, "Profile the command is a member of")->type_name("NAME");
+  run_app->add_option("--backend", o.backend, "auto, lsm or supervisor")
+      ->check(CLI::IsMember({"auto", "lsm", "supervisor"}))
+      ->type_name("NAME");
+  run_app->add_option("--unshare", o.unshare, "Namespaces to start in: mnt,uts,ipc,user,pid,net,cgroup,time or all")
+      ->delimiter(',')
+      ->type_name("TYPE,…")
+      ->allow_extra_args(false);
+  run_app->add_option("--mode", o.mode, "enforce or audit, instead of what the policy says")
+      ->check(CLI::IsMember({"enforce", "audit"}))
+      ->type_name("MODE");
+  run_app->add_option("--events", o.events, "Write every event to FILE, one JSON object a line")->type_name("FILE");
+  run_app->add_option("--format", o.format, "Refusals on stderr: auto, pretty or json")
+      ->check(CLI::IsMember({"auto", "pretty", "json"}))
+      ->type_name("FORMAT");
+  run_app->add_flag("-q,--quiet", o.quiet, "No summary at the end");
+  run_app->add_option("command", o.command, "The command and its arguments")->required()->type_name("CMD");
+  run_app->positionals_at_end();
+  run_app->prefix_command(false);
+  run_app->callback([&status] { status = run(o); });
+}
+
+void add_check(CLI::App& app, int& status) {
+  static CheckOptions o;
+  CLI::App* check_app = app.add_subcommand("check", "Validate policy files");
+  check_app->add_option("files", o.files, "Policy files that together form one policy")->required()->type_name("FILE");
+  check_app->add_flag("--strength", o.strength, "Show what each backend would promise here");
+  check_app->callback([&status] { status = check(o); });
+}
+
+void add_why(CLI::App& app, int& status) {
+  static WhyOptions o;
+  CLI::App* why_app = app.add_subcommand("why", "Explain a decision: what, which line, what would change it");
+  why_app->add_option("request", o.request, "'profile=web hook=namespace_install type=net target=host', or an event's id")
+      ->required()
+      ->type_name("REQUEST|EVENT-ID");
+  why_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  why_app->add_option("--events", o.events, "File written by run --events")->type_name("FILE");
+  why_app->callback([&status] { status = why(o); });
+}
+
+void add_doctor(CLI::App& app, int& status) {
+  static DoctorOptions o;
+  CLI::App* doctor_app = app.add_subcommand("doctor", "Probe this kernel, then prove enforcement with a canary");
+  doctor_app->add_option("--format", o.format, "pretty or json")
+      ->check(CLI::IsMember({"pretty", "json"}))
+      ->type_name("FORMAT");
+  doctor_app->callback([&status] { status = doctor(o); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Keeps programs in the namespaces and cgroups they belong to, and says why."};
+  app.name("holdfast");
+  app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.\n"
+             "`run` exits as its command did.");
+  int status = kExitOk;
+  add_run(app, status);
+  add_check(app, status);
+  add_why(app, status);
+  add_doctor(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return status;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The decision: facts in, verdict out.
+ *
+ * One pure function of tables and request, compiled for BPF and for user space. It has no globals, no
+ * clock, no helpers and allocates nothing; loops are bounded and every index is checked, so that the
+ * verifier accepts it and a corrupt request can only produce a refusal.
+ *
+ * How a verdict is built. It starts as "allow, nothing forbids it". Each rule that applies then states
+ * its opinion with hf_refuse(), hf_lock() or hf_name(). The strongest stays:
+ *
+ *     refusal by an enforcing profile > refusal by an auditing one > lock > limit > allowed by a rule > default
+ *
+ * and among equals the first. That order matters: an auditing profile must never hide the refusal of an
+ * enforcing one, so no rule returns early after a refusal.
+ *
+ * Being held. A task is held while it sits in a tracked namespace of a set that locks it: as a visitor
+ * of a profile with visitors "lock" or "deny", or as a member of a profile with enter = "lock". That is a
+ * fact about where the task is now, read by the backend at decision time, never something remembered.
+ */
+#ifndef HOLDFAST_CORE_DECIDE_H
+#define HOLDFAST_CORE_DECIDE_H
+
+#include "core/abi.h"
+
+#define HF_INLINE static inline __attribute__((always_inline))
+
+/* EPERM, EAGAIN: the numbers of every architecture this runs on; core has no libc. */
+#define HF_EPERM 1
+#define HF_EAGAIN 11
+
+HF_INLINE const struct hf_profile* hf_profile_at(const struct hf_tables* t, __u32 index) {
+  if (index >= HF_PROFILE_SLOTS) return 0;
+  return &t->profiles[index];
+}
+
+/* ---- stating an opinion ---------------------------------------------------------------------------- */
+
+HF_INLINE void hf_set(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind,
+                      __u8 action, __u16 reason) {
+  v->action = action;
+  v->mode = p->mode;
+  v->reason = reason;
+  v->profile = profile;
+  v->rule = p->rules[kind];
+  v->error = action == HF_DENY ? HF_EPERM : 0;
+}
+
+HF_INLINE void hf_refuse(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind,
+                         __u16 reason) {
+  if (v->action == HF_DENY && (v->mode == HF_MODE_ENFORCE || p->mode == HF_MODE_AUDIT)) return;
+  hf_set(v, p, profile, kind, HF_DENY, reason);
+}
+
+HF_INLINE void hf_lock(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind,
+                       __u64 set) {
+  if (v->action == HF_DENY) return;
+  if (v->action == HF_LOCK && (v->mode == HF_MODE_ENFORCE || p->mode == HF_MODE_AUDIT)) return;
+  hf_set(v, p, profile, kind, HF_LOCK, HF_REASON_LOCK_ON_ENTRY);
+  v->set = set;
+}
+
+/* Records which rule allows, where one says so and nothing stronger was said. */
+HF_INLINE void hf_name(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind) {
+  if (v->action != HF_ALLOW || v->reason != HF_REASON_DEFAULT || !p->rules[kind]) return;
+  hf_set(v, p, profile, kind, HF_ALLOW, HF_REASON_RULE);
+}
+
+/* A refusal that belongs to no rule: bad facts, or a target that nobody could read. Always enforced. */
+HF_INLINE void hf_refuse_plain(struct hf_verdict* v, __u16 reason) {
+  v->action = HF_DENY;
+  v->mode = HF_MODE_ENFORCE;
+  v->reason = reason;
+  v->profile = HF_NO_PROFILE;
+  v->rule = HF_RULE_DEFAULT;
+  v->error = HF_EPERM;
+  v->log = 1;
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------------- */
+
+/* Is the subject held by the owner of the set it sits in, as a visitor? */
+HF_INLINE int hf_held_as_visitor(const struct hf_tables* t, const struct hf_request* r,
+                                 const struct hf_profile* owner) {
+  if (r->held_set == HF_NO_SET) return 0;
+  /* In more than one set at once: which one holds is not derivable from one owner, so any may. */
+  if (r->flags & HF_REQ_HELD_MIXED) return t->any_visitors_hold;
+  return r->subject != r->held_owner && owner->ns_visitors != HF_VISITORS_ALLOW;
+}
+
+HF_INLINE int hf_held_as_member(const struct hf_request* r, const struct hf_profile* own) {
+  return r->held_set != HF_NO_SET && own->ns_enter == HF_ENTER_LOCK;
+}
+
+/*
+ * The anchor: a held task may not create its way out. It stays held while one tracked type remains;
+ * the active pid and user namespace always remain, since what it creates there nests below.
+ */
+HF_INLINE int hf_keeps_anchor(const struct hf_request* r) {
+  __u32 replaced = r->ns_types & ~(HF_NS_PID | HF_NS_USER);
+  if (r->flags & HF_REQ_HELD_ANCHORED) return 1;
+  return (r->held_types & ~replaced) != 0;
+}
+
+HF_INLINE void hf_decide_create(const struct hf_tables* t, const struct hf_request* r,
+                                const struct hf_profile* own, const struct hf_profile* owner,
+                                struct hf_verdict* v) {
+  if (r->ns_types & ~own->ns_create)
+    hf_refuse(v, own, r->subject, HF_RULE_NS_CREATE, HF_REASON_CREATE);
+  if (!hf_keeps_anchor(r)) {
+    if (hf_held_as_visitor(t, r, owner))
+      hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_REASON_ANCHOR);
+    if (hf_held_as_member(r, own))
+      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_ANCHOR);
+  }
+  hf_name(v, own, r->subject, HF_RULE_NS_CREATE);
+}
+
+/* What the subject's own profile says about entering. */
+HF_INLINE void hf_enter_as_member(const struct hf_request* r, const struct hf_profile* own, int known,
+                                  struct hf_verdict* v) {
+  int own_set = known && r->target_set != HF_NO_SET && r->target_owner == r->subject &&
+                (r->subject_set == HF_NO_SET || r->target_set == r->subject_set);
+  if (own->ns_enter == HF_ENTER_NONE)
+    hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_ENTER_NONE);
+  if (own->ns_enter == HF_ENTER_OWN && !own_set)
+    hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER,
+              known ? HF_REASON_NOT_OWN : HF_REASON_TARGET_UNKNOWN);
+  if (own->ns_enter == HF_ENTER_LOCK && known && r->target_set != HF_NO_SET)
+    hf_lock(v, own, r->subject, HF_RULE_NS_ENTER, r->target_set);
+}
+
+/* What the profile that tracks the target says about visitors. */
+HF_INLINE void hf_enter_as_visitor(const struct hf_tables* t, const struct hf_request* r, int known,
+                                   struct hf_verdict* v) {
+  const struct hf_profile* host = hf_profile_at(t, r->target_owner);
+  if (!known) {
+    /* Some profile refuses visitors and nobody can say that this is not its namespace. */
+    int refused = v->action == HF_DENY && v->mode == HF_MODE_ENFORCE;
+    if (t->any_visitors_deny && !refused) hf_refuse_plain(v, HF_REASON_TARGET_UNKNOWN);
+    return;
+  }
+  if (!host || r->target_set == HF_NO_SET || r->target_owner == r->subject) return;
+  if (host->ns_visitors == HF_VISITORS_DENY)
+    hf_refuse(v, host, r->target_owner, HF_RULE_NS_VISITORS, HF_REASON_VISITORS_DENY);
+  if (host->ns_visitors == HF_VISITORS_LOCK)
+    hf_lock(v, host, r->target_owner, HF_RULE_NS_VISITORS, r->target_set);
+}
+
+HF_INLINE void hf_decide_enter(const struct hf_tables* t, const struct hf_request* r,
+                               const struct hf_profile* own, const struct hf_profile* owner,
+                               struct hf_verdict* v) {
+  int known = (r->flags & HF_REQ_TARGET_KNOWN) != 0;
+  int in_set = known && r->target_set == r->held_set && !(r->flags & HF_REQ_HELD_MIXED);
+  if (!in_set) {
+    if (hf_held_as_visitor(t, r, owner))
+      hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_REASON_LOCKED);
+    if (hf_held_as_member(r, own))
+      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_LOCKED);
+  }
+  hf_enter_as_member(r, own, known, v);
+  hf_enter_as_visitor(t, r, known, v);
+  hf_name(v, own, r->subject, HF_RULE_NS_ENTER);
+}
+
+/* A task that is confined may only trace what is confined with it: the tracee acts for the tracer. */
+HF_INLINE void hf_decide_trace(const struct hf_tables* t, const struct hf_request* r,
+                               const struct hf_profile* own, const struct hf_profile* owner,
+                               struct hf_verdict* v) {
+  if (!(r->flags & HF_REQ_OBJECT_HELD_SAME)) {
+    if (hf_held_as_visitor(t, r, owner))
+      hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_REASON_TRACE_OUTSIDE);
+    if (hf_held_as_member(r, own))
+      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_TRACE_OUTSIDE);
+  }
+  if (r->object != r->subject) {
+    if (own->ns_enter != HF_ENTER_ANY)
+      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_TRACE_OUTSIDE);
+    if (own->ns_create != HF_NS_ALL)
+      hf_refuse(v, own, r->subject, HF_RULE_NS_CREATE, HF_REASON_TRACE_OUTSIDE);
+  }
+}
+
+/* ---- cgroups ------------------------------------------------------------------------------------------ */
+
+HF_INLINE int hf_in_chain(const __u16* chain, __u16 profile) {
+  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
+    if (chain[i] == HF_NO_PROFILE) return 0;
+    if (chain[i] == profile) return 1;
+  }
+  return 0;
+}
+
+HF_INLINE int hf_mover_listed(const struct hf_tables* t, __u16 set, __u16 mover) {
+  if (set >= HF_MAX_MOVER_SETS || set >= t->mover_set_count) return 0;
+  if (mover == HF_NO_PROFILE || mover >= HF_PROFILE_SLOTS) return 0;
+  return (t->mover_sets[set].bits[mover >> 6] >> (mover & 63u)) & 1u;
+}
+
+HF_INLINE void hf_check_leave(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
+                              struct hf_verdict* v) {
+  const struct hf_profile* p = hf_profile_at(t, profile);
+  if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (p->cg_leave == HF_MOVERS_LIST && !hf_mover_listed(t, p->leave_set, r->subject))
+    hf_refuse(v, p, profile, HF_RULE_CG_LEAVE, HF_REASON_LEAVE);
+  hf_name(v, p, profile, HF_RULE_CG_LEAVE);
+}
+
+HF_INLINE void hf_check_join(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
+                             struct hf_verdict* v) {
+  const struct hf_profile* p = hf_profile_at(t, profile);
+  if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (p->cg_join == HF_MOVERS_LIST && !hf_mover_listed(t, p->join_set, r->subject))
+    hf_refuse(v, p, profile, HF_RULE_CG_JOIN, HF_REASON_JOIN);
+  hf_name(v, p, profile, HF_RULE_CG_JOIN);
+}
+
+HF_INLINE void hf_check_inside(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
+                               struct hf_verdict* v) {
+  const struct hf_profile* p = hf_profile_at(t, profile);
+  if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (p->cg_inside == HF_INSIDE_LIST && !hf_mover_listed(t, p->inside_set, r->subject))
+    hf_refuse(v, p, profile, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
+  if (p->cg_inside == HF_INSIDE_DELEGATED && !(r->flags & HF_REQ_DELEGATED))
+    hf_refuse(v, p, profile, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
+  hf_name(v, p, profile, HF_RULE_CG_INSIDE);
+}
+
+/*
+ * A move leaves every profile that only the source lies in, joins every one that only the destination
+ * lies in, and happens inside the deepest one that both lie in. A member by other means than its cgroup
+ * (started by run, or by mark) leaves its profile whenever it moves anywhere outside that profile.
+ */
+HF_INLINE void hf_decide_attach(const struct hf_tables* t, const struct hf_request* r,
+                                struct hf_verdict* v) {
+  int inside = 0;
+  if (r->flags & HF_REQ_SAME_CGROUP) {
+    v->reason = HF_REASON_SAME_CGROUP;
+    return;
+  }
+  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
+    __u16 p = r->src_chain[i];
+    if (p == HF_NO_PROFILE) break;
+    if (!hf_in_chain(r->dst_chain, p)) {
+      hf_check_leave(t, r, p, v);
+    } else if (!inside) {
+      inside = 1;
+      hf_check_inside(t, r, p, v);
+    }
+  }
+  if (r->object != HF_NO_PROFILE && !hf_in_chain(r->src_chain, r->object) &&
+      !hf_in_chain(r->dst_chain, r->object))
+    hf_check_leave(t, r, r->object, v);
+  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
+    __u16 p = r->dst_chain[i];
+    if (p == HF_NO_PROFILE) break;
+    if (!hf_in_chain(r->src_chain, p)) hf_check_join(t, r, p, v);
+  }
+}
+
+/* ---- sockets -------------------------------------------------------------------------------------------- */
+
+HF_INLINE int hf_labels_match(const struct hf_label_match* want, __u32 count, const __u32* have) {
+  for (__u32 i = 0; i < HF_MAX_LABEL_MATCHES; i++) {
+    __u32 value;
+    if (i >= count) break;
+    if (want[i].name >= HF_MAX_LABEL_NAMES) return 0;
+    value = have[want[i].name];
+    if (want[i].kind == HF_LABEL_VALUE && value != want[i].value) return 0;
+    if (want[i].kind == HF_LABEL_ANY && value == HF_LABEL_ID_ABSENT) return 0;
+    if (want[i].kind == HF_LABEL_ABSENT && value != HF_LABEL_ID_ABSENT) return 0;
+  }
+  return 1;
+}
+
+/* The first rule that matches decides; none: allowed. */
+HF_INLINE void hf_decide_socket(const struct hf_tables* t, const struct hf_request* r,
+                                const struct hf_profile* own, struct hf_verdict* v) {
+  for (__u32 i = 0; i < HF_MAX_PROFILE_SOCKET_RULES; i++) {
+    const struct hf_socket_rule* rule;
+    __u32 at = own->socket_first + i;
+    if (i >= own->socket_count) return;
+    if (at >= HF_MAX_SOCKET_RULES) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+    rule = &t->socket_rules[at];
+    if (!(rule->ops & r->sock_op) || !(rule->families & r->sock_family)) continue;
+    if (!hf_labels_match(rule->own, rule->own_count, r->own_labels)) continue;
+    if (!hf_labels_match(rule->peer, rule->peer_count, r->peer_labels)) continue;
+    v->mode = own->mode;
+    v->profile = r->subject;
+    v->rule = rule->rule;
+    v->reason = HF_REASON_RULE;
+    if (rule->verdict == HF_SOCK_DENY) {
+      v->action = HF_DENY;
+      v->reason = HF_REASON_SOCKET_DENY;
+      v->error = HF_EPERM;
+    } else if (rule->verdict == HF_SOCK_RATE) {
+      v->action = HF_LIMIT;
+      v->reason = HF_REASON_SOCKET_RATE;
+      v->error = HF_EAGAIN; /* what it will be once the bucket is empty */
+    }
+    return;
+  }
+}
+
+/* ---- bpf -------------------------------------------------------------------------------------------------- */
+
+HF_INLINE int hf_bit(__u64 mask, __u32 bit) { return bit < 64 && ((mask >> (bit & 63u)) & 1u); }
+
+HF_INLINE void hf_decide_bpf(const struct hf_request* r, const struct hf_profile* own,
+                             struct hf_verdict* v) {
+  __u32 kind;
+  int listed;
+  if (!own->bpf_ruled) return;
+  if (r->way == HF_WAY_BPF_COMMAND) {
+    kind = HF_RULE_BPF_COMMANDS;
+    listed = hf_bit(own->bpf_commands, r->bpf_value);
+  } else if (r->way == HF_WAY_BPF_MAP) {
+    kind = HF_RULE_BPF_MAPS;
+    listed = hf_bit(own->bpf_maps, r->bpf_value);
+  } else if (r->way == HF_WAY_BPF_PROGRAM) {
+    kind = HF_RULE_BPF_PROGRAMS;
+    listed = hf_bit(own->bpf_programs, r->bpf_value);
+  } else if (r->way == HF_WAY_BPF_ATTACH) {
+    kind = HF_RULE_BPF_ATTACHMENTS;
+    listed = r->bpf_value < 64 ? hf_bit(own->bpf_attachments[0], r->bpf_value)
+                               : hf_bit(own->bpf_attachments[1], r->bpf_value - 64u);
+  } else {
+    return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  }
+  if (!listed) hf_refuse(v, own, r->subject, kind, HF_REASON_BPF_DELEGATE);
+  hf_name(v, own, r->subject, kind);
+}
+
+/* ---- the function --------------------------------------------------------------------------------------------- */
+
+HF_INLINE void hf_choose_log(const struct hf_tables* t, const struct hf_request* r,
+                             struct hf_verdict* v) {
+  const struct hf_profile* p = hf_profile_at(t, v->profile ? v->profile : r->subject);
+  if (!p || v->log) return;
+  if (p->log == HF_LOG_NONE) return;
+  v->log = p->log == HF_LOG_ALL || v->action == HF_DENY || v->action == HF_LOCK;
+}
+
+/*
+ * Decides. Borrows both arguments, writes all of *v. Never fails: what cannot be decided is refused.
+ * Pure; any thread. A caller in BPF passes a map value as `t`.
+ */
+HF_INLINE void hf_decide(const struct hf_tables* t, const struct hf_request* r, struct hf_verdict* v) {
+  const struct hf_profile* own = hf_profile_at(t, r->subject);
+  const struct hf_profile* owner = hf_profile_at(t, r->held_owner);
+  __builtin_memset(v, 0, sizeof(*v));
+  if (r->flags & HF_REQ_FACTS_MISSING) return hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
+  if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION)
+    return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (!own || !owner || r->subject >= t->profile_count || r->held_owner >= t->profile_count ||
+      r->object >= t->profile_count || r->target_owner >= t->profile_count)
+    return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  switch (r->hook) {
+    case HF_HOOK_NAMESPACE_ALLOC:
+      hf_decide_create(t, r, own, owner, v);
+      break;
+    case HF_HOOK_NAMESPACE_INSTALL:
+      hf_decide_enter(t, r, own, owner, v);
+      break;
+    case HF_HOOK_CGROUP_ATTACH:
+      hf_decide_attach(t, r, v);
+      break;
+    case HF_HOOK_SOCKET:
+      hf_decide_socket(t, r, own, v);
+      break;
+    case HF_HOOK_BPF:
+      hf_decide_bpf(r, own, v);
+      break;
+    case HF_HOOK_TRACE:
+      hf_decide_trace(t, r, own, owner, v);
+      break;
+    default:
+      return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  }
+  hf_choose_log(t, r, v);
+}
+
+/* What the operation returns for a verdict that needs no bucket: 0, or a negative errno when enforced. */
+HF_INLINE int hf_enforced_error(const struct hf_verdict* v) {
+  if (v->action != HF_DENY || v->mode != HF_MODE_ENFORCE) return 0;
+  return -v->error;
+}
+
+#endif /* HOLDFAST_CORE_DECIDE_H */

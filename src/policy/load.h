@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// From policy files to compiled tables, or to diagnostics with their places.
+#ifndef HOLDFAST_POLICY_LOAD_H
+#define HOLDFAST_POLICY_LOAD_H
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "policy/compiled.h"
+
+namespace holdfast::policy {
+
+// A mistake in a policy file.
+struct Diagnostic {
+  Span where;
+  std::string message;
+  std::string hint;  // "did you mean 'namespaces'?"; may be empty
+  std::string line;  // the source line, without its newline; may be empty
+};
+
+// "file:line:column: error: message", the line, a caret, the hint. Ends with a newline.
+[[nodiscard]] std::string render(const Diagnostic& diagnostic);
+
+struct Source {
+  std::string name;  // as it appears in diagnostics
+  std::string text;
+};
+
+struct LoadResult {
+  std::unique_ptr<const Compiled> policy;  // null exactly when diagnostics is not empty
+  std::vector<Diagnostic> diagnostics;     // every mistake of every file, in order of place
+};
+
+// Several sources make one policy. Pure: no file is touched.
+[[nodiscard]] LoadResult load(const std::vector<Source>& sources);
+
+// Reads one policy file of at most 4 MiB. Errors: the errno of open or read; EFBIG; EISDIR.
+[[nodiscard]] Result<Source> read_source(const std::string& path);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_LOAD_H
