@@ -10,7 +10,10 @@ target_include_directories(hf_libbpf SYSTEM INTERFACE ${LIBBPF_INCLUDE_DIRS})
 if(HOLDFAST_SANITIZE)
   target_link_libraries(hf_libbpf INTERFACE bpf elf z)
 else()
-  target_link_libraries(hf_libbpf INTERFACE libbpf.a libelf.a libz.a)
+  foreach(name bpf elf z) # by path: with a bare name CMake would switch back to -Bdynamic
+    find_library(LIB_${name}_A NAMES lib${name}.a REQUIRED)
+    target_link_libraries(hf_libbpf INTERFACE ${LIB_${name}_A})
+  endforeach()
 endif()
 
 # toml++ compiled once, without exceptions crossing our code: its header alone costs seconds a file.
