@@ -9,7 +9,7 @@ FUZZ_S ?= 60
 
 build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
-.PHONY: all setup build demo test kernels bench install lint fuzz clean help
+.PHONY: all setup build demo test kernels bench install lint format fuzz clean help
 
 all: build
 
@@ -40,6 +40,9 @@ install: setup
 lint: build
 	@tools/lint $(build_dir)
 
+format: setup
+	@tools/lint --format
+
 fuzz: setup
 	@cmake --preset fuzz --log-level=WARNING > /dev/null
 	@cmake --build --preset fuzz
@@ -55,6 +58,7 @@ help:
 	@echo 'make bench      measurements'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
 	@echo 'make lint       formatting, clang-tidy, shell scripts'
+	@echo 'make format     put C and C++ into the house format'
 	@echo 'make fuzz       each fuzz target for FUZZ_S=60 seconds'
 	@echo 'make clean      remove build/'
 	@echo 'PRESET=debug|asan|tsan builds and tests in build/PRESET instead'
