@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// An event as a line of JSON and back.
+#ifndef HOLDFAST_POLICY_EVENT_JSON_H
+#define HOLDFAST_POLICY_EVENT_JSON_H
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "policy/compiled.h"
+
+namespace holdfast::policy {
+
+// One JSON object on one line, without a newline. `policy` is the one that decided: profiles,
+// labels and rules are written by name and place, so that a reader, or another policy, understands
+// them.
+[[nodiscard]] std::string event_json(const hf_event& event, const Compiled& policy);
+
+// The reverse. Profiles and labels are looked up by name in `policy`, which need not be the one
+// that decided: a profile that it lacks is "no profile", a label value that it does not name is
+// "other". Under the same policy the request is rebuilt exactly. Errors (EINVAL): not an event,
+// with what is wrong.
+[[nodiscard]] Result<hf_event> event_from_json(std::string_view line, const Compiled& policy);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_EVENT_JSON_H

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/event_text.h"
+
+#include <fmt/core.h>
+
+#include "policy/bpf_names.h"
+#include "policy/names.h"
+
+namespace holdfast::policy {
+namespace {
+
+constexpr std::string_view kRed = "\x1b[31m";
+constexpr std::string_view kYellow = "\x1b[33m";
+constexpr std::string_view kGreen = "\x1b[32m";
+constexpr std::string_view kDim = "\x1b[2m";
+constexpr std::string_view kPlain = "\x1b[0m";
+
+std::string painted(std::string_view text, std::string_view colour, Colour use) {
+  if (use == Colour::off) return std::string(text);
+  return fmt::format("{}{}{}", colour, text, kPlain);
+}
+
+std::string_view colour_of(const hf_verdict& verdict) {
+  if (verdict.action == HF_DENY) return verdict.mode == HF_MODE_ENFORCE ? kRed : kYellow;
+  return verdict.action == HF_ALLOW ? kGreen : kYellow;
+}
+
+// Bytes of the UTF-8 sequence that `text` starts with; 0: not one that may be printed. Refuses
+// overlong forms, surrogates, and the C1 controls, which a terminal obeys like ESC.
+std::size_t printable_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+  std::uint32_t code = first & (0xffu >> (length + 1));
+  for (std::size_t i = 1; i < length; i++) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3fu);
+  }
+  constexpr std::uint32_t kLeast[] = {0, 0, 0xa0, 0x800, 0x10000};
+  if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return 0;
+  return length;
+}
+
+std::string task_text(const hf_task& task) {
+  const std::string_view comm(task.comm, sizeof(task.comm));
+  return fmt::format("{}[{}]", escape(comm.substr(0, comm.find('\0'))), task.pid);
+}
+
+std::string rule_text(const hf_verdict& verdict, const Compiled& policy) {
+  if (verdict.rule == HF_RULE_DEFAULT || verdict.rule >= policy.rules.size()) return "";
+  const Rule& rule = policy.rules[verdict.rule];
+  return fmt::format("{} {} = {}", escape(rule.where.place()), escape(rule.key), escape(rule.text));
+}
+
+}  // namespace
+
+std::string escape(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = text[0] == '\\' ? 0 : printable_sequence(text);
+    if (length == 0) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    out += text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
+std::string describe_operation(const hf_request& request) {
+  std::string_view way = name_of(kWayNames, request.way);
+  if (way.empty()) way = name_of(kHookNames, request.hook);
+  std::string what;
+  if (request.hook == HF_HOOK_NAMESPACE_ALLOC || request.hook == HF_HOOK_NAMESPACE_INSTALL)
+    what = mask_text(kNsTypeNames, request.ns_types);
+  if (request.hook == HF_HOOK_SOCKET) what = mask_text(kFamilyNames, request.sock_family);
+  if (request.hook == HF_HOOK_BPF) {
+    what = name_of(bpf_names(request.way), request.bpf_value);
+    if (what.empty()) what = fmt::format("{}", request.bpf_value);
+  }
+  return what.empty() ? std::string(way) : fmt::format("{}({})", way, what);
+}
+
+std::string_view describe_action(const hf_verdict& verdict) {
+  switch (verdict.action) {
+    case HF_DENY:
+      return verdict.mode == HF_MODE_ENFORCE ? "denied" : "would deny";
+    case HF_LOCK:
+      return verdict.mode == HF_MODE_ENFORCE ? "locked" : "would lock";
+    case HF_LIMIT:
+      return verdict.mode == HF_MODE_ENFORCE ? "limited" : "would limit";
+    default:
+      return "allowed";
+  }
+}
+
+std::string event_text(const hf_event& event, const Compiled& policy, Colour colour) {
+  std::string text = painted(describe_action(event.verdict), colour_of(event.verdict), colour);
+  text += fmt::format("  {} by {}", describe_operation(event.request), task_text(event.actor));
+  if (event.object.pid != 0) text += fmt::format(" of {}", task_text(event.object));
+  text += fmt::format(": {}", describe_reason(event.verdict.reason));
+  const std::string rule = rule_text(event.verdict, policy);
+  if (!rule.empty()) text += fmt::format("   {}", rule);
+  std::string tail = fmt::format("(event {})", event.id);
+  if (event.repeats > 0) tail = fmt::format("(event {}, {} more like it)", event.id, event.repeats);
+  return text + "  " + painted(tail, kDim, colour);
+}
+
+}  // namespace holdfast::policy

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// An event as a line for a reader.
+#ifndef HOLDFAST_POLICY_EVENT_TEXT_H
+#define HOLDFAST_POLICY_EVENT_TEXT_H
+
+#include <string>
+#include <string_view>
+
+#include "policy/compiled.h"
+
+namespace holdfast::policy {
+
+enum class Colour { off, on };
+
+// One line, without a newline:
+//   denied  setns(net) by nsenter[1234]: locked into this sandbox   p.toml:7:1 namespaces.enter =
+//   "lock"  (event 3)
+[[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour);
+
+// What was attempted: "setns(net)", "connect(unix)", "bpf_map(hash)".
+[[nodiscard]] std::string describe_operation(const hf_request& request);
+
+// "denied", "would deny", "allowed", "locked", "limited"
+[[nodiscard]] std::string_view describe_action(const hf_verdict& verdict);
+
+// `text` with control characters, invalid UTF-8 and backslashes as \xNN: safe on a terminal.
+[[nodiscard]] std::string escape(std::string_view text);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_EVENT_TEXT_H

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words for everything in core/abi.h, in one place: policies, requests, events and tests use
+// these.
+#ifndef HOLDFAST_POLICY_NAMES_H
+#define HOLDFAST_POLICY_NAMES_H
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/abi.h"
+
+namespace holdfast::policy {
+
+struct Name {
+  std::uint32_t value;
+  std::string_view text;
+};
+using Names = std::span<const Name>;
+
+inline constexpr std::array<Name, 6> kHookNames = {{
+    {HF_HOOK_NAMESPACE_ALLOC, "namespace_alloc"},
+    {HF_HOOK_NAMESPACE_INSTALL, "namespace_install"},
+    {HF_HOOK_CGROUP_ATTACH, "cgroup_attach"},
+    {HF_HOOK_SOCKET, "socket"},
+    {HF_HOOK_BPF, "bpf"},
+    {HF_HOOK_TRACE, "trace"},
+}};
+
+inline constexpr std::array<Name, 17> kWayNames = {{
+    {HF_WAY_SETNS, "setns"},
+    {HF_WAY_UNSHARE, "unshare"},
+    {HF_WAY_CLONE, "clone"},
+    {HF_WAY_MOUNT, "mount"},
+    {HF_WAY_CGROUP_PROCS, "cgroup.procs"},
+    {HF_WAY_CGROUP_THREADS, "cgroup.threads"},
+    {HF_WAY_CLONE_INTO_CGROUP, "clone_into_cgroup"},
+    {HF_WAY_BIND, "bind"},
+    {HF_WAY_CONNECT, "connect"},
+    {HF_WAY_LISTEN, "listen"},
+    {HF_WAY_ACCEPT, "accept"},
+    {HF_WAY_SEND, "send"},
+    {HF_WAY_BPF_COMMAND, "bpf_command"},
+    {HF_WAY_BPF_MAP, "bpf_map"},
+    {HF_WAY_BPF_PROGRAM, "bpf_program"},
+    {HF_WAY_BPF_ATTACH, "bpf_attach"},
+    {HF_WAY_PTRACE, "ptrace"},
+}};
+
+// The names under /proc/PID/ns.
+inline constexpr std::array<Name, HF_NS_COUNT> kNsTypeNames = {{
+    {HF_NS_MNT, "mnt"},
+    {HF_NS_UTS, "uts"},
+    {HF_NS_IPC, "ipc"},
+    {HF_NS_USER, "user"},
+    {HF_NS_PID, "pid"},
+    {HF_NS_NET, "net"},
+    {HF_NS_CGROUP, "cgroup"},
+    {HF_NS_TIME, "time"},
+}};
+
+inline constexpr std::array<Name, 4> kVerdictNames = {{
+    {HF_ALLOW, "allow"},
+    {HF_DENY, "deny"},
+    {HF_LOCK, "lock"},
+    {HF_LIMIT, "limit"},
+}};
+
+inline constexpr std::array<Name, HF_REASON_COUNT> kReasonNames = {{
+    {HF_REASON_DEFAULT, "default"},
+    {HF_REASON_RULE, "rule"},
+    {HF_REASON_CREATE, "create"},
+    {HF_REASON_ENTER_NONE, "enter-none"},
+    {HF_REASON_NOT_OWN, "not-own"},
+    {HF_REASON_LOCKED, "locked"},
+    {HF_REASON_ANCHOR, "anchor"},
+    {HF_REASON_VISITORS_DENY, "visitors-deny"},
+    {HF_REASON_LOCK_ON_ENTRY, "lock-on-entry"},
+    {HF_REASON_TARGET_UNKNOWN, "target-unknown"},
+    {HF_REASON_TRACE_OUTSIDE, "trace-outside"},
+    {HF_REASON_LEAVE, "leave"},
+    {HF_REASON_JOIN, "join"},
+    {HF_REASON_INSIDE, "inside"},
+    {HF_REASON_SAME_CGROUP, "same-cgroup"},
+    {HF_REASON_SOCKET_DENY, "socket-deny"},
+    {HF_REASON_SOCKET_RATE, "socket-rate"},
+    {HF_REASON_BPF_DELEGATE, "bpf-delegate"},
+    {HF_REASON_BAD_REQUEST, "bad-request"},
+    {HF_REASON_FACTS_MISSING, "facts-missing"},
+}};
+
+inline constexpr std::array<Name, 5> kSocketOpNames = {{
+    {HF_SOCK_BIND, "bind"},
+    {HF_SOCK_CONNECT, "connect"},
+    {HF_SOCK_LISTEN, "listen"},
+    {HF_SOCK_ACCEPT, "accept"},
+    {HF_SOCK_SEND, "send"},
+}};
+
+inline constexpr std::array<Name, 6> kFamilyNames = {{
+    {HF_FAMILY_UNIX, "unix"},
+    {HF_FAMILY_INET, "inet"},
+    {HF_FAMILY_INET6, "inet6"},
+    {HF_FAMILY_NETLINK, "netlink"},
+    {HF_FAMILY_PACKET, "packet"},
+    {HF_FAMILY_VSOCK, "vsock"},
+}};
+
+inline constexpr std::array<Name, 2> kModeNames = {{
+    {HF_MODE_ENFORCE, "enforce"},
+    {HF_MODE_AUDIT, "audit"},
+}};
+
+inline constexpr std::array<Name, 3> kLogNames = {{
+    {HF_LOG_DENIALS, "denials"},
+    {HF_LOG_ALL, "all"},
+    {HF_LOG_NONE, "none"},
+}};
+
+inline constexpr std::array<Name, 4> kEnterNames = {{
+    {HF_ENTER_ANY, "any"},
+    {HF_ENTER_NONE, "none"},
+    {HF_ENTER_LOCK, "lock"},
+    {HF_ENTER_OWN, "own"},
+}};
+
+inline constexpr std::array<Name, 3> kVisitorsNames = {{
+    {HF_VISITORS_ALLOW, "allow"},
+    {HF_VISITORS_DENY, "deny"},
+    {HF_VISITORS_LOCK, "lock"},
+}};
+
+inline constexpr std::array<Name, 2> kSocketVerdictNames = {{
+    {HF_SOCK_ALLOW, "allow"},
+    {HF_SOCK_DENY, "deny"},
+}};
+
+inline constexpr std::array<Name, 2> kAttachToNames = {{
+    {0, "own-cgroup"},
+    {1, "anywhere"},
+}};
+
+// Bits of hf_request.flags.
+inline constexpr std::array<Name, 8> kRequestFlagNames = {{
+    {HF_REQ_TARGET_KNOWN, "target-known"},
+    {HF_REQ_HELD_MIXED, "held-mixed"},
+    {HF_REQ_SAME_CGROUP, "same-cgroup"},
+    {HF_REQ_DELEGATED, "delegated"},
+    {HF_REQ_FACTS_MISSING, "facts-missing"},
+    {HF_REQ_OBJECT_HELD_SAME, "object-held-same"},
+    {HF_REQ_THREADGROUP, "threadgroup"},
+    {HF_REQ_HELD_ANCHORED, "held-anchored"},
+}};
+
+// "" when there is no word for it.
+[[nodiscard]] std::string_view name_of(Names names, std::uint32_t value);
+[[nodiscard]] std::optional<std::uint32_t> value_of(Names names, std::string_view text);
+
+// The words of the bits of a mask, joined; bits without a word as one hexadecimal number at the
+// end.
+[[nodiscard]] std::string mask_text(Names names, std::uint32_t mask,
+                                    std::string_view separator = ",");
+
+// "a, b or c"
+[[nodiscard]] std::string list_of(Names names);
+
+// What a reason (HF_REASON_*) means, for a reader, as the end of a sentence.
+[[nodiscard]] std::string_view describe_reason(std::uint32_t reason);
+
+// "EPERM"; "errno 4711" when it has no name.
+[[nodiscard]] std::string errno_name(int error);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_NAMES_H
