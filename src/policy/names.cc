@@ -7,20 +7,6 @@
 
 namespace holdfast::policy {
 
-std::string_view name_of(Names names, std::uint32_t value) {
-  for (const Name& name : names) {
-    if (name.value == value) return name.text;
-  }
-  return "";
-}
-
-std::optional<std::uint32_t> value_of(Names names, std::string_view text) {
-  for (const Name& name : names) {
-    if (name.text == text) return name.value;
-  }
-  return std::nullopt;
-}
-
 std::string mask_text(Names names, std::uint32_t mask, std::string_view separator) {
   std::string text;
   auto append = [&](std::string_view word) {

@@ -6,20 +6,18 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
+#include "base/names.h"
 #include "core/abi.h"
 
 namespace holdfast::policy {
 
-struct Name {
-  std::uint32_t value;
-  std::string_view text;
-};
-using Names = std::span<const Name>;
+using holdfast::Name;
+using holdfast::name_of;
+using holdfast::Names;
+using holdfast::value_of;
 
 inline constexpr std::array<Name, 6> kHookNames = {{
     {HF_HOOK_NAMESPACE_ALLOC, "namespace_alloc"},
@@ -154,10 +152,6 @@ inline constexpr std::array<Name, 8> kRequestFlagNames = {{
     {HF_REQ_THREADGROUP, "threadgroup"},
     {HF_REQ_HELD_ANCHORED, "held-anchored"},
 }};
-
-// "" when there is no word for it.
-[[nodiscard]] std::string_view name_of(Names names, std::uint32_t value);
-[[nodiscard]] std::optional<std::uint32_t> value_of(Names names, std::string_view text);
 
 // The words of the bits of a mask, joined; bits without a word as one hexadecimal number at the
 // end.
