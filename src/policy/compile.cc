@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Profiles are numbered in order of the sources, rules as they are met. Lists of movers repeat a
+// lot ("only PID 1 may"), so each distinct list is stored once.
+#include "policy/compile.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+
+namespace holdfast::policy {
+namespace {
+
+using MoverBits = std::array<std::uint64_t, HF_MOVER_WORDS>;
+
+class Compiler {
+ public:
+  explicit Compiler(const Model& model) : model_(model), tables_(std::make_unique<hf_tables>()) {}
+
+  std::unique_ptr<const Compiled> compile() {
+    start();
+    for (std::size_t i = 0; i < model_.profiles.size(); i++)
+      add_profile(model_.profiles[i], static_cast<std::uint16_t>(i + 1));
+    finish();
+    return std::move(out_);
+  }
+
+ private:
+  void start() {
+    out_ = std::make_unique<Compiled>();
+    out_->profiles.emplace_back();
+    out_->rules.emplace_back();
+    out_->label_values.emplace_back();
+    permit_all(tables_->profiles[HF_NO_PROFILE]);
+    for (const Profile& profile : model_.profiles) {
+      numbers_[profile.name] = static_cast<std::uint16_t>(out_->profiles.size());
+      out_->profiles.push_back(profile.name);
+    }
+  }
+
+  static void permit_all(hf_profile& slot) {
+    slot.ns_create = HF_NS_ALL;
+    slot.mode = HF_MODE_ENFORCE;
+    slot.log = HF_LOG_DENIALS;
+  }
+
+  void finish() {
+    hf_tables& t = *tables_;
+    t.magic = HF_TABLES_MAGIC;
+    t.version = HF_ABI_VERSION;
+    t.length = sizeof(hf_tables);
+    t.generation = 1;
+    t.profile_count = static_cast<__u32>(out_->profiles.size());
+    t.mover_set_count = static_cast<__u32>(mover_sets_.size());
+    t.label_name_count = static_cast<__u32>(out_->label_names.size());
+    t.label_value_count = static_cast<__u32>(out_->label_values.size());
+    out_->tables = std::move(tables_);
+  }
+
+  void add_rule(hf_profile& slot, std::uint32_t kind, const Profile& profile, const Span& where,
+                std::string_view key, std::string_view text) {
+    slot.rules[kind] = static_cast<__u32>(out_->rules.size());
+    out_->rules.push_back({where, profile.name, std::string(key), std::string(text)});
+  }
+
+  // Sets a field where the profile states it, and remembers the line.
+  template <typename T, typename Field>
+  void set(hf_profile& slot, std::uint32_t kind, const Profile& profile, std::string_view key,
+           const Setting<T>& setting, Field& field) {
+    if (!setting) return;
+    field = static_cast<Field>(setting->value);
+    add_rule(slot, kind, profile, setting->where, key, setting->text);
+  }
+
+  std::uint16_t mover_set(const std::vector<ProfileName>& names) {
+    MoverBits bits{};
+    for (const ProfileName& name : names) {
+      const std::uint16_t number = numbers_.at(name.name);
+      bits[number / 64] |= std::uint64_t{1} << (number % 64);
+    }
+    const auto [at, added] =
+        mover_sets_.try_emplace(bits, static_cast<std::uint16_t>(mover_sets_.size()));
+    if (added) std::memcpy(tables_->mover_sets[at->second].bits, bits.data(), sizeof(bits));
+    return at->second;
+  }
+
+  void add_movers(hf_profile& slot, std::uint32_t kind, const Profile& profile,
+                  std::string_view key, const Setting<Movers>& movers, __u8& how, __u16& set) {
+    if (!movers) return;
+    how = movers->value.any ? HF_MOVERS_ANY : HF_MOVERS_LIST;
+    if (!movers->value.any) set = mover_set(movers->value.names);
+    add_rule(slot, kind, profile, movers->where, key, movers->text);
+  }
+
+  void add_namespaces(const Profile& p, hf_profile& slot) {
+    set(slot, HF_RULE_NS_CREATE, p, "namespaces.create", p.ns_create, slot.ns_create);
+    set(slot, HF_RULE_NS_ENTER, p, "namespaces.enter", p.ns_enter, slot.ns_enter);
+    set(slot, HF_RULE_NS_TRACK, p, "namespaces.track", p.ns_track, slot.ns_track);
+    set(slot, HF_RULE_NS_VISITORS, p, "namespaces.visitors", p.ns_visitors, slot.ns_visitors);
+    if (slot.ns_visitors == HF_VISITORS_DENY) tables_->any_visitors_deny = 1;
+    if (slot.ns_visitors != HF_VISITORS_ALLOW) tables_->any_visitors_hold = 1;
+  }
+
+  void add_cgroups(const Profile& p, hf_profile& slot) {
+    add_movers(slot, HF_RULE_CG_LEAVE, p, "cgroups.leave", p.cg_leave, slot.cg_leave,
+               slot.leave_set);
+    add_movers(slot, HF_RULE_CG_JOIN, p, "cgroups.join", p.cg_join, slot.cg_join, slot.join_set);
+    if (p.cg_inside) {
+      slot.cg_inside = p.cg_inside->value.kind;
+      if (slot.cg_inside == HF_INSIDE_LIST) slot.inside_set = mover_set(p.cg_inside->value.names);
+      add_rule(slot, HF_RULE_CG_INSIDE, p, p.cg_inside->where, "cgroups.inside", p.cg_inside->text);
+    }
+    if (p.cg_leave || p.cg_join || p.cg_inside) tables_->any_cgroup_rules = 1;
+  }
+
+  void add_profile(const Profile& p, std::uint16_t number) {
+    hf_profile& slot = tables_->profiles[number];
+    permit_all(slot);
+    add_rule(slot, HF_RULE_PROFILE, p, p.where, "profile", p.name);
+    if (p.mode) slot.mode = p.mode->value;
+    if (p.log) slot.log = p.log->value;
+    add_namespaces(p, slot);
+    add_cgroups(p, slot);
+    for (const Stated<std::string>& cgroup : p.cgroups)
+      out_->bindings.push_back({cgroup.value, number, cgroup.where});
+    if (p.mark) out_->marks.push_back({p.mark->value, number, p.mark->where});
+  }
+
+  const Model& model_;
+  std::unique_ptr<hf_tables> tables_;
+  std::unique_ptr<Compiled> out_;
+  std::map<std::string, std::uint16_t, std::less<>> numbers_;
+  std::map<MoverBits, std::uint16_t> mover_sets_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Compiled> compile(const Model& model) { return Compiler(model).compile(); }
+
+}  // namespace holdfast::policy

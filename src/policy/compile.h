@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a checked model to tables.
+#ifndef HOLDFAST_POLICY_COMPILE_H
+#define HOLDFAST_POLICY_COMPILE_H
+
+#include <memory>
+
+#include "policy/model.h"
+
+namespace holdfast::policy {
+
+// Precondition: check_model() found no mistake in `model`. The same model gives the same bytes.
+[[nodiscard]] std::unique_ptr<const Compiled> compile(const Model& model);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_COMPILE_H

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// All sources are read, then checked together; only a policy without any mistake is compiled.
+#include "policy/load.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fd.h"
+#include "policy/check.h"
+#include "policy/compile.h"
+#include "policy/document.h"
+#include "policy/reader.h"
+#include "policy/source_lines.h"
+
+namespace holdfast::policy {
+namespace {
+
+std::size_t source_index(const std::vector<Source>& sources, const std::string& file) {
+  std::size_t index = 0;
+  while (index < sources.size() && sources[index].name != file) index++;
+  return index;
+}
+
+// Puts them in order of place and adds the lines they talk about.
+void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnostic>& diagnostics) {
+  std::stable_sort(
+      diagnostics.begin(), diagnostics.end(), [&](const Diagnostic& a, const Diagnostic& b) {
+        if (a.where.file != b.where.file)
+          return source_index(sources, a.where.file) < source_index(sources, b.where.file);
+        return before(a.where, b.where);
+      });
+  for (const Source& source : sources) {
+    const SourceLines lines(source);
+    for (Diagnostic& diagnostic : diagnostics) {
+      if (diagnostic.where.file == source.name && diagnostic.line.empty())
+        diagnostic.line = lines.line(diagnostic.where.line);
+    }
+  }
+}
+
+}  // namespace
+
+LoadResult load(const std::vector<Source>& sources) {
+  LoadResult result;
+  Model model;
+  for (const Source& source : sources) {
+    Value root;
+    const std::size_t mistakes = result.diagnostics.size();
+    parse_document(source, root, result.diagnostics);
+    if (result.diagnostics.size() == mistakes) read_model(root, model, result.diagnostics);
+  }
+  check_model(model, result.diagnostics);
+  if (result.diagnostics.empty()) {
+    result.policy = compile(model);
+  } else {
+    finish_diagnostics(sources, result.diagnostics);
+  }
+  return result;
+}
+
+Result<Source> read_source(const std::string& path) {
+  const auto failed = [&](int code) { return Error{code, "read policy", path, ""}; };
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return failed(errno);
+  Source source{path, ""};
+  std::string block(64 * 1024, '\0');
+  while (true) {
+    const ssize_t count = read(fd.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed(errno);
+    if (count == 0) return source;
+    source.text.append(block, 0, static_cast<std::size_t>(count));
+    if (source.text.size() > kMaxSourceBytes) return failed(EFBIG);
+  }
+}
+
+}  // namespace holdfast::policy

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy as its author wrote it: profiles with what each states, every statement with its place.
+//
+// What is absent was not said; compile.cc turns absence into the permissive default. Values that
+// are plain numbers are those of core/abi.h.
+#ifndef HOLDFAST_POLICY_MODEL_H
+#define HOLDFAST_POLICY_MODEL_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/compiled.h"
+
+namespace holdfast::policy {
+
+template <typename T>
+struct Stated {
+  T value{};
+  Span where;
+  std::string text;  // as a reader would write it
+};
+
+template <typename T>
+using Setting = std::optional<Stated<T>>;
+
+struct ProfileName {
+  std::string name;
+  Span where;
+};
+
+// Who may move tasks: anybody, or the named profiles.
+struct Movers {
+  bool any = true;
+  std::vector<ProfileName> names;  // with any == false; empty: nobody
+};
+
+struct Inside {
+  std::uint8_t kind = 0;           // HF_INSIDE_*
+  std::vector<ProfileName> names;  // with HF_INSIDE_LIST
+};
+
+struct LabelCondition {
+  std::string name;
+  std::uint8_t kind = 0;  // HF_LABEL_*
+  std::string value;      // with HF_LABEL_VALUE
+};
+
+struct Rate {
+  std::uint32_t tokens = 0;
+  std::uint64_t period_ns = 0;
+  std::uint32_t burst = 0;
+};
+
+struct SocketRule {
+  Span where;                  // of the rule's header
+  std::string text;            // `on = ["connect"] … verdict = "deny"`
+  std::uint16_t ops = 0;       // HF_SOCK_* mask
+  std::uint16_t families = 0;  // HF_FAMILY_* mask
+  std::uint8_t verdict = 0;    // HF_SOCK_ALLOW, _DENY, _RATE
+  Rate rate;                   // with HF_SOCK_RATE
+  std::vector<LabelCondition> own;
+  std::vector<LabelCondition> peer;
+};
+
+// Bits are the kernel's enum values; one mask each.
+struct BpfMask {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;  // values 64 to 127: only attach types
+};
+
+struct BpfDelegate {
+  Span where;
+  Setting<BpfMask> commands;
+  Setting<BpfMask> maps;
+  Setting<BpfMask> programs;
+  Setting<BpfMask> attachments;
+  Setting<std::uint8_t> attach_to;  // 0: own cgroup; 1: anywhere
+};
+
+struct Labels {
+  Setting<std::vector<std::string>> set;  // names that members may set on sockets
+  Setting<bool> inherit;                  // accepted sockets copy the listener's labels
+};
+
+struct Profile {
+  std::string name;
+  Span where;
+  std::vector<Stated<std::string>> cgroups;
+  Setting<std::string> mark;
+  Setting<std::uint8_t> mode;  // of the profile, or else of its file
+  Setting<std::uint8_t> log;   // likewise
+  Setting<std::uint32_t> ns_create;
+  Setting<std::uint8_t> ns_enter;
+  Setting<bool> ns_track;
+  Setting<std::uint8_t> ns_visitors;
+  Setting<Movers> cg_leave;
+  Setting<Movers> cg_join;
+  Setting<Inside> cg_inside;
+  std::vector<SocketRule> sockets;
+  std::optional<BpfDelegate> bpf;
+  Labels labels;
+};
+
+struct Model {
+  std::vector<Profile> profiles;  // in order of the sources
+};
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_MODEL_H

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a document to the model: the top level, and what a profile says of namespaces and cgroups.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "policy/reader.h"
+
+namespace holdfast::policy {
+namespace {
+
+constexpr std::size_t kMaxProfileNameBytes = 64;
+
+void check_version(const Value& root, Reader& in) {
+  const Entry* version = root.find("version");
+  if (version == nullptr)
+    return in.error(root.where, "'version' is missing", "start the file with: version = 1");
+  if (!in.expect(*version, Kind::integer, "an integer") || version->value.integer == 1) return;
+  in.error(version->value.where, fmt::format("version {} is not supported", version->value.integer),
+           "this holdfast reads version 1");
+}
+
+// Words that requests use for what is not a profile; a profile of that name could never be meant.
+bool is_reserved(std::string_view name) {
+  return name == "any" || name == "none" || name == "own" || name == "host" || name == "unknown";
+}
+
+bool check_name(const Entry& entry, Reader& in) {
+  const std::string& name = entry.key;
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '@' || c == ':';
+  });
+  if (name.empty() || name.size() > kMaxProfileNameBytes || !plain) {
+    in.error(entry.key_where, "a profile's name is 1 to 64 letters, digits and . _ - @ :");
+    return false;
+  }
+  if (is_reserved(name)) {
+    in.error(entry.key_where,
+             fmt::format("'{}' is a reserved word and cannot name a profile", name));
+    return false;
+  }
+  return true;
+}
+
+Setting<Movers> read_movers(const Entry* entry, Reader& in) {
+  if (entry == nullptr) return std::nullopt;
+  const Value& value = entry->value;
+  Stated<Movers> stated{{}, value.where, text_of(value)};
+  if (value.kind == Kind::string && value.string == "any") return stated;
+  stated.value.any = false;
+  if (value.kind == Kind::string && value.string == "none") return stated;
+  if (value.kind == Kind::string) {
+    in.error(value.where, fmt::format("'{}' must be any, none or a list of profiles", entry->key),
+             fmt::format("write [\"{}\"]", value.string));
+    return std::nullopt;
+  }
+  if (!in.expect(*entry, Kind::array, "any, none or a list of profiles")) return std::nullopt;
+  for (Stated<std::string>& name : in.strings(*entry, Reader::Single::refused))
+    stated.value.names.push_back({std::move(name.value), name.where});
+  return stated;
+}
+
+Setting<Inside> read_inside(const Entry* entry, Reader& in) {
+  if (entry != nullptr && entry->value.kind == Kind::string && entry->value.string == "delegated")
+    return Stated<Inside>{{HF_INSIDE_DELEGATED, {}}, entry->value.where, text_of(entry->value)};
+  Setting<Movers> movers = read_movers(entry, in);
+  if (!movers) return std::nullopt;
+  const std::uint8_t kind = movers->value.any ? HF_INSIDE_ANY : HF_INSIDE_LIST;
+  return Stated<Inside>{{kind, std::move(movers->value.names)}, movers->where, movers->text};
+}
+
+void read_namespaces(const Value& table, Profile& profile, Reader& in) {
+  in.only_keys(table, {"create", "enter", "track", "visitors"}, "namespaces");
+  profile.ns_create = in.mask(table.find("create"), kNsTypeNames, HF_NS_ALL);
+  profile.ns_enter = in.word(table.find("enter"), kEnterNames);
+  profile.ns_track = in.boolean(table.find("track"));
+  profile.ns_visitors = in.word(table.find("visitors"), kVisitorsNames);
+}
+
+void read_cgroups(const Value& table, Profile& profile, Reader& in) {
+  in.only_keys(table, {"leave", "join", "inside"}, "cgroups");
+  profile.cg_leave = read_movers(table.find("leave"), in);
+  profile.cg_join = read_movers(table.find("join"), in);
+  profile.cg_inside = read_inside(table.find("inside"), in);
+}
+
+Profile read_profile(const Entry& entry, Reader& in) {
+  const Value& table = entry.value;
+  Profile profile;
+  profile.name = entry.key;
+  profile.where = entry.key_where;
+  in.only_keys(table,
+               {"cgroup", "mark", "mode", "log", "namespaces", "cgroups", "socket", "bpf", "label"},
+               fmt::format("[profile.{}]", entry.key));
+  if (const Entry* cgroup = table.find("cgroup"); cgroup != nullptr)
+    profile.cgroups = in.strings(*cgroup, Reader::Single::allowed);
+  profile.mark = in.string(table.find("mark"));
+  profile.mode = in.word(table.find("mode"), kModeNames);
+  profile.log = in.word(table.find("log"), kLogNames);
+  if (const Value* section = in.table(table, "namespaces"); section != nullptr)
+    read_namespaces(*section, profile, in);
+  if (const Value* section = in.table(table, "cgroups"); section != nullptr)
+    read_cgroups(*section, profile, in);
+  return profile;
+}
+
+}  // namespace
+
+void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics) {
+  Reader in(diagnostics);
+  check_version(root, in);
+  in.only_keys(root, {"version", "mode", "log", "profile"}, "the policy");
+  const Setting<std::uint8_t> mode = in.word(root.find("mode"), kModeNames);
+  const Setting<std::uint8_t> log = in.word(root.find("log"), kLogNames);
+  const Value* profiles = in.table(root, "profile");
+  if (profiles == nullptr) return;
+  for (const Entry& entry : profiles->entries) {
+    if (!check_name(entry, in) || !in.expect(entry, Kind::table, "a table")) continue;
+    Profile profile = read_profile(entry, in);
+    if (!profile.mode) profile.mode = mode;
+    if (!profile.log) profile.log = log;
+    model.profiles.push_back(std::move(profile));
+  }
+}
+
+}  // namespace holdfast::policy

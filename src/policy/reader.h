@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads typed settings from a document, and notes every mistake on the way.
+#ifndef HOLDFAST_POLICY_READER_H
+#define HOLDFAST_POLICY_READER_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/document.h"
+#include "policy/model.h"
+#include "policy/names.h"
+
+namespace holdfast::policy {
+
+// Functions that take an Entry* accept null, for a key that is absent, and give nothing for it. A
+// value that is wrong gives nothing too, after a diagnostic.
+class Reader {
+ public:
+  explicit Reader(std::vector<Diagnostic>& diagnostics) : diagnostics_(diagnostics) {}
+
+  void error(const Span& where, std::string message, std::string hint = "");
+
+  // Reports each key of `table` that is not in `known`. `of` names the table: "[profile.web]".
+  void only_keys(const Value& table, const std::vector<std::string_view>& known,
+                 std::string_view of);
+
+  // False, after a diagnostic, when the value is not of that kind. `wanted` says what is.
+  bool expect(const Entry& entry, Kind kind, std::string_view wanted);
+
+  // The table under `key`, or null.
+  const Value* table(const Value& parent, std::string_view key);
+
+  Setting<std::string> string(const Entry* entry);
+  Setting<bool> boolean(const Entry* entry);
+  Setting<std::uint8_t> word(const Entry* entry, Names names);
+
+  // The bits of a list of words. "any", where `any` is not 0, stands for `any`.
+  Setting<std::uint32_t> mask(const Entry* entry, Names names, std::uint32_t any);
+
+  // The strings of a list; with `single`, a lone string too.
+  enum class Single { refused, allowed };
+  std::vector<Stated<std::string>> strings(const Entry& entry, Single single);
+
+ private:
+  std::vector<Diagnostic>& diagnostics_;
+};
+
+// Adds what one source says to the model.
+void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_READER_H

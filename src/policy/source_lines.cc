@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/source_lines.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace holdfast::policy {
+namespace {
+
+// The byte, from 0, at which character number `column` (from 1) starts; at most the line's length.
+std::size_t byte_of_column(std::string_view line, std::uint32_t column) {
+  std::size_t at = 0;
+  for (std::uint32_t i = 1; i < column && at < line.size(); i++) {
+    at++;
+    while (at < line.size() && (static_cast<unsigned char>(line[at]) & 0xc0) == 0x80) at++;
+  }
+  return at;
+}
+
+}  // namespace
+
+SourceLines::SourceLines(const Source& source) : source_(source) {
+  starts_.push_back(0);
+  for (std::size_t i = 0; i < source.text.size(); i++) {
+    if (source.text[i] == '\n') starts_.push_back(i + 1);
+  }
+}
+
+std::string SourceLines::line(std::uint32_t number) const {
+  if (number == 0 || number > starts_.size()) return "";
+  const std::size_t start = starts_[number - 1];
+  std::size_t end = number < starts_.size() ? starts_[number] - 1 : source_.text.size();
+  if (end > start && source_.text[end - 1] == '\r') end--;
+  return source_.text.substr(start, end - start);
+}
+
+Span SourceLines::span(std::uint32_t line_number, std::uint32_t column, std::uint32_t end_line,
+                       std::uint32_t end_column) const {
+  Span span{source_.name, std::max(line_number, 1u), 1, 0};
+  const std::string text = line(span.line);
+  const std::size_t start = byte_of_column(text, column);
+  const std::size_t end = end_line > line_number ? text.size() : byte_of_column(text, end_column);
+  span.column = static_cast<std::uint32_t>(start + 1);
+  span.length = end > start ? static_cast<std::uint32_t>(end - start) : 0;
+  return span;
+}
+
+bool before(const Span& a, const Span& b) {
+  return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+}  // namespace holdfast::policy

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lines of one source, and places in it.
+#ifndef HOLDFAST_POLICY_SOURCE_LINES_H
+#define HOLDFAST_POLICY_SOURCE_LINES_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "policy/load.h"
+
+namespace holdfast::policy {
+
+// Borrows the source.
+class SourceLines {
+ public:
+  explicit SourceLines(const Source& source);
+
+  [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(starts_.size()); }
+
+  // Without its newline; "" for a line that does not exist.
+  [[nodiscard]] std::string line(std::uint32_t number) const;
+
+  // From a region whose columns count characters, its end exclusive, to a Span whose columns count
+  // bytes. A region that ends on a later line ends with its first.
+  [[nodiscard]] Span span(std::uint32_t line, std::uint32_t column, std::uint32_t end_line,
+                          std::uint32_t end_column) const;
+
+ private:
+  const Source& source_;
+  std::vector<std::size_t> starts_;
+};
+
+// Order within one file.
+[[nodiscard]] bool before(const Span& a, const Span& b);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_SOURCE_LINES_H
