@@ -16,7 +16,7 @@
 namespace holdfast {
 
 // enum bpf_cmd
-inline constexpr std::array<Name, 39> kBpfCommandNames = {{
+inline constexpr std::array<Name, 40> kBpfCommandNames = {{
     {0, "map_create"},
     {1, "map_lookup_elem"},
     {2, "map_update_elem"},
@@ -56,10 +56,11 @@ inline constexpr std::array<Name, 39> kBpfCommandNames = {{
     {35, "prog_bind_map"},
     {36, "token_create"},
     {37, "prog_stream_read_by_fd"},
+    {38, "prog_assoc_struct_ops"},
 }};
 
 // enum bpf_map_type
-inline constexpr std::array<Name, 37> kBpfMapNames = {{
+inline constexpr std::array<Name, 38> kBpfMapNames = {{
     {0, "unspec"},
     {1, "hash"},
     {2, "array"},
@@ -97,6 +98,7 @@ inline constexpr std::array<Name, 37> kBpfMapNames = {{
     {32, "cgrp_storage"},
     {33, "arena"},
     {34, "insn_array"},
+    {35, "rhash"},
 }};
 
 // enum bpf_prog_type
@@ -137,7 +139,7 @@ inline constexpr std::array<Name, 33> kBpfProgramNames = {{
 }};
 
 // enum bpf_attach_type
-inline constexpr std::array<Name, 58> kBpfAttachNames = {{
+inline constexpr std::array<Name, 62> kBpfAttachNames = {{
     {0, "cgroup_inet_ingress"},
     {1, "cgroup_inet_egress"},
     {2, "cgroup_inet_sock_create"},
@@ -196,6 +198,10 @@ inline constexpr std::array<Name, 58> kBpfAttachNames = {{
     {55, "netkit_peer"},
     {56, "trace_kprobe_session"},
     {57, "trace_uprobe_session"},
+    {58, "trace_fsession"},
+    {59, "trace_fentry_multi"},
+    {60, "trace_fexit_multi"},
+    {61, "trace_fsession_multi"},
 }};
 
 }  // namespace holdfast
