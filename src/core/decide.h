@@ -25,6 +25,17 @@
 
 #define HF_INLINE static inline __attribute__((always_inline))
 
+/*
+ * A step that a decision takes several times. In BPF it is a function of its own: inlined, each use
+ * multiplies the paths that the verifier follows (newer kernels give up at a million instructions),
+ * called, the paths meet again at its return.
+ */
+#ifdef __bpf__
+#define HF_STEP static __attribute__((noinline))
+#else
+#define HF_STEP HF_INLINE
+#endif
+
 /* EPERM, EAGAIN: the numbers of every architecture this runs on; core has no libc. */
 #define HF_EPERM 1
 #define HF_EAGAIN 11
@@ -183,7 +194,7 @@ HF_INLINE void hf_decide_trace(const struct hf_tables* t, const struct hf_reques
 
 /* ---- cgroups ------------------------------------------------------------------------------------------ */
 
-HF_INLINE int hf_in_chain(const __u16* chain, __u16 profile) {
+HF_STEP int hf_in_chain(const __u16* chain, __u16 profile) {
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
     if (chain[i] == HF_NO_PROFILE) return 0;
     if (chain[i] == profile) return 1;
@@ -197,7 +208,7 @@ HF_INLINE int hf_mover_listed(const struct hf_tables* t, __u16 set, __u16 mover)
   return (t->mover_sets[set].bits[mover >> 6] >> (mover & 63u)) & 1u;
 }
 
-HF_INLINE void hf_check_leave(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
+HF_STEP void hf_check_leave(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
                               struct hf_verdict* v) {
   const struct hf_profile* p = hf_profile_at(t, profile);
   if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
@@ -206,7 +217,7 @@ HF_INLINE void hf_check_leave(const struct hf_tables* t, const struct hf_request
   hf_name(v, p, profile, HF_RULE_CG_LEAVE);
 }
 
-HF_INLINE void hf_check_join(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
+HF_STEP void hf_check_join(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
                              struct hf_verdict* v) {
   const struct hf_profile* p = hf_profile_at(t, profile);
   if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
@@ -215,7 +226,7 @@ HF_INLINE void hf_check_join(const struct hf_tables* t, const struct hf_request*
   hf_name(v, p, profile, HF_RULE_CG_JOIN);
 }
 
-HF_INLINE void hf_check_inside(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
+HF_STEP void hf_check_inside(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
                                struct hf_verdict* v) {
   const struct hf_profile* p = hf_profile_at(t, profile);
   if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
