@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/process.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+
+Result<ForkedChild> fork_child(std::uint64_t clone_flags, const ChildSpec& spec) {
+  int pidfd = -1;
+  clone_args arguments = {};
+  arguments.flags = clone_flags | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (pid < 0) return system_error("clone3");
+  if (pid == 0) run_child(spec);
+  return ForkedChild{static_cast<pid_t>(pid), Fd(pidfd)};
+}
+
+Result<std::array<Fd, 2>> make_channel() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return system_error("socketpair");
+  return std::array<Fd, 2>{Fd(ends[0]), Fd(ends[1])};
+}
+
+Result<void> send_byte(int channel_fd, char byte) {
+  if (::send(channel_fd, &byte, 1, MSG_NOSIGNAL) != 1) return system_error("send to the child");
+  return {};
+}
+
+Result<std::optional<ReceivedReport>> receive_report(int channel_fd) {
+  ReceivedReport received = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  iovec data = {.iov_base = &received.report, .iov_len = sizeof(received.report)};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  ssize_t length = 0;
+  do {
+    length = ::recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC);
+  } while (length < 0 && errno == EINTR);
+  // A child that died with data of ours unread leaves ECONNRESET behind.
+  if (length == 0 || (length < 0 && errno == ECONNRESET))
+    return std::optional<ReceivedReport>(std::nullopt);
+  if (length != sizeof(received.report)) return system_error("receive from the child");
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    received.attached.reset(fd);
+  }
+  return std::optional<ReceivedReport>(std::move(received));
+}
+
+Result<Fd> open_pidfd(pid_t pid) {
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd) return system_error("pidfd_open");
+  return fd;
+}
+
+Result<Fd> duplicate_from(int pidfd, int remote_fd) {
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, remote_fd, 0)));
+  if (!fd) return system_error("pidfd_getfd");
+  return fd;
+}
+
+Result<void> signal_process(int pidfd, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) != 0)
+    return system_error("pidfd_send_signal");
+  return {};
+}
+
+std::optional<Ended> reap_child() {
+  int status = 0;
+  const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
+  if (pid <= 0) return std::nullopt;
+  return Ended{pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+Result<Fd> open_signalfd(const sigset_t& signals, sigset_t* previous) {
+  if (::sigprocmask(SIG_BLOCK, &signals, previous) != 0) return system_error("sigprocmask");
+  Fd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return system_error("signalfd");
+  return fd;
+}
+
+std::optional<Signal> read_signal(int signal_fd) {
+  signalfd_siginfo info = {};
+  if (::read(signal_fd, &info, sizeof(info)) != sizeof(info)) return std::nullopt;
+  return Signal{static_cast<int>(info.ssi_signo), info.ssi_code <= 0};
+}
+
+Result<void> occupy_standard_descriptors() {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number is this one: all below are taken.
+    if (::open("/dev/null", O_RDWR | O_CLOEXEC) != fd) return system_error("open", "/dev/null");
+  }
+  return {};
+}
+
+Result<void> make_undumpable() {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_error("PR_SET_DUMPABLE");
+  return {};
+}
+
+Result<void> become_subreaper() {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    return system_error("PR_SET_CHILD_SUBREAPER");
+  return {};
+}
+
+void raise_descriptor_limit() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool has_sys_admin() {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32)) & 1u;
+}
+
+std::uint64_t boottime_ns() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms) {
+  std::vector<pollfd> polled;
+  polled.reserve(fds.size());
+  for (const int fd : fds) polled.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+  std::vector<short> events(fds.size(), 0);
+  if (::poll(polled.data(), polled.size(), timeout_ms) < 0) {
+    if (errno == EINTR) return events;
+    return system_error("poll");
+  }
+  for (std::size_t i = 0; i < fds.size(); i++) events[i] = polled[i].revents;
+  return events;
+}
+
+}  // namespace holdfast::kernel

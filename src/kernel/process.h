@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes: starting, watching, signalling, and what this process does to itself.
+#ifndef HOLDFAST_KERNEL_PROCESS_H
+#define HOLDFAST_KERNEL_PROCESS_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "kernel/child.h"
+
+namespace holdfast::kernel {
+
+struct ForkedChild {
+  pid_t pid = -1;
+  Fd pidfd;
+};
+
+// clone3(2) with CLONE_NEW* flags; the child runs run_child(spec) and nothing else. The caller must have
+// one thread. EPERM: no privilege for these namespaces. ENOSPC: a limit on their number or depth.
+Result<ForkedChild> fork_child(std::uint64_t clone_flags, const ChildSpec& spec);
+
+// As the owner of the child's new user namespace: its ids inside are the ones outside. With privilege all
+// of the caller's ids are mapped, else its own user and group alone.
+Result<void> write_identity_maps(pid_t child);
+
+// The two ends of a SOCK_SEQPACKET channel.
+Result<std::array<Fd, 2>> make_channel();
+Result<void> send_byte(int channel_fd, char byte);
+
+struct ReceivedReport {
+  ChildReport report;
+  Fd attached;
+};
+// Waits for one report. Nothing: the other end is gone.
+Result<std::optional<ReceivedReport>> receive_report(int channel_fd);
+
+// ESRCH: gone, or a thread that does not lead its process.
+Result<Fd> open_pidfd(pid_t pid);
+// A duplicate of another process's descriptor. EBADF: it has none of this number.
+Result<Fd> duplicate_from(int pidfd, int remote_fd);
+Result<void> signal_process(int pidfd, int signal);
+
+struct Ended {
+  pid_t pid;
+  int exit_code;  // as a shell says it: 128 + signal for a death by signal
+};
+// A child that has ended, without waiting. Nothing: none has.
+std::optional<Ended> reap_child();
+
+// A signal that somebody sent to this process, or that the kernel made.
+struct Signal {
+  int number;
+  bool sent;  // by kill() or the like; a terminal's signals are not sent
+};
+// Blocks the signals and returns a descriptor to read them from. `previous` receives the old mask.
+Result<Fd> open_signalfd(const sigset_t& signals, sigset_t* previous);
+std::optional<Signal> read_signal(int signal_fd);
+
+// Which of descriptors 0, 1, 2 are closed get /dev/null, close-on-exec: nothing that is opened later can
+// become a standard stream, and the command still sees them closed.
+Result<void> occupy_standard_descriptors();
+
+// This process becomes opaque to others of the same user: no ptrace, no /proc/PID/mem.
+Result<void> make_undumpable();
+// Orphans of the tree become children of this process.
+Result<void> become_subreaper();
+// As many descriptors as the hard limit allows.
+void raise_descriptor_limit();
+[[nodiscard]] bool has_sys_admin();
+
+[[nodiscard]] std::uint64_t boottime_ns();
+
+// Waits until one of the descriptors is ready or has hung up. Returns the mask of poll(2) events for
+// each, in order; all zero after timeout_ms (-1: none) or a signal.
+Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms);
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_PROCESS_H

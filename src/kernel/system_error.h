@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The errno of the call that just failed, as an Error. For kernel/ only: no other room reads errno.
+#ifndef HOLDFAST_KERNEL_SYSTEM_ERROR_H
+#define HOLDFAST_KERNEL_SYSTEM_ERROR_H
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace holdfast::kernel {
+
+[[nodiscard]] inline Error system_error(std::string_view operation, std::string object = {}) {
+  return Error{errno, std::string(operation), std::move(object), {}};
+}
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_SYSTEM_ERROR_H

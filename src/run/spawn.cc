@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/spawn.h"
+
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "kernel/child.h"
+#include "kernel/namespaces.h"
+#include "kernel/process.h"
+
+namespace holdfast::run {
+namespace {
+
+using kernel::ChildReport;
+using kernel::ChildStep;
+
+constexpr char kShell[] = "/bin/sh";
+constexpr char kDefaultPath[] = "/usr/local/bin:/usr/bin:/bin";
+
+// The child's arguments: made before the fork, since nothing can be allocated after it.
+struct CommandLine {
+  std::vector<std::string> path_storage;
+  std::vector<const char*> paths;
+  std::vector<char*> arguments;
+  std::vector<char*> shell_arguments;
+
+  explicit CommandLine(const std::vector<std::string>& command);
+};
+
+// Where execvp(3) would look.
+std::vector<std::string> candidates(const std::string& name) {
+  if (name.find('/') != std::string::npos || name.empty()) return {name};
+  const char* path = std::getenv("PATH");
+  const std::string directories = path ? path : kDefaultPath;
+  std::vector<std::string> found;
+  for (std::size_t begin = 0; begin <= directories.size();) {
+    std::size_t end = directories.find(':', begin);
+    if (end == std::string::npos) end = directories.size();
+    const std::string directory = directories.substr(begin, end - begin);
+    found.push_back(directory.empty() ? name : directory + "/" + name);
+    begin = end + 1;
+  }
+  return found;
+}
+
+CommandLine::CommandLine(const std::vector<std::string>& command)
+    : path_storage(candidates(command.front())) {
+  for (const std::string& path : path_storage) paths.push_back(path.c_str());
+  paths.push_back(nullptr);
+  shell_arguments = {const_cast<char*>(kShell), nullptr};  // [1]: the path that turned out a script
+  for (const std::string& argument : command) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+    if (arguments.size() > 1) shell_arguments.push_back(arguments.back());
+  }
+  arguments.push_back(nullptr);
+  shell_arguments.push_back(nullptr);
+}
+
+Error describe_fork_error(Error error, std::uint32_t types) {
+  error.operation = "make the sandbox's namespaces";
+  if (error.code == EPERM && !(types & HF_NS_USER))
+    error.detail = "an ordinary user needs a user namespace too: --unshare user,…";
+  if (error.code == ENOSPC) error.detail = "a limit in /proc/sys/user is reached";
+  if (error.code == EUSERS) error.detail = "user namespaces are nested too deeply";
+  return error;
+}
+
+Error describe_child_error(const ChildReport& report) {
+  Error error{report.error, {}, {}, {}};
+  switch (report.step) {
+    case ChildStep::loopback:
+      error.operation = "set up lo in the new network namespace";
+      break;
+    case ChildStep::mount_propagation:
+      error.operation = "make the new mount namespace private";
+      break;
+    case ChildStep::mount_proc:
+      error.operation = "mount /proc of the new pid namespace";
+      if (error.code == EPERM)
+        error.detail = "something is mounted over parts of /proc here; leave mnt out of --unshare";
+      break;
+    case ChildStep::landlock:
+      error.operation = "restrict the command with Landlock";
+      break;
+    case ChildStep::seccomp:
+      error.operation = "install the seccomp filter";
+      if (error.code == EBUSY)
+        error.detail = "a supervisor listens to this process tree already: holdfast does not nest";
+      break;
+    case ChildStep::canary:
+      error.operation = "prove the seccomp filter";
+      error.detail = "a call that had to be refused was not";
+      break;
+    default:
+      error.operation = "start the command";
+      break;
+  }
+  return error;
+}
+
+kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line, int channel_fd) {
+  const std::uint32_t types = spec.unshare_types;
+  return kernel::ChildSpec{
+      .channel_fd = channel_fd,
+      .wait_for_maps = (types & HF_NS_USER) != 0,
+      .loopback = (types & HF_NS_NET) != 0,
+      .private_mounts = (types & HF_NS_MNT) != 0,
+      .mount_proc = (types & HF_NS_MNT) && (types & HF_NS_PID),
+      .init = (types & HF_NS_PID) != 0,
+      .no_new_privs = spec.plan.no_new_privs,
+      .landlock_fd = spec.plan.landlock_fd,
+      .filter = spec.plan.filter,
+      .paths = line.paths.data(),
+      .arguments = line.arguments.data(),
+      .shell_arguments = line.shell_arguments.data(),
+      .environment = environ,
+      .signal_mask = &spec.signal_mask,
+  };
+}
+
+}  // namespace
+
+Result<Spawned> Spawned::start(const SpawnSpec& spec) {
+  auto ends = kernel::make_channel();
+  if (!ends) return ends.error();
+  CommandLine line(spec.command);
+  auto forked = kernel::fork_child(kernel::clone_flags_from_types(spec.unshare_types),
+                                   child_spec(spec, line, (*ends)[1].get()));
+  if (!forked) return describe_fork_error(forked.error(), spec.unshare_types);
+
+  Spawned spawned;
+  spawned.forked_ = std::move(*forked);
+  spawned.channel_ = std::move((*ends)[0]);
+  (*ends)[1].reset();  // so that the child's death is the end of the channel
+  spawned.unshare_types_ = spec.unshare_types;
+  spawned.command_name_ = spec.command.front();
+  if (spec.unshare_types & HF_NS_USER) {
+    auto mapped = kernel::write_identity_maps(spawned.forked_.pid);
+    if (!mapped) return wrap(mapped.error(), "map ids into the new user namespace");
+    auto told = kernel::send_byte(spawned.channel_.get(), kernel::kChildMapsWritten);
+    if (!told) return told.error();
+  }
+  auto opened = spawned.open_namespaces();
+  if (!opened) return opened.error();
+  auto ready = spawned.wait_until_ready();
+  if (!ready) return ready.error();
+  return spawned;
+}
+
+// Opened by this process, not sent by the child: nothing of the child's is believed.
+Result<void> Spawned::open_namespaces() {
+  for (unsigned bit = 0; bit < HF_NS_COUNT; bit++) {
+    if (!(unshare_types_ & (1u << bit))) continue;
+    auto fd = kernel::open_namespace(forked_.pid, bit);
+    if (!fd) return fd.error();
+    namespaces_[bit] = std::move(*fd);
+  }
+  return {};
+}
+
+Result<void> Spawned::wait_until_ready() {
+  auto received = kernel::receive_report(channel_.get());
+  if (!received) return received.error();
+  if (!*received) return Error{0, "start the command", {}, "the child died before it was ready"};
+  if ((*received)->report.kind != ChildReport::Kind::ready)
+    return describe_child_error((*received)->report);
+  listener_ = std::move((*received)->attached);
+  return {};
+}
+
+Result<void> Spawned::wait_for_canary() {
+  auto received = kernel::receive_report(channel_.get());
+  if (!received) return received.error();
+  if (!*received) return Error{0, "prove the seccomp filter", {}, "the child died"};
+  if ((*received)->report.kind != ChildReport::Kind::canary_held)
+    return describe_child_error((*received)->report);
+  return {};
+}
+
+Result<void> Spawned::release() {
+  return kernel::send_byte(channel_.get(), kernel::kChildRelease);
+}
+
+std::optional<Error> Spawned::read_exec_error() {
+  auto received = kernel::receive_report(channel_.get());
+  if (!received) return received.error();
+  if (!*received) return std::nullopt;
+  const ChildReport& report = (*received)->report;
+  if (report.step != ChildStep::exec) return describe_child_error(report);
+  return Error{report.error, command_name_, {}, {}};
+}
+
+backend::Child Spawned::child() const {
+  backend::Child child;
+  child.pid = forked_.pid;
+  child.pidfd = forked_.pidfd.get();
+  child.listener_fd = listener_.get();
+  for (unsigned bit = 0; bit < HF_NS_COUNT; bit++) child.namespace_fd[bit] = namespaces_[bit].get();
+  return child;
+}
+
+}  // namespace holdfast::run
