@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/cgroup_hooks.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "base/fd.h"
+#include "bpf/cgroup.skel.h"
+
+namespace holdfast::backend::lsm {
+
+namespace {
+
+// libbpf returns a negative errno.
+Error bpf_error(int code, std::string operation, std::string object = {}) {
+  return Error{-code, std::move(operation), std::move(object), {}};
+}
+
+int on_event(void* sink, void* data, std::size_t size) {
+  if (size == sizeof(hf_event)) (*static_cast<EventSink*>(sink))(*static_cast<const hf_event*>(data));
+  return 0;
+}
+
+std::uint64_t read_counter(const __u64& counter) {
+  return std::atomic_ref<const __u64>(counter).load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+CgroupHooks::CgroupHooks(EventSink sink) : sink_(std::move(sink)) {}
+
+CgroupHooks::~CgroupHooks() {
+  ring_buffer__free(ring_);
+  cgroup_bpf::destroy(skeleton_);
+}
+
+Result<std::unique_ptr<CgroupHooks>> CgroupHooks::load(EventSink sink) {
+  std::unique_ptr<CgroupHooks> hooks(new CgroupHooks(std::move(sink)));
+  if (auto done = hooks->load_programs(); !done) return std::move(done).error();
+  return hooks;
+}
+
+Result<void> CgroupHooks::load_programs() {
+  skeleton_ = cgroup_bpf::open();
+  if (skeleton_ == nullptr) return Error{errno, "open BPF object", "cgroup", {}};
+  if (const int code = cgroup_bpf::load(skeleton_); code != 0)
+    return bpf_error(code, "load BPF object", "cgroup");
+  ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.cgroup_events), on_event, &sink_, nullptr);
+  if (ring_ == nullptr) return Error{errno, "open event ring", "cgroup", {}};
+  return {};
+}
+
+Result<void> CgroupHooks::insert(const CgroupPaths& paths) {
+  const int names_fd = bpf_map__fd(skeleton_->maps.cgroup_names);
+  const int globs_fd = bpf_map__fd(skeleton_->maps.cgroup_globs);
+  for (const auto& name : paths.names)
+    if (const int code = bpf_map_update_elem(names_fd, &name.key, &name.edge, BPF_NOEXIST); code != 0)
+      return bpf_error(code, "bind cgroup", name.key.name);
+  for (const auto& glob : paths.globs)
+    if (const int code = bpf_map_update_elem(globs_fd, &glob.key, &glob.glob, BPF_NOEXIST); code != 0)
+      return bpf_error(code, "bind cgroup pattern", glob.glob.text);
+  return {};
+}
+
+void CgroupHooks::erase(const CgroupPaths& paths) {
+  const int names_fd = bpf_map__fd(skeleton_->maps.cgroup_names);
+  const int globs_fd = bpf_map__fd(skeleton_->maps.cgroup_globs);
+  for (const auto& name : paths.names) bpf_map_delete_elem(names_fd, &name.key);
+  for (const auto& glob : paths.globs) bpf_map_delete_elem(globs_fd, &glob.key);
+}
+
+Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
+  const std::uint32_t zero = 0;
+  const Fd inner(bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_tables", sizeof(zero), sizeof(tables), 1, nullptr));
+  if (!inner) return bpf_error(inner.get(), "make table map");
+  if (const int code = bpf_map_update_elem(inner.get(), &zero, &tables, BPF_ANY); code != 0)
+    return bpf_error(code, "fill table map");
+  if (auto inserted = insert(paths); !inserted) {
+    erase(paths);
+    return inserted;
+  }
+  const int inner_fd = inner.get();
+  // The store. It returns after every program that saw the old map has ended
+  // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
+  const int code = bpf_map_update_elem(bpf_map__fd(skeleton_->maps.cgroup_tables), &zero, &inner_fd, BPF_ANY);
+  if (code != 0) {
+    erase(paths);
+    return bpf_error(code, "make policy live");
+  }
+  erase(std::exchange(live_, std::move(paths)));
+  return {};
+}
+
+Result<void> CgroupHooks::attach() {
+  if (const int code = cgroup_bpf::attach(skeleton_); code != 0)
+    return bpf_error(code, "attach BPF programs", "cgroup");
+  return {};
+}
+
+int CgroupHooks::poll_fd() const { return ring_buffer__epoll_fd(ring_); }
+
+Result<void> CgroupHooks::dispatch() {
+  if (const int code = ring_buffer__consume(ring_); code < 0) return bpf_error(code, "read events");
+  return {};
+}
+
+Totals CgroupHooks::totals() const {
+  const auto& from = skeleton_->bss->cgroup_totals;
+  Totals totals;
+  totals.allowed = read_counter(from.allowed);
+  totals.denied = read_counter(from.denied);
+  totals.audited = read_counter(from.audited);
+  totals.errors = read_counter(from.errors);
+  totals.lost = read_counter(from.lost);
+  return totals;
+}
+
+std::uint64_t CgroupHooks::unasked() const { return read_counter(skeleton_->bss->cgroup_totals.unasked); }
+
+}  // namespace holdfast::backend::lsm

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The unified cgroup hierarchy: cgroups(7), kernel/cgroup/cgroup.c.
+#ifndef HOLDFAST_KERNEL_CGROUP_H
+#define HOLDFAST_KERNEL_CGROUP_H
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace holdfast::kernel {
+
+// Number of a cgroup, never used twice in one boot (struct kernfs_node::id).
+using CgroupId = std::uint64_t;
+
+// The mount point of the whole hierarchy, an O_PATH descriptor. Errors: what open(2) says; EINVAL: not
+// cgroup v2; EXDEV: only a part of the hierarchy is visible there (a cgroup namespace or a bind mount).
+[[nodiscard]] Result<Fd> open_cgroup_root(const std::string& mount_point);
+
+[[nodiscard]] Result<CgroupId> cgroup_id(const std::string& directory);
+
+// The path of a cgroup below `root_fd`, "/" for the root itself. ESTALE: it is gone. Needs
+// CAP_DAC_READ_SEARCH.
+[[nodiscard]] Result<std::string> cgroup_path(int root_fd, CgroupId id);
+
+[[nodiscard]] Result<void> make_cgroup(const std::string& directory);
+[[nodiscard]] Result<void> remove_cgroup(const std::string& directory);
+
+// Writes a process to the directory's cgroup.procs.
+[[nodiscard]] Result<void> move_process(const std::string& directory, pid_t pid);
+
+// A child that does nothing but wait to be ended. Ends it and waits for it when destroyed.
+class IdleChild {
+ public:
+  [[nodiscard]] static Result<IdleChild> fork();
+  // The child starts in this cgroup: clone3(CLONE_INTO_CGROUP).
+  [[nodiscard]] static Result<IdleChild> fork_into(const std::string& directory);
+  IdleChild(IdleChild&& other) noexcept;
+  IdleChild& operator=(IdleChild&&) = delete;
+  IdleChild(const IdleChild&) = delete;
+  IdleChild& operator=(const IdleChild&) = delete;
+  ~IdleChild();
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  explicit IdleChild(pid_t pid) : pid_(pid) {}
+  pid_t pid_;
+};
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_CGROUP_H
