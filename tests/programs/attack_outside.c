@@ -185,6 +185,7 @@ static pid_t start(char** cmd, int flags) {
       _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     }
   }
+  set_number("HF_CMD_PID", (uint64_t)getpid());
   execvp(cmd[0], cmd);
   broken(cmd[0]);
 }

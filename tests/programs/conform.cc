@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// conform [OPTION]... TABLE...: runs the cases of conform.h against a backend, and prints TAP.
+//
+//   --holdfast PATH    the program under test
+//   --backend NAME     lsm or supervisor
+//   --only REGEX       cases whose name matches
+//   --userns           as root of a user namespace of its own (an ordinary user can)
+//   --bare             only the bare runs: that each attack works where nobody enforces
+//   --keep             leave the folder with policies and events
+//
+// Each event is also decided again from what it recorded: the same policy has to give the same
+// verdict.
+#include "conform.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "core/decide.h"
+#include "policy/event_json.h"
+#include "policy/load.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using conform::Case;
+using conform::Table;
+using Lines = std::vector<std::string>;
+
+constexpr int kTimeoutMs = 60'000;
+
+struct Options {
+  std::string holdfast, backend, only = ".";
+  bool userns = false, bare = false, keep = false;
+  Lines tables;
+};
+
+Options options;
+std::string bin_folder, work_folder;
+int test_number = 0;
+
+void tap(bool passed, const std::string& name, const Lines& diagnostics) {
+  std::printf("%sok %d - %s\n", passed ? "" : "not ", ++test_number, name.c_str());
+  for (const std::string& line : diagnostics) std::printf("# %s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+Lines lines_of(const std::string& text) {
+  Lines lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// ---- running
+// ----------------------------------------------------------------------------------------
+
+struct Outcome {
+  int status = 0;
+  std::string out, err;
+  bool timed_out = false;
+};
+
+void start(const Lines& command, const std::string& out, const std::string& err) {
+  std::vector<char*> argv;
+  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  setpgid(0, 0);
+  const int out_fd = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  const int err_fd = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  const int in_fd = open("/dev/null", O_RDONLY);
+  dup2(in_fd, 0);
+  dup2(out_fd, 1);
+  dup2(err_fd, 2);
+  execv(argv[0], argv.data());
+  _exit(127);
+}
+
+Outcome run(const Lines& command, const std::string& name) {
+  Outcome outcome;
+  const std::string out = work_folder + "/" + name + ".out",
+                    err = work_folder + "/" + name + ".err";
+  const pid_t pid = fork();
+  if (pid == 0) start(command, out, err);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kTimeoutMs);
+  while (waitpid(pid, &outcome.status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > end) {
+      outcome.timed_out = true;
+      kill(-pid, SIGKILL);
+    }
+    usleep(2000);
+  }
+  kill(-pid, SIGKILL);  // whoever was left behind
+  outcome.out = read_file(out);
+  outcome.err = read_file(err);
+  return outcome;
+}
+
+std::string quoted(const Lines& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "'" : " '") + word + "'";
+  return text;
+}
+
+Lines program(const Lines& words) {
+  Lines command = words;
+  command[0] = bin_folder + "/" + command[0];
+  return command;
+}
+
+Lines outside(const Case& c) {
+  Lines command = {bin_folder + "/attack_outside"};
+  if (options.userns) command.push_back("--userns");
+  if (!c.visit.empty()) {
+    command.push_back("--visit");
+    command.push_back(quoted(program(c.visit)));
+  }
+  return command;
+}
+
+void append(Lines& to, const Lines& from) { to.insert(to.end(), from.begin(), from.end()); }
+
+// ---- comparing
+// --------------------------------------------------------------------------------------
+
+// Word by word; "*" is any word.
+bool pattern_matches(const std::string& wanted, const std::string& got) {
+  if (wanted == got) return true;
+  const Lines words = conform::words_of(wanted), got_words = conform::words_of(got);
+  return std::ranges::equal(words, got_words,
+                            [](const auto& a, const auto& b) { return a == "*" || a == b; });
+}
+
+// "A || B" is either.
+bool line_matches(const std::string& wanted, const std::string& got) {
+  std::size_t from = 0;
+  for (;;) {
+    const std::size_t at = wanted.find(" || ", from);
+    if (pattern_matches(wanted.substr(from, at - from), got)) return true;
+    if (at == std::string::npos) return false;
+    from = at + 4;
+  }
+}
+
+bool output_matches(const Lines& wanted, const Lines& got) {
+  if (got.empty() && wanted.size() == 1) return line_matches(wanted[0], "nothing");
+  return std::ranges::equal(wanted, got, line_matches);
+}
+
+std::string text_of(const nlohmann::json& event, const char* key) {
+  const auto found = event.find(key);
+  return found != event.end() && found->is_string() ? found->get<std::string>() : "-";
+}
+
+// An event as the tables write it.
+std::string summary_of(const nlohmann::json& event) {
+  const auto rule = event.find("rule");
+  std::string text = text_of(event, "hook") + " " + text_of(event, "way") + " " +
+                     text_of(event, "type") + " " + text_of(event, "verdict") + " " +
+                     text_of(event, "reason") + " " +
+                     (rule == event.end() ? "-" : text_of(*rule, "key"));
+  if (!event.value("enforced", true)) text += " audit";
+  const bool refusal = event.value("verdict", "") == "deny";
+  if (refusal && text_of(event, "errno") != "EPERM") text += " errno=" + text_of(event, "errno");
+  return text;
+}
+
+// What is wrong with the events, empty if nothing.
+Lines compare_events(const Case& c, const Lines& got) {
+  Lines wrong;
+  if (!c.loose) {
+    if (std::ranges::equal(c.events, got, line_matches)) return wrong;
+    for (const std::string& event : c.events) wrong.push_back("wanted event: " + event);
+    for (const std::string& event : got) wrong.push_back("got event:    " + event);
+    if (got.empty()) wrong.push_back("got no event");
+    return wrong;
+  }
+  Lines known = c.events;
+  known.insert(known.end(), c.maybe.begin(), c.maybe.end());
+  for (const std::string& wanted : c.events)
+    if (std::ranges::none_of(got, [&](const auto& event) { return line_matches(wanted, event); }))
+      wrong.push_back("missing event: " + wanted);
+  for (const std::string& event : got)
+    if (std::ranges::none_of(known, [&](const auto& one) { return line_matches(one, event); }))
+      wrong.push_back("stray event: " + event);
+  return wrong;
+}
+
+// Decides an event again, from nothing but its own line.
+void decide_again(const std::string& line, const holdfast::policy::Compiled& policy, Lines& wrong) {
+  const auto event = holdfast::policy::event_from_json(line, policy);
+  if (!event) {
+    wrong.push_back("event cannot be read back: " + line);
+    return;
+  }
+  hf_verdict verdict;
+  hf_decide(policy.tables.get(), &event->request, &verdict);
+  if (verdict.action != event->verdict.action || verdict.reason != event->verdict.reason ||
+      verdict.rule != event->verdict.rule || verdict.mode != event->verdict.mode)
+    wrong.push_back("decided again, the verdict is another one: " + line);
+}
+
+Lines read_events(const std::string& path, const std::string& policy_path, Lines& wrong) {
+  Lines events;
+  const auto loaded = holdfast::policy::load({{policy_path, read_file(policy_path)}});
+  if (!loaded.policy) wrong.push_back("the policy does not load");
+  for (const std::string& line : lines_of(read_file(path))) {
+    const auto event = nlohmann::json::parse(line, nullptr, false);
+    if (event.is_discarded()) {
+      wrong.push_back("not JSON: " + line);
+      continue;
+    }
+    const auto copies = 1 + event.value("repeats", 0ULL);
+    events.insert(events.end(), std::min<std::uint64_t>(copies, 1000), summary_of(event));
+    if (loaded.policy) decide_again(line, *loaded.policy, wrong);
+  }
+  return events;
+}
+
+// ---- a case
+// ------------------------------------------------------------------------------------------
+
+std::string file_name(const Case& c) {
+  std::string name;
+  for (const char ch : c.name) name += std::isalnum(static_cast<unsigned char>(ch)) ? ch : '-';
+  return name;
+}
+
+void explain(const Outcome& outcome, Lines& wrong) {
+  if (outcome.timed_out) wrong.push_back("killed: over its time");
+  for (const std::string& line : lines_of(outcome.out)) wrong.push_back("stdout: " + line);
+  for (const std::string& line : lines_of(outcome.err)) wrong.push_back("stderr: " + line);
+}
+
+enum class BareResult { real, impossible, wrong };
+
+// Without holdfast the attack has to work, or else to be one that this kernel does not know.
+BareResult run_bare(const Case& c) {
+  if (c.bare.empty()) return BareResult::real;
+  Lines command = outside(c);
+  if (!c.unshare.empty()) append(command, {"--unshare", c.unshare});
+  command.push_back("--");
+  append(command, program(c.run));
+  const Outcome outcome = run(command, file_name(c) + ".bare");
+  const Lines got = lines_of(outcome.out);
+  if (output_matches(c.bare, got)) {
+    if (options.bare) tap(true, c.name + ", bare", {});
+    return BareResult::real;
+  }
+  if (c.optional && !outcome.timed_out && got.size() == 1) {
+    std::printf("ok %d - %s, bare # SKIP attack: %s\n", ++test_number, c.name.c_str(),
+                got[0].c_str());
+    return BareResult::impossible;
+  }
+  Lines wrong;
+  for (const std::string& line : c.bare) wrong.push_back("wanted without holdfast: " + line);
+  explain(outcome, wrong);
+  tap(false, c.name + ", bare", wrong);
+  return BareResult::wrong;
+}
+
+void run_held(const Table& table, const Case& c) {
+  const std::string base = work_folder + "/" + file_name(c);
+  std::ofstream(base + ".toml") << table.policies.at(c.policy);
+  Lines command = outside(c);
+  append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy",
+                   base + ".toml", "--events", base + ".json", "--format", "json", "--quiet"});
+  if (!c.unshare.empty()) append(command, {"--unshare", c.unshare});
+  command.push_back("--");
+  append(command, program(c.run));
+  const Outcome outcome = run(command, file_name(c));
+  Lines wrong;
+  const Lines got = lines_of(outcome.out);
+  if (outcome.timed_out || !output_matches(c.says, got)) {
+    for (const std::string& line : c.says) wrong.push_back("wanted: " + line);
+    explain(outcome, wrong);
+  }
+  append(wrong, compare_events(c, read_events(base + ".json", base + ".toml", wrong)));
+  Lines remarks = wrong;
+  for (const std::string& line : lines_of(outcome.err))
+    if (wrong.empty() && line.starts_with("# ")) remarks.push_back(line.substr(2));
+  if (!wrong.empty()) remarks.insert(remarks.begin(), c.where);
+  tap(wrong.empty(), c.name, remarks);
+}
+
+bool is_wanted(const Case& c) {
+  if (!c.only.empty() && c.only != options.backend && !options.bare) return false;
+  if (c.needs == "root" && options.userns) return false;
+  if (c.needs == "userns" && !options.userns) return false;
+  return std::regex_search(c.name, std::regex(options.only));
+}
+
+void run_table(const Table& table) {
+  for (const Case& c : table.cases) {
+    if (!is_wanted(c)) continue;
+    const BareResult bare = run_bare(c);
+    if (bare == BareResult::real && !options.bare) run_held(table, c);
+  }
+}
+
+// ---- arguments
+// ------------------------------------------------------------------------------------------
+
+bool parse(int argc, char** argv) {
+  const std::map<std::string, std::string*> values = {{"--holdfast", &options.holdfast},
+                                                      {"--backend", &options.backend},
+                                                      {"--only", &options.only}};
+  const std::map<std::string, bool*> flags = {
+      {"--userns", &options.userns}, {"--bare", &options.bare}, {"--keep", &options.keep}};
+  for (int i = 1; i < argc; i++) {
+    const std::string word = argv[i];
+    if (flags.contains(word))
+      *flags.at(word) = true;
+    else if (values.contains(word) && i + 1 < argc)
+      *values.at(word) = argv[++i];
+    else if (word.starts_with("-"))
+      return false;
+    else
+      options.tables.push_back(word);
+  }
+  return !options.tables.empty() &&
+         (options.bare || (!options.holdfast.empty() && !options.backend.empty()));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (!parse(argc, argv)) {
+    std::fprintf(
+        stderr,
+        "usage: conform --holdfast PATH --backend NAME [--only REGEX] [--userns] TABLE...\n"
+        "       conform --bare [--only REGEX] [--userns] TABLE...\n");
+    return 2;
+  }
+  char folder[] = "/tmp/conform.XXXXXX";
+  bin_folder = fs::read_symlink("/proc/self/exe").parent_path();
+  work_folder = mkdtemp(folder);
+  try {
+    for (const std::string& path : options.tables) run_table(conform::read_table(path));
+  } catch (const std::exception& error) {
+    std::printf("Bail out! %s\n", error.what());
+  }
+  std::printf("1..%d\n", test_number);
+  if (!options.keep)
+    fs::remove_all(work_folder);
+  else
+    std::printf("# kept: %s\n", work_folder.c_str());
+  return 0;
+}
