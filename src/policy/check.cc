@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+// Names that must exist, names that must be unique, rules that could never match, and limits.
 #include "policy/check.h"
 
 #include <fmt/core.h>
 
 #include <map>
+#include <set>
 
+#include "policy/binding_check.h"
+#include "policy/socket_check.h"
 #include "policy/suggest.h"
 
 namespace holdfast::policy {
@@ -18,6 +22,8 @@ class Checker {
   void check() {
     for (const Profile& profile : model_.profiles) define(profile);
     for (const Profile& profile : model_.profiles) check_profile(profile);
+    check_bindings(model_, diagnostics_);
+    check_sockets(model_, diagnostics_);
   }
 
  private:
@@ -34,25 +40,42 @@ class Checker {
       error(profile.where, fmt::format("more than {} profiles", HF_MAX_PROFILES));
   }
 
-  void check_names(const std::vector<ProfileName>& names) {
+  void check_movers(const std::vector<ProfileName>& names, const Span& where) {
+    std::set<std::string_view> listed;
     for (const ProfileName& name : names) {
+      listed.insert(name.name);
       if (defined_.contains(name.name)) continue;
       std::vector<std::string_view> candidates;
       for (const auto& [candidate, profile] : defined_) candidates.push_back(candidate);
       error(name.where, fmt::format("profile '{}' is not defined", name.name),
             suggest(name.name, candidates));
     }
+    if (mover_sets_.insert(listed).second && mover_sets_.size() == HF_MAX_MOVER_SETS + 1)
+      error(where, fmt::format("more than {} different lists of movers", HF_MAX_MOVER_SETS));
   }
 
   void check_profile(const Profile& p) {
-    if (p.cg_leave) check_names(p.cg_leave->value.names);
-    if (p.cg_join) check_names(p.cg_join->value.names);
-    if (p.cg_inside) check_names(p.cg_inside->value.names);
+    if (p.ns_visitors && !(p.ns_track && p.ns_track->value))
+      error(p.ns_visitors->where, "'visitors' can never apply: the profile tracks no namespaces",
+            "add namespaces.track = true");
+    if (p.cg_leave && !p.cg_leave->value.any)
+      check_movers(p.cg_leave->value.names, p.cg_leave->where);
+    if (p.cg_join && !p.cg_join->value.any) check_movers(p.cg_join->value.names, p.cg_join->where);
+    if (p.cg_inside && p.cg_inside->value.kind == HF_INSIDE_LIST)
+      check_movers(p.cg_inside->value.names, p.cg_inside->where);
+    if (!p.cgroups.empty() || p.mark) return;
+    if (p.cg_join)
+      error(p.cg_join->where, "'join' can never apply: the profile holds no cgroup",
+            "add cgroup = \"/PATH\"");
+    if (p.cg_inside)
+      error(p.cg_inside->where, "'inside' can never apply: the profile holds no cgroup",
+            "add cgroup = \"/PATH\"");
   }
 
   const Model& model_;
   std::vector<Diagnostic>& diagnostics_;
   std::map<std::string_view, const Profile*> defined_;
+  std::set<std::set<std::string_view>> mover_sets_;
 };
 
 }  // namespace

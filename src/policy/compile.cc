@@ -3,6 +3,8 @@
 // lot ("only PID 1 may"), so each distinct list is stored once.
 #include "policy/compile.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -31,6 +33,7 @@ class Compiler {
     out_->profiles.emplace_back();
     out_->rules.emplace_back();
     out_->label_values.emplace_back();
+    out_->label_rights.emplace_back();
     permit_all(tables_->profiles[HF_NO_PROFILE]);
     for (const Profile& profile : model_.profiles) {
       numbers_[profile.name] = static_cast<std::uint16_t>(out_->profiles.size());
@@ -57,10 +60,15 @@ class Compiler {
     out_->tables = std::move(tables_);
   }
 
+  std::uint32_t new_rule(const Profile& profile, const Span& where, std::string_view key,
+                         std::string_view text) {
+    out_->rules.push_back({where, profile.name, std::string(key), std::string(text)});
+    return static_cast<std::uint32_t>(out_->rules.size() - 1);
+  }
+
   void add_rule(hf_profile& slot, std::uint32_t kind, const Profile& profile, const Span& where,
                 std::string_view key, std::string_view text) {
-    slot.rules[kind] = static_cast<__u32>(out_->rules.size());
-    out_->rules.push_back({where, profile.name, std::string(key), std::string(text)});
+    slot.rules[kind] = new_rule(profile, where, key, text);
   }
 
   // Sets a field where the profile states it, and remembers the line.
@@ -113,6 +121,85 @@ class Compiler {
     if (p.cg_leave || p.cg_join || p.cg_inside) tables_->any_cgroup_rules = 1;
   }
 
+  void add_bpf_mask(const Profile& p, hf_profile& slot, std::uint32_t kind, std::string_view key,
+                    const Setting<BpfMask>& mask, std::uint32_t section_rule) {
+    slot.rules[kind] = section_rule;
+    if (mask) add_rule(slot, kind, p, mask->where, key, mask->text);
+  }
+
+  // A list that is left out delegates nothing; then the section itself is the line to blame.
+  void add_bpf(const Profile& p, hf_profile& slot) {
+    const BpfDelegate& bpf = *p.bpf;
+    const std::uint32_t section = new_rule(p, bpf.where, "bpf.delegate", "[]");
+    add_bpf_mask(p, slot, HF_RULE_BPF_COMMANDS, "bpf.delegate.commands", bpf.commands, section);
+    add_bpf_mask(p, slot, HF_RULE_BPF_MAPS, "bpf.delegate.maps", bpf.maps, section);
+    add_bpf_mask(p, slot, HF_RULE_BPF_PROGRAMS, "bpf.delegate.programs", bpf.programs, section);
+    add_bpf_mask(p, slot, HF_RULE_BPF_ATTACHMENTS, "bpf.delegate.attachments", bpf.attachments,
+                 section);
+    slot.bpf_ruled = 1;
+    if (bpf.commands) slot.bpf_commands = bpf.commands->value.low;
+    if (bpf.maps) slot.bpf_maps = bpf.maps->value.low;
+    if (bpf.programs) slot.bpf_programs = bpf.programs->value.low;
+    if (bpf.attachments) {
+      slot.bpf_attachments[0] = bpf.attachments->value.low;
+      slot.bpf_attachments[1] = bpf.attachments->value.high;
+    }
+    if (bpf.attach_to) slot.bpf_attach_to = bpf.attach_to->value;
+  }
+
+  void add_labels(const Profile& p) {
+    LabelRights rights;
+    if (p.labels.set) {
+      rights.ruled = true;
+      rights.set = p.labels.set->value;
+      rights.set_rule = new_rule(p, p.labels.set->where, "label.set", p.labels.set->text);
+    }
+    if (p.labels.inherit) {
+      rights.inherit = p.labels.inherit->value;
+      rights.inherit_rule =
+          new_rule(p, p.labels.inherit->where, "label.inherit", p.labels.inherit->text);
+    }
+    out_->label_rights.push_back(std::move(rights));
+  }
+
+  // The number of `text`, which joins the list when it is new.
+  static std::uint32_t intern(std::map<std::string, std::uint32_t, std::less<>>& known,
+                              std::vector<std::string>& list, const std::string& text) {
+    const auto [at, added] = known.try_emplace(text, static_cast<std::uint32_t>(list.size()));
+    if (added) list.push_back(text);
+    return at->second;
+  }
+
+  void add_conditions(const std::vector<LabelCondition>& conditions, hf_label_match* matches,
+                      __u8& count) {
+    for (const LabelCondition& condition : conditions) {
+      hf_label_match& match = matches[count++];
+      match.name = static_cast<__u16>(intern(label_names_, out_->label_names, condition.name));
+      match.kind = condition.kind;
+      if (condition.kind == HF_LABEL_VALUE)
+        match.value = intern(label_values_, out_->label_values, condition.value);
+    }
+  }
+
+  void add_sockets(const Profile& p, hf_profile& slot) {
+    slot.socket_first = tables_->socket_rule_count;
+    slot.socket_count = static_cast<__u16>(p.sockets.size());
+    if (!p.sockets.empty()) tables_->any_socket_rules = 1;
+    for (std::size_t i = 0; i < p.sockets.size(); i++) {
+      const SocketRule& from = p.sockets[i];
+      hf_socket_rule& to = tables_->socket_rules[tables_->socket_rule_count++];
+      to.ops = from.ops;
+      to.families = from.families;
+      to.verdict = from.verdict;
+      to.rule = new_rule(p, from.where, fmt::format("socket[{}]", i + 1), from.text);
+      to.rate_tokens = from.rate.tokens;
+      to.rate_period_ns = from.rate.period_ns;
+      to.rate_burst = from.rate.burst;
+      add_conditions(from.own, to.own, to.own_count);
+      add_conditions(from.peer, to.peer, to.peer_count);
+    }
+  }
+
   void add_profile(const Profile& p, std::uint16_t number) {
     hf_profile& slot = tables_->profiles[number];
     permit_all(slot);
@@ -121,6 +208,9 @@ class Compiler {
     if (p.log) slot.log = p.log->value;
     add_namespaces(p, slot);
     add_cgroups(p, slot);
+    add_sockets(p, slot);
+    if (p.bpf) add_bpf(p, slot);
+    add_labels(p);
     for (const Stated<std::string>& cgroup : p.cgroups)
       out_->bindings.push_back({cgroup.value, number, cgroup.where});
     if (p.mark) out_->marks.push_back({p.mark->value, number, p.mark->where});
@@ -131,6 +221,8 @@ class Compiler {
   std::unique_ptr<Compiled> out_;
   std::map<std::string, std::uint16_t, std::less<>> numbers_;
   std::map<MoverBits, std::uint16_t> mover_sets_;
+  std::map<std::string, std::uint32_t, std::less<>> label_names_;
+  std::map<std::string, std::uint32_t, std::less<>> label_values_;
 };
 
 }  // namespace

@@ -48,6 +48,15 @@ struct Mark {
   Span where;
 };
 
+// What a profile says about setting labels on sockets.
+struct LabelRights {
+  bool ruled = false;            // `set` was stated: only those names; else any
+  std::vector<std::string> set;  // "user.varlink"
+  bool inherit = false;          // accepted sockets copy the listener's labels
+  std::uint32_t set_rule = 0;    // rule ids
+  std::uint32_t inherit_rule = 0;
+};
+
 // Immutable once made; share it between threads freely. About 0.7 MiB, nearly all of it the tables.
 struct Compiled {
   std::unique_ptr<const hf_tables> tables;
@@ -57,6 +66,7 @@ struct Compiled {
   std::vector<Mark> marks;
   std::vector<std::string> label_names;   // by label name index
   std::vector<std::string> label_values;  // by value id; [0] is ""
+  std::vector<LabelRights> label_rights;  // by profile number
 
   [[nodiscard]] std::optional<std::uint16_t> find_profile(std::string_view name) const;
 };

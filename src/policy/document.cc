@@ -78,8 +78,12 @@ class Converter {
   void convert_table(const toml::table& table, int depth, Value& value) const {
     value.kind = Kind::table;
     for (const auto& [key, node] : table) {
-      value.entries.push_back(
-          {std::string(key.str()), span(key.source()), convert(node, depth + 1)});
+      Entry entry;
+      entry.key = key.str();
+      entry.key_where = span(key.source());
+      entry.value = convert(node, depth + 1);
+      entry.where = lines_.statement(entry.key_where, entry.value.where);
+      value.entries.push_back(std::move(entry));
     }
     std::stable_sort(
         value.entries.begin(), value.entries.end(),

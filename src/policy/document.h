@@ -37,7 +37,8 @@ struct Value {
 
 struct Entry {
   std::string key;
-  Span key_where;
+  Span key_where;  // of the last part of a dotted key
+  Span where;      // from the first part of the key to the end of the value, on the key's line
   Value value;
 };
 

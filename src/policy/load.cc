@@ -3,6 +3,7 @@
 #include "policy/load.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,19 @@ std::size_t source_index(const std::vector<Source>& sources, const std::string& 
   return index;
 }
 
+// More than a reader wants to see, and few enough that a hostile file cannot fill the memory with
+// them.
+constexpr std::size_t kMaxDiagnostics = 1000;
+constexpr std::size_t kMaxLineBytes = 1000;
+
+void cut(std::vector<Diagnostic>& diagnostics) {
+  if (diagnostics.size() <= kMaxDiagnostics) return;
+  const std::size_t more = diagnostics.size() - kMaxDiagnostics;
+  diagnostics.resize(kMaxDiagnostics);
+  const Diagnostic& last = diagnostics.back();
+  diagnostics.push_back({last.where, fmt::format("{} more mistakes after this one", more), "", ""});
+}
+
 // Puts them in order of place and adds the lines they talk about.
 void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnostic>& diagnostics) {
   std::stable_sort(
@@ -33,11 +47,13 @@ void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnost
           return source_index(sources, a.where.file) < source_index(sources, b.where.file);
         return before(a.where, b.where);
       });
+  cut(diagnostics);
   for (const Source& source : sources) {
     const SourceLines lines(source);
     for (Diagnostic& diagnostic : diagnostics) {
-      if (diagnostic.where.file == source.name && diagnostic.line.empty())
-        diagnostic.line = lines.line(diagnostic.where.line);
+      if (diagnostic.where.file != source.name) continue;
+      std::string line = lines.line(diagnostic.where.line);
+      if (line.size() <= kMaxLineBytes) diagnostic.line = std::move(line);
     }
   }
 }

@@ -18,8 +18,9 @@ namespace holdfast::policy {
 template <typename T>
 struct Stated {
   T value{};
-  Span where;
-  std::string text;  // as a reader would write it
+  Span where;        // of the statement: where the rule is
+  std::string text;  // the value, as a reader would write it
+  Span value_where;  // where to point when the value is wrong
 };
 
 template <typename T>
@@ -54,6 +55,7 @@ struct Rate {
 };
 
 struct SocketRule {
+  bool sound = true;           // false: a part of it was wrong and is left out
   Span where;                  // of the rule's header
   std::string text;            // `on = ["connect"] … verdict = "deny"`
   std::uint16_t ops = 0;       // HF_SOCK_* mask

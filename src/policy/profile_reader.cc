@@ -46,10 +46,11 @@ bool check_name(const Entry& entry, Reader& in) {
 Setting<Movers> read_movers(const Entry* entry, Reader& in) {
   if (entry == nullptr) return std::nullopt;
   const Value& value = entry->value;
-  Stated<Movers> stated{{}, value.where, text_of(value)};
-  if (value.kind == Kind::string && value.string == "any") return stated;
-  stated.value.any = false;
-  if (value.kind == Kind::string && value.string == "none") return stated;
+  Movers movers;
+  if (value.kind == Kind::string && value.string == "any") return stated(*entry, std::move(movers));
+  movers.any = false;
+  if (value.kind == Kind::string && value.string == "none")
+    return stated(*entry, std::move(movers));
   if (value.kind == Kind::string) {
     in.error(value.where, fmt::format("'{}' must be any, none or a list of profiles", entry->key),
              fmt::format("write [\"{}\"]", value.string));
@@ -57,17 +58,29 @@ Setting<Movers> read_movers(const Entry* entry, Reader& in) {
   }
   if (!in.expect(*entry, Kind::array, "any, none or a list of profiles")) return std::nullopt;
   for (Stated<std::string>& name : in.strings(*entry, Reader::Single::refused))
-    stated.value.names.push_back({std::move(name.value), name.where});
-  return stated;
+    movers.names.push_back({std::move(name.value), name.value_where});
+  return stated(*entry, std::move(movers));
 }
 
 Setting<Inside> read_inside(const Entry* entry, Reader& in) {
   if (entry != nullptr && entry->value.kind == Kind::string && entry->value.string == "delegated")
-    return Stated<Inside>{{HF_INSIDE_DELEGATED, {}}, entry->value.where, text_of(entry->value)};
+    return stated(*entry, Inside{HF_INSIDE_DELEGATED, {}});
   Setting<Movers> movers = read_movers(entry, in);
   if (!movers) return std::nullopt;
   const std::uint8_t kind = movers->value.any ? HF_INSIDE_ANY : HF_INSIDE_LIST;
-  return Stated<Inside>{{kind, std::move(movers->value.names)}, movers->where, movers->text};
+  return stated(*entry, Inside{kind, std::move(movers->value.names)});
+}
+
+void read_sockets(const Entry& entry, Profile& profile, Reader& in) {
+  if (!in.expect(entry, Kind::array, "a list of tables: [[profile.NAME.socket]]")) return;
+  for (const Value& item : entry.value.items) {
+    if (item.kind == Kind::table) {
+      profile.sockets.push_back(read_socket_rule(item, in));
+    } else {
+      in.error(item.where,
+               fmt::format("a socket rule must be a table, not {}", to_string(item.kind)));
+    }
+  }
 }
 
 void read_namespaces(const Value& table, Profile& profile, Reader& in) {
@@ -93,8 +106,11 @@ Profile read_profile(const Entry& entry, Reader& in) {
   in.only_keys(table,
                {"cgroup", "mark", "mode", "log", "namespaces", "cgroups", "socket", "bpf", "label"},
                fmt::format("[profile.{}]", entry.key));
-  if (const Entry* cgroup = table.find("cgroup"); cgroup != nullptr)
+  if (const Entry* cgroup = table.find("cgroup"); cgroup != nullptr) {
     profile.cgroups = in.strings(*cgroup, Reader::Single::allowed);
+    if (cgroup->value.kind == Kind::array && cgroup->value.items.empty())
+      in.error(cgroup->value.where, "'cgroup' names no cgroup", "leave it out");
+  }
   profile.mark = in.string(table.find("mark"));
   profile.mode = in.word(table.find("mode"), kModeNames);
   profile.log = in.word(table.find("log"), kLogNames);
@@ -102,6 +118,12 @@ Profile read_profile(const Entry& entry, Reader& in) {
     read_namespaces(*section, profile, in);
   if (const Value* section = in.table(table, "cgroups"); section != nullptr)
     read_cgroups(*section, profile, in);
+  if (const Entry* sockets = table.find("socket"); sockets != nullptr)
+    read_sockets(*sockets, profile, in);
+  if (const Entry* bpf = table.find("bpf"); bpf != nullptr && in.table(table, "bpf") != nullptr)
+    profile.bpf = read_bpf(*bpf, in);
+  if (const Value* section = in.table(table, "label"); section != nullptr)
+    profile.labels = read_labels(*section, in);
   return profile;
 }
 

@@ -13,6 +13,12 @@
 
 namespace holdfast::policy {
 
+// A statement: its value, its place, and what it looks like.
+template <typename T>
+Stated<T> stated(const Entry& entry, T value) {
+  return {std::move(value), entry.where, text_of(entry.value), entry.value.where};
+}
+
 // Functions that take an Entry* accept null, for a key that is absent, and give nothing for it. A
 // value that is wrong gives nothing too, after a diagnostic.
 class Reader {
@@ -20,6 +26,7 @@ class Reader {
   explicit Reader(std::vector<Diagnostic>& diagnostics) : diagnostics_(diagnostics) {}
 
   void error(const Span& where, std::string message, std::string hint = "");
+  [[nodiscard]] std::size_t mistakes() const { return diagnostics_.size(); }
 
   // Reports each key of `table` that is not in `known`. `of` names the table: "[profile.web]".
   void only_keys(const Value& table, const std::vector<std::string_view>& known,
@@ -35,16 +42,27 @@ class Reader {
   Setting<bool> boolean(const Entry* entry);
   Setting<std::uint8_t> word(const Entry* entry, Names names);
 
-  // The bits of a list of words. "any", where `any` is not 0, stands for `any`.
+  // The bits that a list of words means, or "none" for none, or "any" for all `any`.
   Setting<std::uint32_t> mask(const Entry* entry, Names names, std::uint32_t any);
+
+  // The bits of a list of words that must not be empty, since nothing would ever match it.
+  std::uint16_t match_mask(const Entry& entry, Names names);
 
   // The strings of a list; with `single`, a lone string too.
   enum class Single { refused, allowed };
   std::vector<Stated<std::string>> strings(const Entry& entry, Single single);
 
  private:
+  std::uint64_t bits(const Entry& entry, Names names);
+  static std::string single_word_hint(const Value& value, Names names);
+
   std::vector<Diagnostic>& diagnostics_;
 };
+
+// Reads one [[profile.NAME.socket]], the bpf and the label table of a profile.
+SocketRule read_socket_rule(const Value& table, Reader& in);
+BpfDelegate read_bpf(const Entry& entry, Reader& in);
+Labels read_labels(const Value& table, Reader& in);
 
 // Adds what one source says to the model.
 void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics);

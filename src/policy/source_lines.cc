@@ -17,6 +17,23 @@ std::size_t byte_of_column(std::string_view line, std::uint32_t column) {
   return at;
 }
 
+// The last byte before `at` that is not blank; npos: none.
+std::size_t last_before(std::string_view line, std::size_t at) {
+  return at == 0 ? std::string_view::npos : line.find_last_not_of(" \t", at - 1);
+}
+
+// Where the part of a key that ends before the dot at `dot` starts.
+std::size_t part_start(std::string_view line, std::size_t dot) {
+  const std::size_t last = last_before(line, dot);
+  if (last == std::string_view::npos) return dot;
+  if (line[last] == '"' || line[last] == '\'') {
+    const std::size_t open = last == 0 ? last : line.rfind(line[last], last - 1);
+    return open == std::string_view::npos ? last : open;
+  }
+  const std::size_t outside = line.find_last_of(" \t.[{,=\"'", last);
+  return outside == std::string_view::npos ? 0 : outside + 1;
+}
+
 }  // namespace
 
 SourceLines::SourceLines(const Source& source) : source_(source) {
@@ -42,6 +59,20 @@ Span SourceLines::span(std::uint32_t line_number, std::uint32_t column, std::uin
   const std::size_t end = end_line > line_number ? text.size() : byte_of_column(text, end_column);
   span.column = static_cast<std::uint32_t>(start + 1);
   span.length = end > start ? static_cast<std::uint32_t>(end - start) : 0;
+  return span;
+}
+
+Span SourceLines::statement(const Span& key, const Span& value) const {
+  const std::string text = line(key.line);
+  std::size_t start = std::min<std::size_t>(key.column - 1, text.size());
+  for (std::size_t dot = last_before(text, start); dot != std::string::npos && text[dot] == '.';
+       dot = last_before(text, start))
+    start = part_start(text, dot);
+  Span span{key.file, key.line, static_cast<std::uint32_t>(start + 1), 0};
+  const std::uint32_t end = value.line == key.line && value.column + value.length > key.column
+                                ? value.column + value.length
+                                : key.column + key.length;
+  span.length = end - span.column;
   return span;
 }
 

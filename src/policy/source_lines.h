@@ -26,6 +26,9 @@ class SourceLines {
   [[nodiscard]] Span span(std::uint32_t line, std::uint32_t column, std::uint32_t end_line,
                           std::uint32_t end_column) const;
 
+  // From the first part of the dotted key that `key` is the last part of, to the end of `value`.
+  [[nodiscard]] Span statement(const Span& key, const Span& value) const;
+
  private:
   const Source& source_;
   std::vector<std::size_t> starts_;

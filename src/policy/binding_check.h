@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which cgroups and marks belong to which profile: unique, well formed, within limits.
+#ifndef HOLDFAST_POLICY_BINDING_CHECK_H
+#define HOLDFAST_POLICY_BINDING_CHECK_H
+
+#include <vector>
+
+#include "policy/load.h"
+#include "policy/model.h"
+
+namespace holdfast::policy {
+
+// Adds a diagnostic for each mistake.
+void check_bindings(const Model& model, std::vector<Diagnostic>& diagnostics);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_BINDING_CHECK_H

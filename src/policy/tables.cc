@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// hf_decide() survives any tables: it checks every index itself and refuses what makes no sense.
+// What is checked here is that the tables mean something, so that a corrupt blob is turned away
+// whole instead of refusing, or allowing, now and then.
+#include "policy/tables.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace holdfast::policy {
+namespace {
+
+class Validator {
+ public:
+  explicit Validator(const hf_tables& tables) : t_(tables) {}
+
+  // "" when nothing is wrong.
+  std::string mistake() {
+    check_header();
+    if (!mistake_.empty()) return mistake_;
+    check_no_profile();
+    for (std::uint32_t i = 0; i < t_.profile_count; i++) check_profile(i, t_.profiles[i]);
+    for (std::uint32_t i = 0; i < t_.mover_set_count; i++) check_mover_set(i, t_.mover_sets[i]);
+    for (std::uint32_t i = 0; i < t_.socket_rule_count; i++) check_socket(i, t_.socket_rules[i]);
+    check_flags();
+    return mistake_;
+  }
+
+ private:
+  template <typename... Args>
+  void require(bool holds, fmt::string_view what, const Args&... args) {
+    if (!holds && mistake_.empty()) mistake_ = fmt::vformat(what, fmt::make_format_args(args...));
+  }
+
+  void check_header() {
+    require(t_.magic == HF_TABLES_MAGIC, "wrong magic {:#x}", t_.magic);
+    require(t_.version == HF_ABI_VERSION, "version {} instead of {}", t_.version, HF_ABI_VERSION);
+    require(t_.length == sizeof(hf_tables), "length {} instead of {}", t_.length,
+            sizeof(hf_tables));
+    require(t_.profile_count >= 1 && t_.profile_count <= HF_PROFILE_SLOTS, "{} profiles",
+            t_.profile_count);
+    require(t_.mover_set_count <= HF_MAX_MOVER_SETS, "{} mover sets", t_.mover_set_count);
+    require(t_.socket_rule_count <= HF_MAX_SOCKET_RULES, "{} socket rules", t_.socket_rule_count);
+    require(t_.label_name_count <= HF_MAX_LABEL_NAMES, "{} label names", t_.label_name_count);
+    require(t_.label_value_count <= HF_MAX_LABEL_VALUES + 1, "{} label values",
+            t_.label_value_count);
+  }
+
+  // Tasks without a profile are not restricted; a blob that says otherwise could stop the machine.
+  void check_no_profile() {
+    hf_profile free{};
+    free.ns_create = HF_NS_ALL;
+    hf_profile slot = t_.profiles[HF_NO_PROFILE];
+    slot.mode = free.mode;
+    slot.log = free.log;
+    require(std::memcmp(&slot, &free, sizeof(free)) == 0,
+            "slot 0 restricts tasks without a profile");
+  }
+
+  void check_profile(std::uint32_t number, const hf_profile& p) {
+    require(p.mode <= HF_MODE_AUDIT && p.log <= HF_LOG_NONE, "profile {}: mode or log", number);
+    require(p.ns_enter <= HF_ENTER_OWN && p.ns_visitors <= HF_VISITORS_LOCK && p.ns_track <= 1,
+            "profile {}: namespace settings", number);
+    require((p.ns_create & ~HF_NS_ALL) == 0, "profile {}: namespace types", number);
+    require(p.cg_leave <= HF_MOVERS_LIST && p.cg_join <= HF_MOVERS_LIST &&
+                p.cg_inside <= HF_INSIDE_DELEGATED,
+            "profile {}: cgroup settings", number);
+    require(p.cg_leave != HF_MOVERS_LIST || p.leave_set < t_.mover_set_count,
+            "profile {}: leave set", number);
+    require(p.cg_join != HF_MOVERS_LIST || p.join_set < t_.mover_set_count, "profile {}: join set",
+            number);
+    require(p.cg_inside != HF_INSIDE_LIST || p.inside_set < t_.mover_set_count,
+            "profile {}: inside set", number);
+    require(p.socket_count <= HF_MAX_PROFILE_SOCKET_RULES &&
+                p.socket_first <= t_.socket_rule_count &&
+                p.socket_count <= t_.socket_rule_count - p.socket_first,
+            "profile {}: socket rules", number);
+    require(p.bpf_ruled <= 1 && p.bpf_attach_to <= 1, "profile {}: bpf settings", number);
+    require(p.pad0 == 0 && p.pad1 == 0, "profile {}: padding", number);
+  }
+
+  void check_mover_set(std::uint32_t number, const hf_mover_set& set) {
+    for (std::uint32_t bit = t_.profile_count; bit < HF_MOVER_WORDS * 64; bit++)
+      require((set.bits[bit / 64] >> (bit % 64) & 1) == 0, "mover set {}: profile {}", number, bit);
+    require((set.bits[0] & 1) == 0, "mover set {}: names tasks without a profile", number);
+  }
+
+  void check_match(std::uint32_t number, const hf_label_match& match) {
+    require(match.name < t_.label_name_count && match.kind <= HF_LABEL_ABSENT,
+            "socket rule {}: label", number);
+    require(match.kind != HF_LABEL_VALUE || (match.value > 0 && match.value < t_.label_value_count),
+            "socket rule {}: label value", number);
+  }
+
+  void check_socket(std::uint32_t number, const hf_socket_rule& rule) {
+    require((rule.ops & ~HF_SOCK_OPS_ALL) == 0 && (rule.families & ~HF_FAMILIES_ALL) == 0,
+            "socket rule {}: operations or families", number);
+    require(rule.verdict <= HF_SOCK_RATE, "socket rule {}: verdict", number);
+    require(rule.verdict != HF_SOCK_RATE ||
+                (rule.rate_tokens > 0 && rule.rate_period_ns > 0 && rule.rate_burst > 0),
+            "socket rule {}: rate", number);
+    require(rule.own_count <= HF_MAX_LABEL_MATCHES && rule.peer_count <= HF_MAX_LABEL_MATCHES,
+            "socket rule {}: label count", number);
+    require(rule.pad0 == 0 && rule.pad1 == 0, "socket rule {}: padding", number);
+    for (std::uint32_t i = 0; i < rule.own_count && i < HF_MAX_LABEL_MATCHES; i++)
+      check_match(number, rule.own[i]);
+    for (std::uint32_t i = 0; i < rule.peer_count && i < HF_MAX_LABEL_MATCHES; i++)
+      check_match(number, rule.peer[i]);
+  }
+
+  // Backends skip whole hooks by these: a flag that is off while a rule is there would switch the
+  // rule off.
+  void check_flags() {
+    for (std::uint32_t i = 0; i < t_.profile_count; i++) {
+      const hf_profile& p = t_.profiles[i];
+      require(p.ns_visitors != HF_VISITORS_DENY || t_.any_visitors_deny,
+              "any_visitors_deny is off");
+      require(p.ns_visitors == HF_VISITORS_ALLOW || t_.any_visitors_hold,
+              "any_visitors_hold is off");
+      require((p.cg_leave == 0 && p.cg_join == 0 && p.cg_inside == 0) || t_.any_cgroup_rules,
+              "any_cgroup_rules is off");
+      require(p.socket_count == 0 || t_.any_socket_rules, "any_socket_rules is off");
+    }
+  }
+
+  const hf_tables& t_;
+  std::string mistake_;
+};
+
+}  // namespace
+
+Result<void> validate_tables(const void* bytes, std::size_t size) {
+  const auto invalid = [](std::string detail) {
+    return Error{EINVAL, "validate policy tables", "", std::move(detail)};
+  };
+  if (size != sizeof(hf_tables))
+    return invalid(fmt::format("{} bytes instead of {}", size, sizeof(hf_tables)));
+  const auto tables = std::make_unique<hf_tables>();
+  std::memcpy(tables.get(), bytes, size);
+  std::string mistake = Validator(*tables).mistake();
+  if (!mistake.empty()) return invalid(std::move(mistake));
+  return {};
+}
+
+}  // namespace holdfast::policy
