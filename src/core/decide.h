@@ -40,7 +40,14 @@
 #define HF_EPERM 1
 #define HF_EAGAIN 11
 
+/*
+ * Hides where a value came from, so that what is compared and what is used as an index stay one register:
+ * a compiler that reloads the value after the comparison loses the bound that the BPF verifier needs.
+ */
+#define HF_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
 HF_INLINE const struct hf_profile* hf_profile_at(const struct hf_tables* t, __u32 index) {
+  HF_OPAQUE(index);
   if (index >= HF_PROFILE_SLOTS) return 0;
   return &t->profiles[index];
 }
@@ -291,6 +298,7 @@ HF_INLINE void hf_decide_socket(const struct hf_tables* t, const struct hf_reque
     const struct hf_socket_rule* rule;
     __u32 at = own->socket_first + i;
     if (i >= own->socket_count) return;
+    HF_OPAQUE(at);
     if (at >= HF_MAX_SOCKET_RULES) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
     rule = &t->socket_rules[at];
     if (!(rule->ops & r->sock_op) || !(rule->families & r->sock_family)) continue;

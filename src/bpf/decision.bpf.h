@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From facts to an answer to the kernel: decide, count, report.
+ *
+ * A decision that cannot be made (no tables, unreadable facts) is a refusal. One that cannot be
+ * reported is still made: the event is counted as lost.
+ */
+#ifndef HOLDFAST_BPF_DECISION_BPF_H
+#define HOLDFAST_BPF_DECISION_BPF_H
+
+#include "bpf/held.bpf.h"
+#include "core/decide.h"
+
+/* Whether this decision point is the first of its operation: the others repeat it and say nothing. */
+#define HF_SAY 0u
+#define HF_SILENT 1u
+
+/* Who acts, on what, and who hears of it: what a decision needs beyond the request. */
+struct hf_context {
+  __u64 task;   /* address of the acting task */
+  __u64 object; /* address of the traced task; 0: none */
+  __u64 target; /* namespace inode number */
+  __u32 member; /* 1: the acting task is a member */
+  __u32 slot;   /* HF_TABLES_*: the policy that decides */
+  __u32 voice;  /* HF_SAY, HF_SILENT */
+  __u32 pad0;
+};
+
+static __always_inline void hf_describe(struct hf_task *out, const struct task_struct *task) {
+  const struct cred *cred = 0;
+  bpf_core_read(&out->pid, sizeof(out->pid), &task->pid);
+  bpf_core_read(&out->tgid, sizeof(out->tgid), &task->tgid);
+  bpf_core_read(&cred, sizeof(cred), &task->real_cred);
+  bpf_core_read(&out->uid, sizeof(out->uid), &cred->euid.val);
+  bpf_core_read(&out->comm, sizeof(out->comm), &task->comm);
+}
+
+static __always_inline void hf_report(struct hf_session *s, const struct hf_request *r,
+                                      const struct hf_verdict *v,
+                                      const struct hf_context *context, __u64 generation) {
+  struct hf_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+  if (!event) {
+    __sync_fetch_and_add(&s->totals.lost, 1);
+    return;
+  }
+  __builtin_memset(event, 0, sizeof(*event));
+  event->version = HF_ABI_VERSION;
+  event->length = sizeof(*event);
+  event->id = __sync_fetch_and_add(&s->totals.events, 1) + 1;
+  event->time_ns = bpf_ktime_get_boot_ns();
+  event->generation = generation;
+  event->target = context->target;
+  hf_describe(&event->actor, (const void *)context->task);
+  if (context->object) hf_describe(&event->object, (const void *)context->object);
+  event->verdict = *v;
+  event->request = *r;
+  bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void hf_count(struct hf_session *s, const struct hf_verdict *v) {
+  if (v->action == HF_DENY && v->mode == HF_MODE_ENFORCE) {
+    __sync_fetch_and_add(&s->totals.denied, 1);
+    if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_TARGET_UNKNOWN ||
+        v->reason == HF_REASON_BAD_REQUEST)
+      __sync_fetch_and_add(&s->totals.errors, 1);
+  } else if (v->action == HF_DENY) {
+    __sync_fetch_and_add(&s->totals.audited, 1);
+  } else if (v->action == HF_LOCK) {
+    __sync_fetch_and_add(&s->totals.locked, 1);
+  } else {
+    __sync_fetch_and_add(&s->totals.allowed, 1);
+  }
+}
+
+/* A member that is still setting itself up, before adoption, is not ruled: it runs none of CMD's code. */
+static __always_inline int hf_not_yet_ruled(const struct hf_session *s, const struct hf_member *member) {
+  return member && member->tables == HF_TABLES_POLICY && !s->adopted;
+}
+
+/* Fills in who acts and where it is held now. */
+static __always_inline void hf_know_actor(const struct hf_session *s, __u64 task,
+                                          const struct hf_member *member, struct hf_request *r,
+                                          struct hf_context *context) {
+  context->task = task;
+  context->slot = HF_TABLES_POLICY;
+  if (member) {
+    context->member = 1;
+    context->slot = member->tables;
+    r->subject = member->profile;
+    r->subject_set = member->set;
+  }
+  if (s->any_tracked) {
+    struct hf_held held = {};
+    hf_derive_held(&held, task, r->subject);
+    r->held_set = held.set;
+    r->held_types = held.types;
+    r->held_owner = held.owner;
+    r->flags |= held.flags;
+  }
+}
+
+/* Neither ruled, nor in anything tracked, nor on its way there: not this session's business. */
+static __always_inline int hf_unconcerned(const struct hf_request *r, const struct hf_context *context) {
+  if (context->member || r->held_set || r->target_set || (r->flags & HF_REQ_FACTS_MISSING)) return 0;
+  return r->hook != HF_HOOK_NAMESPACE_INSTALL || (r->flags & HF_REQ_TARGET_KNOWN);
+}
+
+/* The hooks that these programs serve; the verifier need not follow the rest of the decision. */
+static __always_inline int hf_is_namespace_hook(__u16 hook) {
+  return hook == HF_HOOK_NAMESPACE_ALLOC || hook == HF_HOOK_NAMESPACE_INSTALL || hook == HF_HOOK_TRACE;
+}
+
+/* Decides, counts and reports. The answer for the kernel: 0 or -EPERM. A global function, as above. */
+__noinline int hf_conclude(struct hf_request *r, struct hf_context *context) {
+  struct hf_session *s = hf_session();
+  const struct hf_tables *t;
+  struct hf_verdict v = {};
+  __u64 generation = 0;
+  if (!r || !context || !s) return -HF_EPERM;
+  if (hf_unconcerned(r, context)) return 0;
+  t = hf_tables_at(context->slot);
+  if (t && hf_is_namespace_hook(r->hook)) {
+    generation = t->generation;
+    hf_decide(t, r, &v);
+  } else {
+    r->flags |= HF_REQ_FACTS_MISSING;
+    hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
+  }
+  if (context->voice == HF_SAY || (v.action == HF_DENY && v.mode == HF_MODE_ENFORCE)) {
+    hf_count(s, &v);
+    if (v.log) hf_report(s, r, &v, context, generation);
+  }
+  if (hf_enforced_error(&v)) return -HF_EPERM;
+  return 0;
+}
+
+#endif /* HOLDFAST_BPF_DECISION_BPF_H */

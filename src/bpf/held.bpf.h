@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * In which tracked namespaces is a task now? Derived at decision time, never remembered.
+ *
+ * A task sits in the eight namespaces of its nsproxy, in its active pid namespace and all above it, and
+ * in its user namespace and all above it. The active pid namespace is not pid_ns_for_children: setns and
+ * unshare change only the latter. Both user namespaces of a task are its real credentials': a temporary
+ * override of ->cred does not move it.
+ */
+#ifndef HOLDFAST_BPF_HELD_BPF_H
+#define HOLDFAST_BPF_HELD_BPF_H
+
+#include "bpf/maps.bpf.h"
+
+#define HF_NS_DEPTH 33 /* pid and user namespaces nest 32 deep (MAX_PID_NS_LEVEL, create_user_ns) */
+
+struct hf_held {
+  __u64 set;
+  __u32 types;
+  __u16 owner;
+  __u16 pad0;
+  __u32 flags; /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
+  __u32 pad1;
+};
+
+/* The record of this very namespace, not of another that had its number before. */
+static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u64 address,
+                                                                __u64 ns_id) {
+  const struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
+  if (!record || record->address != address || record->ns_id != ns_id) return 0;
+  return record;
+}
+
+/* `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation cannot leave, else 0. */
+static __always_inline void hf_held_in(struct hf_held *held, const struct ns_common *ns, __u16 subject,
+                                       __u32 anchors) {
+  const struct hf_tracked *record;
+  __u64 ns_id = 0;
+  __u32 inum = 0;
+  bpf_core_read(&inum, sizeof(inum), &ns->inum);
+  if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
+  record = hf_tracked_find(inum, (unsigned long)ns, ns_id);
+  if (!record) return;
+  if (held->set != HF_NO_SET && held->set != record->set) {
+    held->flags |= HF_REQ_HELD_MIXED;
+    /* Of several sets, report one whose owner is somebody else: that one may hold it. */
+    if (held->owner != subject) return;
+    held->types = 0;
+    held->flags &= ~HF_REQ_HELD_ANCHORED;
+  }
+  held->set = record->set;
+  held->owner = record->owner;
+  held->types |= record->type;
+  held->flags |= anchors;
+}
+
+static __always_inline struct pid_namespace *hf_active_pid_ns(const struct task_struct *task) {
+  struct pid_namespace *ns = 0;
+  struct pid *pid = 0;
+  __u32 level = 0;
+  bpf_core_read(&pid, sizeof(pid), &task->thread_pid);
+  if (!pid || bpf_core_read(&level, sizeof(level), &pid->level) || level >= HF_NS_DEPTH) return 0;
+  bpf_probe_read_kernel(&ns, sizeof(ns),
+                        (void *)&pid->numbers[0].ns + level * bpf_core_type_size(struct upid));
+  return ns;
+}
+
+static __always_inline void hf_held_by_pid(struct hf_held *held, const struct task_struct *task,
+                                           __u16 subject) {
+  struct pid_namespace *ns = hf_active_pid_ns(task);
+  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
+    hf_held_in(held, &ns->ns, subject, HF_REQ_HELD_ANCHORED);
+    bpf_core_read(&ns, sizeof(ns), &ns->parent);
+  }
+}
+
+static __always_inline void hf_held_by_user(struct hf_held *held, const struct task_struct *task,
+                                            __u16 subject) {
+  const struct cred *cred = 0;
+  struct user_namespace *ns = 0;
+  bpf_core_read(&cred, sizeof(cred), &task->real_cred);
+  if (cred) bpf_core_read(&ns, sizeof(ns), &cred->user_ns);
+  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
+    hf_held_in(held, &ns->ns, subject, HF_REQ_HELD_ANCHORED);
+    bpf_core_read(&ns, sizeof(ns), &ns->parent);
+  }
+}
+
+#define HF_HELD_BY(slot)                              \
+  do {                                                \
+    typeof(proxy->slot) ns_ = 0;                      \
+    bpf_core_read(&ns_, sizeof(ns_), &proxy->slot);   \
+    if (ns_) hf_held_in(held, &ns_->ns, subject, 0);  \
+    else held->flags |= HF_REQ_FACTS_MISSING;         \
+  } while (0)
+
+/*
+ * Fills *held for the task at `task_address`, which has to be current or unable to run. `subject` is its
+ * profile. A global function: the verifier checks it once, not in the state of each caller.
+ */
+__noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 subject) {
+  const struct task_struct *task = (const void *)task_address;
+  struct nsproxy *proxy = 0;
+  if (!held) return 0;
+  bpf_core_read(&proxy, sizeof(proxy), &task->nsproxy);
+  if (!proxy) {
+    held->flags |= HF_REQ_FACTS_MISSING;
+    return 0;
+  }
+  HF_HELD_BY(mnt_ns);
+  HF_HELD_BY(uts_ns);
+  HF_HELD_BY(ipc_ns);
+  HF_HELD_BY(net_ns);
+  HF_HELD_BY(cgroup_ns);
+  HF_HELD_BY(pid_ns_for_children);
+  HF_HELD_BY(time_ns);
+  HF_HELD_BY(time_ns_for_children);
+  hf_held_by_pid(held, task, subject);
+  hf_held_by_user(held, task, subject);
+  return 0;
+}
+
+#endif /* HOLDFAST_BPF_HELD_BPF_H */

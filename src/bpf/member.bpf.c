@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Membership, and creation by clone: what happens when a task is born and when it dies.
+ *
+ * task_alloc runs in the parent, in copy_process(), before namespaces are copied and before anybody can
+ * find the child. Whatever the way of forking (clone3, vfork, a thread, CLONE_PARENT, an io_uring
+ * worker), the child is a member from its first instruction, or the fork fails.
+ */
+#include "bpf/create.bpf.h"
+
+#define HF_EAGAIN_FORK 11
+#define HF_ENOMEM 12
+
+/* user space: the next fork of the calling thread is a member. */
+SEC("syscall")
+int hf_arm(void *ctx) {
+  struct hf_session *s = hf_session();
+  if (!s) return 1;
+  s->armed_task = (unsigned long)bpf_get_current_task();
+  return 0;
+}
+
+/* user space: the calling process is one that the confined may not touch. */
+SEC("syscall")
+int hf_protect(void *ctx) {
+  struct hf_session *s = hf_session();
+  if (!s) return 1;
+  if (!s->protected_tgid[0])
+    s->protected_tgid[0] = bpf_get_current_pid_tgid() >> 32;
+  else
+    s->protected_tgid[1] = bpf_get_current_pid_tgid() >> 32;
+  return 0;
+}
+
+static __always_inline int hf_enrol(const struct task_struct *child, const struct hf_member *as) {
+  __u64 key = (unsigned long)child;
+  struct hf_member member = *as;
+  member.pid = 0; /* not known before the fork is over */
+  member.tgid = 0;
+  return bpf_map_update_elem(&members, &key, &member, BPF_ANY) ? -HF_ENOMEM : 0;
+}
+
+SEC("lsm/task_alloc")
+int BPF_PROG(hf_task_alloc, struct task_struct *task, unsigned long clone_flags) {
+  __u64 current = bpf_get_current_task();
+  struct hf_member *member = hf_member_of(current);
+  struct hf_session *s = hf_session();
+  __u32 types;
+  if (!s) return -HF_EPERM;
+  if (member) {
+    if (s->closing) return -HF_EPERM;
+    if (hf_enrol(task, member)) return -HF_ENOMEM;
+  } else if (s->armed_task == current) {
+    s->armed_task = 0;
+    if (hf_enrol(task, &s->armed)) return -HF_ENOMEM;
+    return 0;
+  }
+  types = hf_types_of_flags(clone_flags);
+  if (hf_decide_creation(s, current, member, HF_WAY_CLONE, types, HF_SAY)) return -HF_EPERM;
+  return 0;
+}
+
+/* Also called when the fork fails after task_alloc, and when task_alloc itself refused. */
+SEC("lsm/task_free")
+int BPF_PROG(hf_task_free, struct task_struct *task) {
+  __u64 key = (unsigned long)task;
+  bpf_map_delete_elem(&members, &key);
+  bpf_map_delete_elem(&calls, &key);
+  return 0;
+}

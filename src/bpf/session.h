@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the BPF programs of one session and their loader share: the values of the maps of maps.bpf.h.
+ *
+ * The rules of core/abi.h hold here too: fixed-width fields, explicit padding, asserted layout.
+ */
+#ifndef HOLDFAST_BPF_SESSION_H
+#define HOLDFAST_BPF_SESSION_H
+
+#include "core/abi.h"
+
+#define HF_TABLES_POLICY 0u /* the session's policy */
+#define HF_TABLES_CANARY 1u /* refuses everything; only while the canary flies */
+#define HF_TABLES_SLOTS 2u
+
+#define HF_MEMBERS_MAX 32768u /* tasks in one session; a fork beyond it fails */
+#define HF_TRACKED_MAX 16384u /* namespaces tracked at one time */
+#define HF_CALLS_MAX 8192u    /* tasks inside setns or unshare at one time */
+#define HF_EVENT_RING_BYTES (1u << 20)
+
+/* A task that belongs to the session by descent. Key: address of its task_struct. */
+struct hf_member {
+  __u32 pid;
+  __u32 tgid;
+  __u16 profile;
+  __u16 tables; /* HF_TABLES_*: which policy decides about it */
+  __u32 pad0;
+  __u64 set; /* the sandbox it was started in */
+};
+
+/*
+ * A tracked namespace. Key: its inode number. Numbers are reused, and so are addresses: a namespace is
+ * the recorded one only when number, address and, where the kernel has it, ns_id agree.
+ */
+struct hf_tracked {
+  __u64 address; /* of its ns_common */
+  __u64 ns_id;   /* 0 where the kernel has none */
+  __u64 set;
+  __u32 type;  /* one HF_NS_* */
+  __u16 owner; /* profile that tracks it */
+  __u16 pad0;
+};
+
+/*
+ * What is known about the system call a task is in. Key: address of its task_struct. The first part is
+ * written by the captures (install.bpf.c) and never trusted to be there; the second by the enforcer.
+ */
+struct hf_call {
+  __u64 address; /* of the ns_common about to be installed; 0: none captured */
+  __u64 ns_id;
+  __u32 inum;
+  __u32 type;        /* one HF_NS_* */
+  __u32 checks_done; /* capability checks seen for this install */
+  __u32 syscall;     /* below: the last decided call that has several decision points */
+  __u64 flags;
+  __u32 points_left; /* decision points of that call still to come */
+  __u32 pad0;
+};
+
+struct hf_session_totals {
+  __u64 allowed;
+  __u64 denied;
+  __u64 audited;
+  __u64 locked;
+  __u64 errors;
+  __u64 lost;
+  __u64 events; /* ids given out */
+};
+
+/* The session's one record. */
+struct hf_session {
+  __u64 armed_task;       /* the task whose next fork makes a member; 0: none */
+  struct hf_member armed; /* what that member will be */
+  __u32 adopted;          /* 0: members of the policy are still setting themselves up, unruled */
+  __u32 closing;          /* 1: members may not fork any more */
+  __u32 any_tracked;      /* 0: no namespace was ever tracked, nothing can be held */
+  __u32 adopt_found;      /* HF_NS_* that the adoption has recorded */
+  __u32 adopt_inum[HF_NS_COUNT]; /* namespaces to record, by bit number of HF_NS_*; 0: none */
+  __u64 adopt_set;
+  __u32 adopt_owner;
+  __u32 adopt_pid;      /* as the kernel's initial pid namespace counts */
+  __u32 protected_tgid[2]; /* holdfast and its guardian: the confined may not touch them */
+  struct hf_session_totals totals;
+};
+
+HF_LAYOUT(sizeof(struct hf_member) == 24);
+HF_AT(hf_member, set, 16);
+HF_LAYOUT(sizeof(struct hf_tracked) == 32);
+HF_AT(hf_tracked, type, 24);
+HF_LAYOUT(sizeof(struct hf_call) == 48);
+HF_AT(hf_call, inum, 16);
+HF_AT(hf_call, flags, 32);
+HF_LAYOUT(sizeof(struct hf_session_totals) == 56);
+HF_LAYOUT(sizeof(struct hf_session) == 160);
+HF_AT(hf_session, adopted, 32);
+HF_AT(hf_session, adopt_inum, 48);
+HF_AT(hf_session, adopt_set, 80);
+HF_AT(hf_session, protected_tgid, 96);
+HF_AT(hf_session, totals, 104);
+
+#endif /* HOLDFAST_BPF_SESSION_H */

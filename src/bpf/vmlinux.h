@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's types, as far as holdfast reads them: a hand-written subset with the kernel's own names.
+ *
+ * Offsets here mean nothing. Every access is recorded (preserve_access_index) and libbpf patches in the
+ * running kernel's offset, or refuses the program when a field is gone. A field that only some kernels
+ * have is read under bpf_core_field_exists().
+ *
+ * What holdfast itself defines (map values, events) must stay out of this file: it has fixed offsets.
+ */
+#ifndef HOLDFAST_BPF_VMLINUX_H
+#define HOLDFAST_BPF_VMLINUX_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+typedef _Bool bool;
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+  unsigned int val;
+} kuid_t;
+
+struct ns_common {
+  unsigned int inum;
+  __u64 ns_id; /* 6.18 and later: never reused */
+};
+
+struct user_namespace {
+  struct user_namespace *parent;
+  struct ns_common ns;
+};
+
+struct uts_namespace {
+  struct user_namespace *user_ns;
+  struct ns_common ns;
+};
+
+struct ipc_namespace {
+  struct user_namespace *user_ns;
+  struct ns_common ns;
+};
+
+struct mnt_namespace {
+  struct user_namespace *user_ns;
+  struct ns_common ns;
+};
+
+struct pid_namespace {
+  struct pid_namespace *parent;
+  struct user_namespace *user_ns;
+  struct ns_common ns;
+};
+
+struct net {
+  struct user_namespace *user_ns;
+  struct ns_common ns;
+};
+
+struct time_namespace {
+  struct user_namespace *user_ns;
+  struct ns_common ns;
+};
+
+struct cgroup_namespace {
+  struct user_namespace *user_ns;
+  struct ns_common ns;
+};
+
+struct nsproxy {
+  struct uts_namespace *uts_ns;
+  struct ipc_namespace *ipc_ns;
+  struct mnt_namespace *mnt_ns;
+  struct pid_namespace *pid_ns_for_children;
+  struct net *net_ns;
+  struct time_namespace *time_ns;
+  struct time_namespace *time_ns_for_children;
+  struct cgroup_namespace *cgroup_ns;
+};
+
+struct upid {
+  int nr;
+  struct pid_namespace *ns;
+};
+
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+
+struct cred {
+  kuid_t euid;
+  struct user_namespace *user_ns;
+};
+
+struct thread_info {
+  __u32 status;
+};
+
+struct task_struct {
+  struct thread_info thread_info;
+  unsigned int flags;
+  int pid;
+  int tgid;
+  struct pid *thread_pid;
+  const struct cred *real_cred;
+  const struct cred *cred;
+  char comm[16];
+  struct nsproxy *nsproxy;
+};
+
+struct pt_regs {
+  unsigned long bx;
+  unsigned long cx;
+  unsigned long dx;
+  unsigned long si;
+  unsigned long di;
+  unsigned long orig_ax;
+};
+
+struct nsset;
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+#endif /* HOLDFAST_BPF_VMLINUX_H */
