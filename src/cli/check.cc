@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast check: is the policy right, and what would be enforced here.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "backend/backend.h"
+#include "cli/commands.h"
+#include "cli/load_policy.h"
+#include "policy/event_text.h"
+#include "policy/names.h"
+#include "policy/stated.h"
+
+namespace holdfast::cli {
+namespace {
+
+using backend::Strength;
+using policy::StatedRule;
+
+struct Column {
+  std::unique_ptr<backend::Backend> backend;
+  std::string unavailable;  // why it cannot be used here; empty: it can
+  std::vector<backend::Promise> promises;
+
+  [[nodiscard]] const backend::Promise* promise(std::string_view kind) const {
+    const auto at = std::find_if(
+        promises.begin(), promises.end(),
+        [&](const backend::Promise& promise) { return backend::to_string(promise.kind) == kind; });
+    return at == promises.end() ? nullptr : &*at;
+  }
+
+  [[nodiscard]] Strength strength(std::string_view kind) const {
+    const backend::Promise* found = promise(kind);
+    return found == nullptr || !unavailable.empty() ? Strength::none : found->strength;
+  }
+};
+
+std::vector<Column> backends() {
+  std::vector<Column> columns;
+  columns.push_back({backend::make_lsm_backend(), "", {}});
+  columns.push_back({backend::make_supervisor_backend(), "", {}});
+  for (Column& column : columns) {
+    const auto available = column.backend->available();
+    if (!available) column.unavailable = available.error().message();
+    column.promises = column.backend->promises();
+  }
+  return columns;
+}
+
+std::string members_of(const policy::Compiled& compiled, std::uint16_t profile) {
+  std::string text;
+  auto append = [&](std::string_view what) {
+    text += (text.empty() ? "" : ", ") + std::string(what);
+  };
+  for (const policy::Binding& binding : compiled.bindings) {
+    if (binding.profile == profile) append(policy::escape(binding.cgroup));
+  }
+  for (const policy::Mark& mark : compiled.marks) {
+    if (mark.profile == profile) append("mark " + policy::escape(mark.name));
+  }
+  return text.empty() ? "what run starts" : text;
+}
+
+void print_summary(const policy::Compiled& compiled) {
+  for (std::size_t i = 1; i < compiled.profiles.size(); i++) {
+    const auto number = static_cast<std::uint16_t>(i);
+    const std::size_t rules = policy::stated_rules(compiled, number).size();
+    std::size_t trace = 0;
+    for (const StatedRule& rule : policy::stated_rules(compiled, number))
+      trace += rule.kind == "trace";
+    fmt::print("profile {}: {}, {} {}, members: {}\n", compiled.profiles[i],
+               policy::name_of(policy::kModeNames, compiled.tables->profiles[i].mode),
+               rules - trace, rules - trace == 1 ? "restriction" : "restrictions",
+               members_of(compiled, number));
+  }
+}
+
+void print_table(const std::vector<Column>& columns, const std::set<std::string_view>& kinds) {
+  fmt::print("\n{:<22}", "");
+  for (const Column& column : columns) fmt::print("{:<13}", column.backend->name());
+  fmt::print("\n");
+  for (const std::string_view kind : kinds) {
+    fmt::print("{:<22}", kind);
+    for (const Column& column : columns)
+      fmt::print("{:<13}", backend::to_string(column.strength(kind)));
+    fmt::print("\n");
+  }
+}
+
+void print_reasons(const std::vector<Column>& columns, const std::set<std::string_view>& kinds) {
+  for (const Column& column : columns) {
+    fmt::print("\n");
+    if (!column.unavailable.empty()) {
+      fmt::print("{}: cannot be used here: {}\n", column.backend->name(), column.unavailable);
+      continue;
+    }
+    fmt::print("{}: can be used here\n", column.backend->name());
+    for (const std::string_view kind : kinds) {
+      const backend::Promise* promise = column.promise(kind);
+      if (promise != nullptr && !promise->why.empty()) fmt::print("  {}: {}\n", kind, promise->why);
+    }
+  }
+}
+
+void print_unenforced(const std::vector<Column>& columns, const std::vector<StatedRule>& rules) {
+  bool any = false;
+  for (const StatedRule& rule : rules) {
+    const bool held = std::any_of(columns.begin(), columns.end(), [&](const Column& column) {
+      return column.strength(rule.kind) != Strength::none;
+    });
+    if (held) continue;
+    if (!any) fmt::print("\nNo backend enforces these here:\n");
+    any = true;
+    fmt::print("  {} {} = {}{}\n", policy::escape(rule.where.place()), rule.key,
+               policy::escape(rule.text), rule.kind == "trace" ? " (tracing)" : "");
+  }
+}
+
+void print_strength(const policy::Compiled& compiled) {
+  const auto rules = policy::stated_rules(compiled);
+  if (rules.empty()) {
+    fmt::print("\nThe policy restricts nothing.\n");
+    return;
+  }
+  std::set<std::string_view> kinds;
+  for (const StatedRule& rule : rules) kinds.insert(rule.kind);
+  const std::vector<Column> columns = backends();
+  print_table(columns, kinds);
+  print_reasons(columns, kinds);
+  print_unenforced(columns, rules);
+}
+
+}  // namespace
+
+int check(const CheckOptions& options) {
+  const auto compiled = load_policy(options.files);
+  if (compiled == nullptr) return kExitUsage;
+  print_summary(*compiled);
+  if (options.strength) print_strength(*compiled);
+  return kExitOk;
+}
+
+}  // namespace holdfast::cli
