@@ -16,6 +16,8 @@ struct counts {
   volatile long attempts, through, other, moves, false_denials, stop, error;
 };
 
+enum { enough = 100 }; /* escapes are enough to know */
+
 static struct counts* counts;
 static int type;
 
@@ -31,8 +33,8 @@ static void hammer(long attempts) {
   char path[32];
   snprintf(path, sizeof path, "/proc/self/ns/%s", ns_name[type]);
   int home = open(path, O_RDONLY);
-  long through = 0, other = 0;
-  for (long i = 0; i < attempts; i++) {
+  long through = 0, other = 0, tried = 0;
+  for (long i = 0; i < attempts && through < enough; i++, tried++) {
     long value = raw(SYS_setns, host, ns_flag[type], 0, 0, 0);
     if (value == 0) {
       through++;
@@ -42,7 +44,7 @@ static void hammer(long attempts) {
       counts->error = -value;
     }
   }
-  __atomic_fetch_add(&counts->attempts, attempts, __ATOMIC_SEQ_CST);
+  __atomic_fetch_add(&counts->attempts, tried, __ATOMIC_SEQ_CST);
   __atomic_fetch_add(&counts->through, through, __ATOMIC_SEQ_CST);
   __atomic_fetch_add(&counts->other, other, __ATOMIC_SEQ_CST);
 }

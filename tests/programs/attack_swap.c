@@ -19,7 +19,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
-enum { fd_number = 300, type = ns_uts };
+enum { fd_number = 300, type = ns_uts, enough = 10 };
 
 static struct shared_result* result;
 static int allowed, outside, rounds, flags;
@@ -54,7 +54,7 @@ static void against_thread(void) {
   pthread_t thread;
   dup2(allowed, fd_number);
   if (pthread_create(&thread, NULL, swap_forever, NULL) != 0) broken("thread");
-  for (int i = 0; i < rounds; i++) one_call();
+  for (int i = 0; i < rounds && through < enough; i++) one_call();
   stop = 1;
   pthread_join(thread, NULL);
 }
@@ -71,14 +71,14 @@ static void against_process(void) {
     refusals = rounds;
     return;
   }
-  for (int i = 0; i < rounds; i++) one_call();
+  for (int i = 0; i < rounds && through < enough; i++) one_call();
   kill((pid_t)pid, SIGKILL);
   waitpid((pid_t)pid, NULL, 0);
 }
 
 /* A moment that is another one in each round. */
 static void wait_a_little(int round) {
-  for (volatile int spin = 0; spin < round % 40000; spin++) continue;
+  for (volatile int spin = 0; spin < round % 10000; spin++) continue;
 }
 
 enum ending { ending_exit, ending_unshare, ending_exec };
@@ -86,7 +86,7 @@ enum ending { ending_exit, ending_unshare, ending_exec };
 /* A new sharer for each round. It swaps at a moment that moves through the call, and is gone after.
  */
 static void against_sharer(enum ending ending) {
-  for (int i = 0; i < rounds; i++) {
+  for (int i = 0; i < rounds && through < enough; i++) {
     dup2(allowed, fd_number);
     long pid = raw(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
     if (pid == 0) {

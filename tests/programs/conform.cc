@@ -38,7 +38,7 @@ using conform::Case;
 using conform::Table;
 using Lines = std::vector<std::string>;
 
-constexpr int kTimeoutMs = 60'000;
+constexpr int kTimeoutMs = 120'000;
 
 struct Options {
   std::string holdfast, backend, only = ".";

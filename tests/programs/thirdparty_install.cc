@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads thirdparty_install.bpf.o as any program that uses libbpf would, and shows that it enforces on every
+// kind of namespace, that its side effects happen once, and that it can be detached.
+//
+//     thirdparty_install [OBJECT]     without OBJECT: the skeleton
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <vector>
+
+#include "bpf/thirdparty_install.skel.h"
+#include "holdfast/hooks.h"
+#include "programs/thirdparty_tap.h"
+
+namespace {
+
+using namespace thirdparty;
+
+struct Event {
+  unsigned inum, flags, pid;
+  int verdict;
+};
+std::vector<Event> received;
+
+int receive(void*, void* data, std::size_t) {
+  received.push_back(*static_cast<Event*>(data));
+  return 0;
+}
+
+// The object's global variables as the skeleton declares them, whoever loaded it.
+using Globals = std::remove_pointer_t<decltype(thirdparty_install_bpf::bss)>;
+
+struct Loaded {
+  bpf_object* object = nullptr;
+  thirdparty_install_bpf* skeleton = nullptr;
+  std::vector<bpf_link*> links;
+  Globals* globals = nullptr;
+};
+
+bpf_map* map_ending(bpf_object* object, const std::string& end) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (std::string(bpf_map__name(map)).ends_with(end)) return map;
+  }
+  return nullptr;
+}
+
+bool load(Loaded& loaded, const char* path) {
+  if (path == nullptr) {
+    loaded.skeleton = thirdparty_install_bpf__open_and_load();
+    if (loaded.skeleton == nullptr) return false;
+    loaded.object = loaded.skeleton->obj;
+    loaded.globals = loaded.skeleton->bss;
+    return thirdparty_install_bpf__attach(loaded.skeleton) == 0;
+  }
+  loaded.object = bpf_object__open_file(path, nullptr);
+  if (loaded.object == nullptr || bpf_object__load(loaded.object) != 0) return false;
+  std::size_t bytes = 0;
+  loaded.globals = static_cast<Globals*>(bpf_map__initial_value(map_ending(loaded.object, ".bss"), &bytes));
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, loaded.object) {
+    bpf_link* link = bpf_program__attach(program);
+    if (link == nullptr) return false;
+    loaded.links.push_back(link);
+  }
+  return true;
+}
+
+void detach(Loaded& loaded) {
+  if (loaded.skeleton != nullptr) thirdparty_install_bpf__detach(loaded.skeleton);
+  for (bpf_link* link : loaded.links) bpf_link__destroy(link);
+}
+
+void try_type(const Loaded& loaded, const Type& type, int denied_fd, ring_buffer* ring) {
+  const std::string name = type.name;
+  const int fd = new_namespace(type);
+  if (!check(fd >= 0, "a new namespace: " + name)) return;
+  const unsigned inum = inum_of(fd);
+  const auto enter = [&] { return in_child([fd, &type] { return setns_errno(fd, type.flag); }); };
+
+  unsigned long long before = loaded.globals->calls;
+  unsigned long long second_before = loaded.globals->second_calls;
+  received.clear();
+  is(enter(), 0, name + ": an allowed setns works");
+  is(static_cast<long long>(loaded.globals->calls - before), 1, name + ": the program ran once");
+  is(static_cast<long long>(loaded.globals->second_calls - second_before), 1, name + ": so did the second");
+  is(loaded.globals->last_inum, inum, name + ": it read the namespace");
+  is(loaded.globals->last_flags, type.flag, name + ": it read the nsset");
+  is(loaded.globals->last_ret, 0, name + ": it read the result before it");
+  ring_buffer__consume(ring);
+  check(received.size() == 1 && received[0].inum == inum && received[0].verdict == 0,
+        name + ": one event arrived");
+
+  const unsigned one = 1;
+  bpf_map_update_elem(denied_fd, &inum, &one, BPF_ANY);
+  is(enter(), EPERM, name + ": a refused setns fails");
+  is(in_child([fd] { return setns_errno(fd, 0); }), EPERM, name + ": also without saying the type");
+  bpf_map_delete_elem(denied_fd, &inum);
+  is(enter(), 0, name + ": allowed again, it works");
+  loaded.globals->second_denies = inum;
+  is(enter(), EPERM, name + ": the second program refuses alone");
+  loaded.globals->second_denies = 0;
+  is(in_child([fd, &type] {
+       for (int i = 0; i < 50; i++) {
+         if (type.flag != CLONE_NEWUSER && setns(fd, type.flag) != 0) return errno;
+       }
+       return 0;
+     }),
+     0, name + ": fifty in a row work");
+  close(fd);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (getenv("LD_PRELOAD") == nullptr) is(holdfast_hooks_enable(), 0, "the hooks are enabled");
+  Loaded loaded;
+  if (!check(load(loaded, argc > 1 ? argv[1] : nullptr), "the object loads and attaches")) return tap_end();
+  const int denied_fd = bpf_object__find_map_fd_by_name(loaded.object, "denied");
+  ring_buffer* ring =
+      ring_buffer__new(bpf_object__find_map_fd_by_name(loaded.object, "events"), receive, nullptr, nullptr);
+  check(ring != nullptr, "its ring buffer opens");
+  for (const Type& type : kTypes) try_type(loaded, type, denied_fd, ring);
+
+  const int fd = new_namespace(kTypes[0]);
+  const unsigned inum = inum_of(fd);
+  const unsigned one = 1;
+  bpf_map_update_elem(denied_fd, &inum, &one, BPF_ANY);
+  is(in_child([fd] { return setns_errno(fd, 0); }), EPERM, "refused before it is detached");
+  const unsigned long long before = loaded.globals->calls;
+  detach(loaded);
+  is(in_child([fd] { return setns_errno(fd, 0); }), 0, "free after it is detached");
+  is(static_cast<long long>(loaded.globals->calls - before), 0, "and the program does not run");
+  return tap_end();
+}

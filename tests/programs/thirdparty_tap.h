@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the programs that test other people's objects have in common: TAP, and namespaces to enter.
+#ifndef HOLDFAST_TESTS_PROGRAMS_THIRDPARTY_TAP_H
+#define HOLDFAST_TESTS_PROGRAMS_THIRDPARTY_TAP_H
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+
+namespace thirdparty {
+
+inline int tap_number = 0;
+inline int tap_failed = 0;
+
+inline bool check(bool passed, const std::string& name) {
+  std::printf("%sok %d - %s\n", passed ? "" : "not ", ++tap_number, name.c_str());
+  std::fflush(stdout);
+  if (!passed) tap_failed++;
+  return passed;
+}
+
+inline bool is(long long got, long long wanted, const std::string& name) {
+  const bool same = check(got == wanted, name);
+  if (!same) std::printf("# got %lld, wanted %lld\n", got, wanted);
+  return same;
+}
+
+// The plan, and the exit status.
+inline int tap_end() {
+  std::printf("1..%d\n", tap_number);
+  return tap_failed == 0 ? 0 : 1;
+}
+
+struct Type {
+  const char* name;
+  int flag;
+};
+inline constexpr Type kTypes[] = {{"uts", CLONE_NEWUTS},       {"ipc", CLONE_NEWIPC},
+                                  {"net", CLONE_NEWNET},       {"mnt", CLONE_NEWNS},
+                                  {"pid", CLONE_NEWPID},       {"cgroup", CLONE_NEWCGROUP},
+                                  {"time", CLONE_NEWTIME},     {"user", CLONE_NEWUSER}};
+
+inline std::string ns_path(const Type& type, const char* pid = "self") {
+  std::string name = type.name;
+  if (type.flag == CLONE_NEWPID || type.flag == CLONE_NEWTIME) name += "_for_children";
+  return std::string("/proc/") + pid + "/ns/" + name;
+}
+
+inline unsigned inum_of(int fd) {
+  struct stat status {};
+  return fstat(fd, &status) == 0 ? static_cast<unsigned>(status.st_ino) : 0;
+}
+
+// A new namespace of a type, as a descriptor; -1 when the kernel refuses.
+inline int new_namespace(const Type& type) {
+  int pipes[2];
+  int go[2];
+  if (pipe(pipes) != 0 || pipe(go) != 0) return -1;
+  const pid_t child = fork();
+  if (child == 0) {
+    char result = unshare(type.flag) == 0 ? 1 : 0;
+    // A pid or time namespace exists once it has been entered by a child.
+    if (result != 0 && type.flag == CLONE_NEWPID && fork() == 0) {
+      pause();
+      _exit(0);
+    }
+    if (write(pipes[1], &result, 1) != 1) _exit(1);
+    if (read(go[0], &result, 1) != 1) _exit(1);
+    _exit(0);
+  }
+  char result = 0;
+  int fd = -1;
+  if (read(pipes[0], &result, 1) == 1 && result == 1) {
+    fd = open(ns_path(type, std::to_string(child).c_str()).c_str(), O_RDONLY | O_CLOEXEC);
+  }
+  if (write(go[1], &result, 1) != 1) fd = -1;
+  waitpid(child, nullptr, 0);
+  for (int end : {pipes[0], pipes[1], go[0], go[1]}) close(end);
+  return fd;
+}
+
+// In a child of its own: 0, or the errno that `act` returns (0 to 255).
+inline int in_child(const std::function<int()>& act) {
+  const pid_t child = fork();
+  if (child == 0) _exit(act());
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+inline int setns_errno(int fd, int type) { return setns(fd, type) == 0 ? 0 : errno; }
+
+}  // namespace thirdparty
+
+#endif  // HOLDFAST_TESTS_PROGRAMS_THIRDPARTY_TAP_H
