@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a bridged program leaves for the program that enforces it: one entry for each task that is inside
+ * the hook, keyed by the task's address. Written by generated instructions (hooks/rewrite.cc).
+ */
+#ifndef HOLDFAST_BPF_HOOKS_VERDICT_H
+#define HOLDFAST_BPF_HOOKS_VERDICT_H
+
+#include <linux/types.h>
+
+struct hf_hook_verdict {
+  __s32 verdict;  /* what the program returned; anything but 0 is a refusal */
+  __u32 seen;     /* a bit for each copy that has met this call */
+  __u32 uses;     /* questions answered from this entry */
+  __u32 max_uses; /* how many one call asks; more means the entry is an old one */
+  __u64 object;   /* what the call is about, to tell it from an old one */
+};
+
+/* Concurrent calls, not tasks: a full table is a refusal. */
+#define HF_HOOK_CALLS 4096
+
+/* Counters of an enforcer, by index. */
+#define HF_HOOK_REFUSED 0u  /* the program said no */
+#define HF_HOOK_NO_ANSWER 1u /* the program did not run: refused */
+#define HF_HOOK_COUNTERS 2u
+
+#endif /* HOLDFAST_BPF_HOOKS_VERDICT_H */

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hooks/btf_patch.h"
+
+#include <bpf/btf.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace holdfast::hooks {
+namespace {
+
+struct FreeBtf {
+  void operator()(btf* types) const { btf__free(types); }
+};
+using Btf = std::unique_ptr<btf, FreeBtf>;
+
+// Records of another size are of another kernel's ABI; libbpf passes them on as the compiler wrote them.
+template <typename Record>
+std::vector<Record> copy_records(const void* records, std::uint32_t count, std::uint32_t bytes) {
+  std::vector<Record> out(count);
+  const auto* from = static_cast<const std::byte*>(records);
+  for (std::uint32_t i = 0; i < count; i++) {
+    std::memcpy(&out[i], from + std::size_t{i} * bytes, std::min<std::size_t>(bytes, sizeof(Record)));
+  }
+  return out;
+}
+
+Result<Btf> copy_of_loaded(int btf_fd) {
+  bpf_btf_info info{};
+  __u32 info_bytes = sizeof info;
+  if (const int error = bpf_btf_get_info_by_fd(btf_fd, &info, &info_bytes); error < 0) {
+    return Error{-error, "read the program's types", "", ""};
+  }
+  Btf types(btf__load_from_kernel_by_id(info.id));
+  if (!types) return Error{errno, "read the program's types", "", ""};
+  return types;
+}
+
+}  // namespace
+
+Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options) {
+  DebugInfo debug;
+  if (options.prog_btf_fd == 0 || options.func_info_cnt == 0) return debug;
+  debug.functions = copy_records<bpf_func_info>(options.func_info, options.func_info_cnt,
+                                                options.func_info_rec_size);
+  debug.lines = copy_records<bpf_line_info>(options.line_info, options.line_info_cnt,
+                                            options.line_info_rec_size);
+
+  Result<Btf> types = copy_of_loaded(static_cast<int>(options.prog_btf_fd));
+  if (!types) return std::move(types).error();
+  const btf_type* program = btf__type_by_id(types->get(), debug.functions[0].type_id);
+  if (program == nullptr) return Error{EINVAL, "find the program's type", "", ""};
+  // Both are copied: adding a type moves the others.
+  const std::string name = btf__name_by_offset(types->get(), program->name_off);
+  const int prototype = static_cast<int>(program->type);
+  const int id = btf__add_func(types->get(), name.c_str(), BTF_FUNC_STATIC, prototype);
+  if (id < 0) return Error{-id, "add a function type", name, ""};
+  if (const int error = btf__load_into_kernel(types->get()); error < 0) {
+    return Error{-error, "load the program's types", name, ""};
+  }
+  debug.btf = Fd(fcntl(btf__fd(types->get()), F_DUPFD_CLOEXEC, 0));
+  if (!debug.btf) return Error{errno, "keep the program's types", name, ""};
+
+  bpf_func_info entry = debug.functions[0];
+  debug.functions[0].type_id = static_cast<__u32>(id);
+  debug.functions.insert(debug.functions.begin(), entry);
+  if (!debug.lines.empty()) debug.lines.insert(debug.lines.begin(), debug.lines[0]);
+  return debug;
+}
+
+void DebugInfo::put_into(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
+                         std::vector<bpf_func_info>& functions_out,
+                         std::vector<bpf_line_info>& lines_out) const {
+  functions_out = functions;
+  lines_out = lines;
+  for (std::size_t i = 1; i < functions_out.size(); i++) functions_out[i].insn_off += wrapper_insns;
+  for (std::size_t i = 1; i < lines_out.size(); i++) lines_out[i].insn_off += wrapper_insns;
+  options.prog_btf_fd = btf ? static_cast<__u32>(btf.get()) : 0;
+  options.func_info = functions_out.data();
+  options.func_info_cnt = static_cast<__u32>(functions_out.size());
+  options.func_info_rec_size = sizeof(bpf_func_info);
+  options.line_info = lines_out.data();
+  options.line_info_cnt = static_cast<__u32>(lines_out.size());
+  options.line_info_rec_size = sizeof(bpf_line_info);
+}
+
+}  // namespace holdfast::hooks

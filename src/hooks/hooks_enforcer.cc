@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hooks/hooks_enforcer.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "bpf/hooks_install.skel.h"
+
+namespace holdfast::hooks {
+namespace {
+
+std::span<const std::byte> object_bytes(Hook) {
+  std::size_t bytes = 0;
+  const void* data = hooks_install_bpf__elf_bytes(&bytes);
+  return {static_cast<const std::byte*>(data), bytes};
+}
+
+Result<void> share(bpf_object* object, const char* map_name, int fd) {
+  bpf_map* map = bpf_object__find_map_by_name(object, map_name);
+  if (fd < 0 || map == nullptr) return {};
+  if (const int error = bpf_map__reuse_fd(map, fd); error < 0) {
+    return Error{-error, "share map", map_name, ""};
+  }
+  return {};
+}
+
+// The objects' only read-only variable says whether tasks outside the scope are left alone.
+Result<void> set_scoped(bpf_object* object) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string_view name = bpf_map__name(map);
+    if (!name.ends_with(".rodata")) continue;
+    std::size_t bytes = 0;
+    void* value = bpf_map__initial_value(map, &bytes);
+    const std::uint32_t scoped = 1;
+    if (value == nullptr || bytes != sizeof scoped) break;
+    std::memcpy(value, &scoped, sizeof scoped);
+    return {};
+  }
+  return Error{ENOENT, "set the scope", "", ""};
+}
+
+}  // namespace
+
+Result<Enforcer> Enforcer::create(Hook hook, const SharedMaps& maps) {
+  const std::span<const std::byte> bytes = object_bytes(hook);
+  LIBBPF_OPTS(bpf_object_open_opts, options);
+  options.object_name = "holdfast_hooks";
+  Object object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
+  if (!object) return Error{errno, "open the enforcer", std::string(hook_name(hook)), ""};
+  const std::pair<const char*, int> shared[] = {
+      {"verdicts", maps.verdicts_fd}, {"scope", maps.scope_fd}, {"tasks", maps.tasks_fd}};
+  for (const auto& [name, fd] : shared) {
+    if (Result<void> done = share(object.get(), name, fd); !done) return std::move(done).error();
+  }
+  if (maps.scope_fd >= 0) {
+    if (Result<void> done = set_scoped(object.get()); !done) return std::move(done).error();
+  }
+  if (const int error = bpf_object__load(object.get()); error < 0) {
+    return Error{-error, "load the enforcer", std::string(hook_name(hook)), ""};
+  }
+  return Enforcer(std::move(object));
+}
+
+Result<std::vector<Fd>> Enforcer::attach() {
+  std::vector<Fd> links;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_.get()) {
+    bpf_link* link = bpf_program__attach(program);
+    if (link == nullptr) return Error{errno, "attach", bpf_program__name(program), ""};
+    links.emplace_back(fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 0));
+    bpf_link__destroy(link);
+    if (!links.back()) return Error{errno, "keep the link of", bpf_program__name(program), ""};
+  }
+  // Opened last in the object file, closed first by whoever detaches.
+  std::reverse(links.begin(), links.end());
+  return links;
+}
+
+}  // namespace holdfast::hooks

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast's own programs beside a bridged one: the enforcer, and what records arguments for it.
+#ifndef HOLDFAST_HOOKS_HOOKS_ENFORCER_H
+#define HOLDFAST_HOOKS_HOOKS_ENFORCER_H
+
+#include <bpf/libbpf.h>
+
+#include <memory>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "hooks/hooks_sites.h"
+
+namespace holdfast::hooks {
+
+// Descriptors of the maps that a bridged program and its enforcer share. All borrowed; -1: none.
+struct SharedMaps {
+  int verdicts_fd = -1;
+  int scope_fd = -1;
+  int tasks_fd = -1;
+};
+
+class Enforcer {
+ public:
+  // Loads; attaches nothing.
+  static Result<Enforcer> create(Hook hook, const SharedMaps& maps);
+
+  // One link for each program, the one that refuses first.
+  Result<std::vector<Fd>> attach();
+
+ private:
+  struct Close {
+    void operator()(bpf_object* object) const { bpf_object__close(object); }
+  };
+  using Object = std::unique_ptr<bpf_object, Close>;
+
+  explicit Enforcer(Object object) : object_(std::move(object)) {}
+
+  Object object_;
+};
+
+}  // namespace holdfast::hooks
+
+#endif  // HOLDFAST_HOOKS_HOOKS_ENFORCER_H

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program for a hook that the kernel does not have becomes a subprogram of one for a function that it
+// has. In front of its instructions, none of which changes, goes a wrapper:
+//
+//     leave if another copy of this program has met this call    (four copies are attached, since the
+//                                                                 kernel skips one that is preempted)
+//     lay the hook's arguments on the stack, in the hook's order
+//     call the program with that as its context
+//     record what it returned, for the enforcer
+//     return 0
+//
+// The verifier keeps the types of pointers that are spilled to the stack, also when they are read through
+// a pointer to it that was handed to a subprogram. So the program finds the same typed arguments at the
+// same places, however it moves its context about, and nothing has to be patched inside it: no jumps, no
+// exits, no line numbers.
+#include "hooks/rewrite.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstddef>
+#include <utility>
+
+#include "bpf/hooks_verdict.h"
+#include "hooks/rewrite_insn.h"
+
+namespace holdfast::hooks {
+namespace {
+
+constexpr int kSlotBytes = 8;
+constexpr int kKey = -kSlotBytes;  // of the stack frame: the current task's address
+constexpr int kVerdictBytes = sizeof(hf_hook_verdict);
+
+// Collects instructions, and jumps to one place behind them all.
+class Code {
+ public:
+  void add(bpf_insn insn) { insns_.push_back(insn); }
+
+  void add_map(int dst, int map_fd) {
+    add(insn(BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_MAP_FD, 0, map_fd));
+    add(insn(0, 0, 0, 0, 0));
+  }
+
+  // A jump whose target is the next instruction after a later land().
+  [[nodiscard]] std::size_t jump_from(bpf_insn jump) {
+    add(jump);
+    return insns_.size() - 1;
+  }
+  void land(std::size_t from) {
+    insns_[from].off = static_cast<__s16>(insns_.size() - from - 1);
+  }
+
+  void leave_from(bpf_insn jump) { leaving_.push_back(jump_from(jump)); }
+  void land_leaving() {
+    for (std::size_t from : leaving_) land(from);
+  }
+
+  // Calls the program that begins behind the last instruction.
+  void call_program_behind() { call_ = jump_from(call_program()); }
+
+  Instructions finish() && {
+    if (call_ != 0) insns_[call_].imm = static_cast<__s32>(insns_.size() - call_ - 1);
+    return std::move(insns_);
+  }
+
+ private:
+  Instructions insns_;
+  std::vector<std::size_t> leaving_;
+  std::size_t call_ = 0;
+};
+
+void store_current(Code& code) {
+  code.add(call_helper(BPF_FUNC_get_current_task));
+  code.add(store(BPF_DW, BPF_REG_10, kKey, BPF_REG_0));
+}
+
+void call_with_key(Code& code, int map_fd, bpf_func_id helper) {
+  code.add_map(BPF_REG_1, map_fd);
+  code.add(move(BPF_REG_2, BPF_REG_10));
+  code.add(add_imm(BPF_REG_2, kKey));
+  code.add(call_helper(helper));
+}
+
+// Leaves for tasks outside the cgroup. An error of the test counts as inside.
+void leave_out_of_scope(Code& code, int scope_fd) {
+  code.add_map(BPF_REG_1, scope_fd);
+  code.add(move_imm(BPF_REG_2, 0));
+  code.add(call_helper(BPF_FUNC_current_task_under_cgroup));
+  code.leave_from(jump_imm(BPF_JEQ, BPF_REG_0, 0));
+}
+
+// r7 = what the call is about: an address or a number that tells it from other calls of the task.
+void load_object(Code& code, const Site& site) {
+  if (site.object >= 0) {
+    code.add(load(BPF_DW, BPF_REG_7, BPF_REG_6, site.object * kSlotBytes));
+  } else {
+    code.add(move_imm(BPF_REG_7, 0));
+  }
+}
+
+// Leaves when the entry is of this call: same object, and this copy has not met it yet. An entry that
+// this copy has met is of an earlier call whose end nobody saw.
+void leave_when_answered(Code& code, const Wrapping& w) {
+  constexpr int kSeen = offsetof(hf_hook_verdict, seen);
+  const int bit = 1 << w.copy;
+  call_with_key(code, w.verdicts_fd, BPF_FUNC_map_lookup_elem);
+  const std::size_t none = code.jump_from(jump_imm(BPF_JEQ, BPF_REG_0, 0));
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_0, offsetof(hf_hook_verdict, object)));
+  const std::size_t other = code.jump_from(jump_reg(BPF_JNE, BPF_REG_1, BPF_REG_7));
+  code.add(load(BPF_W, BPF_REG_1, BPF_REG_0, kSeen));
+  code.add(move(BPF_REG_2, BPF_REG_1));
+  code.add(and_imm(BPF_REG_2, bit));
+  const std::size_t old = code.jump_from(jump_imm(BPF_JNE, BPF_REG_2, 0));
+  code.add(or_imm(BPF_REG_1, bit));
+  code.add(store(BPF_W, BPF_REG_0, kSeen, BPF_REG_1));
+  code.leave_from(jump());
+  code.land(other);
+  code.land(old);
+  call_with_key(code, w.verdicts_fd, BPF_FUNC_map_delete_elem);
+  code.land(none);
+}
+
+void lay_argument(Code& code, const Argument& argument, int at) {
+  switch (argument.from) {
+    case Argument::From::kZero:
+      code.add(store_imm(BPF_DW, BPF_REG_10, at, 0));
+      return;
+    default:
+      code.add(load(BPF_DW, BPF_REG_1, BPF_REG_6, argument.index * kSlotBytes));
+      code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
+  }
+}
+
+// Arguments and, after the program has run, its verdict share the space below the key.
+int frame_bottom(const Site& site) {
+  const int arguments_bytes = static_cast<int>(site.arguments.size()) * kSlotBytes;
+  return kKey - std::max(arguments_bytes, kVerdictBytes);
+}
+
+void call_with_arguments(Code& code, const Wrapping& w) {
+  if (w.context == Context::kOriginal) {
+    code.add(move(BPF_REG_1, BPF_REG_6));
+  } else {
+    int at = frame_bottom(*w.site);
+    for (const Argument& argument : w.site->arguments) {
+      lay_argument(code, argument, at);
+      at += kSlotBytes;
+    }
+    code.add(move(BPF_REG_1, BPF_REG_10));
+    code.add(add_imm(BPF_REG_1, frame_bottom(*w.site)));
+  }
+  code.call_program_behind();
+}
+
+// r0: what the program returned.
+void record_verdict(Code& code, const Wrapping& w) {
+  const int at = kKey - kVerdictBytes;
+  const auto field = [at](std::size_t offset) { return at + static_cast<int>(offset); };
+  code.add(store(BPF_W, BPF_REG_10, field(offsetof(hf_hook_verdict, verdict)), BPF_REG_0));
+  code.add(store_imm(BPF_W, BPF_REG_10, field(offsetof(hf_hook_verdict, seen)), 1 << w.copy));
+  code.add(store_imm(BPF_W, BPF_REG_10, field(offsetof(hf_hook_verdict, uses)), 0));
+  code.add(store_imm(BPF_W, BPF_REG_10, field(offsetof(hf_hook_verdict, max_uses)),
+                     static_cast<__s32>(w.site->questions)));
+  code.add(store(BPF_DW, BPF_REG_10, field(offsetof(hf_hook_verdict, object)), BPF_REG_7));
+  code.add_map(BPF_REG_1, w.verdicts_fd);
+  code.add(move(BPF_REG_2, BPF_REG_10));
+  code.add(add_imm(BPF_REG_2, kKey));
+  code.add(move(BPF_REG_3, BPF_REG_10));
+  code.add(add_imm(BPF_REG_3, at));
+  code.add(move_imm(BPF_REG_4, BPF_ANY));
+  code.add(call_helper(BPF_FUNC_map_update_elem));
+}
+
+}  // namespace
+
+Instructions wrapper(const Wrapping& w) {
+  Code code;
+  code.add(move(BPF_REG_6, BPF_REG_1));
+  store_current(code);
+  if (w.scope_fd >= 0) leave_out_of_scope(code, w.scope_fd);
+  load_object(code, *w.site);
+  leave_when_answered(code, w);
+  call_with_arguments(code, w);
+  record_verdict(code, w);
+  code.land_leaving();
+  code.add(move_imm(BPF_REG_0, 0));
+  code.add(leave());
+  return std::move(code).finish();
+}
+
+Instructions forget_verdict(int verdicts_fd) {
+  Code code;
+  store_current(code);
+  call_with_key(code, verdicts_fd, BPF_FUNC_map_delete_elem);
+  code.add(move_imm(BPF_REG_0, 0));
+  code.add(leave());
+  return std::move(code).finish();
+}
+
+}  // namespace holdfast::hooks

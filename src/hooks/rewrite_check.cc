@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a program may not do when its hook is bridged, found before the verifier would say it in terms of
+// a function its author has never heard of.
+#include <cerrno>
+#include <optional>
+
+#include "hooks/rewrite.h"
+
+namespace holdfast::hooks {
+namespace {
+
+
+
+bool is_helper_call(const bpf_insn& insn, __s32 helper) {
+  return insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == 0 && insn.imm == helper;
+}
+
+struct Known {
+  bpf_func_id helper;
+  const char* name;
+};
+
+// Only in sleepable programs; the functions that stand in for the hooks have none.
+constexpr Known kSleepable[] = {{BPF_FUNC_copy_from_user, "bpf_copy_from_user"},
+                                {BPF_FUNC_copy_from_user_task, "bpf_copy_from_user_task"},
+                                {BPF_FUNC_ima_inode_hash, "bpf_ima_inode_hash"},
+                                {BPF_FUNC_ima_file_hash, "bpf_ima_file_hash"}};
+
+// Only in programs of type LSM.
+constexpr Known kLsmOnly[] = {{BPF_FUNC_inode_storage_get, "bpf_inode_storage_get"},
+                              {BPF_FUNC_inode_storage_delete, "bpf_inode_storage_delete"},
+                              {BPF_FUNC_bprm_opts_set, "bpf_bprm_opts_set"}};
+
+// Want the context that the kernel itself handed to the program.
+constexpr Known kOriginalContext[] = {{BPF_FUNC_perf_event_output, "bpf_perf_event_output"},
+                                      {BPF_FUNC_get_stackid, "bpf_get_stackid"},
+                                      {BPF_FUNC_get_stack, "bpf_get_stack"},
+                                      {BPF_FUNC_get_func_arg, "bpf_get_func_arg"},
+                                      {BPF_FUNC_get_func_arg_cnt, "bpf_get_func_arg_cnt"}};
+
+template <std::size_t N>
+std::optional<Known> find(const bpf_insn& insn, const Known (&list)[N]) {
+  for (const Known& known : list) {
+    if (is_helper_call(insn, known.helper)) return known;
+  }
+  return std::nullopt;
+}
+
+Error refused(Hook hook, std::string_view what, std::string_view why) {
+  return Error{EOPNOTSUPP, "bridge " + std::string(hook_name(hook)), std::string(what), std::string(why)};
+}
+
+}  // namespace
+
+Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer& offer, Hook hook) {
+  if (offer.state != Offer::State::kBridged) return refused(hook, "", offer.how);
+  Context context = Context::kArguments;
+  for (const bpf_insn& insn : insns) {
+    if (const auto known = find(insn, kSleepable)) {
+      return refused(hook, known->name,
+                     "it may sleep; a bridged program runs where the kernel must not sleep");
+    }
+    if (const auto known = find(insn, kLsmOnly)) {
+      return refused(hook, known->name,
+                     "the kernel gives it to LSM programs only; a bridged program is a tracing program");
+    }
+    if (is_helper_call(insn, BPF_FUNC_tail_call)) {
+      return refused(hook, "bpf_tail_call",
+                     "the programs of the array would have to be bridged in the same place");
+    }
+    if (const auto known = find(insn, kOriginalContext)) {
+      if (hook != Hook::kInstall) {
+        return refused(hook, known->name, "it needs the native hook's own context");
+      }
+      context = Context::kOriginal;
+    }
+  }
+  return context;
+}
+
+}  // namespace holdfast::hooks
