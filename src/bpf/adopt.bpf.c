@@ -50,3 +50,35 @@ int hf_adopt_child(struct bpf_iter__task *ctx) {
   if (pid_ns) hf_adopt(s, &pid_ns->ns, 4);
   return 0;
 }
+
+/* The task's process, as the reader of the iterator numbers it. 0: it has no number there. */
+static __always_inline __u32 hf_process_number(struct task_struct *task, __u32 level) {
+  struct task_struct *leader = 0;
+  struct pid *pid = 0;
+  __u32 number = 0, depth = 0;
+  bpf_core_read(&leader, sizeof(leader), &task->group_leader);
+  if (leader) bpf_core_read(&pid, sizeof(pid), &leader->thread_pid);
+  if (!pid || bpf_core_read(&depth, sizeof(depth), &pid->level) || level > depth) return 0;
+  bpf_probe_read_kernel(&number, sizeof(number),
+                        (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
+  return number;
+}
+
+/* Lists the members: one __u32 process number for each of their threads. */
+SEC("iter/task")
+int hf_list_members(struct bpf_iter__task *ctx) {
+  struct task_struct *task = ctx->task;
+  struct task_struct *reader = (struct task_struct *)bpf_get_current_task();
+  struct pid *pid = 0;
+  __u64 address = 0;
+  __u32 level = 0, number;
+  if (!task) return 0;
+  /* The key is a number, not a typed pointer: the copy through memory makes it one. */
+  bpf_probe_read_kernel(&address, sizeof(address), &task);
+  if (!hf_member_of(address)) return 0;
+  bpf_core_read(&pid, sizeof(pid), &reader->thread_pid);
+  if (!pid || bpf_core_read(&level, sizeof(level), &pid->level)) return 0;
+  number = hf_process_number(task, level);
+  bpf_seq_write(ctx->meta->seq, &number, sizeof(number));
+  return 0;
+}

@@ -11,6 +11,34 @@
 #include "bpf/held.bpf.h"
 #include "core/decide.h"
 
+/* One immutable policy; a new one becomes live when its map takes the slot. */
+struct hf_policy_map {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __uint(map_flags, BPF_F_RDONLY_PROG);
+  __type(key, __u32);
+  __type(value, struct hf_tables);
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, HF_TABLES_SLOTS);
+  __type(key, __u32);
+  __array(values, struct hf_policy_map);
+} tables SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, HF_EVENT_RING_BYTES);
+} events SEC(".maps");
+
+static __always_inline const struct hf_tables *hf_tables_at(__u32 slot) {
+  __u32 zero = 0;
+  void *policy = bpf_map_lookup_elem(&tables, &slot);
+  if (!policy) return 0;
+  return bpf_map_lookup_elem(policy, &zero);
+}
+
 /* Whether this decision point is the first of its operation: the others repeat it and say nothing. */
 #define HF_SAY 0u
 #define HF_SILENT 1u

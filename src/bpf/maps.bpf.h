@@ -18,22 +18,6 @@
 
 #include "bpf/session.h"
 
-/* One immutable policy; a new one becomes live when its map takes the slot. */
-struct hf_policy_map {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __uint(map_flags, BPF_F_RDONLY_PROG);
-  __type(key, __u32);
-  __type(value, struct hf_tables);
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-  __uint(max_entries, HF_TABLES_SLOTS);
-  __type(key, __u32);
-  __array(values, struct hf_policy_map);
-} tables SEC(".maps");
-
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, HF_MEMBERS_MAX);
@@ -63,11 +47,6 @@ struct {
   __type(value, struct hf_session);
 } session SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, HF_EVENT_RING_BYTES);
-} events SEC(".maps");
-
 static __always_inline struct hf_session *hf_session(void) {
   __u32 zero = 0;
   return bpf_map_lookup_elem(&session, &zero);
@@ -80,13 +59,6 @@ static __always_inline struct hf_member *hf_member_of(__u64 task) {
 
 static __always_inline struct hf_call *hf_call_of(__u64 task) {
   return bpf_map_lookup_elem(&calls, &task);
-}
-
-static __always_inline const struct hf_tables *hf_tables_at(__u32 slot) {
-  __u32 zero = 0;
-  void *policy = bpf_map_lookup_elem(&tables, &slot);
-  if (!policy) return 0;
-  return bpf_map_lookup_elem(policy, &zero);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

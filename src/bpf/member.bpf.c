@@ -34,9 +34,7 @@ int hf_protect(void *ctx) {
 
 static __always_inline int hf_enrol(const struct task_struct *child, const struct hf_member *as) {
   __u64 key = (unsigned long)child;
-  struct hf_member member = *as;
-  member.pid = 0; /* not known before the fork is over */
-  member.tgid = 0;
+  struct hf_member member = *as; /* out of the map: it may be the source of the update */
   return bpf_map_update_elem(&members, &key, &member, BPF_ANY) ? -HF_ENOMEM : 0;
 }
 

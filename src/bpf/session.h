@@ -20,8 +20,6 @@
 
 /* A task that belongs to the session by descent. Key: address of its task_struct. */
 struct hf_member {
-  __u32 pid;
-  __u32 tgid;
   __u16 profile;
   __u16 tables; /* HF_TABLES_*: which policy decides about it */
   __u32 pad0;
@@ -78,24 +76,24 @@ struct hf_session {
   __u32 adopt_inum[HF_NS_COUNT]; /* namespaces to record, by bit number of HF_NS_*; 0: none */
   __u64 adopt_set;
   __u32 adopt_owner;
-  __u32 adopt_pid;      /* as the kernel's initial pid namespace counts */
+  __u32 pad0;
   __u32 protected_tgid[2]; /* holdfast and its guardian: the confined may not touch them */
   struct hf_session_totals totals;
 };
 
-HF_LAYOUT(sizeof(struct hf_member) == 24);
-HF_AT(hf_member, set, 16);
+HF_LAYOUT(sizeof(struct hf_member) == 16);
+HF_AT(hf_member, set, 8);
 HF_LAYOUT(sizeof(struct hf_tracked) == 32);
 HF_AT(hf_tracked, type, 24);
 HF_LAYOUT(sizeof(struct hf_call) == 48);
 HF_AT(hf_call, inum, 16);
 HF_AT(hf_call, flags, 32);
 HF_LAYOUT(sizeof(struct hf_session_totals) == 56);
-HF_LAYOUT(sizeof(struct hf_session) == 160);
-HF_AT(hf_session, adopted, 32);
-HF_AT(hf_session, adopt_inum, 48);
-HF_AT(hf_session, adopt_set, 80);
-HF_AT(hf_session, protected_tgid, 96);
-HF_AT(hf_session, totals, 104);
+HF_LAYOUT(sizeof(struct hf_session) == 152);
+HF_AT(hf_session, adopted, 24);
+HF_AT(hf_session, adopt_inum, 40);
+HF_AT(hf_session, adopt_set, 72);
+HF_AT(hf_session, protected_tgid, 88);
+HF_AT(hf_session, totals, 96);
 
 #endif /* HOLDFAST_BPF_SESSION_H */

@@ -103,6 +103,7 @@ struct task_struct {
   unsigned int flags;
   int pid;
   int tgid;
+  struct task_struct *group_leader;
   struct pid *thread_pid;
   const struct cred *real_cred;
   const struct cred *cred;
