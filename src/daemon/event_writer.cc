@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/event_writer.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "kernel/cgroup.h"
+#include "policy/event_json.h"
+
+namespace holdfast::daemon {
+
+namespace {
+
+// A JSON string. Bytes above 0x7f pass as they are: cgroup names are UTF-8 or the reader's problem.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+EventWriter::EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root)
+    : to_(to), format_(format), colour_(colour), cgroup_root_(std::move(cgroup_root)) {}
+
+void EventWriter::use(std::shared_ptr<const policy::Compiled> policy, std::uint64_t generation) {
+  before_ = std::exchange(live_, Known{std::move(policy), generation});
+}
+
+// Empty when it is gone: ids are never reused, so a path that is found is the right one.
+std::string EventWriter::path_of(std::uint64_t cgroup) const {
+  if (!cgroup_root_) return {};
+  auto path = kernel::cgroup_path(cgroup_root_.get(), cgroup);
+  return path ? *path : std::string();
+}
+
+std::string EventWriter::line(const hf_event& event, const policy::Compiled& policy) const {
+  const bool moves = event.request.hook == HF_HOOK_CGROUP_ATTACH;
+  const std::string source = moves ? path_of(event.source) : "";
+  const std::string target = moves ? path_of(event.target) : "";
+  if (format_ == EventFormat::json) {
+    std::string json = policy::event_json(event, policy);
+    if (!moves) return json;
+    json.pop_back();
+    return fmt::format("{},\"source_path\":{},\"target_path\":{}}}", json,
+                       source.empty() ? "null" : quoted(source), target.empty() ? "null" : quoted(target));
+  }
+  std::string text = policy::event_text(event, policy, colour_);
+  if (!moves) return text;
+  const auto shown = [](const std::string& path) {
+    return path.empty() ? std::string("(gone)") : policy::escape(path);
+  };
+  return fmt::format("{}  {} -> {}", text, shown(source), shown(target));
+}
+
+void EventWriter::write(const hf_event& event) {
+  const Known& known = event.generation == before_.generation && before_.policy ? before_ : live_;
+  if (!known.policy) return;
+  fmt::print(to_, "{}\n", line(event, *known.policy));
+  std::fflush(to_);
+}
+
+}  // namespace holdfast::daemon

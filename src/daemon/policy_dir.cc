@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/policy_dir.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "policy/load.h"
+
+namespace holdfast::daemon {
+
+namespace fs = std::filesystem;
+
+Result<std::vector<std::string>> policy_files(const PolicyDirs& dirs) {
+  std::map<std::string, std::string> by_name;
+  for (const std::string& dir : dirs.paths) {
+    std::error_code failed;
+    fs::directory_iterator entries(dir, failed);
+    if (failed.value() == ENOENT && dirs.missing == Missing::is_empty) continue;
+    for (; !failed && entries != fs::directory_iterator(); entries.increment(failed)) {
+      const fs::path& path = entries->path();
+      // Names that begin with a dot are an editor's, not the administrator's.
+      if (path.extension() != ".toml" || path.filename().string().starts_with('.')) continue;
+      by_name[path.filename().string()] = path.string();
+    }
+    if (failed) return Error{failed.value(), "read policy directory", dir, {}};
+  }
+  std::vector<std::string> files;
+  for (auto& [name, path] : by_name) files.push_back(std::move(path));
+  return files;
+}
+
+Result<std::shared_ptr<const policy::Compiled>> load_policy(const PolicyDirs& dirs) {
+  const auto files = policy_files(dirs);
+  if (!files) return files.error();
+  std::vector<policy::Source> sources;
+  for (const std::string& file : *files) {
+    auto source = policy::read_source(file);
+    if (!source) return std::move(source).error();
+    sources.push_back(*std::move(source));
+  }
+  policy::LoadResult loaded = policy::load(sources);
+  if (loaded.policy) return std::shared_ptr<const policy::Compiled>(std::move(loaded.policy));
+  std::string mistakes;
+  for (const policy::Diagnostic& diagnostic : loaded.diagnostics) mistakes += policy::render(diagnostic);
+  return Error{0, "load policy", {}, std::move(mistakes)};
+}
+
+}  // namespace holdfast::daemon

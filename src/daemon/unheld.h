@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lines of a policy that holdfastd does not enforce for the whole machine. They are named, never
+// passed over: a rule that nobody enforces is worse than none.
+#ifndef HOLDFAST_DAEMON_UNHELD_H
+#define HOLDFAST_DAEMON_UNHELD_H
+
+#include <string>
+#include <vector>
+
+#include "policy/compiled.h"
+
+namespace holdfast::daemon {
+
+struct UnheldRule {
+  policy::Span where;
+  std::string text;  // "web: namespaces.enter = \"none\""
+};
+
+// In order of profiles.
+[[nodiscard]] std::vector<UnheldRule> unheld_rules(const policy::Compiled& policy);
+
+}  // namespace holdfast::daemon
+
+#endif  // HOLDFAST_DAEMON_UNHELD_H
