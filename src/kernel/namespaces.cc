@@ -67,6 +67,17 @@ Result<Fd> open_namespace(pid_t pid, unsigned type) {
   return fd;
 }
 
+Result<Fd> open_namespace_file(const std::string& path) {
+  const Fd handle(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!handle) return system_error("open", path);
+  struct statfs filesystem = {};
+  if (::fstatfs(handle.get(), &filesystem) != 0) return system_error("statfs", path);
+  if (filesystem.f_type != NSFS_MAGIC) return Error{ENOTTY, "open namespace", path, {}};
+  Fd fd(::open(fmt::format("/proc/self/fd/{}", handle.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", path);
+  return fd;
+}
+
 Result<Fd> parent_namespace(int namespace_fd) {
   const int fd = ::ioctl(namespace_fd, NS_GET_PARENT);  // close-on-exec: open_related_ns()
   if (fd < 0) return system_error("NS_GET_PARENT");

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/fd.h"
@@ -50,6 +51,10 @@ Result<NamespaceObject> identify_namespace(int fd);
 
 // Of a task, by /proc; needs the right to trace it. ENOENT: the kernel lacks the type.
 Result<Fd> open_namespace(pid_t pid, unsigned type);
+
+// A bind mount of a namespace, by path. Opening has no side effect, whatever is there. ENOTTY: something
+// else is.
+Result<Fd> open_namespace_file(const std::string& path);
 
 // The parent of a user or pid namespace. EPERM: there is none, or it is above the caller's own.
 Result<Fd> parent_namespace(int namespace_fd);

@@ -82,6 +82,12 @@ Result<Fd> duplicate_from(int pidfd, int remote_fd) {
   return fd;
 }
 
+Result<Fd> duplicate(int fd) {
+  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return system_error("duplicate a descriptor");
+  return copy;
+}
+
 Result<void> signal_process(int pidfd, int signal) {
   if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) != 0)
     return system_error("pidfd_send_signal");

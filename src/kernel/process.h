@@ -46,6 +46,8 @@ Result<std::optional<ReceivedReport>> receive_report(int channel_fd);
 Result<Fd> open_pidfd(pid_t pid);
 // A duplicate of another process's descriptor. EBADF: it has none of this number.
 Result<Fd> duplicate_from(int pidfd, int remote_fd);
+// The same open file under another number, close-on-exec.
+Result<Fd> duplicate(int fd);
 Result<void> signal_process(int pidfd, int signal);
 
 struct Ended {

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a blocked call asks for, as requests to decide. Registers and kernel state only: nothing here
+// reads memory of the tree.
+#ifndef HOLDFAST_BACKEND_SUPERVISOR_CALLS_H
+#define HOLDFAST_BACKEND_SUPERVISOR_CALLS_H
+
+#include <linux/seccomp.h>
+
+#include <optional>
+#include <vector>
+
+#include "backend/supervisor/sandbox.h"
+#include "backend/supervisor/tree.h"
+#include "base/fd.h"
+#include "core/abi.h"
+#include "kernel/proc.h"
+
+namespace holdfast::backend::supervisor {
+
+// The run that a call belongs to. Borrowed.
+struct Scene {
+  const hf_profile& profile;
+  const Sandbox& sandbox;
+  const Tree& tree;
+  const kernel::Proc& proc;
+};
+
+// The thread that made the call. It stays blocked, so what is read about it stays true: only a thread
+// itself changes its namespaces.
+struct Caller {
+  const seccomp_notif& call;
+  const kernel::TaskDirectory& task;
+  const kernel::TaskNamespaces& namespaces;
+  const hf_request& common;  // subject and held_* filled in
+};
+
+// One decision that a call needs, and what letting it through would mean for the sandbox.
+struct Question {
+  // Whether the target of an entry is known beyond doubt; is an object that may be anybody's; or is not
+  // even known to stay the same object.
+  enum class Entry { none, proved, unproven, unknown };
+
+  hf_request request = {};
+  kernel::NamespaceInode target = 0;  // for the event; 0: not known
+  hf_task object = {};                // traced task
+  Entry entry = Entry::none;
+  Fd target_fd;  // with Entry::unproven
+};
+
+// unshare, clone, fsmount, open_tree, open_tree_attr. Nothing: it makes no namespace. EINVAL: flags that
+// this program does not know, which may be a new kernel's namespaces.
+Result<std::optional<Question>> ask_creation(const Caller& caller);
+
+// setns: one question for each type, in the order in which the kernel enters them. None: the kernel will
+// refuse the call itself.
+std::vector<Question> ask_entry(const Scene& scene, const Caller& caller);
+
+// ptrace, process_vm_readv, process_vm_writev, pidfd_getfd.
+Question ask_trace(const Scene& scene, const Caller& caller);
+
+// For events.
+[[nodiscard]] hf_task describe_task(const kernel::TaskStatus& status);
+
+// A duplicate of one of the caller's descriptors.
+struct Duplicate {
+  Fd fd;        // invalid: there is none of that number, or it cannot be read
+  bool stable;  // the number still names the same object when the call continues
+};
+[[nodiscard]] Duplicate duplicate_of(const Caller& caller, int remote_fd);
+
+}  // namespace holdfast::backend::supervisor
+
+#endif  // HOLDFAST_BACKEND_SUPERVISOR_CALLS_H

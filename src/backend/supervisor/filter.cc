@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/supervisor/filter.h"
+
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+namespace holdfast::backend::supervisor {
+namespace {
+
+using Kind = kernel::ArgumentTest::Kind;
+using kernel::seccomp_error;
+using kernel::SeccompFilter;
+
+// The last system call whose effect on namespaces is known here (Linux 7.0). A later one could make or
+// enter a namespace in a way that this filter does not see; programs cope with ENOSYS.
+constexpr unsigned kNewestNumber = 471;
+
+// clone(2) takes 32 bits of flags; CLONE_NEWTIME would collide with the exit signal.
+constexpr std::uint32_t kCloneNamespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC |
+                                           CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
+                                           CLONE_NEWCGROUP;
+
+void add_creation(SeccompFilter& filter) {
+  filter.add(SYS_unshare, {}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_clone, {{0, Kind::any_bit, kCloneNamespaces}}, SECCOMP_RET_USER_NOTIF);
+  // Its flags are in memory, which may change after a look. Every libc falls back to clone on ENOSYS.
+  filter.add(SYS_clone3, {}, seccomp_error(ENOSYS));
+  filter.add(SYS_fsmount, {{1, Kind::any_bit, kFsmountNamespace}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_open_tree, {{2, Kind::any_bit, kOpenTreeNamespace}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(kOpenTreeAttrNumber, {{2, Kind::any_bit, kOpenTreeNamespace}},
+             SECCOMP_RET_USER_NOTIF);
+}
+
+// A descriptor names the same object after the decision as before it only if nobody but the blocked
+// thread can change its table. Threads are counted (targets.cc); other sharers must not come to be.
+void add_unshared_tables(SeccompFilter& filter) {
+  filter.add(SYS_clone, {{0, Kind::any_bit, CLONE_FILES}, {0, Kind::no_bit, CLONE_THREAD}},
+             seccomp_error(EPERM));
+}
+
+void add_trace(SeccompFilter& filter) {
+  // TRACEME gives no power by itself: what its parent then does is a ptrace call again.
+  filter.add(SYS_ptrace, {{0, Kind::differs, PTRACE_TRACEME}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_process_vm_readv, {}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_process_vm_writev, {}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_pidfd_getfd, {}, SECCOMP_RET_USER_NOTIF);
+}
+
+// Against the supervisor itself, and ways around every filter.
+void add_self_defence(SeccompFilter& filter) {
+  // After the supervisor has died a new listener could answer in its place.
+  filter.add(SYS_seccomp,
+             {{0, Kind::equals, SECCOMP_SET_MODE_FILTER},
+              {1, Kind::any_bit, SECCOMP_FILTER_FLAG_NEW_LISTENER}},
+             seccomp_error(EBUSY));
+  // Limits of another process: the supervisor's descriptors or processor time.
+  filter.add(SYS_prlimit64, {{0, Kind::differs, 0}}, seccomp_error(EPERM));
+  // Operations of a ring pass no filter.
+  filter.add(SYS_io_uring_setup, {}, seccomp_error(ENOSYS));
+  filter.add(SYS_io_uring_enter, {}, seccomp_error(ENOSYS));
+  filter.add(SYS_io_uring_register, {}, seccomp_error(ENOSYS));
+}
+
+}  // namespace
+
+bool confines(const hf_profile& profile) {
+  return profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL;
+}
+
+SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number) {
+  const hf_profile& profile = tables.profiles[profile_number];
+  SeccompFilter filter(kNewestNumber);
+  if (confines(profile) || tables.any_visitors_deny) add_unshared_tables(filter);
+  add_creation(filter);
+  filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
+  if (confines(profile)) add_trace(filter);
+  add_self_defence(filter);
+  return filter;
+}
+
+}  // namespace holdfast::backend::supervisor

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One notified call: gather facts about the blocked thread, make sure it is still the one that is waiting,
+// decide, answer. The answer is an errno or CONTINUE, never a result made here: what the kernel then does
+// rests on registers and on the thread's own state, which nobody else can change while it is blocked.
+//
+// Whatever goes wrong on the way ends in a refusal that is counted as an error.
+#include "backend/supervisor/session.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "backend/supervisor/filter.h"
+#include "core/decide.h"
+#include "kernel/child.h"
+#include "kernel/landlock.h"
+#include "kernel/process.h"
+
+namespace holdfast::backend::supervisor {
+namespace {
+
+// The one sandbox of a run. Its number matters only in events.
+constexpr std::uint64_t kSet = 1;
+
+constexpr int kCanaryTimeoutMs = 10'000;
+// Calls answered before dispatch() returns, so that signals and the child's end get their turn.
+constexpr int kCallsPerDispatch = 64;
+
+std::uint16_t hook_of(int number) {
+  switch (number) {
+    case SYS_setns:
+      return HF_HOOK_NAMESPACE_INSTALL;
+    case SYS_ptrace:
+    case SYS_process_vm_readv:
+    case SYS_process_vm_writev:
+    case SYS_pidfd_getfd:
+      return HF_HOOK_TRACE;
+    default:
+      return HF_HOOK_NAMESPACE_ALLOC;
+  }
+}
+
+}  // namespace
+
+SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter,
+                                     kernel::Proc proc, Fd landlock)
+    : spec_(spec),
+      filter_(std::move(filter)),
+      proc_(std::move(proc)),
+      landlock_(std::move(landlock)),
+      tree_(proc_) {}
+
+Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const SessionSpec& spec) {
+  auto proc = kernel::Proc::open();
+  if (!proc) return proc.error();
+  Fd landlock;
+  if (const auto abi = kernel::landlock_abi()) {
+    auto ruleset = kernel::make_wall_ruleset(*abi);
+    if (!ruleset) return ruleset.error();
+    landlock = std::move(*ruleset);
+  }
+  return std::unique_ptr<SupervisorSession>(
+      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile), std::move(*proc),
+                            std::move(landlock)));
+}
+
+Result<ChildPlan> SupervisorSession::before_fork() {
+  return ChildPlan{.filter = filter_.finish(),
+                   .landlock_fd = landlock_.get(),
+                   .no_new_privs = !kernel::has_sys_admin()};
+}
+
+Result<void> SupervisorSession::adopt(const Child& child) {
+  auto fd = kernel::duplicate(child.listener_fd);
+  if (!fd) return wrap(fd.error(), "take the seccomp listener");
+  listener_fd_ = std::move(*fd);
+  auto listener = kernel::Listener::create(listener_fd_.get());
+  if (!listener) return listener.error();
+  listener_.emplace(std::move(*listener));
+
+  // Not earlier: a child of an opaque parent is opaque too, and could not be given its id maps.
+  auto opaque = kernel::make_undumpable();
+  if (!opaque) return opaque;
+  auto reaper = kernel::become_subreaper();
+  if (!reaper) return reaper;
+  kernel::raise_descriptor_limit();
+
+  const bool tracking = profile().ns_track != 0 || spec_.unshare_types != 0;
+  sandbox_.emplace(proc_, tree_, tracking ? Sandbox::Tracking::on : Sandbox::Tracking::off);
+  auto started = sandbox_->start_with(child);
+  if (!started) return started;
+  return answer_canary(child.pid);
+}
+
+// The child makes one call that has to come here and be refused with a value that nothing else returns.
+Result<void> SupervisorSession::answer_canary(pid_t child) {
+  auto ready = kernel::poll_readable({listener_fd_.get()}, kCanaryTimeoutMs);
+  if (!ready) return ready.error();
+  if (!(ready->front() & POLLIN))
+    return Error{ETIMEDOUT, "prove the seccomp filter", {}, "the child's call did not arrive"};
+  auto call = listener_->receive();
+  if (!call) return wrap(call.error(), "prove the seccomp filter");
+  const seccomp_notif& canary = **call;
+  if (static_cast<pid_t>(canary.pid) != child || canary.data.nr != SYS_setns ||
+      static_cast<int>(canary.data.args[1]) != kernel::kCanaryArgument)
+    return Error{EPROTO, "prove the seccomp filter", {}, "another call arrived first"};
+  return listener_->refuse(canary.id, kernel::kCanaryError);
+}
+
+std::vector<int> SupervisorSession::poll_fds() const { return {listener_fd_.get()}; }
+
+Result<void> SupervisorSession::dispatch() {
+  for (int handled = 0; handled < kCallsPerDispatch; handled++) {
+    auto ready = kernel::poll_readable({listener_fd_.get()}, 0);
+    if (!ready) return ready.error();
+    if (!(ready->front() & POLLIN)) return {};
+    auto done = handle_next();
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<void> SupervisorSession::handle_next() {
+  auto call = listener_->receive();
+  if (!call) {
+    if (call.error().code == ENOENT || call.error().code == EINTR) return {};
+    return call.error();
+  }
+  const std::uint64_t id = (*call)->id;
+  const auto refusal = decide_call(**call);
+  if (!refusal) return {};
+  const auto answered =
+      *refusal ? listener_->refuse(id, *refusal) : listener_->let_through(id);
+  if (!answered && answered.error().code != ENOENT) return answered.error();
+  return {};
+}
+
+Result<hf_request> SupervisorSession::common_facts(const kernel::TaskNamespaces& namespaces) {
+  const Held held = sandbox_->held(namespaces);
+  hf_request request = {};
+  request.subject = spec_.profile;
+  request.subject_set = kSet;
+  request.held_types = held.types;
+  if (held.types != 0) {
+    request.held_set = kSet;
+    request.held_owner = spec_.profile;
+  }
+  if (held.anchored) request.flags |= HF_REQ_HELD_ANCHORED;
+  return request;
+}
+
+Question SupervisorSession::without_facts(const seccomp_notif& call) const {
+  Question question;
+  question.request.hook = hook_of(call.data.nr);
+  question.request.subject = spec_.profile;
+  question.request.subject_set = kSet;
+  question.request.flags = HF_REQ_FACTS_MISSING;
+  return question;
+}
+
+Result<std::vector<Question>> SupervisorSession::ask(const Caller& caller) const {
+  const Scene scene{profile(), *sandbox_, tree_, proc_};
+  std::vector<Question> questions;
+  switch (hook_of(caller.call.data.nr)) {
+    case HF_HOOK_NAMESPACE_INSTALL:
+      return ask_entry(scene, caller);
+    case HF_HOOK_TRACE:
+      questions.push_back(ask_trace(scene, caller));
+      return questions;
+    default: {
+      auto creation = ask_creation(caller);
+      if (!creation) return creation.error();
+      if (*creation) questions.push_back(std::move(**creation));
+      return questions;
+    }
+  }
+}
+
+std::optional<int> SupervisorSession::decide_call(const seccomp_notif& call) {
+  std::vector<Question> questions;
+  const auto surveyed = sandbox_->survey_outside();
+  const auto task = proc_.task(static_cast<pid_t>(call.pid));
+  const auto namespaces =
+      task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
+  if (!surveyed || !namespaces) {
+    questions.push_back(without_facts(call));
+  } else {
+    const auto common = common_facts(*namespaces);
+    auto asked = ask(Caller{call, *task, *namespaces, *common});
+    if (!asked) return asked.error().code;
+    questions = std::move(*asked);
+  }
+  // A dead caller's number may mean another thread by now: then all of this was about somebody else.
+  if (!listener_->waiting(call.id)) return std::nullopt;
+  return decide_questions(call, task ? &*task : nullptr, questions);
+}
+
+int SupervisorSession::decide_questions(const seccomp_notif& call,
+                                        const kernel::TaskDirectory* task,
+                                        std::vector<Question>& questions) {
+  std::optional<hf_task> actor;
+  for (Question& question : questions) {
+    hf_verdict verdict;
+    hf_decide(spec_.tables, &question.request, &verdict);
+    count(verdict);
+    if (verdict.log) {
+      if (!actor) {
+        const auto status = task ? task->status() : Result<kernel::TaskStatus>(Error{});
+        actor = status ? describe_task(*status) : hf_task{};
+        actor->pid = call.pid;
+      }
+      report(question, verdict, *actor);
+    }
+    if (const int error = -hf_enforced_error(&verdict)) return error;
+  }
+  for (Question& question : questions) {
+    if (question.entry == Question::Entry::unproven)
+      sandbox_->enter_unproven(question.target, std::move(question.target_fd));
+    if (question.entry == Question::Entry::unknown) sandbox_->enter_unknown();
+  }
+  return 0;
+}
+
+void SupervisorSession::count(const hf_verdict& verdict) {
+  if (verdict.action == HF_DENY && verdict.mode == HF_MODE_AUDIT) {
+    totals_.audited++;
+  } else if (verdict.action == HF_DENY) {
+    totals_.denied++;
+    if (verdict.reason == HF_REASON_FACTS_MISSING || verdict.reason == HF_REASON_BAD_REQUEST)
+      totals_.errors++;
+  } else {
+    totals_.allowed++;
+    if (verdict.action == HF_LOCK) totals_.locked++;
+  }
+}
+
+void SupervisorSession::report(const Question& question, const hf_verdict& verdict,
+                               const hf_task& actor) {
+  hf_event event = {};
+  event.version = HF_ABI_VERSION;
+  event.length = sizeof(event);
+  event.id = next_event_++;
+  event.time_ns = kernel::boottime_ns();
+  event.generation = spec_.tables->generation;
+  event.target = question.target;
+  event.actor = actor;
+  event.object = question.object;
+  event.verdict = verdict;
+  event.request = question.request;
+  if (spec_.sink) spec_.sink(event);
+}
+
+Result<Totals> SupervisorSession::finish() {
+  if (listener_) {
+    auto drained = dispatch();
+    if (!drained) return drained.error();
+  }
+  return totals_;
+}
+
+}  // namespace holdfast::backend::supervisor

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HOLDFAST_BACKEND_SUPERVISOR_SESSION_H
+#define HOLDFAST_BACKEND_SUPERVISOR_SESSION_H
+
+#include <memory>
+#include <optional>
+
+#include "backend/backend.h"
+#include "backend/supervisor/calls.h"
+#include "backend/supervisor/sandbox.h"
+#include "backend/supervisor/tree.h"
+#include "kernel/proc.h"
+#include "kernel/seccomp.h"
+
+namespace holdfast::backend::supervisor {
+
+// One run under the supervisor. See backend.h for the order of calls.
+class SupervisorSession final : public Session {
+ public:
+  static Result<std::unique_ptr<SupervisorSession>> create(const SessionSpec& spec);
+
+  Result<ChildPlan> before_fork() override;
+  Result<void> adopt(const Child& child) override;
+  [[nodiscard]] std::vector<int> poll_fds() const override;
+  Result<void> dispatch() override;
+  Result<Totals> finish() override;
+
+ private:
+  SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter, kernel::Proc proc,
+                    Fd landlock);
+
+  [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
+  Result<void> answer_canary(pid_t child);
+  Result<void> handle_next();
+  // What the call gets: 0 to let it through, else an errno. Nothing: its caller has died.
+  std::optional<int> decide_call(const seccomp_notif& call);
+  int decide_questions(const seccomp_notif& call, const kernel::TaskDirectory* task,
+                       std::vector<Question>& questions);
+  Result<std::vector<Question>> ask(const Caller& caller) const;
+  Result<hf_request> common_facts(const kernel::TaskNamespaces& namespaces);
+  [[nodiscard]] Question without_facts(const seccomp_notif& call) const;
+  void count(const hf_verdict& verdict);
+  void report(const Question& question, const hf_verdict& verdict, const hf_task& actor);
+
+  SessionSpec spec_;
+  kernel::SeccompFilter filter_;
+  kernel::Proc proc_;
+  Fd landlock_;
+  Tree tree_;
+  std::optional<Sandbox> sandbox_;
+  Fd listener_fd_;
+  std::optional<kernel::Listener> listener_;
+  Totals totals_;
+  std::uint64_t next_event_ = 1;
+};
+
+}  // namespace holdfast::backend::supervisor
+
+#endif  // HOLDFAST_BACKEND_SUPERVISOR_SESSION_H

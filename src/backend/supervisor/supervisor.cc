@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The supervisor backend: seccomp user notification and Landlock for the tree of one run, without privilege.
+#include "backend/supervisor/session.h"
+#include "kernel/landlock.h"
+#include "kernel/process.h"
+#include "kernel/seccomp.h"
+
+namespace holdfast::backend {
+namespace {
+
+constexpr char kNotSeen[] = "only the lsm backend sees it";
+
+class SupervisorBackend final : public Backend {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "supervisor"; }
+
+  [[nodiscard]] Result<void> available() const override {
+    auto listener = kernel::probe_seccomp_listener();
+    if (!listener)
+      return Error{listener.error().code, "seccomp user notification", {}, "needs Linux 5.19"};
+    return {};
+  }
+
+  [[nodiscard]] std::vector<Promise> promises() const override {
+    const auto abi = kernel::landlock_abi();
+    std::vector<Promise> promises = {
+        {RuleKind::namespaces_create, Strength::enforced, {}},
+        {RuleKind::namespaces_enter, Strength::enforced, {}},
+        {RuleKind::namespaces_visitors, Strength::none,
+         "only what the command starts is seen, and that is a member, not a visitor"},
+        {RuleKind::trace, Strength::best_effort,
+         "among tasks of the tree, /proc/PID/mem of one that is not locked stays open"},
+    };
+    if (!abi && kernel::has_sys_admin())
+      for (Promise& promise : promises)
+        if (promise.strength != Strength::none)
+          promise = {promise.kind, Strength::best_effort,
+                     "without Landlock, root in the tree can take over the supervisor"};
+    for (const RuleKind kind :
+         {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside, RuleKind::mark,
+          RuleKind::socket, RuleKind::label, RuleKind::bpf_delegate})
+      promises.push_back({kind, Strength::none, kNotSeen});
+    return promises;
+  }
+
+  Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
+    auto session = supervisor::SupervisorSession::create(spec);
+    if (!session) return session.error();
+    return std::unique_ptr<Session>(std::move(*session));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_supervisor_backend() { return std::make_unique<SupervisorBackend>(); }
+
+}  // namespace holdfast::backend

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reaching into another task: what it may do, its tracer may do. Tasks outside the tree are out of reach by
+// Landlock already; here it is decided among the tree's, and a refusal is reported with its rule.
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "backend/supervisor/calls.h"
+#include "kernel/namespaces.h"
+
+namespace holdfast::backend::supervisor {
+namespace {
+
+// Kernels before 6.11 do not translate pids: look for the thread of the tree that has this number.
+std::optional<pid_t> search_tree(const Scene& scene, const Caller& caller, pid_t pid) {
+  std::optional<pid_t> found;
+  const auto namespace_wanted = caller.namespaces.link[kernel::kPidNamespace];
+  (void)scene.tree.any([&](const kernel::TaskDirectory& task) {
+    const auto status = task.status();
+    if (!status || status->innermost_pid != pid) return false;
+    const auto namespaces = task.namespaces();
+    if (!namespaces || namespaces->link[kernel::kPidNamespace] != namespace_wanted) return false;
+    found = status->thread;
+    return true;
+  });
+  return found;
+}
+
+// The number in the caller's pid namespace as the supervisor's number.
+std::optional<pid_t> translate(const Scene& scene, const Caller& caller, pid_t pid) {
+  if (pid <= 0) return std::nullopt;
+  const auto own_namespace = caller.task.open_namespace(kernel::kPidNamespace);
+  if (!own_namespace) return std::nullopt;
+  const auto translated = kernel::pid_from_namespace(own_namespace->get(), pid);
+  if (translated) return *translated > 0 ? std::optional(*translated) : std::nullopt;
+  if (translated.error().code != ENOTTY) return std::nullopt;
+  return search_tree(scene, caller, pid);
+}
+
+std::optional<pid_t> traced_task(const Scene& scene, const Caller& caller) {
+  const auto& arguments = caller.call.data.args;
+  switch (caller.call.data.nr) {
+    case SYS_ptrace:
+      return translate(scene, caller, static_cast<pid_t>(arguments[1]));
+    case SYS_pidfd_getfd: {
+      const Duplicate target = duplicate_of(caller, static_cast<int>(arguments[0]));
+      if (!target.fd || !target.stable) return std::nullopt;
+      const auto process = scene.proc.process_of_pidfd(target.fd.get());
+      return process && *process > 0 ? std::optional(*process) : std::nullopt;
+    }
+    default:
+      return translate(scene, caller, static_cast<pid_t>(arguments[0]));
+  }
+}
+
+}  // namespace
+
+Question ask_trace(const Scene& scene, const Caller& caller) {
+  Question question;
+  question.request = caller.common;
+  question.request.hook = HF_HOOK_TRACE;
+  question.request.way = HF_WAY_PTRACE;
+  // A task that is not found, or not proved to be of the tree, is nobody's: refused to whoever is confined.
+  const auto pid = traced_task(scene, caller);
+  if (!pid) return question;
+  question.object.pid = static_cast<__u32>(*pid);
+  const auto task = scene.proc.task(*pid);
+  if (!task) return question;
+  const auto status = task->status();
+  const auto namespaces = task->namespaces();
+  if (!status || !namespaces || !scene.tree.contains(*task)) return question;
+  question.object = describe_task(*status);
+  question.request.object = question.request.subject;
+  if (scene.sandbox.held(*namespaces).types != 0)
+    question.request.flags |= HF_REQ_OBJECT_HELD_SAME;
+  return question;
+}
+
+hf_task describe_task(const kernel::TaskStatus& status) {
+  hf_task task = {};
+  task.pid = static_cast<__u32>(status.thread);
+  task.tgid = static_cast<__u32>(status.process);
+  task.uid = status.uid;
+  const std::size_t length = std::min(status.name.size(), sizeof(task.comm) - 1);
+  std::memcpy(task.comm, status.name.data(), length);
+  return task;
+}
+
+}  // namespace holdfast::backend::supervisor

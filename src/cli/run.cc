@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// `holdfast run`: a command as a member of a profile.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/commands.h"
+#include "kernel/namespaces.h"
+#include "kernel/process.h"
+#include "kernel/stream.h"
+#include "policy/load.h"
+#include "run/choice.h"
+#include "run/report.h"
+#include "run/summary.h"
+#include "run/supervise.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr int kStderr = 2;
+
+int complain(int status, std::string_view message) {
+  fmt::print(stderr, "holdfast: {}\n", message);
+  return status;
+}
+
+// Null after it has printed what is wrong.
+std::unique_ptr<const policy::Compiled> load_policy(const std::vector<std::string>& files) {
+  std::vector<policy::Source> sources;
+  for (const std::string& file : files) {
+    auto source = policy::read_source(file);
+    if (!source) {
+      complain(kExitUsage, source.error().message());
+      return nullptr;
+    }
+    sources.push_back(std::move(*source));
+  }
+  auto loaded = policy::load(sources);
+  for (const policy::Diagnostic& diagnostic : loaded.diagnostics)
+    fmt::print(stderr, "{}", policy::render(diagnostic));
+  return std::move(loaded.policy);
+}
+
+std::optional<std::uint16_t> choose_profile(const policy::Compiled& policy,
+                                            const std::string& name) {
+  const auto profile_count = policy.profiles.size() - 1;  // [0] is "no profile"
+  if (!name.empty()) {
+    const auto found = policy.find_profile(name);
+    if (!found) complain(kExitUsage, fmt::format("no profile '{}' in the policy", name));
+    return found;
+  }
+  if (profile_count == 0) return HF_NO_PROFILE;
+  if (profile_count == 1) return 1;
+  std::string names;
+  for (std::size_t i = 1; i < policy.profiles.size(); i++)
+    names += (i > 1 ? ", " : "") + policy.profiles[i];
+  complain(kExitUsage, fmt::format("the policy has {} profiles, choose one with --profile: {}",
+                                   profile_count, names));
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> parse_types(const std::vector<std::string>& names) {
+  std::uint32_t types = 0;
+  for (const std::string& name : names) {
+    const auto type = kernel::type_by_name(name);
+    if (!type && name != "all") {
+      complain(kExitUsage,
+               fmt::format("--unshare {}: not one of mnt, uts, ipc, user, pid, net, cgroup, time "
+                           "or all",
+                           name));
+      return std::nullopt;
+    }
+    types |= type ? 1u << *type : HF_NS_ALL;
+  }
+  return types;
+}
+
+// The tables, all profiles in the mode that the command line asks for.
+std::unique_ptr<const hf_tables> with_mode(const hf_tables& tables, const std::string& mode) {
+  auto copy = std::make_unique<hf_tables>(tables);
+  if (!mode.empty())
+    for (hf_profile& profile : copy->profiles)
+      profile.mode = mode == "audit" ? HF_MODE_AUDIT : HF_MODE_ENFORCE;
+  return copy;
+}
+
+policy::Colour stderr_colour() {
+  return kernel::is_terminal(kStderr) ? policy::Colour::on : policy::Colour::off;
+}
+
+struct Session {
+  const policy::Compiled& policy;
+  std::unique_ptr<const hf_tables> tables;
+  std::uint16_t profile;
+  std::uint32_t unshare_types;
+};
+
+int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter) {
+  const backend::SessionSpec spec{session.tables.get(), session.profile, session.unshare_types,
+                                  [&](const hf_event& event) { reporter.event(event); }};
+  auto attached = run::attach(options.backend, spec);
+  if (!attached)
+    return complain(kExitImpossible, fmt::format("cannot hold the command: {}",
+                                                 attached.error().message()));
+  auto outcome = run::supervise(*attached->session, options.command, session.unshare_types);
+  reporter.finish();
+  if (!outcome) return complain(kExitImpossible, outcome.error().message());
+  if (outcome->exec_error) complain(0, outcome->exec_error->message());
+  if (reporter.unwritten() > 0)
+    complain(0, fmt::format("{} events could not be written to {}", reporter.unwritten(),
+                            options.events));
+  if (!options.quiet)
+    fmt::print(stderr, "{}",
+               run::render(run::Summary{session.policy, session.profile, attached->backend->name(),
+                                        attached->passed_over, outcome->totals, reporter.hits(),
+                                        attached->backend->promises()},
+                           stderr_colour()));
+  return outcome->exit_code;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  auto occupied = kernel::occupy_standard_descriptors();
+  if (!occupied) return kExitFailed;  // there is no stderr to say it on
+  const auto types = parse_types(options.unshare);
+  if (!types) return kExitUsage;
+  const auto policy = load_policy(options.policies);
+  if (!policy) return kExitUsage;
+  const auto profile = choose_profile(*policy, options.profile);
+  if (!profile) return kExitUsage;
+  const auto format =
+      options.format == "json" ? run::EventFormat::json : run::EventFormat::pretty;
+  auto reporter = run::Reporter::create(*policy, format, stderr_colour(), options.events);
+  if (!reporter) return complain(kExitFailed, reporter.error().message());
+  const Session session{*policy, with_mode(*policy->tables, options.mode), *profile, *types};
+  return run_session(options, session, *reporter);
+}
+
+}  // namespace holdfast::cli

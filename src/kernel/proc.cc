@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/proc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <cstring>
+
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+namespace {
+
+constexpr std::array<const char*, kNamespaceLinkCount> kLinkPaths = {
+    "ns/mnt", "ns/uts",    "ns/ipc",  "ns/user",             "ns/pid",
+    "ns/net", "ns/cgroup", "ns/time", "ns/pid_for_children", "ns/time_for_children"};
+
+// Lines of status that matter are all within the first page.
+constexpr std::size_t kSmallFileBytes = 4096;
+
+Result<std::string> read_small(int directory_fd, const char* path) {
+  const Fd fd(::openat(directory_fd, path, O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", path);
+  std::string text(kSmallFileBytes, '\0');
+  const ssize_t length = ::read(fd.get(), text.data(), text.size());
+  if (length < 0) return system_error("read", path);
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
+// The text behind "Name:\t" up to the end of its line.
+std::optional<std::string_view> field(std::string_view text, std::string_view name) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(":\t"))
+      return line.substr(name.size() + 2);
+    at = end + 1;
+  }
+  return std::nullopt;
+}
+
+template <typename Number>
+std::optional<Number> number(std::string_view text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return value;
+}
+
+template <typename Number>
+std::optional<Number> number_field(std::string_view text, std::string_view name, unsigned column) {
+  auto value = field(text, name);
+  for (; value && column > 0; column--) {
+    const std::size_t tab = value->find('\t');
+    if (tab == std::string_view::npos) return std::nullopt;
+    value->remove_prefix(tab + 1);
+  }
+  if (!value) return std::nullopt;
+  return number<Number>(*value);
+}
+
+// The numbers among the names in a directory.
+std::vector<pid_t> numeric_entries(int parent_fd, const char* path) {
+  std::vector<pid_t> found;
+  const int fd = ::openat(parent_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return found;
+  DIR* directory = ::fdopendir(fd);
+  if (!directory) {
+    ::close(fd);
+    return found;
+  }
+  while (const dirent* entry = ::readdir(directory))
+    if (const auto pid = number<pid_t>(entry->d_name)) found.push_back(*pid);
+  ::closedir(directory);
+  return found;
+}
+
+// A procfs that is attached nowhere. Needs CAP_SYS_ADMIN over the pid namespace.
+Fd mount_detached_proc() {
+  const Fd context(static_cast<int>(::syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC)));
+  if (!context) return Fd();
+  if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return Fd();
+  return Fd(static_cast<int>(
+      ::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC,
+                MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)));
+}
+
+}  // namespace
+
+Result<Proc> Proc::open() {
+  Fd root = mount_detached_proc();
+  if (!root) root.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return system_error("open", "/proc");
+  Proc proc(std::move(root));
+  auto probed = proc.probe_links();
+  if (!probed) return probed.error();
+  return proc;
+}
+
+// An entry that this process does not have is a type that the kernel does not have.
+Result<void> Proc::probe_links() {
+  auto self = task(::getpid());
+  if (!self) return self.error();
+  for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
+    char text[64];
+    if (::readlinkat(self->directory_.get(), kLinkPaths[link], text, sizeof(text)) >= 0) continue;
+    if (errno != ENOENT) return system_error("read", kLinkPaths[link]);
+    known_links_ &= ~(1u << link);
+  }
+  return {};
+}
+
+Result<TaskDirectory> Proc::task(pid_t thread) const {
+  Fd directory(::openat(root_.get(), fmt::format("{}", thread).c_str(),
+                        O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return system_error("open", fmt::format("/proc/{}", thread));
+  return TaskDirectory(std::move(directory), known_links_);
+}
+
+std::vector<pid_t> Proc::processes() const { return numeric_entries(root_.get(), "."); }
+
+Result<pid_t> Proc::process_of_pidfd(int pidfd) const {
+  const std::string path = fmt::format("{}/fdinfo/{}", ::getpid(), pidfd);
+  auto text = read_small(root_.get(), path.c_str());
+  if (!text) return text.error();
+  const auto pid = number_field<pid_t>(*text, "Pid", 0);
+  if (!pid) return Error{EBADF, "read", path, "not a pidfd"};
+  return *pid;
+}
+
+Result<TaskNamespaces> TaskDirectory::namespaces() const {
+  TaskNamespaces found = {};
+  for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
+    if (!(known_links_ & (1u << link))) {
+      found.link[link] = kNoNamespace;
+      continue;
+    }
+    char text[64];  // "net:[4026531840]"
+    const ssize_t length =
+        ::readlinkat(directory_.get(), kLinkPaths[link], text, sizeof(text));
+    if (length < 0 && errno == ENOENT && link == kPidForChildren) {
+      found.link[link] = kUnbornNamespace;
+      continue;
+    }
+    if (length < 0) return system_error("read", kLinkPaths[link]);
+    const std::string_view name(text, static_cast<std::size_t>(length));
+    const std::size_t bracket = name.find('[');
+    const auto inode = bracket == std::string_view::npos
+                           ? std::nullopt
+                           : number<NamespaceInode>(name.substr(bracket + 1));
+    if (!inode || *inode == kUnbornNamespace)
+      return Error{EPROTO, "understand", kLinkPaths[link], std::string(name)};
+    found.link[link] = *inode;
+  }
+  return found;
+}
+
+Result<TaskStatus> TaskDirectory::status() const {
+  auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  const auto thread = number_field<pid_t>(*text, "Pid", 0);
+  const auto process = number_field<pid_t>(*text, "Tgid", 0);
+  const auto parent = number_field<pid_t>(*text, "PPid", 0);
+  const auto threads = number_field<unsigned>(*text, "Threads", 0);
+  const auto uid = number_field<std::uint32_t>(*text, "Uid", 1);
+  const auto name = field(*text, "Name");
+  const auto numbers = field(*text, "NSpid");
+  if (!thread || !process || !parent || !threads || !uid || !name || !numbers)
+    return Error{EPROTO, "understand", "/proc/PID/status", {}};
+  const auto innermost = number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
+  if (!innermost) return Error{EPROTO, "understand", "/proc/PID/status", "NSpid"};
+  const bool filtered = number_field<int>(*text, "Seccomp", 0) == 2;
+  return TaskStatus{*thread, *process,  *parent, *threads,
+                    *uid,    *innermost, filtered, std::string(*name)};
+}
+
+Result<std::string> TaskDirectory::command_name() const {
+  auto text = read_small(directory_.get(), "comm");
+  if (text && text->ends_with('\n')) text->pop_back();
+  return text;
+}
+
+Result<Fd> TaskDirectory::open_namespace(std::size_t link) const {
+  Fd fd(::openat(directory_.get(), kLinkPaths[link], O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", kLinkPaths[link]);
+  return fd;
+}
+
+std::vector<pid_t> TaskDirectory::threads() const {
+  return numeric_entries(directory_.get(), "task");
+}
+
+std::vector<pid_t> TaskDirectory::children() const {
+  std::vector<pid_t> found;
+  for (const pid_t thread : threads()) {
+    auto text = read_small(directory_.get(), fmt::format("task/{}/children", thread).c_str());
+    if (!text) continue;
+    std::string_view rest = *text;
+    while (const auto child = number<pid_t>(rest)) {
+      found.push_back(*child);
+      const std::size_t space = rest.find(' ');
+      if (space == std::string_view::npos) break;
+      rest.remove_prefix(space + 1);
+    }
+  }
+  return found;
+}
+
+}  // namespace holdfast::kernel

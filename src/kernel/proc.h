@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /proc says about other threads: proc(5).
+#ifndef HOLDFAST_KERNEL_PROC_H
+#define HOLDFAST_KERNEL_PROC_H
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "kernel/namespaces.h"
+
+namespace holdfast::kernel {
+
+// The entries of /proc/PID/ns: one for each type, by bit number, then the two for children.
+inline constexpr std::size_t kPidForChildren = kNamespaceTypeCount;
+inline constexpr std::size_t kTimeForChildren = kNamespaceTypeCount + 1;
+inline constexpr std::size_t kNamespaceLinkCount = kNamespaceTypeCount + 2;
+
+// The type that an entry stands for.
+[[nodiscard]] constexpr unsigned type_of_link(std::size_t link) {
+  if (link == kPidForChildren) return kPidNamespace;
+  if (link == kTimeForChildren) return kTimeNamespace;
+  return static_cast<unsigned>(link);
+}
+
+// A pid namespace for children that has no init yet shows no number, and can be entered by nobody.
+inline constexpr NamespaceInode kUnbornNamespace = 0;
+// A type that this kernel does not have.
+inline constexpr NamespaceInode kNoNamespace = ~NamespaceInode{0};
+
+struct TaskNamespaces {
+  std::array<NamespaceInode, kNamespaceLinkCount> link;
+};
+
+struct TaskStatus {
+  pid_t thread;          // "Pid"
+  pid_t process;         // "Tgid"
+  pid_t parent;          // "PPid"; 0: outside the reader's pid namespace
+  unsigned threads;      // of its process
+  std::uint32_t uid;     // effective
+  pid_t innermost_pid;   // its number in its own pid namespace
+  bool filtered;         // a seccomp filter is on it
+  std::string name;      // "Name": its comm, with the kernel's escapes
+};
+
+// One thread. Holds its /proc directory, which never comes to mean another thread: when it has died,
+// every read is ESRCH. EACCES: this process may not trace it.
+class TaskDirectory {
+ public:
+  [[nodiscard]] Result<TaskNamespaces> namespaces() const;
+  [[nodiscard]] Result<TaskStatus> status() const;
+  [[nodiscard]] Result<std::string> command_name() const;
+  [[nodiscard]] Result<Fd> open_namespace(std::size_t link) const;
+  // Of the thread's process. Racy by nature: it may miss some, and a number may be reused.
+  [[nodiscard]] std::vector<pid_t> threads() const;
+  [[nodiscard]] std::vector<pid_t> children() const;
+
+ private:
+  friend class Proc;
+  TaskDirectory(Fd directory, std::uint32_t known_links)
+      : directory_(std::move(directory)), known_links_(known_links) {}
+
+  Fd directory_;
+  std::uint32_t known_links_;  // bit: the kernel has this entry
+};
+
+// A view of /proc. With privilege it is a mount of its own that is attached nowhere, so that nobody in
+// the tree can mount something else over what is read here.
+class Proc {
+ public:
+  static Result<Proc> open();
+  // ENOENT: no such thread.
+  [[nodiscard]] Result<TaskDirectory> task(pid_t thread) const;
+  [[nodiscard]] std::vector<pid_t> processes() const;
+  // The process a pidfd of this process refers to; -1: it has been reaped.
+  [[nodiscard]] Result<pid_t> process_of_pidfd(int pidfd) const;
+
+ private:
+  explicit Proc(Fd root) : root_(std::move(root)) {}
+  Result<void> probe_links();
+
+  Fd root_;
+  std::uint32_t known_links_ = (1u << kNamespaceLinkCount) - 1;
+};
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_PROC_H

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/report.h"
+
+#include <fmt/core.h>
+
+#include "policy/event_json.h"
+
+namespace holdfast::run {
+namespace {
+
+constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::size_t kMaxFolded = 256;  // distinct refusals remembered at a time
+
+// What makes two events the same to a reader.
+std::string key_of(const hf_event& event) {
+  return fmt::format("{} {} {} {} {} {} {}", event.request.hook, event.request.way,
+                     event.request.ns_types, event.verdict.action, event.verdict.reason,
+                     event.verdict.rule, std::string_view(event.actor.comm));
+}
+
+}  // namespace
+
+Result<Reporter> Reporter::create(const policy::Compiled& policy, EventFormat format,
+                                  policy::Colour colour, const std::string& events_path) {
+  Reporter reporter(policy, format, colour);
+  if (!events_path.empty()) {
+    auto file = kernel::create_stream(events_path);
+    if (!file) return file.error();
+    reporter.file_ = std::move(*file);
+  }
+  return reporter;
+}
+
+void Reporter::count(const hf_verdict& verdict) {
+  RuleHits& hits = hits_[verdict.rule];
+  if (verdict.action == HF_DENY)
+    (verdict.mode == HF_MODE_AUDIT ? hits.audited : hits.refused)++;
+  else if (verdict.action == HF_LOCK)
+    hits.locked++;
+  else
+    hits.allowed++;
+}
+
+void Reporter::event(const hf_event& event) {
+  count(event.verdict);
+  if (file_) {
+    const std::string line = policy::event_json(event, *policy_) + "\n";
+    if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size()) unwritten_++;
+  }
+  const std::string key = key_of(event);
+  const auto known = folded_.find(key);
+  if (known != folded_.end() && event.time_ns - known->second.shown_ns < kSecondNs) {
+    known->second.last = event;
+    known->second.count++;
+    return;
+  }
+  if (!may_show(event.time_ns)) {
+    unshown_++;
+    return;
+  }
+  const std::uint64_t repeats = known == folded_.end() ? 0 : known->second.count;
+  show(event, repeats);
+  if (known == folded_.end() && folded_.size() >= kMaxFolded) finish();
+  folded_[key] = Folded{event, event.time_ns, 0};
+}
+
+bool Reporter::may_show(std::uint64_t now_ns) {
+  if (now_ns / kSecondNs != second_) {
+    second_ = now_ns / kSecondNs;
+    lines_ = 0;
+  }
+  return lines_++ < kLinesPerSecond;
+}
+
+void Reporter::show(const hf_event& event, std::uint64_t repeats) {
+  hf_event shown = event;
+  shown.repeats = repeats;
+  const std::string line = format_ == EventFormat::json
+                               ? policy::event_json(shown, *policy_)
+                               : "holdfast: " + policy::event_text(shown, *policy_, colour_);
+  fmt::print(stderr, "{}\n", line);
+}
+
+void Reporter::finish() {
+  for (const auto& [key, folded] : folded_)
+    if (folded.count > 0) show(folded.last, folded.count - 1);
+  folded_.clear();
+  if (unshown_ > 0 && format_ == EventFormat::pretty)
+    fmt::print(stderr, "holdfast: {} more events not shown\n", unshown_);
+  unshown_ = 0;
+}
+
+}  // namespace holdfast::run

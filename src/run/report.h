@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decisions as they happen: on stderr for a reader, in a file for programs, and counted for the summary.
+#ifndef HOLDFAST_RUN_REPORT_H
+#define HOLDFAST_RUN_REPORT_H
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/result.h"
+#include "kernel/stream.h"
+#include "policy/compiled.h"
+#include "policy/event_text.h"
+
+namespace holdfast::run {
+
+enum class EventFormat { pretty, json };
+
+// How often a rule was the reason of a decision that was reported.
+struct RuleHits {
+  std::uint64_t refused = 0;
+  std::uint64_t audited = 0;
+  std::uint64_t locked = 0;
+  std::uint64_t allowed = 0;
+};
+
+// One thread. Every event goes to the file; on stderr the same refusal by the same program is shown once a
+// second with the number of those in between, and no more than kLinesPerSecond lines a second in all.
+class Reporter {
+ public:
+  static constexpr unsigned kLinesPerSecond = 20;
+
+  // `policy` is borrowed. `events_path` empty: no file.
+  static Result<Reporter> create(const policy::Compiled& policy, EventFormat format,
+                                 policy::Colour colour, const std::string& events_path);
+
+  void event(const hf_event& event);
+  // Shows what was folded and not shown yet.
+  void finish();
+  [[nodiscard]] const std::map<std::uint32_t, RuleHits>& hits() const { return hits_; }
+  // Events that could not be written to the file.
+  [[nodiscard]] std::uint64_t unwritten() const { return unwritten_; }
+
+ private:
+  struct Folded {
+    hf_event last;
+    std::uint64_t shown_ns;
+    std::uint64_t count;  // since it was shown
+  };
+  Reporter(const policy::Compiled& policy, EventFormat format, policy::Colour colour)
+      : policy_(&policy), format_(format), colour_(colour) {}
+  void count(const hf_verdict& verdict);
+  void show(const hf_event& event, std::uint64_t repeats);
+  [[nodiscard]] bool may_show(std::uint64_t now_ns);
+
+  const policy::Compiled* policy_;
+  EventFormat format_;
+  policy::Colour colour_;
+  kernel::Stream file_;
+  std::map<std::string, Folded> folded_;
+  std::map<std::uint32_t, RuleHits> hits_;
+  std::uint64_t second_ = 0;  // of the lines counted in lines_
+  unsigned lines_ = 0;
+  std::uint64_t unshown_ = 0;
+  std::uint64_t unwritten_ = 0;
+};
+
+}  // namespace holdfast::run
+
+#endif  // HOLDFAST_RUN_REPORT_H

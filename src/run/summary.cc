@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/summary.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace holdfast::run {
+namespace {
+
+using backend::RuleKind;
+using backend::Strength;
+
+constexpr std::string_view kBold = "\x1b[1m";
+constexpr std::string_view kRed = "\x1b[31m";
+constexpr std::string_view kYellow = "\x1b[33m";
+constexpr std::string_view kGreen = "\x1b[32m";
+constexpr std::string_view kDim = "\x1b[2m";
+constexpr std::string_view kPlain = "\x1b[0m";
+
+std::string painted(std::string_view text, std::string_view paint, policy::Colour colour) {
+  if (colour == policy::Colour::off) return std::string(text);
+  return fmt::format("{}{}{}", paint, text, kPlain);
+}
+
+// "3 refused, 1 locked": only what happened.
+std::string counts(const std::vector<std::pair<std::uint64_t, std::string_view>>& parts) {
+  std::string text;
+  for (const auto& [number, word] : parts)
+    if (number > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", number, word);
+  return text;
+}
+
+std::string decision_line(const backend::Totals& totals) {
+  const std::uint64_t all = totals.allowed + totals.denied + totals.audited;
+  const std::string parts = counts({{totals.allowed - totals.locked, "allowed"},
+                                    {totals.denied, "refused"},
+                                    {totals.audited, "would be refused"},
+                                    {totals.locked, "locked on entry"},
+                                    {totals.errors, "of them without facts"},
+                                    {totals.lost, "events lost"}});
+  return fmt::format("{} decision{}{}{}", all, all == 1 ? "" : "s", parts.empty() ? "" : ": ",
+                     parts);
+}
+
+std::string rule_lines(const Summary& summary, policy::Colour colour) {
+  struct Line {
+    std::string place, rule, counts;
+  };
+  std::vector<Line> lines;
+  std::size_t place_width = 0;
+  std::size_t rule_width = 0;
+  for (const auto& [id, hits] : summary.hits) {
+    Line line;
+    line.counts = counts({{hits.refused, "refused"},
+                          {hits.audited, "would be refused"},
+                          {hits.locked, "locked"},
+                          {hits.allowed, "allowed"}});
+    line.place = "no rule";
+    if (id != HF_RULE_DEFAULT && id < summary.policy.rules.size()) {
+      const policy::Rule& rule = summary.policy.rules[id];
+      line.place = policy::escape(rule.where.place());
+      line.rule = policy::escape(rule.key) + " = " + policy::escape(rule.text);
+    }
+    place_width = std::max(place_width, line.place.size());
+    rule_width = std::max(rule_width, line.rule.size());
+    lines.push_back(std::move(line));
+  }
+  std::string text;
+  for (const Line& line : lines)
+    text += fmt::format("  {:<{}}  {:<{}}  {}\n", line.place, place_width, line.rule, rule_width,
+                        painted(line.counts, kBold, colour));
+  return text;
+}
+
+std::string_view strength_paint(Strength strength) {
+  switch (strength) {
+    case Strength::enforced:
+      return kGreen;
+    case Strength::best_effort:
+      return kYellow;
+    case Strength::none:
+      return kRed;
+  }
+  return kRed;
+}
+
+std::string strength_lines(const Summary& summary, policy::Colour colour) {
+  std::string text;
+  for (const RuleKind kind : stated_rules(summary.policy, summary.profile)) {
+    const auto promise = std::ranges::find(summary.promises, kind, &backend::Promise::kind);
+    const Strength strength =
+        promise == summary.promises.end() ? Strength::none : promise->strength;
+    const std::string why = promise == summary.promises.end() ? "not promised" : promise->why;
+    text += fmt::format("  {:<20} {}{}\n", backend::to_string(kind),
+                        painted(backend::to_string(strength), strength_paint(strength), colour),
+                        why.empty() ? "" : ": " + why);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<RuleKind> stated_rules(const policy::Compiled& policy, std::uint16_t number) {
+  const hf_profile& profile = policy.tables->profiles[number];
+  std::vector<RuleKind> kinds;
+  const auto add = [&](bool stated, RuleKind kind) {
+    if (stated) kinds.push_back(kind);
+  };
+  const auto says = [&](unsigned rule) { return profile.rules[rule] != HF_RULE_DEFAULT; };
+  const bool confines = profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL;
+  add(says(HF_RULE_NS_CREATE), RuleKind::namespaces_create);
+  add(says(HF_RULE_NS_ENTER), RuleKind::namespaces_enter);
+  add(says(HF_RULE_NS_VISITORS), RuleKind::namespaces_visitors);
+  add(confines, RuleKind::trace);
+  add(says(HF_RULE_CG_LEAVE), RuleKind::cgroups_leave);
+  add(says(HF_RULE_CG_JOIN), RuleKind::cgroups_join);
+  add(says(HF_RULE_CG_INSIDE), RuleKind::cgroups_inside);
+  add(std::ranges::any_of(policy.marks, [&](const auto& mark) { return mark.profile == number; }),
+      RuleKind::mark);
+  add(profile.socket_count > 0, RuleKind::socket);
+  add(profile.bpf_ruled != 0, RuleKind::bpf_delegate);
+  return kinds;
+}
+
+std::string render(const Summary& summary, policy::Colour colour) {
+  std::string text = fmt::format("{} {}: {}", painted("holdfast", kBold, colour), summary.backend,
+                                 decision_line(summary.totals));
+  if (!summary.passed_over.empty())
+    text += painted(fmt::format("  (not {})", summary.passed_over), kDim, colour);
+  return text + "\n" + rule_lines(summary, colour) + strength_lines(summary, colour);
+}
+
+}  // namespace holdfast::run

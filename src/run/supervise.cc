@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/supervise.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <array>
+
+#include "kernel/process.h"
+#include "run/spawn.h"
+
+namespace holdfast::run {
+namespace {
+
+// Passed on when somebody sends them. SIGTSTP and the like keep their effect: a stop of the terminal
+// stops the command and this process together, as its shell expects.
+constexpr std::array kForwarded = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
+                                   SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGURG};
+
+struct Signals {
+  Fd fd;
+  sigset_t command_mask;  // what was blocked before
+};
+
+// SIGPIPE is blocked, so that a closed stderr is an error of write() and not the end.
+Result<Signals> take_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigaddset(&set, SIGPIPE);
+  for (const int signal : kForwarded) sigaddset(&set, signal);
+  Signals signals;
+  auto fd = kernel::open_signalfd(set, &signals.command_mask);
+  if (!fd) return fd.error();
+  signals.fd = std::move(*fd);
+  return signals;
+}
+
+void forward_signals(int signal_fd, int pidfd) {
+  while (const auto signal = kernel::read_signal(signal_fd)) {
+    if (signal->number == SIGCHLD || signal->number == SIGPIPE || !signal->sent) continue;
+    (void)kernel::signal_process(pidfd, signal->number);  // ESRCH: it has ended
+  }
+}
+
+// The tree's orphans are this process's children.
+std::optional<int> reap(pid_t command) {
+  std::optional<int> exit_code;
+  while (const auto ended = kernel::reap_child())
+    if (ended->pid == command) exit_code = ended->exit_code;
+  return exit_code;
+}
+
+// Waits on descriptors until they hang up; a listener does when its last task has gone.
+class Watch {
+ public:
+  explicit Watch(std::vector<int> fds) : fds_(std::move(fds)) {}
+  Result<void> wait() {
+    auto events = kernel::poll_readable(fds_, -1);
+    if (!events) return events.error();
+    events_ = std::move(*events);
+    for (std::size_t i = 0; i < fds_.size(); i++)
+      if (!(events_[i] & POLLIN) && (events_[i] & (POLLHUP | POLLERR | POLLNVAL))) fds_[i] = -1;
+    return {};
+  }
+  [[nodiscard]] short events(std::size_t index) const { return events_[index]; }
+
+ private:
+  std::vector<int> fds_;
+  std::vector<short> events_;
+};
+
+constexpr std::size_t kSignalIndex = 0;
+constexpr std::size_t kChannelIndex = 1;
+
+Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int signal_fd,
+                             Outcome& outcome) {
+  std::vector<int> fds = {signal_fd, spawned.channel_fd()};
+  for (const int fd : session.poll_fds()) fds.push_back(fd);
+  Watch watch(std::move(fds));
+  for (;;) {
+    auto waited = watch.wait();
+    if (!waited) return waited;
+    auto handled = session.dispatch();
+    if (!handled) return wrap(handled.error(), "decide");
+    if (watch.events(kChannelIndex) & POLLIN) {
+      if (auto error = spawned.read_exec_error()) outcome.exec_error = std::move(error);
+    }
+    if (!watch.events(kSignalIndex)) continue;
+    forward_signals(signal_fd, spawned.pidfd());
+    if (const auto exit_code = reap(spawned.pid())) {
+      outcome.exit_code = *exit_code;
+      break;
+    }
+  }
+  // The command may have reported a failed exec and ended between two looks.
+  if (!outcome.exec_error) outcome.exec_error = spawned.read_exec_error();
+  return {};
+}
+
+Result<void> hold(backend::Session& session, Spawned& spawned, const backend::ChildPlan& plan) {
+  auto adopted = session.adopt(spawned.child());
+  if (!adopted) return adopted;
+  if (plan.filter) {
+    auto proved = spawned.wait_for_canary();
+    if (!proved) return proved;
+  }
+  return spawned.release();
+}
+
+}  // namespace
+
+Result<Outcome> supervise(backend::Session& session, const std::vector<std::string>& command,
+                          std::uint32_t unshare_types) {
+  auto signals = take_signals();
+  if (!signals) return signals.error();
+  auto plan = session.before_fork();
+  if (!plan) return plan.error();
+  auto spawned = Spawned::start({command, unshare_types, *plan, signals->command_mask});
+  if (!spawned) return spawned.error();
+  auto held = hold(session, *spawned, *plan);
+  if (!held) return held.error();
+
+  Outcome outcome;
+  auto watched = watch_until_end(session, *spawned, signals->fd.get(), outcome);
+  if (!watched) {
+    (void)kernel::signal_process(spawned->pidfd(), SIGKILL);  // nobody decides any more
+    return watched.error();
+  }
+  auto totals = session.finish();
+  if (!totals) return totals.error();
+  outcome.totals = *totals;
+  return outcome;
+}
+
+}  // namespace holdfast::run

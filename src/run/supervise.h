@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of one run: fork, hold, release, watch, end.
+#ifndef HOLDFAST_RUN_SUPERVISE_H
+#define HOLDFAST_RUN_SUPERVISE_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "base/result.h"
+
+namespace holdfast::run {
+
+struct Outcome {
+  int exit_code = 0;                // of the command, as a shell says it
+  std::optional<Error> exec_error;  // why the command could not be executed
+  backend::Totals totals;
+};
+
+// Runs the command under the session and returns when it has ended. Signals that are sent to this process
+// meanwhile are passed on to the command; those of the terminal reach it by themselves, since it stays in
+// this process's group. Errors: nothing of the command ran, or the session broke and the command was
+// killed. The process must have one thread.
+Result<Outcome> supervise(backend::Session& session, const std::vector<std::string>& command,
+                          std::uint32_t unshare_types);
+
+}  // namespace holdfast::run
+
+#endif  // HOLDFAST_RUN_SUPERVISE_H
