@@ -45,6 +45,32 @@ struct DoctorOptions {
 };
 int doctor(const DoctorOptions& options);
 
+// A delegation set as the user writes it: words joined by ',' or ':'.
+struct DelegateSetOptions {
+  std::string commands;
+  std::string maps;
+  std::string programs;
+  std::string attachments;
+};
+
+struct DelegateParseOptions {
+  DelegateSetOptions set;
+  std::string options;  // "delegate_cmds=…,delegate_maps=…"; empty: set
+};
+int delegate_parse(const DelegateParseOptions& options);
+
+struct DelegateExplainOptions {
+  std::string what;  // a pid, a path on a BPF filesystem, fd:N or /proc/PID/fd/N, delegate_*=…
+};
+int delegate_explain(const DelegateExplainOptions& options);
+
+struct DelegateMountOptions {
+  DelegateSetOptions set;
+  std::string userns;  // a pid or a namespace file
+  std::string at;      // empty: /sys/fs/bpf
+};
+int delegate_mount(const DelegateMountOptions& options);
+
 }  // namespace holdfast::cli
 
 #endif  // HOLDFAST_CLI_COMMANDS_H

@@ -66,6 +66,41 @@ void add_doctor(CLI::App& app, int& status) {
   doctor_app->callback([&status] { status = doctor(o); });
 }
 
+void add_delegation_set(CLI::App* app, DelegateSetOptions& set) {
+  app->add_option("--commands", set.commands, "BPF commands, or any")->type_name("WORD,…");
+  app->add_option("--maps", set.maps, "Map types, or any")->type_name("WORD,…");
+  app->add_option("--programs", set.programs, "Program types, or any")->type_name("WORD,…");
+  app->add_option("--attachments", set.attachments, "Attach types, or any")->type_name("WORD,…");
+}
+
+void add_delegate(CLI::App& app, int& status) {
+  CLI::App* delegate_app = app.add_subcommand("delegate", "Hand out BPF privileges to a user namespace, and say what was");
+  delegate_app->require_subcommand(1);
+
+  static DelegateParseOptions parse_options;
+  CLI::App* parse_app = delegate_app->add_subcommand("parse", "Print a delegation set as the kernel does");
+  parse_app->add_option("options", parse_options.options, "Mount options: delegate_cmds=…,delegate_maps=…")->type_name("OPTIONS");
+  add_delegation_set(parse_app, parse_options.set);
+  parse_app->callback([&status] { status = delegate_parse(parse_options); });
+
+  static DelegateExplainOptions explain_options;
+  CLI::App* explain_app = delegate_app->add_subcommand("explain", "Say what a delegation allows, and how far it reaches");
+  explain_app
+      ->add_option("what", explain_options.what,
+                   "A path on a BPF filesystem, a pid, a token (fd:N or /proc/PID/fd/N), or mount options")
+      ->required()
+      ->type_name("MOUNT|PID|TOKEN|OPTIONS");
+  explain_app->callback([&status] { status = delegate_explain(explain_options); });
+
+  static DelegateMountOptions mount_options;
+  CLI::App* mount_app = delegate_app->add_subcommand("mount", "Mount a BPF filesystem with delegation for a user namespace");
+  mount_app->add_option("--userns", mount_options.userns, "A process in it, or its file")->required()->type_name("PID|PATH");
+  mount_app->add_option("--at", mount_options.at, "Where: in the mount namespace of PID (/sys/fs/bpf), or here with PATH")
+      ->type_name("PATH");
+  add_delegation_set(mount_app, mount_options.set);
+  mount_app->callback([&status] { status = delegate_mount(mount_options); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -80,6 +115,7 @@ int main(int argc, char** argv) {
   add_check(app, status);
   add_why(app, status);
   add_doctor(app, status);
+  add_delegate(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

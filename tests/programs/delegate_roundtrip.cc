@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// delegate_roundtrip DIRECTORY SEED COUNT: what holdfast reads and prints of delegation is what this
-// kernel does. Each round writes random options in random spelling, gives them to the kernel as they
-// are, and compares: both refuse or both accept; mountinfo shows what we would print; what mountinfo
-// shows reads back as the same set. Needs root of the initial user namespace.
+// delegate_roundtrip DIRECTORY SEED COUNT: what holdfast reads and prints of delegation is what
+// this kernel does. Each round writes random options in random spelling, gives them to the kernel
+// as they are, and compares: both refuse or both accept; mountinfo shows what we would print; what
+// mountinfo shows reads back as the same set. Needs root of the initial user namespace.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -49,7 +49,8 @@ std::string random_number(Random& random) {
 std::string random_junk(Random& random) {
   static const std::string kLetters = "0x19afZ_:+- any";
   std::string text;
-  for (std::uint64_t n = below(random, 6); n > 0; n--) text += kLetters[below(random, kLetters.size())];
+  for (std::uint64_t n = below(random, 6); n > 0; n--)
+    text += kLetters[below(random, kLetters.size())];
   return text;
 }
 
@@ -87,7 +88,8 @@ Asked random_question(Random& random, const delegate::Vocabulary& vocabulary) {
   Asked asked;
   for (std::uint64_t n = 1 + below(random, 5); n > 0 && !asked.refused; n--) {
     const Kind kind = delegate::kKinds[below(random, delegate::kKinds.size())];
-    asked.options.push_back({std::string(delegate::option_of(kind)), random_value(random, kind, vocabulary)});
+    asked.options.push_back(
+        {std::string(delegate::option_of(kind)), random_value(random, kind, vocabulary)});
     const auto parsed = delegate::parse(kind, asked.options.back().value, vocabulary);
     if (parsed)
       asked.set[kind] |= parsed->mask;
@@ -97,30 +99,36 @@ Asked random_question(Random& random, const delegate::Vocabulary& vocabulary) {
   return asked;
 }
 
-bool one_round(Random& random, const std::string& directory, const delegate::Vocabulary& vocabulary) {
+bool one_round(Random& random, const std::string& directory,
+               const delegate::Vocabulary& vocabulary) {
   const Asked asked = random_question(random, vocabulary);
   const auto context = kernel::open_bpffs_context();
   if (!context) fail({}, context.error().message());
   const auto created = kernel::create_bpffs(context->get(), asked.options);
   if (asked.refused) {
-    if (created || created.error().code != EINVAL) fail(asked.options, "the kernel takes what the parser refuses");
+    if (created || created.error().code != EINVAL)
+      fail(asked.options, "the kernel takes what the parser refuses");
     return false;
   }
-  if (!created) fail(asked.options, "the parser takes what the kernel refuses: " + created.error().message());
+  if (!created)
+    fail(asked.options, "the parser takes what the kernel refuses: " + created.error().message());
   const auto mount = kernel::mount_bpffs(context->get());
   if (!mount) fail(asked.options, mount.error().message());
   if (const auto attached = kernel::attach_mount(mount->get(), directory); !attached)
     fail(asked.options, attached.error().message());
   const auto shown = delegate::mount_of(directory, vocabulary);
   if (!shown) fail(asked.options, shown.error().message());
-  if (const auto detached = kernel::detach_mount(directory); !detached) fail(asked.options, detached.error().message());
+  if (const auto detached = kernel::detach_mount(directory); !detached)
+    fail(asked.options, detached.error().message());
 
   const std::string printed = delegate::print(asked.set, vocabulary);
   const std::string wanted = printed.empty() ? "rw" : "rw," + printed;
-  if (shown->options != wanted) fail(asked.options, "the kernel prints " + shown->options + "\nwe print         " + wanted);
+  if (shown->options != wanted)
+    fail(asked.options, "the kernel prints " + shown->options + "\nwe print         " + wanted);
   for (const Kind kind : delegate::kKinds) {
     const std::uint64_t any = vocabulary.of(kind).any;
-    if ((shown->set[kind] & any) != (asked.set[kind] & any)) fail(asked.options, "reads back differently: " + shown->options);
+    if ((shown->set[kind] & any) != (asked.set[kind] & any))
+      fail(asked.options, "reads back differently: " + shown->options);
   }
   return true;
 }
@@ -137,7 +145,8 @@ int main(int argc, char** argv) {
   Random random(std::strtoull(argv[2], nullptr, 10));
   const unsigned long rounds = std::strtoul(argv[3], nullptr, 10);
   unsigned long mounted = 0;
-  for (unsigned long i = 0; i < rounds; i++) mounted += one_round(random, argv[1], *vocabulary) ? 1 : 0;
+  for (unsigned long i = 0; i < rounds; i++)
+    mounted += one_round(random, argv[1], *vocabulary) ? 1 : 0;
   fmt::print("{} mounted, {} refused by both\n", mounted, rounds - mounted);
   // A generator that made only one sort would prove nothing about the other.
   return mounted > rounds / 4 && mounted < rounds ? 0 : 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// delegate_token BPFFS COMMAND...: uses a token of a BPF filesystem, with nothing between it and the
-// kernel. Each COMMAND prints one line, "COMMAND: ok" or "COMMAND: ERRNO"; exits 0 unless a command is
-// unknown.
+// delegate_token BPFFS COMMAND...: uses a token of a BPF filesystem, with nothing between it and
+// the kernel. Each COMMAND prints one line, "COMMAND: ok" or "COMMAND: ERRNO"; exits 0 unless a
+// command is unknown.
 //
 //   token                 makes a token (the others need it)
 //   map:TYPE              makes a map of that number; entries by what the type needs
@@ -51,7 +51,8 @@ static long make_map(unsigned type, int with_token) {
 
 static long load_program(unsigned type, unsigned attach, int with_token) {
   // r0 = 0; exit
-  const struct bpf_insn program[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+  const struct bpf_insn program[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+                                     {.code = BPF_JMP | BPF_EXIT}};
   union bpf_attr attr;
   memset(&attr, 0, sizeof(attr));
   attr.prog_type = type;

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// `holdfast delegate`: delegation sets in words, what exists, and a new one.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+
+#include "cli/commands.h"
+#include "delegate/explain.h"
+#include "delegate/grant.h"
+#include "delegate/mounts.h"
+#include "delegate/set.h"
+#include "policy/suggest.h"
+
+namespace holdfast::cli {
+namespace {
+
+using delegate::Kind;
+using delegate::Set;
+using delegate::Vocabulary;
+
+void complain(std::string_view message) { fmt::print(stderr, "holdfast delegate: {}\n", message); }
+
+int fail(const Error& error) {
+  complain(error.message());
+  return error.code == ENOSYS ? kExitImpossible : kExitFailed;
+}
+
+// A word that no list has is a mistake of whoever wrote it: exit status 2, with a suggestion.
+int fail_word(std::string_view option, Kind kind, const Error& error,
+              const Vocabulary& vocabulary) {
+  std::vector<std::string_view> words = {"any"};
+  for (const delegate::Word& word : vocabulary.of(kind).words) words.push_back(word.text);
+  std::string text = fmt::format("{}: {}", option, error.operation);
+  if (!error.object.empty()) text += fmt::format(" '{}'", error.object);
+  const std::string hint = policy::suggest(error.object, words);
+  complain(hint.empty() ? text : text + "; " + hint);
+  return kExitUsage;
+}
+
+struct SetText {
+  Kind kind;
+  std::string_view option;
+  std::string text;
+};
+
+std::vector<SetText> given(const DelegateSetOptions& options) {
+  std::vector<SetText> texts;
+  const auto add = [&](Kind kind, std::string_view option, std::string text) {
+    std::ranges::replace(text, ',', ':');
+    if (!text.empty()) texts.push_back({kind, option, std::move(text)});
+  };
+  add(Kind::kCommands, "--commands", options.commands);
+  add(Kind::kMaps, "--maps", options.maps);
+  add(Kind::kPrograms, "--programs", options.programs);
+  add(Kind::kAttachments, "--attachments", options.attachments);
+  return texts;
+}
+
+// "delegate_cmds=a:b,delegate_maps=c"; options of other kinds are a mistake here.
+std::optional<std::vector<SetText>> split_options(std::string_view options) {
+  std::vector<SetText> texts;
+  for (std::size_t start = 0; start <= options.size();) {
+    const std::size_t end = std::min(options.find(',', start), options.size());
+    const std::string_view option = options.substr(start, end - start);
+    start = end + 1;
+    const std::string_view name = option.substr(0, option.find('='));
+    const auto kind = std::ranges::find(delegate::kKinds, name, delegate::option_of);
+    if (kind == delegate::kKinds.end() || name.size() == option.size()) {
+      complain(fmt::format(
+          "'{}' is not delegate_cmds=, delegate_maps=, delegate_progs= or delegate_attachs=",
+          option));
+      return std::nullopt;
+    }
+    texts.push_back(
+        {*kind, delegate::option_of(*kind), std::string(option.substr(name.size() + 1))});
+  }
+  return texts;
+}
+
+enum class Surprises { kTell, kRefuse };
+
+// The set, or the exit status of a mistake that has been told.
+struct SetOrStatus {
+  Set set;
+  int status = kExitOk;
+};
+
+SetOrStatus read_set(const std::vector<SetText>& texts, const Vocabulary& vocabulary,
+                     Surprises surprises) {
+  SetOrStatus out;
+  for (const SetText& text : texts) {
+    const auto parsed = delegate::parse(text.kind, text.text, vocabulary);
+    if (!parsed) return {{}, fail_word(text.option, text.kind, parsed.error(), vocabulary)};
+    for (const std::string& surprise : parsed->surprises)
+      complain(fmt::format("{}: {}", text.option, surprise));
+    if (!parsed->surprises.empty() && surprises == Surprises::kRefuse) return {{}, kExitUsage};
+    out.set[text.kind] |= parsed->mask;
+  }
+  return out;
+}
+
+void tell_source(const Vocabulary& vocabulary) {
+  if (vocabulary.source == Vocabulary::Source::kBuiltIn)
+    complain("this kernel names no delegation; the words are those holdfast was built with");
+}
+
+std::optional<pid_t> as_pid(std::string_view text) {
+  pid_t pid = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  if (error != std::errc() || stop != text.data() + text.size() || pid <= 0) return std::nullopt;
+  return pid;
+}
+
+void print_list(std::string_view title, std::string_view mark,
+                const std::vector<std::string>& lines) {
+  if (lines.empty()) return;
+  fmt::print("  {}\n", title);
+  for (const std::string& line : lines) fmt::print("    {}{}\n", mark, line);
+}
+
+void print_explanation(std::string_view what, const Set& set, const Vocabulary& vocabulary) {
+  const std::string options = delegate::print(set, vocabulary);
+  fmt::print("{}\n", what);
+  if (options.empty()) {
+    fmt::print("  delegates nothing\n");
+    return;
+  }
+  fmt::print("  {}\n", options);
+  const delegate::Explanation e = delegate::explain(set, vocabulary);
+  print_list("may", "", e.may);
+  print_list("may not", "", e.may_not);
+  print_list("lacks", "", e.lacking);
+  print_list(
+      "reaches beyond the container: the kernel does not confine where a program is attached", "! ",
+      e.warnings);
+}
+
+int explain_pid(pid_t pid, const Vocabulary& vocabulary) {
+  const auto mounts = delegate::mounts_of(pid, vocabulary);
+  if (!mounts && mounts.error().code == ENOENT)
+    return fail(Error{ESRCH, "find process", fmt::format("{}", pid), ""});
+  if (!mounts) return fail(mounts.error());
+  bool found = false;
+  for (const delegate::Mount& mount : *mounts) {
+    if (mount.set.empty()) continue;
+    print_explanation(fmt::format("{} of process {}", mount.path, pid), mount.set, vocabulary);
+    found = true;
+  }
+  const auto tokens = delegate::tokens_of(pid);
+  if (!tokens) complain(fmt::format("its tokens cannot be seen: {}", tokens.error().message()));
+  if (tokens) {
+    for (const delegate::Token& token : *tokens) {
+      print_explanation(fmt::format("token {}", token.path), token.set, vocabulary);
+      found = true;
+    }
+  }
+  if (!found)
+    fmt::print("process {} sees no BPF filesystem with delegation and holds no token\n", pid);
+  return kExitOk;
+}
+
+int explain_token(const std::string& path, const Vocabulary& vocabulary) {
+  const auto token = delegate::token_of(path);
+  if (!token) return fail(token.error());
+  print_explanation(fmt::format("token {}", token->path), token->set, vocabulary);
+  return kExitOk;
+}
+
+}  // namespace
+
+int delegate_parse(const DelegateParseOptions& options) {
+  const Vocabulary vocabulary = delegate::vocabulary_here();
+  std::vector<SetText> texts = given(options.set);
+  if (!options.options.empty()) {
+    auto more = split_options(options.options);
+    if (!more) return kExitUsage;
+    texts.insert(texts.end(), more->begin(), more->end());
+  }
+  if (texts.empty()) {
+    complain(
+        "nothing to parse: give --commands, --maps, --programs, --attachments or mount options");
+    return kExitUsage;
+  }
+  const SetOrStatus read = read_set(texts, vocabulary, Surprises::kTell);
+  if (read.status != kExitOk) return read.status;
+  tell_source(vocabulary);
+  fmt::print("{}\n", delegate::print(read.set, vocabulary));
+  return kExitOk;
+}
+
+int delegate_explain(const DelegateExplainOptions& options) {
+  const Vocabulary vocabulary = delegate::vocabulary_here();
+  const std::string& what = options.what;
+  if (what.starts_with("delegate_")) {
+    const auto texts = split_options(what);
+    if (!texts) return kExitUsage;
+    const SetOrStatus read = read_set(*texts, vocabulary, Surprises::kTell);
+    if (read.status != kExitOk) return read.status;
+    tell_source(vocabulary);
+    print_explanation("this set", read.set, vocabulary);
+    return kExitOk;
+  }
+  // What exists is the kernel's: without tokens, delegate_* in a mountinfo would mean nothing.
+  if (vocabulary.source == Vocabulary::Source::kBuiltIn)
+    return fail(Error{ENOSYS, "this kernel has no BPF tokens", "", "they came with Linux 6.9"});
+  if (const auto pid = as_pid(what)) return explain_pid(*pid, vocabulary);
+  if (what.starts_with("fd:")) return explain_token("/proc/self/fd/" + what.substr(3), vocabulary);
+  if (what.starts_with("/proc/") && what.find("/fd/") != std::string::npos)
+    return explain_token(what, vocabulary);
+  const auto mount = delegate::mount_of(what, vocabulary);
+  if (!mount) return fail(mount.error());
+  print_explanation(fmt::format("{} (mounted at {})", what, mount->path), mount->set, vocabulary);
+  return kExitOk;
+}
+
+int delegate_mount(const DelegateMountOptions& options) {
+  const auto vocabulary = delegate::kernel_vocabulary();
+  // Without words of its own a kernel with tokens still takes numbers: grant() asks the kernel.
+  const Vocabulary words = vocabulary ? *vocabulary : delegate::built_in_vocabulary();
+  const SetOrStatus read = read_set(given(options.set), words, Surprises::kRefuse);
+  if (read.status != kExitOk) return read.status;
+  if (read.set.empty()) {
+    complain("nothing to delegate: give --commands, --maps, --programs or --attachments");
+    return kExitUsage;
+  }
+  delegate::Grant grant{.pid = 0, .user_ns = {}, .at = options.at, .set = read.set};
+  if (const auto pid = as_pid(options.userns)) {
+    grant.pid = *pid;
+    if (grant.at.empty()) grant.at = "/sys/fs/bpf";
+  } else {
+    grant.user_ns = options.userns;
+    if (grant.at.empty()) {
+      complain(
+          "--at is needed when --userns is a file: the filesystem appears in the caller's mount "
+          "namespace");
+      return kExitUsage;
+    }
+  }
+  const auto granted = delegate::grant(grant, words);
+  if (!granted) return fail(granted.error());
+  fmt::print("{}\n", *granted);
+  for (const std::string& warning : delegate::explain(read.set, words).warnings)
+    complain("warning: " + warning);
+  return kExitOk;
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps, each where the kernel allows it: open the context inside the user namespace (it
+// decides who owns the filesystem), configure and create it here (only the initial namespace's root
+// may delegate), mount it inside again. Masks are given as numbers, so that a kernel without type
+// information, which knows no words, takes them too.
+#include "delegate/grant.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+
+#include "delegate/mounts.h"
+#include "kernel/bpffs.h"
+#include "kernel/namespaced_call.h"
+#include "kernel/namespaces.h"
+#include "kernel/open_files.h"
+
+namespace holdfast::delegate {
+namespace {
+
+// USER_NS_INIT_INO of linux/nsfs.h: fixed since the first namespaces had numbers.
+constexpr kernel::NamespaceInode kInitialUserNamespace = 0xeffffffd;
+
+constexpr const char* kWhatItTakes = "it takes CAP_SYS_ADMIN in the initial user namespace";
+
+struct Place {
+  Fd user;
+  Fd mount;  // empty: the caller's mount namespace
+};
+
+Result<kernel::NamespaceObject> identify(const Fd& file) {
+  return kernel::identify_namespace(file.get());
+}
+
+// Only there may anybody delegate; elsewhere the first refusal would be one that explains nothing.
+Result<void> check_caller() {
+  const auto own = kernel::open_namespace("/proc/self/ns/user");
+  if (!own) return own.error();
+  const auto identity = identify(*own);
+  if (!identity) return identity.error();
+  if (identity->inode == kInitialUserNamespace) return {};
+  return Error{EPERM, "delegate", "", kWhatItTakes};
+}
+
+Result<Place> find_place(const Grant& what) {
+  Place place;
+  if (what.pid != 0) {
+    auto of_process = kernel::process_namespaces(what.pid);
+    if (!of_process) return std::move(of_process).error();
+    place.user = std::move(of_process->user);
+    place.mount = std::move(of_process->mount);
+  } else {
+    auto file = kernel::open_namespace(what.user_ns);
+    if (!file) return std::move(file).error();
+    place.user = *std::move(file);
+  }
+  const std::string name = what.pid != 0 ? fmt::format("process {}", what.pid) : what.user_ns;
+  const auto identity = identify(place.user);
+  if (!identity || identity->type != kernel::kUserNamespace)
+    return Error{EINVAL, "not a user namespace:", name,
+                 "give a pid or a file such as /proc/PID/ns/user"};
+  if (identity->inode == kInitialUserNamespace)
+    return Error{EOPNOTSUPP, "delegate to", name,
+                 "it is in the initial user namespace, where tokens do not exist"};
+  return place;
+}
+
+Result<void> check_set(const Set& set, const Vocabulary& vocabulary) {
+  if (set.empty()) return Error{EINVAL, "nothing to delegate", "", ""};
+  for (const Kind kind : kKinds) {
+    const std::uint64_t mask = set[kind];
+    if (mask == ~std::uint64_t{0} || (mask & ~vocabulary.of(kind).any) == 0) continue;
+    return Error{EINVAL,
+                 fmt::format("{:#x} is no {} of this kernel", mask & ~vocabulary.of(kind).any,
+                             noun_of(kind)),
+                 "", ""};
+  }
+  return {};
+}
+
+std::vector<kernel::FsOption> options_for(const Set& set) {
+  std::vector<kernel::FsOption> options = {{"source", "bpf"}};
+  for (const Kind kind : kKinds) {
+    if (set[kind] != 0)
+      options.push_back({std::string(option_of(kind)), fmt::format("{:#x}", set[kind])});
+  }
+  return options;
+}
+
+Result<Fd> mount_at(int context_fd, const std::string& at) {
+  auto mount = kernel::mount_bpffs(context_fd);
+  if (!mount) return mount;
+  if (auto attached = kernel::attach_mount(mount->get(), at); !attached)
+    return std::move(attached).error();
+  return mount;
+}
+
+Result<Mount> find_mount(const Grant& what, int mount_fd, const Vocabulary& vocabulary) {
+  const auto id = kernel::mount_id(fmt::format("/proc/self/fd/{}", mount_fd));
+  if (!id) return id.error();
+  const auto mounts = what.pid != 0 ? mounts_of(what.pid, vocabulary) : mounts_here(vocabulary);
+  if (!mounts) return mounts.error();
+  for (const Mount& mount : *mounts) {
+    if (mount.id == *id) return mount;
+  }
+  return Error{ENOENT, "find the new mount of", what.at, ""};
+}
+
+}  // namespace
+
+Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary) {
+  if (auto probed = kernel::probe_bpf_tokens(); !probed) return std::move(probed).error();
+  if (auto checked = check_caller(); !checked) return std::move(checked).error();
+  if (auto checked = check_set(what.set, vocabulary); !checked) return std::move(checked).error();
+  const auto place = find_place(what);
+  if (!place) return place.error();
+  const kernel::NamespacePair inside{place->user.get(), place->mount.get()};
+
+  const auto context = kernel::call_in_namespaces(inside, kernel::open_bpffs_context);
+  if (!context) return context.error();
+  auto created = kernel::create_bpffs(context->get(), options_for(what.set));
+  if (!created && created.error().code == EPERM) {
+    Error error = std::move(created).error();
+    error.detail = kWhatItTakes;
+    return error;
+  }
+  if (!created) return std::move(created).error();
+
+  const auto mount = [&] { return mount_at(context->get(), what.at); };
+  const auto unmount = [&]() -> Result<Fd> {
+    if (auto detached = kernel::detach_mount(what.at); !detached)
+      return std::move(detached).error();
+    return Fd();
+  };
+  const auto mounted = place->mount ? kernel::call_in_namespaces(inside, mount) : mount();
+  if (!mounted) return mounted.error();
+
+  auto found = find_mount(what, mounted->get(), vocabulary);
+  if (found && print(found->set, vocabulary) == print(what.set, vocabulary))
+    return print(found->set, vocabulary);
+  const auto undone = place->mount ? kernel::call_in_namespaces(inside, unmount) : unmount();
+  if (!found) return std::move(found).error();
+  return Error{EINVAL, "the kernel mounted", found->options, "not what was asked for"};
+}
+
+}  // namespace holdfast::delegate

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delegate/mounts.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+
+#include "kernel/open_files.h"
+#include "kernel/text_file.h"
+
+namespace holdfast::delegate {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+template <typename T>
+std::optional<T> number(std::string_view text, int base = 10) {
+  T value{};
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || error != std::errc() || stop != text.data() + text.size())
+    return std::nullopt;
+  return value;
+}
+
+// Space, tab, newline and backslash stand as \040 and so on (fs/seq_file.c, mangle_path).
+std::string unescape(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i++) {
+    const auto code = text[i] == '\\' ? number<unsigned>(text.substr(i + 1, 3), 8) : std::nullopt;
+    if (!code || i + 3 >= text.size()) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(*code);
+    i += 3;
+  }
+  return out;
+}
+
+// 36 35 98:0 / /sys/fs/bpf rw,nosuid shared:1 - bpf bpf rw,delegate_cmds=any
+Result<std::optional<Mount>> parse_line(std::string_view line, const Vocabulary& vocabulary) {
+  const auto fields = split(line, ' ');
+  const auto dash = std::ranges::find(fields, "-");
+  const auto id = number<std::uint64_t>(fields[0]);
+  if (fields.size() < 9 || fields.end() - dash < 4 || !id)
+    return Error{EINVAL, "read mountinfo line", std::string(line), ""};
+  if (dash[1] != "bpf") return std::optional<Mount>();
+  auto set = parse_options(dash[3], vocabulary);
+  if (!set) return std::move(set).error();
+  return std::optional(Mount{*id, unescape(fields[4]), std::string(dash[3]), *set});
+}
+
+Result<std::vector<Mount>> read_mounts(const std::string& mountinfo, const Vocabulary& vocabulary) {
+  auto text = kernel::read_text_file(mountinfo);
+  if (!text) return std::move(text).error();
+  return parse_mountinfo(*text, vocabulary);
+}
+
+// The mountinfo that shows the mount on which `path` lies.
+std::string mountinfo_for(const std::string& path) {
+  const auto parts = split(path, '/');
+  if (parts.size() > 3 && parts[1] == "proc" && parts[3] == "root" && number<pid_t>(parts[2]))
+    return fmt::format("/proc/{}/mountinfo", parts[2]);
+  return "/proc/self/mountinfo";
+}
+
+}  // namespace
+
+Result<std::vector<Mount>> parse_mountinfo(std::string_view text, const Vocabulary& vocabulary) {
+  std::vector<Mount> mounts;
+  for (const std::string_view line : split(text, '\n')) {
+    if (line.empty()) continue;
+    auto mount = parse_line(line, vocabulary);
+    if (!mount) return std::move(mount).error();
+    if (*mount) mounts.push_back(**std::move(mount));
+  }
+  return mounts;
+}
+
+Result<std::vector<Mount>> mounts_of(pid_t pid, const Vocabulary& vocabulary) {
+  return read_mounts(fmt::format("/proc/{}/mountinfo", pid), vocabulary);
+}
+
+Result<std::vector<Mount>> mounts_here(const Vocabulary& vocabulary) {
+  return read_mounts("/proc/self/mountinfo", vocabulary);
+}
+
+Result<Mount> mount_of(const std::string& path, const Vocabulary& vocabulary) {
+  auto id = kernel::mount_id(path);
+  if (!id) return std::move(id).error();
+  auto mounts = read_mounts(mountinfo_for(path), vocabulary);
+  if (!mounts) return std::move(mounts).error();
+  const auto found = std::ranges::find(*mounts, *id, &Mount::id);
+  if (found == mounts->end())
+    return Error{EINVAL, "find the BPF filesystem of", path, "it is not on one"};
+  return *found;
+}
+
+Result<Set> parse_token_fdinfo(std::string_view text) {
+  constexpr std::array<std::string_view, kKinds.size()> kKeys = {
+      "allowed_cmds:", "allowed_maps:", "allowed_progs:", "allowed_attachs:"};
+  Set set;
+  std::size_t seen = 0;
+  for (const std::string_view line : split(text, '\n')) {
+    for (std::size_t i = 0; i < kKeys.size(); i++) {
+      if (!line.starts_with(kKeys[i])) continue;
+      std::string_view value = line.substr(kKeys[i].size());
+      value.remove_prefix(std::min(value.find_first_not_of("\t "), value.size()));
+      // kernel/bpf/token.c: "any" or 0x…
+      const auto mask = value == "any"            ? std::optional(~std::uint64_t{0})
+                        : value.starts_with("0x") ? number<std::uint64_t>(value.substr(2), 16)
+                                                  : std::nullopt;
+      if (!mask) return Error{EINVAL, "read token line", std::string(line), ""};
+      set.masks[i] = *mask;
+      seen++;
+    }
+  }
+  if (seen != kKeys.size()) return Error{EINVAL, "not a BPF token", "", ""};
+  return set;
+}
+
+Result<Token> token_of(const std::string& path) {
+  auto text = kernel::read_text_file(kernel::fdinfo_path(path));
+  if (!text) return std::move(text).error();
+  auto set = parse_token_fdinfo(*text);
+  if (!set) {
+    Error error = std::move(set).error();
+    error.object = path;
+    return error;
+  }
+  return Token{path, *set};
+}
+
+Result<std::vector<Token>> tokens_of(pid_t pid) {
+  auto files = kernel::open_files(pid);
+  if (!files) return std::move(files).error();
+  std::vector<Token> tokens;
+  for (const kernel::OpenFile& file : *files) {
+    // "/bpf-token (deleted)" on 6.18: a name, which others may use too. What fdinfo says is proof.
+    if (file.target.find("bpf-token") == std::string::npos) continue;
+    auto token = token_of(file.path);
+    if (token) tokens.push_back(*std::move(token));
+  }
+  return tokens;
+}
+
+}  // namespace holdfast::delegate
