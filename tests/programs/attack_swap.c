@@ -77,8 +77,8 @@ static void against_process(void) {
 }
 
 /* A moment that is another one in each round. */
-static void wait_a_little(int round) {
-  for (volatile int spin = 0; spin < round % 10000; spin++) continue;
+static void wait_a_little(int round, int most) {
+  for (volatile int spin = 0; spin < round % most; spin++) continue;
 }
 
 enum ending { ending_exit, ending_unshare, ending_exec };
@@ -90,7 +90,7 @@ static void against_sharer(enum ending ending) {
     dup2(allowed, fd_number);
     long pid = raw(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
     if (pid == 0) {
-      wait_a_little(i * 37);
+      wait_a_little(i * 37, 2000);
       dup2(outside, fd_number);
       if (ending == ending_unshare) unshare(CLONE_FILES);
       if (ending == ending_exec) execl("/proc/self/exe", "attack_swap", "nothing", (char*)NULL);
@@ -101,7 +101,7 @@ static void against_sharer(enum ending ending) {
       refusals++;
       continue;
     }
-    wait_a_little(i * 101);
+    wait_a_little(i * 101, 100000);
     one_call();
     waitpid((pid_t)pid, NULL, 0);
   }

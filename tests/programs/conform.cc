@@ -26,6 +26,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 
 #include "core/decide.h"
 #include "policy/event_json.h"
@@ -192,13 +193,15 @@ Lines compare_events(const Case& c, const Lines& got) {
     return wrong;
   }
   Lines known = c.events;
+  std::set<std::string> strays;
   known.insert(known.end(), c.maybe.begin(), c.maybe.end());
   for (const std::string& wanted : c.events)
     if (std::ranges::none_of(got, [&](const auto& event) { return line_matches(wanted, event); }))
       wrong.push_back("missing event: " + wanted);
   for (const std::string& event : got)
     if (std::ranges::none_of(known, [&](const auto& one) { return line_matches(one, event); }))
-      wrong.push_back("stray event: " + event);
+      strays.insert("stray event: " + event);
+  wrong.insert(wrong.end(), strays.begin(), strays.end());
   return wrong;
 }
 
