@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/canary.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace holdfast::backend::lsm {
+
+namespace {
+
+constexpr std::uint16_t kCanaryProfile = 1;
+constexpr std::uint64_t kCanarySet = ~0ull;
+constexpr std::uint64_t kCanaryGeneration = ~0ull;
+
+// Each attempt comes to another program of ours.
+struct Attempt {
+  const char* name;
+  int (*call)();
+  std::uint16_t hook;
+  std::uint16_t way;
+  std::uint32_t types;
+  std::uint16_t reason;
+};
+
+// These run in the canary, between fork and exit: system calls only.
+int try_unshare() { return unshare(CLONE_NEWUTS); }
+int try_user_namespace() { return unshare(CLONE_NEWUSER); }
+int try_setns() {
+  const int fd = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+  return fd < 0 ? -1 : setns(fd, CLONE_NEWUTS);
+}
+int try_clone() {
+  const long pid = syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (pid == 0) _exit(0);
+  return pid < 0 ? -1 : 0;
+}
+
+constexpr std::array kAttempts = {
+    Attempt{"unshare", try_unshare, HF_HOOK_NAMESPACE_ALLOC, HF_WAY_UNSHARE, HF_NS_UTS,
+            HF_REASON_CREATE},
+    Attempt{"clone", try_clone, HF_HOOK_NAMESPACE_ALLOC, HF_WAY_CLONE, HF_NS_UTS, HF_REASON_CREATE},
+    // "not of its own" instead of "target not known": the capture worked too.
+    Attempt{"setns", try_setns, HF_HOOK_NAMESPACE_INSTALL, HF_WAY_SETNS, HF_NS_UTS,
+            HF_REASON_NOT_OWN},
+    Attempt{"unshare of a user namespace", try_user_namespace, HF_HOOK_NAMESPACE_ALLOC,
+            HF_WAY_UNSHARE, HF_NS_USER, HF_REASON_CREATE},
+};
+
+using Errnos = std::array<int, kAttempts.size()>;
+
+std::unique_ptr<hf_tables> canary_tables() {
+  auto tables = std::make_unique<hf_tables>();
+  tables->magic = HF_TABLES_MAGIC;
+  tables->version = HF_ABI_VERSION;
+  tables->length = sizeof(hf_tables);
+  tables->profile_count = 2;
+  tables->generation = kCanaryGeneration;
+  tables->profiles[0].ns_create = HF_NS_ALL;
+  tables->profiles[kCanaryProfile].ns_enter = HF_ENTER_OWN;
+  return tables;
+}
+
+// The kernel refuses user namespaces by itself where their number is limited to 0 or they are not
+// built in.
+bool kernel_has_none(int code) { return code == ENOSPC || code == EINVAL || code == EUSERS; }
+
+bool is_event_of(const hf_event& event, const Attempt& attempt) {
+  return event.generation == kCanaryGeneration && event.request.hook == attempt.hook &&
+         event.request.way == attempt.way && event.request.ns_types == attempt.types &&
+         event.verdict.reason == attempt.reason && event.verdict.action == HF_DENY;
+}
+
+Result<Errnos> attempt_all(const Programs& programs) {
+  std::array<int, 2> channel;
+  if (pipe2(channel.data(), O_CLOEXEC) != 0) return Error{errno, "pipe", {}, {}};
+  const Fd in(channel[0]);
+  Fd out(channel[1]);
+  hf_member member{};
+  member.profile = kCanaryProfile;
+  member.tables = HF_TABLES_CANARY;
+  member.set = kCanarySet;
+  if (auto done = programs.arm(member); !done) return std::move(done).error();
+  const pid_t pid = fork();
+  if (pid < 0) return Error{errno, "fork", {}, {}};
+  if (pid == 0) {
+    Errnos codes{};
+    for (std::size_t i = 0; i < codes.size(); i++) codes[i] = kAttempts[i].call() == 0 ? 0 : errno;
+    _exit(write(out.get(), codes.data(), sizeof(codes)) == sizeof(codes) ? 0 : 1);
+  }
+  out.reset();
+  Errnos codes{};
+  const bool whole = read(in.get(), codes.data(), sizeof(codes)) == sizeof(codes);
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!whole || status != 0) return Error{ECHILD, "run the canary", {}, {}};
+  return codes;
+}
+
+Result<void> judge(const Errnos& codes, const std::vector<hf_event>& events) {
+  for (std::size_t i = 0; i < codes.size(); i++) {
+    const Attempt& attempt = kAttempts[i];
+    if (attempt.types == HF_NS_USER && kernel_has_none(codes[i])) continue;
+    if (codes[i] != EPERM)
+      return Error{
+          EPERM, "prove enforcement", attempt.name,
+          codes[i] == 0 ? "the kernel let it pass" : "the kernel refused it for another reason"};
+    bool seen = false;
+    for (const hf_event& event : events) seen = seen || is_event_of(event, attempt);
+    if (!seen)
+      return Error{EPERM, "prove enforcement", attempt.name, "refused, but no event says by us"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> fly_canary(const Programs& programs) {
+  std::vector<hf_event> events;
+  auto ring =
+      kernel::BpfRing::create(programs.events_fd(), [&events](std::span<const std::byte> bytes) {
+        if (bytes.size() == sizeof(hf_event))
+          events.push_back(*reinterpret_cast<const hf_event*>(bytes.data()));
+      });
+  if (!ring) return std::move(ring).error();
+  if (auto done = programs.publish(HF_TABLES_CANARY, *canary_tables()); !done) return done;
+  auto codes = attempt_all(programs);
+  if (auto done = programs.withdraw(HF_TABLES_CANARY); !done) return done;
+  if (!codes) return std::move(codes).error();
+  if (auto done = (*ring)->consume(); !done) return done;
+  if (auto done = judge(*codes, events); !done) return done;
+  programs.record().reset_totals();
+  return {};
+}
+
+}  // namespace holdfast::backend::lsm

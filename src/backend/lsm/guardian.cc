@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/guardian.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+namespace holdfast::backend::lsm {
+
+namespace {
+
+constexpr int kRoundMs = 5;
+
+void sleep_ms(int ms) {
+  const timespec time{ms / 1000, (ms % 1000) * 1'000'000L};
+  nanosleep(&time, nullptr);
+}
+
+// Keeps what belongs to BPF and the one descriptor it watches; a pipe or terminal of the caller
+// must not stay open because the guardian has a copy.
+void close_foreign_descriptors(int keep_fd) {
+  DIR* directory = opendir("/proc/self/fd");
+  if (directory == nullptr) return;
+  while (const dirent* entry = readdir(directory)) {
+    const int fd = std::atoi(entry->d_name);
+    if (entry->d_name[0] == '.' || fd == keep_fd || fd == dirfd(directory)) continue;
+    char target[32] = {};
+    if (readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1) < 0) continue;
+    if (std::strncmp(target, "anon_inode:bpf", 14) == 0 ||
+        std::strncmp(target, "anon_inode:[bpf", 15) == 0)
+      continue;
+    close(fd);
+  }
+  closedir(directory);
+  for (int fd = 0; fd < 3; fd++) open("/dev/null", O_RDWR);
+}
+
+[[noreturn]] void guard(const Programs& programs, int holdfast_pidfd) {
+  prctl(PR_SET_NAME, "holdfast-guard");
+  setsid();
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, nullptr);
+  close_foreign_descriptors(holdfast_pidfd);
+  pollfd watched{holdfast_pidfd, POLLIN, 0};
+  while (poll(&watched, 1, -1) <= 0) {
+  }
+  // As long as it takes: while a member is there, the links have to be.
+  for (;;) {
+    const auto gone = kill_members(programs, 1000);
+    if (gone && *gone) _exit(0);
+    if (!gone) sleep_ms(100);
+  }
+}
+
+}  // namespace
+
+Result<bool> kill_members(const Programs& programs, int patience_ms) {
+  SessionRecord::at(programs.record().fields().closing).store(1);
+  for (int waited_ms = 0;; waited_ms += kRoundMs) {
+    auto pids = programs.members();
+    if (!pids) return std::move(pids).error();
+    if (pids->empty()) return true;
+    if (waited_ms >= patience_ms) return false;
+    // No pid can be recycled between listing and killing into anybody else's hands for long: it
+    // would have to be freed and all numbers used up in these microseconds. Number 0 would be our
+    // own group.
+    for (const pid_t pid : *pids)
+      if (pid > 0) kill(pid, SIGKILL);
+    sleep_ms(kRoundMs);
+  }
+}
+
+Result<Guardian> Guardian::start(const Programs& programs) {
+  const Fd own(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  if (!own) return Error{errno, "pidfd_open", "holdfast", {}};
+  const pid_t pid = fork();
+  if (pid < 0) return Error{errno, "fork", "guardian", {}};
+  if (pid == 0) guard(programs, own.get());
+  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return Error{errno, "pidfd_open", "guardian", {}};
+  return Guardian(pid, std::move(pidfd));
+}
+
+void Guardian::leave_on_duty() { pid_ = -1; }
+
+Guardian::~Guardian() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGKILL);
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace holdfast::backend::lsm

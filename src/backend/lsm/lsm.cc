@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lsm backend: what it needs, what it promises.
+#include <cerrno>
+#include <string>
+
+#include "backend/backend.h"
+#include "backend/lsm/session.h"
+#include "kernel/probe.h"
+
+namespace holdfast::backend {
+
+namespace {
+
+class LsmBackend : public Backend {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "lsm"; }
+  [[nodiscard]] Result<void> available() const override;
+  [[nodiscard]] std::vector<Promise> promises() const override;
+  Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
+    return lsm::LsmSession::open(spec);
+  }
+};
+
+Result<void> LsmBackend::available() const {
+  if (!kernel::has_kernel_types())
+    return Error{
+        ENOTSUP, "use BPF LSM", {}, "the kernel has no type information (CONFIG_DEBUG_INFO_BTF)"};
+  const auto active = kernel::is_lsm_active("bpf");
+  if (!active) return active.error();
+  if (!*active)
+    return Error{ENOTSUP,
+                 "use BPF LSM",
+                 {},
+                 "\"bpf\" is not among the active security modules (lsm= at boot)"};
+  if (!kernel::may_load_bpf())
+    return Error{
+        EPERM, "use BPF LSM", {}, "needs root: CAP_SYS_ADMIN in the initial user namespace"};
+  return {};
+}
+
+std::vector<Promise> LsmBackend::promises() const {
+  constexpr auto enforced = Strength::enforced;
+  constexpr auto none = Strength::none;
+  const std::string later = "not enforced by this version for a run";
+  return {
+      {RuleKind::namespaces_create, enforced, {}},
+      {RuleKind::namespaces_enter, enforced, {}},
+      {RuleKind::namespaces_visitors, enforced, {}},
+      {RuleKind::trace, none, later},
+      {RuleKind::cgroups_leave, none, later},
+      {RuleKind::cgroups_join, none, later},
+      {RuleKind::cgroups_inside, none, later},
+      {RuleKind::mark, none, later},
+      {RuleKind::socket, none, later},
+      {RuleKind::label, none, later},
+      {RuleKind::bpf_delegate, Strength::best_effort,
+       "the kernel holds the command to what is delegated, but not to its own cgroup: where a "
+       "program is attached is not confined"},
+  };
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_lsm_backend() { return std::make_unique<LsmBackend>(); }
+
+}  // namespace holdfast::backend

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/programs.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "bpf/adopt.skel.h"
+#include "bpf/install.skel.h"
+#include "bpf/member.skel.h"
+#include "bpf/namespace.skel.h"
+
+namespace holdfast::backend::lsm {
+
+namespace {
+
+template <typename Skeleton>
+Result<kernel::BpfObject> open_object(const char* name) {
+  std::size_t bytes = 0;
+  const void* data = Skeleton::elf_bytes(&bytes);
+  return kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, name);
+}
+
+Result<void> load_sharing(kernel::BpfObject& object, const kernel::BpfObject& maps) {
+  if (auto done = object.share_maps_of(maps); !done) return done;
+  return object.load();
+}
+
+// calls first: namespace.bpf.c has every map that the others use.
+Error errno_error(const char* operation, const char* object) {
+  return Error{errno, operation, object, {}};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Programs>> Programs::load() {
+  std::unique_ptr<Programs> programs(new Programs());
+  auto member = open_object<member_bpf>("member");
+  if (!member) return std::move(member).error();
+  programs->member_ = std::make_unique<kernel::BpfObject>(std::move(*member));
+  if (auto done = programs->member_->load(); !done) return std::move(done).error();
+
+  Result<kernel::BpfObject> objects[] = {open_object<namespace_bpf>("namespace"),
+                                         open_object<install_bpf>("install"),
+                                         open_object<adopt_bpf>("adopt")};
+  for (auto& object : objects) {
+    if (!object) return std::move(object).error();
+    if (auto done = load_sharing(*object, *programs->member_); !done)
+      return std::move(done).error();
+    programs->others_.push_back(std::move(*object));
+  }
+  programs->adopt_ = &programs->others_.back();
+
+  auto record = SessionRecord::map(programs->member_->map_fd("session"));
+  if (!record) return std::move(record).error();
+  programs->record_ = std::make_unique<SessionRecord>(std::move(*record));
+  return programs;
+}
+
+Result<void> Programs::publish(std::uint32_t slot, const hf_tables& tables) const {
+  LIBBPF_OPTS(bpf_map_create_opts, options);
+  options.map_flags = BPF_F_RDONLY_PROG;
+  const Fd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_policy", sizeof(__u32), sizeof(hf_tables), 1,
+                              &options));
+  if (!map) return errno_error("create BPF map", "policy");
+  const __u32 zero = 0;
+  if (bpf_map_update_elem(map.get(), &zero, &tables, BPF_ANY) != 0)
+    return errno_error("fill BPF map", "policy");
+  if (bpf_map_freeze(map.get()) != 0) return errno_error("freeze BPF map", "policy");
+  const int fd = map.get();
+  if (bpf_map_update_elem(member_->map_fd("tables"), &slot, &fd, BPF_ANY) != 0)
+    return errno_error("publish policy", "tables");
+  return {};
+}
+
+Result<void> Programs::withdraw(std::uint32_t slot) const {
+  if (bpf_map_delete_elem(member_->map_fd("tables"), &slot) != 0)
+    return errno_error("withdraw policy", "tables");
+  return {};
+}
+
+Result<void> Programs::attach() {
+  // Captures before the enforcer that wants them, membership before all that asks for members.
+  if (auto done = member_->attach(links_); !done) return done;
+  for (auto object = others_.rbegin(); object != others_.rend(); ++object)
+    if (auto done = object->attach(links_); !done) return done;
+  return {};
+}
+
+Result<void> Programs::arm(const hf_member& as) const {
+  record_->fields().armed = as;
+  return kernel::run_bpf_program(member_->program_fd("hf_arm"), "hf_arm");
+}
+
+Result<void> Programs::protect_caller() const {
+  return kernel::run_bpf_program(member_->program_fd("hf_protect"), "hf_protect");
+}
+
+Result<void> Programs::adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_COUNT>& inodes,
+                             std::uint64_t set, std::uint16_t owner) const {
+  hf_session& fields = record_->fields();
+  std::uint32_t wanted = 0;
+  for (std::size_t bit = 0; bit < inodes.size(); bit++) {
+    fields.adopt_inum[bit] = inodes[bit];
+    if (inodes[bit] != 0) wanted |= 1u << bit;
+  }
+  fields.adopt_set = set;
+  fields.adopt_owner = owner;
+  fields.adopt_found = 0;
+  auto done = kernel::read_task_iterator(adopt_->program("hf_adopt_child"), tid);
+  if (!done) return std::move(done).error();
+  const std::uint32_t found = SessionRecord::at(fields.adopt_found).load();
+  std::memset(fields.adopt_inum, 0, sizeof(fields.adopt_inum));
+  if (found != wanted)
+    return Error{ESRCH, "track namespaces", {}, "the child is not in all of them"};
+  return {};
+}
+
+Result<std::vector<pid_t>> Programs::members() const {
+  auto bytes = kernel::read_task_iterator(adopt_->program("hf_list_members"), 0);
+  if (!bytes) return std::move(bytes).error();
+  std::vector<pid_t> pids(bytes->size() / sizeof(__u32));
+  std::memcpy(pids.data(), bytes->data(), pids.size() * sizeof(__u32));
+  std::sort(pids.begin(), pids.end());
+  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+  return pids;
+}
+
+}  // namespace holdfast::backend::lsm

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The BPF programs of one session: loaded together, attached together, gone together.
+#ifndef HOLDFAST_BACKEND_LSM_PROGRAMS_H
+#define HOLDFAST_BACKEND_LSM_PROGRAMS_H
+
+#include <memory>
+#include <vector>
+
+#include "backend/lsm/session_record.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "kernel/bpf_object.h"
+
+namespace holdfast::backend::lsm {
+
+// Attached until destroyed: all of what the kernel and the policy call for, or nothing. One thread.
+class Programs {
+ public:
+  // Loads; decides nothing yet. Errors: ENOENT without type information, what the verifier says.
+  static Result<std::unique_ptr<Programs>> load();
+
+  // A policy becomes the live one of a slot (HF_TABLES_*) by one store; the map is frozen before.
+  Result<void> publish(std::uint32_t slot, const hf_tables& tables) const;
+  // From here on every task that asks for this slot's policy is refused.
+  Result<void> withdraw(std::uint32_t slot) const;
+  Result<void> attach();
+
+  // The next fork of the calling thread makes a member.
+  Result<void> arm(const hf_member& as) const;
+  // The calling process is one that the confined may not signal or trace.
+  Result<void> protect_caller() const;
+  // Records the namespaces with these inode numbers (by bit number; 0: none), which the task has to
+  // be in.
+  Result<void> adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_COUNT>& inodes,
+                     std::uint64_t set, std::uint16_t owner) const;
+  // Process numbers of all members, each once.
+  [[nodiscard]] Result<std::vector<pid_t>> members() const;
+
+  [[nodiscard]] const SessionRecord& record() const { return *record_; }
+  [[nodiscard]] int events_fd() const { return member_->map_fd("events"); }
+
+ private:
+  Programs() = default;
+
+  // member_ makes the maps that all share. Declared first: destroyed last.
+  std::unique_ptr<kernel::BpfObject> member_;
+  std::vector<kernel::BpfObject> others_;
+  std::unique_ptr<SessionRecord> record_;
+  std::vector<kernel::BpfLink> links_;
+  kernel::BpfObject* adopt_ = nullptr;
+};
+
+}  // namespace holdfast::backend::lsm
+
+#endif  // HOLDFAST_BACKEND_LSM_PROGRAMS_H

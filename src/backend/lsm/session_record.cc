@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/session_record.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace holdfast::backend::lsm {
+
+Result<SessionRecord> SessionRecord::map(int map_fd) {
+  const std::size_t bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+  if (at == MAP_FAILED) return Error{errno, "map BPF map", "session", {}};
+  return SessionRecord(static_cast<hf_session*>(at));
+}
+
+SessionRecord::~SessionRecord() {
+  if (record_ != nullptr) munmap(record_, static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
+}
+
+Totals SessionRecord::totals() const {
+  const auto read = [](__u64& field) { return at(field).load(std::memory_order_relaxed); };
+  hf_session_totals& t = record_->totals;
+  Totals totals;
+  totals.allowed = read(t.allowed);
+  totals.denied = read(t.denied);
+  totals.audited = read(t.audited);
+  totals.locked = read(t.locked);
+  totals.errors = read(t.errors);
+  totals.lost = read(t.lost);
+  return totals;
+}
+
+void SessionRecord::reset_totals() const { record_->totals = {}; }
+
+}  // namespace holdfast::backend::lsm
