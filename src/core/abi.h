@@ -180,6 +180,11 @@
 #define HF_REQ_THREADGROUP (1u << 6)      /* the whole thread group moves */
 #define HF_REQ_HELD_ANCHORED (1u << 7)    /* active pid or user namespace is in the set: creation keeps it */
 
+/* ---- hf_tables.any_visitors_*: does any profile have it, and does one of them enforce? ---------------- */
+#define HF_SOME_NONE 0u
+#define HF_SOME_AUDIT 1u
+#define HF_SOME_ENFORCE 2u
+
 #define HF_NO_PROFILE 0u
 #define HF_NO_SET 0u
 
@@ -248,10 +253,10 @@ struct hf_tables {
   __u32 socket_rule_count;
   __u32 label_name_count;
   __u32 label_value_count;
-  __u8 any_visitors_deny; /* some profile has visitors = "deny": entering needs a known target */
-  __u8 any_cgroup_rules;
-  __u8 any_socket_rules;
-  __u8 any_visitors_hold; /* some profile has visitors "lock" or "deny" */
+  __u8 any_visitors_deny; /* HF_SOME_*: profiles with visitors = "deny": entering needs a known target */
+  __u8 any_cgroup_rules;  /* 0 or 1 */
+  __u8 any_socket_rules;  /* 0 or 1 */
+  __u8 any_visitors_hold; /* HF_SOME_*: profiles with visitors "lock" or "deny" */
   __u32 pad0;
   struct hf_profile profiles[HF_PROFILE_SLOTS];
   struct hf_mover_set mover_sets[HF_MAX_MOVER_SETS];

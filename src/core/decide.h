@@ -84,15 +84,20 @@ HF_INLINE void hf_name(struct hf_verdict* v, const struct hf_profile* p, __u16 p
   hf_set(v, p, profile, kind, HF_ALLOW, HF_REASON_RULE);
 }
 
-/* A refusal that belongs to no rule: bad facts, or a target that nobody could read. Always enforced. */
-HF_INLINE void hf_refuse_plain(struct hf_verdict* v, __u16 reason) {
+/* A refusal that belongs to no rule. */
+HF_INLINE void hf_refuse_unruled(struct hf_verdict* v, __u8 mode, __u16 reason) {
   v->action = HF_DENY;
-  v->mode = HF_MODE_ENFORCE;
+  v->mode = mode;
   v->reason = reason;
   v->profile = HF_NO_PROFILE;
   v->rule = HF_RULE_DEFAULT;
   v->error = HF_EPERM;
   v->log = 1;
+}
+
+/* Bad facts or tables: always enforced. */
+HF_INLINE void hf_refuse_plain(struct hf_verdict* v, __u16 reason) {
+  hf_refuse_unruled(v, HF_MODE_ENFORCE, reason);
 }
 
 /* ---- namespaces ------------------------------------------------------------------------------------- */
@@ -104,6 +109,19 @@ HF_INLINE int hf_held_as_visitor(const struct hf_tables* t, const struct hf_requ
   /* In more than one set at once: which one holds is not derivable from one owner, so any may. */
   if (r->flags & HF_REQ_HELD_MIXED) return t->any_visitors_hold;
   return r->subject != r->held_owner && owner->ns_visitors != HF_VISITORS_ALLOW;
+}
+
+/*
+ * In more than one set, the backend names the owner of one. If that one only audits, another may still
+ * enforce, and its refusal must not be lost.
+ */
+HF_INLINE void hf_refuse_visitor(const struct hf_tables* t, const struct hf_request* r,
+                                 const struct hf_profile* owner, struct hf_verdict* v, __u16 reason) {
+  hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, reason);
+  if (!(r->flags & HF_REQ_HELD_MIXED) || t->any_visitors_hold != HF_SOME_ENFORCE) return;
+  if (v->mode == HF_MODE_ENFORCE) return;
+  hf_set(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_DENY, reason);
+  v->mode = HF_MODE_ENFORCE;
 }
 
 HF_INLINE int hf_held_as_member(const struct hf_request* r, const struct hf_profile* own) {
@@ -127,7 +145,7 @@ HF_INLINE void hf_decide_create(const struct hf_tables* t, const struct hf_reque
     hf_refuse(v, own, r->subject, HF_RULE_NS_CREATE, HF_REASON_CREATE);
   if (!hf_keeps_anchor(r)) {
     if (hf_held_as_visitor(t, r, owner))
-      hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_REASON_ANCHOR);
+      hf_refuse_visitor(t, r, owner, v, HF_REASON_ANCHOR);
     if (hf_held_as_member(r, own))
       hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_ANCHOR);
   }
@@ -154,8 +172,9 @@ HF_INLINE void hf_enter_as_visitor(const struct hf_tables* t, const struct hf_re
   const struct hf_profile* host = hf_profile_at(t, r->target_owner);
   if (!known) {
     /* Some profile refuses visitors and nobody can say that this is not its namespace. */
-    int refused = v->action == HF_DENY && v->mode == HF_MODE_ENFORCE;
-    if (t->any_visitors_deny && !refused) hf_refuse_plain(v, HF_REASON_TARGET_UNKNOWN);
+    __u8 mode = t->any_visitors_deny == HF_SOME_ENFORCE ? HF_MODE_ENFORCE : HF_MODE_AUDIT;
+    int refused = v->action == HF_DENY && (v->mode == HF_MODE_ENFORCE || mode == HF_MODE_AUDIT);
+    if (t->any_visitors_deny && !refused) hf_refuse_unruled(v, mode, HF_REASON_TARGET_UNKNOWN);
     return;
   }
   if (!host || r->target_set == HF_NO_SET || r->target_owner == r->subject) return;
@@ -172,7 +191,7 @@ HF_INLINE void hf_decide_enter(const struct hf_tables* t, const struct hf_reques
   int in_set = known && r->target_set == r->held_set && !(r->flags & HF_REQ_HELD_MIXED);
   if (!in_set) {
     if (hf_held_as_visitor(t, r, owner))
-      hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_REASON_LOCKED);
+      hf_refuse_visitor(t, r, owner, v, HF_REASON_LOCKED);
     if (hf_held_as_member(r, own))
       hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_LOCKED);
   }
@@ -187,7 +206,7 @@ HF_INLINE void hf_decide_trace(const struct hf_tables* t, const struct hf_reques
                                struct hf_verdict* v) {
   if (!(r->flags & HF_REQ_OBJECT_HELD_SAME)) {
     if (hf_held_as_visitor(t, r, owner))
-      hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_REASON_TRACE_OUTSIDE);
+      hf_refuse_visitor(t, r, owner, v, HF_REASON_TRACE_OUTSIDE);
     if (hf_held_as_member(r, own))
       hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_TRACE_OUTSIDE);
   }
@@ -218,7 +237,7 @@ HF_INLINE int hf_mover_listed(const struct hf_tables* t, __u16 set, __u16 mover)
 HF_STEP void hf_check_leave(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
                               struct hf_verdict* v) {
   const struct hf_profile* p = hf_profile_at(t, profile);
-  if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (p->cg_leave == HF_MOVERS_LIST && !hf_mover_listed(t, p->leave_set, r->subject))
     hf_refuse(v, p, profile, HF_RULE_CG_LEAVE, HF_REASON_LEAVE);
   hf_name(v, p, profile, HF_RULE_CG_LEAVE);
@@ -227,7 +246,7 @@ HF_STEP void hf_check_leave(const struct hf_tables* t, const struct hf_request* 
 HF_STEP void hf_check_join(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
                              struct hf_verdict* v) {
   const struct hf_profile* p = hf_profile_at(t, profile);
-  if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (p->cg_join == HF_MOVERS_LIST && !hf_mover_listed(t, p->join_set, r->subject))
     hf_refuse(v, p, profile, HF_RULE_CG_JOIN, HF_REASON_JOIN);
   hf_name(v, p, profile, HF_RULE_CG_JOIN);
@@ -236,7 +255,7 @@ HF_STEP void hf_check_join(const struct hf_tables* t, const struct hf_request* r
 HF_STEP void hf_check_inside(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
                                struct hf_verdict* v) {
   const struct hf_profile* p = hf_profile_at(t, profile);
-  if (!p) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (p->cg_inside == HF_INSIDE_LIST && !hf_mover_listed(t, p->inside_set, r->subject))
     hf_refuse(v, p, profile, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
   if (p->cg_inside == HF_INSIDE_DELEGATED && !(r->flags & HF_REQ_DELEGATED))
@@ -294,6 +313,8 @@ HF_INLINE int hf_labels_match(const struct hf_label_match* want, __u32 count, co
 /* The first rule that matches decides; none: allowed. */
 HF_INLINE void hf_decide_socket(const struct hf_tables* t, const struct hf_request* r,
                                 const struct hf_profile* own, struct hf_verdict* v) {
+  if (!own->socket_count) return;
+  if (!r->sock_op || !r->sock_family) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   for (__u32 i = 0; i < HF_MAX_PROFILE_SOCKET_RULES; i++) {
     const struct hf_socket_rule* rule;
     __u32 at = own->socket_first + i;

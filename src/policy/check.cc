@@ -44,7 +44,7 @@ class Checker {
     std::set<std::string_view> listed;
     for (const ProfileName& name : names) {
       listed.insert(name.name);
-      if (defined_.contains(name.name)) continue;
+      if (defined_.contains(name.name) || !model_.complete) continue;
       std::vector<std::string_view> candidates;
       for (const auto& [candidate, profile] : defined_) candidates.push_back(candidate);
       error(name.where, fmt::format("profile '{}' is not defined", name.name),

@@ -15,6 +15,20 @@ namespace {
 
 using MoverBits = std::array<std::uint64_t, HF_MOVER_WORDS>;
 
+// What a decision has to know of all profiles when it cannot tell which one a namespace belongs to.
+void summarize_visitors(hf_tables& tables) {
+  tables.any_visitors_deny = HF_SOME_NONE;
+  tables.any_visitors_hold = HF_SOME_NONE;
+  for (std::uint32_t i = 1; i < tables.profile_count; i++) {
+    const hf_profile& profile = tables.profiles[i];
+    const __u8 some = profile.mode == HF_MODE_ENFORCE ? HF_SOME_ENFORCE : HF_SOME_AUDIT;
+    if (profile.ns_visitors == HF_VISITORS_DENY)
+      tables.any_visitors_deny = std::max(tables.any_visitors_deny, some);
+    if (profile.ns_visitors != HF_VISITORS_ALLOW)
+      tables.any_visitors_hold = std::max(tables.any_visitors_hold, some);
+  }
+}
+
 class Compiler {
  public:
   explicit Compiler(const Model& model) : model_(model), tables_(std::make_unique<hf_tables>()) {}
@@ -56,6 +70,7 @@ class Compiler {
     t.profile_count = static_cast<__u32>(out_->profiles.size());
     t.mover_set_count = static_cast<__u32>(mover_sets_.size());
     t.label_name_count = static_cast<__u32>(out_->label_names.size());
+    summarize_visitors(t);
     t.label_value_count = static_cast<__u32>(out_->label_values.size());
     out_->tables = std::move(tables_);
   }
@@ -105,8 +120,6 @@ class Compiler {
     set(slot, HF_RULE_NS_ENTER, p, "namespaces.enter", p.ns_enter, slot.ns_enter);
     set(slot, HF_RULE_NS_TRACK, p, "namespaces.track", p.ns_track, slot.ns_track);
     set(slot, HF_RULE_NS_VISITORS, p, "namespaces.visitors", p.ns_visitors, slot.ns_visitors);
-    if (slot.ns_visitors == HF_VISITORS_DENY) tables_->any_visitors_deny = 1;
-    if (slot.ns_visitors != HF_VISITORS_ALLOW) tables_->any_visitors_hold = 1;
   }
 
   void add_cgroups(const Profile& p, hf_profile& slot) {
@@ -226,6 +239,11 @@ class Compiler {
 };
 
 }  // namespace
+
+void set_mode(hf_tables& tables, std::uint8_t mode) {
+  for (std::uint32_t i = 1; i < tables.profile_count; i++) tables.profiles[i].mode = mode;
+  summarize_visitors(tables);
+}
 
 std::unique_ptr<const Compiled> compile(const Model& model) { return Compiler(model).compile(); }
 

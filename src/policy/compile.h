@@ -12,6 +12,9 @@ namespace holdfast::policy {
 // Precondition: check_model() found no mistake in `model`. The same model gives the same bytes.
 [[nodiscard]] std::unique_ptr<const Compiled> compile(const Model& model);
 
+// Gives every profile that mode (HF_MODE_*), and corrects what tables derive from modes.
+void set_mode(hf_tables& tables, std::uint8_t mode);
+
 }  // namespace holdfast::policy
 
 #endif  // HOLDFAST_POLICY_COMPILE_H

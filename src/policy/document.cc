@@ -6,8 +6,10 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "policy/source_lines.h"
+#include "policy/toml_scan.h"
 
 namespace holdfast::policy {
 namespace {
@@ -15,34 +17,6 @@ namespace {
 // Deeper values are not copied; no key of the language is that deep, so each is reported as
 // unknown.
 constexpr int kMaxDepth = 32;
-
-// The library bounds brackets but not dotted keys, and frees what they build by recursion: `a.a.a…`
-// of a megabyte would overflow the stack. So no line may have more dots than this outside of
-// quotes.
-constexpr std::size_t kMaxDotsOnLine = 32;
-
-std::size_t unquoted_dots(std::string_view line) {
-  // A multi-line string may begin or end here; then quotes do not pair up on the line, and all dots
-  // count.
-  if (line.find("\"\"\"") != std::string_view::npos || line.find("'''") != std::string_view::npos)
-    return static_cast<std::size_t>(std::count(line.begin(), line.end(), '.'));
-  std::size_t dots = 0;
-  char quote = 0;
-  for (std::size_t i = 0; i < line.size(); i++) {
-    const char c = line[i];
-    if (quote == 0 && c == '#') break;
-    if (quote == '"' && c == '\\') {
-      i++;
-    } else if (quote != 0) {
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == '.') {
-      dots++;
-    }
-  }
-  return dots;
-}
 
 class Converter {
  public:
@@ -152,10 +126,7 @@ void parse_document(const Source& source, Value& root, std::vector<Diagnostic>& 
   };
   if (source.text.size() > kMaxSourceBytes)
     return add(root.where, fmt::format("the file is larger than {} MiB", kMaxSourceBytes >> 20));
-  for (std::uint32_t line = 1; line <= lines.count(); line++) {
-    if (unquoted_dots(lines.line(line)) > kMaxDotsOnLine)
-      return add(lines.span(line, 1, line, 1), "too many dots on one line");
-  }
+  if (const auto mistake = scan_toml(lines)) return add(mistake->where, mistake->message);
   try {
     const toml::table table = toml::parse(source.text, source.name);
     root = Converter(lines).convert(table, 0);
@@ -163,6 +134,9 @@ void parse_document(const Source& source, Value& root, std::vector<Diagnostic>& 
     const toml::source_region& at = error.source();
     add(lines.span(at.begin.line, at.begin.column, at.end.line, at.end.column),
         std::string(error.description()));
+  } catch (const std::logic_error&) {
+    const std::uint32_t line = find_broken_header(lines);
+    add(lines.span(line, 1, line, 1), "not a table header: a key must follow '['");
   } catch (const std::exception& error) {
     add(root.where, fmt::format("cannot be read: {}", error.what()));
   }

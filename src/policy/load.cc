@@ -14,6 +14,7 @@
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/document.h"
+#include "policy/parse.h"
 #include "policy/reader.h"
 #include "policy/source_lines.h"
 
@@ -48,6 +49,7 @@ void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnost
         return before(a.where, b.where);
       });
   cut(diagnostics);
+  if (diagnostics.empty()) return;
   for (const Source& source : sources) {
     const SourceLines lines(source);
     for (Diagnostic& diagnostic : diagnostics) {
@@ -60,22 +62,27 @@ void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnost
 
 }  // namespace
 
-LoadResult load(const std::vector<Source>& sources) {
-  LoadResult result;
-  Model model;
+ParseResult parse(const std::vector<Source>& sources) {
+  ParseResult result;
   for (const Source& source : sources) {
     Value root;
     const std::size_t mistakes = result.diagnostics.size();
     parse_document(source, root, result.diagnostics);
-    if (result.diagnostics.size() == mistakes) read_model(root, model, result.diagnostics);
+    if (result.diagnostics.size() == mistakes) {
+      read_model(root, result.model, result.diagnostics);
+    } else {
+      result.model.complete = false;
+    }
   }
-  check_model(model, result.diagnostics);
-  if (result.diagnostics.empty()) {
-    result.policy = compile(model);
-  } else {
-    finish_diagnostics(sources, result.diagnostics);
-  }
+  check_model(result.model, result.diagnostics);
+  finish_diagnostics(sources, result.diagnostics);
   return result;
+}
+
+LoadResult load(const std::vector<Source>& sources) {
+  ParseResult parsed = parse(sources);
+  if (!parsed.diagnostics.empty()) return {nullptr, std::move(parsed.diagnostics)};
+  return {compile(parsed.model), {}};
 }
 
 Result<Source> read_source(const std::string& path) {

@@ -107,6 +107,7 @@ struct Profile {
 
 struct Model {
   std::vector<Profile> profiles;  // in order of the sources
+  bool complete = true;           // false: a source could not be read, so a profile may be missing
 };
 
 }  // namespace holdfast::policy

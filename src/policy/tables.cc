@@ -116,10 +116,11 @@ class Validator {
   void check_flags() {
     for (std::uint32_t i = 0; i < t_.profile_count; i++) {
       const hf_profile& p = t_.profiles[i];
-      require(p.ns_visitors != HF_VISITORS_DENY || t_.any_visitors_deny,
-              "any_visitors_deny is off");
-      require(p.ns_visitors == HF_VISITORS_ALLOW || t_.any_visitors_hold,
-              "any_visitors_hold is off");
+      const std::uint8_t some = p.mode == HF_MODE_ENFORCE ? HF_SOME_ENFORCE : HF_SOME_AUDIT;
+      require(p.ns_visitors != HF_VISITORS_DENY || t_.any_visitors_deny >= some,
+              "any_visitors_deny is too low");
+      require(p.ns_visitors == HF_VISITORS_ALLOW || t_.any_visitors_hold >= some,
+              "any_visitors_hold is too low");
       require((p.cg_leave == 0 && p.cg_join == 0 && p.cg_inside == 0) || t_.any_cgroup_rules,
               "any_cgroup_rules is off");
       require(p.socket_count == 0 || t_.any_socket_rules, "any_socket_rules is off");

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy may come from somebody who wants to break its reader, and toml++ 3.3 can be broken in
+// two ways:
+//
+// - It bounds how deep brackets nest but not dotted keys, and frees what they build by recursion:
+// `a.a.a…` of a
+//   megabyte overflows the stack. So a line may have few dots outside of strings.
+// - Asked whether a character beyond ASCII is white space, it runs into code that it declares
+// unreachable, which is
+//   undefined. It asks outside of strings and comments, and inside of multi-line strings. TOML
+//   allows no such characters outside anyway, and no policy needs a multi-line string, so neither
+//   reaches it.
+//
+// Without multi-line strings, every string and comment ends on its line, and this scan sees each
+// line as the library does up to its first mistake, where the library stops.
+#include "policy/toml_scan.h"
+
+#include <string_view>
+
+namespace holdfast::policy {
+namespace {
+
+constexpr int kMaxDotsOnLine = 32;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+struct LineMistake {
+  std::size_t at;
+  const char* message;
+};
+
+// Index after the string that opens at `open`, or the end of the line.
+std::size_t skip_string(std::string_view line, std::size_t open) {
+  const char quote = line[open];
+  for (std::size_t i = open + 1; i < line.size(); i++) {
+    if (line[i] == '\\' && quote == '"') {
+      i++;
+    } else if (line[i] == quote) {
+      return i + 1;
+    }
+  }
+  return line.size();
+}
+
+std::optional<LineMistake> scan_line(std::string_view line) {
+  int dots = 0;
+  for (std::size_t i = 0; i < line.size();) {
+    const char c = line[i];
+    if (c == '#') break;
+    if (c == '"' || c == '\'') {
+      if (line.substr(i, 3) == std::string(3, c))
+        return LineMistake{i, "multi-line strings are not part of the policy language"};
+      i = skip_string(line, i);
+      continue;
+    }
+    if (static_cast<unsigned char>(c) >= 0x80)
+      return LineMistake{i, "only strings and comments may hold characters beyond ASCII"};
+    if (c == '.' && ++dots > kMaxDotsOnLine) return LineMistake{i, "too many dots on one line"};
+    i++;
+  }
+  return std::nullopt;
+}
+
+bool starts_key(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-' || c == '"' || c == '\'';
+}
+
+}  // namespace
+
+std::optional<ScanMistake> scan_toml(const SourceLines& lines) {
+  for (std::uint32_t number = 1; number <= lines.count(); number++) {
+    const std::string line = lines.line(number);
+    const std::size_t skipped =
+        number == 1 && line.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+    const auto mistake = scan_line(std::string_view(line).substr(skipped));
+    if (!mistake) continue;
+    Span where = lines.span(number, 1, number, 1);
+    where.column = static_cast<std::uint32_t>(mistake->at + skipped + 1);
+    return ScanMistake{where, mistake->message};
+  }
+  return std::nullopt;
+}
+
+std::uint32_t find_broken_header(const SourceLines& lines) {
+  for (std::uint32_t number = 1; number <= lines.count(); number++) {
+    const std::string line = lines.line(number);
+    const std::size_t bracket = line.find_first_not_of(" \t");
+    if (bracket == std::string::npos || line[bracket] != '[') continue;
+    const std::size_t inside = bracket + (line[bracket + 1] == '[' ? 2 : 1);
+    const std::size_t key = line.find_first_not_of(" \t", inside);
+    if (key == std::string::npos || !starts_key(line[key])) return number;
+  }
+  return 1;
+}
+
+}  // namespace holdfast::policy
