@@ -351,4 +351,21 @@ Result<hf_event> event_from_json(std::string_view line, const Compiled& policy) 
   return event;
 }
 
+std::optional<std::uint64_t> event_id(std::string_view line) {
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return std::nullopt;
+  const auto id = json.find("id");
+  if (id == json.end() || !id->is_number_unsigned()) return std::nullopt;
+  return id->get<std::uint64_t>();
+}
+
+std::string event_policy_file(std::string_view line) {
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return "";
+  const auto rule = json.find("rule");
+  if (rule == json.end() || !rule->is_object()) return "";
+  const auto file = rule->find("file");
+  return file != rule->end() && file->is_string() ? file->get<std::string>() : "";
+}
+
 }  // namespace holdfast::policy

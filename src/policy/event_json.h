@@ -3,6 +3,8 @@
 #ifndef HOLDFAST_POLICY_EVENT_JSON_H
 #define HOLDFAST_POLICY_EVENT_JSON_H
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,10 @@ namespace holdfast::policy {
 // "other". Under the same policy the request is rebuilt exactly. Errors (EINVAL): not an event,
 // with what is wrong.
 [[nodiscard]] Result<hf_event> event_from_json(std::string_view line, const Compiled& policy);
+
+// Only the id of such a line, and only the file that its rule is in; nothing when it has none.
+[[nodiscard]] std::optional<std::uint64_t> event_id(std::string_view line);
+[[nodiscard]] std::string event_policy_file(std::string_view line);
 
 }  // namespace holdfast::policy
 

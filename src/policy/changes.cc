@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/changes.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "policy/bpf_names.h"
+
+namespace holdfast::policy {
+namespace {
+
+std::string quoted(std::string_view word) { return fmt::format("\"{}\"", word); }
+
+std::string list_text(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + quoted(word);
+  return "[" + text + "]";
+}
+
+class Changes {
+ public:
+  Changes(const Profile& profile, std::size_t index, const hf_request& request, std::string mover)
+      : p_(profile), index_(index), r_(request), mover_(std::move(mover)) {}
+
+  std::vector<Candidate> all() {
+    switch (r_.hook) {
+      case HF_HOOK_NAMESPACE_ALLOC:
+      case HF_HOOK_NAMESPACE_INSTALL:
+      case HF_HOOK_TRACE:
+        namespaces();
+        break;
+      case HF_HOOK_CGROUP_ATTACH:
+        cgroups();
+        break;
+      case HF_HOOK_SOCKET:
+        sockets();
+        break;
+      case HF_HOOK_BPF:
+        bpf();
+        break;
+      default:
+        break;
+    }
+    mode();
+    return std::move(found_);
+  }
+
+ private:
+  template <typename T>
+  void set(Setting<T> Profile::*field, std::string key, std::string text, T value) {
+    const Setting<T>& old = p_.*field;
+    if (old && old->text == text) return;
+    const Span where = old ? old->where : Span{};
+    found_.push_back({index_, std::move(key), text, where, [field, value, text](Profile& p) {
+                        p.*field = Stated<T>{value, {}, text, {}};
+                      }});
+  }
+
+  template <typename T>
+  void remove(Setting<T> Profile::*field, std::string key) {
+    const Setting<T>& old = p_.*field;
+    if (!old) return;
+    found_.push_back(
+        {index_, std::move(key), "", old->where, [field](Profile& p) { (p.*field).reset(); }});
+  }
+
+  void words(Setting<std::uint8_t> Profile::*field, const std::string& key, Names names) {
+    for (const Name& name : names)
+      set(field, key, quoted(name.text), static_cast<std::uint8_t>(name.value));
+  }
+
+  void types(std::uint32_t mask) {
+    if (mask == HF_NS_ALL)
+      return set(&Profile::ns_create, "namespaces.create", quoted("any"), mask);
+    std::vector<std::string> listed;
+    for (const Name& name : kNsTypeNames) {
+      if ((mask & name.value) != 0) listed.emplace_back(name.text);
+    }
+    set(&Profile::ns_create, "namespaces.create", list_text(listed), mask);
+  }
+
+  void namespaces() {
+    const std::uint32_t now = p_.ns_create ? p_.ns_create->value : HF_NS_ALL;
+    if (r_.hook == HF_HOOK_NAMESPACE_ALLOC) {
+      types(now | r_.ns_types);
+      types(now & ~r_.ns_types);
+    } else {
+      words(&Profile::ns_enter, "namespaces.enter", kEnterNames);
+    }
+    if (p_.ns_track && p_.ns_track->value)
+      words(&Profile::ns_visitors, "namespaces.visitors", kVisitorsNames);
+    if (r_.hook != HF_HOOK_NAMESPACE_ALLOC) types(HF_NS_ALL);
+    if (r_.hook == HF_HOOK_NAMESPACE_ALLOC)
+      words(&Profile::ns_enter, "namespaces.enter", kEnterNames);
+  }
+
+  void movers(Setting<Movers> Profile::*field, const std::string& key) {
+    const Setting<Movers>& old = p_.*field;
+    Movers changed;
+    changed.any = false;
+    if (old) changed.names = old->value.names;
+    std::vector<std::string> listed;
+    for (const ProfileName& name : changed.names) listed.push_back(name.name);
+    const auto at = std::find(listed.begin(), listed.end(), mover_);
+    if (at == listed.end() && !mover_.empty() && old && !old->value.any) {
+      listed.push_back(mover_);
+      changed.names.push_back({mover_, {}});
+      set(field, key, list_text(listed), changed);
+    } else if (at != listed.end()) {
+      changed.names.erase(changed.names.begin() + (at - listed.begin()));
+      listed.erase(at);
+      set(field, key, list_text(listed), changed);
+    }
+    set(field, key, "[]", Movers{false, {}});
+    set(field, key, quoted("any"), Movers{});
+  }
+
+  void cgroups() {
+    movers(&Profile::cg_leave, "cgroups.leave");
+    movers(&Profile::cg_join, "cgroups.join");
+    set(&Profile::cg_inside, "cgroups.inside", quoted("delegated"),
+        Inside{HF_INSIDE_DELEGATED, {}});
+    if (!mover_.empty())
+      set(&Profile::cg_inside, "cgroups.inside", list_text({mover_}),
+          Inside{HF_INSIDE_LIST, {{mover_, {}}}});
+    set(&Profile::cg_inside, "cgroups.inside", "[]", Inside{HF_INSIDE_LIST, {}});
+    set(&Profile::cg_inside, "cgroups.inside", quoted("any"), Inside{});
+  }
+
+  void sockets() {
+    for (std::size_t i = 0; i < p_.sockets.size(); i++) {
+      const SocketRule& rule = p_.sockets[i];
+      for (const Name& name : kSocketVerdictNames) {
+        if (rule.verdict == name.value) continue;
+        const auto verdict = static_cast<std::uint8_t>(name.value);
+        found_.push_back({index_, fmt::format("socket[{}]", i + 1), quoted(name.text), rule.where,
+                          [i, verdict](Profile& p) { p.sockets[i].verdict = verdict; }});
+      }
+      found_.push_back({index_, fmt::format("socket[{}]", i + 1), "", rule.where, [i](Profile& p) {
+                          p.sockets.erase(p.sockets.begin() + static_cast<std::ptrdiff_t>(i));
+                        }});
+    }
+    new_socket_rule(HF_SOCK_DENY);
+  }
+
+  // A rule in front of the others, for just this operation and family.
+  void new_socket_rule(std::uint8_t verdict) {
+    SocketRule rule;
+    rule.ops = r_.sock_op;
+    rule.families = r_.sock_family;
+    rule.verdict = verdict;
+    const std::string text =
+        fmt::format("{{ on = [\"{}\"], family = [\"{}\"], verdict = \"{}\" }}",
+                    name_of(kSocketOpNames, r_.sock_op), name_of(kFamilyNames, r_.sock_family),
+                    name_of(kSocketVerdictNames, verdict));
+    found_.push_back({index_, "socket[1]", text, {}, [rule](Profile& p) {
+                        p.sockets.insert(p.sockets.begin(), rule);
+                      }});
+  }
+
+  Setting<BpfMask> BpfDelegate::*bpf_field(std::string& key) const {
+    switch (r_.way) {
+      case HF_WAY_BPF_MAP:
+        key = "bpf.delegate.maps";
+        return &BpfDelegate::maps;
+      case HF_WAY_BPF_PROGRAM:
+        key = "bpf.delegate.programs";
+        return &BpfDelegate::programs;
+      case HF_WAY_BPF_ATTACH:
+        key = "bpf.delegate.attachments";
+        return &BpfDelegate::attachments;
+      default:
+        key = "bpf.delegate.commands";
+        return &BpfDelegate::commands;
+    }
+  }
+
+  static std::string mask_words(const BpfMask& mask, Names names) {
+    std::vector<std::string> listed;
+    std::uint32_t last = ~0u;
+    for (const Name& name : names) {
+      const std::uint64_t bits = name.value < 64 ? mask.low : mask.high;
+      if ((bits >> (name.value % 64) & 1) != 0 && name.value != last)
+        listed.emplace_back(name.text);
+      last = name.value;
+    }
+    return list_text(listed);
+  }
+
+  // The mask with one value more, or without it when it is there.
+  void bpf() {
+    std::string key;
+    const auto field = bpf_field(key);
+    BpfMask mask;
+    Span where;
+    if (p_.bpf && (*p_.bpf).*field) {
+      mask = ((*p_.bpf).*field)->value;
+      where = ((*p_.bpf).*field)->where;
+    }
+    if (r_.bpf_value >= 128) return;
+    (r_.bpf_value < 64 ? mask.low : mask.high) ^= std::uint64_t{1} << (r_.bpf_value % 64);
+    const std::string text = mask_words(mask, bpf_names(r_.way));
+    found_.push_back({index_, key, text, where, [field, mask, text](Profile& p) {
+                        if (!p.bpf) p.bpf.emplace();
+                        (*p.bpf).*field = Stated<BpfMask>{mask, {}, text, {}};
+                      }});
+  }
+
+  void mode() { words(&Profile::mode, "mode", kModeNames); }
+
+  const Profile& p_;
+  std::size_t index_;
+  const hf_request& r_;
+  std::string mover_;
+  std::vector<Candidate> found_;
+};
+
+}  // namespace
+
+std::vector<Candidate> changes_of(const Profile& profile, std::size_t index,
+                                  const hf_request& request, const std::string& mover) {
+  return Changes(profile, index, request, mover).all();
+}
+
+}  // namespace holdfast::policy

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Single changes of a policy: what a person with an editor might try first.
+#ifndef HOLDFAST_POLICY_CHANGES_H
+#define HOLDFAST_POLICY_CHANGES_H
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "policy/model.h"
+
+namespace holdfast::policy {
+
+struct Candidate {
+  std::size_t profile = 0;  // index in Model::profiles
+  std::string key;
+  std::string value;  // "" when the statement is removed
+  Span where;         // of the statement it replaces
+  std::function<void(Profile&)> apply;
+};
+
+// The changes of one profile that could matter to `request`, smallest first: adding or removing one
+// word of a list before replacing a value, and that before removing a statement. `mover` names the
+// acting task's profile,
+// "" for none.
+[[nodiscard]] std::vector<Candidate> changes_of(const Profile& profile, std::size_t index,
+                                                const hf_request& request,
+                                                const std::string& mover);
+
+}  // namespace holdfast::policy
+
+#endif  // HOLDFAST_POLICY_CHANGES_H
