@@ -25,6 +25,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/cgroup_delegation.bpf.h"
+#include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -32,6 +34,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define MAY_WRITE 2
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #define MAX_ERRNO 4095
+#define MAX_THREADS 65536 /* of one process; more are refused where threads may be in several cgroups */
 
 struct cgroup_call {
   __u64 inside; /* the task that is in attach_permissions; 0: nobody */
@@ -39,37 +42,12 @@ struct cgroup_call {
   __u64 namer;  /* and who wrote */
   __u32 clone;  /* 1: the task is a clone3 child */
   __u32 answered;
-  struct hf_event event;
+  struct hf_event event; /* what is answered and reported */
+  struct hf_event other; /* scratch: a thread that is not in its leader's cgroup */
 };
 
 static struct cgroup_call call;
 static struct path_walk walk;
-
-/* Read by user space. Written under cgroup_mutex. */
-struct {
-  __u64 allowed;
-  __u64 denied;
-  __u64 audited;
-  __u64 errors;
-  __u64 lost;
-  __u64 unasked; /* the kernel allowed a move and never asked: must stay 0 */
-  __u64 events;
-} cgroup_totals;
-
-/* Sizes rather than types: 6.1 refuses to replace an inner map by one whose type information differs. */
-struct tables_map {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, sizeof(struct hf_tables));
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __array(values, struct tables_map);
-} cgroup_tables SEC(".maps");
 
 /* The child of a clone3 that is under way, by its parent. */
 struct {
@@ -79,117 +57,172 @@ struct {
   __type(value, __u64);
 } cgroup_clones SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 1 << 20);
-} cgroup_events SEC(".maps");
-
-static const struct hf_tables* live_tables(void) {
-  __u32 zero = 0;
-  void* inner = bpf_map_lookup_elem(&cgroup_tables, &zero);
-  if (!inner) return 0;
-  return bpf_map_lookup_elem(inner, &zero);
-}
-
-/* ---- who ------------------------------------------------------------------------------------------- */
-
-static void describe_task(struct hf_task* to, __u64 address) {
-  struct task_struct___cg* task = (struct task_struct___cg*)address;
-  to->pid = BPF_CORE_READ(task, pid);
-  to->tgid = BPF_CORE_READ(task, tgid);
-  /* real_cred: while the kernel checks, cred is that of the descriptor's opener. */
-  to->uid = BPF_CORE_READ(task, real_cred, euid.val);
-  bpf_core_read_str(to->comm, sizeof(to->comm), &task->comm);
-}
-
-static __u64 cgroup_of(__u64 address) {
-  return (__u64)BPF_CORE_READ((struct task_struct___cg*)address, cgroups, dfl_cgrp);
-}
-
-static __u64 cgroup_id(__u64 address) {
-  return BPF_CORE_READ((struct cgroup___cg*)address, kn, id);
-}
-
 /* ---- the decision ------------------------------------------------------------------------------------ */
 
-/* Returns 0, or -1 when a fact is missing. */
-static __noinline int gather(__u64 generation, __u64 src, __u64 dst, __u64 moved, __u32 threadgroup) {
-  struct hf_request* r = &call.event.request;
-  __u64 current = bpf_get_current_task();
-  __u16 chain[HF_MAX_NEST];
+/* Does one delegated subtree hold both? Its root is an ancestor of both, or one of them. */
+static long find_delegation(__u32 level, void* context) {
+  struct path_walk* w = *(struct path_walk**)context;
+  __u64 ancestor = path_ancestor(w->cgroup, level);
+  __u64 id;
+  __u8* mark;
+  if (!ancestor || ancestor != path_ancestor(w->other, level)) return 1;
+  id = cgroup_id(ancestor);
+  mark = bpf_map_lookup_elem(&cgroup_delegated, &id);
+  if (!mark || !*mark) return 0;
+  w->matched = 1;
+  return 1;
+}
 
-  r->hook = HF_HOOK_CGROUP_ATTACH;
-  r->way = call.clone ? HF_WAY_CLONE_INTO_CGROUP
-                      : (threadgroup ? HF_WAY_CGROUP_PROCS : HF_WAY_CGROUP_THREADS);
-  r->flags = (threadgroup ? HF_REQ_THREADGROUP : 0) | (src == dst ? HF_REQ_SAME_CGROUP : 0);
-  if (path_profiles(&walk, generation, cgroup_of(current), chain)) return -1;
-  r->subject = chain[0];
-  if (path_profiles(&walk, generation, src, r->src_chain)) return -1;
-  if (path_profiles(&walk, generation, dst, r->dst_chain)) return -1;
-  r->object = r->src_chain[0];
-  return moved ? 0 : -1;
+static __noinline int share_delegation(__u64 src, __u64 dst) {
+  struct path_walk* inner = &walk;
+  walk.cgroup = src;
+  walk.other = dst;
+  walk.matched = 0;
+  bpf_loop(cgroup_level(src) + 1, find_delegation, &inner, 0);
+  return walk.matched;
+}
+
+/* Fills what the source says. Returns 0, or -1 when a fact is missing. */
+static __noinline int gather_source(struct hf_event* e, __u64 generation, __u64 src, __u64 dst) {
+  if (!e) return -1;
+  e->source = cgroup_id(src);
+  e->request.flags &= ~(HF_REQ_SAME_CGROUP | HF_REQ_DELEGATED);
+  if (src == dst) e->request.flags |= HF_REQ_SAME_CGROUP;
+  if (share_delegation(src, dst)) e->request.flags |= HF_REQ_DELEGATED;
+  if (path_profiles(&walk, generation, src, e->request.src_chain)) return -1;
+  e->request.object = e->request.src_chain[0];
+  return 0;
+}
+
+/* Returns 0, or -1 when a fact is missing. */
+static __noinline int gather(struct hf_event* e, __u64 generation, __u64 src, __u64 dst) {
+  __u16 chain[HF_MAX_NEST];
+  if (!e || !e->object.pid) return -1;
+  e->target = cgroup_id(dst);
+  if (path_profiles(&walk, generation, cgroup_of(bpf_get_current_task()), chain)) return -1;
+  e->request.subject = chain[0];
+  if (path_profiles(&walk, generation, dst, e->request.dst_chain)) return -1;
+  return gather_source(e, generation, src, dst);
 }
 
 /* hf_decide() for this one hook: the others' rules would only cost verification time. */
-static __noinline void decide(const struct hf_tables* t) {
-  struct hf_request* r = &call.event.request;
-  struct hf_verdict* v = &call.event.verdict;
-  if (!t) return;
+static __noinline int decide(const struct hf_tables* t, struct hf_event* e) {
+  struct hf_request* r;
+  struct hf_verdict* v;
+  if (!t || !e) return 0;
+  r = &e->request;
+  v = &e->verdict;
   if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION ||
       r->subject >= t->profile_count || r->object >= t->profile_count) {
     hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-    return;
+    return 0;
   }
   hf_decide_attach(t, r, v);
   hf_choose_log(t, r, v);
+  return 0;
+}
+
+static void refuse_without_facts(struct hf_event* e) {
+  e->request.flags |= HF_REQ_FACTS_MISSING;
+  hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
+}
+
+/* ---- threads elsewhere -------------------------------------------------------------------------------- */
+
+/*
+ * A write to cgroup.procs moves every thread, wherever in a threaded subtree it is; the kernel checks the
+ * leader's cgroup alone. Each cgroup that a thread is in is decided as a source of its own, and the first
+ * refusal that is enforced decides the move.
+ */
+struct thread_scan {
+  const struct hf_tables* tables;
+  __u64 first; /* the list's head */
+  __u64 next;
+  __u64 seen; /* the cgroup decided last */
+  __u64 dst;
+};
+
+static __u64 list_next(__u64 node) {
+  return (__u64)BPF_CORE_READ((struct list_head___cg*)node, next);
+}
+
+static long decide_thread(__u32 step, void* context) {
+  struct thread_scan* scan = context;
+  struct hf_event* other = &call.other;
+  struct task_struct___cg* none = 0;
+  const struct hf_tables* tables = scan->tables;
+  __u64 task = scan->next - (__u64)__builtin_preserve_access_index(&none->thread_node);
+  __u64 cgroup = cgroup_of(task);
+  if (scan->next == scan->first || !tables) return 1;
+  scan->next = list_next(scan->next);
+  if (cgroup == scan->seen) return 0;
+  scan->seen = cgroup;
+  __builtin_memcpy(other, &call.event, sizeof(*other));
+  __builtin_memset(&other->verdict, 0, sizeof(other->verdict));
+  describe_task(&other->object, task);
+  if (!cgroup || gather_source(other, tables->generation, cgroup, scan->dst))
+    refuse_without_facts(other);
+  else
+    decide(tables, other);
+  if (other->verdict.action != HF_DENY) return 0;
+  if (call.event.verdict.action == HF_DENY && other->verdict.mode == HF_MODE_AUDIT) return 0;
+  __builtin_memcpy(&call.event, other, sizeof(*other));
+  return other->verdict.mode == HF_MODE_ENFORCE;
+}
+
+static __noinline int decide_threads(const struct hf_tables* tables, __u64 moved, __u64 src, __u64 dst) {
+  struct task_struct___cg* task = (struct task_struct___cg*)moved;
+  struct signal_struct___cg* signal = 0;
+  struct thread_scan scan = {.tables = tables, .seen = src, .dst = dst};
+  if (!tables) return 0;
+  bpf_core_read(&signal, sizeof(signal), &task->signal);
+  scan.first = (__u64)__builtin_preserve_access_index(&signal->thread_head);
+  scan.next = list_next(scan.first);
+  bpf_loop(MAX_THREADS, decide_thread, &scan, 0);
+  if (scan.next != scan.first && call.event.verdict.action != HF_DENY)
+    refuse_without_facts(&call.event);
+  return 0;
+}
+
+static int has_threaded_children(__u64 cgroup) {
+  return BPF_CORE_READ((struct cgroup___cg*)cgroup, dom_cgrp, nr_threaded_children) > 0;
+}
+
+/* ---- the hook ------------------------------------------------------------------------------------------- */
+
+/* The task that is moved; 0: not known. */
+static __u64 find_moved(void) {
+  __u64 current = bpf_get_current_task();
+  __u64* child = bpf_map_lookup_elem(&cgroup_clones, &current);
+  /* A clone under way goes first: what a write named may be left over from cgroup v1, a clone is not. */
+  call.clone = child != 0;
+  if (child) return *child;
+  return call.namer == current ? call.named : 0;
 }
 
 SEC("fentry/cgroup_attach_permissions")
 int BPF_PROG(cgroup_capture, struct cgroup___cg* src, struct cgroup___cg* dst, void* sb,
              _Bool threadgroup) {
-  __u64 current = bpf_get_current_task();
   const struct hf_tables* tables = live_tables();
-  __u64* child = bpf_map_lookup_elem(&cgroup_clones, &current);
   struct hf_event* e = &call.event;
-  __u64 moved = 0;
+  __u64 moved = find_moved();
 
-  /* A clone under way goes first: what a write named may be left over from cgroup v1, a clone is not. */
-  call.clone = child != 0;
-  if (child)
-    moved = *child;
-  else if (call.namer == current)
-    moved = call.named;
-
-  __builtin_memset(e, 0, sizeof(*e));
-  e->version = HF_ABI_VERSION;
-  e->length = sizeof(*e);
-  e->time_ns = bpf_ktime_get_boot_ns();
-  e->generation = tables ? tables->generation : 0;
-  e->source = cgroup_id((__u64)src);
-  e->target = cgroup_id((__u64)dst);
-  describe_task(&e->actor, current);
+  begin_event(e, tables);
   if (moved) describe_task(&e->object, moved);
-
-  if (!tables || gather(e->generation, (__u64)src, (__u64)dst, moved, threadgroup)) {
-    e->request.flags |= HF_REQ_FACTS_MISSING;
-    hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
+  if (threadgroup) e->request.flags = HF_REQ_THREADGROUP;
+  e->request.way = call.clone    ? HF_WAY_CLONE_INTO_CGROUP
+                   : threadgroup ? HF_WAY_CGROUP_PROCS
+                                 : HF_WAY_CGROUP_THREADS;
+  if (!tables || gather(e, e->generation, (__u64)src, (__u64)dst)) {
+    refuse_without_facts(e);
   } else {
-    decide(tables);
+    decide(tables, e);
+    if (threadgroup && !call.clone && has_threaded_children((__u64)src))
+      decide_threads(tables, moved, (__u64)src, (__u64)dst);
   }
   call.answered = 0;
-  call.inside = current;
+  call.inside = bpf_get_current_task();
   return 0;
-}
-
-static void count(const struct hf_verdict* v) {
-  if (v->action != HF_DENY)
-    cgroup_totals.allowed++;
-  else if (v->mode == HF_MODE_AUDIT)
-    cgroup_totals.audited++;
-  else
-    cgroup_totals.denied++;
-  if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_BAD_REQUEST)
-    cgroup_totals.errors++;
 }
 
 SEC("lsm/inode_permission")
@@ -200,11 +233,7 @@ int BPF_PROG(cgroup_enforce, void* inode, int mask, int ret) {
   if (call.inside != bpf_get_current_task()) return 0;
   if (call.answered) return 0;
   call.answered = 1;
-  count(&e->verdict);
-  if (e->verdict.log) {
-    e->id = ++cgroup_totals.events;
-    if (bpf_ringbuf_output(&cgroup_events, e, sizeof(*e), 0)) cgroup_totals.lost++;
-  }
+  report(e);
   if (!hf_enforced_error(&e->verdict)) return 0;
   asm volatile(""); /* keeps this a branch: the verifier cannot bound a return that is computed */
   return -HF_EPERM;
@@ -214,7 +243,7 @@ SEC("fexit/cgroup_attach_permissions")
 int BPF_PROG(cgroup_release, struct cgroup___cg* src, struct cgroup___cg* dst, void* sb,
              _Bool threadgroup, void* ns, int ret) {
   __u64 current = bpf_get_current_task();
-  if (ret == 0 && !call.answered) cgroup_totals.unasked++;
+  if (ret == 0 && !call.answered) count(&cgroup_totals.unasked);
   if (call.clone) bpf_map_delete_elem(&cgroup_clones, &current);
   call.inside = 0;
   call.named = 0;

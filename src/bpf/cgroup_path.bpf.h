@@ -11,9 +11,18 @@
 #include "bpf/cgroup_types.bpf.h"
 #include "core/paths.h"
 
+#define MAX_LOOPS (1 << 23) /* BPF_MAX_LOOPS */
+
+/* What the next step of a level does. */
+#define PATH_NODE 0u  /* turn to the next node */
+#define PATH_GLOB 1u  /* turn to its next pattern */
+#define PATH_MATCH 2u /* compare one character */
+#define PATH_NAME 3u  /* look the exact name up */
+
 struct path_walk {
   __u64 generation;
   __u64 cgroup; /* struct cgroup, read only through probe reads */
+  __u64 other;  /* another one to compare with */
   __u32 failed; /* more levels, nodes or profiles than the limits, or a fault */
   __u32 count;
   __u32 next_count;
@@ -23,13 +32,15 @@ struct path_walk {
   __u32 star_text;
   __u32 star_name;
   __u32 matched;
+  __u32 stage; /* PATH_* */
+  __u32 node;  /* index into `at` */
   __u32 pad0;
   __u16 chain[HF_MAX_NEST]; /* profiles, root first */
   struct hf_path_edge at[HF_PATH_STATES];
   struct hf_path_edge next[HF_PATH_STATES];
   struct hf_path_key key;
   struct hf_glob_key glob_key;
-  char text[HF_PATH_NAME];
+  struct hf_glob glob;
 };
 
 struct {
@@ -48,105 +59,151 @@ struct {
   __type(value, struct hf_glob);
 } cgroup_globs SEC(".maps");
 
+/* Adds a profile as the deepest so far; one that is bound at several depths counts at the deepest. */
+static __noinline void path_add_profile(struct path_walk* w, __u16 profile) {
+  __u32 kept = 0;
+  if (!w) return;
+  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
+    __u16 known = w->chain[i];
+    if (i >= w->found) break;
+    if (known != profile) w->chain[kept++ & (HF_MAX_NEST - 1)] = known;
+  }
+  if (kept >= HF_MAX_NEST) {
+    w->failed = 1;
+    return;
+  }
+  w->chain[kept & (HF_MAX_NEST - 1)] = profile;
+  w->found = kept + 1;
+}
+
 static void path_take(struct path_walk* w, const struct hf_path_edge* edge) {
   __u32 n = w->next_count;
-  __u32 found = w->found;
   if (n >= HF_PATH_STATES) {
     w->failed = 1;
     return;
   }
   w->next[n & (HF_PATH_STATES - 1)] = *edge;
   w->next_count = n + 1;
-  if (!edge->profile) return;
-  if (found >= HF_MAX_NEST) {
-    w->failed = 1;
+  if (edge->profile) path_add_profile(w, edge->profile);
+}
+
+/* ---- one level ------------------------------------------------------------------------------------------ */
+
+/*
+ * From every node that the walk is at, tries each of the node's patterns and then the exact name, so that
+ * what comes later in the chain is the more specific. One loop of small steps rather than three nested
+ * ones: calls nest eight deep at most in BPF, and the verifier follows each step once.
+ */
+static void path_begin_glob(struct path_walk* w, __u32 globs) {
+  struct hf_glob* glob;
+  if (w->glob_key.index >= globs) {
+    w->stage = PATH_NAME;
     return;
   }
-  w->chain[found & (HF_MAX_NEST - 1)] = edge->profile;
-  w->found = found + 1;
-}
-
-/* One step of matching a name against a pattern; on a mismatch the last '*' takes one character more. */
-static long path_match_step(__u32 step, void* context) {
-  struct path_walk* w = *(struct path_walk**)context;
-  char c = w->key.name[w->name_at & (HF_PATH_NAME - 1)];
-  char g = w->text[w->text_at & (HF_PATH_NAME - 1)];
-  if (g == '*') {
-    w->text_at++;
-    w->star_text = w->text_at;
-    w->star_name = w->name_at;
-    return 0;
-  }
-  if (c == g) {
-    w->matched = c == 0;
-    w->name_at++;
-    w->text_at++;
-    return c == 0;
-  }
-  if (c == 0 || !w->star_text) return 1;
-  w->star_name++;
-  w->name_at = w->star_name;
-  w->text_at = w->star_text;
-  return 0;
-}
-
-static long path_try_glob(__u32 index, void* context) {
-  struct path_walk* w = *(struct path_walk**)context;
-  struct path_walk* inner = w;
-  struct hf_glob* glob;
-  w->glob_key.index = index;
   glob = bpf_map_lookup_elem(&cgroup_globs, &w->glob_key);
   if (!glob) {
     w->failed = 1; /* the trie says that it is there */
-    return 1;
+    return;
   }
-  __builtin_memcpy(w->text, glob->text, HF_PATH_NAME);
+  __builtin_memcpy(&w->glob, glob, sizeof(w->glob));
+  w->glob_key.index++;
   w->name_at = 0;
   w->text_at = 0;
   w->star_text = 0;
   w->star_name = 0;
-  w->matched = 0;
-  /* Each '*' is tried at each position at most: bounded by the product of both lengths. */
-  bpf_loop(HF_PATH_NAME * HF_PATH_NAME, path_match_step, &inner, 0);
-  if (w->matched) path_take(w, &glob->edge);
-  return 0;
+  w->stage = PATH_MATCH;
 }
 
-/* Patterns first and the exact name last: what comes later in the chain is the more specific. */
-static long path_leave_node(__u32 index, void* context) {
-  struct path_walk* w = *(struct path_walk**)context;
-  struct path_walk* inner = w;
-  struct hf_path_edge* edge;
-  struct hf_path_edge at;
-  if (index >= w->count) return 1;
-  at = w->at[index & (HF_PATH_STATES - 1)];
-  w->key.node = at.node;
-  w->glob_key.node = at.node;
-  if (at.globs) bpf_loop(at.globs, path_try_glob, &inner, 0);
-  edge = bpf_map_lookup_elem(&cgroup_names, &w->key);
+/* One character; on a mismatch the last '*' takes one more. */
+static void path_match(struct path_walk* w) {
+  char c = w->key.name[w->name_at & (HF_PATH_NAME - 1)];
+  char g = w->glob.text[w->text_at & (HF_PATH_NAME - 1)];
+  if (g == '*') {
+    w->text_at++;
+    w->star_text = w->text_at;
+    w->star_name = w->name_at;
+  } else if (c == g) {
+    w->name_at++;
+    w->text_at++;
+    if (c) return;
+    path_take(w, &w->glob.edge);
+    w->stage = PATH_GLOB;
+  } else if (c == 0 || !w->star_text) {
+    w->stage = PATH_GLOB;
+  } else {
+    w->star_name++;
+    w->name_at = w->star_name;
+    w->text_at = w->star_text;
+  }
+}
+
+static void path_take_name(struct path_walk* w) {
+  struct hf_path_edge* edge = bpf_map_lookup_elem(&cgroup_names, &w->key);
   if (edge) path_take(w, edge);
-  return 0;
+  w->node++;
+  w->stage = PATH_NODE;
+}
+
+static long path_step(__u32 step, void* context) {
+  struct path_walk* w = *(struct path_walk**)context;
+  __u32 at = w->node & (HF_PATH_STATES - 1);
+  if (w->failed) return 1;
+  switch (w->stage) {
+    case PATH_NODE:
+      if (w->node >= w->count) return 1;
+      w->key.node = w->at[at].node;
+      w->glob_key.node = w->at[at].node;
+      w->glob_key.index = 0;
+      w->stage = PATH_GLOB;
+      return 0;
+    case PATH_GLOB:
+      path_begin_glob(w, w->at[at].globs);
+      return 0;
+    case PATH_MATCH:
+      path_match(w);
+      return 0;
+    default:
+      path_take_name(w);
+      return 0;
+  }
+}
+
+/* ---- the walk --------------------------------------------------------------------------------------------- */
+
+static int cgroup_level(__u64 cgroup) {
+  return BPF_CORE_READ((struct cgroup___cg*)cgroup, level);
+}
+
+/* The ancestor at a level, itself at its own level; 0 below or on a fault. */
+static __u64 path_ancestor(__u64 cgroup, __u32 level) {
+  struct cgroup___cg* self = (struct cgroup___cg*)cgroup;
+  __u64 at = (__u64)__builtin_preserve_access_index(&self->ancestors) + level * sizeof(void*);
+  __u64 ancestor = 0;
+  if ((int)level > cgroup_level(cgroup)) return 0;
+  if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (void*)at)) return 0;
+  return ancestor;
 }
 
 static long path_read_level(__u32 level, void* context) {
   struct path_walk* w = *(struct path_walk**)context;
   struct path_walk* inner = w;
-  struct cgroup___cg* ancestor = 0;
+  struct cgroup___cg* ancestor = (struct cgroup___cg*)path_ancestor(w->cgroup, level);
   struct kernfs_node___cg* kn = 0;
   const char* name = 0;
-  struct cgroup___cg* cgroup = (struct cgroup___cg*)w->cgroup;
-  __u64 at = (__u64)__builtin_preserve_access_index(&cgroup->ancestors) + level * sizeof(void*);
 
   __builtin_memset(w->key.name, 0, HF_PATH_NAME);
-  if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (void*)at) ||
-      bpf_core_read(&kn, sizeof(kn), &ancestor->kn) ||
+  if (!ancestor || bpf_core_read(&kn, sizeof(kn), &ancestor->kn) ||
       bpf_core_read(&name, sizeof(name), &kn->name) ||
       bpf_probe_read_kernel_str(w->key.name, HF_PATH_NAME, name) < 0) {
     w->failed = 1;
     return 1;
   }
   w->next_count = 0;
-  bpf_loop(HF_PATH_STATES, path_leave_node, &inner, 0);
+  w->node = 0;
+  w->stage = PATH_NODE;
+  /* Each '*' is tried at each position at most, so a match ends within the product of both lengths; a
+     level that takes longer than BPF allows is refused. */
+  if (bpf_loop(MAX_LOOPS, path_step, &inner, 0) == MAX_LOOPS) w->failed = 1;
   __builtin_memcpy(w->at, w->next, sizeof(w->at));
   w->count = w->next_count;
   return w->count == 0 || w->failed;
@@ -158,11 +215,10 @@ static long path_read_level(__u32 level, void* context) {
  */
 static __noinline int path_profiles(struct path_walk* w, __u64 generation, __u64 cgroup, __u16* chain) {
   struct path_walk* inner = w;
-  int level = 0;
-  if (!w || !chain) return -1;
+  int level;
+  if (!w || !chain || !cgroup) return -1;
   for (int i = 0; i < (int)HF_MAX_NEST; i++) chain[i] = HF_NO_PROFILE;
-  if (bpf_core_read(&level, sizeof(level), &((struct cgroup___cg*)cgroup)->level)) return -1;
-  if (level < 0 || level >= (int)HF_PATH_DEPTH) return -1;
+  level = cgroup_level(cgroup);
   w->generation = generation;
   w->cgroup = cgroup;
   w->failed = 0;
@@ -174,8 +230,8 @@ static __noinline int path_profiles(struct path_walk* w, __u64 generation, __u64
   w->key.generation = generation;
   w->key.pad0 = 0;
   w->glob_key.generation = generation;
-  bpf_loop(level + 1, path_read_level, &inner, 0);
-  if (w->failed) return -1;
+  bpf_loop(level < (int)HF_PATH_DEPTH ? level + 1 : (int)HF_PATH_DEPTH, path_read_level, &inner, 0);
+  if (w->failed || (level >= (int)HF_PATH_DEPTH && w->count)) return -1;
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
     if (i >= w->found) break;
     chain[i] = w->chain[(w->found - 1 - i) & (HF_MAX_NEST - 1)];

@@ -10,9 +10,14 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct list_head___cg {
+  struct list_head___cg* next;
+};
+
 struct kernfs_node___cg {
   const char* name;
   __u64 id;
+  void* priv;
 };
 
 struct cgroup___cg {
@@ -33,12 +38,18 @@ struct cred___cg {
   } euid;
 };
 
+struct signal_struct___cg {
+  struct list_head___cg thread_head;
+};
+
 struct task_struct___cg {
   int pid;
   int tgid;
   char comm[HF_COMM_LEN];
   const struct cred___cg* real_cred;
   struct css_set___cg* cgroups;
+  struct signal_struct___cg* signal;
+  struct list_head___cg thread_node;
 };
 
 struct super_block___cg {
@@ -46,8 +57,9 @@ struct super_block___cg {
 };
 
 struct inode___cg {
+  unsigned short i_mode;
   struct super_block___cg* i_sb;
-  unsigned long i_ino;
+  void* i_private;
 };
 
 struct dentry___cg {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cgroup.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -73,6 +75,36 @@ Result<std::string> cgroup_path(int root_fd, CgroupId id) {
   if (!path->starts_with(*root)) return Error{ESTALE, "resolve cgroup", std::to_string(id), *path};
   const std::string below = path->substr(*root == "/" ? 0 : root->size());
   return below.empty() ? std::string("/") : below;
+}
+
+bool has_attribute(const std::string& directory, const std::string& name, std::string_view value) {
+  std::array<char, 256> text;
+  const ssize_t length = getxattr(directory.c_str(), name.c_str(), text.data(), text.size());
+  return length >= 0 && std::string_view(text.data(), static_cast<std::size_t>(length)) == value;
+}
+
+Result<std::vector<std::string>> cgroups_with_attribute(const std::string& directory,
+                                                        const std::string& name,
+                                                        std::string_view value) {
+  std::vector<std::string> found;
+  std::vector<std::string> todo = {directory};
+  while (!todo.empty()) {
+    const std::string at = std::move(todo.back());
+    todo.pop_back();
+    if (has_attribute(at, name, value)) found.push_back(at);
+    DIR* entries = opendir(at.c_str());
+    if (entries == nullptr) {
+      if (errno == ENOENT && at != directory) continue;
+      return system_error("read cgroup", at);
+    }
+    while (const dirent* entry = readdir(entries)) {
+      const std::string_view child = entry->d_name;
+      if (entry->d_type == DT_DIR && child != "." && child != "..")
+        todo.push_back(at + "/" + entry->d_name);
+    }
+    closedir(entries);
+  }
+  return found;
 }
 
 Result<void> make_cgroup(const std::string& directory) {

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -25,6 +27,15 @@ using CgroupId = std::uint64_t;
 // The path of a cgroup below `root_fd`, "/" for the root itself. ESTALE: it is gone. Needs
 // CAP_DAC_READ_SEARCH.
 [[nodiscard]] Result<std::string> cgroup_path(int root_fd, CgroupId id);
+
+// The cgroups below `directory`, itself included, whose extended attribute `name` is `value` now. A cgroup
+// that goes away meanwhile is passed over. Errors: what reading the hierarchy gave.
+[[nodiscard]] Result<std::vector<std::string>> cgroups_with_attribute(const std::string& directory,
+                                                                      const std::string& name,
+                                                                      std::string_view value);
+// Whether the directory's attribute is that value now.
+[[nodiscard]] bool has_attribute(const std::string& directory, const std::string& name,
+                                 std::string_view value);
 
 [[nodiscard]] Result<void> make_cgroup(const std::string& directory);
 [[nodiscard]] Result<void> remove_cgroup(const std::string& directory);

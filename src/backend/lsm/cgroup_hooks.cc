@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
+#include "kernel/cgroup.h"
 
 namespace holdfast::backend::lsm {
 
@@ -102,6 +103,22 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
 Result<void> CgroupHooks::attach() {
   if (const int code = cgroup_bpf::attach(skeleton_); code != 0)
     return bpf_error(code, "attach BPF programs", "cgroup");
+  return {};
+}
+
+Result<void> CgroupHooks::learn_delegations(const std::string& cgroup_root) {
+  static constexpr char kName[] = "trusted.delegate";
+  const auto found = kernel::cgroups_with_attribute(cgroup_root, kName, "1");
+  if (!found) return found.error();
+  const int map_fd = bpf_map__fd(skeleton_->maps.cgroup_delegated);
+  for (const std::string& directory : *found) {
+    const auto id = kernel::cgroup_id(directory);
+    if (!id) continue;  // gone
+    const std::uint8_t delegated = 1;
+    // An entry that is there already is newer than what was read here.
+    const int code = bpf_map_update_elem(map_fd, &*id, &delegated, BPF_NOEXIST);
+    if (code != 0 && code != -EEXIST) return bpf_error(code, "learn delegation", directory);
+  }
   return {};
 }
 

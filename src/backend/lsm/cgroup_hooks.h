@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "backend/backend.h"
 #include "backend/lsm/cgroup_paths.h"
@@ -30,6 +31,9 @@ class CgroupHooks {
 
   // Without a policy that is live every move is refused, so publish() first.
   [[nodiscard]] Result<void> attach();
+
+  // Adds the delegations that were there before attach(). Later ones are seen as they are made.
+  [[nodiscard]] Result<void> learn_delegations(const std::string& cgroup_root);
 
   [[nodiscard]] int poll_fd() const;
   // Hands the events that are ready to the sink.

@@ -19,10 +19,6 @@ struct Node {
 
 bool is_pattern(std::string_view component) { return component.find('*') != std::string_view::npos; }
 
-std::size_t literal_length(std::string_view pattern) {
-  return pattern.size() - static_cast<std::size_t>(std::ranges::count(pattern, '*'));
-}
-
 Error refused(int code, const CgroupBinding& binding, std::string why) {
   return Error{code, "bind cgroup", binding.path, std::move(why)};
 }
@@ -81,12 +77,17 @@ class Trie {
     return made;
   }
 
-  // Least specific first: the walk takes the last match for the most specific.
+  // Least specific first, since the walk takes the last match for the most specific: the longer pattern
+  // is, and of two as long the one that the policy states first.
   [[nodiscard]] std::vector<std::string> patterns_of(std::size_t at) const {
+    std::vector<std::pair<std::string, std::size_t>> found;
+    for (const auto& child : nodes_[at].children)
+      if (is_pattern(child.first)) found.emplace_back(child);
+    std::ranges::sort(found, [](const auto& a, const auto& b) {
+      return std::pair(a.first.size(), b.second) < std::pair(b.first.size(), a.second);
+    });
     std::vector<std::string> patterns;
-    for (const auto& [part, to] : nodes_[at].children)
-      if (is_pattern(part)) patterns.push_back(part);
-    std::ranges::stable_sort(patterns, {}, literal_length);
+    for (auto& [pattern, node] : found) patterns.push_back(std::move(pattern));
     return patterns;
   }
 

@@ -29,6 +29,7 @@ class LsmMachine final : public Machine {
     if (!hooks) return std::move(hooks).error();
     cgroups_ = *std::move(hooks);
     if (auto proven = attach_and_prove(spec.cgroup_root); !proven) return proven;
+    if (auto learned = cgroups_->learn_delegations(spec.cgroup_root); !learned) return learned;
     return update(spec);
   }
 
@@ -49,7 +50,12 @@ class LsmMachine final : public Machine {
     return {};
   }
 
-  [[nodiscard]] Totals totals() const override { return cgroups_->totals(); }
+  // Without the canary's own.
+  [[nodiscard]] Totals totals() const override {
+    Totals totals = cgroups_->totals();
+    totals.denied -= canary_denied_;
+    return totals;
+  }
 
  private:
   void deliver(const hf_event& event) {
@@ -72,6 +78,7 @@ class LsmMachine final : public Machine {
     if (auto read = cgroups_->dispatch(); !read) return read;
     if (auto seen = canary_->conclude(); !seen) return seen;
     canary_.reset();
+    canary_denied_ = 2;  // one by each way
     return {};
   }
 
@@ -79,6 +86,7 @@ class LsmMachine final : public Machine {
   std::unique_ptr<CgroupCanary> canary_;  // only while it sings
   std::unique_ptr<CgroupHooks> cgroups_;
   std::uint64_t generation_ = 0;
+  std::uint64_t canary_denied_ = 0;
 };
 
 }  // namespace

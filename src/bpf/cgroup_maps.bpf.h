@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the cgroup programs share: the policy that is live, totals, events, and who a task is.
+ */
+#ifndef HOLDFAST_BPF_CGROUP_MAPS_H
+#define HOLDFAST_BPF_CGROUP_MAPS_H
+
+#include "bpf/cgroup_types.bpf.h"
+#include "core/decide.h"
+
+/* Read by user space. */
+struct {
+  __u64 allowed;
+  __u64 denied;
+  __u64 audited;
+  __u64 errors;
+  __u64 lost;
+  __u64 unasked; /* the kernel allowed a move and never asked: must stay 0 */
+  __u64 events;
+} cgroup_totals;
+
+/* Sizes rather than types: 6.1 refuses to replace an inner map by one whose type information differs. */
+struct tables_map {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __uint(key_size, sizeof(__u32));
+  __uint(value_size, sizeof(struct hf_tables));
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __array(values, struct tables_map);
+} cgroup_tables SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} cgroup_events SEC(".maps");
+
+static const struct hf_tables* live_tables(void) {
+  __u32 zero = 0;
+  void* inner = bpf_map_lookup_elem(&cgroup_tables, &zero);
+  if (!inner) return 0;
+  return bpf_map_lookup_elem(inner, &zero);
+}
+
+static void describe_task(struct hf_task* to, __u64 address) {
+  struct task_struct___cg* task = (struct task_struct___cg*)address;
+  to->pid = BPF_CORE_READ(task, pid);
+  to->tgid = BPF_CORE_READ(task, tgid);
+  /* real_cred: while the kernel checks, cred is that of the descriptor's opener. */
+  to->uid = BPF_CORE_READ(task, real_cred, euid.val);
+  bpf_core_read_str(to->comm, sizeof(to->comm), &task->comm);
+}
+
+static __u64 cgroup_of(__u64 address) {
+  return (__u64)BPF_CORE_READ((struct task_struct___cg*)address, cgroups, dfl_cgrp);
+}
+
+static __u64 cgroup_id(__u64 address) {
+  return BPF_CORE_READ((struct cgroup___cg*)address, kn, id);
+}
+
+static void count(__u64* total) { __sync_fetch_and_add(total, 1); }
+
+/* Counts a decision and reports it when its policy says so. */
+static __noinline int report(struct hf_event* e) {
+  struct hf_verdict* v;
+  if (!e) return 0;
+  v = &e->verdict;
+  if (v->action != HF_DENY)
+    count(&cgroup_totals.allowed);
+  else if (v->mode == HF_MODE_AUDIT)
+    count(&cgroup_totals.audited);
+  else
+    count(&cgroup_totals.denied);
+  if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_BAD_REQUEST)
+    count(&cgroup_totals.errors);
+  if (!v->log) return 0;
+  e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
+  if (bpf_ringbuf_output(&cgroup_events, e, sizeof(*e), 0)) count(&cgroup_totals.lost);
+  return 0;
+}
+
+/* An event without facts. */
+static void begin_event(struct hf_event* e, const struct hf_tables* tables) {
+  __builtin_memset(e, 0, sizeof(*e));
+  e->version = HF_ABI_VERSION;
+  e->length = sizeof(*e);
+  e->time_ns = bpf_ktime_get_boot_ns();
+  e->generation = tables ? tables->generation : 0;
+  e->request.hook = HF_HOOK_CGROUP_ATTACH;
+  describe_task(&e->actor, bpf_get_current_task());
+}
+
+#endif /* HOLDFAST_BPF_CGROUP_MAPS_H */
