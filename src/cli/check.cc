@@ -12,6 +12,7 @@
 #include "policy/event_text.h"
 #include "policy/names.h"
 #include "policy/stated.h"
+#include "run/delegation.h"
 
 namespace holdfast::cli {
 namespace {
@@ -74,6 +75,8 @@ void print_summary(const policy::Compiled& compiled) {
                policy::name_of(policy::kModeNames, compiled.tables->profiles[i].mode),
                rules - trace, rules - trace == 1 ? "restriction" : "restrictions",
                members_of(compiled, number));
+    for (const std::string& warning : run::delegation_warnings(compiled.tables->profiles[i]))
+      fmt::print("  warning: bpf.delegate: {}\n", warning);
   }
 }
 

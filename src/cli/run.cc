@@ -11,6 +11,7 @@
 #include "kernel/stream.h"
 #include "policy/load.h"
 #include "run/choice.h"
+#include "run/delegation.h"
 #include "run/report.h"
 #include "run/summary.h"
 #include "run/supervise.h"
@@ -103,7 +104,9 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
   if (!attached)
     return complain(kExitImpossible, fmt::format("cannot hold the command: {}",
                                                  attached.error().message()));
-  auto outcome = run::supervise(*attached->session, options.command, session.unshare_types);
+  const hf_profile& profile = session.tables->profiles[session.profile];
+  auto outcome = run::supervise(*attached->session, options.command, session.unshare_types,
+                                [&](pid_t child) { return run::delegate_bpf(profile, child); });
   reporter.finish();
   if (!outcome) return complain(kExitImpossible, outcome.error().message());
   if (outcome->exec_error) complain(0, outcome->exec_error->message());
@@ -130,11 +133,16 @@ int run(const RunOptions& options) {
   if (!policy) return kExitUsage;
   const auto profile = choose_profile(*policy, options.profile);
   if (!profile) return kExitUsage;
+  const hf_profile& rules = policy->tables->profiles[*profile];
+  if (!options.quiet)
+    for (const std::string& warning : run::delegation_warnings(rules))
+      complain(0, "warning: bpf.delegate: " + warning);
   const auto format =
       options.format == "json" ? run::EventFormat::json : run::EventFormat::pretty;
   auto reporter = run::Reporter::create(*policy, format, stderr_colour(), options.events);
   if (!reporter) return complain(kExitFailed, reporter.error().message());
-  const Session session{*policy, with_mode(*policy->tables, options.mode), *profile, *types};
+  const Session session{*policy, with_mode(*policy->tables, options.mode), *profile,
+                        *types | run::types_for_delegation(rules)};
   return run_session(options, session, *reporter);
 }
 

@@ -111,13 +111,15 @@ Result<void> hold(backend::Session& session, Spawned& spawned, const backend::Ch
 }  // namespace
 
 Result<Outcome> supervise(backend::Session& session, const std::vector<std::string>& command,
-                          std::uint32_t unshare_types) {
+                          std::uint32_t unshare_types, const PrepareChild& prepare) {
   auto signals = take_signals();
   if (!signals) return signals.error();
   auto plan = session.before_fork();
   if (!plan) return plan.error();
   auto spawned = Spawned::start({command, unshare_types, *plan, signals->command_mask});
   if (!spawned) return spawned.error();
+  auto prepared = prepare(spawned->pid());
+  if (!prepared) return prepared.error();
   auto held = hold(session, *spawned, *plan);
   if (!held) return held.error();
 

@@ -39,8 +39,12 @@ class SupervisorBackend final : public Backend {
                      "without Landlock, root in the tree can take over the supervisor"};
     for (const RuleKind kind :
          {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside, RuleKind::mark,
-          RuleKind::socket, RuleKind::label, RuleKind::bpf_delegate})
+          RuleKind::socket, RuleKind::label})
       promises.push_back({kind, Strength::none, kNotSeen});
+    promises.push_back(
+        {RuleKind::bpf_delegate, Strength::best_effort,
+         "the kernel holds the command to what is delegated, but not to its own cgroup: where a "
+         "program is attached is not confined"});
     return promises;
   }
 

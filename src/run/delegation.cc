@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/delegation.h"
+
+#include "delegate/explain.h"
+#include "delegate/grant.h"
+
+namespace holdfast::run {
+namespace {
+
+using delegate::Kind;
+
+// Attach types from 64 on have no bit in a mount option, and no kernel has them yet.
+delegate::Set set_of(const hf_profile& profile) {
+  delegate::Set set;
+  if (profile.bpf_ruled == 0) return set;
+  set[Kind::kCommands] = profile.bpf_commands;
+  set[Kind::kMaps] = profile.bpf_maps;
+  set[Kind::kPrograms] = profile.bpf_programs;
+  set[Kind::kAttachments] = profile.bpf_attachments[0];
+  return set;
+}
+
+}  // namespace
+
+std::uint32_t types_for_delegation(const hf_profile& profile) {
+  return set_of(profile).empty() ? 0 : HF_NS_USER | HF_NS_MNT;
+}
+
+Result<void> delegate_bpf(const hf_profile& profile, pid_t child) {
+  const delegate::Set set = set_of(profile);
+  if (set.empty()) return {};
+  auto granted =
+      delegate::grant({.pid = child, .user_ns = {}, .set = set}, delegate::vocabulary_here());
+  if (!granted) return wrap(std::move(granted).error(), "bpf.delegate");
+  return {};
+}
+
+std::vector<std::string> delegation_warnings(const hf_profile& profile) {
+  return delegate::explain(set_of(profile), delegate::built_in_vocabulary()).warnings;
+}
+
+}  // namespace holdfast::run
