@@ -382,42 +382,50 @@ HF_INLINE void hf_choose_log(const struct hf_tables* t, const struct hf_request*
 }
 
 /*
- * Decides. Borrows both arguments, writes all of *v. Never fails: what cannot be decided is refused.
- * Pure; any thread. A caller in BPF passes a map value as `t`.
+ * Decides. `hooks`, a constant, has bit h for each hook h that the caller serves: a request for another is
+ * refused, and its code is not there, which is nine tenths of what a verifier would walk. Borrows both
+ * arguments, writes all of *v. Never fails: what cannot be decided is refused. Pure; any thread. A caller in BPF passes a map value as `t`.
  */
-HF_INLINE void hf_decide(const struct hf_tables* t, const struct hf_request* r, struct hf_verdict* v) {
+HF_INLINE void hf_decide_some(const struct hf_tables* t, const struct hf_request* r, __u32 hooks,
+                              struct hf_verdict* v) {
   const struct hf_profile* own = hf_profile_at(t, r->subject);
   const struct hf_profile* owner = hf_profile_at(t, r->held_owner);
   __builtin_memset(v, 0, sizeof(*v));
   if (r->flags & HF_REQ_FACTS_MISSING) return hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
   if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION)
     return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (!(hooks & (1u << (r->hook & 31u)))) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (!own || !owner || r->subject >= t->profile_count || r->held_owner >= t->profile_count ||
       r->object >= t->profile_count || r->target_owner >= t->profile_count)
     return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   switch (r->hook) {
     case HF_HOOK_NAMESPACE_ALLOC:
-      hf_decide_create(t, r, own, owner, v);
+      if (hooks & (1u << HF_HOOK_NAMESPACE_ALLOC)) hf_decide_create(t, r, own, owner, v);
       break;
     case HF_HOOK_NAMESPACE_INSTALL:
-      hf_decide_enter(t, r, own, owner, v);
+      if (hooks & (1u << HF_HOOK_NAMESPACE_INSTALL)) hf_decide_enter(t, r, own, owner, v);
       break;
     case HF_HOOK_CGROUP_ATTACH:
-      hf_decide_attach(t, r, v);
+      if (hooks & (1u << HF_HOOK_CGROUP_ATTACH)) hf_decide_attach(t, r, v);
       break;
     case HF_HOOK_SOCKET:
-      hf_decide_socket(t, r, own, v);
+      if (hooks & (1u << HF_HOOK_SOCKET)) hf_decide_socket(t, r, own, v);
       break;
     case HF_HOOK_BPF:
-      hf_decide_bpf(r, own, v);
+      if (hooks & (1u << HF_HOOK_BPF)) hf_decide_bpf(r, own, v);
       break;
     case HF_HOOK_TRACE:
-      hf_decide_trace(t, r, own, owner, v);
+      if (hooks & (1u << HF_HOOK_TRACE)) hf_decide_trace(t, r, own, owner, v);
       break;
     default:
       return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   }
   hf_choose_log(t, r, v);
+}
+
+/* Decides about any hook. */
+HF_INLINE void hf_decide(const struct hf_tables* t, const struct hf_request* r, struct hf_verdict* v) {
+  hf_decide_some(t, r, ~0u, v);
 }
 
 /* What the operation returns for a verdict that needs no bucket: 0, or a negative errno when enforced. */
