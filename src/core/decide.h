@@ -384,7 +384,8 @@ HF_INLINE void hf_choose_log(const struct hf_tables* t, const struct hf_request*
 /*
  * Decides. `hooks`, a constant, has bit h for each hook h that the caller serves: a request for another is
  * refused, and its code is not there, which is nine tenths of what a verifier would walk. Borrows both
- * arguments, writes all of *v. Never fails: what cannot be decided is refused. Pure; any thread. A caller in BPF passes a map value as `t`.
+ * arguments, writes all of *v. Never fails: what cannot be decided is refused. Pure; any thread. A caller
+ * in BPF passes a map value as `t`.
  */
 HF_INLINE void hf_decide_some(const struct hf_tables* t, const struct hf_request* r, __u32 hooks,
                               struct hf_verdict* v) {
