@@ -3,10 +3,12 @@
 // Between fork and exec. Only async-signal-safe calls: no allocation, no locks, no C++ runtime.
 //
 // The order is what makes it safe:
-//   1. PDEATHSIG, before the first wait. A parent that dies earlier is noticed by the wait itself: the
+//   1. PDEATHSIG, before the first wait. A parent that dies earlier is noticed by the wait itself:
+//   the
 //      channel ends. So at no moment does the child outlive its parent and get to exec.
 //   2. What needs privilege in the new namespaces: lo, mounts, /proc.
-//   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and so is
+//   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and
+//   so is
 //      the init of a new pid namespace, which the command could otherwise take over with ptrace.
 //   4. The listener goes to the parent and is closed here: nobody in the tree may answer for it.
 //   5. The canary, then the wait for the release.
@@ -110,8 +112,8 @@ void confine(const ChildSpec& spec) {
   prove_filter(spec);
 }
 
-// As execvp(3): the first path that exists and may be executed; a refusal is remembered, but a later
-// path may still do; a file that the kernel does not understand is a shell script.
+// As execvp(3): the first path that exists and may be executed; a refusal is remembered, but a
+// later path may still do; a file that the kernel does not understand is a shell script.
 [[noreturn]] void exec_command(const ChildSpec& spec) {
   int error = ENOENT;
   for (const char* const* path = spec.paths; *path; path++) {
@@ -133,8 +135,9 @@ int exit_code(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// Reaps all, ends with the command. The kernel then kills whatever is left in the namespace. Signals that
-// somebody sent are passed on; those of the terminal reached the command by themselves.
+// Reaps all, ends with the command. The kernel then kills whatever is left in the namespace.
+// Signals that somebody sent are passed on; those of the terminal reached the command by
+// themselves.
 [[noreturn]] void be_init(pid_t command) {
   syscall(SYS_close_range, 0u, ~0u, 0u);  // the tree may look into this process
   sigset_t all;
@@ -162,8 +165,7 @@ void split_into_init_and_command(const ChildSpec& spec) {
 }  // namespace
 
 void run_child(const ChildSpec& spec) {
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-    fail(spec, ChildStep::prepare, kExitNotReady);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail(spec, ChildStep::prepare, kExitNotReady);
   if (spec.wait_for_maps) wait_for_byte(spec, kChildMapsWritten);
   set_up_namespaces(spec);
   confine(spec);

@@ -11,7 +11,8 @@
 namespace holdfast::kernel {
 namespace {
 
-// Nothing but "refer", and that allowed everywhere: the tree keeps every right it had except mount().
+// Nothing but "refer", and that allowed everywhere: the tree keeps every right it had except
+// mount().
 Result<void> allow_refer_everywhere(int ruleset_fd) {
   const Fd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) return system_error("open", "/");
@@ -40,8 +41,7 @@ Result<Fd> make_wall_ruleset(int abi) {
   } else {
     attributes.handled_access_fs = LANDLOCK_ACCESS_FS_REFER;
   }
-  Fd ruleset(
-      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, length, 0)));
+  Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, length, 0)));
   if (!ruleset) return system_error("landlock_create_ruleset");
   if (abi < kLandlockScopeAbi) {
     auto allowed = allow_refer_everywhere(ruleset.get());

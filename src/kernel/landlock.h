@@ -14,10 +14,11 @@ inline constexpr int kLandlockScopeAbi = 6;
 // ENOSYS: not built in. EOPNOTSUPP: switched off at boot.
 Result<int> landlock_abi();
 
-// A ruleset that takes nothing from the tree that restricts itself with it, but keeps it from tracing
-// anything outside, root included (hook_ptrace_access_check). From ABI 6 on it also keeps signals and
-// abstract sockets inside. Older kernels refuse a ruleset without file system rights, and with one they
-// refuse mount() in the tree (hook_sb_mount): there the one right handled is "refer", allowed on "/".
+// A ruleset that takes nothing from the tree that restricts itself with it, but keeps it from
+// tracing anything outside, root included (hook_ptrace_access_check). From ABI 6 on it also keeps
+// signals and abstract sockets inside. Older kernels refuse a ruleset without file system rights,
+// and with one they refuse mount() in the tree (hook_sb_mount): there the one right handled is
+// "refer", allowed on "/".
 Result<Fd> make_wall_ruleset(int abi);
 
 }  // namespace holdfast::kernel

@@ -37,8 +37,8 @@ inline constexpr unsigned kTimeNamespace = 7;
 [[nodiscard]] std::uint64_t clone_flags_from_types(std::uint32_t types);
 [[nodiscard]] std::optional<unsigned> type_by_name(std::string_view name);
 
-// The inode number in nsfs. Unique among all namespaces that exist; reused once one is gone, so hold
-// a descriptor for as long as the number is remembered.
+// The inode number in nsfs. Unique among all namespaces that exist; reused once one is gone, so
+// hold a descriptor for as long as the number is remembered.
 using NamespaceInode = std::uint64_t;
 
 struct NamespaceObject {
@@ -52,8 +52,8 @@ Result<NamespaceObject> identify_namespace(int fd);
 // Of a task, by /proc; needs the right to trace it. ENOENT: the kernel lacks the type.
 Result<Fd> open_namespace(pid_t pid, unsigned type);
 
-// A bind mount of a namespace, by path. Opening has no side effect, whatever is there. ENOTTY: something
-// else is.
+// A bind mount of a namespace, by path. Opening has no side effect, whatever is there. ENOTTY:
+// something else is.
 Result<Fd> open_namespace_file(const std::string& path);
 
 // The parent of a user or pid namespace. EPERM: there is none, or it is above the caller's own.

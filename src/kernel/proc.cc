@@ -17,9 +17,16 @@
 namespace holdfast::kernel {
 namespace {
 
-constexpr std::array<const char*, kNamespaceLinkCount> kLinkPaths = {
-    "ns/mnt", "ns/uts",    "ns/ipc",  "ns/user",             "ns/pid",
-    "ns/net", "ns/cgroup", "ns/time", "ns/pid_for_children", "ns/time_for_children"};
+constexpr std::array<const char*, kNamespaceLinkCount> kLinkPaths = {"ns/mnt",
+                                                                     "ns/uts",
+                                                                     "ns/ipc",
+                                                                     "ns/user",
+                                                                     "ns/pid",
+                                                                     "ns/net",
+                                                                     "ns/cgroup",
+                                                                     "ns/time",
+                                                                     "ns/pid_for_children",
+                                                                     "ns/time_for_children"};
 
 // Lines of status that matter are all within the first page.
 constexpr std::size_t kSmallFileBytes = 4096;
@@ -88,9 +95,8 @@ Fd mount_detached_proc() {
   if (!context) return Fd();
   if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
     return Fd();
-  return Fd(static_cast<int>(
-      ::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC,
-                MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)));
+  return Fd(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC,
+                                       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)));
 }
 
 }  // namespace
@@ -119,8 +125,8 @@ Result<void> Proc::probe_links() {
 }
 
 Result<TaskDirectory> Proc::task(pid_t thread) const {
-  Fd directory(::openat(root_.get(), fmt::format("{}", thread).c_str(),
-                        O_PATH | O_DIRECTORY | O_CLOEXEC));
+  Fd directory(
+      ::openat(root_.get(), fmt::format("{}", thread).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return system_error("open", fmt::format("/proc/{}", thread));
   return TaskDirectory(std::move(directory), known_links_);
 }
@@ -144,8 +150,7 @@ Result<TaskNamespaces> TaskDirectory::namespaces() const {
       continue;
     }
     char text[64];  // "net:[4026531840]"
-    const ssize_t length =
-        ::readlinkat(directory_.get(), kLinkPaths[link], text, sizeof(text));
+    const ssize_t length = ::readlinkat(directory_.get(), kLinkPaths[link], text, sizeof(text));
     if (length < 0 && errno == ENOENT && link == kPidForChildren) {
       found.link[link] = kUnbornNamespace;
       continue;
@@ -171,15 +176,13 @@ Result<TaskStatus> TaskDirectory::status() const {
   const auto parent = number_field<pid_t>(*text, "PPid", 0);
   const auto threads = number_field<unsigned>(*text, "Threads", 0);
   const auto uid = number_field<std::uint32_t>(*text, "Uid", 1);
-  const auto name = field(*text, "Name");
   const auto numbers = field(*text, "NSpid");
-  if (!thread || !process || !parent || !threads || !uid || !name || !numbers)
+  if (!thread || !process || !parent || !threads || !uid || !numbers)
     return Error{EPROTO, "understand", "/proc/PID/status", {}};
   const auto innermost = number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
   if (!innermost) return Error{EPROTO, "understand", "/proc/PID/status", "NSpid"};
   const bool filtered = number_field<int>(*text, "Seccomp", 0) == 2;
-  return TaskStatus{*thread, *process,  *parent, *threads,
-                    *uid,    *innermost, filtered, std::string(*name)};
+  return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filtered};
 }
 
 Result<std::string> TaskDirectory::command_name() const {

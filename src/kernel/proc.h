@@ -39,18 +39,17 @@ struct TaskNamespaces {
 };
 
 struct TaskStatus {
-  pid_t thread;          // "Pid"
-  pid_t process;         // "Tgid"
-  pid_t parent;          // "PPid"; 0: outside the reader's pid namespace
-  unsigned threads;      // of its process
-  std::uint32_t uid;     // effective
-  pid_t innermost_pid;   // its number in its own pid namespace
-  bool filtered;         // a seccomp filter is on it
-  std::string name;      // "Name": its comm, with the kernel's escapes
+  pid_t thread;         // "Pid"
+  pid_t process;        // "Tgid"
+  pid_t parent;         // "PPid"; 0: outside the reader's pid namespace
+  unsigned threads;     // of its process
+  std::uint32_t uid;    // effective
+  pid_t innermost_pid;  // its number in its own pid namespace
+  bool filtered;        // a seccomp filter is on it
 };
 
-// One thread. Holds its /proc directory, which never comes to mean another thread: when it has died,
-// every read is ESRCH. EACCES: this process may not trace it.
+// One thread. Holds its /proc directory, which never comes to mean another thread: when it has
+// died, every read is ESRCH. EACCES: this process may not trace it.
 class TaskDirectory {
  public:
   [[nodiscard]] Result<TaskNamespaces> namespaces() const;
@@ -70,8 +69,8 @@ class TaskDirectory {
   std::uint32_t known_links_;  // bit: the kernel has this entry
 };
 
-// A view of /proc. With privilege it is a mount of its own that is attached nowhere, so that nobody in
-// the tree can mount something else over what is read here.
+// A view of /proc. With privilege it is a mount of its own that is attached nowhere, so that nobody
+// in the tree can mount something else over what is read here.
 class Proc {
  public:
   static Result<Proc> open();

@@ -155,6 +155,11 @@ std::uint64_t boottime_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+void sleep_us(unsigned microseconds) {
+  const timespec time = {.tv_sec = 0, .tv_nsec = static_cast<long>(microseconds) * 1000};
+  (void)::nanosleep(&time, nullptr);
+}
+
 Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms) {
   std::vector<pollfd> polled;
   polled.reserve(fds.size());

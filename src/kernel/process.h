@@ -23,12 +23,13 @@ struct ForkedChild {
   Fd pidfd;
 };
 
-// clone3(2) with CLONE_NEW* flags; the child runs run_child(spec) and nothing else. The caller must have
-// one thread. EPERM: no privilege for these namespaces. ENOSPC: a limit on their number or depth.
+// clone3(2) with CLONE_NEW* flags; the child runs run_child(spec) and nothing else. The caller must
+// have one thread. EPERM: no privilege for these namespaces. ENOSPC: a limit on their number or
+// depth.
 Result<ForkedChild> fork_child(std::uint64_t clone_flags, const ChildSpec& spec);
 
-// As the owner of the child's new user namespace: its ids inside are the ones outside. With privilege all
-// of the caller's ids are mapped, else its own user and group alone.
+// As the owner of the child's new user namespace: its ids inside are the ones outside. With
+// privilege all of the caller's ids are mapped, else its own user and group alone.
 Result<void> write_identity_maps(pid_t child);
 
 // The two ends of a SOCK_SEQPACKET channel.
@@ -66,8 +67,8 @@ struct Signal {
 Result<Fd> open_signalfd(const sigset_t& signals, sigset_t* previous);
 std::optional<Signal> read_signal(int signal_fd);
 
-// Which of descriptors 0, 1, 2 are closed get /dev/null, close-on-exec: nothing that is opened later can
-// become a standard stream, and the command still sees them closed.
+// Which of descriptors 0, 1, 2 are closed get /dev/null, close-on-exec: nothing that is opened
+// later can become a standard stream, and the command still sees them closed.
 Result<void> occupy_standard_descriptors();
 
 // This process becomes opaque to others of the same user: no ptrace, no /proc/PID/mem.
@@ -80,8 +81,10 @@ void raise_descriptor_limit();
 
 [[nodiscard]] std::uint64_t boottime_ns();
 
-// Waits until one of the descriptors is ready or has hung up. Returns the mask of poll(2) events for
-// each, in order; all zero after timeout_ms (-1: none) or a signal.
+void sleep_us(unsigned microseconds);
+
+// Waits until one of the descriptors is ready or has hung up. Returns the mask of poll(2) events
+// for each, in order; all zero after timeout_ms (-1: none) or a signal.
 Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms);
 
 }  // namespace holdfast::kernel

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Id maps of a new user namespace: user_namespaces(7). Ids inside are the ids outside, so that files,
-// limits and logs mean the same on both sides. A caller with CAP_SETUID in its own namespace maps every
-// id it has; anybody else may map only the own user and group, and has to give up setgroups() first.
+// Id maps of a new user namespace: user_namespaces(7). Ids inside are the ids outside, so that
+// files, limits and logs mean the same on both sides. A caller with CAP_SETUID in its own namespace
+// maps every id it has; anybody else may map only the own user and group, and has to give up
+// setgroups() first.
 #include <fcntl.h>
 #include <unistd.h>
 

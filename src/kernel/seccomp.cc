@@ -29,8 +29,8 @@ sock_filter statement(std::uint16_t code, std::uint32_t value) {
 
 sock_filter jump(std::uint16_t code, std::uint32_t value, std::size_t if_true,
                  std::size_t if_false) {
-  return sock_filter{code, static_cast<std::uint8_t>(if_true),
-                     static_cast<std::uint8_t>(if_false), value};
+  return sock_filter{code, static_cast<std::uint8_t>(if_true), static_cast<std::uint8_t>(if_false),
+                     value};
 }
 
 sock_filter load(std::size_t offset) {

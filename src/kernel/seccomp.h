@@ -14,8 +14,8 @@
 
 namespace holdfast::kernel {
 
-// What install_listener() (child.cc) asks for. WAIT_KILLABLE_RECV: once received, a call is interrupted
-// by fatal signals alone; without it a storm of signals starves the caller.
+// What install_listener() (child.cc) asks for. WAIT_KILLABLE_RECV: once received, a call is
+// interrupted by fatal signals alone; without it a storm of signals starves the caller.
 inline constexpr unsigned kListenerFlags =
     SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 
@@ -28,8 +28,8 @@ struct ArgumentTest {
 };
 
 // A classic BPF program made of "system call NR with these arguments: ACTION", first match first.
-// Everything else is allowed, except what the preamble stops: another architecture's entry (killed),
-// x32 and numbers above `newest_number` (ENOSYS).
+// Everything else is allowed, except what the preamble stops: another architecture's entry
+// (killed), x32 and numbers above `newest_number` (ENOSYS).
 class SeccompFilter {
  public:
   explicit SeccompFilter(unsigned newest_number);
@@ -54,10 +54,11 @@ class Listener {
  public:
   static Result<Listener> create(int listener_fd);
 
-  // Waits for the next call. ENOENT: its caller died meanwhile; EINTR. The reference is good until the
-  // next receive().
+  // Waits for the next call. ENOENT: its caller died meanwhile; EINTR. The reference is good until
+  // the next receive().
   Result<const seccomp_notif*> receive();
-  // Is the call still waiting? Only after a yes is what was read about its thread about that thread.
+  // Is the call still waiting? Only after a yes is what was read about its thread about that
+  // thread.
   [[nodiscard]] bool waiting(std::uint64_t id) const;
   // Both: ENOENT when the caller has died.
   Result<void> refuse(std::uint64_t id, int error);

@@ -10,8 +10,7 @@ namespace holdfast::kernel {
 Result<Stream> create_stream(const std::string& path) {
   Stream stream(std::fopen(path.c_str(), "we"));
   if (!stream) return system_error("write", path);
-  if (std::setvbuf(stream.get(), nullptr, _IOLBF, BUFSIZ) != 0)
-    return system_error("buffer", path);
+  if (std::setvbuf(stream.get(), nullptr, _IOLBF, BUFSIZ) != 0) return system_error("buffer", path);
   return stream;
 }
 

@@ -16,8 +16,8 @@ struct CloseStream {
 };
 using Stream = std::unique_ptr<std::FILE, CloseStream>;
 
-// Truncates or makes the file, mode 0644 but for the umask. Line buffered, so that a line is there once it
-// is complete, whatever becomes of this process. Errors: of open(2).
+// Truncates or makes the file, mode 0644 but for the umask. Line buffered, so that a line is there
+// once it is complete, whatever becomes of this process. Errors: of open(2).
 [[nodiscard]] Result<Stream> create_stream(const std::string& path);
 
 // Is this descriptor a terminal?

@@ -19,8 +19,9 @@ struct Attached {
   std::string passed_over;  // why a stronger backend is not used; empty: this is the strongest
 };
 
-// `wanted` is "lsm", "supervisor", or "auto": the strongest that is available and proves itself, lsm first.
-// The error of a single backend is its own; for auto it is the last one's, with the other in its detail.
+// `wanted` is "lsm", "supervisor", or "auto": the strongest that is available and proves itself,
+// lsm first. The error of a single backend is its own; for auto it is the last one's, with the
+// other in its detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec);
 
 }  // namespace holdfast::run

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decisions as they happen: on stderr for a reader, in a file for programs, and counted for the summary.
+// Decisions as they happen: on stderr for a reader, in a file for programs, and counted for the
+// summary.
 #ifndef HOLDFAST_RUN_REPORT_H
 #define HOLDFAST_RUN_REPORT_H
 
@@ -24,8 +25,9 @@ struct RuleHits {
   std::uint64_t allowed = 0;
 };
 
-// One thread. Every event goes to the file; on stderr the same refusal by the same program is shown once a
-// second with the number of those in between, and no more than kLinesPerSecond lines a second in all.
+// One thread. Every event goes to the file; on stderr the same refusal by the same program is shown
+// once a second with the number of those in between, and no more than kLinesPerSecond lines a
+// second in all.
 class Reporter {
  public:
   static constexpr unsigned kLinesPerSecond = 20;

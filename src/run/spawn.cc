@@ -181,9 +181,7 @@ Result<void> Spawned::wait_for_canary() {
   return {};
 }
 
-Result<void> Spawned::release() {
-  return kernel::send_byte(channel_.get(), kernel::kChildRelease);
-}
+Result<void> Spawned::release() { return kernel::send_byte(channel_.get(), kernel::kChildRelease); }
 
 std::optional<Error> Spawned::read_exec_error() {
   auto received = kernel::receive_report(channel_.get());

@@ -25,19 +25,20 @@ struct SpawnSpec {
   sigset_t signal_mask;  // of the command
 };
 
-// A child that waits to become the command. Destroying it before release() makes the child exit. One
-// thread. In a new pid namespace the child is its init and the command will be the init's child.
+// A child that waits to become the command. Destroying it before release() makes the child exit.
+// One thread. In a new pid namespace the child is its init and the command will be the init's
+// child.
 class Spawned {
  public:
-  // Forks. On return the child is in its namespaces and has restricted itself as the plan says. Errors:
-  // of clone3(2), or what the child could not do. Nothing is left behind then.
+  // Forks. On return the child is in its namespaces and has restricted itself as the plan says.
+  // Errors: of clone3(2), or what the child could not do. Nothing is left behind then.
   static Result<Spawned> start(const SpawnSpec& spec);
 
   [[nodiscard]] backend::Child child() const;
   [[nodiscard]] pid_t pid() const { return forked_.pid; }
   [[nodiscard]] int pidfd() const { return forked_.pidfd.get(); }
-  // Waits until the child has seen its own canary call refused. Only with a plan that has a filter, and
-  // after Session::adopt(), which answers that call.
+  // Waits until the child has seen its own canary call refused. Only with a plan that has a filter,
+  // and after Session::adopt(), which answers that call.
   Result<void> wait_for_canary();
   Result<void> release();
   // Readable when the command could not be executed, hung up once it runs. See read_exec_error().

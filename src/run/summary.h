@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run was worth: which backend, how many decisions, which lines of policy, and how far to trust it.
+// What a run was worth: which backend, how many decisions, which lines of policy, and how far to
+// trust it.
 #ifndef HOLDFAST_RUN_SUMMARY_H
 #define HOLDFAST_RUN_SUMMARY_H
 

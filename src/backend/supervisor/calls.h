@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a blocked call asks for, as requests to decide. Registers and kernel state only: nothing here
-// reads memory of the tree.
+// What a blocked call asks for, as requests to decide. Registers and kernel state only: nothing
+// here reads memory of the tree.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_CALLS_H
 #define HOLDFAST_BACKEND_SUPERVISOR_CALLS_H
 
@@ -25,8 +25,8 @@ struct Scene {
   const kernel::Proc& proc;
 };
 
-// The thread that made the call. It stays blocked, so what is read about it stays true: only a thread
-// itself changes its namespaces.
+// The thread that made the call. It stays blocked, so what is read about it stays true: only a
+// thread itself changes its namespaces.
 struct Caller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
@@ -36,8 +36,8 @@ struct Caller {
 
 // One decision that a call needs, and what letting it through would mean for the sandbox.
 struct Question {
-  // Whether the target of an entry is known beyond doubt; is an object that may be anybody's; or is not
-  // even known to stay the same object.
+  // Whether the target of an entry is known beyond doubt; is an object that may be anybody's; or is
+  // not even known to stay the same object.
   enum class Entry { none, proved, unproven, unknown };
 
   hf_request request = {};
@@ -47,19 +47,19 @@ struct Question {
   Fd target_fd;  // with Entry::unproven
 };
 
-// unshare, clone, fsmount, open_tree, open_tree_attr. Nothing: it makes no namespace. EINVAL: flags that
-// this program does not know, which may be a new kernel's namespaces.
+// unshare, clone, fsmount, open_tree, open_tree_attr. Nothing: it makes no namespace. EINVAL: flags
+// that this program does not know, which may be a new kernel's namespaces.
 Result<std::optional<Question>> ask_creation(const Caller& caller);
 
-// setns: one question for each type, in the order in which the kernel enters them. None: the kernel will
-// refuse the call itself.
+// setns: one question for each type, in the order in which the kernel enters them. None: the kernel
+// will refuse the call itself.
 std::vector<Question> ask_entry(const Scene& scene, const Caller& caller);
 
 // ptrace, process_vm_readv, process_vm_writev, pidfd_getfd.
 Question ask_trace(const Scene& scene, const Caller& caller);
 
-// For events.
-[[nodiscard]] hf_task describe_task(const kernel::TaskStatus& status);
+// For events. Nothing: the thread has died, or cannot be looked into.
+[[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
 
 // A duplicate of one of the caller's descriptors.
 struct Duplicate {

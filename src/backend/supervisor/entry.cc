@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// setns() names its target by a descriptor, and a descriptor is a number in a table that others may share:
-// in trials, swapping it between the decision and the call got 164 of 3000 attempts through. So a target
-// counts as known only when nobody but the blocked thread can change the table. The filter refuses
-// CLONE_FILES without CLONE_THREAD, so all sharers are threads of one process, and one thread means none.
+// setns() names its target by a descriptor, and a descriptor is a number in a table that others may
+// share: in trials, swapping it between the decision and the call got 164 of 3000 attempts through.
+// So a target counts as known only when nobody but the blocked thread can change the table. The
+// filter refuses CLONE_FILES without CLONE_THREAD, so all sharers are threads of one process, and
+// one thread means none.
 //
-// A pidfd names a process, whose namespaces may change at any time before the call continues. Its target is
-// known in one case: the process is of this tree, and every task of the tree is in the sandbox for that type
-// at all times, because the tree was started in it and its rule keeps everybody there.
+// A pidfd names a process, whose namespaces may change at any time before the call continues. Its
+// target is known in one case: the process is of this tree, and every task of the tree is in the
+// sandbox for that type at all times, because the tree was started in it and its rule keeps
+// everybody there.
 #include <array>
 #include <cerrno>
 

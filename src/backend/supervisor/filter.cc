@@ -14,8 +14,8 @@ using Kind = kernel::ArgumentTest::Kind;
 using kernel::seccomp_error;
 using kernel::SeccompFilter;
 
-// The last system call whose effect on namespaces is known here (Linux 7.0). A later one could make or
-// enter a namespace in a way that this filter does not see; programs cope with ENOSYS.
+// The last system call whose effect on namespaces is known here (Linux 7.0). A later one could make
+// or enter a namespace in a way that this filter does not see; programs cope with ENOSYS.
 constexpr unsigned kNewestNumber = 471;
 
 // clone(2) takes 32 bits of flags; CLONE_NEWTIME would collide with the exit signal.
@@ -26,12 +26,12 @@ constexpr std::uint32_t kCloneNamespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NE
 void add_creation(SeccompFilter& filter) {
   filter.add(SYS_unshare, {}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_clone, {{0, Kind::any_bit, kCloneNamespaces}}, SECCOMP_RET_USER_NOTIF);
-  // Its flags are in memory, which may change after a look. Every libc falls back to clone on ENOSYS.
+  // Its flags are in memory, which may change after a look. Every libc falls back to clone on
+  // ENOSYS.
   filter.add(SYS_clone3, {}, seccomp_error(ENOSYS));
   filter.add(SYS_fsmount, {{1, Kind::any_bit, kFsmountNamespace}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_open_tree, {{2, Kind::any_bit, kOpenTreeNamespace}}, SECCOMP_RET_USER_NOTIF);
-  filter.add(kOpenTreeAttrNumber, {{2, Kind::any_bit, kOpenTreeNamespace}},
-             SECCOMP_RET_USER_NOTIF);
+  filter.add(kOpenTreeAttrNumber, {{2, Kind::any_bit, kOpenTreeNamespace}}, SECCOMP_RET_USER_NOTIF);
 }
 
 // A descriptor names the same object after the decision as before it only if nobody but the blocked

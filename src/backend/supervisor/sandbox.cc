@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The supervisor lets unshare() and clone() continue and never sees which namespace came of it. So it does
-// not keep a list of what the tree made. It keeps the list of what the tree did not make, and reasons:
+// The supervisor lets unshare() and clone() continue and never sees which namespace came of it. So
+// it does not keep a list of what the tree made. It keeps the list of what the tree did not make,
+// and reasons:
 //
-//   A task of the tree sits in a namespace because it was started in it, because it or an ancestor made it,
-//   or because it or an ancestor entered it. Before the first creation or entry is let through, every
-//   namespace that exists is recorded as outside (but for those the tree was started in with --unshare).
-//   Whatever a task sits in later that is not recorded was made by the tree, or outside after that moment
-//   and then entered.
+//   A task of the tree sits in a namespace because it was started in it, because it or an ancestor
+//   made it, or because it or an ancestor entered it. Before the first creation or entry is let
+//   through, every namespace that exists is recorded as outside (but for those the tree was started
+//   in with --unshare). Whatever a task sits in later that is not recorded was made by the tree, or
+//   outside after that moment and then entered.
 //
-// Being held errs on the strict side: a task in any namespace that is not recorded as outside is held.
+// Being held errs on the strict side: a task in any namespace that is not recorded as outside is
+// held.
 //
-// Being a permitted target needs proof, since here strict means "not ours". A namespace is the sandbox's when
+// Being a permitted target needs proof, since here strict means "not ours". A namespace is the
+// sandbox's when
 //   - the tree was started in it, or
-//   - a task was seen to come out of unshare() with it (creations.cc), or
-//   - a task of the tree sits in it now, and nobody ever entered a namespace that could not be told.
-// A namespace that a free task enters and that falls under neither list is recorded as unproven: it may be the
-// sandbox's and may be somebody's, so being in it holds and nobody held may enter it.
+//   - a task was seen to come out of unshare() with it (session.cc), or
+//   - a task of the tree sits in it now, and nobody ever entered a namespace that could not be
+//   told.
+// A namespace that a free task enters and that falls under neither list is recorded as unproven: it
+// may be the sandbox's and may be somebody's, so being in it holds and nobody held may enter it.
 //
-// Numbers of namespaces are reused once one is gone. Every remembered number is pinned by a descriptor.
+// Numbers of namespaces are reused once one is gone. Every remembered number is pinned by a
+// descriptor.
 #include "backend/supervisor/sandbox.h"
 
 #include <fcntl.h>
@@ -35,7 +40,8 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-// Beyond these, namespaces outside stay unrecorded, and so count as unproven: stricter, never looser.
+// Beyond these, namespaces outside stay unrecorded, and so count as unproven: stricter, never
+// looser.
 constexpr std::size_t kMaxOutside = 8192;
 constexpr std::size_t kMaxUnproven = 256;
 constexpr std::size_t kMaxProved = 256;
@@ -63,8 +69,7 @@ Result<void> Sandbox::survey_outside() {
   if (surveyed_ || tracking_ == Tracking::off) return {};
   survey_process(::getpid());
   auto own = proc_.task(::getpid());
-  auto own_namespaces =
-      own ? own->namespaces() : Result<kernel::TaskNamespaces>(own.error());
+  auto own_namespaces = own ? own->namespaces() : Result<kernel::TaskNamespaces>(own.error());
   if (!own_namespaces) return own_namespaces.error();
   for (const auto inode : own_namespaces->link)
     if (inode != kernel::kNoNamespace && !outside_.contains(inode))
@@ -148,7 +153,8 @@ Belonging Sandbox::belonging(const kernel::NamespaceObject& target) const {
   if (!sitting_proves_ || unproven_.contains(target.inode)) return Belonging::unproven;
   const bool inhabited = tree_.any([&](const kernel::TaskDirectory& task) {
     const auto namespaces = task.namespaces();
-    return namespaces && std::ranges::find(namespaces->link, target.inode) != namespaces->link.end();
+    return namespaces &&
+           std::ranges::find(namespaces->link, target.inode) != namespaces->link.end();
   });
   return inhabited ? Belonging::sandbox : Belonging::unproven;
 }

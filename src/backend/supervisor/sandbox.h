@@ -39,6 +39,7 @@ class Sandbox {
   // Has to succeed before the first creation or entry is let through: records what exists outside.
   Result<void> survey_outside();
 
+  [[nodiscard]] bool tracks() const { return tracking_ == Tracking::on; }
   [[nodiscard]] Held held(const kernel::TaskNamespaces& task) const;
   [[nodiscard]] Belonging belonging(const kernel::NamespaceObject& target) const;
   // Is every task of the tree always in a namespace of the sandbox, for this type?
@@ -46,8 +47,8 @@ class Sandbox {
 
   // A namespace that was made by the tree beyond doubt. Keeps the descriptor.
   void prove(kernel::NamespaceInode inode, Fd fd);
-  // A task is about to enter a namespace that may be anybody's. Keeps the descriptor; without one, what
-  // the tree sits in proves nothing any more.
+  // A task is about to enter a namespace that may be anybody's. Keeps the descriptor; without one,
+  // what the tree sits in proves nothing any more.
   void enter_unproven(kernel::NamespaceInode inode, Fd fd);
   void enter_unknown() { sitting_proves_ = false; }
 
@@ -64,7 +65,8 @@ class Sandbox {
   bool surveyed_ = false;
   bool sitting_proves_ = true;
   std::uint32_t started_types_ = 0;
-  // Every number that is remembered is held by a descriptor, so that it cannot come to mean another one.
+  // Every number that is remembered is held by a descriptor, so that it cannot come to mean another
+  // one.
   using Pinned = std::unordered_map<kernel::NamespaceInode, Fd>;
   Pinned started_;
   Pinned proved_;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One notified call: gather facts about the blocked thread, make sure it is still the one that is waiting,
-// decide, answer. The answer is an errno or CONTINUE, never a result made here: what the kernel then does
-// rests on registers and on the thread's own state, which nobody else can change while it is blocked.
+// One notified call: gather facts about the blocked thread, make sure it is still the one that is
+// waiting, decide, answer. The answer is an errno or CONTINUE, never a result made here: what the
+// kernel then does rests on registers and on the thread's own state, which nobody else can change
+// while it is blocked.
 //
 // Whatever goes wrong on the way ends in a refusal that is counted as an error.
 #include "backend/supervisor/session.h"
@@ -27,6 +28,8 @@ constexpr std::uint64_t kSet = 1;
 constexpr int kCanaryTimeoutMs = 10'000;
 // Calls answered before dispatch() returns, so that signals and the child's end get their turn.
 constexpr int kCallsPerDispatch = 64;
+constexpr int kCreationLooks = 20;
+constexpr unsigned kCreationLookUs = 100;
 
 std::uint16_t hook_of(int number) {
   switch (number) {
@@ -61,9 +64,8 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
     if (!ruleset) return ruleset.error();
     landlock = std::move(*ruleset);
   }
-  return std::unique_ptr<SupervisorSession>(
-      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile), std::move(*proc),
-                            std::move(landlock)));
+  return std::unique_ptr<SupervisorSession>(new SupervisorSession(
+      spec, make_filter(*spec.tables, spec.profile), std::move(*proc), std::move(landlock)));
 }
 
 Result<ChildPlan> SupervisorSession::before_fork() {
@@ -94,7 +96,8 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   return answer_canary(child.pid);
 }
 
-// The child makes one call that has to come here and be refused with a value that nothing else returns.
+// The child makes one call that has to come here and be refused with a value that nothing else
+// returns.
 Result<void> SupervisorSession::answer_canary(pid_t child) {
   auto ready = kernel::poll_readable({listener_fd_.get()}, kCanaryTimeoutMs);
   if (!ready) return ready.error();
@@ -129,15 +132,46 @@ Result<void> SupervisorSession::handle_next() {
     return call.error();
   }
   const std::uint64_t id = (*call)->id;
-  const auto refusal = decide_call(**call);
+  const bool unshares = (*call)->data.nr == SYS_unshare;
+  const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
+  const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
+  const auto refusal = decide_call(**call, task, namespaces);
   if (!refusal) return {};
-  const auto answered =
-      *refusal ? listener_->refuse(id, *refusal) : listener_->let_through(id);
-  if (!answered && answered.error().code != ENOENT) return answered.error();
+  const auto answered = *refusal ? listener_->refuse(id, *refusal) : listener_->let_through(id);
+  if (!answered) {
+    if (answered.error().code == ENOENT) return {};
+    return answered.error();
+  }
+  if (unshares && *refusal == 0 && namespaces) observe_creation(*task, *namespaces);
   return {};
 }
 
-Result<hf_request> SupervisorSession::common_facts(const kernel::TaskNamespaces& namespaces) {
+// What comes of an unshare() is not reported, so this looks for a moment, and remembers what it
+// sees: the thread's next call that could change its namespaces would wait for this very function
+// to return. A thread that is slower than that leaves no proof, which makes entries stricter and
+// nothing looser.
+void SupervisorSession::observe_creation(const kernel::TaskDirectory& task,
+                                         const kernel::TaskNamespaces& before) {
+  if (!sandbox_->tracks() || !confines(profile())) return;
+  for (int look = 0; look < kCreationLooks; look++) {
+    kernel::sleep_us(kCreationLookUs);
+    const auto after = task.namespaces();
+    if (!after) return;
+    bool changed = false;
+    for (std::size_t link = 0; link < kernel::kNamespaceLinkCount; link++) {
+      const kernel::NamespaceInode inode = after->link[link];
+      if (inode == before.link[link] || inode == kernel::kUnbornNamespace) continue;
+      changed = true;
+      auto fd = task.open_namespace(link);
+      if (!fd) continue;
+      const auto object = kernel::identify_namespace(fd->get());
+      if (object && object->inode == inode) sandbox_->prove(inode, std::move(*fd));
+    }
+    if (changed) return;
+  }
+}
+
+hf_request SupervisorSession::common_facts(const kernel::TaskNamespaces& namespaces) const {
   const Held held = sandbox_->held(namespaces);
   hf_request request = {};
   request.subject = spec_.profile;
@@ -178,27 +212,27 @@ Result<std::vector<Question>> SupervisorSession::ask(const Caller& caller) const
   }
 }
 
-std::optional<int> SupervisorSession::decide_call(const seccomp_notif& call) {
+std::optional<int> SupervisorSession::decide_call(
+    const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
+    const Result<kernel::TaskNamespaces>& namespaces) {
   std::vector<Question> questions;
   const auto surveyed = sandbox_->survey_outside();
-  const auto task = proc_.task(static_cast<pid_t>(call.pid));
-  const auto namespaces =
-      task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   if (!surveyed || !namespaces) {
     questions.push_back(without_facts(call));
   } else {
-    const auto common = common_facts(*namespaces);
-    auto asked = ask(Caller{call, *task, *namespaces, *common});
+    const hf_request common = common_facts(*namespaces);
+    auto asked = ask(Caller{call, *task, *namespaces, common});
     if (!asked) return asked.error().code;
     questions = std::move(*asked);
   }
-  // A dead caller's number may mean another thread by now: then all of this was about somebody else.
+  // A dead caller's number may mean another thread by now: then all of this was about somebody
+  // else.
   if (!listener_->waiting(call.id)) return std::nullopt;
-  return decide_questions(call, task ? &*task : nullptr, questions);
+  return decide_questions(call, task, questions);
 }
 
 int SupervisorSession::decide_questions(const seccomp_notif& call,
-                                        const kernel::TaskDirectory* task,
+                                        const Result<kernel::TaskDirectory>& task,
                                         std::vector<Question>& questions) {
   std::optional<hf_task> actor;
   for (Question& question : questions) {
@@ -207,8 +241,7 @@ int SupervisorSession::decide_questions(const seccomp_notif& call,
     count(verdict);
     if (verdict.log) {
       if (!actor) {
-        const auto status = task ? task->status() : Result<kernel::TaskStatus>(Error{});
-        actor = status ? describe_task(*status) : hf_task{};
+        actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
         actor->pid = call.pid;
       }
       report(question, verdict, *actor);

@@ -33,12 +33,15 @@ class SupervisorSession final : public Session {
   Result<void> answer_canary(pid_t child);
   Result<void> handle_next();
   // What the call gets: 0 to let it through, else an errno. Nothing: its caller has died.
-  std::optional<int> decide_call(const seccomp_notif& call);
-  int decide_questions(const seccomp_notif& call, const kernel::TaskDirectory* task,
+  std::optional<int> decide_call(const seccomp_notif& call,
+                                 const Result<kernel::TaskDirectory>& task,
+                                 const Result<kernel::TaskNamespaces>& namespaces);
+  int decide_questions(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                        std::vector<Question>& questions);
   Result<std::vector<Question>> ask(const Caller& caller) const;
-  Result<hf_request> common_facts(const kernel::TaskNamespaces& namespaces);
+  [[nodiscard]] hf_request common_facts(const kernel::TaskNamespaces& namespaces) const;
   [[nodiscard]] Question without_facts(const seccomp_notif& call) const;
+  void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before);
   void count(const hf_verdict& verdict);
   void report(const Question& question, const hf_verdict& verdict, const hf_task& actor);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The supervisor backend: seccomp user notification and Landlock for the tree of one run, without privilege.
+// The supervisor backend: seccomp user notification and Landlock for the tree of one run, without
+// privilege.
 #include "backend/supervisor/session.h"
 #include "kernel/landlock.h"
 #include "kernel/process.h"

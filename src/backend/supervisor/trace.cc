@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reaching into another task: what it may do, its tracer may do. Tasks outside the tree are out of reach by
-// Landlock already; here it is decided among the tree's, and a refusal is reported with its rule.
+// Reaching into another task: what it may do, its tracer may do. Tasks outside the tree are out of
+// reach by Landlock already; here it is decided among the tree's, and a refusal is reported with
+// its rule.
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -63,29 +64,30 @@ Question ask_trace(const Scene& scene, const Caller& caller) {
   question.request = caller.common;
   question.request.hook = HF_HOOK_TRACE;
   question.request.way = HF_WAY_PTRACE;
-  // A task that is not found, or not proved to be of the tree, is nobody's: refused to whoever is confined.
+  // A task that is not found, or not proved to be of the tree, is nobody's: refused to whoever is
+  // confined.
   const auto pid = traced_task(scene, caller);
   if (!pid) return question;
   question.object.pid = static_cast<__u32>(*pid);
   const auto task = scene.proc.task(*pid);
   if (!task) return question;
-  const auto status = task->status();
+  question.object = describe_task(*task).value_or(question.object);
   const auto namespaces = task->namespaces();
-  if (!status || !namespaces || !scene.tree.contains(*task)) return question;
-  question.object = describe_task(*status);
+  if (!namespaces || !scene.tree.contains(*task)) return question;
   question.request.object = question.request.subject;
-  if (scene.sandbox.held(*namespaces).types != 0)
-    question.request.flags |= HF_REQ_OBJECT_HELD_SAME;
+  if (scene.sandbox.held(*namespaces).types != 0) question.request.flags |= HF_REQ_OBJECT_HELD_SAME;
   return question;
 }
 
-hf_task describe_task(const kernel::TaskStatus& status) {
+std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {
+  const auto status = directory.status();
+  const auto name = directory.command_name();
+  if (!status || !name) return std::nullopt;
   hf_task task = {};
-  task.pid = static_cast<__u32>(status.thread);
-  task.tgid = static_cast<__u32>(status.process);
-  task.uid = status.uid;
-  const std::size_t length = std::min(status.name.size(), sizeof(task.comm) - 1);
-  std::memcpy(task.comm, status.name.data(), length);
+  task.pid = static_cast<__u32>(status->thread);
+  task.tgid = static_cast<__u32>(status->process);
+  task.uid = status->uid;
+  std::memcpy(task.comm, name->data(), std::min(name->size(), sizeof(task.comm) - 1));
   return task;
 }
 

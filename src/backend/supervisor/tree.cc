@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who is in the tree is read, not remembered. Orphans of the tree are reparented to the supervisor
-// (PR_SET_CHILD_SUBREAPER) or to an init below it, so exactly the tree's tasks have a chain of parents that
-// leads to it.
+// (PR_SET_CHILD_SUBREAPER) or to an init below it, so exactly the tree's tasks have a chain of
+// parents that leads to it.
 //
-// Pid numbers are reused while such a chain is read, so a chain counts only when each parent is read twice:
-// on the way up, and again on the way down. Between both reads of "the parent of X is P" the number P has
-// meant one process: had P died, X would have another parent by the second read, one that was alive all
-// along and so has another number. X itself is pinned by its open directory.
+// Pid numbers are reused while such a chain is read, so a chain counts only when each parent is
+// read twice: on the way up, and again on the way down. Between both reads of "the parent of X is
+// P" the number P has meant one process: had P died, X would have another parent by the second
+// read, one that was alive all along and so has another number. X itself is pinned by its open
+// directory.
 #include "backend/supervisor/tree.h"
 
 #include <unistd.h>

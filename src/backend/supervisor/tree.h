@@ -24,8 +24,9 @@ class Tree {
   [[nodiscard]] bool any(const std::function<bool(const kernel::TaskDirectory&)>& match) const;
 
  private:
-  [[nodiscard]] bool any_below(const kernel::TaskDirectory& process, unsigned depth,
-                               const std::function<bool(const kernel::TaskDirectory&)>& match) const;
+  [[nodiscard]] bool any_below(
+      const kernel::TaskDirectory& process, unsigned depth,
+      const std::function<bool(const kernel::TaskDirectory&)>& match) const;
   [[nodiscard]] bool leads_here(const kernel::TaskDirectory& task, unsigned depth) const;
 
   const kernel::Proc& proc_;
