@@ -56,6 +56,17 @@ HOLDFAST_HOOKS_API int holdfast_hooks_status(struct holdfast_hook_status* out, s
 HOLDFAST_HOOKS_API void holdfast_hooks_limit_to_cgroup(int cgroup_fd);
 
 /*
+ * A namespace_alloc program that returns something other than 0 cannot keep the namespace from being made
+ * where the hook is bridged: it runs right after. Programs loaded from now on
+ */
+enum holdfast_alloc_refusal {
+  HOLDFAST_ALLOC_REJECT = 0, /* fail to load unless they always return 0 (the default) */
+  HOLDFAST_ALLOC_KILL = 1,   /* have the task killed before it returns to user space */
+  HOLDFAST_ALLOC_IGNORE = 2, /* are notified, and what they return is ignored */
+};
+HOLDFAST_HOOKS_API void holdfast_hooks_alloc_refusal(enum holdfast_alloc_refusal refusal);
+
+/*
  * Why the last program was refused, "" when none was. The same text goes to libbpf's print callback as a
  * warning. Valid until the next load.
  */

@@ -39,8 +39,8 @@ enum {
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Set before load: only tasks below scope[0] are bridged. */
-const volatile __u32 hf_scoped = 0;
+/* Set before load: only tasks of this cgroup's subtree, which is scope[0], are bridged; 0: all. */
+const volatile __u64 hf_scope_id = 0;
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -87,7 +87,7 @@ int hooks_install(unsigned long long* ctx) {
   struct hf_hook_verdict* answer = bpf_map_lookup_elem(&verdicts, &key);
   if (!answer) {
     /* An error of the cgroup test counts as inside. */
-    if (hf_scoped && bpf_current_task_under_cgroup(&scope, 0) == 0) return 0;
+    if (hf_scope_id != 0 && bpf_current_task_under_cgroup(&scope, 0) == 0) return 0;
     return refuse(HF_HOOK_NO_ANSWER);
   }
   if (answer->verdict != 0) {

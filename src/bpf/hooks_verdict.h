@@ -16,6 +16,12 @@ struct hf_hook_verdict {
   __u64 object;   /* what the call is about, to tell it from an old one */
 };
 
+/* The task that is being moved, keyed by the address of the one that moves it. */
+struct hf_moved_task {
+  __u64 task;    /* a pointer that the verifier knows */
+  __u64 outside; /* 1: not of the cgroup that the program is limited to */
+};
+
 /* Concurrent calls, not tasks: a full table is a refusal. */
 #define HF_HOOK_CALLS 4096
 

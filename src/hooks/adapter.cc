@@ -7,7 +7,7 @@
 // Everything is loaded when libbpf loads the program, so that what cannot work fails there.
 #include "hooks/adapter.h"
 
-#include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <utility>
@@ -54,6 +54,16 @@ Result<Fd> load_program(const std::string& name, const Instructions& insns,
   return Fd(fd);
 }
 
+Refusal refusal_at(Hook hook, const Choices& choices) {
+  switch (hook) {
+    case Hook::kAlloc: return choices.alloc_refusal;
+    case Hook::kFree: return Refusal::kIgnored;  // the hook returns nothing
+    case Hook::kInstall:
+    case Hook::kCgroupAttach: break;
+  }
+  return Refusal::kEnforced;
+}
+
 }  // namespace
 
 Adapter::Adapter(Hook hook, const Offer& offer, std::string name, Instructions insns)
@@ -68,39 +78,67 @@ Result<void> Adapter::prepare(bpf_program* program, bpf_prog_load_opts& options,
   Result<Context> context = check_instructions(body_, offer_, hook_);
   if (!context) return std::move(context).error();
   context_ = *context;
-  if (Result<void> made = make_maps(choices); !made) return made;
+  refusal_ = refusal_at(hook_, choices);
+  if (Result<void> made = make_maps(); !made) return made;
+  if (Result<void> made = make_scope(choices.scope_cgroup_fd); !made) return made;
   Result<DebugInfo> debug = patch_debug_info(options);
   if (!debug) return std::move(debug).error();
   debug_ = *std::move(debug);
   if (Result<void> loaded = load_copies(options); !loaded) return loaded;
-  Result<Enforcer> enforcer =
-      Enforcer::create(hook_, {.verdicts_fd = verdicts_.get(), .scope_fd = scope_.get()});
-  if (!enforcer) return std::move(enforcer).error();
-  enforcer_ = *std::move(enforcer);
+  if (Result<void> made = make_enforcer(); !made) return made;
   return hand_first_copy_to_libbpf(program, options);
 }
 
-Result<void> Adapter::make_maps(const Choices& choices) {
-  verdicts_.reset(bpf_map_create(BPF_MAP_TYPE_HASH, "hf_verdicts", sizeof(std::uint64_t),
-                                 sizeof(hf_hook_verdict), HF_HOOK_CALLS, nullptr));
+// Where nothing is enforced, an entry only keeps the copies from repeating each other, and may be lost.
+Result<void> Adapter::make_maps() {
+  const bool enforced = refusal_ == Refusal::kEnforced;
+  verdicts_.reset(bpf_map_create(enforced ? BPF_MAP_TYPE_HASH : BPF_MAP_TYPE_LRU_HASH, "hf_verdicts",
+                                 sizeof(std::uint64_t), sizeof(hf_hook_verdict), HF_HOOK_CALLS,
+                                 nullptr));
   if (!verdicts_) return Error{errno, "create map", "hf_verdicts", ""};
+  if (hook_ != Hook::kCgroupAttach) return {};
+  Result<Fd> tasks = make_task_map();
+  if (!tasks) return std::move(tasks).error();
+  tasks_ = *std::move(tasks);
+  return {};
+}
+
+// The tasks that a cgroup_attach program is for are those that move, not those that move them: their
+// cgroup is looked at where they are found.
+Result<void> Adapter::make_scope(int cgroup_fd) {
   scope_.reset();
-  if (choices.scope_cgroup_fd < 0) return {};
+  scope_id_ = 0;
+  if (cgroup_fd < 0) return {};
+  struct stat status {};
+  if (fstat(cgroup_fd, &status) < 0) return Error{errno, "limit to a cgroup", name_, ""};
+  scope_id_ = status.st_ino;
+  if (hook_ == Hook::kCgroupAttach) return {};
   scope_.reset(bpf_map_create(BPF_MAP_TYPE_CGROUP_ARRAY, "hf_scope", sizeof(std::uint32_t),
                               sizeof(std::uint32_t), 1, nullptr));
   if (!scope_) return Error{errno, "create map", "hf_scope", ""};
   const std::uint32_t key = 0;
-  if (bpf_map_update_elem(scope_.get(), &key, &choices.scope_cgroup_fd, BPF_ANY) < 0) {
+  if (bpf_map_update_elem(scope_.get(), &key, &cgroup_fd, BPF_ANY) < 0) {
     return Error{errno, "limit to a cgroup", name_, ""};
   }
+  return {};
+}
+
+Result<void> Adapter::make_enforcer() {
+  if (refusal_ != Refusal::kEnforced) return {};
+  Result<Enforcer> enforcer = Enforcer::create(hook_, {.verdicts_fd = verdicts_.get(),
+                                                       .scope_fd = scope_.get(),
+                                                       .tasks_fd = tasks_.get(),
+                                                       .scope_id = scope_id_});
+  if (!enforcer) return std::move(enforcer).error();
+  enforcer_ = *std::move(enforcer);
   return {};
 }
 
 Wrapping Adapter::wrapping(const Site& site, int copy) const {
   return {.site = &site,
           .verdicts_fd = verdicts_.get(),
-          .scope_fd = scope_ ? scope_.get() : -1,
-          .tasks_fd = -1,
+          .scope_fd = scope_.get(),
+          .tasks_fd = tasks_.get(),
           .copy = copy,
           .refusal = refusal_,
           .context = context_};
@@ -108,24 +146,48 @@ Wrapping Adapter::wrapping(const Site& site, int copy) const {
 
 Instructions Adapter::whole(const Site& site, int copy) const {
   Instructions insns = wrapper(wrapping(site, copy));
-  insns.insert(insns.end(), body_.begin(), body_.end());
+  Instructions body = body_;
+  if (!offer_.has_ns_type) repair_ns_type(body, unrelocated_, site, debug_.ns_type_offset);
+  insns.insert(insns.end(), body.begin(), body.end());
   return insns;
 }
 
-// The first copy at the first site is libbpf's. When a copy does not verify, libbpf's will not either, and
-// it reports that the way the object's owner asked for; only what fails elsewhere is reported from here.
+// The first copy at the first site is libbpf's. When one there does not verify, libbpf's will not either,
+// and it reports that the way the object's owner asked for; only what fails elsewhere is reported here.
 Result<void> Adapter::load_copies(const bpf_prog_load_opts& options) {
+  if (refuses_in_vain(options)) {
+    return Error{EOPNOTSUPP, "bridge " + std::string(hook_name(hook_)), name_,
+                 "it may return something other than 0, and this kernel cannot undo a namespace that "
+                 "exists: let it kill the task, or ignore what it returns "
+                 "(holdfast_hooks_alloc_refusal)"};
+  }
+  const Site* first = offer_.sites.data();
   for (const Site& site : offer_.sites) {
-    if (Result<void> loaded = load_forgetter(site); !loaded) return loaded;
-    for (int copy = 0; copy < kCopies; copy++) {
-      if (&site == offer_.sites.data() && copy == 0) continue;
+    if (refusal_ == Refusal::kEnforced) {
+      if (Result<void> loaded = load_forgetter(site); !loaded) return loaded;
+    }
+    for (int copy = &site == first ? 1 : 0; copy < site.copies; copy++) {
       Result<void> loaded = load_copy(site, copy, options);
       if (loaded) continue;
-      if (&site == offer_.sites.data()) return {};
+      if (&site == first) return {};
       return wrap(std::move(loaded).error(), site.function);
     }
   }
   return {};
+}
+
+// Whether the program verifies but for what it returns.
+bool Adapter::refuses_in_vain(const bpf_prog_load_opts& options) {
+  if (refusal_ != Refusal::kNeverAsked) return false;
+  const Site& site = offer_.sites.front();
+  bool in_vain = false;
+  if (!load_copy(site, 0, options)) {
+    refusal_ = Refusal::kIgnored;
+    in_vain = static_cast<bool>(load_copy(site, 0, options));
+    refusal_ = Refusal::kNeverAsked;
+  }
+  copies_.clear();
+  return in_vain;
 }
 
 Result<void> Adapter::load_copy(const Site& site, int copy, const bpf_prog_load_opts& options) {
@@ -160,12 +222,13 @@ Result<void> Adapter::hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_l
   }
   debug_.put_into(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_, lines_);
   options.attach_btf_id = site.function_id;
-  options.expected_attach_type = site.attach;
+  // libbpf takes this one from the program, once this function has returned.
+  bpf_program__set_expected_attach_type(program, site.attach);
   return {};
 }
 
 Result<bpf_link*> Adapter::attach(const bpf_program* program) {
-  if (!enforcer_) return Error{EINVAL, "attach", name_, "it is not loaded"};
+  if (!verdicts_) return Error{EINVAL, "attach", name_, "it is not loaded"};
   bpf_prog_info info{};
   __u32 info_bytes = sizeof info;
   if (bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &info_bytes) < 0) {
@@ -189,10 +252,12 @@ Result<bpf_link*> Adapter::attach(const bpf_program* program) {
       return std::move(done).error();
     }
   }
-  Result<std::vector<Fd>> enforcing = enforcer_->attach();
-  if (!enforcing) return std::move(enforcing).error();
-  attachment->links.insert(attachment->links.begin(), std::make_move_iterator(enforcing->begin()),
-                           std::make_move_iterator(enforcing->end()));
+  if (enforcer_) {
+    Result<std::vector<Fd>> enforcing = enforcer_->attach();
+    if (!enforcing) return std::move(enforcing).error();
+    attachment->links.insert(attachment->links.begin(), std::make_move_iterator(enforcing->begin()),
+                             std::make_move_iterator(enforcing->end()));
+  }
   return make_link(std::move(attachment));
 }
 

@@ -25,7 +25,7 @@ namespace holdfast::hooks {
 // What whoever enables the hooks can choose. Read when a program is loaded.
 struct Choices {
   int scope_cgroup_fd = -1;  // borrowed; only tasks of this subtree are bridged
-  Refusal alloc_refusal = Refusal::kEnforcer;
+  Refusal alloc_refusal = Refusal::kNeverAsked;
 };
 
 class Adapter {
@@ -45,13 +45,16 @@ class Adapter {
     bpf_attach_type attach;
   };
 
-  Result<void> make_maps(const Choices& choices);
+  Result<void> make_maps();
+  Result<void> make_scope(int cgroup_fd);
+  Result<void> make_enforcer();
   Result<void> load_copies(const bpf_prog_load_opts& options);
   Result<void> load_copy(const Site& site, int copy, const bpf_prog_load_opts& options);
   Result<void> load_forgetter(const Site& site);
   Result<void> hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_load_opts& options);
   [[nodiscard]] Wrapping wrapping(const Site& site, int copy) const;
   [[nodiscard]] Instructions whole(const Site& site, int copy) const;
+  [[nodiscard]] bool refuses_in_vain(const bpf_prog_load_opts& options);
 
   Hook hook_;
   const Offer& offer_;
@@ -59,9 +62,11 @@ class Adapter {
   Instructions unrelocated_;
   Instructions body_;
   Context context_ = Context::kArguments;
-  Refusal refusal_ = Refusal::kEnforcer;
+  Refusal refusal_ = Refusal::kEnforced;
   Fd verdicts_;
   Fd scope_;
+  Fd tasks_;
+  std::uint64_t scope_id_ = 0;
   DebugInfo debug_;
   std::vector<Copy> copies_;
   std::optional<Enforcer> enforcer_;

@@ -10,7 +10,10 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include "bpf/hooks_verdict.h"
 
 namespace holdfast::hooks {
 namespace {
@@ -42,7 +45,62 @@ Result<Btf> copy_of_loaded(int btf_fd) {
   return types;
 }
 
+// Authors describe the kernel's structs under their own names, or as a flavour: ns_common___old.
+int find_ns_type(const btf* types) {
+  for (__u32 id = 1; id < btf__type_cnt(types); id++) {
+    const btf_type* type = btf__type_by_id(types, id);
+    if (!btf_is_struct(type)) continue;
+    const std::string_view name = btf__name_by_offset(types, type->name_off);
+    if (name != "ns_common" && !name.starts_with("ns_common___")) continue;
+    for (int i = 0; i < btf_vlen(type); i++) {
+      const btf_member& member = btf_members(type)[i];
+      if (std::string_view(btf__name_by_offset(types, member.name_off)) == "ns_type") {
+        return static_cast<int>(btf_member_bit_offset(type, static_cast<__u32>(i)) / 8);
+      }
+    }
+  }
+  return -1;
+}
+
+// The types of a map entry whose first word is a pointer with this tag. Returns {key, value}.
+std::pair<int, int> add_entry(btf* types, const char* tag, const char* pointee) {
+  const int number = btf__add_int(types, "unsigned long long", sizeof(__u64), 0);
+  const int task = btf__add_struct(types, pointee, 0);  // the kernel looks it up by name
+  const int tagged = btf__add_type_tag(types, tag, task);
+  const int pointer = btf__add_ptr(types, tagged);
+  const int value = btf__add_struct(types, "hf_moved_task", sizeof(hf_moved_task));
+  btf__add_field(types, "task", pointer, offsetof(hf_moved_task, task) * 8, 0);
+  btf__add_field(types, "outside", number, offsetof(hf_moved_task, outside) * 8, 0);
+  return {number, value};
+}
+
+Result<Fd> make_pointer_map(const char* tag, const char* pointee) {
+  const Btf types(btf__new_empty());
+  if (!types) return Error{errno, "make the types of map", "hf_tasks", ""};
+  const auto [key, value] = add_entry(types.get(), tag, pointee);
+  __u32 bytes = 0;
+  const void* data = btf__raw_data(types.get(), &bytes);
+  // Not btf__load_into_kernel(), which prints when the kernel refuses: here that is an answer.
+  const Fd loaded(data != nullptr ? bpf_btf_load(data, bytes, nullptr) : -1);
+  if (!loaded) return Error{errno, "load the types of map", "hf_tasks", ""};
+  LIBBPF_OPTS(bpf_map_create_opts, options);
+  options.btf_fd = static_cast<__u32>(loaded.get());
+  options.btf_key_type_id = static_cast<__u32>(key);
+  options.btf_value_type_id = static_cast<__u32>(value);
+  const int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "hf_tasks", sizeof(__u64), sizeof(hf_moved_task),
+                                HF_HOOK_CALLS, &options);
+  if (fd < 0) return Error{-fd, "create map", "hf_tasks", ""};
+  return Fd(fd);
+}
+
 }  // namespace
+
+// Up to 6.3 the kernel calls an untrusted pointer in a map "kptr"; since then it is "kptr_untrusted", and
+// "kptr" is a counted one, which it refuses for a struct that has no function to release it.
+Result<Fd> make_task_map() {
+  const bool kptr_is_counted = !make_pointer_map("kptr", "super_block");
+  return make_pointer_map(kptr_is_counted ? "kptr_untrusted" : "kptr", "task_struct");
+}
 
 Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options) {
   DebugInfo debug;
@@ -54,6 +112,7 @@ Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options) {
 
   Result<Btf> types = copy_of_loaded(static_cast<int>(options.prog_btf_fd));
   if (!types) return std::move(types).error();
+  debug.ns_type_offset = find_ns_type(types->get());
   const btf_type* program = btf__type_by_id(types->get(), debug.functions[0].type_id);
   if (program == nullptr) return Error{EINVAL, "find the program's type", "", ""};
   // Both are copied: adding a type moves the others.

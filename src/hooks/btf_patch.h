@@ -19,6 +19,7 @@ struct DebugInfo {
   Fd btf;
   std::vector<bpf_func_info> functions;
   std::vector<bpf_line_info> lines;
+  int ns_type_offset = -1;  // of ns_common.ns_type in the program's own types; -1: it has none
 
   // The same for a wrapper of this many instructions.
   void put_into(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
@@ -28,6 +29,9 @@ struct DebugInfo {
 // options: as libbpf made them for the program. The program becomes a static function of its own name,
 // since a global one would be verified on its own, without the types of its arguments.
 Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options);
+
+// A hash of u64 to hf_moved_task whose first word may hold a pointer to a task.
+Result<Fd> make_task_map();
 
 }  // namespace holdfast::hooks
 

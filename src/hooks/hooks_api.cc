@@ -130,4 +130,11 @@ void holdfast_hooks_limit_to_cgroup(int cgroup_fd) {
   holdfast::hooks::state().choices.scope_cgroup_fd = cgroup_fd;
 }
 
+void holdfast_hooks_alloc_refusal(holdfast_alloc_refusal refusal) {
+  using holdfast::hooks::Refusal;
+  holdfast::hooks::state().choices.alloc_refusal = refusal == HOLDFAST_ALLOC_KILL     ? Refusal::kKilled
+                                                   : refusal == HOLDFAST_ALLOC_IGNORE ? Refusal::kIgnored
+                                                                                      : Refusal::kNeverAsked;
+}
+
 const char* holdfast_hooks_error() { return holdfast::hooks::state().error.c_str(); }

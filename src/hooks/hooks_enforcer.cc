@@ -9,14 +9,16 @@
 #include <span>
 #include <utility>
 
+#include "bpf/hooks_cgroup.skel.h"
 #include "bpf/hooks_install.skel.h"
 
 namespace holdfast::hooks {
 namespace {
 
-std::span<const std::byte> object_bytes(Hook) {
+std::span<const std::byte> object_bytes(Hook hook) {
   std::size_t bytes = 0;
-  const void* data = hooks_install_bpf__elf_bytes(&bytes);
+  const void* data = hook == Hook::kInstall ? hooks_install_bpf__elf_bytes(&bytes)
+                                            : hooks_cgroup_bpf__elf_bytes(&bytes);
   return {static_cast<const std::byte*>(data), bytes};
 }
 
@@ -29,17 +31,16 @@ Result<void> share(bpf_object* object, const char* map_name, int fd) {
   return {};
 }
 
-// The objects' only read-only variable says whether tasks outside the scope are left alone.
-Result<void> set_scoped(bpf_object* object) {
+// The objects' only read-only variable is the id of the cgroup in scope.
+Result<void> set_scope(bpf_object* object, std::uint64_t scope_id) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const std::string_view name = bpf_map__name(map);
     if (!name.ends_with(".rodata")) continue;
     std::size_t bytes = 0;
     void* value = bpf_map__initial_value(map, &bytes);
-    const std::uint32_t scoped = 1;
-    if (value == nullptr || bytes != sizeof scoped) break;
-    std::memcpy(value, &scoped, sizeof scoped);
+    if (value == nullptr || bytes != sizeof scope_id) break;
+    std::memcpy(value, &scope_id, sizeof scope_id);
     return {};
   }
   return Error{ENOENT, "set the scope", "", ""};
@@ -47,19 +48,19 @@ Result<void> set_scoped(bpf_object* object) {
 
 }  // namespace
 
-Result<Enforcer> Enforcer::create(Hook hook, const SharedMaps& maps) {
+Result<Enforcer> Enforcer::create(Hook hook, const Shared& shared) {
   const std::span<const std::byte> bytes = object_bytes(hook);
   LIBBPF_OPTS(bpf_object_open_opts, options);
   options.object_name = "holdfast_hooks";
   Object object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (!object) return Error{errno, "open the enforcer", std::string(hook_name(hook)), ""};
-  const std::pair<const char*, int> shared[] = {
-      {"verdicts", maps.verdicts_fd}, {"scope", maps.scope_fd}, {"tasks", maps.tasks_fd}};
-  for (const auto& [name, fd] : shared) {
+  const std::pair<const char*, int> maps[] = {
+      {"verdicts", shared.verdicts_fd}, {"scope", shared.scope_fd}, {"tasks", shared.tasks_fd}};
+  for (const auto& [name, fd] : maps) {
     if (Result<void> done = share(object.get(), name, fd); !done) return std::move(done).error();
   }
-  if (maps.scope_fd >= 0) {
-    if (Result<void> done = set_scoped(object.get()); !done) return std::move(done).error();
+  if (Result<void> done = set_scope(object.get(), shared.scope_id); !done) {
+    return std::move(done).error();
   }
   if (const int error = bpf_object__load(object.get()); error < 0) {
     return Error{-error, "load the enforcer", std::string(hook_name(hook)), ""};
@@ -77,7 +78,7 @@ Result<std::vector<Fd>> Enforcer::attach() {
     bpf_link__destroy(link);
     if (!links.back()) return Error{errno, "keep the link of", bpf_program__name(program), ""};
   }
-  // Opened last in the object file, closed first by whoever detaches.
+  // Last in the object file, closed first by whoever detaches.
   std::reverse(links.begin(), links.end());
   return links;
 }

@@ -14,17 +14,18 @@
 
 namespace holdfast::hooks {
 
-// Descriptors of the maps that a bridged program and its enforcer share. All borrowed; -1: none.
-struct SharedMaps {
+// What a bridged program and its enforcer share. Descriptors are borrowed; -1: none.
+struct Shared {
   int verdicts_fd = -1;
   int scope_fd = -1;
   int tasks_fd = -1;
+  std::uint64_t scope_id = 0;  // of the cgroup in scope; 0: all tasks
 };
 
 class Enforcer {
  public:
-  // Loads; attaches nothing.
-  static Result<Enforcer> create(Hook hook, const SharedMaps& maps);
+  // Loads; attaches nothing. For kInstall and kCgroupAttach: the other hooks refuse nothing.
+  static Result<Enforcer> create(Hook hook, const Shared& shared);
 
   // One link for each program, the one that refuses first.
   Result<std::vector<Fd>> attach();

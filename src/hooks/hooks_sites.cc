@@ -3,18 +3,73 @@
 
 #include <sched.h>
 
+#include <optional>
+#include <utility>
+
 namespace holdfast::hooks {
 namespace {
 
 using From = Argument::From;
+using Test = Condition::Test;
+
+// The inode number of every anonymous mount namespace (the kernel's MNT_NS_ANON_INO): not one that a
+// policy could mean.
+constexpr std::int32_t kAnonymousMount = static_cast<std::int32_t>(0xEFFFFFF7);
+
+Argument context(int index) { return {.from = From::kContext, .index = index}; }
+Argument zero() { return {}; }
 
 std::uint32_t function_id(const btf* kernel, const std::string& name) {
   const int id = btf__find_by_name_kind(kernel, name.c_str(), BTF_KIND_FUNC);
   return id > 0 ? static_cast<std::uint32_t>(id) : 0;
 }
 
-Argument context(int index) { return {.from = From::kContext, .index = index}; }
-Argument zero() { return {.from = From::kZero}; }
+const btf_type* prototype(const btf* kernel, std::uint32_t id) {
+  return btf__type_by_id(kernel, btf__type_by_id(kernel, id)->type);
+}
+
+const btf_type* skip_modifiers(const btf* kernel, std::uint32_t id) {
+  return btf__type_by_id(kernel, static_cast<__u32>(btf__resolve_type(kernel, id)));
+}
+
+// In bytes; nothing when there is no such member. Looks into unnamed ones, too.
+std::optional<int> member_offset(const btf* kernel, const btf_type* type, std::string_view name) {
+  if (type == nullptr || !btf_is_composite(type)) return std::nullopt;
+  const btf_member* members = btf_members(type);
+  for (int i = 0; i < btf_vlen(type); i++) {
+    const int bytes = static_cast<int>(btf_member_bit_offset(type, static_cast<__u32>(i)) / 8);
+    const std::string_view member = btf__name_by_offset(kernel, members[i].name_off);
+    if (member == name) return bytes;
+    if (!member.empty()) continue;
+    if (auto inner = member_offset(kernel, skip_modifiers(kernel, members[i].type), name)) {
+      return bytes + *inner;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<int> member_offset(const btf* kernel, const char* type, std::string_view name) {
+  const int id = btf__find_by_name_kind(kernel, type, BTF_KIND_STRUCT);
+  return id > 0 ? member_offset(kernel, btf__type_by_id(kernel, static_cast<__u32>(id)), name)
+                : std::nullopt;
+}
+
+// Adds a site to the offer; false, and why in the offer, when the kernel lacks the function.
+bool add_site(Offer& offer, const btf* kernel, Site site) {
+  site.function_id = function_id(kernel, site.function);
+  if (site.function_id == 0) {
+    offer.how = "this kernel's type information lacks " + site.function;
+    return false;
+  }
+  offer.sites.push_back(std::move(site));
+  return true;
+}
+
+Offer bridged(Offer offer, std::string how) {
+  offer.state = Offer::State::kBridged;
+  offer.how = std::move(how);
+  return offer;
+}
 
 // setns() calls one of these for each namespace, with the hook's own arguments. `questions` is how often
 // each asks capable() for what the enforcer answers.
@@ -31,22 +86,106 @@ Offer find_install(const btf* kernel) {
       {"timens_install", CLONE_NEWTIME, 2}, {"userns_install", CLONE_NEWUSER, 1}};
   Offer offer;
   for (const Install& install : kInstalls) {
-    Site site;
-    site.function = install.function;
-    site.function_id = function_id(kernel, site.function);
-    if (site.function_id == 0) {
-      offer.how = "this kernel's type information lacks " + site.function;
-      return offer;
-    }
-    site.arguments = {context(0), context(1), zero()};
+    Site site{.function = install.function, .arguments = {context(0), context(1), zero()}};
     site.object = 1;
     site.ns_type = install.ns_type;
     site.questions = install.questions;
-    offer.sites.push_back(std::move(site));
+    if (!add_site(offer, kernel, std::move(site))) return offer;
   }
-  offer.state = Offer::State::kBridged;
-  offer.how = "fentry of the eight *ns_install functions, enforced by lsm/capable";
-  return offer;
+  return bridged(std::move(offer), "fentry of the eight *ns_install functions, enforced by lsm/capable");
+}
+
+// Every namespace passes here on kernels that have it: __ns_common_init(ns, ns_type, ops, inum).
+Offer find_alloc_common(const btf* kernel) {
+  Offer offer;
+  Site site{.function = "__ns_common_init", .attach = BPF_TRACE_FEXIT, .arguments = {context(0), zero()}};
+  site.conditions = {{Test::kDiffers, 3, kAnonymousMount}, {Test::kZero, 4}};
+  site.object = 0;
+  if (!add_site(offer, kernel, std::move(site))) return offer;
+  return bridged(std::move(offer), "fexit of __ns_common_init");
+}
+
+// Otherwise the functions that copy or make one namespace each. They return the old one unless `flags`,
+// their first argument, asks for a new one.
+Offer find_alloc_copies(const btf* kernel) {
+  static constexpr std::pair<const char*, int> kCopies[] = {
+      {"copy_utsname", CLONE_NEWUTS},      {"copy_ipcs", CLONE_NEWIPC}, {"copy_pid_ns", CLONE_NEWPID},
+      {"copy_net_ns", CLONE_NEWNET},       {"copy_mnt_ns", CLONE_NEWNS},
+      {"copy_cgroup_ns", CLONE_NEWCGROUP}, {"copy_time_ns", CLONE_NEWTIME}};
+  Offer offer;
+  for (const auto& [function, flag] : kCopies) {
+    Site site{.function = function, .attach = BPF_TRACE_FEXIT};
+    site.ns_type = static_cast<std::uint32_t>(flag);
+    if (!add_site(offer, kernel, std::move(site))) return offer;
+    Site& added = offer.sites.back();
+    const btf_type* function_type = prototype(kernel, added.function_id);
+    const btf_type* result = skip_modifiers(kernel, function_type->type);
+    const auto offset = member_offset(kernel, skip_modifiers(kernel, result->type), "ns");
+    if (!offset) return {.how = std::string("the result of ") + function + " has no member ns"};
+    const int returned = btf_vlen(function_type);
+    added.arguments = {{.from = From::kMember, .index = returned, .offset = *offset}, zero()};
+    added.conditions = {{Test::kAnyBit, 0, flag}, {Test::kNoErrorPointer, returned}};
+    added.object = returned;
+  }
+  const auto user_ns = member_offset(kernel, "cred", "user_ns");
+  const auto offset = member_offset(kernel, "user_namespace", "ns");
+  if (!user_ns || !offset) return {.how = "struct cred or struct user_namespace is not as expected"};
+  Site site{.function = "create_user_ns", .attach = BPF_TRACE_FEXIT};
+  site.ns_type = CLONE_NEWUSER;
+  site.arguments = {{.from = From::kPointee, .index = 0, .offset = *offset, .via = *user_ns}, zero()};
+  site.conditions = {{Test::kZero, 1}};
+  site.object = 0;
+  if (!add_site(offer, kernel, std::move(site))) return offer;
+  return bridged(std::move(offer), "fexit of copy_utsname, copy_ipcs, … and create_user_ns");
+}
+
+Offer find_free(const btf* kernel) {
+  Offer offer;
+  Site site{.function = "__ns_common_free", .arguments = {context(0), zero()}};
+  site.object = 0;
+  site.key = CallKey::kObject;
+  if (add_site(offer, kernel, site)) return bridged(std::move(offer), "fentry of __ns_common_free");
+  site.function = "proc_free_inum";
+  site.arguments = {{.from = From::kInum, .index = 0}, zero()};
+  const int common = btf__find_by_name_kind(kernel, "ns_common", BTF_KIND_STRUCT);
+  const auto inum = member_offset(kernel, "ns_common", "inum");
+  if (common < 0 || !inum) return {.how = "struct ns_common is not as expected"};
+  const int bytes = static_cast<int>(btf__type_by_id(kernel, static_cast<__u32>(common))->size);
+  site.ns_common_bytes = (bytes + 7) / 8 * 8;
+  site.inum_offset = *inum;
+  if (!add_site(offer, kernel, std::move(site))) return offer;
+  return bridged(std::move(offer), "fentry of proc_free_inum, with nothing but the number");
+}
+
+// cgroup_attach_permissions(src_cgrp, dst_cgrp, sb, threadgroup, cgroup_ns), always under cgroup_mutex.
+Offer find_cgroup_attach(const btf* kernel) {
+  Offer offer;
+  for (const char* function : {"cgroup_procs_write_start", "cgroup_procs_write_finish"}) {
+    if (function_id(kernel, function) == 0) {
+      offer.how = std::string("this kernel's type information lacks ") + function;
+      return offer;
+    }
+  }
+  Site site{.function = "cgroup_attach_permissions"};
+  site.arguments = {{.from = From::kTask}, context(0), context(1), context(2),
+                    context(3), context(4), zero()};
+  site.copies = 1;
+  site.questions = 1;
+  if (!add_site(offer, kernel, std::move(site))) return offer;
+  return bridged(std::move(offer), "fentry of cgroup_attach_permissions, enforced by lsm/inode_permission");
+}
+
+Offer find_bridge(const btf* kernel, Hook hook) {
+  switch (hook) {
+    case Hook::kAlloc: {
+      const bool common = function_id(kernel, "__ns_common_init") != 0;
+      return common ? find_alloc_common(kernel) : find_alloc_copies(kernel);
+    }
+    case Hook::kFree: return find_free(kernel);
+    case Hook::kInstall: return find_install(kernel);
+    case Hook::kCgroupAttach: return find_cgroup_attach(kernel);
+  }
+  return {};
 }
 
 }  // namespace
@@ -63,12 +202,12 @@ std::string_view hook_name(Hook hook) {
 
 Offer find_offer(const btf* kernel, Hook hook) {
   if (function_id(kernel, "bpf_lsm_" + std::string(hook_name(hook))) != 0) {
-    return {.state = Offer::State::kNative, .how = "the kernel has it", .sites = {}};
+    return {.state = Offer::State::kNative, .how = "the kernel has it"};
   }
-  switch (hook) {
-    case Hook::kInstall: return find_install(kernel);
-    default: return {.state = Offer::State::kUnavailable, .how = "not bridged", .sites = {}};
-  }
+  Offer offer = find_bridge(kernel, hook);
+  if (offer.state != Offer::State::kBridged) offer.sites.clear();
+  offer.has_ns_type = member_offset(kernel, "ns_common", "ns_type").has_value();
+  return offer;
 }
 
 }  // namespace holdfast::hooks

@@ -20,15 +20,16 @@ inline constexpr std::array kHooks = {Hook::kAlloc, Hook::kFree, Hook::kInstall,
 // "namespace_install"
 std::string_view hook_name(Hook hook);
 
-// Where one argument of the hook comes from at a site.
+// Where one argument of the hook comes from at a site. `index` counts the function's arguments; its
+// result, at a fexit site, comes behind the last.
 struct Argument {
   enum class From {
-    kContext,  // argument number `index` of the function
     kZero,     // what an LSM program finds as the result of the program before it
-    kMember,   // `offset` bytes into what argument number `index` points at
-    kPointee,  // the same, after following the pointer at `via` bytes
+    kContext,  // argument `index`
+    kMember,   // the address `offset` bytes into what argument `index` points at
+    kPointee,  // the same, after following the pointer `via` bytes into that
     kTask,     // the task that is being moved, recorded earlier in the same system call
-    kInum,     // a namespace of which only the number is left, argument number `index`
+    kInum,     // a zeroed ns_common that holds only the number, argument `index`
   };
   From from = From::kZero;
   int index = 0;
@@ -36,21 +37,29 @@ struct Argument {
   int via = 0;
 };
 
-// One function of the kernel that stands in for the hook.
+// The site is of interest only when all of its conditions hold.
+struct Condition {
+  enum class Test { kAnyBit, kZero, kNoErrorPointer, kDiffers };
+  Test test;
+  int index;                // of the argument, of which kZero and kDiffers look at 32 bits
+  std::int32_t value = 0;   // the bits; what it must differ from
+};
+
+// What the entry of a call is found by. A free may run in any task, and interrupt one.
+enum class CallKey { kTask, kObject };
+
 struct Site {
   std::string function;
   std::uint32_t function_id = 0;  // in the kernel's BTF
   bpf_attach_type attach = BPF_TRACE_FENTRY;
-  std::vector<Argument> arguments;
-  int object = -1;  // index of the function's argument that tells one call of a task from the next
-  // fexit of a function that returns an old namespace unless `flags` (argument number flags_index)
-  // has the type's bit.
-  int flags_index = -1;
-  int returned = -1;           // index of the function's result in the context, when it can be an error
-  bool returns_pointer = false;
-  std::uint32_t ns_type = 0;   // CLONE_NEW…, 0: any
-  std::uint32_t questions = 0; // how often the enforcer is asked within one call
-  int ns_common_bytes = 0;     // for Argument::From::kInum
+  std::vector<Argument> arguments{};
+  std::vector<Condition> conditions{};
+  int object = -1;              // index of the argument that tells one call of a task from the next
+  CallKey key = CallKey::kTask;
+  int copies = 4;               // 1 where a lock keeps two calls from meeting
+  std::uint32_t ns_type = 0;    // CLONE_NEW…; 0: not known from the function
+  std::uint32_t questions = 0;  // how often the enforcer is asked within one call; 0: it has none
+  int ns_common_bytes = 0;      // for kInum, multiple of 8
   int inum_offset = 0;
 };
 
@@ -58,8 +67,9 @@ struct Site {
 struct Offer {
   enum class State { kNative, kBridged, kUnavailable };
   State state = State::kUnavailable;
-  std::string how;  // "fentry of *ns_install, enforced by lsm/capable", or why not
-  std::vector<Site> sites;
+  std::string how;           // "fentry of the eight *ns_install functions, …", or why not
+  std::vector<Site> sites{};
+  bool has_ns_type = false;  // ns_common says its type
 };
 
 // kernel: the running kernel's BTF. Native when it has bpf_lsm_<hook>.

@@ -16,6 +16,7 @@
 #include "hooks/rewrite.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <utility>
@@ -28,6 +29,7 @@ namespace {
 
 constexpr int kSlotBytes = 8;
 constexpr int kKey = -kSlotBytes;  // of the stack frame: the current task's address
+constexpr int kMaxErrno = 4095;  // an address above -4095 is an error
 constexpr int kVerdictBytes = sizeof(hf_hook_verdict);
 
 // Collects instructions, and jumps to one place behind them all.
@@ -68,9 +70,32 @@ class Code {
   std::size_t call_ = 0;
 };
 
-void store_current(Code& code) {
-  code.add(call_helper(BPF_FUNC_get_current_task));
-  code.add(store(BPF_DW, BPF_REG_10, kKey, BPF_REG_0));
+void store_key(Code& code, CallKey key) {
+  if (key == CallKey::kTask) {
+    code.add(call_helper(BPF_FUNC_get_current_task));
+    code.add(store(BPF_DW, BPF_REG_10, kKey, BPF_REG_0));
+  } else {
+    code.add(store(BPF_DW, BPF_REG_10, kKey, BPF_REG_7));
+  }
+}
+
+void leave_unless(Code& code, const Condition& condition) {
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_6, condition.index * kSlotBytes));
+  switch (condition.test) {
+    case Condition::Test::kAnyBit:
+      code.add(and_imm(BPF_REG_1, condition.value));
+      code.leave_from(jump_imm(BPF_JEQ, BPF_REG_1, 0));
+      return;
+    case Condition::Test::kZero:
+      code.leave_from(jump32_imm(BPF_JNE, BPF_REG_1, 0));
+      return;
+    case Condition::Test::kDiffers:
+      code.leave_from(jump32_imm(BPF_JEQ, BPF_REG_1, condition.value));
+      return;
+    case Condition::Test::kNoErrorPointer:
+      code.leave_from(jump_imm(BPF_JGE, BPF_REG_1, -kMaxErrno));
+      return;
+  }
 }
 
 void call_with_key(Code& code, int map_fd, bpf_func_id helper) {
@@ -119,36 +144,74 @@ void leave_when_answered(Code& code, const Wrapping& w) {
   code.land(none);
 }
 
-void lay_argument(Code& code, const Argument& argument, int at) {
-  switch (argument.from) {
-    case Argument::From::kZero:
-      code.add(store_imm(BPF_DW, BPF_REG_10, at, 0));
-      return;
-    default:
-      code.add(load(BPF_DW, BPF_REG_1, BPF_REG_6, argument.index * kSlotBytes));
-      code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
-  }
-}
-
 // Arguments and, after the program has run, its verdict share the space below the key.
-int frame_bottom(const Site& site) {
+int arguments_bottom(const Site& site) {
   const int arguments_bytes = static_cast<int>(site.arguments.size()) * kSlotBytes;
   return kKey - std::max(arguments_bytes, kVerdictBytes);
 }
 
+// Leaves for a task outside the scope; what jumps to `unknown` has no task.
+void lay_task(Code& code, int tasks_fd, int at, std::vector<std::size_t>& unknown) {
+  call_with_key(code, tasks_fd, BPF_FUNC_map_lookup_elem);
+  unknown.push_back(code.jump_from(jump_imm(BPF_JEQ, BPF_REG_0, 0)));
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_0, offsetof(hf_moved_task, outside)));
+  code.leave_from(jump_imm(BPF_JNE, BPF_REG_1, 0));
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_0, offsetof(hf_moved_task, task)));
+  unknown.push_back(code.jump_from(jump_imm(BPF_JEQ, BPF_REG_1, 0)));
+  code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
+}
+
+// The namespace is laid below the arguments.
+void lay_inum(Code& code, const Site& site, int index, int at) {
+  const int bottom = arguments_bottom(site) - site.ns_common_bytes;
+  for (int offset = 0; offset < site.ns_common_bytes; offset += kSlotBytes) {
+    code.add(store_imm(BPF_DW, BPF_REG_10, bottom + offset, 0));
+  }
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_6, index * kSlotBytes));
+  code.add(store(BPF_W, BPF_REG_10, bottom + site.inum_offset, BPF_REG_1));
+  code.add(move(BPF_REG_1, BPF_REG_10));
+  code.add(add_imm(BPF_REG_1, bottom));
+  code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
+}
+
+void lay_argument(Code& code, const Wrapping& w, const Argument& argument, int at,
+                  std::vector<std::size_t>& unknown) {
+  switch (argument.from) {
+    case Argument::From::kZero: code.add(store_imm(BPF_DW, BPF_REG_10, at, 0)); return;
+    case Argument::From::kTask: lay_task(code, w.tasks_fd, at, unknown); return;
+    case Argument::From::kInum: lay_inum(code, *w.site, argument.index, at); return;
+    case Argument::From::kContext:
+    case Argument::From::kMember:
+    case Argument::From::kPointee: break;
+  }
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_6, argument.index * kSlotBytes));
+  if (argument.from == Argument::From::kPointee) {
+    code.add(load(BPF_DW, BPF_REG_1, BPF_REG_1, argument.via));
+  }
+  if (argument.offset != 0) code.add(add_imm(BPF_REG_1, argument.offset));
+  code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
+}
+
+// r0 = what the program returned, or a refusal when an argument is not to be had.
 void call_with_arguments(Code& code, const Wrapping& w) {
+  std::vector<std::size_t> unknown;
   if (w.context == Context::kOriginal) {
     code.add(move(BPF_REG_1, BPF_REG_6));
   } else {
-    int at = frame_bottom(*w.site);
+    int at = arguments_bottom(*w.site);
     for (const Argument& argument : w.site->arguments) {
-      lay_argument(code, argument, at);
+      lay_argument(code, w, argument, at, unknown);
       at += kSlotBytes;
     }
     code.add(move(BPF_REG_1, BPF_REG_10));
-    code.add(add_imm(BPF_REG_1, frame_bottom(*w.site)));
+    code.add(add_imm(BPF_REG_1, arguments_bottom(*w.site)));
   }
   code.call_program_behind();
+  if (unknown.empty()) return;
+  const std::size_t known = code.jump_from(jump());
+  for (std::size_t from : unknown) code.land(from);
+  code.add(move_imm(BPF_REG_0, -EPERM));
+  code.land(known);
 }
 
 // r0: what the program returned.
@@ -175,12 +238,22 @@ void record_verdict(Code& code, const Wrapping& w) {
 Instructions wrapper(const Wrapping& w) {
   Code code;
   code.add(move(BPF_REG_6, BPF_REG_1));
-  store_current(code);
-  if (w.scope_fd >= 0) leave_out_of_scope(code, w.scope_fd);
+  for (const Condition& condition : w.site->conditions) leave_unless(code, condition);
   load_object(code, *w.site);
+  store_key(code, w.site->key);
+  if (w.scope_fd >= 0) leave_out_of_scope(code, w.scope_fd);
   leave_when_answered(code, w);
   call_with_arguments(code, w);
+  code.add(move(BPF_REG_8, BPF_REG_0));
   record_verdict(code, w);
+  if (w.refusal == Refusal::kKilled) {
+    code.leave_from(jump32_imm(BPF_JEQ, BPF_REG_8, 0));
+    code.add(move_imm(BPF_REG_1, SIGKILL));
+    code.add(call_helper(BPF_FUNC_send_signal));
+  } else if (w.refusal == Refusal::kNeverAsked) {
+    code.add(move(BPF_REG_0, BPF_REG_8));
+    code.add(leave());
+  }
   code.land_leaving();
   code.add(move_imm(BPF_REG_0, 0));
   code.add(leave());
@@ -189,7 +262,7 @@ Instructions wrapper(const Wrapping& w) {
 
 Instructions forget_verdict(int verdicts_fd) {
   Code code;
-  store_current(code);
+  store_key(code, CallKey::kTask);
   call_with_key(code, verdicts_fd, BPF_FUNC_map_delete_elem);
   code.add(move_imm(BPF_REG_0, 0));
   code.add(leave());

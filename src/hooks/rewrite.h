@@ -17,8 +17,13 @@ namespace holdfast::hooks {
 
 using Instructions = std::vector<bpf_insn>;
 
-// What happens when a program that cannot refuse at its site says no.
-enum class Refusal { kEnforcer, kKill, kIgnore };
+// What happens when a program returns something other than 0.
+enum class Refusal {
+  kEnforced,    // another program refuses the operation
+  kNeverAsked,  // the verifier has to see that it always returns 0
+  kKilled,      // the task is killed before it returns to user space
+  kIgnored,
+};
 
 // Whether the program is handed the function's own context, which some helpers insist on, or a copy of
 // the hook's arguments.
@@ -30,7 +35,7 @@ struct Wrapping {
   int scope_fd = -1;     // borrowed: cgroup array; -1 when every task is bridged
   int tasks_fd = -1;     // borrowed: hash of u64 -> kptr, for Argument::From::kTask
   int copy = 0;          // 0..3
-  Refusal refusal = Refusal::kEnforcer;
+  Refusal refusal = Refusal::kEnforced;
   Context context = Context::kArguments;
 };
 
@@ -41,9 +46,14 @@ Instructions wrapper(const Wrapping& wrapping);
 // A program that forgets the current task's verdict.
 Instructions forget_verdict(int verdicts_fd);
 
-// Refuses what cannot work outside the native hook, by name. before: the program's own instructions
-// before relocation, empty when unknown.
+// Refuses what cannot work outside the native hook, by name.
 Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer& offer, Hook hook);
+
+// Puts the type that the site implies where the program reads ns_common.ns_type and the kernel has no such
+// field. body: relocated; original: the same program before that, without what was appended;
+// ns_type_offset: of the field, in the program's own types, -1 when it has none.
+void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, const Site& site,
+                    int ns_type_offset);
 
 }  // namespace holdfast::hooks
 

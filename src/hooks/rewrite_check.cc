@@ -5,11 +5,15 @@
 #include <optional>
 
 #include "hooks/rewrite.h"
+#include "hooks/rewrite_insn.h"
 
 namespace holdfast::hooks {
 namespace {
 
 
+
+// libbpf's mark in place of an access to a field or type that this kernel lacks.
+constexpr __s32 kMissingField = 195896080;
 
 bool is_helper_call(const bpf_insn& insn, __s32 helper) {
   return insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == 0 && insn.imm == helper;
@@ -76,6 +80,17 @@ Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer&
     }
   }
   return context;
+}
+
+void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, const Site& site,
+                    int ns_type_offset) {
+  if (ns_type_offset < 0 || site.ns_type == 0) return;
+  for (std::size_t i = 0; i < original.size() && i < body.size(); i++) {
+    const bpf_insn& before = original[i];
+    const bool reads_it = before.code == (BPF_LDX | BPF_MEM | BPF_W) && before.off == ns_type_offset;
+    if (!is_helper_call(body[i], kMissingField) || !reads_it) continue;
+    body[i] = insn(BPF_ALU | BPF_MOV | BPF_K, before.dst_reg, 0, 0, static_cast<__s32>(site.ns_type));
+  }
 }
 
 }  // namespace holdfast::hooks

@@ -46,6 +46,10 @@ constexpr bpf_insn store_imm(int size, int base, int offset, std::int32_t imm) {
 constexpr bpf_insn jump_imm(int comparison, int dst, std::int32_t imm) {
   return insn(BPF_JMP | comparison | BPF_K, dst, 0, 0, imm);
 }
+// The same, looking at the lower 32 bits.
+constexpr bpf_insn jump32_imm(int comparison, int dst, std::int32_t imm) {
+  return insn(BPF_JMP32 | comparison | BPF_K, dst, 0, 0, imm);
+}
 constexpr bpf_insn jump_reg(int comparison, int dst, int src) {
   return insn(BPF_JMP | comparison | BPF_X, dst, src, 0, 0);
 }

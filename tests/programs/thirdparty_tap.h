@@ -70,7 +70,7 @@ inline int new_namespace(const Type& type) {
     char result = unshare(type.flag) == 0 ? 1 : 0;
     // A pid or time namespace exists once it has been entered by a child.
     if (result != 0 && type.flag == CLONE_NEWPID && fork() == 0) {
-      close_range(3, ~0U, 0);  // links among them: what is open here stays attached
+      close_range(0, ~0U, 0);  // links among them: what is open here stays attached
       pause();
       _exit(0);
     }

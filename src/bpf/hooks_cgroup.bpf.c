@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Beside a bridged cgroup_attach program: what it needs to know, and its enforcer.
+ *
+ * The program runs on fentry of cgroup_attach_permissions(), which is not told which task moves. Writing
+ * to cgroup.procs or cgroup.threads finds the task in cgroup_procs_write_start() before; clone3() with
+ * CLONE_INTO_CGROUP makes it, in copy_process(), before. All of it happens in the task that asks for the
+ * move, so the moved task is kept under that one's address. From start to finish the kernel holds
+ * cgroup_mutex: no two moves meet, and so none of these programs is skipped for another's sake.
+ *
+ * Right after, the kernel asks inode_permission() for the common ancestor's cgroup.procs, once for every
+ * move. There the verdict is acted on, by a program of type LSM.
+ */
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/hooks_verdict.h"
+
+#define MAX_DEPTH 64 /* of cgroups that a scope is looked for in */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct kernfs_node {
+  __u64 id;
+};
+struct cgroup {
+  int level;
+  struct kernfs_node* kn;
+  struct cgroup* ancestors[0];
+};
+struct css_set {
+  struct cgroup* dfl_cgrp;
+};
+struct task_struct {
+  struct css_set* cgroups;
+};
+struct super_block {
+  unsigned long s_magic;
+};
+struct inode {
+  struct super_block* i_sb;
+};
+#pragma clang attribute pop
+
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define CLONE_INTO_CGROUP 0x200000000ull
+#define MAX_ERRNO 4095
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load: only tasks of this cgroup's subtree are bridged; 0: all. */
+const volatile __u64 hf_scope_id = 0;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HF_HOOK_CALLS);
+  __type(key, __u64);
+  __type(value, struct hf_hook_verdict);
+} verdicts SEC(".maps");
+
+/* Replaced before load by a map whose first word is a kptr (hooks/btf_patch.cc). */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HF_HOOK_CALLS);
+  __type(key, __u64);
+  __type(value, struct hf_moved_task);
+} tasks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, HF_HOOK_COUNTERS);
+  __type(key, __u32);
+  __type(value, __u64);
+} counters SEC(".maps");
+
+static __always_inline bool in_scope(struct task_struct* task) {
+  if (hf_scope_id == 0) return true;
+  struct cgroup* cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+  int level = BPF_CORE_READ(cgroup, level);
+  for (int i = 0; i < MAX_DEPTH && i <= level; i++) {
+    struct cgroup* ancestor = NULL;
+    struct cgroup** slot = (void*)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(void*);
+    if (bpf_probe_read_kernel(&ancestor, sizeof ancestor, slot)) return true;
+    if (BPF_CORE_READ(ancestor, kn, id) == hf_scope_id) return true;
+  }
+  return level >= MAX_DEPTH;
+}
+
+static __always_inline int remember(struct task_struct* task, struct task_struct* scoped) {
+  __u64 key = (__u64)bpf_get_current_task_btf();
+  struct hf_moved_task none = {.outside = !in_scope(scoped)};
+  bpf_map_update_elem(&tasks, &key, &none, BPF_ANY);
+  struct hf_moved_task* moved = bpf_map_lookup_elem(&tasks, &key);
+  if (moved) *(struct task_struct* volatile*)&moved->task = task;
+  return 0;
+}
+
+static __always_inline int forget(void) {
+  __u64 key = (__u64)bpf_get_current_task_btf();
+  bpf_map_delete_elem(&tasks, &key);
+  return 0;
+}
+
+/* cgroup_procs_write_start(buf, threadgroup, locked) */
+SEC("fexit/cgroup_procs_write_start")
+int hooks_cgroup_start(unsigned long long* ctx) {
+  struct task_struct* task = (struct task_struct*)ctx[3];
+  if ((unsigned long)task >= (unsigned long)-MAX_ERRNO) return 0;
+  return remember(task, task);
+}
+
+/* Also the way out of a write to a cgroup of version 1, where nothing asks for permissions. */
+SEC("fentry/cgroup_procs_write_finish")
+int hooks_cgroup_finish(unsigned long long* ctx) { return forget(); }
+
+SEC("lsm/task_alloc")
+int hooks_cgroup_clone(unsigned long long* ctx) {
+  if (!(ctx[1] & CLONE_INTO_CGROUP)) return 0;
+  struct task_struct* task = (struct task_struct*)ctx[0];
+  remember(task, bpf_get_current_task_btf());
+  return 0;
+}
+
+SEC("fexit/cgroup_attach_permissions")
+int hooks_cgroup_asked(unsigned long long* ctx) { return forget(); }
+
+SEC("lsm/inode_permission")
+int hooks_cgroup(unsigned long long* ctx) {
+  struct inode* inode = (struct inode*)ctx[0];
+  if (inode->i_sb->s_magic != CGROUP2_SUPER_MAGIC) return 0;
+  __u64 key = (__u64)bpf_get_current_task_btf();
+  struct hf_hook_verdict* answer = bpf_map_lookup_elem(&verdicts, &key);
+  if (!answer || answer->verdict == 0) return 0;
+  __u32 why = HF_HOOK_REFUSED;
+  __u64* count = bpf_map_lookup_elem(&counters, &why);
+  if (count) __sync_fetch_and_add(count, 1);
+  return -EPERM;
+}
