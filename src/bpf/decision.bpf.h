@@ -6,18 +6,24 @@
  * reported is still made: the event is counted as lost.
  */
 #ifndef HOLDFAST_BPF_DECISION_BPF_H
+#ifndef HF_SERVED_HOOKS
+#error "define HF_SERVED_HOOKS first: bit h for each hook h that this object decides about"
+#endif
 #define HOLDFAST_BPF_DECISION_BPF_H
 
 #include "bpf/held.bpf.h"
 #include "core/decide.h"
 
-/* One immutable policy; a new one becomes live when its map takes the slot. */
+/*
+ * One immutable policy; a new one becomes live when its map takes the slot. Sizes instead of types: on 6.1
+ * a map made without type information does not fit a slot declared with it.
+ */
 struct hf_policy_map {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
   __uint(map_flags, BPF_F_RDONLY_PROG);
-  __type(key, __u32);
-  __type(value, struct hf_tables);
+  __uint(key_size, sizeof(__u32));
+  __uint(value_size, sizeof(struct hf_tables));
 };
 
 struct {
@@ -65,7 +71,8 @@ static __always_inline void hf_describe(struct hf_task *out, const struct task_s
 
 static __always_inline void hf_report(struct hf_session *s, const struct hf_request *r,
                                       const struct hf_verdict *v,
-                                      const struct hf_context *context, __u64 generation) {
+                                      const struct hf_context *context) {
+  const struct hf_tables *t;
   struct hf_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) {
     __sync_fetch_and_add(&s->totals.lost, 1);
@@ -76,7 +83,8 @@ static __always_inline void hf_report(struct hf_session *s, const struct hf_requ
   event->length = sizeof(*event);
   event->id = __sync_fetch_and_add(&s->totals.events, 1) + 1;
   event->time_ns = bpf_ktime_get_boot_ns();
-  event->generation = generation;
+  t = hf_tables_at(context->slot);
+  if (t) event->generation = t->generation;
   event->target = context->target;
   hf_describe(&event->actor, (const void *)context->task);
   if (context->object) hf_describe(&event->object, (const void *)context->object);
@@ -133,30 +141,32 @@ static __always_inline int hf_unconcerned(const struct hf_request *r, const stru
   return r->hook != HF_HOOK_NAMESPACE_INSTALL || (r->flags & HF_REQ_TARGET_KNOWN);
 }
 
-/* The hooks that these programs serve; the verifier need not follow the rest of the decision. */
-static __always_inline int hf_is_namespace_hook(__u16 hook) {
-  return hook == HF_HOOK_NAMESPACE_ALLOC || hook == HF_HOOK_NAMESPACE_INSTALL || hook == HF_HOOK_TRACE;
-}
-
-/* Decides, counts and reports. The answer for the kernel: 0 or -EPERM. A global function, as above. */
-__noinline int hf_conclude(struct hf_request *r, struct hf_context *context) {
-  struct hf_session *s = hf_session();
-  const struct hf_tables *t;
-  struct hf_verdict v = {};
-  __u64 generation = 0;
-  if (!r || !context || !s) return -HF_EPERM;
-  if (hf_unconcerned(r, context)) return 0;
-  t = hf_tables_at(context->slot);
-  if (t && hf_is_namespace_hook(r->hook)) {
-    generation = t->generation;
-    hf_decide(t, r, &v);
+/*
+ * Decides. A global function, and the verdict behind a pointer of its caller: the verifier then knows nothing
+ * of what is written there, and need not follow each combination of opinions to its own end.
+ */
+__noinline int hf_judge(struct hf_request *r, struct hf_verdict *v, __u32 slot) {
+  const struct hf_tables *t = hf_tables_at(slot);
+  if (!r || !v) return -HF_EPERM;
+  if (t) {
+    hf_decide_some(t, r, HF_SERVED_HOOKS, v);
   } else {
     r->flags |= HF_REQ_FACTS_MISSING;
-    hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
+    hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
   }
+  return 0;
+}
+
+/* Decides, counts and reports. The answer for the kernel: 0 or -EPERM. */
+__noinline int hf_conclude(struct hf_request *r, struct hf_context *context) {
+  struct hf_session *s = hf_session();
+  struct hf_verdict v = {};
+  if (!r || !context || !s) return -HF_EPERM;
+  if (hf_unconcerned(r, context)) return 0;
+  if (hf_judge(r, &v, context->slot)) return -HF_EPERM;
   if (context->voice == HF_SAY || (v.action == HF_DENY && v.mode == HF_MODE_ENFORCE)) {
     hf_count(s, &v);
-    if (v.log) hf_report(s, r, &v, context, generation);
+    if (v.log) hf_report(s, r, &v, context);
   }
   if (hf_enforced_error(&v)) return -HF_EPERM;
   return 0;

@@ -6,6 +6,7 @@
  * find the child. Whatever the way of forking (clone3, vfork, a thread, CLONE_PARENT, an io_uring
  * worker), the child is a member from its first instruction, or the fork fails.
  */
+#define HF_SERVED_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC)
 #include "bpf/create.bpf.h"
 
 #define HF_EAGAIN_FORK 11

@@ -9,6 +9,7 @@
  * One operation asks more than once (setns of most types twice, unshare once more for a cgroup
  * namespace). Every time is decided afresh; only the first is counted and reported.
  */
+#define HF_SERVED_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL)
 #include "bpf/create.bpf.h"
 
 #define HF_CAP_SYS_ADMIN 21
