@@ -12,6 +12,15 @@ namespace {
 
 std::string quoted(std::string_view word) { return fmt::format("\"{}\"", word); }
 
+// One that no file holds.
+template <typename T>
+Stated<T> statement(const T& value, const std::string& text) {
+  Stated<T> stated;
+  stated.value = value;
+  stated.text = text;
+  return stated;
+}
+
 std::string list_text(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + quoted(word);
@@ -52,9 +61,8 @@ class Changes {
     const Setting<T>& old = p_.*field;
     if (old && old->text == text) return;
     const Span where = old ? old->where : Span{};
-    found_.push_back({index_, std::move(key), text, where, [field, value, text](Profile& p) {
-                        p.*field = Stated<T>{value, {}, text, {}};
-                      }});
+    found_.push_back({index_, std::move(key), text, where,
+                      [field, value, text](Profile& p) { p.*field = statement(value, text); }});
   }
 
   template <typename T>
@@ -154,9 +162,8 @@ class Changes {
         fmt::format("{{ on = [\"{}\"], family = [\"{}\"], verdict = \"{}\" }}",
                     name_of(kSocketOpNames, r_.sock_op), name_of(kFamilyNames, r_.sock_family),
                     name_of(kSocketVerdictNames, verdict));
-    found_.push_back({index_, "socket[1]", text, {}, [rule](Profile& p) {
-                        p.sockets.insert(p.sockets.begin(), rule);
-                      }});
+    found_.push_back({index_, "socket[1]", text, Span(),
+                      [rule](Profile& p) { p.sockets.insert(p.sockets.begin(), rule); }});
   }
 
   Setting<BpfMask> BpfDelegate::*bpf_field(std::string& key) const {
@@ -203,7 +210,7 @@ class Changes {
     const std::string text = mask_words(mask, bpf_names(r_.way));
     found_.push_back({index_, key, text, where, [field, mask, text](Profile& p) {
                         if (!p.bpf) p.bpf.emplace();
-                        (*p.bpf).*field = Stated<BpfMask>{mask, {}, text, {}};
+                        (*p.bpf).*field = statement(mask, text);
                       }});
   }
 

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy may come from somebody who wants to break its reader, and toml++ 3.3 can be broken in
-// two ways:
+// A policy may come from somebody who wants to break its reader. toml++ 3.3 bounds how deep brackets nest but not
+// dotted keys, and frees what they build by recursion: `a.a.a…` of a megabyte overflows the stack. So a line may
+// have few dots outside of strings.
 //
-// - It bounds how deep brackets nest but not dotted keys, and frees what they build by recursion:
-// `a.a.a…` of a
-//   megabyte overflows the stack. So a line may have few dots outside of strings.
-// - Asked whether a character beyond ASCII is white space, it runs into code that it declares
-// unreachable, which is
-//   undefined. It asks outside of strings and comments, and inside of multi-line strings. TOML
-//   allows no such characters outside anyway, and no policy needs a multi-line string, so neither
-//   reaches it.
-//
-// Without multi-line strings, every string and comment ends on its line, and this scan sees each
-// line as the library does up to its first mistake, where the library stops.
+// Two more things are refused here because they are always mistakes and a plain message beats the library's:
+// characters beyond ASCII outside of strings and comments, and multi-line strings, which no policy needs. Without
+// those, every string and comment ends on its line, and each line can be looked at alone.
 #include "policy/toml_scan.h"
 
 #include <string_view>

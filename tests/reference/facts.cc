@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reference/facts.h"
+
+#include <fmt/core.h>
+
+#include <optional>
+
+#include "policy/names.h"
+
+namespace holdfast::reference {
+namespace {
+
+// A value that no rule names; no TOML string can be it.
+constexpr const char* kOtherValue = "\x01";
+
+Hook hook_of(std::uint16_t hook) {
+  switch (hook) {
+    case HF_HOOK_NAMESPACE_ALLOC:
+      return Hook::create;
+    case HF_HOOK_NAMESPACE_INSTALL:
+      return Hook::enter;
+    case HF_HOOK_CGROUP_ATTACH:
+      return Hook::move;
+    case HF_HOOK_SOCKET:
+      return Hook::socket;
+    case HF_HOOK_BPF:
+      return Hook::bpf;
+    case HF_HOOK_TRACE:
+      return Hook::trace;
+    default:
+      return Hook::none;
+  }
+}
+
+std::set<std::string> types_of(std::uint32_t mask) {
+  std::set<std::string> types;
+  for (std::uint32_t bit = 0; bit < 32; bit++) {
+    if ((mask >> bit & 1) == 0) continue;
+    const std::string_view name = policy::name_of(policy::kNsTypeNames, 1u << bit);
+    types.insert(name.empty() ? fmt::format("0x{:x}", 1u << bit) : std::string(name));
+  }
+  return types;
+}
+
+std::string way_word(std::uint16_t way) {
+  switch (way) {
+    case HF_WAY_BPF_COMMAND:
+      return "command";
+    case HF_WAY_BPF_MAP:
+      return "map";
+    case HF_WAY_BPF_PROGRAM:
+      return "program";
+    case HF_WAY_BPF_ATTACH:
+      return "attach";
+    default:
+      return "";
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> labels_of(const __u32* ids,
+                                                           const policy::Compiled& policy) {
+  std::vector<std::pair<std::string, std::string>> labels;
+  for (std::size_t i = 0; i < policy.label_names.size(); i++) {
+    if (ids[i] == HF_LABEL_ID_ABSENT) continue;
+    const bool known = ids[i] < policy.label_values.size();
+    labels.emplace_back(policy.label_names[i], known ? policy.label_values[ids[i]] : kOtherValue);
+  }
+  return labels;
+}
+
+// Names of profiles; `sensible` becomes false at one that does not exist.
+class Namer {
+ public:
+  explicit Namer(const policy::Compiled& policy) : policy_(policy) {}
+
+  bool sensible = true;
+
+  std::string operator()(std::uint16_t number) {
+    if (number < policy_.profiles.size()) return policy_.profiles[number];
+    sensible = false;
+    return "";
+  }
+
+  std::vector<std::string> chain(const __u16* numbers) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < HF_MAX_NEST && numbers[i] != HF_NO_PROFILE; i++)
+      names.push_back((*this)(numbers[i]));
+    return names;
+  }
+
+ private:
+  const policy::Compiled& policy_;
+};
+
+}  // namespace
+
+Facts facts_of(const hf_request& r, const policy::Compiled& policy) {
+  Namer name(policy);
+  Facts f;
+  f.hook = hook_of(r.hook);
+  f.readable = (r.flags & HF_REQ_FACTS_MISSING) == 0;
+  f.subject = name(r.subject);
+  f.object = name(r.object);
+  f.started_in = r.subject_set;
+  f.held = {name(r.held_owner), r.held_set};
+  f.held_types = types_of(r.held_types);
+  f.held_anchored = (r.flags & HF_REQ_HELD_ANCHORED) != 0;
+  f.held_in_several = (r.flags & HF_REQ_HELD_MIXED) != 0;
+  f.target_known = (r.flags & HF_REQ_TARGET_KNOWN) != 0;
+  f.target = {name(r.target_owner), r.target_set};
+  f.types = types_of(r.ns_types);
+  f.same_cgroup = (r.flags & HF_REQ_SAME_CGROUP) != 0;
+  f.delegated = (r.flags & HF_REQ_DELEGATED) != 0;
+  f.object_held_same = (r.flags & HF_REQ_OBJECT_HELD_SAME) != 0;
+  if (f.hook == Hook::move && !f.same_cgroup) {
+    f.source = name.chain(r.src_chain);
+    f.destination = name.chain(r.dst_chain);
+  }
+  if (f.hook == Hook::socket) f.operation = policy::name_of(policy::kSocketOpNames, r.sock_op);
+  if (f.hook == Hook::bpf) f.operation = way_word(r.way);
+  f.family = r.sock_family == HF_FAMILY_OTHER
+                 ? "other"
+                 : policy::name_of(policy::kFamilyNames, r.sock_family);
+  f.bpf_value = r.bpf_value;
+  f.labels = labels_of(r.own_labels, policy);
+  f.peer_labels = labels_of(r.peer_labels, policy);
+  f.sensible = name.sensible;
+  return f;
+}
+
+Outcome outcome_of(const hf_verdict& v, const policy::Compiled& policy) {
+  Outcome outcome;
+  outcome.verdict = policy::name_of(policy::kVerdictNames, v.action);
+  outcome.mode = policy::name_of(policy::kModeNames, v.mode);
+  outcome.reason = policy::name_of(policy::kReasonNames, v.reason);
+  outcome.profile = v.profile < policy.profiles.size() ? policy.profiles[v.profile] : "?";
+  outcome.set = v.set;
+  outcome.logged = v.log != 0;
+  if (v.rule != HF_RULE_DEFAULT && v.rule < policy.rules.size()) {
+    outcome.key = policy.rules[v.rule].key;
+    outcome.line = policy.rules[v.rule].where.line;
+  }
+  return outcome;
+}
+
+}  // namespace holdfast::reference
