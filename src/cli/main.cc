@@ -2,6 +2,7 @@
 // `holdfast`: the arguments of each command, and nothing else.
 #include <CLI/CLI.hpp>
 
+#include "cli/canary.h"
 #include "cli/commands.h"
 
 namespace {
@@ -104,6 +105,7 @@ void add_delegate(CLI::App& app, int& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && argv[1] == kCanaryArgument) return canary();
   CLI::App app{"Keeps programs in the namespaces and cgroups they belong to, and says why."};
   app.name("holdfast");
   app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);

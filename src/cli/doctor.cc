@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `holdfast doctor`: what this kernel has, then proof. A probe can only say that enforcement should work;
+// the canary is a real run whose command tries what its policy forbids, and counts as held only when the
+// command was refused *and* the backend reported both refusals with their reasons.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/canary.h"
+#include "cli/commands.h"
+#include "kernel/features.h"
+#include "kernel/stream.h"
+#include "policy/load.h"
+#include "run/choice.h"
+#include "run/supervise.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr std::string_view kCanaryPolicy =
+    "version = 1\n"
+    "[profile.canary]\n"
+    "namespaces.create = []\n"
+    "namespaces.enter = \"none\"\n";
+
+struct Proof {
+  enum class Outcome { held, failed, unavailable } outcome;
+  std::string backend;
+  std::string detail;
+};
+
+Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& policy) {
+  Proof proof{Proof::Outcome::failed, std::string(backend->name()), {}};
+  if (const auto available = backend->available(); !available) {
+    proof.outcome = Proof::Outcome::unavailable;
+    proof.detail = available.error().message();
+    return proof;
+  }
+  bool creation_seen = false;
+  bool entry_seen = false;
+  const backend::SessionSpec spec{policy.tables.get(), 1, 0, [&](const hf_event& event) {
+                                    creation_seen |= event.verdict.reason == HF_REASON_CREATE;
+                                    entry_seen |= event.verdict.reason == HF_REASON_ENTER_NONE;
+                                  }};
+  auto session = backend->open(spec);
+  if (!session) {
+    proof.detail = session.error().message();
+    // A kernel that says it can and then refuses the programs: nothing was ever enforced here.
+    if (session.error().code == EPERM || session.error().code == ENOTSUP)
+      proof.outcome = Proof::Outcome::unavailable;
+    return proof;
+  }
+  const auto outcome = run::supervise(**session, {"/proc/self/exe", std::string(kCanaryArgument)}, 0,
+                                      [](pid_t) { return Result<void>(); });
+  if (!outcome) {
+    proof.detail = outcome.error().message();
+  } else if (outcome->exit_code != 0) {
+    proof.detail = "the canary was not refused";
+  } else if (!creation_seen || !entry_seen) {
+    proof.detail = "the canary was refused, but not reported";
+  } else {
+    proof.outcome = Proof::Outcome::held;
+    proof.detail = "a namespace made and one entered: both refused and reported";
+  }
+  return proof;
+}
+
+std::string_view word(kernel::Condition condition) {
+  switch (condition) {
+    case kernel::Condition::good:
+      return "ok";
+    case kernel::Condition::limited:
+      return "limited";
+    case kernel::Condition::missing:
+      return "missing";
+    case kernel::Condition::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+std::string_view word(Proof::Outcome outcome) {
+  switch (outcome) {
+    case Proof::Outcome::held:
+      return "held";
+    case Proof::Outcome::failed:
+      return "FAILED";
+    case Proof::Outcome::unavailable:
+      return "not here";
+  }
+  return "FAILED";
+}
+
+void print_pretty(const std::vector<kernel::Feature>& features, const std::vector<Proof>& proofs) {
+  for (const kernel::Feature& feature : features)
+    fmt::print("{:<8} {:<36} {}\n", word(feature.condition), feature.name, feature.state);
+  fmt::print("\nproof: a command tries what its policy forbids\n");
+  for (const Proof& proof : proofs)
+    fmt::print("{:<8} {:<36} {}\n", word(proof.outcome), proof.backend, proof.detail);
+}
+
+void print_json(const std::vector<kernel::Feature>& features, const std::vector<Proof>& proofs) {
+  nlohmann::json report = {{"version", 1}};
+  for (const kernel::Feature& feature : features)
+    report["features"].push_back({{"name", feature.name},
+                                  {"condition", word(feature.condition)},
+                                  {"state", feature.state}});
+  for (const Proof& proof : proofs)
+    report["backends"].push_back({{"name", proof.backend},
+                                  {"held", proof.outcome == Proof::Outcome::held},
+                                  {"available", proof.outcome != Proof::Outcome::unavailable},
+                                  {"detail", proof.detail}});
+  fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+int verdict(const std::vector<Proof>& proofs) {
+  bool any_held = false;
+  for (const Proof& proof : proofs) {
+    if (proof.outcome == Proof::Outcome::failed) return kExitFailed;
+    any_held |= proof.outcome == Proof::Outcome::held;
+  }
+  return any_held ? kExitOk : kExitImpossible;
+}
+
+}  // namespace
+
+int doctor(const DoctorOptions& options) {
+  const auto loaded = policy::load({{"doctor", std::string(kCanaryPolicy)}});
+  if (!loaded.policy) return kExitFailed;
+  const auto features = kernel::survey_features();
+  std::vector<Proof> proofs;
+  // lsm first: the supervisor makes this process opaque for good.
+  proofs.push_back(prove(backend::make_lsm_backend(), *loaded.policy));
+  proofs.push_back(prove(backend::make_supervisor_backend(), *loaded.policy));
+  if (options.format == "json")
+    print_json(features, proofs);
+  else
+    print_pretty(features, proofs);
+  return verdict(proofs);
+}
+
+}  // namespace holdfast::cli

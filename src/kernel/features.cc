@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/features.h"
+
+#include <bpf/btf.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "kernel/landlock.h"
+#include "kernel/probe.h"
+#include "kernel/process.h"
+#include "kernel/seccomp.h"
+#include "kernel/text_file.h"
+
+namespace holdfast::kernel {
+namespace {
+
+struct FreeBtf {
+  void operator()(btf* types) const { btf__free(types); }
+};
+using Types = std::unique_ptr<btf, FreeBtf>;
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+// The word in brackets of "none [integrity] confidentiality"; all of the text when there are none.
+std::string chosen(const std::string& text) {
+  const auto begin = text.find_first_of("[(");
+  const auto end = text.find_first_of("])");
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return trimmed(text);
+  return text.substr(begin + 1, end - begin - 1);
+}
+
+Feature kernel_release() {
+  utsname name{};
+  ::uname(&name);
+  return {"kernel", Condition::good, std::string(name.release) + " " + name.machine};
+}
+
+bool has_function(const btf* types, const std::string& name) {
+  return types != nullptr && btf__find_by_name_kind(types, name.c_str(), BTF_KIND_FUNC) > 0;
+}
+
+// Configured and active are two things: links attach to an inactive module and do nothing.
+Feature bpf_lsm(const btf* types) {
+  const bool configured = has_function(types, "bpf_lsm_capable");
+  const auto active = is_lsm_active("bpf");
+  if (!active)
+    return {"BPF LSM", Condition::unknown, "cannot tell: " + active.error().message()};
+  if (*active) return {"BPF LSM", Condition::good, "active"};
+  return {"BPF LSM", Condition::missing,
+          configured ? "configured but not active: add bpf to lsm= at boot" : "not built in"};
+}
+
+Feature type_information() {
+  if (has_kernel_types()) return {"type information (BTF)", Condition::good, "present"};
+  return {"type information (BTF)", Condition::missing, "no /sys/kernel/btf/vmlinux"};
+}
+
+Feature privilege() {
+  if (may_load_bpf()) return {"privilege", Condition::good, "root in the initial user namespace"};
+  return {"privilege", Condition::limited, "none: the lsm backend needs root"};
+}
+
+Feature lockdown() {
+  const auto text = read_text_file("/sys/kernel/security/lockdown");
+  if (!text) return {"lockdown", Condition::unknown, "not readable or not built in"};
+  const std::string mode = chosen(*text);
+  if (mode == "none")
+    return {"lockdown", Condition::limited, "none: root can load modules and replace the kernel"};
+  return {"lockdown", Condition::good, mode};
+}
+
+Feature ftrace() {
+  const auto text = read_text_file("/proc/sys/kernel/ftrace_enabled");
+  if (!text) return {"ftrace", Condition::missing, "no kernel.ftrace_enabled"};
+  if (trimmed(*text) == "1") return {"ftrace", Condition::good, "enabled"};
+  return {"ftrace", Condition::missing, "kernel.ftrace_enabled=0 silences every BPF LSM program"};
+}
+
+Feature preemption() {
+  const auto text = read_text_file("/sys/kernel/debug/sched/preempt");
+  if (text) return {"preemption", Condition::good, chosen(*text)};
+  utsname name{};
+  ::uname(&name);
+  const std::string_view version = name.version;
+  if (version.find("PREEMPT_DYNAMIC") != version.npos)
+    return {"preemption", Condition::good, "chosen at boot (debugfs says which)"};
+  if (version.find("PREEMPT") != version.npos) return {"preemption", Condition::good, "full"};
+  return {"preemption", Condition::good, "voluntary or none"};
+}
+
+Feature landlock() {
+  const auto abi = landlock_abi();
+  if (!abi) return {"Landlock", Condition::missing, abi.error().message()};
+  const std::string text = "ABI " + std::to_string(*abi);
+  if (*abi >= kLandlockScopeAbi) return {"Landlock", Condition::good, text};
+  return {"Landlock", Condition::limited, text + ": no scope for signals and abstract sockets"};
+}
+
+Feature seccomp_listener() {
+  const auto listener = probe_seccomp_listener();
+  if (listener)
+    return {"seccomp notification", Condition::good, "with uninterrupted waiting for an answer"};
+  return {"seccomp notification", Condition::missing, listener.error().message()};
+}
+
+Feature user_namespaces() {
+  const auto text = read_text_file("/proc/sys/user/max_user_namespaces");
+  if (!text || trimmed(*text) == "0")
+    return {"user namespaces", Condition::limited, "off: an ordinary user cannot use --unshare"};
+  return {"user namespaces", Condition::good, "allowed"};
+}
+
+Feature unified_cgroups() {
+  const auto text = read_text_file("/proc/self/mountinfo");
+  if (!text) return {"cgroup v2", Condition::unknown, text.error().message()};
+  const bool unified = text->find(" - cgroup2 ") != std::string::npos;
+  const bool legacy = text->find(" - cgroup ") != std::string::npos;
+  if (!unified) return {"cgroup v2", Condition::missing, "not mounted"};
+  if (legacy)
+    return {"cgroup v2", Condition::limited, "mounted beside v1, whose hierarchies nobody holds"};
+  return {"cgroup v2", Condition::good, "mounted"};
+}
+
+// A function, or the one that older kernels have in its place.
+struct Needed {
+  const char* purpose;
+  const char* name;
+  const char* older;  // null: none
+};
+
+constexpr Needed kNeeded[] = {
+    {"decides setns, unshare", "bpf_lsm_capable", nullptr},
+    {"decides clone, passes membership on", "bpf_lsm_task_alloc", nullptr},
+    {"forgets a task", "bpf_lsm_task_free", nullptr},
+    {"decides user namespaces", "bpf_lsm_userns_create", nullptr},
+    {"decides tracing", "bpf_lsm_ptrace_access_check", nullptr},
+    {"records namespaces made", "__ns_common_init", "copy_net_ns"},
+    {"forgets namespaces", "__ns_common_free", "proc_free_inum"},
+    {"captures a target", "utsns_install", nullptr},
+    {"captures a target", "ipcns_install", nullptr},
+    {"captures a target", "netns_install", nullptr},
+    {"captures a target", "mntns_install", nullptr},
+    {"captures a target", "pidns_install", nullptr},
+    {"captures a target", "cgroupns_install", nullptr},
+    {"captures a target", "timens_install", nullptr},
+    {"captures a target", "userns_install", nullptr},
+    {"captures a moved task", "cgroup_procs_write_start", nullptr},
+    {"captures a move", "cgroup_attach_permissions", nullptr},
+    {"decides a move", "bpf_lsm_inode_permission", nullptr},
+};
+
+void add_functions(std::vector<Feature>& features, const btf* types) {
+  for (const Needed& needed : kNeeded) {
+    Feature feature{std::string("function ") + needed.name, Condition::good, needed.purpose};
+    if (!has_function(types, needed.name)) {
+      if (needed.older != nullptr && has_function(types, needed.older)) {
+        feature.name = std::string("function ") + needed.older;
+      } else {
+        feature.condition = types == nullptr ? Condition::unknown : Condition::missing;
+        feature.state += types == nullptr ? ": cannot tell" : ": not in this kernel";
+      }
+    }
+    features.push_back(std::move(feature));
+  }
+}
+
+void add_native_hooks(std::vector<Feature>& features, const btf* types) {
+  for (const char* hook : {"namespace_alloc", "namespace_free", "namespace_install", "cgroup_attach"}) {
+    const bool native = has_function(types, std::string("bpf_lsm_") + hook);
+    features.push_back({std::string("hook ") + hook, Condition::good,
+                        native ? "native" : "not native: bridged"});
+  }
+}
+
+}  // namespace
+
+std::vector<Feature> survey_features() {
+  const Types types(has_kernel_types() ? btf__load_vmlinux_btf() : nullptr);
+  std::vector<Feature> features = {
+      kernel_release(), privilege(),        bpf_lsm(types.get()), type_information(),
+      lockdown(),       ftrace(),           preemption(),         landlock(),
+      seccomp_listener(), user_namespaces(), unified_cgroups(),
+  };
+  add_native_hooks(features, types.get());
+  add_functions(features, types.get());
+  return features;
+}
+
+}  // namespace holdfast::kernel
