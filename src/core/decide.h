@@ -62,6 +62,7 @@ HF_INLINE void hf_set(struct hf_verdict* v, const struct hf_profile* p, __u16 pr
   v->profile = profile;
   v->rule = p->rules[kind];
   v->error = action == HF_DENY ? HF_EPERM : 0;
+  v->set = HF_NO_SET;
 }
 
 HF_INLINE void hf_refuse(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind,
@@ -92,6 +93,7 @@ HF_INLINE void hf_refuse_unruled(struct hf_verdict* v, __u8 mode, __u16 reason) 
   v->profile = HF_NO_PROFILE;
   v->rule = HF_RULE_DEFAULT;
   v->error = HF_EPERM;
+  v->set = HF_NO_SET;
   v->log = 1;
 }
 
@@ -112,16 +114,17 @@ HF_INLINE int hf_held_as_visitor(const struct hf_tables* t, const struct hf_requ
 }
 
 /*
- * In more than one set, the backend names the owner of one. If that one only audits, another may still
- * enforce, and its refusal must not be lost.
+ * In more than one set, the backend names the owner of one, which may not be the one that holds. So it is
+ * refused for real when any profile that holds visitors enforces.
  */
 HF_INLINE void hf_refuse_visitor(const struct hf_tables* t, const struct hf_request* r,
                                  const struct hf_profile* owner, struct hf_verdict* v, __u16 reason) {
-  hf_refuse(v, owner, r->held_owner, HF_RULE_NS_VISITORS, reason);
-  if (!(r->flags & HF_REQ_HELD_MIXED) || t->any_visitors_hold != HF_SOME_ENFORCE) return;
-  if (v->mode == HF_MODE_ENFORCE) return;
+  __u8 mode = owner->mode;
+  if (r->flags & HF_REQ_HELD_MIXED)
+    mode = t->any_visitors_hold == HF_SOME_ENFORCE ? HF_MODE_ENFORCE : HF_MODE_AUDIT;
+  if (v->action == HF_DENY && (v->mode == HF_MODE_ENFORCE || mode == HF_MODE_AUDIT)) return;
   hf_set(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_DENY, reason);
-  v->mode = HF_MODE_ENFORCE;
+  v->mode = mode;
 }
 
 HF_INLINE int hf_held_as_member(const struct hf_request* r, const struct hf_profile* own) {

@@ -73,9 +73,9 @@ Outcome Opinions::by_rule(const std::string& profile, const std::string& key) co
 }
 
 void Opinions::deny(const std::string& profile, const std::string& key, const std::string& reason,
-                    bool enforced) {
+                    const std::string& mode) {
   Outcome outcome = by_rule(profile, key);
-  if (enforced) outcome.mode = "enforce";
+  if (!mode.empty()) outcome.mode = mode;
   outcome.verdict = "deny";
   outcome.reason = reason;
   add(outcome.mode == "enforce" ? kDenyEnforced : kDenyAudited, outcome);

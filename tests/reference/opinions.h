@@ -18,9 +18,9 @@ class Opinions {
   [[nodiscard]] const policy::Profile* find(const std::string& name) const;
   [[nodiscard]] std::string mode_of(const std::string& profile) const;
 
-  // `enforced`: also when the profile only audits.
+  // `mode`: instead of the profile's.
   void deny(const std::string& profile, const std::string& key, const std::string& reason,
-            bool enforced = false);
+            const std::string& mode = "");
   void deny_without_rule(const std::string& reason, const std::string& mode);
   void lock(const std::string& profile, const std::string& key, std::uint64_t set);
   // Only if the profile states that key.

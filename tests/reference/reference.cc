@@ -93,8 +93,9 @@ class Interpreter {
 
   void refuse_if_held(const std::string& reason) {
     if (held_as_visitor()) {
-      const bool may_be_enforced = f_.held_in_several && some_profile_holds(true);
-      opinions_.deny(f_.held.owner, "namespaces.visitors", reason, may_be_enforced);
+      std::string mode = opinions_.mode_of(f_.held.owner);
+      if (f_.held_in_several) mode = some_profile_holds(true) ? "enforce" : "audit";
+      opinions_.deny(f_.held.owner, "namespaces.visitors", reason, mode);
     }
     if (held_as_member()) opinions_.deny(f_.subject, "namespaces.enter", reason);
   }
