@@ -71,6 +71,9 @@ struct DelegateMountOptions {
 };
 int delegate_mount(const DelegateMountOptions& options);
 
+// Reads the state of a container from standard input.
+int oci_hook();
+
 }  // namespace holdfast::cli
 
 #endif  // HOLDFAST_CLI_COMMANDS_H

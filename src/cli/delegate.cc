@@ -8,56 +8,17 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/delegation_set.h"
 #include "delegate/explain.h"
 #include "delegate/grant.h"
 #include "delegate/mounts.h"
 #include "delegate/set.h"
-#include "policy/suggest.h"
 
 namespace holdfast::cli {
 namespace {
 
-using delegate::Kind;
 using delegate::Set;
 using delegate::Vocabulary;
-
-void complain(std::string_view message) { fmt::print(stderr, "holdfast delegate: {}\n", message); }
-
-int fail(const Error& error) {
-  complain(error.message());
-  return error.code == ENOSYS ? kExitImpossible : kExitFailed;
-}
-
-// A word that no list has is a mistake of whoever wrote it: exit status 2, with a suggestion.
-int fail_word(std::string_view option, Kind kind, const Error& error,
-              const Vocabulary& vocabulary) {
-  std::vector<std::string_view> words = {"any"};
-  for (const delegate::Word& word : vocabulary.of(kind).words) words.push_back(word.text);
-  std::string text = fmt::format("{}: {}", option, error.operation);
-  if (!error.object.empty()) text += fmt::format(" '{}'", error.object);
-  const std::string hint = policy::suggest(error.object, words);
-  complain(hint.empty() ? text : text + "; " + hint);
-  return kExitUsage;
-}
-
-struct SetText {
-  Kind kind;
-  std::string_view option;
-  std::string text;
-};
-
-std::vector<SetText> given(const DelegateSetOptions& options) {
-  std::vector<SetText> texts;
-  const auto add = [&](Kind kind, std::string_view option, std::string text) {
-    std::ranges::replace(text, ',', ':');
-    if (!text.empty()) texts.push_back({kind, option, std::move(text)});
-  };
-  add(Kind::kCommands, "--commands", options.commands);
-  add(Kind::kMaps, "--maps", options.maps);
-  add(Kind::kPrograms, "--programs", options.programs);
-  add(Kind::kAttachments, "--attachments", options.attachments);
-  return texts;
-}
 
 // "delegate_cmds=a:b,delegate_maps=c"; options of other kinds are a mistake here.
 std::optional<std::vector<SetText>> split_options(std::string_view options) {
@@ -74,32 +35,10 @@ std::optional<std::vector<SetText>> split_options(std::string_view options) {
           option));
       return std::nullopt;
     }
-    texts.push_back(
-        {*kind, delegate::option_of(*kind), std::string(option.substr(name.size() + 1))});
+    texts.push_back({*kind, std::string(delegate::option_of(*kind)),
+                     std::string(option.substr(name.size() + 1))});
   }
   return texts;
-}
-
-enum class Surprises { kTell, kRefuse };
-
-// The set, or the exit status of a mistake that has been told.
-struct SetOrStatus {
-  Set set;
-  int status = kExitOk;
-};
-
-SetOrStatus read_set(const std::vector<SetText>& texts, const Vocabulary& vocabulary,
-                     Surprises surprises) {
-  SetOrStatus out;
-  for (const SetText& text : texts) {
-    const auto parsed = delegate::parse(text.kind, text.text, vocabulary);
-    if (!parsed) return {{}, fail_word(text.option, text.kind, parsed.error(), vocabulary)};
-    for (const std::string& surprise : parsed->surprises)
-      complain(fmt::format("{}: {}", text.option, surprise));
-    if (!parsed->surprises.empty() && surprises == Surprises::kRefuse) return {{}, kExitUsage};
-    out.set[text.kind] |= parsed->mask;
-  }
-  return out;
 }
 
 void tell_source(const Vocabulary& vocabulary) {
@@ -173,7 +112,7 @@ int explain_token(const std::string& path, const Vocabulary& vocabulary) {
 
 int delegate_parse(const DelegateParseOptions& options) {
   const Vocabulary vocabulary = delegate::vocabulary_here();
-  std::vector<SetText> texts = given(options.set);
+  std::vector<SetText> texts = given(options.set, "--");
   if (!options.options.empty()) {
     auto more = split_options(options.options);
     if (!more) return kExitUsage;
@@ -220,13 +159,13 @@ int delegate_mount(const DelegateMountOptions& options) {
   const auto vocabulary = delegate::kernel_vocabulary();
   // Without words of its own a kernel with tokens still takes numbers: grant() asks the kernel.
   const Vocabulary words = vocabulary ? *vocabulary : delegate::built_in_vocabulary();
-  const SetOrStatus read = read_set(given(options.set), words, Surprises::kRefuse);
+  const SetOrStatus read = read_set(given(options.set, "--"), words, Surprises::kRefuse);
   if (read.status != kExitOk) return read.status;
   if (read.set.empty()) {
     complain("nothing to delegate: give --commands, --maps, --programs or --attachments");
     return kExitUsage;
   }
-  delegate::Grant grant{.pid = 0, .user_ns = {}, .at = options.at, .set = read.set};
+  delegate::Grant grant{.pid = 0, .at = options.at, .set = read.set};
   if (const auto pid = as_pid(options.userns)) {
     grant.pid = *pid;
     if (grant.at.empty()) grant.at = "/sys/fs/bpf";
@@ -238,6 +177,10 @@ int delegate_mount(const DelegateMountOptions& options) {
           "namespace");
       return kExitUsage;
     }
+  }
+  if (!grant.at.starts_with('/')) {
+    complain("--at takes an absolute path");
+    return kExitUsage;
   }
   const auto granted = delegate::grant(grant, words);
   if (!granted) return fail(granted.error());

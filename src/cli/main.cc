@@ -102,6 +102,11 @@ void add_delegate(CLI::App& app, int& status) {
   mount_app->callback([&status] { status = delegate_mount(mount_options); });
 }
 
+void add_oci_hook(CLI::App& app, int& status) {
+  app.add_subcommand("oci-hook", "createRuntime hook: the BPF delegation that a container's annotations ask for")
+      ->callback([&status] { status = oci_hook(); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -118,6 +123,7 @@ int main(int argc, char** argv) {
   add_why(app, status);
   add_doctor(app, status);
   add_delegate(app, status);
+  add_oci_hook(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -44,6 +44,7 @@ Result<void> check_caller() {
 
 Result<Place> find_place(const Grant& what) {
   Place place;
+  if (!what.at.starts_with('/')) return Error{EINVAL, "mount on", what.at, "not an absolute path"};
   if (what.pid != 0) {
     auto of_process = kernel::process_namespaces(what.pid);
     if (!of_process) return std::move(of_process).error();
@@ -87,10 +88,10 @@ std::vector<kernel::FsOption> options_for(const Set& set) {
   return options;
 }
 
-Result<Fd> mount_at(int context_fd, const std::string& at) {
+Result<Fd> mount_at(int context_fd, const Grant& what) {
   auto mount = kernel::mount_bpffs(context_fd);
   if (!mount) return mount;
-  if (auto attached = kernel::attach_mount(mount->get(), at); !attached)
+  if (auto attached = kernel::attach_mount(mount->get(), what.root, what.at); !attached)
     return std::move(attached).error();
   return mount;
 }
@@ -126,9 +127,9 @@ Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary) {
   }
   if (!created) return std::move(created).error();
 
-  const auto mount = [&] { return mount_at(context->get(), what.at); };
+  const auto mount = [&] { return mount_at(context->get(), what); };
   const auto unmount = [&]() -> Result<Fd> {
-    if (auto detached = kernel::detach_mount(what.at); !detached)
+    if (auto detached = kernel::detach_mount(what.root + what.at); !detached)
       return std::move(detached).error();
     return Fd();
   };

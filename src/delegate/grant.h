@@ -14,10 +14,13 @@ namespace holdfast::delegate {
 
 struct Grant {
   pid_t pid = 0;  // whose user namespace owns it and whose mount namespace shows it; 0: see below
-  std::string user_ns;  // with pid 0: a file such as /proc/PID/ns/user; shown in the caller's mount
-                        // namespace
+  std::string user_ns = {};  // with pid 0: a file such as /proc/PID/ns/user; shown in the caller's
+                             // mount namespace
   std::string at = "/sys/fs/bpf";  // an existing directory there
-  Set set;
+  // Of a container that has not changed its root yet: `at` is resolved inside this directory, so
+  // that a symbolic link of the container's image leads nowhere else. Empty: the namespace's root.
+  std::string root = {};
+  Set set = {};
 };
 
 // What the kernel printed for the new filesystem, read back from the mountinfo in which it appears.

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,9 +56,18 @@ Result<Fd> mount_bpffs(int context_fd) {
   return mount;
 }
 
-Result<void> attach_mount(int mount_fd, const std::string& path) {
-  if (::move_mount(mount_fd, "", AT_FDCWD, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
-    return Error{errno, "mount on", path, ""};
+Result<void> attach_mount(int mount_fd, const std::string& root, const std::string& path) {
+  const Fd top(::open(root.empty() ? "/" : root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top) return Error{errno, "open", root, ""};
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = root.empty() ? 0 : RESOLVE_IN_ROOT;
+  const Fd place(
+      static_cast<int>(::syscall(SYS_openat2, top.get(), path.c_str(), &how, sizeof(how))));
+  if (!place) return Error{errno, "mount on", root + path, ""};
+  if (::move_mount(mount_fd, "", place.get(), "",
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+    return Error{errno, "mount on", root + path, ""};
   return {};
 }
 

@@ -33,8 +33,11 @@ struct FsOption {
 // A mount of the created filesystem, attached nowhere; an O_PATH descriptor.
 [[nodiscard]] Result<Fd> mount_bpffs(int context_fd);
 
-// Attaches a detached mount at `path` in the caller's mount namespace.
-[[nodiscard]] Result<void> attach_mount(int mount_fd, const std::string& path);
+// Attaches a detached mount at `path` in the caller's mount namespace. With a root that is not
+// empty, `path` and every symbolic link on it are resolved as if that were "/" (openat2(2),
+// RESOLVE_IN_ROOT).
+[[nodiscard]] Result<void> attach_mount(int mount_fd, const std::string& root,
+                                        const std::string& path);
 
 // Detaches what is mounted at `path`.
 [[nodiscard]] Result<void> detach_mount(const std::string& path);

@@ -29,8 +29,7 @@ std::uint32_t types_for_delegation(const hf_profile& profile) {
 Result<void> delegate_bpf(const hf_profile& profile, pid_t child) {
   const delegate::Set set = set_of(profile);
   if (set.empty()) return {};
-  auto granted =
-      delegate::grant({.pid = child, .user_ns = {}, .set = set}, delegate::vocabulary_here());
+  auto granted = delegate::grant({.pid = child, .set = set}, delegate::vocabulary_here());
   if (!granted) return wrap(std::move(granted).error(), "bpf.delegate");
   return {};
 }

@@ -114,7 +114,7 @@ bool one_round(Random& random, const std::string& directory,
     fail(asked.options, "the parser takes what the kernel refuses: " + created.error().message());
   const auto mount = kernel::mount_bpffs(context->get());
   if (!mount) fail(asked.options, mount.error().message());
-  if (const auto attached = kernel::attach_mount(mount->get(), directory); !attached)
+  if (const auto attached = kernel::attach_mount(mount->get(), "", directory); !attached)
     fail(asked.options, attached.error().message());
   const auto shown = delegate::mount_of(directory, vocabulary);
   if (!shown) fail(asked.options, shown.error().message());

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// `holdfast oci-hook`: the delegation that a container's annotations ask for, as a createRuntime
+// hook.
+//
+// The runtime runs it in the host's namespaces once the container's exist and its mounts are made,
+// and waits: the container's program cannot start before the delegation is there, and does not
+// start when it cannot be made. The container has not changed its root yet, so its /sys/fs/bpf lies
+// under the root of its bundle. A container without such annotations is left alone.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/delegation_set.h"
+#include "delegate/explain.h"
+#include "delegate/grant.h"
+#include "kernel/text_file.h"
+#include "policy/suggest.h"
+
+namespace holdfast::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kPrefix = "io.holdfast.delegate.";
+constexpr std::array<std::string_view, 5> kKeys = {"commands", "maps", "programs", "attachments",
+                                                   "at"};
+
+struct Container {
+  pid_t pid = 0;
+  std::string bundle;
+  DelegateSetOptions set;
+  std::string at = "/sys/fs/bpf";
+  bool asks = false;
+};
+
+// "" or what is wrong with it.
+std::string take_annotation(std::string_view key, const Json& value, Container& container) {
+  const std::string_view name = key.substr(kPrefix.size());
+  if (std::ranges::find(kKeys, name) == kKeys.end()) {
+    const std::string hint =
+        policy::suggest(name, std::vector<std::string_view>(kKeys.begin(), kKeys.end()));
+    return fmt::format("unknown annotation '{}'{}{}", key, hint.empty() ? "" : "; ", hint);
+  }
+  if (!value.is_string()) return fmt::format("annotation '{}' is not a string", key);
+  const auto text = value.get<std::string>();
+  if (name == "commands") container.set.commands = text;
+  if (name == "maps") container.set.maps = text;
+  if (name == "programs") container.set.programs = text;
+  if (name == "attachments") container.set.attachments = text;
+  if (name == "at") container.at = text;
+  container.asks = true;
+  return "";
+}
+
+// The state that the OCI runtime specification passes on standard input. Nothing: it has been told.
+std::optional<Container> read_state(const std::string& text) {
+  const Json state = Json::parse(text, nullptr, false);
+  Container container;
+  if (!state.is_object()) {
+    complain("standard input is not the state of a container");
+    return std::nullopt;
+  }
+  const Json annotations = state.value("annotations", Json::object());
+  for (const auto& [key, value] : annotations.items()) {
+    if (!key.starts_with(kPrefix)) continue;
+    const std::string mistake = take_annotation(key, value, container);
+    if (mistake.empty()) continue;
+    complain(mistake);
+    return std::nullopt;
+  }
+  if (!container.asks) return container;
+  const Json pid = state.value("pid", Json());
+  const Json bundle = state.value("bundle", Json());
+  if (!pid.is_number_integer() || pid.get<std::int64_t>() <= 1 || !bundle.is_string()) {
+    complain("the state has no pid or no bundle: is this a createRuntime hook?");
+    return std::nullopt;
+  }
+  container.pid = pid.get<pid_t>();
+  container.bundle = bundle.get<std::string>();
+  return container;
+}
+
+// Where the runtime builds the container's root: root.path of the bundle's config.json.
+std::optional<std::string> root_of(const Container& container) {
+  const auto text = kernel::read_text_file(container.bundle + "/config.json");
+  if (!text) {
+    complain(text.error().message());
+    return std::nullopt;
+  }
+  const Json config = Json::parse(*text, nullptr, false);
+  const Json root = config.is_object() ? config.value("root", Json()) : Json();
+  const Json path = root.is_object() ? root.value("path", Json()) : Json();
+  if (!path.is_string() || path.get<std::string>().empty()) {
+    complain(container.bundle + "/config.json names no root");
+    return std::nullopt;
+  }
+  const auto relative = path.get<std::string>();
+  return relative.starts_with('/') ? relative : container.bundle + "/" + relative;
+}
+
+}  // namespace
+
+int oci_hook() {
+  const auto text = kernel::read_text_file("/dev/stdin");
+  if (!text) return fail(text.error());
+  const auto container = read_state(*text);
+  if (!container) return kExitUsage;
+  if (!container->asks) return kExitOk;
+
+  const delegate::Vocabulary vocabulary = delegate::vocabulary_here();
+  const SetOrStatus read = read_set(given(container->set, kPrefix), vocabulary, Surprises::kRefuse);
+  if (read.status != kExitOk) return read.status;
+  const auto root = root_of(*container);
+  if (!root) return kExitFailed;
+  const auto granted = delegate::grant(
+      {.pid = container->pid, .at = container->at, .root = *root, .set = read.set}, vocabulary);
+  if (!granted) return fail(granted.error());
+  for (const std::string& warning : delegate::explain(read.set, vocabulary).warnings)
+    complain("warning: " + warning);
+  return kExitOk;
+}
+
+}  // namespace holdfast::cli
