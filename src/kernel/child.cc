@@ -124,6 +124,8 @@ void confine(const ChildSpec& spec) {
       errno = ENOEXEC;
     }
     if (errno == ENOENT || errno == ENOTDIR) continue;
+    // A directory of PATH that this user may not search hides nothing that could be meant.
+    if (errno == EACCES && spec.paths[1] && access(*path, F_OK) != 0) continue;
     error = errno;
     if (errno != EACCES) break;
   }
