@@ -67,6 +67,15 @@ enum holdfast_alloc_refusal {
 HOLDFAST_HOOKS_API void holdfast_hooks_alloc_refusal(enum holdfast_alloc_refusal refusal);
 
 /*
+ * Keeps what a link of a bridged program stands for attached after the process ends: pins it as files in
+ * `directory`, which must exist on a BPF filesystem. Removing the files detaches; in the order of their
+ * names, no operation is refused in between. 0, or a negative errno: -EINVAL when the link is of another
+ * kind (use bpf_link__pin).
+ */
+struct bpf_link;
+HOLDFAST_HOOKS_API int holdfast_hooks_pin(const struct bpf_link* link, const char* directory);
+
+/*
  * Why the last program was refused, "" when none was. The same text goes to libbpf's print callback as a
  * warning. Valid until the next load.
  */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // libbpf asks here for every program in one of the hooks' sections: when it opens, loads and attaches it.
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <cerrno>
 #include <cstdarg>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -135,6 +137,19 @@ void holdfast_hooks_alloc_refusal(holdfast_alloc_refusal refusal) {
   holdfast::hooks::state().choices.alloc_refusal = refusal == HOLDFAST_ALLOC_KILL     ? Refusal::kKilled
                                                    : refusal == HOLDFAST_ALLOC_IGNORE ? Refusal::kIgnored
                                                                                       : Refusal::kNeverAsked;
+}
+
+int holdfast_hooks_pin(const bpf_link* link, const char* directory) {
+  const auto attachment = holdfast::hooks::attachment_of(link);
+  if (!attachment) return -EINVAL;
+  int number = 0;
+  for (const holdfast::Fd& fd : attachment->links) {
+    char name[16];
+    std::snprintf(name, sizeof name, "%03d", number++);
+    const std::string path = std::string(directory) + "/" + name;
+    if (bpf_obj_pin(fd.get(), path.c_str()) < 0) return -errno;
+  }
+  return 0;
 }
 
 const char* holdfast_hooks_error() { return holdfast::hooks::state().error.c_str(); }

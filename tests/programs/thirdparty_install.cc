@@ -5,6 +5,7 @@
 //     thirdparty_install [OBJECT]     without OBJECT: the skeleton
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/mman.h>
 
 #include <vector>
 
@@ -55,8 +56,10 @@ bool load(Loaded& loaded, const char* path) {
   }
   loaded.object = bpf_object__open_file(path, nullptr);
   if (loaded.object == nullptr || bpf_object__load(loaded.object) != 0) return false;
-  std::size_t bytes = 0;
-  loaded.globals = static_cast<Globals*>(bpf_map__initial_value(map_ending(loaded.object, ".bss"), &bytes));
+  const int globals_fd = bpf_map__fd(map_ending(loaded.object, ".bss"));
+  void* globals = mmap(nullptr, sizeof(Globals), PROT_READ | PROT_WRITE, MAP_SHARED, globals_fd, 0);
+  if (globals == MAP_FAILED) return false;
+  loaded.globals = static_cast<Globals*>(globals);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, loaded.object) {
     bpf_link* link = bpf_program__attach(program);
