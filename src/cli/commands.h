@@ -74,6 +74,21 @@ int delegate_mount(const DelegateMountOptions& options);
 // Reads the state of a container from standard input.
 int oci_hook();
 
+int hooks_status();
+
+struct HooksLoadOptions {
+  std::string object;
+  std::string pin;     // directory on a BPF filesystem; empty: /sys/fs/bpf/holdfast/hooks/NAME
+  std::string cgroup;  // path of a cgroup directory; empty: all tasks
+  std::string alloc_refusal = "reject";  // reject, kill, ignore
+};
+int hooks_load(const HooksLoadOptions& options);
+
+struct HooksUnloadOptions {
+  std::string what;  // NAME as `hooks status` shows it, or the directory
+};
+int hooks_unload(const HooksUnloadOptions& options);
+
 }  // namespace holdfast::cli
 
 #endif  // HOLDFAST_CLI_COMMANDS_H

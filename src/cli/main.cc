@@ -107,6 +107,32 @@ void add_oci_hook(CLI::App& app, int& status) {
       ->callback([&status] { status = oci_hook(); });
 }
 
+void add_hooks(CLI::App& app, int& status) {
+  CLI::App* hooks_app = app.add_subcommand("hooks", "BPF LSM programs for hooks that this kernel may not have");
+  hooks_app->require_subcommand(1);
+  hooks_app->add_subcommand("status", "What is native, what is bridged and by what, and what is loaded")
+      ->callback([&status] { status = hooks_status(); });
+
+  static HooksLoadOptions load_options;
+  CLI::App* load_app = hooks_app->add_subcommand("load", "Load a BPF object, attach its programs and keep them attached");
+  load_app->add_option("object", load_options.object, "A compiled object, unmodified")->required()->type_name("OBJ");
+  load_app->add_option("--pin", load_options.pin, "Where on a BPF filesystem (/sys/fs/bpf/holdfast/hooks/NAME)")
+      ->type_name("DIR");
+  load_app->add_option("--cgroup", load_options.cgroup, "Hold only tasks of this cgroup's subtree")->type_name("PATH");
+  load_app->add_option("--alloc-refusal", load_options.alloc_refusal,
+                       "A namespace_alloc program that refuses: reject it, kill the task, or ignore what it says")
+      ->check(CLI::IsMember({"reject", "kill", "ignore"}))
+      ->type_name("WHAT");
+  load_app->callback([&status] { status = hooks_load(load_options); });
+
+  static HooksUnloadOptions unload_options;
+  CLI::App* unload_app = hooks_app->add_subcommand("unload", "Detach what `load` attached");
+  unload_app->add_option("what", unload_options.what, "As `status` names it, or its directory")
+      ->required()
+      ->type_name("NAME|DIR");
+  unload_app->callback([&status] { status = hooks_unload(unload_options); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -123,6 +149,7 @@ int main(int argc, char** argv) {
   add_why(app, status);
   add_doctor(app, status);
   add_delegate(app, status);
+  add_hooks(app, status);
   add_oci_hook(app, status);
   try {
     app.parse(argc, argv);
