@@ -22,8 +22,10 @@ delegate::Set set_of(const hf_profile& profile) {
 
 }  // namespace
 
+// With an empty list too: root of the machine needs no token, root of a user namespace has nothing
+// else.
 std::uint32_t types_for_delegation(const hf_profile& profile) {
-  return set_of(profile).empty() ? 0 : HF_NS_USER | HF_NS_MNT;
+  return profile.bpf_ruled == 0 ? 0 : HF_NS_USER | HF_NS_MNT;
 }
 
 Result<void> delegate_bpf(const hf_profile& profile, pid_t child) {
