@@ -3,9 +3,10 @@
 // Between fork and exec. Only async-signal-safe calls: no allocation, no locks, no C++ runtime.
 //
 // The order is what makes it safe:
-//   1. PDEATHSIG, before the first wait. A parent that dies earlier is noticed by the wait itself:
-//   the
-//      channel ends. So at no moment does the child outlive its parent and get to exec.
+//   1. The copy of the parent's end of the channel, which the fork brought along, is closed, so that the
+//      channel ends when the parent does; then PDEATHSIG. A parent that dies before that is noticed at
+//      the channel, and a listener on its way to it dies with it: the canary fails. So at no moment does
+//      the child outlive its parent and get to exec.
 //   2. What needs privilege in the new namespaces: lo, mounts, /proc.
 //   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and
 //   so is
@@ -167,6 +168,7 @@ void split_into_init_and_command(const ChildSpec& spec) {
 }  // namespace
 
 void run_child(const ChildSpec& spec) {
+  close(spec.parent_channel_fd);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail(spec, ChildStep::prepare, kExitNotReady);
   if (spec.wait_for_maps) wait_for_byte(spec, kChildMapsWritten);
   set_up_namespaces(spec);

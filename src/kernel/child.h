@@ -47,11 +47,12 @@ inline constexpr int kCanaryError = 54;  // EXFULL: no system call of namespaces
 // Plain data, made before the fork; everything borrowed.
 struct ChildSpec {
   int channel_fd;
-  bool wait_for_maps;   // in a new user namespace: until the parent has written its maps
-  bool loopback;        // in a new network namespace: set lo up
-  bool private_mounts;  // in a new mount namespace: keep its mounts to itself
-  bool mount_proc;      // and in a new pid namespace too: its own /proc
-  bool init;            // first of a pid namespace: stay as its init and fork the command
+  int parent_channel_fd;  // closed first: the channel has to end when the parent does
+  bool wait_for_maps;     // in a new user namespace: until the parent has written its maps
+  bool loopback;          // in a new network namespace: set lo up
+  bool private_mounts;    // in a new mount namespace: keep its mounts to itself
+  bool mount_proc;        // and in a new pid namespace too: its own /proc
+  bool init;              // first of a pid namespace: stay as its init and fork the command
   bool no_new_privs;
   int landlock_fd;           // -1: none
   const sock_fprog* filter;  // null: none

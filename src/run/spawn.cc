@@ -102,10 +102,12 @@ Error describe_child_error(const ChildReport& report) {
   return error;
 }
 
-kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line, int channel_fd) {
+kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line,
+                             const std::array<Fd, 2>& channel) {
   const std::uint32_t types = spec.unshare_types;
   return kernel::ChildSpec{
-      .channel_fd = channel_fd,
+      .channel_fd = channel[1].get(),
+      .parent_channel_fd = channel[0].get(),
       .wait_for_maps = (types & HF_NS_USER) != 0,
       .loopback = (types & HF_NS_NET) != 0,
       .private_mounts = (types & HF_NS_MNT) != 0,
@@ -129,7 +131,7 @@ Result<Spawned> Spawned::start(const SpawnSpec& spec) {
   if (!ends) return ends.error();
   CommandLine line(spec.command);
   auto forked = kernel::fork_child(kernel::clone_flags_from_types(spec.unshare_types),
-                                   child_spec(spec, line, (*ends)[1].get()));
+                                   child_spec(spec, line, *ends));
   if (!forked) return describe_fork_error(forked.error(), spec.unshare_types);
 
   Spawned spawned;

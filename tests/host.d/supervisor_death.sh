@@ -76,4 +76,7 @@ for round in $(seq 20); do
   gone pgrep -f "sh $folder/work $tag\$" || outlived=$((outlived + 1))
 done 2>/dev/null
 is "in a pid namespace nothing at all outlives it (20 rounds)" "$outlived" 0
+# A child that the death caught before it was the command still has holdfast's command line.
+gone pgrep -f "$folder/p.toml"
+is "nothing is left of any round" "$(pgrep -fc "$folder/p.toml")" 0
 tap_end
