@@ -9,7 +9,7 @@ if [ "$(id -u)" -eq 0 ]; then
   trap 'rm -rf "$nobody_folder"' EXIT
   mkdir "$nobody_folder/bin"
   cp "$HOLDFAST_BUILD"/holdfast "$nobody_folder/"
-  cp "$HOLDFAST_BUILD"/tests/bin/{conform,conform_act,attack_*} "$nobody_folder/bin/"
+  cp "$HOLDFAST_BUILD"/tests/bin/{conform,conform_act,conform_batch,attack_*} "$nobody_folder/bin/"
   cp -r tests "$nobody_folder/tests"
   chmod -R a+rX "$nobody_folder"
   cd "$nobody_folder" || exit 1

@@ -8,8 +8,8 @@
 //   --bare             only the bare runs: that each attack works where nobody enforces
 //   --keep             leave the folder with policies and events
 //
-// Each event is also decided again from what it recorded: the same policy has to give the same
-// verdict.
+// Cases with the same policy share a run (conform_batch). Each event is also decided again from
+// what it recorded: the same policy has to give the same verdict.
 #include "conform.h"
 
 #include <fcntl.h>
@@ -40,6 +40,7 @@ using conform::Table;
 using Lines = std::vector<std::string>;
 
 constexpr int kTimeoutMs = 120'000;
+constexpr std::string_view kBatchProgram = "conform_batch";
 
 struct Options {
   std::string holdfast, backend, only = ".";
@@ -70,7 +71,6 @@ std::string read_file(const std::string& path) {
 }
 
 // ---- running
-// ----------------------------------------------------------------------------------------
 
 struct Outcome {
   int status = 0;
@@ -138,7 +138,6 @@ Lines outside(const Case& c) {
 void append(Lines& to, const Lines& from) { to.insert(to.end(), from.begin(), from.end()); }
 
 // ---- comparing
-// --------------------------------------------------------------------------------------
 
 // Word by word; "*" is any word.
 bool pattern_matches(const std::string& wanted, const std::string& got) {
@@ -219,25 +218,46 @@ void decide_again(const std::string& line, const holdfast::policy::Compiled& pol
     wrong.push_back("decided again, the verdict is another one: " + line);
 }
 
-Lines read_events(const std::string& path, const std::string& policy_path, Lines& wrong) {
-  Lines events;
+// What of a run belongs to one case.
+struct Part {
+  Lines out{}, err{}, events{};
+};
+
+// Events in order; those of conform_batch end the part of a case.
+void read_events(const std::string& path, const std::string& policy_path, std::vector<Part>& parts,
+                 Lines& wrong) {
+  std::size_t at = 0;
   const auto loaded = holdfast::policy::load({{policy_path, read_file(policy_path)}});
   if (!loaded.policy) wrong.push_back("the policy does not load");
   for (const std::string& line : lines_of(read_file(path))) {
     const auto event = nlohmann::json::parse(line, nullptr, false);
     if (event.is_discarded()) {
       wrong.push_back("not JSON: " + line);
-      continue;
+    } else if (text_of(event, "comm") == kBatchProgram) {
+      at++;
+    } else if (at < parts.size()) {
+      const auto copies = 1 + event.value("repeats", std::uint64_t{0});
+      parts[at].events.insert(parts[at].events.end(), std::min<std::uint64_t>(copies, 1000),
+                              summary_of(event));
     }
-    const auto copies = 1 + event.value("repeats", 0ULL);
-    events.insert(events.end(), std::min<std::uint64_t>(copies, 1000), summary_of(event));
     if (loaded.policy) decide_again(line, *loaded.policy, wrong);
   }
-  return events;
+  if (parts.size() > 1 && at != parts.size())
+    wrong.push_back("marks between the cases are missing");
+}
+
+// "=== N" begins part N; without such lines all is part 0.
+void share_out(const std::string& text, std::vector<Part>& parts, Lines Part::*member) {
+  std::size_t at = 0;
+  for (const std::string& line : lines_of(text)) {
+    if (line.starts_with("=== "))
+      at = std::min<std::size_t>(std::stoul(line.substr(4)), parts.size() - 1);
+    else
+      (parts[at].*member).push_back(line);
+  }
 }
 
 // ---- a case
-// ------------------------------------------------------------------------------------------
 
 std::string file_name(const Case& c) {
   std::string name;
@@ -278,28 +298,63 @@ BareResult run_bare(const Case& c) {
   return BareResult::wrong;
 }
 
-void run_held(const Table& table, const Case& c) {
-  const std::string base = work_folder + "/" + file_name(c);
-  std::ofstream(base + ".toml") << table.policies.at(c.policy);
-  Lines command = outside(c);
-  append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy",
-                   base + ".toml", "--events", base + ".json", "--format", "json", "--quiet"});
-  if (!c.unshare.empty()) append(command, {"--unshare", c.unshare});
-  command.push_back("--");
-  append(command, program(c.run));
-  const Outcome outcome = run(command, file_name(c));
-  Lines wrong;
-  const Lines got = lines_of(outcome.out);
-  if (outcome.timed_out || !output_matches(c.says, got)) {
+void judge(const Case& c, const Outcome& outcome, const Part& part, const Lines& run_wrong) {
+  Lines wrong = run_wrong;
+  if (outcome.timed_out || !output_matches(c.says, part.out)) {
     for (const std::string& line : c.says) wrong.push_back("wanted: " + line);
-    explain(outcome, wrong);
+    if (outcome.timed_out) wrong.push_back("killed: over its time");
+    for (const std::string& line : part.out) wrong.push_back("stdout: " + line);
+    for (const std::string& line : part.err) wrong.push_back("stderr: " + line);
   }
-  append(wrong, compare_events(c, read_events(base + ".json", base + ".toml", wrong)));
+  append(wrong, compare_events(c, part.events));
   Lines remarks = wrong;
-  for (const std::string& line : lines_of(outcome.err))
+  for (const std::string& line : part.err)
     if (wrong.empty() && line.starts_with("# ")) remarks.push_back(line.substr(2));
   if (!wrong.empty()) remarks.insert(remarks.begin(), c.where);
   tap(wrong.empty(), c.name, remarks);
+}
+
+// An operation that this policy refuses to who starts in these namespaces, in words of
+// conform_batch.
+std::string refusable(const Table& table, const Case& c) {
+  const std::string& text = table.policies.at(c.policy);
+  const auto says = [&](const char* word) { return text.find(word) != std::string::npos; };
+  if (c.alone || !c.visit.empty() || says("\"audit\"") || says("log =")) return "";
+  if (says("enter = \"none\"") || says("enter = \"own\"")) return "setns";
+  if (says("enter = \"lock\"")) return c.unshare.empty() ? "" : "setns";
+  return says("create = ") && !says("time") ? "unshare" : "";
+}
+
+// Cases that share a run.
+using Batch = std::vector<const Case*>;
+
+Lines inner_command(const Table& table, const Batch& batch, const std::string& base) {
+  if (batch.size() == 1) return program(batch[0]->run);
+  std::ofstream list(base + ".list");
+  for (const Case* c : batch) {
+    for (const std::string& word : program(c->run)) list << word << '\x1f';
+    list << '\n';
+  }
+  return program({std::string(kBatchProgram), refusable(table, *batch[0]), base + ".list"});
+}
+
+void run_held(const Table& table, const Batch& batch) {
+  const Case& first = *batch[0];
+  const std::string base = work_folder + "/" + file_name(first);
+  std::ofstream(base + ".toml") << table.policies.at(first.policy);
+  Lines command = outside(first);
+  append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy",
+                   base + ".toml", "--events", base + ".json", "--format", "json", "--quiet"});
+  if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
+  command.push_back("--");
+  append(command, inner_command(table, batch, base));
+  const Outcome outcome = run(command, file_name(first));
+  std::vector<Part> parts(batch.size());
+  Lines wrong;
+  share_out(outcome.out, parts, &Part::out);
+  share_out(outcome.err, parts, &Part::err);
+  read_events(base + ".json", base + ".toml", parts, wrong);
+  for (std::size_t i = 0; i < batch.size(); i++) judge(*batch[i], outcome, parts[i], wrong);
 }
 
 bool is_wanted(const Case& c) {
@@ -310,15 +365,19 @@ bool is_wanted(const Case& c) {
 }
 
 void run_table(const Table& table) {
+  std::map<std::string, Batch> batches;
+  std::vector<std::string> order;
   for (const Case& c : table.cases) {
-    if (!is_wanted(c)) continue;
-    const BareResult bare = run_bare(c);
-    if (bare == BareResult::real && !options.bare) run_held(table, c);
+    if (!is_wanted(c) || run_bare(c) != BareResult::real || options.bare) continue;
+    const std::string how = refusable(table, c);
+    const std::string key = how.empty() ? c.where + c.name : c.policy + " " + c.unshare + " " + how;
+    if (!batches.contains(key)) order.push_back(key);
+    batches[key].push_back(&c);
   }
+  for (const std::string& key : order) run_held(table, batches[key]);
 }
 
 // ---- arguments
-// ------------------------------------------------------------------------------------------
 
 bool parse(int argc, char** argv) {
   const std::map<std::string, std::string*> values = {{"--holdfast", &options.holdfast},

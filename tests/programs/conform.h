@@ -16,6 +16,7 @@
 //   namespace of an ordinary user; or only there optional                     the kernel may lack
 //   what the attack is made of: said by the bare run loose                        the events of a
 //   race: each listed one at least once, and no other
+//   alone                        not in one run with other cases of the same policy
 #ifndef HOLDFAST_TESTS_CONFORM_H
 #define HOLDFAST_TESTS_CONFORM_H
 
@@ -31,7 +32,7 @@ namespace conform {
 struct Case {
   std::string name{}, policy{}, unshare{}, only{}, needs{}, where{};
   std::vector<std::string> run{}, visit{}, bare{}, says{}, events{}, maybe{};
-  bool optional = false, loose = false;
+  bool optional = false, loose = false, alone = false;
 };
 
 struct Table {
@@ -88,6 +89,8 @@ inline void read_case_line(const std::string& key, const std::string& rest, Case
     c.needs = rest;
   else if (key == "optional")
     c.optional = true;
+  else if (key == "alone")
+    c.alone = true;
   else if (key == "loose")
     c.loose = true;
   else
