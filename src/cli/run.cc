@@ -77,12 +77,13 @@ std::optional<std::uint32_t> parse_types(const std::vector<std::string>& names) 
   return types;
 }
 
-// The tables, all profiles in the mode that the command line asks for.
+// A copy of the tables with all profiles in the mode that the command line asks for. Null: it asks
+// for none; copying costs as much as the rest of the start.
 std::unique_ptr<const hf_tables> with_mode(const hf_tables& tables, const std::string& mode) {
+  if (mode.empty()) return nullptr;
   auto copy = std::make_unique<hf_tables>(tables);
-  if (!mode.empty())
-    for (hf_profile& profile : copy->profiles)
-      profile.mode = mode == "audit" ? HF_MODE_AUDIT : HF_MODE_ENFORCE;
+  for (hf_profile& profile : copy->profiles)
+    profile.mode = mode == "audit" ? HF_MODE_AUDIT : HF_MODE_ENFORCE;
   return copy;
 }
 
@@ -92,19 +93,19 @@ policy::Colour stderr_colour() {
 
 struct Session {
   const policy::Compiled& policy;
-  std::unique_ptr<const hf_tables> tables;
+  const hf_tables& tables;
   std::uint16_t profile;
   std::uint32_t unshare_types;
 };
 
 int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter) {
-  const backend::SessionSpec spec{session.tables.get(), session.profile, session.unshare_types,
+  const backend::SessionSpec spec{&session.tables, session.profile, session.unshare_types,
                                   [&](const hf_event& event) { reporter.event(event); }};
   auto attached = run::attach(options.backend, spec);
   if (!attached)
-    return complain(kExitImpossible, fmt::format("cannot hold the command: {}",
-                                                 attached.error().message()));
-  const hf_profile& profile = session.tables->profiles[session.profile];
+    return complain(kExitImpossible,
+                    fmt::format("cannot hold the command: {}", attached.error().message()));
+  const hf_profile& profile = session.tables.profiles[session.profile];
   auto outcome = run::supervise(*attached->session, options.command, session.unshare_types,
                                 [&](pid_t child) { return run::delegate_bpf(profile, child); });
   reporter.finish();
@@ -137,11 +138,11 @@ int run(const RunOptions& options) {
   if (!options.quiet)
     for (const std::string& warning : run::delegation_warnings(rules))
       complain(0, "warning: bpf.delegate: " + warning);
-  const auto format =
-      options.format == "json" ? run::EventFormat::json : run::EventFormat::pretty;
+  const auto format = options.format == "json" ? run::EventFormat::json : run::EventFormat::pretty;
   auto reporter = run::Reporter::create(*policy, format, stderr_colour(), options.events);
   if (!reporter) return complain(kExitFailed, reporter.error().message());
-  const Session session{*policy, with_mode(*policy->tables, options.mode), *profile,
+  const auto in_mode = with_mode(*policy->tables, options.mode);
+  const Session session{*policy, in_mode ? *in_mode : *policy->tables, *profile,
                         *types | run::types_for_delegation(rules)};
   return run_session(options, session, *reporter);
 }
