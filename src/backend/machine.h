@@ -14,8 +14,8 @@
 
 namespace holdfast::backend {
 
-// The subtree of a cgroup path belongs to a profile. '*' in a component matches any run of characters
-// of that component. Starts with '/'.
+// The subtree of a cgroup path belongs to a profile. '*' in a component matches any run of
+// characters of that component. Starts with '/'.
 struct CgroupBinding {
   std::string path;
   std::uint16_t profile = 0;
@@ -46,8 +46,13 @@ class Machine {
   [[nodiscard]] virtual Totals totals() const = 0;
 };
 
-// Errors: ENOTSUP with the reason when this kernel or user cannot; EPERM when the canary was not refused.
-[[nodiscard]] Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec, EventSink sink);
+// What attach_machine() promises, one entry for each RuleKind. Attaches nothing.
+[[nodiscard]] std::vector<Promise> machine_promises();
+
+// Errors: ENOTSUP with the reason when this kernel or user cannot; EPERM when the canary was not
+// refused.
+[[nodiscard]] Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec,
+                                                              EventSink sink);
 
 }  // namespace holdfast::backend
 

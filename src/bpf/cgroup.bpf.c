@@ -3,8 +3,8 @@
  * Moves between cgroups, decided on kernels that have no hook for them.
  *
  * All three ways (a write to cgroup.procs or cgroup.threads, clone3 with CLONE_INTO_CGROUP) hold
- * cgroup_mutex and call cgroup_attach_permissions(src, dst, ...), which asks inode_permission() once for
- * the common ancestor's cgroup.procs, after its own checks of ownership. So:
+ * cgroup_mutex and call cgroup_attach_permissions(src, dst, ...), which asks inode_permission()
+ * once for the common ancestor's cgroup.procs, after its own checks of ownership. So:
  *
  *     clone3:  lsm/task_alloc           remembers the child, by its parent
  *     write:   fexit procs_write_start  remembers the task that was named
@@ -12,18 +12,19 @@
  *              lsm/inode_permission       answers; a refusal leaves everything where it was
  *              fexit attach_permissions   forgets
  *
- * fentry and fexit programs are skipped when a task was preempted inside the same program on the same
- * processor. Here that would be a task that holds cgroup_mutex, and the second one would need it to get
- * here: it cannot happen. LSM programs are never skipped. For the same reason one global `call` will do.
+ * fentry and fexit programs are skipped when a task was preempted inside the same program on the
+ * same processor. Here that would be a task that holds cgroup_mutex, and the second one would need
+ * it to get here: it cannot happen. LSM programs are never skipped. For the same reason one global
+ * `call` will do.
  *
  * What is never looked at is the system call: the writer may be an io_uring worker, which has none.
  */
 #include "core/decide.h"
 
-#include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include <linux/bpf.h>
 
 #include "bpf/cgroup_delegation.bpf.h"
 #include "bpf/cgroup_maps.bpf.h"
@@ -34,7 +35,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define MAY_WRITE 2
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #define MAX_ERRNO 4095
-#define MAX_THREADS 65536 /* of one process; more are refused where threads may be in several cgroups */
+#define MAX_THREADS \
+  65536 /* of one process; more are refused where threads may be in several cgroups */
 
 struct cgroup_call {
   __u64 inside; /* the task that is in attach_permissions; 0: nobody */
@@ -57,7 +59,8 @@ struct {
   __type(value, __u64);
 } cgroup_clones SEC(".maps");
 
-/* ---- the decision ------------------------------------------------------------------------------------ */
+/* ---- the decision
+ * ------------------------------------------------------------------------------------ */
 
 /* Does one delegated subtree hold both? Its root is an ancestor of both, or one of them. */
 static long find_delegation(__u32 level, void* context) {
@@ -127,12 +130,13 @@ static void refuse_without_facts(struct hf_event* e) {
   hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
 }
 
-/* ---- threads elsewhere -------------------------------------------------------------------------------- */
+/* ---- threads elsewhere
+ * -------------------------------------------------------------------------------- */
 
 /*
- * A write to cgroup.procs moves every thread, wherever in a threaded subtree it is; the kernel checks the
- * leader's cgroup alone. Each cgroup that a thread is in is decided as a source of its own, and the first
- * refusal that is enforced decides the move.
+ * A write to cgroup.procs moves every thread, wherever in a threaded subtree it is; the kernel
+ * checks the leader's cgroup alone. Each cgroup that a thread is in is decided as a source of its
+ * own, and the first refusal that is enforced decides the move.
  */
 struct thread_scan {
   const struct hf_tables* tables;
@@ -170,7 +174,8 @@ static long decide_thread(__u32 step, void* context) {
   return other->verdict.mode == HF_MODE_ENFORCE;
 }
 
-static __noinline int decide_threads(const struct hf_tables* tables, __u64 moved, __u64 src, __u64 dst) {
+static __noinline int decide_threads(const struct hf_tables* tables, __u64 moved, __u64 src,
+                                     __u64 dst) {
   struct task_struct___cg* task = (struct task_struct___cg*)moved;
   struct signal_struct___cg* signal = 0;
   struct thread_scan scan = {.tables = tables, .seen = src, .dst = dst};
@@ -188,13 +193,15 @@ static int has_threaded_children(__u64 cgroup) {
   return BPF_CORE_READ((struct cgroup___cg*)cgroup, dom_cgrp, nr_threaded_children) > 0;
 }
 
-/* ---- the hook ------------------------------------------------------------------------------------------- */
+/* ---- the hook
+ * ------------------------------------------------------------------------------------------- */
 
 /* The task that is moved; 0: not known. */
 static __u64 find_moved(void) {
   __u64 current = bpf_get_current_task();
   __u64* child = bpf_map_lookup_elem(&cgroup_clones, &current);
-  /* A clone under way goes first: what a write named may be left over from cgroup v1, a clone is not. */
+  /* A clone under way goes first: what a write named may be left over from cgroup v1, a clone is
+   * not. */
   call.clone = child != 0;
   if (child) return *child;
   return call.namer == current ? call.named : 0;
@@ -251,7 +258,8 @@ int BPF_PROG(cgroup_release, struct cgroup___cg* src, struct cgroup___cg* dst, v
   return 0;
 }
 
-/* ---- who is moved -------------------------------------------------------------------------------------- */
+/* ---- who is moved
+ * -------------------------------------------------------------------------------------- */
 
 SEC("fexit/cgroup_procs_write_start")
 int BPF_PROG(cgroup_named, char* buf, _Bool threadgroup, void* lock, void* task) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which cgroups are delegated: the extended attribute trusted.delegate = "1", which systemd sets on the
- * root of a subtree that it hands to a container manager or a user's session.
+ * Which cgroups are delegated: the extended attribute trusted.delegate = "1", which systemd sets on
+ * the root of a subtree that it hands to a container manager or a user's session.
  *
- * Where the kernel keeps the attribute differs too much between kernels to read it at decision time, so
- * its changes are followed where they pass, and user space adds what was there before. Setting it opens
- * a profile with inside = "delegated", so it takes who may move tasks in: a mover of cgroups.join.
+ * Where the kernel keeps the attribute differs too much between kernels to read it at decision
+ * time, so its changes are followed where they pass, and user space adds what was there before.
+ * Setting it opens a profile with inside = "delegated", so it takes who may move tasks in: a mover
+ * of cgroups.join.
  */
 #ifndef HOLDFAST_BPF_CGROUP_DELEGATION_H
 #define HOLDFAST_BPF_CGROUP_DELEGATION_H
@@ -139,7 +140,8 @@ int BPF_PROG(cgroup_set_xattr, void* idmap, struct dentry___cg* dentry, const ch
 }
 
 SEC("lsm/inode_removexattr")
-int BPF_PROG(cgroup_remove_xattr, void* idmap, struct dentry___cg* dentry, const char* name, int ret) {
+int BPF_PROG(cgroup_remove_xattr, void* idmap, struct dentry___cg* dentry, const char* name,
+             int ret) {
   __u64 cgroup;
   if (ret) return ret;
   if (!is_delegate_name(name)) return 0;

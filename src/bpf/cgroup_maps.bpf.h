@@ -19,7 +19,8 @@ struct {
   __u64 events;
 } cgroup_totals;
 
-/* Sizes rather than types: 6.1 refuses to replace an inner map by one whose type information differs. */
+/* Sizes rather than types: 6.1 refuses to replace an inner map by one whose type information
+ * differs. */
 struct tables_map {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);

@@ -2,8 +2,9 @@
 /*
  * Reads a cgroup's path from the root down and finds the profiles it lies in (core/paths.h).
  *
- * The scratch is a map value of the caller's, because a key alone is half of BPF's stack. Whoever calls
- * must be the only one that uses that scratch until the result is read; for moves cgroup_mutex sees to it.
+ * The scratch is a map value of the caller's, because a key alone is half of BPF's stack. Whoever
+ * calls must be the only one that uses that scratch until the result is read; for moves
+ * cgroup_mutex sees to it.
  */
 #ifndef HOLDFAST_BPF_CGROUP_PATH_H
 #define HOLDFAST_BPF_CGROUP_PATH_H
@@ -59,7 +60,8 @@ struct {
   __type(value, struct hf_glob);
 } cgroup_globs SEC(".maps");
 
-/* Adds a profile as the deepest so far; one that is bound at several depths counts at the deepest. */
+/* Adds a profile as the deepest so far; one that is bound at several depths counts at the deepest.
+ */
 static __noinline void path_add_profile(struct path_walk* w, __u16 profile) {
   __u32 kept = 0;
   if (!w) return;
@@ -87,12 +89,13 @@ static void path_take(struct path_walk* w, const struct hf_path_edge* edge) {
   if (edge->profile) path_add_profile(w, edge->profile);
 }
 
-/* ---- one level ------------------------------------------------------------------------------------------ */
+/* ---- one level
+ * ------------------------------------------------------------------------------------------ */
 
 /*
- * From every node that the walk is at, tries each of the node's patterns and then the exact name, so that
- * what comes later in the chain is the more specific. One loop of small steps rather than three nested
- * ones: calls nest eight deep at most in BPF, and the verifier follows each step once.
+ * From every node that the walk is at, tries each of the node's patterns and then the exact name,
+ * so that what comes later in the chain is the more specific. One loop of small steps rather than
+ * three nested ones: calls nest eight deep at most in BPF, and the verifier follows each step once.
  */
 static void path_begin_glob(struct path_walk* w, __u32 globs) {
   struct hf_glob* glob;
@@ -168,11 +171,10 @@ static long path_step(__u32 step, void* context) {
   }
 }
 
-/* ---- the walk --------------------------------------------------------------------------------------------- */
+/* ---- the walk
+ * --------------------------------------------------------------------------------------------- */
 
-static int cgroup_level(__u64 cgroup) {
-  return BPF_CORE_READ((struct cgroup___cg*)cgroup, level);
-}
+static int cgroup_level(__u64 cgroup) { return BPF_CORE_READ((struct cgroup___cg*)cgroup, level); }
 
 /* The ancestor at a level, itself at its own level; 0 below or on a fault. */
 static __u64 path_ancestor(__u64 cgroup, __u32 level) {
@@ -201,8 +203,8 @@ static long path_read_level(__u32 level, void* context) {
   w->next_count = 0;
   w->node = 0;
   w->stage = PATH_NODE;
-  /* Each '*' is tried at each position at most, so a match ends within the product of both lengths; a
-     level that takes longer than BPF allows is refused. */
+  /* Each '*' is tried at each position at most, so a match ends within the product of both lengths;
+     a level that takes longer than BPF allows is refused. */
   if (bpf_loop(MAX_LOOPS, path_step, &inner, 0) == MAX_LOOPS) w->failed = 1;
   __builtin_memcpy(w->at, w->next, sizeof(w->at));
   w->count = w->next_count;
@@ -210,10 +212,11 @@ static long path_read_level(__u32 level, void* context) {
 }
 
 /*
- * Fills `chain` with the profiles that `cgroup` lies in, deepest first, 0 at the end. The caller keeps the
- * cgroup alive. Returns 0, or -1 when they cannot be told; then the chain is empty.
+ * Fills `chain` with the profiles that `cgroup` lies in, deepest first, 0 at the end. The caller
+ * keeps the cgroup alive. Returns 0, or -1 when they cannot be told; then the chain is empty.
  */
-static __noinline int path_profiles(struct path_walk* w, __u64 generation, __u64 cgroup, __u16* chain) {
+static __noinline int path_profiles(struct path_walk* w, __u64 generation, __u64 cgroup,
+                                    __u16* chain) {
   struct path_walk* inner = w;
   int level;
   if (!w || !chain || !cgroup) return -1;

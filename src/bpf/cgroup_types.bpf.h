@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel fields that the cgroup programs read. Flavours (___cg): libbpf finds the kernel's own layout
- * at load time and ignores the suffix, so these stand beside any other description of the same structs.
+ * The kernel fields that the cgroup programs read. Flavours (___cg): libbpf finds the kernel's own
+ * layout at load time and ignores the suffix, so these stand beside any other description of the
+ * same structs.
  */
 #ifndef HOLDFAST_BPF_CGROUP_TYPES_H
 #define HOLDFAST_BPF_CGROUP_TYPES_H

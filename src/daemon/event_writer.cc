@@ -50,7 +50,8 @@ std::string EventWriter::line(const hf_event& event, const policy::Compiled& pol
     if (!moves) return json;
     json.pop_back();
     return fmt::format("{},\"source_path\":{},\"target_path\":{}}}", json,
-                       source.empty() ? "null" : quoted(source), target.empty() ? "null" : quoted(target));
+                       source.empty() ? "null" : quoted(source),
+                       target.empty() ? "null" : quoted(target));
   }
   std::string text = policy::event_text(event, policy, colour_);
   if (!moves) return text;

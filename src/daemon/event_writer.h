@@ -21,8 +21,8 @@ class EventWriter {
   // `to` is borrowed. `cgroup_root` is where paths of cgroups are looked up; empty: they are not.
   EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root);
 
-  // The policy that the next events were decided by, of this generation. The one before stays known for
-  // events that were still on their way.
+  // The policy that the next events were decided by, of this generation. The one before stays known
+  // for events that were still on their way.
   void use(std::shared_ptr<const policy::Compiled> policy, std::uint64_t generation);
 
   void write(const hf_event& event);

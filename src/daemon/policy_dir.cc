@@ -44,7 +44,8 @@ Result<std::shared_ptr<const policy::Compiled>> load_policy(const PolicyDirs& di
   policy::LoadResult loaded = policy::load(sources);
   if (loaded.policy) return std::shared_ptr<const policy::Compiled>(std::move(loaded.policy));
   std::string mistakes;
-  for (const policy::Diagnostic& diagnostic : loaded.diagnostics) mistakes += policy::render(diagnostic);
+  for (const policy::Diagnostic& diagnostic : loaded.diagnostics)
+    mistakes += policy::render(diagnostic);
   return Error{0, "load policy", {}, std::move(mistakes)};
 }
 

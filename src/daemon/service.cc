@@ -34,8 +34,8 @@ void say_mistake(const Error& error) {
 bool accept_unheld(const policy::Compiled& policy, Unheld unheld) {
   const auto rules = unheld_rules(policy);
   for (const UnheldRule& rule : rules)
-    fmt::print(stderr, "{}: {}: holdfastd does not enforce: {}\n", rule.where.place(),
-               unheld == Unheld::refuse ? "error" : "warning", rule.text);
+    fmt::print(stderr, "{}: {}: not enforced: {} ({})\n", rule.where.place(),
+               unheld == Unheld::refuse ? "error" : "warning", rule.text, rule.why);
   if (rules.empty() || unheld == Unheld::allow) return true;
   say("not started with rules that nobody would enforce (--allow-unenforced to do so)");
   return false;
@@ -72,7 +72,8 @@ void tell_manager(const std::string& state) {
 
 class Service {
  public:
-  Service(const Options& options, EventWriter writer) : options_(options), writer_(std::move(writer)) {}
+  Service(const Options& options, EventWriter writer)
+      : options_(options), writer_(std::move(writer)) {}
 
   Result<void> attach(Policy policy) {
     auto tables = next_tables(*policy);
@@ -133,7 +134,8 @@ class Service {
 
   void replace(Policy policy) {
     const auto tables = next_tables(*policy);
-    // Events of the new policy can be in the ring before update() returns; none is read before use().
+    // Events of the new policy can be in the ring before update() returns; none is read before
+    // use().
     if (auto live = machine_->update(machine_spec(*policy, *tables, options_)); !live) {
       say(live.error().message());
       say("the policy in force stays");

@@ -29,8 +29,8 @@ struct Options {
 // Validates the policy and says what would not be held. An exit code.
 [[nodiscard]] int check(const Options& options);
 
-// Attaches, then serves until SIGTERM or SIGINT; SIGHUP loads the policy anew. Enforcement ends with it.
-// An exit code.
+// Attaches, then serves until SIGTERM or SIGINT; SIGHUP loads the policy anew. Enforcement ends
+// with it. An exit code.
 [[nodiscard]] int serve(const Options& options);
 
 }  // namespace holdfast::daemon

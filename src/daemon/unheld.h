@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lines of a policy that holdfastd does not enforce for the whole machine. They are named, never
-// passed over: a rule that nobody enforces is worse than none.
+// The lines of a policy that holdfastd does not enforce for the whole machine. They are named,
+// never passed over: a rule that nobody enforces is worse than none.
 #ifndef HOLDFAST_DAEMON_UNHELD_H
 #define HOLDFAST_DAEMON_UNHELD_H
 
@@ -14,6 +14,7 @@ namespace holdfast::daemon {
 struct UnheldRule {
   policy::Span where;
   std::string text;  // "web: namespaces.enter = \"none\""
+  std::string why;   // what the backend says about this kind of rule
 };
 
 // In order of profiles.

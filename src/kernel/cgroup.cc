@@ -23,7 +23,7 @@ namespace holdfast::kernel {
 
 namespace {
 
-constexpr CgroupId kRootId = 1;         // cgroup_setup_root(): the first node of the hierarchy
+constexpr CgroupId kRootId = 1;          // cgroup_setup_root(): the first node of the hierarchy
 constexpr int kHandleTypeKernfs = 0xfe;  // FILEID_KERNFS: a handle is the node's id
 
 }  // namespace
@@ -34,11 +34,13 @@ Result<Fd> open_cgroup_root(const std::string& mount_point) {
   struct statfs fs = {};
   if (fstatfs(fd.get(), &fs) != 0) return system_error("statfs", mount_point);
   if (fs.f_type != CGROUP2_SUPER_MAGIC)
-    return Error{EINVAL, "open cgroup hierarchy", mount_point, "not the unified hierarchy (cgroup2)"};
+    return Error{EINVAL, "open cgroup hierarchy", mount_point,
+                 "not the unified hierarchy (cgroup2)"};
   struct stat at = {};
   if (fstat(fd.get(), &at) != 0) return system_error("stat", mount_point);
   if (at.st_ino != kRootId)
-    return Error{EXDEV, "open cgroup hierarchy", mount_point, "only a part of the hierarchy is mounted here"};
+    return Error{EXDEV, "open cgroup hierarchy", mount_point,
+                 "only a part of the hierarchy is mounted here"};
   return fd;
 }
 

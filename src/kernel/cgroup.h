@@ -18,8 +18,9 @@ namespace holdfast::kernel {
 // Number of a cgroup, never used twice in one boot (struct kernfs_node::id).
 using CgroupId = std::uint64_t;
 
-// The mount point of the whole hierarchy, an O_PATH descriptor. Errors: what open(2) says; EINVAL: not
-// cgroup v2; EXDEV: only a part of the hierarchy is visible there (a cgroup namespace or a bind mount).
+// The mount point of the whole hierarchy, an O_PATH descriptor. Errors: what open(2) says; EINVAL:
+// not cgroup v2; EXDEV: only a part of the hierarchy is visible there (a cgroup namespace or a bind
+// mount).
 [[nodiscard]] Result<Fd> open_cgroup_root(const std::string& mount_point);
 
 [[nodiscard]] Result<CgroupId> cgroup_id(const std::string& directory);
@@ -28,8 +29,8 @@ using CgroupId = std::uint64_t;
 // CAP_DAC_READ_SEARCH.
 [[nodiscard]] Result<std::string> cgroup_path(int root_fd, CgroupId id);
 
-// The cgroups below `directory`, itself included, whose extended attribute `name` is `value` now. A cgroup
-// that goes away meanwhile is passed over. Errors: what reading the hierarchy gave.
+// The cgroups below `directory`, itself included, whose extended attribute `name` is `value` now. A
+// cgroup that goes away meanwhile is passed over. Errors: what reading the hierarchy gave.
 [[nodiscard]] Result<std::vector<std::string>> cgroups_with_attribute(const std::string& directory,
                                                                       const std::string& name,
                                                                       std::string_view value);

@@ -175,8 +175,8 @@ struct Expected {
 };
 
 // The one event since the last look says exactly what happened.
-void check_event(const Case& c, const std::string& name, const Expected& want, const std::string& from,
-                 const std::string& to, pid_t mover, pid_t moved) {
+void check_event(const Case& c, const std::string& name, const Expected& want,
+                 const std::string& from, const std::string& to, pid_t mover, pid_t moved) {
   if (!check(events.size() == 1, name + ": one event")) {
     std::printf("# %zu events\n", events.size());
     return;
@@ -191,11 +191,12 @@ void check_event(const Case& c, const std::string& name, const Expected& want, c
                      (moved == 0 || (e.object.pid == static_cast<__u32>(moved) &&
                                      e.object.tgid == static_cast<__u32>(moved)));
   if (check(verdict && request && places && tasks, name + ": the event is exact")) return;
-  std::printf("# verdict %d request %d places %d tasks %d: action %u reason %u rule %u way %u flags %x "
-              "subject %u source %llu target %llu actor %u object %u/%u, mover %d moved %d\n",
-              verdict, request, places, tasks, e.verdict.action, e.verdict.reason, e.verdict.rule,
-              e.request.way, e.request.flags, e.request.subject, e.source, e.target, e.actor.tgid,
-              e.object.pid, e.object.tgid, mover, moved);
+  std::printf(
+      "# verdict %d request %d places %d tasks %d: action %u reason %u rule %u way %u flags %x "
+      "subject %u source %llu target %llu actor %u object %u/%u, mover %d moved %d\n",
+      verdict, request, places, tasks, e.verdict.action, e.verdict.reason, e.verdict.rule,
+      e.request.way, e.request.flags, e.request.subject, e.source, e.target, e.actor.tgid,
+      e.object.pid, e.object.tgid, mover, moved);
 }
 
 void drain() {
@@ -211,7 +212,7 @@ void run_case(const Case& c, bool allowed) {
   ways::given_fd = open((kRoot + to + "/cgroup.procs").c_str(), O_WRONLY);
   const VictimProcess victim("/t/web/deep");
   Mover mover(self ? from : allowed ? "/t/boss" : "/t/free", c.way, victim.get(), to);
-  const pid_t moved = c.moves == Moves::victim ? victim.get().pid
+  const pid_t moved = c.moves == Moves::victim   ? victim.get().pid
                       : c.moves == Moves::itself ? mover.pid()
                                                  : 0;
   drain();
@@ -276,7 +277,8 @@ int main() {
   backend::MachineSpec spec;
   spec.tables = tables.get();
   spec.bindings = {{"/t/web", kWeb}, {"/t/self", kSelf}, {"/t/b*s", kBoss}};
-  auto attached = backend::attach_machine(spec, [](const hf_event& event) { events.push_back(event); });
+  auto attached =
+      backend::attach_machine(spec, [](const hf_event& event) { events.push_back(event); });
   if (!check(static_cast<bool>(attached), "attached, with the canary refused")) {
     std::printf("# %s\n", attached.error().message().c_str());
     return thirdparty::tap_end();
@@ -295,7 +297,8 @@ int main() {
   {
     const VictimProcess victim("/t/web");
     machine.reset();
-    thirdparty::is(ways::other_pid(victim.get(), "/t/free"), 0, "moves are free again after detach");
+    thirdparty::is(ways::other_pid(victim.get(), "/t/free"), 0,
+                   "moves are free again after detach");
   }
   return thirdparty::tap_end();
 }

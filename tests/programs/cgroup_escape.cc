@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attempts to get a held task out of its cgroup, or a foreign one in, that are no plain move. Each runs
-// under holdfastd with the policy of tests/vm.d/cgroup_escape.test and prints what became of it.
+// Attempts to get a held task out of its cgroup, or a foreign one in, that are no plain move. Each
+// runs under holdfastd with the policy of tests/vm.d/cgroup_escape.test and prints what became of
+// it.
 #include <grp.h>
 #include <sys/xattr.h>
 
@@ -18,7 +19,8 @@ using ways::Victim;
 using ways::write_file;
 
 std::string cgroup_of(pid_t pid, pid_t tid) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/cgroup";
+  const std::string path =
+      "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/cgroup";
   char text[4096] = {};
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0) return "?";
@@ -68,23 +70,33 @@ void expect(const char* name, int got, int wanted) { thirdparty::is(got, wanted,
 void unmarked_helper() {
   const pid_t held = sleeper("/web");
   expect("an unmarked helper moves a held task: EPERM",
-         in_cgroup("/free", [&] { return ways::other_pid({held, held}, "/free"); }), EPERM);
+         in_cgroup("/free",
+                   [&] {
+                     return ways::other_pid({held, held}, "/free");
+                   }),
+         EPERM);
   thirdparty::check(cgroup_of(held, held) == "/web", "and it is where it was");
   end(held);
 }
 
 void recreated_cgroup() {
   const pid_t held = sleeper("/web");
-  expect("a held cgroup cannot be renamed", rename((kRoot + "/web").c_str(), (kRoot + "/new").c_str()) ? errno : 0,
-         EPERM);
-  expect("a cgroup with tasks cannot be removed", rmdir((kRoot + "/web").c_str()) ? errno : 0, EBUSY);
+  expect("a held cgroup cannot be renamed",
+         rename((kRoot + "/web").c_str(), (kRoot + "/new").c_str()) ? errno : 0, EPERM);
+  expect("a cgroup with tasks cannot be removed", rmdir((kRoot + "/web").c_str()) ? errno : 0,
+         EBUSY);
   end(held);
   expect("an empty one can", rmdir((kRoot + "/web").c_str()) ? errno : 0, 0);
   expect("and be made again", mkdir((kRoot + "/web").c_str(), 0755) ? errno : 0, 0);
   const pid_t again = sleeper("/web");
   expect("it holds as before",
-         in_cgroup("/free", [&] { return ways::other_pid({again, again}, "/free"); }), EPERM);
-  expect("and takes nobody in", in_cgroup("/free", [&] { return ways::own_pid({}, "/web"); }), EPERM);
+         in_cgroup("/free",
+                   [&] {
+                     return ways::other_pid({again, again}, "/free");
+                   }),
+         EPERM);
+  expect("and takes nobody in", in_cgroup("/free", [&] { return ways::own_pid({}, "/web"); }),
+         EPERM);
   end(again);
 }
 
@@ -172,12 +184,16 @@ void delegated() {
   expect("delegated before the start: inside it is free", move("/lxc/old/a", "/lxc/old/b"), 0);
   expect("not delegated: inside is refused", move("/lxc/a", "/lxc/b"), EPERM);
   expect("out of the delegated subtree is refused", move("/lxc/old/a", "/lxc/b"), EPERM);
-  const auto set = [&] { return setxattr((lxc + "/new").c_str(), "trusted.delegate", "1", 1, 0) ? errno : 0; };
+  const auto set = [&] {
+    return setxattr((lxc + "/new").c_str(), "trusted.delegate", "1", 1, 0) ? errno : 0;
+  };
   expect("delegating takes a mover", in_cgroup("/free", set), EPERM);
   expect("still refused", move("/lxc/new/a", "/lxc/new/b"), EPERM);
   expect("a mover delegates", in_cgroup("/boss", set), 0);
   expect("delegated now: inside it is free", move("/lxc/new/a", "/lxc/new/b"), 0);
-  const auto take = [&] { return removexattr((lxc + "/new").c_str(), "trusted.delegate") ? errno : 0; };
+  const auto take = [&] {
+    return removexattr((lxc + "/new").c_str(), "trusted.delegate") ? errno : 0;
+  };
   expect("taking it back takes a mover, too", in_cgroup("/free", take), EPERM);
   expect("a mover takes it back", in_cgroup("/boss", take), 0);
   expect("refused again", move("/lxc/new/a", "/lxc/new/b"), EPERM);
@@ -191,7 +207,8 @@ void user_namespace_root() {
       mkdir((kRoot + at).c_str(), 0755);
       if (chown((kRoot + at + "/cgroup.procs").c_str(), 1000, 1000)) return 110;
     }
-    if (setgroups(0, nullptr) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)) return 111;
+    if (setgroups(0, nullptr) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+      return 111;
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP)) return 112;
     if (mount("none", "/tmp/mine", "cgroup2", 0, nullptr)) return 113;
     return write_file("/tmp/mine/sub/cgroup.procs", "0");
@@ -199,7 +216,8 @@ void user_namespace_root() {
   expect("userns-root moves down inside its profile", got, 0);
   const int out = in_cgroup("/web", [&] {
     if (chown((kRoot + "/cgroup.procs").c_str(), 1000, 1000)) return 110;
-    if (setgroups(0, nullptr) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000)) return 111;
+    if (setgroups(0, nullptr) || setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+      return 111;
     if (unshare(CLONE_NEWUSER)) return 112;
     return write_file(kRoot + "/free/sub/cgroup.procs", "0");
   });
@@ -208,7 +226,8 @@ void user_namespace_root() {
 
 }  // namespace
 
-// `cgroup_escape prepare`: before holdfastd is there. `cgroup_escape FIRST`: the attempts, numbered from FIRST.
+// `cgroup_escape prepare`: before holdfastd is there. `cgroup_escape FIRST`: the attempts, numbered
+// from FIRST.
 int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "1";
   if (what == "prepare")

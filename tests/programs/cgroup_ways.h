@@ -121,7 +121,8 @@ inline int second_mount(const Victim& victim, const std::string& to) {
   return write_file("/tmp/second" + to + "/cgroup.procs", std::to_string(victim.pid));
 }
 
-// In a cgroup namespace whose root is the mover's cgroup the hierarchy's root is reached through "..".
+// In a cgroup namespace whose root is the mover's cgroup the hierarchy's root is reached through
+// "..".
 inline int cgroup_namespace(const Victim& victim, const std::string& to) {
   if (unshare(CLONE_NEWCGROUP) != 0) return errno;
   return write_file(kRoot + to + "/cgroup.procs", std::to_string(victim.pid));
@@ -164,13 +165,13 @@ inline int io_uring_write(const Victim& victim, const std::string& to) {
   if (ring < 0) return errno;
   const std::size_t sq_bytes = params.sq_off.array + params.sq_entries * sizeof(unsigned);
   const std::size_t cq_bytes = params.cq_off.cqes + params.cq_entries * sizeof(io_uring_cqe);
-  auto* sq = static_cast<char*>(mmap(nullptr, sq_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-                                     ring, IORING_OFF_SQ_RING));
-  auto* cq = static_cast<char*>(mmap(nullptr, cq_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-                                     ring, IORING_OFF_CQ_RING));
+  auto* sq = static_cast<char*>(mmap(nullptr, sq_bytes, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING));
+  auto* cq = static_cast<char*>(mmap(nullptr, cq_bytes, PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING));
   auto* sqe = static_cast<io_uring_sqe*>(mmap(nullptr, params.sq_entries * sizeof(io_uring_sqe),
-                                              PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring,
-                                              IORING_OFF_SQES));
+                                              PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+                                              ring, IORING_OFF_SQES));
   if (sq == MAP_FAILED || cq == MAP_FAILED || sqe == MAP_FAILED) return errno;
   const int fd = open((kRoot + to + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;

@@ -30,16 +30,19 @@ std::unique_ptr<hf_tables> canary_tables() {
 }
 
 // Each must be refused with the hook's EPERM.
-Result<void> must_be_refused(const Result<void>& attempt, const char* way, const std::string& where) {
+Result<void> must_be_refused(const Result<void>& attempt, const char* way,
+                             const std::string& where) {
   if (attempt)
-    return Error{EPERM, "canary", where, std::string(way) + " was not refused: nothing is enforced here"};
+    return Error{EPERM, "canary", where,
+                 std::string(way) + " was not refused: nothing is enforced here"};
   if (attempt.error().code != EPERM) return wrap(attempt.error(), "canary");
   return {};
 }
 
 }  // namespace
 
-CgroupCanary::CgroupCanary(std::string directory, std::unique_ptr<hf_tables> tables, MachineSpec spec)
+CgroupCanary::CgroupCanary(std::string directory, std::unique_ptr<hf_tables> tables,
+                           MachineSpec spec)
     : directory_(std::move(directory)), tables_(std::move(tables)), spec_(std::move(spec)) {}
 
 CgroupCanary::~CgroupCanary() {
@@ -63,12 +66,12 @@ Result<std::unique_ptr<CgroupCanary>> CgroupCanary::create(const std::string& cg
 Result<void> CgroupCanary::attempt() {
   const auto child = kernel::IdleChild::fork();
   if (!child) return child.error();
-  auto written = must_be_refused(kernel::move_process(directory_, child->pid()), "a write to cgroup.procs",
-                                 directory_);
+  auto written = must_be_refused(kernel::move_process(directory_, child->pid()),
+                                 "a write to cgroup.procs", directory_);
   if (!written) return written;
   const auto cloned = kernel::IdleChild::fork_into(directory_);
-  return must_be_refused(cloned ? Result<void>() : Result<void>(cloned.error()), "clone3 into a cgroup",
-                         directory_);
+  return must_be_refused(cloned ? Result<void>() : Result<void>(cloned.error()),
+                         "clone3 into a cgroup", directory_);
 }
 
 void CgroupCanary::see(const hf_event& event) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proof that moves are refused here, now: attaching alone proves nothing (without "bpf" in lsm=, or with
-// kernel.ftrace_enabled=0, the kernel attaches and never calls).
+// Proof that moves are refused here, now: attaching alone proves nothing (without "bpf" in lsm=, or
+// with kernel.ftrace_enabled=0, the kernel attaches and never calls).
 #ifndef HOLDFAST_BACKEND_LSM_CGROUP_CANARY_H
 #define HOLDFAST_BACKEND_LSM_CGROUP_CANARY_H
 

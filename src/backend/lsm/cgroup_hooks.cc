@@ -26,7 +26,8 @@ Error bpf_error(int code, std::string operation, std::string object = {}) {
 }
 
 int on_event(void* sink, void* data, std::size_t size) {
-  if (size == sizeof(hf_event)) (*static_cast<EventSink*>(sink))(*static_cast<const hf_event*>(data));
+  if (size == sizeof(hf_event))
+    (*static_cast<EventSink*>(sink))(*static_cast<const hf_event*>(data));
   return 0;
 }
 
@@ -63,10 +64,12 @@ Result<void> CgroupHooks::insert(const CgroupPaths& paths) {
   const int names_fd = bpf_map__fd(skeleton_->maps.cgroup_names);
   const int globs_fd = bpf_map__fd(skeleton_->maps.cgroup_globs);
   for (const auto& name : paths.names)
-    if (const int code = bpf_map_update_elem(names_fd, &name.key, &name.edge, BPF_NOEXIST); code != 0)
+    if (const int code = bpf_map_update_elem(names_fd, &name.key, &name.edge, BPF_NOEXIST);
+        code != 0)
       return bpf_error(code, "bind cgroup", name.key.name);
   for (const auto& glob : paths.globs)
-    if (const int code = bpf_map_update_elem(globs_fd, &glob.key, &glob.glob, BPF_NOEXIST); code != 0)
+    if (const int code = bpf_map_update_elem(globs_fd, &glob.key, &glob.glob, BPF_NOEXIST);
+        code != 0)
       return bpf_error(code, "bind cgroup pattern", glob.glob.text);
   return {};
 }
@@ -80,7 +83,8 @@ void CgroupHooks::erase(const CgroupPaths& paths) {
 
 Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
   const std::uint32_t zero = 0;
-  const Fd inner(bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_tables", sizeof(zero), sizeof(tables), 1, nullptr));
+  const Fd inner(
+      bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_tables", sizeof(zero), sizeof(tables), 1, nullptr));
   if (!inner) return bpf_error(inner.get(), "make table map");
   if (const int code = bpf_map_update_elem(inner.get(), &zero, &tables, BPF_ANY); code != 0)
     return bpf_error(code, "fill table map");
@@ -91,7 +95,8 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
   const int inner_fd = inner.get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
-  const int code = bpf_map_update_elem(bpf_map__fd(skeleton_->maps.cgroup_tables), &zero, &inner_fd, BPF_ANY);
+  const int code =
+      bpf_map_update_elem(bpf_map__fd(skeleton_->maps.cgroup_tables), &zero, &inner_fd, BPF_ANY);
   if (code != 0) {
     erase(paths);
     return bpf_error(code, "make policy live");
@@ -100,9 +105,26 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
   return {};
 }
 
+// The capture last: it decides, and finds moved tasks only once the others are there. Destroying
+// the skeleton detaches it first, for it comes first in the object.
 Result<void> CgroupHooks::attach() {
-  if (const int code = cgroup_bpf::attach(skeleton_); code != 0)
-    return bpf_error(code, "attach BPF programs", "cgroup");
+  auto& links = skeleton_->links;
+  const auto& programs = skeleton_->progs;
+  const std::pair<bpf_link**, bpf_program*> in_order[] = {
+      {&links.cgroup_removed, programs.cgroup_removed},
+      {&links.cgroup_set_xattr, programs.cgroup_set_xattr},
+      {&links.cgroup_remove_xattr, programs.cgroup_remove_xattr},
+      {&links.cgroup_forget, programs.cgroup_forget},
+      {&links.cgroup_clone, programs.cgroup_clone},
+      {&links.cgroup_named, programs.cgroup_named},
+      {&links.cgroup_enforce, programs.cgroup_enforce},
+      {&links.cgroup_release, programs.cgroup_release},
+      {&links.cgroup_capture, programs.cgroup_capture},
+  };
+  for (const auto& [link, program] : in_order) {
+    *link = bpf_program__attach(program);
+    if (*link == nullptr) return Error{errno, "attach BPF program", bpf_program__name(program), {}};
+  }
   return {};
 }
 
@@ -140,6 +162,8 @@ Totals CgroupHooks::totals() const {
   return totals;
 }
 
-std::uint64_t CgroupHooks::unasked() const { return read_counter(skeleton_->bss->cgroup_totals.unasked); }
+std::uint64_t CgroupHooks::unasked() const {
+  return read_counter(skeleton_->bss->cgroup_totals.unasked);
+}
 
 }  // namespace holdfast::backend::lsm

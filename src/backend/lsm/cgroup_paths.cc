@@ -17,7 +17,9 @@ struct Node {
   std::uint16_t profile = HF_NO_PROFILE;
 };
 
-bool is_pattern(std::string_view component) { return component.find('*') != std::string_view::npos; }
+bool is_pattern(std::string_view component) {
+  return component.find('*') != std::string_view::npos;
+}
 
 Error refused(int code, const CgroupBinding& binding, std::string why) {
   return Error{code, "bind cgroup", binding.path, std::move(why)};
@@ -58,7 +60,8 @@ class Trie {
     for (std::size_t at = 0; at < nodes_.size(); ++at) {
       const std::vector<std::string> patterns = patterns_of(at);
       if (patterns.size() > HF_PATH_GLOBS)
-        return Error{E2BIG, "bind cgroups", patterns.front(), "too many patterns below one directory"};
+        return Error{E2BIG, "bind cgroups", patterns.front(),
+                     "too many patterns below one directory"};
       for (const auto& [part, to] : nodes_[at].children)
         if (!is_pattern(part)) paths.names.push_back(name(generation, at, part, to));
       for (std::size_t i = 0; i < patterns.size(); ++i)
@@ -77,8 +80,8 @@ class Trie {
     return made;
   }
 
-  // Least specific first, since the walk takes the last match for the most specific: the longer pattern
-  // is, and of two as long the one that the policy states first.
+  // Least specific first, since the walk takes the last match for the most specific: the longer
+  // pattern is, and of two as long the one that the policy states first.
   [[nodiscard]] std::vector<std::string> patterns_of(std::size_t at) const {
     std::vector<std::pair<std::string, std::size_t>> found;
     for (const auto& child : nodes_[at].children)

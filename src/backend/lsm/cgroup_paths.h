@@ -27,8 +27,8 @@ struct CgroupPaths {
   std::vector<Glob> globs;
 };
 
-// Errors (EINVAL, E2BIG): a path without '/' in front, with "." or "..", a component longer than 255
-// bytes, more patterns below one directory than HF_PATH_GLOBS, two profiles bound to one path.
+// Errors (EINVAL, E2BIG): a path without '/' in front, with "." or "..", a component longer than
+// 255 bytes, more patterns below one directory than HF_PATH_GLOBS, two profiles bound to one path.
 [[nodiscard]] Result<CgroupPaths> build_cgroup_paths(const std::vector<CgroupBinding>& bindings,
                                                      std::uint64_t generation);
 

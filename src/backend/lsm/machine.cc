@@ -39,8 +39,10 @@ class LsmMachine final : public Machine {
 
   Result<void> update(const MachineSpec& spec) override {
     if (!spec.marks.empty())
-      return Error{ENOTSUP, "attach policy", spec.marks.front().name, "marks are not enforced by this build"};
-    const std::uint64_t generation = std::max<std::uint64_t>(spec.tables->generation, generation_ + 1);
+      return Error{ENOTSUP, "attach policy", spec.marks.front().name,
+                   "marks are not enforced by this build"};
+    const std::uint64_t generation =
+        std::max<std::uint64_t>(spec.tables->generation, generation_ + 1);
     auto paths = lsm::build_cgroup_paths(spec.bindings, generation);
     if (!paths) return std::move(paths).error();
     auto tables = std::make_unique<hf_tables>(*spec.tables);
@@ -50,10 +52,12 @@ class LsmMachine final : public Machine {
     return {};
   }
 
-  // Without the canary's own.
+  // Without the canary's own. A move that the kernel allowed unasked is an error, though not a
+  // refusal.
   [[nodiscard]] Totals totals() const override {
     Totals totals = cgroups_->totals();
     totals.denied -= canary_denied_;
+    totals.errors += cgroups_->unasked();
     return totals;
   }
 
@@ -72,7 +76,8 @@ class LsmMachine final : public Machine {
     canary_ = *std::move(canary);
     auto paths = lsm::build_cgroup_paths(canary_->spec().bindings, 0);
     if (!paths) return std::move(paths).error();
-    if (auto live = cgroups_->publish(*canary_->spec().tables, *std::move(paths)); !live) return live;
+    if (auto live = cgroups_->publish(*canary_->spec().tables, *std::move(paths)); !live)
+      return live;
     if (auto attached = cgroups_->attach(); !attached) return attached;
     if (auto refused = canary_->attempt(); !refused) return refused;
     if (auto read = cgroups_->dispatch(); !read) return read;
@@ -91,9 +96,30 @@ class LsmMachine final : public Machine {
 
 }  // namespace
 
+std::vector<Promise> machine_promises() {
+  constexpr auto enforced = Strength::enforced;
+  constexpr auto none = Strength::none;
+  const std::string for_a_run = "enforced for a run, not yet for the whole machine";
+  const std::string not_yet = "not enforced for the whole machine by this version";
+  return {
+      {RuleKind::namespaces_create, none, for_a_run},
+      {RuleKind::namespaces_enter, none, for_a_run},
+      {RuleKind::namespaces_visitors, none, for_a_run},
+      {RuleKind::trace, none, not_yet},
+      {RuleKind::cgroups_leave, enforced, {}},
+      {RuleKind::cgroups_join, enforced, {}},
+      {RuleKind::cgroups_inside, enforced, {}},
+      {RuleKind::mark, none, not_yet},
+      {RuleKind::socket, none, not_yet},
+      {RuleKind::label, none, not_yet},
+      {RuleKind::bpf_delegate, none, not_yet},
+  };
+}
+
 Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec, EventSink sink) {
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  if (auto attached = machine->attach(spec); !attached) return wrap(std::move(attached).error(), "attach");
+  if (auto attached = machine->attach(spec); !attached)
+    return wrap(std::move(attached).error(), "attach");
   return std::unique_ptr<Machine>(std::move(machine));
 }
 
