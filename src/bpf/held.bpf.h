@@ -31,20 +31,24 @@ static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u6
   return record;
 }
 
-/* `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation cannot leave, else 0. */
-static __always_inline void hf_held_in(struct hf_held *held, const struct ns_common *ns, __u16 subject,
-                                       __u32 anchors) {
+/*
+ * The task sits in the namespace at `address`. `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation
+ * cannot leave, else 0. A global function: the verifier checks it once, not once for each namespace.
+ */
+__noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __u32 anchors) {
+  const struct ns_common *ns = (const void *)address;
   const struct hf_tracked *record;
   __u64 ns_id = 0;
   __u32 inum = 0;
+  if (!held) return 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
-  record = hf_tracked_find(inum, (unsigned long)ns, ns_id);
-  if (!record) return;
+  record = hf_tracked_find(inum, address, ns_id);
+  if (!record) return 0;
   if (held->set != HF_NO_SET && held->set != record->set) {
     held->flags |= HF_REQ_HELD_MIXED;
     /* Of several sets, report one whose owner is somebody else: that one may hold it. */
-    if (held->owner != subject) return;
+    if (held->owner != subject) return 0;
     held->types = 0;
     held->flags &= ~HF_REQ_HELD_ANCHORED;
   }
@@ -52,6 +56,7 @@ static __always_inline void hf_held_in(struct hf_held *held, const struct ns_com
   held->owner = record->owner;
   held->types |= record->type;
   held->flags |= anchors;
+  return 0;
 }
 
 static __always_inline struct pid_namespace *hf_active_pid_ns(const struct task_struct *task) {
@@ -71,7 +76,7 @@ static __always_inline void hf_held_by_pid(struct hf_held *held, const struct ta
   if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
 #pragma clang loop unroll(disable)
   for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
-    hf_held_in(held, &ns->ns, subject, HF_REQ_HELD_ANCHORED);
+    hf_held_in(held, (unsigned long)&ns->ns, subject, HF_REQ_HELD_ANCHORED);
     bpf_core_read(&ns, sizeof(ns), &ns->parent);
   }
 }
@@ -85,7 +90,7 @@ static __always_inline void hf_held_by_user(struct hf_held *held, const struct t
   if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
 #pragma clang loop unroll(disable)
   for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
-    hf_held_in(held, &ns->ns, subject, HF_REQ_HELD_ANCHORED);
+    hf_held_in(held, (unsigned long)&ns->ns, subject, HF_REQ_HELD_ANCHORED);
     bpf_core_read(&ns, sizeof(ns), &ns->parent);
   }
 }
@@ -94,7 +99,7 @@ static __always_inline void hf_held_by_user(struct hf_held *held, const struct t
   do {                                                \
     typeof(proxy->slot) ns_ = 0;                      \
     bpf_core_read(&ns_, sizeof(ns_), &proxy->slot);   \
-    if (ns_) hf_held_in(held, &ns_->ns, subject, 0);  \
+    if (ns_) hf_held_in(held, (unsigned long)&ns_->ns, subject, 0);  \
     else held->flags |= HF_REQ_FACTS_MISSING;         \
   } while (0)
 

@@ -121,6 +121,7 @@ struct pt_regs {
 };
 
 struct nsset;
+struct kernel_siginfo;
 struct seq_file;
 
 struct bpf_iter_meta {

@@ -106,6 +106,13 @@ int BpfObject::program_fd(const char* name) const {
   return found == nullptr ? -1 : bpf_program__fd(found);
 }
 
+Result<BpfLink> attach_to_cgroup(bpf_program* program, int cgroup_fd) {
+  listen_to_libbpf();
+  BpfLink link(bpf_program__attach_cgroup(program, cgroup_fd));
+  if (!link) return bpf_error(-errno, "attach BPF program", bpf_program__name(program));
+  return link;
+}
+
 Result<void> run_bpf_program(int program_fd, std::string_view name) {
   LIBBPF_OPTS(bpf_test_run_opts, options);
   if (const int code = bpf_prog_test_run_opts(program_fd, &options); code != 0)

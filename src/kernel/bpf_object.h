@@ -53,6 +53,9 @@ class BpfObject {
   std::string name_;
 };
 
+// For programs of cgroup types. The link, not the cgroup, keeps it attached.
+Result<BpfLink> attach_to_cgroup(bpf_program* program, int cgroup_fd);
+
 // Runs a SEC("syscall") program in the calling thread. Errors: what the kernel says; EIO when the
 // program returned anything but 0.
 Result<void> run_bpf_program(int program_fd, std::string_view name);

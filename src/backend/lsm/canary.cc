@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ namespace {
 constexpr std::uint16_t kCanaryProfile = 1;
 constexpr std::uint64_t kCanarySet = ~0ull;
 constexpr std::uint64_t kCanaryGeneration = ~0ull;
+constexpr std::uint16_t kNoEvent = 0;
 
 // Each attempt comes to another program of ours.
 struct Attempt {
@@ -45,6 +47,20 @@ int try_clone() {
   if (pid == 0) _exit(0);
   return pid < 0 ? -1 : 0;
 }
+int try_trace() {
+  char byte = 0;
+  const iovec here{&byte, sizeof(byte)};
+  const iovec there{&byte, sizeof(byte)};  // the parent is a copy: the same address is mapped in it
+  return process_vm_readv(getppid(), &here, 1, &there, 1, 0) == 1 ? 0 : -1;
+}
+// Writes what is there already, so that a guard that does not hold does no harm.
+int try_silencing() {
+  const int fd = open("/proc/sys/kernel/ftrace_enabled", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return -1;
+  char value[8];
+  const ssize_t bytes = read(fd, value, sizeof(value));
+  return bytes > 0 && pwrite(fd, value, static_cast<std::size_t>(bytes), 0) == bytes ? 0 : -1;
+}
 
 constexpr std::array kAttempts = {
     Attempt{"unshare", try_unshare, HF_HOOK_NAMESPACE_ALLOC, HF_WAY_UNSHARE, HF_NS_UTS,
@@ -55,6 +71,9 @@ constexpr std::array kAttempts = {
             HF_REASON_NOT_OWN},
     Attempt{"unshare of a user namespace", try_user_namespace, HF_HOOK_NAMESPACE_ALLOC,
             HF_WAY_UNSHARE, HF_NS_USER, HF_REASON_CREATE},
+    Attempt{"trace", try_trace, HF_HOOK_TRACE, HF_WAY_PTRACE, 0, HF_REASON_TRACE_OUTSIDE},
+    // Refused by the guard, to everybody and without an event.
+    Attempt{"kernel.ftrace_enabled", try_silencing, kNoEvent, 0, 0, 0},
 };
 
 using Errnos = std::array<int, kAttempts.size()>;
@@ -72,8 +91,11 @@ std::unique_ptr<hf_tables> canary_tables() {
 }
 
 // The kernel refuses user namespaces by itself where their number is limited to 0 or they are not
-// built in.
-bool kernel_has_none(int code) { return code == ENOSPC || code == EINVAL || code == EUSERS; }
+// built in; without ftrace there is nothing to turn off.
+bool kernel_has_none(const Attempt& attempt, int code) {
+  if (attempt.types == HF_NS_USER) return code == ENOSPC || code == EINVAL || code == EUSERS;
+  return attempt.hook == kNoEvent && code == ENOENT;
+}
 
 bool is_event_of(const hf_event& event, const Attempt& attempt) {
   return event.generation == kCanaryGeneration && event.request.hook == attempt.hook &&
@@ -111,12 +133,12 @@ Result<Errnos> attempt_all(const Programs& programs) {
 Result<void> judge(const Errnos& codes, const std::vector<hf_event>& events) {
   for (std::size_t i = 0; i < codes.size(); i++) {
     const Attempt& attempt = kAttempts[i];
-    if (attempt.types == HF_NS_USER && kernel_has_none(codes[i])) continue;
+    if (kernel_has_none(attempt, codes[i])) continue;
     if (codes[i] != EPERM)
       return Error{
           EPERM, "prove enforcement", attempt.name,
           codes[i] == 0 ? "the kernel let it pass" : "the kernel refused it for another reason"};
-    bool seen = false;
+    bool seen = attempt.hook == kNoEvent;
     for (const hf_event& event : events) seen = seen || is_event_of(event, attempt);
     if (!seen)
       return Error{EPERM, "prove enforcement", attempt.name, "refused, but no event says by us"};

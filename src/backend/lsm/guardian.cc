@@ -52,6 +52,7 @@ void close_foreign_descriptors(int keep_fd) {
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, nullptr);
   close_foreign_descriptors(holdfast_pidfd);
+  if (!programs.protect_caller()) _exit(1);
   pollfd watched{holdfast_pidfd, POLLIN, 0};
   while (poll(&watched, 1, -1) <= 0) {
   }

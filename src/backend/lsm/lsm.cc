@@ -46,7 +46,7 @@ std::vector<Promise> LsmBackend::promises() const {
       {RuleKind::namespaces_create, enforced, {}},
       {RuleKind::namespaces_enter, enforced, {}},
       {RuleKind::namespaces_visitors, enforced, {}},
-      {RuleKind::trace, none, later},
+      {RuleKind::trace, enforced, {}},
       {RuleKind::cgroups_leave, none, later},
       {RuleKind::cgroups_join, none, later},
       {RuleKind::cgroups_inside, none, later},

@@ -10,9 +10,13 @@
 #include <utility>
 
 #include "bpf/adopt.skel.h"
+#include "bpf/guard.skel.h"
 #include "bpf/install.skel.h"
 #include "bpf/member.skel.h"
 #include "bpf/namespace.skel.h"
+#include "bpf/trace.skel.h"
+#include "bpf/track.skel.h"
+#include "kernel/sysctl.h"
 
 namespace holdfast::backend::lsm {
 
@@ -25,40 +29,55 @@ Result<kernel::BpfObject> open_object(const char* name) {
   return kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, name);
 }
 
-Result<void> load_sharing(kernel::BpfObject& object, const kernel::BpfObject& maps) {
-  if (auto done = object.share_maps_of(maps); !done) return done;
-  return object.load();
-}
-
-// calls first: namespace.bpf.c has every map that the others use.
 Error errno_error(const char* operation, const char* object) {
   return Error{errno, operation, object, {}};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Programs>> Programs::load() {
+Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs) {
+  const auto selection = Selection::choose(needs);
+  if (!selection) return selection.error();
   std::unique_ptr<Programs> programs(new Programs());
-  auto member = open_object<member_bpf>("member");
-  if (!member) return std::move(member).error();
-  programs->member_ = std::make_unique<kernel::BpfObject>(std::move(*member));
-  if (auto done = programs->member_->load(); !done) return std::move(done).error();
-
-  Result<kernel::BpfObject> objects[] = {open_object<namespace_bpf>("namespace"),
-                                         open_object<install_bpf>("install"),
-                                         open_object<adopt_bpf>("adopt")};
-  for (auto& object : objects) {
-    if (!object) return std::move(object).error();
-    if (auto done = load_sharing(*object, *programs->member_); !done)
-      return std::move(done).error();
-    programs->others_.push_back(std::move(*object));
-  }
-  programs->adopt_ = &programs->others_.back();
-
+  if (auto done = programs->load_objects(*selection); !done) return std::move(done).error();
   auto record = SessionRecord::map(programs->member_->map_fd("session"));
   if (!record) return std::move(record).error();
   programs->record_ = std::make_unique<SessionRecord>(std::move(*record));
   return programs;
+}
+
+Result<void> Programs::load_objects(const Selection& selection) {
+  auto member = open_object<member_bpf>("member");
+  if (!member) return std::move(member).error();
+  member_ = std::make_unique<kernel::BpfObject>(std::move(*member));
+  if (auto done = member_->load(); !done) return done;
+
+  // In the order of attaching: what captures and records before what asks for it.
+  std::vector<Result<kernel::BpfObject>> objects;
+  objects.push_back(open_object<install_bpf>("install"));
+  if (objects.back())
+    objects.back()->keep_programs(
+        [&](std::string_view name) { return selection.wants_capture(name); });
+  if (selection.tracking()) {
+    objects.push_back(open_object<track_bpf>("track"));
+    if (objects.back())
+      objects.back()->keep_programs(
+          [&](std::string_view name) { return selection.wants_record(name); });
+  }
+  objects.push_back(open_object<namespace_bpf>("namespace"));
+  objects.push_back(open_object<trace_bpf>("trace"));
+  objects.push_back(open_object<guard_bpf>("guard"));
+  objects.push_back(open_object<adopt_bpf>("adopt"));
+  others_.reserve(objects.size());
+  for (auto& object : objects) {
+    if (!object) return std::move(object).error();
+    if (auto done = object->share_maps_of(*member_); !done) return done;
+    if (auto done = object->load(); !done) return done;
+    others_.push_back(std::move(*object));
+  }
+  adopt_ = &others_.back();
+  guard_ = &others_[others_.size() - 2];
+  return {};
 }
 
 Result<void> Programs::publish(std::uint32_t slot, const hf_tables& tables) const {
@@ -84,10 +103,19 @@ Result<void> Programs::withdraw(std::uint32_t slot) const {
 }
 
 Result<void> Programs::attach() {
-  // Captures before the enforcer that wants them, membership before all that asks for members.
+  // Membership before all that asks for members.
   if (auto done = member_->attach(links_); !done) return done;
-  for (auto object = others_.rbegin(); object != others_.rend(); ++object)
-    if (auto done = object->attach(links_); !done) return done;
+  for (const kernel::BpfObject& object : others_)
+    if (auto done = object.attach(links_); !done) return done;
+  return attach_sysctl_guard();
+}
+
+Result<void> Programs::attach_sysctl_guard() {
+  const auto root = kernel::open_whole_cgroup_hierarchy();
+  if (!root) return root.error();
+  auto link = kernel::attach_to_cgroup(guard_->program("hf_sysctl"), root->get());
+  if (!link) return std::move(link).error();
+  links_.push_back(std::move(*link));
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "backend/lsm/selection.h"
 #include "backend/lsm/session_record.h"
 #include "base/fd.h"
 #include "base/result.h"
@@ -16,8 +17,9 @@ namespace holdfast::backend::lsm {
 // Attached until destroyed: all of what the kernel and the policy call for, or nothing. One thread.
 class Programs {
  public:
-  // Loads; decides nothing yet. Errors: ENOENT without type information, what the verifier says.
-  static Result<std::unique_ptr<Programs>> load();
+  // Loads; decides nothing yet. Errors: ENOENT without type information, ENOTSUP when the kernel
+  // lacks a function to attach to, what the verifier says.
+  static Result<std::unique_ptr<Programs>> load(const Needs& needs);
 
   // A policy becomes the live one of a slot (HF_TABLES_*) by one store; the map is frozen before.
   Result<void> publish(std::uint32_t slot, const hf_tables& tables) const;
@@ -42,11 +44,15 @@ class Programs {
  private:
   Programs() = default;
 
+  Result<void> load_objects(const Selection& selection);
+  Result<void> attach_sysctl_guard();
+
   // member_ makes the maps that all share. Declared first: destroyed last.
   std::unique_ptr<kernel::BpfObject> member_;
   std::vector<kernel::BpfObject> others_;
   std::unique_ptr<SessionRecord> record_;
   std::vector<kernel::BpfLink> links_;
+  kernel::BpfObject* guard_ = nullptr;
   kernel::BpfObject* adopt_ = nullptr;
 };
 

@@ -22,12 +22,13 @@ constexpr int kDyingPatienceMs = 5000;
 
 Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
   std::unique_ptr<LsmSession> session(new LsmSession(spec));
-  auto programs = Programs::load();
+  auto programs = Programs::load(needs_of(*spec.tables));
   if (!programs) return std::move(programs).error();
   session->programs_ = std::move(*programs);
   if (auto done = session->programs_->publish(HF_TABLES_POLICY, *spec.tables); !done)
     return std::move(done).error();
   if (auto done = session->programs_->attach(); !done) return std::move(done).error();
+  if (auto done = session->programs_->protect_caller(); !done) return std::move(done).error();
   if (auto done = fly_canary(*session->programs_); !done) return std::move(done).error();
 
   auto ring = kernel::BpfRing::create(

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/selection.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace holdfast::backend::lsm {
+
+namespace {
+
+constexpr std::string_view kOneMaker = "__ns_common_init";  // 6.18 and later
+constexpr std::string_view kOneFreer = "__ns_common_free";
+constexpr std::string_view kOldFreer = "proc_free_inum";
+
+struct TypeFunctions {
+  std::string_view proc_name;  // /proc/self/ns/…: there when the kernel has the type
+  std::string_view enter;
+  std::string_view make;  // before 6.18
+};
+constexpr std::array kTypes = {
+    TypeFunctions{"mnt", "mntns_install", "copy_mnt_ns"},
+    TypeFunctions{"uts", "utsns_install", "copy_utsname"},
+    TypeFunctions{"ipc", "ipcns_install", "copy_ipcs"},
+    TypeFunctions{"user", "userns_install", "create_user_ns"},
+    TypeFunctions{"pid", "pidns_install", "copy_pid_ns"},
+    TypeFunctions{"net", "netns_install", "copy_net_ns"},
+    TypeFunctions{"cgroup", "cgroupns_install", "copy_cgroup_ns"},
+    TypeFunctions{"time", "timens_install", "copy_time_ns"},
+};
+
+bool kernel_has_type(std::string_view name) {
+  return access(("/proc/self/ns/" + std::string(name)).c_str(), F_OK) == 0;
+}
+
+struct ProgramName {
+  std::string function;
+  int copy;
+};
+
+// "hf_utsns_install3"
+ProgramName parse(std::string_view program) {
+  program.remove_prefix(std::string_view("hf_").size());
+  const int copy = program.back() - '0';
+  program.remove_suffix(1);
+  if (program == "common_init") return {std::string(kOneMaker), copy};
+  if (program == "common_free") return {std::string(kOneFreer), copy};
+  return {std::string(program), copy};
+}
+
+Error lacking(std::string_view function) {
+  return Error{ENOTSUP, "attach to the kernel", std::string(function),
+               "the kernel has no such function"};
+}
+
+}  // namespace
+
+Needs needs_of(const hf_tables& tables) {
+  Needs needs;
+  for (std::uint32_t i = 0; i < tables.profile_count && i < HF_PROFILE_SLOTS; i++) {
+    const hf_profile& profile = tables.profiles[i];
+    const bool holds =
+        profile.ns_enter == HF_ENTER_LOCK || profile.ns_visitors != HF_VISITORS_ALLOW;
+    if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = 4;
+    if (holds || profile.ns_track != 0) needs.tracking = true;
+  }
+  return needs;
+}
+
+Result<Selection> Selection::choose(const Needs& needs) {
+  auto types = kernel::KernelTypes::load();
+  if (!types) return std::move(types).error();
+  const auto has = [&types](std::string_view name) {
+    return types->has_function(std::string(name));
+  };
+  for (const TypeFunctions& type : kTypes) {
+    if (!kernel_has_type(type.proc_name)) continue;
+    if (!has(type.enter)) return lacking(type.enter);
+    if (needs.tracking && !has(kOneMaker) && !has(type.make)) return lacking(type.make);
+  }
+  if (needs.tracking && !has(kOneFreer) && !has(kOldFreer)) return lacking(kOldFreer);
+  return Selection(needs, std::move(*types));
+}
+
+bool Selection::wants_capture(std::string_view program) const {
+  const ProgramName name = parse(program);
+  return name.copy <= needs_.capture_copies && types_.has_function(name.function);
+}
+
+bool Selection::wants_record(std::string_view program) const {
+  const ProgramName name = parse(program);
+  if (!needs_.tracking || !types_.has_function(name.function)) return false;
+  if (name.function == kOneMaker || name.function == kOneFreer) return true;
+  if (name.function == kOldFreer) return !types_.has_function(std::string(kOneFreer));
+  return !types_.has_function(std::string(kOneMaker));
+}
+
+}  // namespace holdfast::backend::lsm

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which programs a policy needs on this kernel.
+//
+// Kernels differ in which function makes or frees a namespace; policies differ in whether anybody
+// asks which namespace is entered or made. A program that is not needed costs every setns() of the
+// machine something, so it is not loaded.
+#ifndef HOLDFAST_BACKEND_LSM_SELECTION_H
+#define HOLDFAST_BACKEND_LSM_SELECTION_H
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "core/abi.h"
+#include "kernel/btf.h"
+
+namespace holdfast::backend::lsm {
+
+// What the policy asks about.
+struct Needs {
+  // Copies of each capture: four when a decision depends on the target, since one alone can be
+  // skipped; one when it is only reported.
+  int capture_copies = 1;
+  // Namespaces that are made later belong to a set.
+  bool tracking = false;
+};
+[[nodiscard]] Needs needs_of(const hf_tables& tables);
+
+class Selection {
+ public:
+  // Errors: ENOTSUP when the kernel has a type of namespace but not the function that enters or
+  // makes it.
+  static Result<Selection> choose(const Needs& needs);
+
+  // By the names of the programs in install.bpf.c and track.bpf.c: function and copy,
+  // "hf_utsns_install3".
+  [[nodiscard]] bool wants_capture(std::string_view program) const;
+  [[nodiscard]] bool wants_record(std::string_view program) const;
+  [[nodiscard]] bool tracking() const { return needs_.tracking; }
+
+ private:
+  Selection(const Needs& needs, kernel::KernelTypes types)
+      : needs_(needs), types_(std::move(types)) {}
+
+  Needs needs_;
+  kernel::KernelTypes types_;
+};
+
+}  // namespace holdfast::backend::lsm
+
+#endif  // HOLDFAST_BACKEND_LSM_SELECTION_H

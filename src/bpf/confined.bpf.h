@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Is a task of the kind that must not touch what holds it: a member, or in a tracked namespace? */
+#ifndef HOLDFAST_BPF_CONFINED_BPF_H
+#define HOLDFAST_BPF_CONFINED_BPF_H
+
+#include "bpf/held.bpf.h"
+
+static __always_inline int hf_is_confined(const struct hf_session *s, __u64 task) {
+  const struct hf_member *member = hf_member_of(task);
+  struct hf_held held = {};
+  if (member) return member->tables == HF_TABLES_POLICY && s->adopted;
+  if (!s->any_tracked) return 0;
+  hf_derive_held(&held, task, HF_NO_PROFILE);
+  return held.set != HF_NO_SET || (held.flags & HF_REQ_FACTS_MISSING);
+}
+
+static __always_inline int hf_is_protected(const struct hf_session *s, const struct task_struct *task) {
+  __u32 tgid = 0;
+  bpf_core_read(&tgid, sizeof(tgid), &task->tgid);
+  return tgid && (tgid == s->protected_tgid[0] || tgid == s->protected_tgid[1]);
+}
+
+#endif /* HOLDFAST_BPF_CONFINED_BPF_H */
