@@ -37,7 +37,8 @@ int main(int argc, char** argv) {
   for (int second = 0; second < atoi(argv[2]); second++) {
     fflush(stdout);
     sleep(1);
-    printf("refused %llu, last pid %u\n", (unsigned long long)skeleton->bss->refused, skeleton->bss->last_pid);
+    printf("refused %llu, last pid %u\n", (unsigned long long)skeleton->bss->refused,
+           skeleton->bss->last_pid);
   }
   stay_bpf__destroy(skeleton);
   return 0;

@@ -2,14 +2,15 @@
 /*
  * Beside a bridged cgroup_attach program: what it needs to know, and its enforcer.
  *
- * The program runs on fentry of cgroup_attach_permissions(), which is not told which task moves. Writing
- * to cgroup.procs or cgroup.threads finds the task in cgroup_procs_write_start() before; clone3() with
- * CLONE_INTO_CGROUP makes it, in copy_process(), before. All of it happens in the task that asks for the
- * move, so the moved task is kept under that one's address. From start to finish the kernel holds
- * cgroup_mutex: no two moves meet, and so none of these programs is skipped for another's sake.
+ * The program runs on fentry of cgroup_attach_permissions(), which is not told which task moves.
+ * Writing to cgroup.procs or cgroup.threads finds the task in cgroup_procs_write_start() before;
+ * clone3() with CLONE_INTO_CGROUP makes it, in copy_process(), before. All of it happens in the
+ * task that asks for the move, so the moved task is kept under that one's address. From start to
+ * finish the kernel holds cgroup_mutex: no two moves meet, and so none of these programs is skipped
+ * for another's sake.
  *
- * Right after, the kernel asks inode_permission() for the common ancestor's cgroup.procs, once for every
- * move. There the verdict is acted on, by a program of type LSM.
+ * Right after, the kernel asks inode_permission() for the common ancestor's cgroup.procs, once for
+ * every move. There the verdict is acted on, by a program of type LSM.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -83,7 +84,8 @@ static __always_inline bool in_scope(struct task_struct* task) {
   int level = BPF_CORE_READ(cgroup, level);
   for (int i = 0; i < MAX_DEPTH && i <= level; i++) {
     struct cgroup* ancestor = NULL;
-    struct cgroup** slot = (void*)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(void*);
+    struct cgroup** slot =
+        (void*)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(void*);
     if (bpf_probe_read_kernel(&ancestor, sizeof ancestor, slot)) return true;
     if (BPF_CORE_READ(ancestor, kn, id) == hf_scope_id) return true;
   }

@@ -2,11 +2,12 @@
 /*
  * The enforcer of a bridged namespace_install program.
  *
- * The program itself runs on fentry of the eight *ns_install() functions, and such programs are skipped
- * when another task on the CPU was preempted inside them. So it only leaves a verdict; this program, of
- * type LSM and therefore never skipped, refuses on it, and refuses when there is none. Every *ns_install()
- * asks capable() for CAP_SYS_ADMIN, or CAP_SYS_CHROOT, before it changes anything, and BPF is asked after
- * the capability module, so nothing is allowed here that the kernel would refuse.
+ * The program itself runs on fentry of the eight *ns_install() functions, and such programs are
+ * skipped when another task on the CPU was preempted inside them. So it only leaves a verdict; this
+ * program, of type LSM and therefore never skipped, refuses on it, and refuses when there is none.
+ * Every *ns_install() asks capable() for CAP_SYS_ADMIN, or CAP_SYS_CHROOT, before it changes
+ * anything, and BPF is asked after the capability module, so nothing is allowed here that the
+ * kernel would refuse.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -32,7 +33,7 @@ struct pt_regs {
 enum {
   CAP_SYS_CHROOT = 18,
   CAP_SYS_ADMIN = 21,
-  TS_COMPAT = 2,          /* the system call came through the 32-bit entry */
+  TS_COMPAT = 2, /* the system call came through the 32-bit entry */
   NR_SETNS = 308,
   NR_SETNS_32 = 346,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a bridged program leaves for the program that enforces it: one entry for each task that is inside
- * the hook, keyed by the task's address. Written by generated instructions (hooks/rewrite.cc).
+ * What a bridged program leaves for the program that enforces it: one entry for each task that is
+ * inside the hook, keyed by the task's address. Written by generated instructions
+ * (hooks/rewrite.cc).
  */
 #ifndef HOLDFAST_BPF_HOOKS_VERDICT_H
 #define HOLDFAST_BPF_HOOKS_VERDICT_H
@@ -26,7 +27,7 @@ struct hf_moved_task {
 #define HF_HOOK_CALLS 4096
 
 /* Counters of an enforcer, by index. */
-#define HF_HOOK_REFUSED 0u  /* the program said no */
+#define HF_HOOK_REFUSED 0u   /* the program said no */
 #define HF_HOOK_NO_ANSWER 1u /* the program did not run: refused */
 #define HF_HOOK_COUNTERS 2u
 

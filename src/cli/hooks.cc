@@ -80,10 +80,12 @@ int load_into(const HooksLoadOptions& options, const fs::path& directory) {
   bpf_object__for_each_program(program, object.get()) {
     if (!bpf_program__autoload(program)) continue;
     if (const int error = attach_and_pin(program, directory); error < 0) {
-      return failed(std::string("attach ") + bpf_program__name(program), -error, holdfast_hooks_error());
+      return failed(std::string("attach ") + bpf_program__name(program), -error,
+                    holdfast_hooks_error());
     }
   }
-  if (const int error = bpf_object__pin_maps(object.get(), (directory / kMaps).c_str()); error < 0) {
+  if (const int error = bpf_object__pin_maps(object.get(), (directory / kMaps).c_str());
+      error < 0) {
     return failed("pin the maps of " + options.object, -error);
   }
   return kExitOk;
@@ -109,9 +111,12 @@ void remove_in_order(const fs::path& directory) {
 
 const char* state_word(holdfast_hook_state state) {
   switch (state) {
-    case HOLDFAST_HOOK_NATIVE: return "native";
-    case HOLDFAST_HOOK_BRIDGED: return "bridged";
-    case HOLDFAST_HOOK_UNAVAILABLE: break;
+    case HOLDFAST_HOOK_NATIVE:
+      return "native";
+    case HOLDFAST_HOOK_BRIDGED:
+      return "bridged";
+    case HOLDFAST_HOOK_UNAVAILABLE:
+      break;
   }
   return "unavailable";
 }
@@ -138,7 +143,8 @@ int hooks_status() {
 }
 
 int hooks_load(const HooksLoadOptions& options) {
-  if (const int error = holdfast_hooks_enable(); error < 0) return failed("enable the hooks", -error);
+  if (const int error = holdfast_hooks_enable(); error < 0)
+    return failed("enable the hooks", -error);
   Fd cgroup;
   if (!options.cgroup.empty()) {
     cgroup.reset(open(options.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -149,7 +155,8 @@ int hooks_load(const HooksLoadOptions& options) {
   const fs::path directory =
       options.pin.empty() ? fs::path(kLoaded) / object_name(options.object) : fs::path(options.pin);
   std::error_code error;
-  if (fs::exists(directory, error)) return failed("load into " + directory.string(), EEXIST, "unload it first");
+  if (fs::exists(directory, error))
+    return failed("load into " + directory.string(), EEXIST, "unload it first");
   fs::create_directories(directory, error);
   if (error) return failed("make " + directory.string(), error.value());
   int status = kExitFailed;
@@ -163,8 +170,9 @@ int hooks_load(const HooksLoadOptions& options) {
 }
 
 int hooks_unload(const HooksUnloadOptions& options) {
-  const fs::path directory =
-      options.what.find('/') == std::string::npos ? fs::path(kLoaded) / options.what : fs::path(options.what);
+  const fs::path directory = options.what.find('/') == std::string::npos
+                                 ? fs::path(kLoaded) / options.what
+                                 : fs::path(options.what);
   std::error_code error;
   // Only what load_into() makes has that inside: nothing else is removed.
   if (!fs::is_directory(directory / kMaps, error) || !on_bpffs(directory)) {

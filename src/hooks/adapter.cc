@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program is attached to every function that stands in for its hook, four times each: the kernel skips
-// a tracing program when another task on the CPU was preempted inside the same one, and with four the call
-// always finds one that is free, or else is refused for want of a verdict. Whichever copy comes first runs
-// the program, the others see its verdict and leave, so that its side effects happen once.
+// A program is attached to every function that stands in for its hook, four times each: the kernel
+// skips a tracing program when another task on the CPU was preempted inside the same one, and with
+// four the call always finds one that is free, or else is refused for want of a verdict. Whichever
+// copy comes first runs the program, the others see its verdict and leave, so that its side effects
+// happen once.
 //
 // Everything is loaded when libbpf loads the program, so that what cannot work fails there.
 #include "hooks/adapter.h"
@@ -56,10 +57,13 @@ Result<Fd> load_program(const std::string& name, const Instructions& insns,
 
 Refusal refusal_at(Hook hook, const Choices& choices) {
   switch (hook) {
-    case Hook::kAlloc: return choices.alloc_refusal;
-    case Hook::kFree: return Refusal::kIgnored;  // the hook returns nothing
+    case Hook::kAlloc:
+      return choices.alloc_refusal;
+    case Hook::kFree:
+      return Refusal::kIgnored;  // the hook returns nothing
     case Hook::kInstall:
-    case Hook::kCgroupAttach: break;
+    case Hook::kCgroupAttach:
+      break;
   }
   return Refusal::kEnforced;
 }
@@ -89,12 +93,13 @@ Result<void> Adapter::prepare(bpf_program* program, bpf_prog_load_opts& options,
   return hand_first_copy_to_libbpf(program, options);
 }
 
-// Where nothing is enforced, an entry only keeps the copies from repeating each other, and may be lost.
+// Where nothing is enforced, an entry only keeps the copies from repeating each other, and may be
+// lost.
 Result<void> Adapter::make_maps() {
   const bool enforced = refusal_ == Refusal::kEnforced;
-  verdicts_.reset(bpf_map_create(enforced ? BPF_MAP_TYPE_HASH : BPF_MAP_TYPE_LRU_HASH, "hf_verdicts",
-                                 sizeof(std::uint64_t), sizeof(hf_hook_verdict), HF_HOOK_CALLS,
-                                 nullptr));
+  verdicts_.reset(bpf_map_create(enforced ? BPF_MAP_TYPE_HASH : BPF_MAP_TYPE_LRU_HASH,
+                                 "hf_verdicts", sizeof(std::uint64_t), sizeof(hf_hook_verdict),
+                                 HF_HOOK_CALLS, nullptr));
   if (!verdicts_) return Error{errno, "create map", "hf_verdicts", ""};
   if (hook_ != Hook::kCgroupAttach) return {};
   Result<Fd> tasks = make_task_map();
@@ -103,8 +108,8 @@ Result<void> Adapter::make_maps() {
   return {};
 }
 
-// The tasks that a cgroup_attach program is for are those that move, not those that move them: their
-// cgroup is looked at where they are found.
+// The tasks that a cgroup_attach program is for are those that move, not those that move them:
+// their cgroup is looked at where they are found.
 Result<void> Adapter::make_scope(int cgroup_fd) {
   scope_.reset();
   scope_id_ = 0;
@@ -152,14 +157,16 @@ Instructions Adapter::whole(const Site& site, int copy) const {
   return insns;
 }
 
-// The first copy at the first site is libbpf's. When one there does not verify, libbpf's will not either,
-// and it reports that the way the object's owner asked for; only what fails elsewhere is reported here.
+// The first copy at the first site is libbpf's. When one there does not verify, libbpf's will not
+// either, and it reports that the way the object's owner asked for; only what fails elsewhere is
+// reported here.
 Result<void> Adapter::load_copies(const bpf_prog_load_opts& options) {
   if (refuses_in_vain(options)) {
-    return Error{EOPNOTSUPP, "bridge " + std::string(hook_name(hook_)), name_,
-                 "it may return something other than 0, and this kernel cannot undo a namespace that "
-                 "exists: let it kill the task, or ignore what it returns "
-                 "(holdfast_hooks_alloc_refusal)"};
+    return Error{
+        EOPNOTSUPP, "bridge " + std::string(hook_name(hook_)), name_,
+        "it may return something other than 0, and this kernel cannot undo a namespace that "
+        "exists: let it kill the task, or ignore what it returns "
+        "(holdfast_hooks_alloc_refusal)"};
   }
   const Site* first = offer_.sites.data();
   for (const Site& site : offer_.sites) {
@@ -220,7 +227,8 @@ Result<void> Adapter::hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_l
   if (const int error = bpf_program__set_insns(program, insns.data(), insns.size()); error < 0) {
     return Error{-error, "replace the instructions of", name_, ""};
   }
-  debug_.put_into(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_, lines_);
+  debug_.put_into(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_,
+                  lines_);
   options.attach_btf_id = site.function_id;
   // libbpf takes this one from the program, once this function has returned.
   bpf_program__set_expected_attach_type(program, site.attach);

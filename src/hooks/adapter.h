@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One program of a third party's object, bridged: from the moment libbpf opens the object until its link
-// is destroyed.
+// One program of a third party's object, bridged: from the moment libbpf opens the object until its
+// link is destroyed.
 #ifndef HOLDFAST_HOOKS_ADAPTER_H
 #define HOLDFAST_HOOKS_ADAPTER_H
 

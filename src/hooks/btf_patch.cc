@@ -23,13 +23,15 @@ struct FreeBtf {
 };
 using Btf = std::unique_ptr<btf, FreeBtf>;
 
-// Records of another size are of another kernel's ABI; libbpf passes them on as the compiler wrote them.
+// Records of another size are of another kernel's ABI; libbpf passes them on as the compiler wrote
+// them.
 template <typename Record>
 std::vector<Record> copy_records(const void* records, std::uint32_t count, std::uint32_t bytes) {
   std::vector<Record> out(count);
   const auto* from = static_cast<const std::byte*>(records);
   for (std::uint32_t i = 0; i < count; i++) {
-    std::memcpy(&out[i], from + std::size_t{i} * bytes, std::min<std::size_t>(bytes, sizeof(Record)));
+    std::memcpy(&out[i], from + std::size_t{i} * bytes,
+                std::min<std::size_t>(bytes, sizeof(Record)));
   }
   return out;
 }
@@ -95,8 +97,9 @@ Result<Fd> make_pointer_map(const char* tag, const char* pointee) {
 
 }  // namespace
 
-// Up to 6.3 the kernel calls an untrusted pointer in a map "kptr"; since then it is "kptr_untrusted", and
-// "kptr" is a counted one, which it refuses for a struct that has no function to release it.
+// Up to 6.3 the kernel calls an untrusted pointer in a map "kptr"; since then it is
+// "kptr_untrusted", and "kptr" is a counted one, which it refuses for a struct that has no function
+// to release it.
 Result<Fd> make_task_map() {
   const bool kptr_is_counted = !make_pointer_map("kptr", "super_block");
   return make_pointer_map(kptr_is_counted ? "kptr_untrusted" : "kptr", "task_struct");

@@ -23,11 +23,12 @@ struct DebugInfo {
 
   // The same for a wrapper of this many instructions.
   void put_into(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
-                std::vector<bpf_func_info>& functions_out, std::vector<bpf_line_info>& lines_out) const;
+                std::vector<bpf_func_info>& functions_out,
+                std::vector<bpf_line_info>& lines_out) const;
 };
 
-// options: as libbpf made them for the program. The program becomes a static function of its own name,
-// since a global one would be verified on its own, without the types of its arguments.
+// options: as libbpf made them for the program. The program becomes a static function of its own
+// name, since a global one would be verified on its own, without the types of its arguments.
 Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options);
 
 // A hash of u64 to hf_moved_task whose first word may hold a pointer to a task.

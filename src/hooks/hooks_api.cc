@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libbpf asks here for every program in one of the hooks' sections: when it opens, loads and attaches it.
+// libbpf asks here for every program in one of the hooks' sections: when it opens, loads and
+// attaches it.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
@@ -10,9 +11,9 @@
 #include <memory>
 #include <string>
 
+#include "holdfast/hooks.h"
 #include "hooks/adapter.h"
 #include "hooks/hooks_kernel.h"
-#include "holdfast/hooks.h"
 
 namespace holdfast::hooks {
 namespace {
@@ -21,8 +22,8 @@ struct State {
   bool enabled = false;
   Choices choices;
   std::string error;
-  // By address: libbpf tells nobody when it closes an object. An address that is used again replaces
-  // what was kept for the program that had it before.
+  // By address: libbpf tells nobody when it closes an object. An address that is used again
+  // replaces what was kept for the program that had it before.
   std::map<const bpf_program*, std::unique_ptr<Adapter>> adapters;
 };
 
@@ -90,9 +91,12 @@ int register_hook(Hook hook) {
 
 holdfast_hook_state public_state(Offer::State state) {
   switch (state) {
-    case Offer::State::kNative: return HOLDFAST_HOOK_NATIVE;
-    case Offer::State::kBridged: return HOLDFAST_HOOK_BRIDGED;
-    case Offer::State::kUnavailable: break;
+    case Offer::State::kNative:
+      return HOLDFAST_HOOK_NATIVE;
+    case Offer::State::kBridged:
+      return HOLDFAST_HOOK_BRIDGED;
+    case Offer::State::kUnavailable:
+      break;
   }
   return HOLDFAST_HOOK_UNAVAILABLE;
 }
@@ -122,8 +126,8 @@ int holdfast_hooks_status(holdfast_hook_status* out, size_t count) {
   if (!kernel) return -kernel.error().code;
   for (std::size_t i = 0; i < kHooks.size() && i < count; i++) {
     const Offer& offer = kernel->offer(kHooks[i]);
-    out[i] = {holdfast::hooks::hook_name(kHooks[i]).data(), holdfast::hooks::public_state(offer.state),
-              offer.how.c_str()};
+    out[i] = {holdfast::hooks::hook_name(kHooks[i]).data(),
+              holdfast::hooks::public_state(offer.state), offer.how.c_str()};
   }
   return static_cast<int>(kHooks.size());
 }
@@ -134,9 +138,10 @@ void holdfast_hooks_limit_to_cgroup(int cgroup_fd) {
 
 void holdfast_hooks_alloc_refusal(holdfast_alloc_refusal refusal) {
   using holdfast::hooks::Refusal;
-  holdfast::hooks::state().choices.alloc_refusal = refusal == HOLDFAST_ALLOC_KILL     ? Refusal::kKilled
-                                                   : refusal == HOLDFAST_ALLOC_IGNORE ? Refusal::kIgnored
-                                                                                      : Refusal::kNeverAsked;
+  holdfast::hooks::state().choices.alloc_refusal = refusal == HOLDFAST_ALLOC_KILL ? Refusal::kKilled
+                                                   : refusal == HOLDFAST_ALLOC_IGNORE
+                                                       ? Refusal::kIgnored
+                                                       : Refusal::kNeverAsked;
 }
 
 int holdfast_hooks_pin(const bpf_link* link, const char* directory) {

@@ -11,9 +11,11 @@ namespace {
 
 Result<KernelHooks> look() {
   const std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), &btf__free);
-  if (!kernel) return Error{errno, "read the kernel's type information", "/sys/kernel/btf/vmlinux", ""};
+  if (!kernel)
+    return Error{errno, "read the kernel's type information", "/sys/kernel/btf/vmlinux", ""};
   KernelHooks hooks;
-  for (Hook hook : kHooks) hooks.offers[static_cast<std::size_t>(hook)] = find_offer(kernel.get(), hook);
+  for (Hook hook : kHooks)
+    hooks.offers[static_cast<std::size_t>(hook)] = find_offer(kernel.get(), hook);
   return hooks;
 }
 

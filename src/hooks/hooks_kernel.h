@@ -12,7 +12,9 @@ namespace holdfast::hooks {
 
 struct KernelHooks {
   std::array<Offer, kHooks.size()> offers;
-  [[nodiscard]] const Offer& offer(Hook hook) const { return offers[static_cast<std::size_t>(hook)]; }
+  [[nodiscard]] const Offer& offer(Hook hook) const {
+    return offers[static_cast<std::size_t>(hook)];
+  }
 };
 
 // ENOENT: the kernel has no type information. Valid until the process ends; safe from every thread.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program handler of libbpf returns a bpf_link, and libbpf has no public way to make one that stands
-// for more than one descriptor. Its own struct has kept the layout below since its first release; what
-// can be seen through its accessors is checked before any link is handed out.
+// A program handler of libbpf returns a bpf_link, and libbpf has no public way to make one that
+// stands for more than one descriptor. Its own struct has kept the layout below since its first
+// release; what can be seen through its accessors is checked before any link is handed out.
 #include "hooks/hooks_link.h"
 
 #include <cerrno>

@@ -12,8 +12,8 @@ namespace {
 using From = Argument::From;
 using Test = Condition::Test;
 
-// The inode number of every anonymous mount namespace (the kernel's MNT_NS_ANON_INO): not one that a
-// policy could mean.
+// The inode number of every anonymous mount namespace (the kernel's MNT_NS_ANON_INO): not one that
+// a policy could mean.
 constexpr std::int32_t kAnonymousMount = static_cast<std::int32_t>(0xEFFFFFF7);
 
 Argument context(int index) { return {.from = From::kContext, .index = index}; }
@@ -71,8 +71,8 @@ Offer bridged(Offer offer, std::string how) {
   return offer;
 }
 
-// setns() calls one of these for each namespace, with the hook's own arguments. `questions` is how often
-// each asks capable() for what the enforcer answers.
+// setns() calls one of these for each namespace, with the hook's own arguments. `questions` is how
+// often each asks capable() for what the enforcer answers.
 Offer find_install(const btf* kernel) {
   struct Install {
     const char* function;
@@ -92,26 +92,29 @@ Offer find_install(const btf* kernel) {
     site.questions = install.questions;
     if (!add_site(offer, kernel, std::move(site))) return offer;
   }
-  return bridged(std::move(offer), "fentry of the eight *ns_install functions, enforced by lsm/capable");
+  return bridged(std::move(offer),
+                 "fentry of the eight *ns_install functions, enforced by lsm/capable");
 }
 
 // Every namespace passes here on kernels that have it: __ns_common_init(ns, ns_type, ops, inum).
 Offer find_alloc_common(const btf* kernel) {
   Offer offer;
-  Site site{.function = "__ns_common_init", .attach = BPF_TRACE_FEXIT, .arguments = {context(0), zero()}};
+  Site site{
+      .function = "__ns_common_init", .attach = BPF_TRACE_FEXIT, .arguments = {context(0), zero()}};
   site.conditions = {{Test::kDiffers, 3, kAnonymousMount}, {Test::kZero, 4}};
   site.object = 0;
   if (!add_site(offer, kernel, std::move(site))) return offer;
   return bridged(std::move(offer), "fexit of __ns_common_init");
 }
 
-// Otherwise the functions that copy or make one namespace each. They return the old one unless `flags`,
-// their first argument, asks for a new one.
+// Otherwise the functions that copy or make one namespace each. They return the old one unless
+// `flags`, their first argument, asks for a new one.
 Offer find_alloc_copies(const btf* kernel) {
   static constexpr std::pair<const char*, int> kCopies[] = {
-      {"copy_utsname", CLONE_NEWUTS},      {"copy_ipcs", CLONE_NEWIPC}, {"copy_pid_ns", CLONE_NEWPID},
-      {"copy_net_ns", CLONE_NEWNET},       {"copy_mnt_ns", CLONE_NEWNS},
-      {"copy_cgroup_ns", CLONE_NEWCGROUP}, {"copy_time_ns", CLONE_NEWTIME}};
+      {"copy_utsname", CLONE_NEWUTS}, {"copy_ipcs", CLONE_NEWIPC},
+      {"copy_pid_ns", CLONE_NEWPID},  {"copy_net_ns", CLONE_NEWNET},
+      {"copy_mnt_ns", CLONE_NEWNS},   {"copy_cgroup_ns", CLONE_NEWCGROUP},
+      {"copy_time_ns", CLONE_NEWTIME}};
   Offer offer;
   for (const auto& [function, flag] : kCopies) {
     Site site{.function = function, .attach = BPF_TRACE_FEXIT};
@@ -129,10 +132,12 @@ Offer find_alloc_copies(const btf* kernel) {
   }
   const auto user_ns = member_offset(kernel, "cred", "user_ns");
   const auto offset = member_offset(kernel, "user_namespace", "ns");
-  if (!user_ns || !offset) return {.how = "struct cred or struct user_namespace is not as expected"};
+  if (!user_ns || !offset)
+    return {.how = "struct cred or struct user_namespace is not as expected"};
   Site site{.function = "create_user_ns", .attach = BPF_TRACE_FEXIT};
   site.ns_type = CLONE_NEWUSER;
-  site.arguments = {{.from = From::kPointee, .index = 0, .offset = *offset, .via = *user_ns}, zero()};
+  site.arguments = {{.from = From::kPointee, .index = 0, .offset = *offset, .via = *user_ns},
+                    zero()};
   site.conditions = {{Test::kZero, 1}};
   site.object = 0;
   if (!add_site(offer, kernel, std::move(site))) return offer;
@@ -157,7 +162,8 @@ Offer find_free(const btf* kernel) {
   return bridged(std::move(offer), "fentry of proc_free_inum, with nothing but the number");
 }
 
-// cgroup_attach_permissions(src_cgrp, dst_cgrp, sb, threadgroup, cgroup_ns), always under cgroup_mutex.
+// cgroup_attach_permissions(src_cgrp, dst_cgrp, sb, threadgroup, cgroup_ns), always under
+// cgroup_mutex.
 Offer find_cgroup_attach(const btf* kernel) {
   Offer offer;
   for (const char* function : {"cgroup_procs_write_start", "cgroup_procs_write_finish"}) {
@@ -167,12 +173,13 @@ Offer find_cgroup_attach(const btf* kernel) {
     }
   }
   Site site{.function = "cgroup_attach_permissions"};
-  site.arguments = {{.from = From::kTask}, context(0), context(1), context(2),
-                    context(3), context(4), zero()};
+  site.arguments = {
+      {.from = From::kTask}, context(0), context(1), context(2), context(3), context(4), zero()};
   site.copies = 1;
   site.questions = 1;
   if (!add_site(offer, kernel, std::move(site))) return offer;
-  return bridged(std::move(offer), "fentry of cgroup_attach_permissions, enforced by lsm/inode_permission");
+  return bridged(std::move(offer),
+                 "fentry of cgroup_attach_permissions, enforced by lsm/inode_permission");
 }
 
 Offer find_bridge(const btf* kernel, Hook hook) {
@@ -181,9 +188,12 @@ Offer find_bridge(const btf* kernel, Hook hook) {
       const bool common = function_id(kernel, "__ns_common_init") != 0;
       return common ? find_alloc_common(kernel) : find_alloc_copies(kernel);
     }
-    case Hook::kFree: return find_free(kernel);
-    case Hook::kInstall: return find_install(kernel);
-    case Hook::kCgroupAttach: return find_cgroup_attach(kernel);
+    case Hook::kFree:
+      return find_free(kernel);
+    case Hook::kInstall:
+      return find_install(kernel);
+    case Hook::kCgroupAttach:
+      return find_cgroup_attach(kernel);
   }
   return {};
 }
@@ -192,10 +202,14 @@ Offer find_bridge(const btf* kernel, Hook hook) {
 
 std::string_view hook_name(Hook hook) {
   switch (hook) {
-    case Hook::kAlloc: return "namespace_alloc";
-    case Hook::kFree: return "namespace_free";
-    case Hook::kInstall: return "namespace_install";
-    case Hook::kCgroupAttach: return "cgroup_attach";
+    case Hook::kAlloc:
+      return "namespace_alloc";
+    case Hook::kFree:
+      return "namespace_free";
+    case Hook::kInstall:
+      return "namespace_install";
+    case Hook::kCgroupAttach:
+      return "cgroup_attach";
   }
   return "";
 }

@@ -15,7 +15,8 @@
 namespace holdfast::hooks {
 
 enum class Hook { kAlloc, kFree, kInstall, kCgroupAttach };
-inline constexpr std::array kHooks = {Hook::kAlloc, Hook::kFree, Hook::kInstall, Hook::kCgroupAttach};
+inline constexpr std::array kHooks = {Hook::kAlloc, Hook::kFree, Hook::kInstall,
+                                      Hook::kCgroupAttach};
 
 // "namespace_install"
 std::string_view hook_name(Hook hook);
@@ -41,8 +42,8 @@ struct Argument {
 struct Condition {
   enum class Test { kAnyBit, kZero, kNoErrorPointer, kDiffers };
   Test test;
-  int index;                // of the argument, of which kZero and kDiffers look at 32 bits
-  std::int32_t value = 0;   // the bits; what it must differ from
+  int index;               // of the argument, of which kZero and kDiffers look at 32 bits
+  std::int32_t value = 0;  // the bits; what it must differ from
 };
 
 // What the entry of a call is found by. A free may run in any task, and interrupt one.
@@ -54,7 +55,7 @@ struct Site {
   bpf_attach_type attach = BPF_TRACE_FENTRY;
   std::vector<Argument> arguments{};
   std::vector<Condition> conditions{};
-  int object = -1;              // index of the argument that tells one call of a task from the next
+  int object = -1;  // index of the argument that tells one call of a task from the next
   CallKey key = CallKey::kTask;
   int copies = 4;               // 1 where a lock keeps two calls from meeting
   std::uint32_t ns_type = 0;    // CLONE_NEW…; 0: not known from the function
@@ -67,7 +68,7 @@ struct Site {
 struct Offer {
   enum class State { kNative, kBridged, kUnavailable };
   State state = State::kUnavailable;
-  std::string how;           // "fentry of the eight *ns_install functions, …", or why not
+  std::string how;  // "fentry of the eight *ns_install functions, …", or why not
   std::vector<Site> sites{};
   bool has_ns_type = false;  // ns_common says its type
 };

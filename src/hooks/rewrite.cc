@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program for a hook that the kernel does not have becomes a subprogram of one for a function that it
-// has. In front of its instructions, none of which changes, goes a wrapper:
+// A program for a hook that the kernel does not have becomes a subprogram of one for a function
+// that it has. In front of its instructions, none of which changes, goes a wrapper:
 //
-//     leave if another copy of this program has met this call    (four copies are attached, since the
-//                                                                 kernel skips one that is preempted)
+//     leave if another copy of this program has met this call    (four copies are attached, since
+//     the
+//                                                                 kernel skips one that is
+//                                                                 preempted)
 //     lay the hook's arguments on the stack, in the hook's order
 //     call the program with that as its context
 //     record what it returned, for the enforcer
 //     return 0
 //
-// The verifier keeps the types of pointers that are spilled to the stack, also when they are read through
-// a pointer to it that was handed to a subprogram. So the program finds the same typed arguments at the
-// same places, however it moves its context about, and nothing has to be patched inside it: no jumps, no
-// exits, no line numbers.
+// The verifier keeps the types of pointers that are spilled to the stack, also when they are read
+// through a pointer to it that was handed to a subprogram. So the program finds the same typed
+// arguments at the same places, however it moves its context about, and nothing has to be patched
+// inside it: no jumps, no exits, no line numbers.
 #include "hooks/rewrite.h"
 
 #include <algorithm>
@@ -29,7 +31,7 @@ namespace {
 
 constexpr int kSlotBytes = 8;
 constexpr int kKey = -kSlotBytes;  // of the stack frame: the current task's address
-constexpr int kMaxErrno = 4095;  // an address above -4095 is an error
+constexpr int kMaxErrno = 4095;    // an address above -4095 is an error
 constexpr int kVerdictBytes = sizeof(hf_hook_verdict);
 
 // Collects instructions, and jumps to one place behind them all.
@@ -47,9 +49,7 @@ class Code {
     add(jump);
     return insns_.size() - 1;
   }
-  void land(std::size_t from) {
-    insns_[from].off = static_cast<__s16>(insns_.size() - from - 1);
-  }
+  void land(std::size_t from) { insns_[from].off = static_cast<__s16>(insns_.size() - from - 1); }
 
   void leave_from(bpf_insn jump) { leaving_.push_back(jump_from(jump)); }
   void land_leaving() {
@@ -122,8 +122,8 @@ void load_object(Code& code, const Site& site) {
   }
 }
 
-// Leaves when the entry is of this call: same object, and this copy has not met it yet. An entry that
-// this copy has met is of an earlier call whose end nobody saw.
+// Leaves when the entry is of this call: same object, and this copy has not met it yet. An entry
+// that this copy has met is of an earlier call whose end nobody saw.
 void leave_when_answered(Code& code, const Wrapping& w) {
   constexpr int kSeen = offsetof(hf_hook_verdict, seen);
   const int bit = 1 << w.copy;
@@ -177,12 +177,19 @@ void lay_inum(Code& code, const Site& site, int index, int at) {
 void lay_argument(Code& code, const Wrapping& w, const Argument& argument, int at,
                   std::vector<std::size_t>& unknown) {
   switch (argument.from) {
-    case Argument::From::kZero: code.add(store_imm(BPF_DW, BPF_REG_10, at, 0)); return;
-    case Argument::From::kTask: lay_task(code, w.tasks_fd, at, unknown); return;
-    case Argument::From::kInum: lay_inum(code, *w.site, argument.index, at); return;
+    case Argument::From::kZero:
+      code.add(store_imm(BPF_DW, BPF_REG_10, at, 0));
+      return;
+    case Argument::From::kTask:
+      lay_task(code, w.tasks_fd, at, unknown);
+      return;
+    case Argument::From::kInum:
+      lay_inum(code, *w.site, argument.index, at);
+      return;
     case Argument::From::kContext:
     case Argument::From::kMember:
-    case Argument::From::kPointee: break;
+    case Argument::From::kPointee:
+      break;
   }
   code.add(load(BPF_DW, BPF_REG_1, BPF_REG_6, argument.index * kSlotBytes));
   if (argument.from == Argument::From::kPointee) {

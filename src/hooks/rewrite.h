@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the instructions of an LSM program into those of a program for another function of the kernel.
+// Turns the instructions of an LSM program into those of a program for another function of the
+// kernel.
 #ifndef HOLDFAST_HOOKS_REWRITE_H
 #define HOLDFAST_HOOKS_REWRITE_H
 
@@ -25,8 +26,8 @@ enum class Refusal {
   kIgnored,
 };
 
-// Whether the program is handed the function's own context, which some helpers insist on, or a copy of
-// the hook's arguments.
+// Whether the program is handed the function's own context, which some helpers insist on, or a copy
+// of the hook's arguments.
 enum class Context { kArguments, kOriginal };
 
 struct Wrapping {
@@ -39,8 +40,8 @@ struct Wrapping {
   Context context = Context::kArguments;
 };
 
-// The code that goes in front of a program: instruction 0 is entered by the kernel, the program begins
-// right behind it and is called as a subprogram.
+// The code that goes in front of a program: instruction 0 is entered by the kernel, the program
+// begins right behind it and is called as a subprogram.
 Instructions wrapper(const Wrapping& wrapping);
 
 // A program that forgets the current task's verdict.
@@ -49,9 +50,9 @@ Instructions forget_verdict(int verdicts_fd);
 // Refuses what cannot work outside the native hook, by name.
 Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer& offer, Hook hook);
 
-// Puts the type that the site implies where the program reads ns_common.ns_type and the kernel has no such
-// field. body: relocated; original: the same program before that, without what was appended;
-// ns_type_offset: of the field, in the program's own types, -1 when it has none.
+// Puts the type that the site implies where the program reads ns_common.ns_type and the kernel has
+// no such field. body: relocated; original: the same program before that, without what was
+// appended; ns_type_offset: of the field, in the program's own types, -1 when it has none.
 void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, const Site& site,
                     int ns_type_offset);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program may not do when its hook is bridged, found before the verifier would say it in terms of
-// a function its author has never heard of.
+// What a program may not do when its hook is bridged, found before the verifier would say it in
+// terms of a function its author has never heard of.
 #include <cerrno>
 #include <optional>
 
@@ -9,8 +9,6 @@
 
 namespace holdfast::hooks {
 namespace {
-
-
 
 // libbpf's mark in place of an access to a field or type that this kernel lacks.
 constexpr __s32 kMissingField = 195896080;
@@ -51,7 +49,8 @@ std::optional<Known> find(const bpf_insn& insn, const Known (&list)[N]) {
 }
 
 Error refused(Hook hook, std::string_view what, std::string_view why) {
-  return Error{EOPNOTSUPP, "bridge " + std::string(hook_name(hook)), std::string(what), std::string(why)};
+  return Error{EOPNOTSUPP, "bridge " + std::string(hook_name(hook)), std::string(what),
+               std::string(why)};
 }
 
 }  // namespace
@@ -65,8 +64,9 @@ Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer&
                      "it may sleep; a bridged program runs where the kernel must not sleep");
     }
     if (const auto known = find(insn, kLsmOnly)) {
-      return refused(hook, known->name,
-                     "the kernel gives it to LSM programs only; a bridged program is a tracing program");
+      return refused(
+          hook, known->name,
+          "the kernel gives it to LSM programs only; a bridged program is a tracing program");
     }
     if (is_helper_call(insn, BPF_FUNC_tail_call)) {
       return refused(hook, "bpf_tail_call",
@@ -87,9 +87,11 @@ void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, cons
   if (ns_type_offset < 0 || site.ns_type == 0) return;
   for (std::size_t i = 0; i < original.size() && i < body.size(); i++) {
     const bpf_insn& before = original[i];
-    const bool reads_it = before.code == (BPF_LDX | BPF_MEM | BPF_W) && before.off == ns_type_offset;
+    const bool reads_it =
+        before.code == (BPF_LDX | BPF_MEM | BPF_W) && before.off == ns_type_offset;
     if (!is_helper_call(body[i], kMissingField) || !reads_it) continue;
-    body[i] = insn(BPF_ALU | BPF_MOV | BPF_K, before.dst_reg, 0, 0, static_cast<__s32>(site.ns_type));
+    body[i] =
+        insn(BPF_ALU | BPF_MOV | BPF_K, before.dst_reg, 0, 0, static_cast<__s32>(site.ns_type));
   }
 }
 

@@ -19,7 +19,9 @@ constexpr bpf_insn insn(int code, int dst, int src, int offset, std::int32_t imm
   return out;
 }
 
-constexpr bpf_insn move(int dst, int src) { return insn(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0); }
+constexpr bpf_insn move(int dst, int src) {
+  return insn(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0);
+}
 constexpr bpf_insn move_imm(int dst, std::int32_t imm) {
   return insn(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, imm);
 }
@@ -54,7 +56,9 @@ constexpr bpf_insn jump_reg(int comparison, int dst, int src) {
   return insn(BPF_JMP | comparison | BPF_X, dst, src, 0, 0);
 }
 constexpr bpf_insn jump() { return insn(BPF_JMP | BPF_JA, 0, 0, 0, 0); }
-constexpr bpf_insn call_helper(bpf_func_id helper) { return insn(BPF_JMP | BPF_CALL, 0, 0, 0, helper); }
+constexpr bpf_insn call_helper(bpf_func_id helper) {
+  return insn(BPF_JMP | BPF_CALL, 0, 0, 0, helper);
+}
 constexpr bpf_insn call_program() { return insn(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0); }
 constexpr bpf_insn leave() { return insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0); }
 

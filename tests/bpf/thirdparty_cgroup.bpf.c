@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A stand-in for other people's cgroup_attach programs: a set of cgroups that may not be joined, and the
- * last event. Reads every argument of the hook.
+ * A stand-in for other people's cgroup_attach programs: a set of cgroups that may not be joined,
+ * and the last event. Reads every argument of the hook.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -70,8 +70,9 @@ struct {
 } last SEC(".maps");
 
 SEC("lsm.s/cgroup_attach")
-int BPF_PROG(deny_attach, struct task_struct* task, struct cgroup* src_cgrp, struct cgroup* dst_cgrp,
-             struct super_block* sb, bool threadgroup, struct cgroup_namespace* cgroup_ns, int ret) {
+int BPF_PROG(deny_attach, struct task_struct* task, struct cgroup* src_cgrp,
+             struct cgroup* dst_cgrp, struct super_block* sb, bool threadgroup,
+             struct cgroup_namespace* cgroup_ns, int ret) {
   if (ret) return ret;
   __u32 zero = 0;
   struct last_event* event = bpf_map_lookup_elem(&last, &zero);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A stand-in for other people's namespace_install programs. It refuses the namespaces in a map, and on the
- * way there uses what programs are made of: every argument of the hook, global data, a ring buffer, a hash,
- * a static and a global function, a loop, several exits, the context kept across calls.
+ * A stand-in for other people's namespace_install programs. It refuses the namespaces in a map, and
+ * on the way there uses what programs are made of: every argument of the hook, global data, a ring
+ * buffer, a hash, a static and a global function, a loop, several exits, the context kept across
+ * calls.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -46,12 +47,12 @@ struct {
 } events SEC(".maps");
 
 const volatile __u32 loops = 8;
-__u64 calls = 0;         /* of the first program */
-__u64 second_calls = 0;  /* of the second */
+__u64 calls = 0;        /* of the first program */
+__u64 second_calls = 0; /* of the second */
 __u64 sum = 0;
 __u32 last_inum = 0;
 __u32 last_flags = 0;
-__s32 last_ret = 0; /* plus 1000 */
+__s32 last_ret = 0;      /* plus 1000 */
 __u32 second_denies = 0; /* an inum; 0: none */
 
 /* A global function: verified on its own. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A stand-in for other people's "lock on entry": namespaces that the monitored process makes are known;
- * a task that enters one may afterwards enter no other; the maker itself may.
+ * A stand-in for other people's "lock on entry": namespaces that the monitored process makes are
+ * known; a task that enters one may afterwards enter no other; the maker itself may.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Programs that a kernel with the hooks would take and that cannot be bridged: each has to be refused when it
- * is loaded. None is loaded unless asked for.
+ * Programs that a kernel with the hooks would take and that cannot be bridged: each has to be
+ * refused when it is loaded. None is loaded unless asked for.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>

@@ -82,7 +82,8 @@ void try_moves(const thirdparty_cgroup_bpf* skeleton) {
   is(event.parent, getpid(), "and what that points at");
   is(event.mover, getpid(), "and who moves it");
   check(std::string_view(event.comm) == "thirdparty_cgro", "and its name");
-  is(static_cast<long long>(event.destination), static_cast<long long>(id_of("allowed")), "the destination");
+  is(static_cast<long long>(event.destination), static_cast<long long>(id_of("allowed")),
+     "the destination");
   is(static_cast<long long>(event.source), static_cast<long long>(id_of("")), "the source");
   is(event.threadgroup, 1, "threadgroup");
   is(static_cast<long long>(event.magic), 0x63677270, "the superblock");
@@ -173,6 +174,7 @@ int main(int argc, char**) {
   const unsigned long long before = last_event(skeleton).count;
   thirdparty_cgroup_bpf__detach(skeleton);
   is(in_child([] { return move("denied", 0); }), 0, "free after it is detached");
-  is(static_cast<long long>(last_event(skeleton).count - before), 0, "and the program does not run");
+  is(static_cast<long long>(last_event(skeleton).count - before), 0,
+     "and the program does not run");
   return tap_end();
 }

@@ -58,7 +58,8 @@ void try_choice(holdfast_alloc_refusal choice, const std::string& name, int want
   is(load_only("refuses_alloc", &skeleton), 0, name + ": it loads when asked for");
   is(thirdparty_refused_bpf__attach(skeleton), 0, name + ": and attaches");
   is(end_of_child(skeleton), wanted, name + ": what becomes of the task");
-  is(in_child([] { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }), 0, name + ": others are not touched");
+  is(in_child([] { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }), 0,
+     name + ": others are not touched");
   thirdparty_refused_bpf__destroy(skeleton);
 }
 
@@ -70,7 +71,8 @@ int main() {
   holdfast_hook_status hooks[HOLDFAST_HOOKS];
   is(holdfast_hooks_status(hooks, HOLDFAST_HOOKS), HOLDFAST_HOOKS, "every hook has a status");
   for (const holdfast_hook_status& hook : hooks) {
-    check(hook.state == HOLDFAST_HOOK_BRIDGED && hook.how[0] != '\0', std::string(hook.hook) + ": " + hook.how);
+    check(hook.state == HOLDFAST_HOOK_BRIDGED && hook.how[0] != '\0',
+          std::string(hook.hook) + ": " + hook.how);
   }
   refused("sleeps", "bpf_copy_from_user", "must not sleep");
   refused("tail_calls", "bpf_tail_call", "array");

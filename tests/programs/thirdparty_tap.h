@@ -44,10 +44,10 @@ struct Type {
   const char* name;
   int flag;
 };
-inline constexpr Type kTypes[] = {{"uts", CLONE_NEWUTS},       {"ipc", CLONE_NEWIPC},
-                                  {"net", CLONE_NEWNET},       {"mnt", CLONE_NEWNS},
-                                  {"pid", CLONE_NEWPID},       {"cgroup", CLONE_NEWCGROUP},
-                                  {"time", CLONE_NEWTIME},     {"user", CLONE_NEWUSER}};
+inline constexpr Type kTypes[] = {{"uts", CLONE_NEWUTS},   {"ipc", CLONE_NEWIPC},
+                                  {"net", CLONE_NEWNET},   {"mnt", CLONE_NEWNS},
+                                  {"pid", CLONE_NEWPID},   {"cgroup", CLONE_NEWCGROUP},
+                                  {"time", CLONE_NEWTIME}, {"user", CLONE_NEWUSER}};
 
 inline std::string ns_path(const Type& type, const char* pid = "self") {
   std::string name = type.name;
