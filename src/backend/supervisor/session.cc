@@ -132,7 +132,8 @@ Result<void> SupervisorSession::handle_next() {
     return call.error();
   }
   const std::uint64_t id = (*call)->id;
-  const bool unshares = (*call)->data.nr == SYS_unshare;
+  const bool unshares =
+      (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
