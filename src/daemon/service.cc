@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -153,9 +154,11 @@ class Service {
   std::uint64_t generation_ = 0;
 };
 
+// EINVAL and EXDEV: no unified cgroup hierarchy, or not all of it.
 int exit_code_of(const Error& error) {
-  return error.code == ENOTSUP || error.code == EPERM || error.code == ENOSYS ? kExitImpossible
-                                                                              : kExitFailed;
+  constexpr int kImpossible[] = {ENOTSUP, EPERM, ENOSYS, EINVAL, EXDEV};
+  return std::ranges::find(kImpossible, error.code) != std::end(kImpossible) ? kExitImpossible
+                                                                             : kExitFailed;
 }
 
 // The policy at start. On failure everything was said and `exit_code` is what to end with.
@@ -183,7 +186,7 @@ int failed(const Error& error) {
 int check(const Options& options) {
   int exit_code = kExitOk;
   const Policy policy = initial_policy(options, exit_code);
-  if (policy) say(fmt::format("the policy is good: {} profiles", policy->profiles.size() - 1));
+  if (policy) say(fmt::format("the policy is good; profiles: {}", policy->profiles.size() - 1));
   return exit_code;
 }
 
@@ -191,6 +194,8 @@ int serve(const Options& options) {
   int exit_code = kExitOk;
   Policy policy = initial_policy(options, exit_code);
   if (!policy) return exit_code;
+  if (auto usable = backend::make_lsm_backend()->available(); !usable)
+    return failed(usable.error());
   // Before attaching: a signal that arrives meanwhile waits until there is somebody to obey it.
   const auto signals = open_signals();
   if (!signals) return failed(signals.error());
@@ -204,7 +209,9 @@ int serve(const Options& options) {
   const auto ran = service.run(signals->get());
   tell_manager("STOPPING=1");
   service.finish();
-  return ran ? kExitOk : failed(ran.error());
+  if (ran) return kExitOk;
+  say(ran.error().message());
+  return kExitFailed;
 }
 
 }  // namespace holdfast::daemon
