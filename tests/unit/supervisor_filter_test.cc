@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The filter as the kernel would run it: a classic BPF interpreter over the program.
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+
+#include <cstring>
+#include <memory>
+
+#include "backend/supervisor/filter.h"
+
+namespace {
+
+using namespace holdfast;
+
+constexpr std::uint32_t kEpermError = SECCOMP_RET_ERRNO | EPERM;
+constexpr std::uint32_t kEnosysError = SECCOMP_RET_ERRNO | ENOSYS;
+constexpr std::uint32_t kEbusyError = SECCOMP_RET_ERRNO | EBUSY;
+
+// The statements that SeccompFilter emits; anything else fails the test.
+std::uint32_t interpret(const sock_fprog& program, const seccomp_data& data) {
+  std::uint32_t accumulator = 0;
+  for (std::size_t at = 0; at < program.len; at++) {
+    const sock_filter& s = program.filter[at];
+    switch (s.code) {
+      case BPF_LD | BPF_W | BPF_ABS:
+        std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + s.k, sizeof(accumulator));
+        break;
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        at += accumulator == s.k ? s.jt : s.jf;
+        break;
+      case BPF_JMP | BPF_JGT | BPF_K:
+        at += accumulator > s.k ? s.jt : s.jf;
+        break;
+      case BPF_JMP | BPF_JSET | BPF_K:
+        at += (accumulator & s.k) ? s.jt : s.jf;
+        break;
+      case BPF_RET | BPF_K:
+        return s.k;
+      default:
+        ADD_FAILURE() << "statement " << at << " has code " << s.code;
+        return SECCOMP_RET_KILL_PROCESS;
+    }
+  }
+  ADD_FAILURE() << "ran off the end";
+  return SECCOMP_RET_KILL_PROCESS;
+}
+
+class Filter : public testing::Test {
+ protected:
+  Filter() : tables_(std::make_unique<hf_tables>()) { tables_->profiles[1].ns_create = HF_NS_ALL; }
+
+  std::uint32_t run(int number, std::uint64_t a0 = 0, std::uint64_t a1 = 0, std::uint64_t a2 = 0,
+                    std::uint32_t arch = AUDIT_ARCH_X86_64) {
+    auto filter = backend::supervisor::make_filter(*tables_, 1);
+    const seccomp_data data = {number, arch, 0, {a0, a1, a2, 0, 0, 0}};
+    return interpret(*filter.finish(), data);
+  }
+  void confine() { tables_->profiles[1].ns_enter = HF_ENTER_OWN; }
+
+  std::unique_ptr<hf_tables> tables_;
+};
+
+TEST_F(Filter, LetsOrdinaryCallsThrough) {
+  for (const int number : {SYS_read, SYS_openat, SYS_execve, SYS_fork, SYS_vfork, SYS_exit_group})
+    EXPECT_EQ(run(number), SECCOMP_RET_ALLOW) << number;
+}
+
+TEST_F(Filter, KillsAnotherArchitecture) {
+  EXPECT_EQ(run(SYS_read, 0, 0, 0, AUDIT_ARCH_I386), SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST_F(Filter, RefusesX32AndUnknownNumbers) {
+  EXPECT_EQ(run(SYS_setns | 0x40000000), kEnosysError);
+  EXPECT_EQ(run(4711), kEnosysError);
+  EXPECT_EQ(run(-1), kEnosysError);
+}
+
+TEST_F(Filter, SeesEveryWayToMakeANamespace) {
+  EXPECT_EQ(run(SYS_unshare), SECCOMP_RET_USER_NOTIF);
+  for (const std::uint64_t flag : {CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER,
+                                   CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP})
+    EXPECT_EQ(run(SYS_clone, flag | 17), SECCOMP_RET_USER_NOTIF) << flag;
+  EXPECT_EQ(run(SYS_clone, 17), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_clone3), kEnosysError);
+  EXPECT_EQ(run(SYS_fsmount, 3, 2), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_fsmount, 3, 1), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_open_tree, 3, 0, 3), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_open_tree, 3, 0, 1), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(467, 3, 0, 2), SECCOMP_RET_USER_NOTIF);
+}
+
+TEST_F(Filter, SeesSetns) { EXPECT_EQ(run(SYS_setns, 3), SECCOMP_RET_USER_NOTIF); }
+
+TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereTargetsMatter) {
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES), SECCOMP_RET_ALLOW);
+  confine();
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES | 17), kEpermError);
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES | CLONE_NEWNET), kEpermError);
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES | CLONE_THREAD | CLONE_VM | CLONE_SIGHAND),
+            SECCOMP_RET_ALLOW);
+}
+
+TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereVisitorsAreRefused) {
+  tables_->any_visitors_deny = 1;
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES), kEpermError);
+}
+
+TEST_F(Filter, SeesTracingByTheConfined) {
+  EXPECT_EQ(run(SYS_ptrace, PTRACE_ATTACH, 1), SECCOMP_RET_ALLOW);
+  confine();
+  EXPECT_EQ(run(SYS_ptrace, PTRACE_ATTACH, 1), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_ptrace, PTRACE_POKEDATA, 1), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_ptrace, PTRACE_TRACEME), SECCOMP_RET_ALLOW);
+  for (const int number : {SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd})
+    EXPECT_EQ(run(number, 1), SECCOMP_RET_USER_NOTIF) << number;
+}
+
+TEST_F(Filter, DefendsItself) {
+  EXPECT_EQ(run(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER),
+            kEbusyError);
+  EXPECT_EQ(run(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC),
+            SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_prlimit64, 0), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_prlimit64, 1), kEpermError);
+  for (const int number : {425, 426, 427}) EXPECT_EQ(run(number), kEnosysError) << number;
+}
+
+}  // namespace
