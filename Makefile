@@ -9,7 +9,7 @@ FUZZ_S ?= 60
 
 build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
-.PHONY: all setup build demo test kernels bench install lint format fuzz clean help
+.PHONY: all setup build demo test test-full kernels bench install lint format fuzz clean help
 
 all: build
 
@@ -28,6 +28,9 @@ kernels: setup
 
 test: build kernels
 	@tests/run --build $(build_dir) $(TEST_ARGS)
+
+test-full: build kernels
+	@tests/run --build $(build_dir) --full $(TEST_ARGS)
 
 bench: build
 	@bench/run
@@ -55,6 +58,7 @@ help:
 	@echo 'make            build/holdfast and build/holdfastd; installs missing packages first'
 	@echo 'make demo       a program held in its namespaces, each refusal explained'
 	@echo 'make test       all tests, here and on five kernels (TEST_ARGS="-k REGEX")'
+	@echo 'make test-full  also the long ones: more races, every kernel for everything'
 	@echo 'make bench      measurements'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
 	@echo 'make lint       formatting, clang-tidy, shell scripts'

@@ -75,7 +75,7 @@ class GuestTest:
 
     DEFAULTS = {
         "kernels": "all", "files": "", "smp": "1", "mem": "768", "module": "", "append": "",
-        "timeout": str(GUEST_TEST_TIMEOUT_S), "needs": "", "icount": "no", "alone": "no",
+        "timeout": str(GUEST_TEST_TIMEOUT_S), "needs": "", "icount": "no", "alone": "no", "full": "",
     }
 
     def __init__(self, source, file, build):
@@ -103,6 +103,11 @@ class GuestTest:
         listed = self.settings["kernels"]
         return KERNELS if listed == "all" else listed.replace(",", " ").split()
 
+    def is_wanted(self, kernel, full):
+        """`# full: all` or a list: kernels on which only `tests/run --full` runs it."""
+        listed = self.settings["full"].replace(",", " ").split()
+        return full or not (kernel in listed or listed == ["all"])
+
     def batch_key(self):
         """Tests with the same key may share a guest."""
         machine = tuple(self.settings[key] for key in ("smp", "mem", "module", "append", "icount"))
@@ -129,7 +134,7 @@ def guest_job(tests, kernel, build):
     return Job(names, kernel, command, timeout_s + GUEST_BOOT_S, int(settings["smp"]))
 
 
-def find_guest_jobs(source, build, kernels, wanted):
+def find_guest_jobs(source, build, kernels, wanted, full):
     """kernels: restrict to these, None for all; wanted(name): is this test asked for?"""
     folder = os.path.join(source, "tests", "vm.d")
     files = sorted(file for file in os.listdir(folder) if file.endswith(".test"))
@@ -137,7 +142,7 @@ def find_guest_jobs(source, build, kernels, wanted):
     for kernel in KERNELS:
         batches = {}
         for test in tests:
-            if kernel in test.kernels() and wanted(test.name):
+            if kernel in test.kernels() and test.is_wanted(kernel, full) and wanted(test.name):
                 batches.setdefault(test.batch_key(), []).append(test)
         if kernels is None or kernel in kernels:
             for batch in batches.values():
