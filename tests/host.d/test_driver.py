@@ -97,7 +97,7 @@ def settings():
             path = os.path.join(source, "tests", "vm.d", name + ".test")
             with open(path, "w", encoding="utf-8") as test:
                 test.write(text + "\n")
-        found = list(jobs.find_guest_jobs(source, "/b", None, lambda name: True))
+        found = list(jobs.find_guest_jobs(source, "/b", None, lambda name: True, False))
         on_61 = sorted(job.parts for job in found if job.where == "6.1")
         check("tests with equal settings share a guest",
               on_61 == [["vm/a"], ["vm/b", "vm/c"], ["vm/d"]], on_61)
