@@ -4,6 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "policy/bpf_names.h"
 
@@ -27,10 +29,24 @@ std::string list_text(const std::vector<std::string>& words) {
   return "[" + text + "]";
 }
 
+// A list as the author wrote it, with one word more.
+std::string with_word(const std::string& list, std::string_view word) {
+  const std::string inside = list.substr(1, list.size() - 2);
+  return "[" + inside + (inside.empty() ? "" : ", ") + quoted(word) + "]";
+}
+
+// Settings from strict to loose.
+constexpr std::array<std::uint32_t, 4> kEnterOrder = {HF_ENTER_NONE, HF_ENTER_OWN, HF_ENTER_LOCK,
+                                                      HF_ENTER_ANY};
+constexpr std::array<std::uint32_t, 3> kVisitorsOrder = {HF_VISITORS_DENY, HF_VISITORS_LOCK,
+                                                         HF_VISITORS_ALLOW};
+constexpr std::array<std::uint32_t, 2> kModeOrder = {HF_MODE_ENFORCE, HF_MODE_AUDIT};
+
 class Changes {
  public:
-  Changes(const Profile& profile, std::size_t index, const hf_request& request, std::string mover)
-      : p_(profile), index_(index), r_(request), mover_(std::move(mover)) {}
+  Changes(const Profile& profile, std::size_t index, const hf_request& request, std::string mover,
+          Direction direction)
+      : p_(profile), index_(index), r_(request), mover_(std::move(mover)), direction_(direction) {}
 
   std::vector<Candidate> all() {
     switch (r_.hook) {
@@ -73,9 +89,14 @@ class Changes {
         {index_, std::move(key), "", old->where, [field](Profile& p) { (p.*field).reset(); }});
   }
 
-  void words(Setting<std::uint8_t> Profile::*field, const std::string& key, Names names) {
-    for (const Name& name : names)
-      set(field, key, quoted(name.text), static_cast<std::uint8_t>(name.value));
+  // Loosening starts at the strictest value, tightening at the loosest: the first that works
+  // changes least.
+  void words(Setting<std::uint8_t> Profile::*field, const std::string& key, Names names,
+             std::span<const std::uint32_t> order) {
+    for (std::size_t i = 0; i < order.size(); i++) {
+      const std::uint32_t value = order[direction_ == Direction::loosen ? i : order.size() - 1 - i];
+      set(field, key, quoted(name_of(names, value)), static_cast<std::uint8_t>(value));
+    }
   }
 
   void types(std::uint32_t mask) {
@@ -88,19 +109,30 @@ class Changes {
     set(&Profile::ns_create, "namespaces.create", list_text(listed), mask);
   }
 
+  // The list with the types that are asked for, in the author's order.
+  void more_types() {
+    const std::uint32_t now = p_.ns_create ? p_.ns_create->value : HF_NS_ALL;
+    std::string text =
+        p_.ns_create && p_.ns_create->text.starts_with('[') ? p_.ns_create->text : "[]";
+    for (const Name& name : kNsTypeNames) {
+      if ((r_.ns_types & ~now & name.value) != 0) text = with_word(text, name.text);
+    }
+    set(&Profile::ns_create, "namespaces.create", text, now | (r_.ns_types & HF_NS_ALL));
+  }
+
   void namespaces() {
     const std::uint32_t now = p_.ns_create ? p_.ns_create->value : HF_NS_ALL;
     if (r_.hook == HF_HOOK_NAMESPACE_ALLOC) {
-      types(now | r_.ns_types);
-      types(now & ~r_.ns_types);
+      if (direction_ == Direction::loosen) more_types();
+      if (direction_ == Direction::tighten) types(now & ~r_.ns_types);
     } else {
-      words(&Profile::ns_enter, "namespaces.enter", kEnterNames);
+      words(&Profile::ns_enter, "namespaces.enter", kEnterNames, kEnterOrder);
     }
     if (p_.ns_track && p_.ns_track->value)
-      words(&Profile::ns_visitors, "namespaces.visitors", kVisitorsNames);
+      words(&Profile::ns_visitors, "namespaces.visitors", kVisitorsNames, kVisitorsOrder);
     if (r_.hook != HF_HOOK_NAMESPACE_ALLOC) types(HF_NS_ALL);
     if (r_.hook == HF_HOOK_NAMESPACE_ALLOC)
-      words(&Profile::ns_enter, "namespaces.enter", kEnterNames);
+      words(&Profile::ns_enter, "namespaces.enter", kEnterNames, kEnterOrder);
   }
 
   void movers(Setting<Movers> Profile::*field, const std::string& key) {
@@ -201,33 +233,47 @@ class Changes {
     const auto field = bpf_field(key);
     BpfMask mask;
     Span where;
+    std::string old_text = "[]";
     if (p_.bpf && (*p_.bpf).*field) {
       mask = ((*p_.bpf).*field)->value;
       where = ((*p_.bpf).*field)->where;
+      old_text = ((*p_.bpf).*field)->text;
     }
     if (r_.bpf_value >= 128) return;
     (r_.bpf_value < 64 ? mask.low : mask.high) ^= std::uint64_t{1} << (r_.bpf_value % 64);
-    const std::string text = mask_words(mask, bpf_names(r_.way));
+    const std::string_view word = name_of(bpf_names(r_.way), r_.bpf_value);
+    std::string text = mask_words(mask, bpf_names(r_.way));
+    if (direction_ == Direction::loosen && !word.empty() && old_text.starts_with('['))
+      text = with_word(old_text, word);
     found_.push_back({index_, key, text, where, [field, mask, text](Profile& p) {
                         if (!p.bpf) p.bpf.emplace();
                         (*p.bpf).*field = statement(mask, text);
                       }});
   }
 
-  void mode() { words(&Profile::mode, "mode", kModeNames); }
+  // A mode that stands at the top of the file is not this profile's statement.
+  void mode() {
+    const std::size_t first = found_.size();
+    words(&Profile::mode, "mode", kModeNames, kModeOrder);
+    for (std::size_t i = first; i < found_.size(); i++) {
+      if (p_.mode && p_.mode->where.line < p_.where.line) found_[i].where = Span();
+    }
+  }
 
   const Profile& p_;
   std::size_t index_;
   const hf_request& r_;
   std::string mover_;
+  Direction direction_;
   std::vector<Candidate> found_;
 };
 
 }  // namespace
 
 std::vector<Candidate> changes_of(const Profile& profile, std::size_t index,
-                                  const hf_request& request, const std::string& mover) {
-  return Changes(profile, index, request, mover).all();
+                                  const hf_request& request, const std::string& mover,
+                                  Direction direction) {
+  return Changes(profile, index, request, mover, direction).all();
 }
 
 }  // namespace holdfast::policy

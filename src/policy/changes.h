@@ -19,13 +19,15 @@ struct Candidate {
   std::function<void(Profile&)> apply;
 };
 
-// The changes of one profile that could matter to `request`, smallest first: adding or removing one
-// word of a list before replacing a value, and that before removing a statement. `mover` names the
-// acting task's profile,
-// "" for none.
+// Which way the verdict should go.
+enum class Direction { loosen, tighten };
+
+// The changes of one profile that could matter to `request`, smallest first: of a list one word
+// more or less, of a setting the next value that is looser or stricter. `mover` names the acting
+// task's profile, "" for none.
 [[nodiscard]] std::vector<Candidate> changes_of(const Profile& profile, std::size_t index,
-                                                const hf_request& request,
-                                                const std::string& mover);
+                                                const hf_request& request, const std::string& mover,
+                                                Direction direction);
 
 }  // namespace holdfast::policy
 

@@ -256,7 +256,8 @@ class Reader {
       out[index] = label.get<bool>() ? HF_LABEL_ID_OTHER : HF_LABEL_ID_ABSENT;
     } else if (label.is_string()) {
       const auto& values = policy_.label_values;
-      const auto at = std::find(values.begin() + 1, values.end(), label.get_ref<const std::string&>());
+      const auto at =
+          std::find(values.begin() + 1, values.end(), label.get_ref<const std::string&>());
       out[index] = at == values.end() ? HF_LABEL_ID_OTHER : static_cast<__u32>(at - values.begin());
     } else {
       out[index] = static_cast<__u32>(as_number(label, key, std::numeric_limits<__u32>::max()));

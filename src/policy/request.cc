@@ -76,6 +76,7 @@ class Parser {
 
   Result<hf_request> parse(std::string_view text) {
     split(text);
+    check_known();
     task();
     operation();
     namespaces();
@@ -312,15 +313,19 @@ class Parser {
 
   void flags() { r_.flags |= mask("flags", kRequestFlagNames); }
 
+  void check_known() {
+    const std::vector<std::string_view> keys(std::begin(kKeys), std::end(kKeys));
+    for (const auto& [key, value] : fields_) {
+      if (key.starts_with("label.") || key.starts_with("peer.")) continue;
+      if (std::find(keys.begin(), keys.end(), key) == keys.end())
+        fail(fmt::format("unknown key '{}'", key), suggest(key, keys));
+    }
+  }
+
   void check_used() {
     for (const auto& [key, value] : fields_) {
-      if (std::find(used_.begin(), used_.end(), key) != used_.end()) continue;
-      const std::vector<std::string_view> keys(std::begin(kKeys), std::end(kKeys));
-      if (std::find(keys.begin(), keys.end(), key) != keys.end()) {
+      if (std::find(used_.begin(), used_.end(), key) == used_.end())
         fail(fmt::format("{} has no place in a request for {}", key, name_of(kHookNames, r_.hook)));
-      } else {
-        fail(fmt::format("unknown key '{}'", key), suggest(key, keys));
-      }
     }
   }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy may come from somebody who wants to break its reader. toml++ 3.3 bounds how deep brackets nest but not
-// dotted keys, and frees what they build by recursion: `a.a.a…` of a megabyte overflows the stack. So a line may
-// have few dots outside of strings.
+// A policy may come from somebody who wants to break its reader. toml++ 3.3 bounds how deep
+// brackets nest but not dotted keys, and frees what they build by recursion: `a.a.a…` of a megabyte
+// overflows the stack. So a line may have few dots outside of strings.
 //
-// Two more things are refused here because they are always mistakes and a plain message beats the library's:
-// characters beyond ASCII outside of strings and comments, and multi-line strings, which no policy needs. Without
-// those, every string and comment ends on its line, and each line can be looked at alone.
+// Two more things are refused here because they are always mistakes and a plain message beats the
+// library's: characters beyond ASCII outside of strings and comments, and multi-line strings, which
+// no policy needs. Without those, every string and comment ends on its line, and each line can be
+// looked at alone.
 #include "policy/toml_scan.h"
 
 #include <string_view>

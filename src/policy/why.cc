@@ -62,10 +62,11 @@ std::vector<Candidate> candidates(const Model& model, const Compiled& policy,
                                   const hf_request& request, const hf_verdict& verdict) {
   std::vector<Candidate> all;
   const std::string& mover = policy.profiles[request.subject];
+  const Direction direction = goes_through(verdict) ? Direction::tighten : Direction::loosen;
   for (const std::uint16_t number : profiles_in(request, verdict)) {
     if (number == 0 || number > model.profiles.size()) continue;
     for (Candidate& candidate :
-         changes_of(model.profiles[number - 1u], number - 1u, request, mover))
+         changes_of(model.profiles[number - 1u], number - 1u, request, mover, direction))
       all.push_back(std::move(candidate));
   }
   const Rule& blamed = policy.rules[verdict.rule < policy.rules.size() ? verdict.rule : 0];

@@ -21,7 +21,8 @@ struct Change {
   hf_verdict verdict;
 };
 
-// Does the operation go through: not refused, or only audited? A rate lets through what it has tokens for.
+// Does the operation go through: not refused, or only audited? A rate lets through what it has
+// tokens for.
 [[nodiscard]] bool goes_through(const hf_verdict& verdict);
 
 // Decides `request`, then tries single changes on copies of `model`, compiled and decided in
