@@ -23,11 +23,16 @@ struct hf_held {
   __u32 pad1;
 };
 
-/* The record of this very namespace, not of another that had its number before. */
+/*
+ * The record of this very namespace, not of another that had its number before. A namespace gets its ns_id
+ * after its number, and so after its record: who first meets it alive completes the record.
+ */
 static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u64 address,
                                                                 __u64 ns_id) {
-  const struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
-  if (!record || record->address != address || record->ns_id != ns_id) return 0;
+  struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
+  if (!record || record->address != address) return 0;
+  if (record->ns_id == 0) record->ns_id = ns_id;
+  if (record->ns_id != ns_id) return 0;
   return record;
 }
 

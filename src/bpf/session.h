@@ -32,7 +32,7 @@ struct hf_member {
  */
 struct hf_tracked {
   __u64 address; /* of its ns_common */
-  __u64 ns_id;   /* 0 where the kernel has none */
+  __u64 ns_id;   /* 0 where the kernel has none, and before anybody met the namespace */
   __u64 set;
   __u32 type;  /* one HF_NS_* */
   __u16 owner; /* profile that tracks it */
