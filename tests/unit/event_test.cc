@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events as JSON and as text.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "core/decide.h"
+#include "policy/event_json.h"
+#include "policy/event_text.h"
+#include "policy/load.h"
+
+namespace holdfast::policy {
+namespace {
+
+std::unique_ptr<const Compiled> make(const char* text) {
+  LoadResult result = load({{"policy.toml", text}});
+  EXPECT_TRUE(result.diagnostics.empty());
+  return std::move(result.policy);
+}
+
+const Compiled& policy() {
+  static const auto made = make(R"(version = 1
+[profile.box]
+namespaces.enter = "lock"
+namespaces.track = true
+[[profile.box.socket]]
+on = ["connect"]
+label = { "user.x" = "" , "user.y" = "v" }
+verdict = "deny"
+)");
+  return *made;
+}
+
+hf_event refused_setns() {
+  hf_event e{};
+  e.version = HF_ABI_VERSION;
+  e.length = sizeof(e);
+  e.id = 3;
+  e.time_ns = 17;
+  e.actor.pid = 1235;
+  e.actor.tgid = 1234;
+  e.actor.uid = 1000;
+  std::strcpy(e.actor.comm, "nsenter");
+  e.request.hook = HF_HOOK_NAMESPACE_INSTALL;
+  e.request.way = HF_WAY_SETNS;
+  e.request.ns_types = HF_NS_NET;
+  e.request.subject = 1;
+  e.request.held_owner = 1;
+  e.request.held_set = 0xffffffffffffffffu;
+  e.request.flags = HF_REQ_TARGET_KNOWN;
+  hf_decide(policy().tables.get(), &e.request, &e.verdict);
+  return e;
+}
+
+TEST(EventText, IsOneLineWithThePlace) {
+  EXPECT_EQ(event_text(refused_setns(), policy(), Colour::off),
+            "denied  setns(net) by nsenter[1235]: locked into this sandbox   policy.toml:3:1 "
+            "namespaces.enter = "
+            "\"lock\"  (event 3)");
+}
+
+TEST(EventText, SaysWhatAuditWouldDo) {
+  hf_event e = refused_setns();
+  e.verdict.mode = HF_MODE_AUDIT;
+  e.repeats = 4;
+  const std::string text = event_text(e, policy(), Colour::off);
+  EXPECT_TRUE(text.starts_with("would deny  setns(net)")) << text;
+  EXPECT_TRUE(text.ends_with("(event 3, 4 more like it)")) << text;
+}
+
+TEST(EventText, IsSafeOnATerminal) {
+  hf_event e = refused_setns();
+  std::memcpy(e.actor.comm, "\x1b[2J\n\x9b\xc2\x9b\\\xff\xc3\xa9", 13);
+  const std::string text = event_text(e, policy(), Colour::off);
+  EXPECT_NE(text.find("by \\x1b[2J\\x0a\\x9b\\xc2\\x9b\\x5c\\xff\xc3\xa9["), std::string::npos)
+      << text;
+  EXPECT_NE(event_text(e, policy(), Colour::on).find("\x1b[31mdenied\x1b[0m"), std::string::npos);
+}
+
+TEST(EventJson, HasTheDocumentedFields) {
+  EXPECT_EQ(
+      event_json(refused_setns(), policy()),
+      R"({"version":1,"id":3,"time_ns":17,"generation":0,"hook":"namespace_install","way":"setns","type":"net",)"
+      R"("verdict":"deny","enforced":true,"errno":"EPERM","reason":"locked","profile":"box",)"
+      R"("rule":{"id":2,"file":"policy.toml","line":3,"column":1,"key":"namespaces.enter","text":"\"lock\""},)"
+      R"("log":true,"pid":1234,"tid":1235,"uid":1000,"comm":"nsenter","source":0,"target":0,"repeats":0,)"
+      R"("request":{"hook":"namespace_install","way":"setns","flags":"target-known","subject":"box",)"
+      R"("held_owner":"box","held_set":18446744073709551615,"ns_types":"net"}})");
+}
+
+TEST(EventJson, ComesBackExactly) {
+  hf_event e = refused_setns();
+  e.request.own_labels[0] = 1;  // the empty value, not "no label"
+  e.request.own_labels[1] = HF_LABEL_ID_OTHER;
+  e.request.peer_labels[1] = 2;
+  e.request.src_chain[0] = 1;
+  e.request.dst_chain[2] = 1;
+  const auto back = event_from_json(event_json(e, policy()), policy());
+  ASSERT_TRUE(static_cast<bool>(back)) << back.error().message();
+  EXPECT_EQ(std::memcmp(&*back, &e, sizeof(e)), 0);
+}
+
+// Another policy has other numbers: the names are what counts.
+TEST(EventJson, IsReadUnderAnotherPolicy) {
+  const auto other = make("version = 1\n[profile.first]\n[profile.box]\n");
+  const auto back = event_from_json(event_json(refused_setns(), policy()), *other);
+  ASSERT_TRUE(static_cast<bool>(back));
+  EXPECT_EQ(back->request.subject, 2);
+  const auto without = make("version = 1\n[profile.first]\n");
+  EXPECT_EQ(event_from_json(event_json(refused_setns(), policy()), *without)->request.subject,
+            HF_NO_PROFILE);
+}
+
+TEST(EventJson, RefusesWhatIsNoEvent) {
+  for (const char* line :
+       {"", "{", "[]", "1", "{}", R"({"version":2})", R"({"version":1})",
+        R"({"version":1,"request":3})", R"({"version":1,"request":{"hook":"frob"}})",
+        R"({"version":1,"request":{"subject":70000}})", R"({"version":1,"request":{"flags":7}})",
+        R"({"version":1,"request":{"sock_op":"0xfffff"}})",
+        R"({"version":1,"request":{"src_chain":[1,2,3,4,5,6,7,8,9]}})",
+        R"({"version":1,"request":{"own_labels":{"#16":1}}})",
+        R"({"version":1,"id":-1,"request":{}})"}) {
+    const auto event = event_from_json(line, policy());
+    EXPECT_FALSE(static_cast<bool>(event)) << line;
+    if (!event) {
+      EXPECT_EQ(event.error().code, EINVAL);
+    }
+  }
+  EXPECT_FALSE(static_cast<bool>(event_from_json(std::string(1'000'000, '['), policy())));
+}
+
+TEST(EventJson, KnowsItsIdAndFileAlone) {
+  const std::string line = event_json(refused_setns(), policy());
+  EXPECT_EQ(event_id(line), 3u);
+  EXPECT_EQ(event_policy_file(line), "policy.toml");
+  EXPECT_EQ(event_id("no"), std::nullopt);
+  EXPECT_EQ(event_policy_file("{}"), "");
+}
+
+}  // namespace
+}  // namespace holdfast::policy
