@@ -122,14 +122,17 @@ static int make_with_number(uint64_t wanted) {
   return found;
 }
 
-static const char* visit_command;
+enum { most_visits = 64 };
+static const char* visit_commands[most_visits];
+static int visit_count, visits_done;
 
 static void run_visitor(pid_t member) {
   int status = 0;
+  const char* command = visits_done < visit_count ? visit_commands[visits_done++] : "exit 1";
   pid_t pid = fork();
   if (pid == 0) {
     set_number("HF_MEMBER_PID", (uint64_t)member);
-    execl("/bin/sh", "sh", "-c", visit_command ? visit_command : "true", (char*)NULL);
+    execl("/bin/sh", "sh", "-c", command, (char*)NULL);
     _exit(127);
   }
   waitpid(pid, &status, 0);
@@ -229,8 +232,8 @@ int main(int argc, char** argv) {
       enter_own_world();
     else if (strcmp(argv[at], "--unshare") == 0 && at + 1 < argc)
       flags = flags_of(argv[++at]);
-    else if (strcmp(argv[at], "--visit") == 0 && at + 1 < argc)
-      visit_command = argv[++at];
+    else if (strcmp(argv[at], "--visit") == 0 && at + 1 < argc && visit_count < most_visits)
+      visit_commands[visit_count++] = argv[++at];
     else
       break;
   }

@@ -125,13 +125,9 @@ Lines program(const Lines& words) {
   return command;
 }
 
-Lines outside(const Case& c) {
+Lines outside() {
   Lines command = {bin_folder + "/attack_outside"};
   if (options.userns) command.push_back("--userns");
-  if (!c.visit.empty()) {
-    command.push_back("--visit");
-    command.push_back(quoted(program(c.visit)));
-  }
   return command;
 }
 
@@ -276,7 +272,7 @@ enum class BareResult { real, impossible, wrong };
 // Without holdfast the attack has to work, or else to be one that this kernel does not know.
 BareResult run_bare(const Case& c) {
   if (c.bare.empty()) return BareResult::real;
-  Lines command = outside(c);
+  Lines command = outside();
   if (!c.unshare.empty()) append(command, {"--unshare", c.unshare});
   command.push_back("--");
   append(command, program(c.run));
@@ -314,15 +310,15 @@ void judge(const Case& c, const Outcome& outcome, const Part& part, const Lines&
   tap(wrong.empty(), c.name, remarks);
 }
 
-// An operation that this policy refuses to who starts in these namespaces, in words of
+// An operation that is reported under this policy, for who starts in these namespaces, in words of
 // conform_batch.
-std::string refusable(const Table& table, const Case& c) {
+std::string reported(const Table& table, const Case& c) {
   const std::string& text = table.policies.at(c.policy);
   const auto says = [&](const char* word) { return text.find(word) != std::string::npos; };
-  if (c.alone || !c.visit.empty() || says("\"audit\"") || says("log =")) return "";
-  if (says("enter = \"none\"") || says("enter = \"own\"")) return "setns";
-  if (says("enter = \"lock\"")) return c.unshare.empty() ? "" : "setns";
-  return says("create = ") && !says("time") ? "unshare" : "";
+  if (c.alone || says("log = \"none\"")) return "";
+  if (says("log = \"all\"") || (says("create = ") && !says("\"time\""))) return "unshare";
+  const bool entry = says("enter = \"none\"") || says("enter = \"own\"");
+  return entry || (says("enter = \"lock\"") && !c.unshare.empty()) ? "setns" : "";
 }
 
 // Cases that share a run.
@@ -335,14 +331,16 @@ Lines inner_command(const Table& table, const Batch& batch, const std::string& b
     for (const std::string& word : program(c->run)) list << word << '\x1f';
     list << '\n';
   }
-  return program({std::string(kBatchProgram), refusable(table, *batch[0]), base + ".list"});
+  return program({std::string(kBatchProgram), reported(table, *batch[0]), base + ".list"});
 }
 
 void run_held(const Table& table, const Batch& batch) {
   const Case& first = *batch[0];
   const std::string base = work_folder + "/" + file_name(first);
   std::ofstream(base + ".toml") << table.policies.at(first.policy);
-  Lines command = outside(first);
+  Lines command = outside();
+  for (const Case* c : batch)
+    if (!c->visit.empty()) append(command, {"--visit", quoted(program(c->visit))});
   append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy",
                    base + ".toml", "--events", base + ".json", "--format", "json", "--quiet"});
   if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
@@ -369,7 +367,7 @@ void run_table(const Table& table) {
   std::vector<std::string> order;
   for (const Case& c : table.cases) {
     if (!is_wanted(c) || run_bare(c) != BareResult::real || options.bare) continue;
-    const std::string how = refusable(table, c);
+    const std::string how = reported(table, c);
     const std::string key = how.empty() ? c.where + c.name : c.policy + " " + c.unshare + " " + how;
     if (!batches.contains(key)) order.push_back(key);
     batches[key].push_back(&c);

@@ -33,7 +33,7 @@ static void run(char* line) {
 }
 
 /* In a child, should it be let through after all. */
-static void be_refused(const char* how) {
+static void be_reported(const char* how) {
   pid_t pid = fork();
   if (pid == 0) {
     if (strcmp(how, "setns") == 0)
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   for (int number = 0; getline(&line, &space, file) > 0; number++) {
     announce(number);
     run(line);
-    be_refused(argv[1]);
+    be_reported(argv[1]);
   }
   return 0;
 }
