@@ -9,6 +9,7 @@
 #include "kernel/namespaces.h"
 #include "kernel/process.h"
 #include "kernel/stream.h"
+#include "policy/compile.h"
 #include "policy/load.h"
 #include "run/choice.h"
 #include "run/delegation.h"
@@ -82,8 +83,7 @@ std::optional<std::uint32_t> parse_types(const std::vector<std::string>& names) 
 std::unique_ptr<const hf_tables> with_mode(const hf_tables& tables, const std::string& mode) {
   if (mode.empty()) return nullptr;
   auto copy = std::make_unique<hf_tables>(tables);
-  for (hf_profile& profile : copy->profiles)
-    profile.mode = mode == "audit" ? HF_MODE_AUDIT : HF_MODE_ENFORCE;
+  policy::set_mode(*copy, mode == "audit" ? HF_MODE_AUDIT : HF_MODE_ENFORCE);
   return copy;
 }
 
