@@ -6,9 +6,6 @@
  * reported is still made: the event is counted as lost.
  */
 #ifndef HOLDFAST_BPF_DECISION_BPF_H
-#ifndef HF_SERVED_HOOKS
-#error "define HF_SERVED_HOOKS first: bit h for each hook h that this object decides about"
-#endif
 #define HOLDFAST_BPF_DECISION_BPF_H
 
 #include "bpf/held.bpf.h"
@@ -141,6 +138,10 @@ static __always_inline int hf_unconcerned(const struct hf_request *r, const stru
   return r->hook != HF_HOOK_NAMESPACE_INSTALL || (r->flags & HF_REQ_TARGET_KNOWN);
 }
 
+/* The hooks that these programs serve. */
+#define HF_NAMESPACE_HOOKS \
+  (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
+
 /*
  * Decides. A global function, and the verdict behind a pointer of its caller: the verifier then knows nothing
  * of what is written there, and need not follow each combination of opinions to its own end.
@@ -149,7 +150,7 @@ __noinline int hf_judge(struct hf_request *r, struct hf_verdict *v, __u32 slot) 
   const struct hf_tables *t = hf_tables_at(slot);
   if (!r || !v) return -HF_EPERM;
   if (t) {
-    hf_decide_some(t, r, HF_SERVED_HOOKS, v);
+    hf_decide_some(t, r, HF_NAMESPACE_HOOKS, v);
   } else {
     r->flags |= HF_REQ_FACTS_MISSING;
     hf_refuse_plain(v, HF_REASON_FACTS_MISSING);

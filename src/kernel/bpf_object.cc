@@ -54,21 +54,10 @@ Result<BpfObject> BpfObject::open(std::span<const std::byte> bytes, std::string 
   return BpfObject(object, std::move(name));
 }
 
-Result<void> BpfObject::share_maps_of(const BpfObject& other) {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object_.get()) {
-    const int fd = other.map_fd(bpf_map__name(map));
-    if (fd < 0) continue;
-    if (const int code = bpf_map__reuse_fd(map, fd); code != 0)
-      return bpf_error(code, "share BPF map", bpf_map__name(map));
-  }
-  return {};
-}
-
-void BpfObject::keep_programs(const std::function<bool(std::string_view)>& wanted) {
+void BpfObject::keep_programs(const std::function<bool(const bpf_program*)>& wanted) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get())
-      bpf_program__set_autoload(program, wanted(bpf_program__name(program)));
+      bpf_program__set_autoload(program, wanted(program));
 }
 
 Result<void> BpfObject::load() {

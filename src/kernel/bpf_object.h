@@ -31,10 +31,8 @@ class BpfObject {
   // Parses the bytes, which are copied. Errors: EINVAL, ENOMEM.
   static Result<BpfObject> open(std::span<const std::byte> bytes, std::string name);
 
-  // Uses the maps that `other`, already loaded, has under the same names. Before load().
-  Result<void> share_maps_of(const BpfObject& other);
   // Programs that this kernel or this policy has no use for are not loaded. Before load().
-  void keep_programs(const std::function<bool(std::string_view name)>& wanted);
+  void keep_programs(const std::function<bool(const bpf_program*)>& wanted);
   // Errors: what the verifier said, with its last line as the detail; EPERM without privilege.
   Result<void> load();
   // Attaches every loaded program whose section says where. On error the links made so far are in

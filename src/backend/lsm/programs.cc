@@ -9,25 +9,12 @@
 #include <cstring>
 #include <utility>
 
-#include "bpf/adopt.skel.h"
-#include "bpf/guard.skel.h"
-#include "bpf/install.skel.h"
-#include "bpf/member.skel.h"
-#include "bpf/namespace.skel.h"
-#include "bpf/trace.skel.h"
-#include "bpf/track.skel.h"
+#include "bpf/run.skel.h"
 #include "kernel/sysctl.h"
 
 namespace holdfast::backend::lsm {
 
 namespace {
-
-template <typename Skeleton>
-Result<kernel::BpfObject> open_object(const char* name) {
-  std::size_t bytes = 0;
-  const void* data = Skeleton::elf_bytes(&bytes);
-  return kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, name);
-}
 
 Error errno_error(const char* operation, const char* object) {
   return Error{errno, operation, object, {}};
@@ -38,46 +25,20 @@ Error errno_error(const char* operation, const char* object) {
 Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs) {
   const auto selection = Selection::choose(needs);
   if (!selection) return selection.error();
-  std::unique_ptr<Programs> programs(new Programs());
-  if (auto done = programs->load_objects(*selection); !done) return std::move(done).error();
-  auto record = SessionRecord::map(programs->member_->map_fd("session"));
+  std::size_t bytes = 0;
+  const void* data = run_bpf::elf_bytes(&bytes);
+  auto object = kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, "run");
+  if (!object) return std::move(object).error();
+  object->keep_programs([&selection](const bpf_program* program) {
+    return selection->wants(bpf_program__section_name(program), bpf_program__name(program));
+  });
+  if (auto done = object->load(); !done) return std::move(done).error();
+
+  std::unique_ptr<Programs> programs(new Programs(std::move(*object)));
+  auto record = SessionRecord::map(programs->object_.map_fd("session"));
   if (!record) return std::move(record).error();
   programs->record_ = std::make_unique<SessionRecord>(std::move(*record));
   return programs;
-}
-
-Result<void> Programs::load_objects(const Selection& selection) {
-  auto member = open_object<member_bpf>("member");
-  if (!member) return std::move(member).error();
-  member_ = std::make_unique<kernel::BpfObject>(std::move(*member));
-  if (auto done = member_->load(); !done) return done;
-
-  // In the order of attaching: what captures and records before what asks for it.
-  std::vector<Result<kernel::BpfObject>> objects;
-  objects.push_back(open_object<install_bpf>("install"));
-  if (objects.back())
-    objects.back()->keep_programs(
-        [&](std::string_view name) { return selection.wants_capture(name); });
-  if (selection.tracking()) {
-    objects.push_back(open_object<track_bpf>("track"));
-    if (objects.back())
-      objects.back()->keep_programs(
-          [&](std::string_view name) { return selection.wants_record(name); });
-  }
-  objects.push_back(open_object<namespace_bpf>("namespace"));
-  objects.push_back(open_object<trace_bpf>("trace"));
-  objects.push_back(open_object<guard_bpf>("guard"));
-  objects.push_back(open_object<adopt_bpf>("adopt"));
-  others_.reserve(objects.size());
-  for (auto& object : objects) {
-    if (!object) return std::move(object).error();
-    if (auto done = object->share_maps_of(*member_); !done) return done;
-    if (auto done = object->load(); !done) return done;
-    others_.push_back(std::move(*object));
-  }
-  adopt_ = &others_.back();
-  guard_ = &others_[others_.size() - 2];
-  return {};
 }
 
 Result<void> Programs::publish(std::uint32_t slot, const hf_tables& tables) const {
@@ -91,29 +52,26 @@ Result<void> Programs::publish(std::uint32_t slot, const hf_tables& tables) cons
     return errno_error("fill BPF map", "policy");
   if (bpf_map_freeze(map.get()) != 0) return errno_error("freeze BPF map", "policy");
   const int fd = map.get();
-  if (bpf_map_update_elem(member_->map_fd("tables"), &slot, &fd, BPF_ANY) != 0)
+  if (bpf_map_update_elem(object_.map_fd("tables"), &slot, &fd, BPF_ANY) != 0)
     return errno_error("publish policy", "tables");
   return {};
 }
 
 Result<void> Programs::withdraw(std::uint32_t slot) const {
-  if (bpf_map_delete_elem(member_->map_fd("tables"), &slot) != 0)
+  if (bpf_map_delete_elem(object_.map_fd("tables"), &slot) != 0)
     return errno_error("withdraw policy", "tables");
   return {};
 }
 
 Result<void> Programs::attach() {
-  // Membership before all that asks for members.
-  if (auto done = member_->attach(links_); !done) return done;
-  for (const kernel::BpfObject& object : others_)
-    if (auto done = object.attach(links_); !done) return done;
+  if (auto done = object_.attach(links_); !done) return done;
   return attach_sysctl_guard();
 }
 
 Result<void> Programs::attach_sysctl_guard() {
   const auto root = kernel::open_whole_cgroup_hierarchy();
   if (!root) return root.error();
-  auto link = kernel::attach_to_cgroup(guard_->program("hf_sysctl"), root->get());
+  auto link = kernel::attach_to_cgroup(object_.program("hf_sysctl"), root->get());
   if (!link) return std::move(link).error();
   links_.push_back(std::move(*link));
   return {};
@@ -121,11 +79,11 @@ Result<void> Programs::attach_sysctl_guard() {
 
 Result<void> Programs::arm(const hf_member& as) const {
   record_->fields().armed = as;
-  return kernel::run_bpf_program(member_->program_fd("hf_arm"), "hf_arm");
+  return kernel::run_bpf_program(object_.program_fd("hf_arm"), "hf_arm");
 }
 
 Result<void> Programs::protect_caller() const {
-  return kernel::run_bpf_program(member_->program_fd("hf_protect"), "hf_protect");
+  return kernel::run_bpf_program(object_.program_fd("hf_protect"), "hf_protect");
 }
 
 Result<void> Programs::adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_COUNT>& inodes,
@@ -139,7 +97,7 @@ Result<void> Programs::adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_CO
   fields.adopt_set = set;
   fields.adopt_owner = owner;
   fields.adopt_found = 0;
-  auto done = kernel::read_task_iterator(adopt_->program("hf_adopt_child"), tid);
+  auto done = kernel::read_task_iterator(object_.program("hf_adopt_child"), tid);
   if (!done) return std::move(done).error();
   const std::uint32_t found = SessionRecord::at(fields.adopt_found).load();
   std::memset(fields.adopt_inum, 0, sizeof(fields.adopt_inum));
@@ -149,7 +107,7 @@ Result<void> Programs::adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_CO
 }
 
 Result<std::vector<pid_t>> Programs::members() const {
-  auto bytes = kernel::read_task_iterator(adopt_->program("hf_list_members"), 0);
+  auto bytes = kernel::read_task_iterator(object_.program("hf_list_members"), 0);
   if (!bytes) return std::move(bytes).error();
   std::vector<pid_t> pids(bytes->size() / sizeof(__u32));
   std::memcpy(pids.data(), bytes->data(), pids.size() * sizeof(__u32));

@@ -39,21 +39,15 @@ class Programs {
   [[nodiscard]] Result<std::vector<pid_t>> members() const;
 
   [[nodiscard]] const SessionRecord& record() const { return *record_; }
-  [[nodiscard]] int events_fd() const { return member_->map_fd("events"); }
+  [[nodiscard]] int events_fd() const { return object_.map_fd("events"); }
 
  private:
-  Programs() = default;
-
-  Result<void> load_objects(const Selection& selection);
+  explicit Programs(kernel::BpfObject object) : object_(std::move(object)) {}
   Result<void> attach_sysctl_guard();
 
-  // member_ makes the maps that all share. Declared first: destroyed last.
-  std::unique_ptr<kernel::BpfObject> member_;
-  std::vector<kernel::BpfObject> others_;
+  kernel::BpfObject object_;
   std::unique_ptr<SessionRecord> record_;
   std::vector<kernel::BpfLink> links_;
-  kernel::BpfObject* guard_ = nullptr;
-  kernel::BpfObject* adopt_ = nullptr;
 };
 
 }  // namespace holdfast::backend::lsm

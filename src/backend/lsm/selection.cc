@@ -35,20 +35,14 @@ bool kernel_has_type(std::string_view name) {
   return access(("/proc/self/ns/" + std::string(name)).c_str(), F_OK) == 0;
 }
 
-struct ProgramName {
-  std::string function;
-  int copy;
-};
-
-// "hf_utsns_install3"
-ProgramName parse(std::string_view program) {
-  program.remove_prefix(std::string_view("hf_").size());
-  const int copy = program.back() - '0';
-  program.remove_suffix(1);
-  if (program == "common_init") return {std::string(kOneMaker), copy};
-  if (program == "common_free") return {std::string(kOneFreer), copy};
-  return {std::string(program), copy};
+// "utsns_install" of "fentry/utsns_install"; nothing for programs that every session has.
+std::string traced_function(std::string_view section) {
+  for (const std::string_view kind : {"fentry/", "fexit/"})
+    if (section.starts_with(kind)) return std::string(section.substr(kind.size()));
+  return {};
 }
+
+bool is_capture(std::string_view function) { return function.ends_with("_install"); }
 
 Error lacking(std::string_view function) {
   return Error{ENOTSUP, "attach to the kernel", std::string(function),
@@ -84,17 +78,14 @@ Result<Selection> Selection::choose(const Needs& needs) {
   return Selection(needs, std::move(*types));
 }
 
-bool Selection::wants_capture(std::string_view program) const {
-  const ProgramName name = parse(program);
-  return name.copy <= needs_.capture_copies && types_.has_function(name.function);
-}
-
-bool Selection::wants_record(std::string_view program) const {
-  const ProgramName name = parse(program);
-  if (!needs_.tracking || !types_.has_function(name.function)) return false;
-  if (name.function == kOneMaker || name.function == kOneFreer) return true;
-  if (name.function == kOldFreer) return !types_.has_function(std::string(kOneFreer));
-  return !types_.has_function(std::string(kOneMaker));
+bool Selection::wants(std::string_view section, std::string_view program) const {
+  const std::string function = traced_function(section);
+  if (function.empty()) return true;
+  if (!types_.has_function(function)) return false;
+  if (is_capture(function)) return program.back() - '0' <= needs_.capture_copies;
+  if (!needs_.tracking) return false;
+  if (function == kOneMaker || function == kOneFreer) return true;
+  return !types_.has_function(std::string(function == kOldFreer ? kOneFreer : kOneMaker));
 }
 
 }  // namespace holdfast::backend::lsm

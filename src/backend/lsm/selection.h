@@ -32,11 +32,9 @@ class Selection {
   // makes it.
   static Result<Selection> choose(const Needs& needs);
 
-  // By the names of the programs in install.bpf.c and track.bpf.c: function and copy,
-  // "hf_utsns_install3".
-  [[nodiscard]] bool wants_capture(std::string_view program) const;
-  [[nodiscard]] bool wants_record(std::string_view program) const;
-  [[nodiscard]] bool tracking() const { return needs_.tracking; }
+  // A program by its section ("fentry/utsns_install") and name; the last character of a copy's name
+  // is its number, from 1 ("hf_utsns_install3").
+  [[nodiscard]] bool wants(std::string_view section, std::string_view program) const;
 
  private:
   Selection(const Needs& needs, kernel::KernelTypes types)

@@ -7,9 +7,12 @@
  * silences every BPF LSM program and still lets them attach. Settings by which the kernel runs a program of
  * the writer's choice as an unconfined task are closed to the confined.
  */
-#include "bpf/confined.bpf.h"
+#ifndef HOLDFAST_BPF_GUARD_BPF_H
+#define HOLDFAST_BPF_GUARD_BPF_H
 
-#define HF_EPERM 1
+#include "bpf/confined.bpf.h"
+#include "core/decide.h"
+
 #define HF_SYSCTL_NAME 32
 
 SEC("lsm/task_kill")
@@ -59,3 +62,5 @@ int hf_sysctl(struct bpf_sysctl *ctx) {
     return s && !hf_is_confined(s, bpf_get_current_task());
   return 1;
 }
+
+#endif /* HOLDFAST_BPF_GUARD_BPF_H */

@@ -6,7 +6,9 @@
  * PTRACE_MODE_ATTACH. PTRACE_MODE_READ (/proc/PID/ns, environ, …) only looks, and is decided about nowhere
  * here: what is found behind /proc/PID/ns still has to be entered.
  */
-#define HF_SERVED_HOOKS (1u << HF_HOOK_TRACE)
+#ifndef HOLDFAST_BPF_TRACE_BPF_H
+#define HOLDFAST_BPF_TRACE_BPF_H
+
 #include "bpf/confined.bpf.h"
 #include "bpf/decision.bpf.h"
 
@@ -55,3 +57,5 @@ int BPF_PROG(hf_ptrace_traceme, struct task_struct *parent) {
   if (hf_trace(s, hf_address(parent), bpf_get_current_task())) return -HF_EPERM;
   return 0;
 }
+
+#endif /* HOLDFAST_BPF_TRACE_BPF_H */

@@ -11,6 +11,9 @@
  * A user namespace is always entered with the first check of its own; hence checks_done starts at zero with
  * each install.
  */
+#ifndef HOLDFAST_BPF_INSTALL_BPF_H
+#define HOLDFAST_BPF_INSTALL_BPF_H
+
 #include "bpf/maps.bpf.h"
 
 static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
@@ -57,3 +60,5 @@ HF_CAPTURES(pidns_install, HF_NS_PID)
 HF_CAPTURES(netns_install, HF_NS_NET)
 HF_CAPTURES(cgroupns_install, HF_NS_CGROUP)
 HF_CAPTURES(timens_install, HF_NS_TIME)
+
+#endif /* HOLDFAST_BPF_INSTALL_BPF_H */

@@ -6,7 +6,9 @@
  * find the child. Whatever the way of forking (clone3, vfork, a thread, CLONE_PARENT, an io_uring
  * worker), the child is a member from its first instruction, or the fork fails.
  */
-#define HF_SERVED_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC)
+#ifndef HOLDFAST_BPF_MEMBER_BPF_H
+#define HOLDFAST_BPF_MEMBER_BPF_H
+
 #include "bpf/create.bpf.h"
 
 #define HF_EAGAIN_FORK 11
@@ -67,3 +69,5 @@ int BPF_PROG(hf_task_free, struct task_struct *task) {
   bpf_map_delete_elem(&calls, &key);
   return 0;
 }
+
+#endif /* HOLDFAST_BPF_MEMBER_BPF_H */

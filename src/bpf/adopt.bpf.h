@@ -6,8 +6,11 @@
  * restricted to the child, finds each number that user space asked for (adopt_inum) among the child's
  * own namespaces and records it. User space holds the descriptors meanwhile, so no number changes hands.
  */
+#ifndef HOLDFAST_BPF_ADOPT_BPF_H
+#define HOLDFAST_BPF_ADOPT_BPF_H
+
 #include "bpf/held.bpf.h"
-#include "bpf/track.bpf.h"
+#include "bpf/record.bpf.h"
 
 static __always_inline void hf_adopt(struct hf_session *s, const struct ns_common *ns, __u32 bit) {
   __u32 inum = 0;
@@ -82,3 +85,5 @@ int hf_list_members(struct bpf_iter__task *ctx) {
   bpf_seq_write(ctx->meta->seq, &number, sizeof(number));
   return 0;
 }
+
+#endif /* HOLDFAST_BPF_ADOPT_BPF_H */

@@ -9,7 +9,9 @@
  * One operation asks more than once (setns of most types twice, unshare once more for a cgroup
  * namespace). Every time is decided afresh; only the first is counted and reported.
  */
-#define HF_SERVED_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL)
+#ifndef HOLDFAST_BPF_NAMESPACE_BPF_H
+#define HOLDFAST_BPF_NAMESPACE_BPF_H
+
 #include "bpf/create.bpf.h"
 
 #define HF_CAP_SYS_ADMIN 21
@@ -123,3 +125,5 @@ int BPF_PROG(hf_userns_create, const struct cred *cred) {
   if (refused) return -HF_EPERM;
   return 0;
 }
+
+#endif /* HOLDFAST_BPF_NAMESPACE_BPF_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The programs that hold one run, a family in each file, compiled as one object: loading an object means
+ * reading all of the kernel's type information once more, which is most of the time a start takes.
+ *
+ *   member      task_alloc, task_free      who belongs to the session; clone
+ *   namespace   capable, userns_create     setns, unshare, and the mount calls that make a namespace
+ *   install     captures                   which namespace is being entered
+ *   track       records                    namespaces that are made meanwhile
+ *   trace       ptrace_access_check        tracing out of confinement
+ *   guard       task_kill, bpf, sysctl     what would end the enforcement
+ *   adopt       iterators                  for user space: the child's namespaces, the members
+ *
+ * Only programs of type LSM, and the sysctl guard, ever refuse.
+ */
+#include "bpf/adopt.bpf.h"
+#include "bpf/guard.bpf.h"
+#include "bpf/install.bpf.h"
+#include "bpf/member.bpf.h"
+#include "bpf/namespace.bpf.h"
+#include "bpf/trace.bpf.h"
+#include "bpf/track.bpf.h"
