@@ -19,8 +19,7 @@ SEC("lsm/task_kill")
 int BPF_PROG(hf_task_kill, struct task_struct *p, struct kernel_siginfo *info, int sig) {
   struct hf_session *s = hf_session();
   if (!s || !sig || !hf_is_protected(s, p)) return 0;
-  if (hf_is_confined(s, bpf_get_current_task())) return -HF_EPERM;
-  return 0;
+  return hf_answer(hf_is_confined(s, bpf_get_current_task()));
 }
 
 /* A limit of processor time would kill just as well. */
@@ -28,16 +27,14 @@ SEC("lsm/task_setrlimit")
 int BPF_PROG(hf_task_setrlimit, struct task_struct *p) {
   struct hf_session *s = hf_session();
   if (!s || !hf_is_protected(s, p)) return 0;
-  if (hf_is_confined(s, bpf_get_current_task())) return -HF_EPERM;
-  return 0;
+  return hf_answer(hf_is_confined(s, bpf_get_current_task()));
 }
 
 SEC("lsm/bpf")
 int BPF_PROG(hf_bpf, int cmd) {
   struct hf_session *s = hf_session();
   if (cmd != BPF_PROG_GET_FD_BY_ID && cmd != BPF_MAP_GET_FD_BY_ID && cmd != BPF_LINK_GET_FD_BY_ID) return 0;
-  if (s && hf_is_confined(s, bpf_get_current_task())) return -HF_EPERM;
-  return 0;
+  return hf_answer(s && hf_is_confined(s, bpf_get_current_task()));
 }
 
 /* There is no memcmp to call. `literal` ends in a zero byte, which is compared too. */

@@ -57,8 +57,7 @@ int BPF_PROG(hf_task_alloc, struct task_struct *task, unsigned long clone_flags)
     return 0;
   }
   types = hf_types_of_flags(clone_flags);
-  if (hf_decide_creation(s, current, member, HF_WAY_CLONE, types, HF_SAY)) return -HF_EPERM;
-  return 0;
+  return hf_answer(hf_decide_creation(s, current, member, HF_WAY_CLONE, types, HF_SAY));
 }
 
 /* Also called when the fork fails after task_alloc, and when task_alloc itself refused. */

@@ -96,8 +96,7 @@ int BPF_PROG(hf_capable, const struct cred *cred, struct user_namespace *ns, int
     refused = hf_unshare(s, current, member, call.arg[0]);
   else if (hf_mounts_namespace(&call))
     refused = hf_decide_creation(s, current, member, HF_WAY_MOUNT, HF_NS_MNT, HF_SAY);
-  if (refused) return -HF_EPERM;
-  return 0;
+  return hf_answer(refused);
 }
 
 /*
@@ -122,8 +121,7 @@ int BPF_PROG(hf_userns_create, const struct cred *cred) {
       types = hf_types_of_flags((__u32)call.arg[0] & ~HF_CLONE_CSIGNAL);
     refused = hf_decide_creation(s, current, member, HF_WAY_CLONE, types, HF_SILENT);
   }
-  if (refused) return -HF_EPERM;
-  return 0;
+  return hf_answer(refused);
 }
 
 #endif /* HOLDFAST_BPF_NAMESPACE_BPF_H */

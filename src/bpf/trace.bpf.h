@@ -45,8 +45,7 @@ int BPF_PROG(hf_ptrace_access_check, struct task_struct *child, unsigned int mod
   if (!s) return -HF_EPERM;
   if (hf_is_protected(s, child) && hf_is_confined(s, current)) return -HF_EPERM;
   if (!(mode & HF_PTRACE_MODE_ATTACH)) return 0;
-  if (hf_trace(s, current, hf_address(child))) return -HF_EPERM;
-  return 0;
+  return hf_answer(hf_trace(s, current, hf_address(child)));
 }
 
 /* PTRACE_TRACEME: current asks to be traced by its parent. */
@@ -54,8 +53,7 @@ SEC("lsm/ptrace_traceme")
 int BPF_PROG(hf_ptrace_traceme, struct task_struct *parent) {
   struct hf_session *s = hf_session();
   if (!s) return -HF_EPERM;
-  if (hf_trace(s, hf_address(parent), bpf_get_current_task())) return -HF_EPERM;
-  return 0;
+  return hf_answer(hf_trace(s, hf_address(parent), bpf_get_current_task()));
 }
 
 #endif /* HOLDFAST_BPF_TRACE_BPF_H */
