@@ -17,6 +17,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernel/process.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
@@ -155,8 +156,7 @@ IdleChild::IdleChild(IdleChild&& other) noexcept : pid_(std::exchange(other.pid_
 IdleChild::~IdleChild() {
   if (pid_ < 0) return;
   kill(pid_, SIGKILL);
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  wait_for_end(pid_);
 }
 
 }  // namespace holdfast::kernel

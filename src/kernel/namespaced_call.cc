@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "kernel/process.h"
+
 namespace holdfast::kernel {
 namespace {
 
@@ -131,8 +133,7 @@ Result<Fd> call_in_namespaces(const NamespacePair& namespaces,
   }
   theirs.reset();  // so that a child that dies ends the wait
   Result<Fd> result = receive_answer(ours.get());
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  wait_for_end(child);
   return result;
 }
 

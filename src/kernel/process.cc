@@ -101,6 +101,13 @@ std::optional<Ended> reap_child() {
   return Ended{pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
 }
 
+int wait_for_end(pid_t child) {
+  int status = -1;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
 Result<Fd> open_signalfd(const sigset_t& signals, sigset_t* previous) {
   if (::sigprocmask(SIG_BLOCK, &signals, previous) != 0) return system_error("sigprocmask");
   Fd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));

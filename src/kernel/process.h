@@ -57,6 +57,9 @@ struct Ended {
 };
 // A child that has ended, without waiting. Nothing: none has.
 std::optional<Ended> reap_child();
+// Waits until this child has ended, signals notwithstanding. What wait(2) says of it; -1: not a
+// child.
+int wait_for_end(pid_t child);
 
 // A signal that somebody sent to this process, or that the kernel made.
 struct Signal {

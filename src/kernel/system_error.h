@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The errno of the call that just failed, as an Error. For kernel/ only: no other room reads errno.
+// The errno of the call that just failed, of libbpf's too, as an Error: no room but kernel/ reads
+// errno.
 #ifndef HOLDFAST_KERNEL_SYSTEM_ERROR_H
 #define HOLDFAST_KERNEL_SYSTEM_ERROR_H
 

@@ -16,6 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "kernel/process.h"
+#include "kernel/system_error.h"
+
 namespace holdfast::backend::lsm {
 
 namespace {
@@ -105,7 +108,7 @@ bool is_event_of(const hf_event& event, const Attempt& attempt) {
 
 Result<Errnos> attempt_all(const Programs& programs) {
   std::array<int, 2> channel;
-  if (pipe2(channel.data(), O_CLOEXEC) != 0) return Error{errno, "pipe", {}, {}};
+  if (pipe2(channel.data(), O_CLOEXEC) != 0) return kernel::system_error("pipe");
   const Fd in(channel[0]);
   Fd out(channel[1]);
   hf_member member{};
@@ -114,7 +117,7 @@ Result<Errnos> attempt_all(const Programs& programs) {
   member.set = kCanarySet;
   if (auto done = programs.arm(member); !done) return std::move(done).error();
   const pid_t pid = fork();
-  if (pid < 0) return Error{errno, "fork", {}, {}};
+  if (pid < 0) return kernel::system_error("fork");
   if (pid == 0) {
     Errnos codes{};
     for (std::size_t i = 0; i < codes.size(); i++) codes[i] = kAttempts[i].call() == 0 ? 0 : errno;
@@ -123,9 +126,7 @@ Result<Errnos> attempt_all(const Programs& programs) {
   out.reset();
   Errnos codes{};
   const bool whole = read(in.get(), codes.data(), sizeof(codes)) == sizeof(codes);
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = kernel::wait_for_end(pid);
   if (!whole || status != 0) return Error{ECHILD, "run the canary", {}, {}};
   return codes;
 }

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
 #include "kernel/cgroup.h"
+#include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
 
@@ -52,11 +53,11 @@ Result<std::unique_ptr<CgroupHooks>> CgroupHooks::load(EventSink sink) {
 
 Result<void> CgroupHooks::load_programs() {
   skeleton_ = cgroup_bpf::open();
-  if (skeleton_ == nullptr) return Error{errno, "open BPF object", "cgroup", {}};
+  if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
   if (const int code = cgroup_bpf::load(skeleton_); code != 0)
     return bpf_error(code, "load BPF object", "cgroup");
   ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.cgroup_events), on_event, &sink_, nullptr);
-  if (ring_ == nullptr) return Error{errno, "open event ring", "cgroup", {}};
+  if (ring_ == nullptr) return kernel::system_error("open event ring", "cgroup");
   return {};
 }
 
@@ -123,7 +124,8 @@ Result<void> CgroupHooks::attach() {
   };
   for (const auto& [link, program] : in_order) {
     *link = bpf_program__attach(program);
-    if (*link == nullptr) return Error{errno, "attach BPF program", bpf_program__name(program), {}};
+    if (*link == nullptr)
+      return kernel::system_error("attach BPF program", bpf_program__name(program));
   }
   return {};
 }

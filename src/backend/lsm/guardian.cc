@@ -15,6 +15,9 @@
 #include <cstring>
 #include <ctime>
 
+#include "kernel/process.h"
+#include "kernel/system_error.h"
+
 namespace holdfast::backend::lsm {
 
 namespace {
@@ -84,12 +87,12 @@ Result<bool> kill_members(const Programs& programs, int patience_ms) {
 
 Result<Guardian> Guardian::start(const Programs& programs) {
   const Fd own(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
-  if (!own) return Error{errno, "pidfd_open", "holdfast", {}};
+  if (!own) return kernel::system_error("pidfd_open", "holdfast");
   const pid_t pid = fork();
-  if (pid < 0) return Error{errno, "fork", "guardian", {}};
+  if (pid < 0) return kernel::system_error("fork", "guardian");
   if (pid == 0) guard(programs, own.get());
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return Error{errno, "pidfd_open", "guardian", {}};
+  if (!pidfd) return kernel::system_error("pidfd_open", "guardian");
   return Guardian(pid, std::move(pidfd));
 }
 
@@ -98,8 +101,7 @@ void Guardian::leave_on_duty() { pid_ = -1; }
 Guardian::~Guardian() {
   if (pid_ < 0) return;
   kill(pid_, SIGKILL);
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  kernel::wait_for_end(pid_);
 }
 
 }  // namespace holdfast::backend::lsm

@@ -5,22 +5,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "bpf/run.skel.h"
 #include "kernel/sysctl.h"
+#include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
-
-namespace {
-
-Error errno_error(const char* operation, const char* object) {
-  return Error{errno, operation, object, {}};
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs) {
   const auto selection = Selection::choose(needs);
@@ -46,20 +38,20 @@ Result<void> Programs::publish(std::uint32_t slot, const hf_tables& tables) cons
   options.map_flags = BPF_F_RDONLY_PROG;
   const Fd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_policy", sizeof(__u32), sizeof(hf_tables), 1,
                               &options));
-  if (!map) return errno_error("create BPF map", "policy");
+  if (!map) return kernel::system_error("create BPF map", "policy");
   const __u32 zero = 0;
   if (bpf_map_update_elem(map.get(), &zero, &tables, BPF_ANY) != 0)
-    return errno_error("fill BPF map", "policy");
-  if (bpf_map_freeze(map.get()) != 0) return errno_error("freeze BPF map", "policy");
+    return kernel::system_error("fill BPF map", "policy");
+  if (bpf_map_freeze(map.get()) != 0) return kernel::system_error("freeze BPF map", "policy");
   const int fd = map.get();
   if (bpf_map_update_elem(object_.map_fd("tables"), &slot, &fd, BPF_ANY) != 0)
-    return errno_error("publish policy", "tables");
+    return kernel::system_error("publish policy", "tables");
   return {};
 }
 
 Result<void> Programs::withdraw(std::uint32_t slot) const {
   if (bpf_map_delete_elem(object_.map_fd("tables"), &slot) != 0)
-    return errno_error("withdraw policy", "tables");
+    return kernel::system_error("withdraw policy", "tables");
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "backend/lsm/canary.h"
+#include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
 
@@ -76,7 +77,7 @@ Result<void> LsmSession::track(const Child& child) {
     namespaces_[bit].reset(fcntl(child.namespace_fd[bit], F_DUPFD_CLOEXEC, 3));
     struct stat found {};
     if (!namespaces_[bit] || fstat(namespaces_[bit].get(), &found) != 0)
-      return Error{errno, "identify namespace", {}, {}};
+      return kernel::system_error("identify namespace");
     inodes[bit] = static_cast<std::uint32_t>(found.st_ino);
   }
   if (spec_.unshare_types == 0) return {};

@@ -6,12 +6,14 @@
 
 #include <cerrno>
 
+#include "kernel/system_error.h"
+
 namespace holdfast::backend::lsm {
 
 Result<SessionRecord> SessionRecord::map(int map_fd) {
   const std::size_t bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-  if (at == MAP_FAILED) return Error{errno, "map BPF map", "session", {}};
+  if (at == MAP_FAILED) return kernel::system_error("map BPF map", "session");
   return SessionRecord(static_cast<hf_session*>(at));
 }
 

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The rooms under src/ include only what CMakeLists.txt allows them, and keep the rules of the house."""
+
+import os
+import re
+import sys
+import tempfile
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+MAX_LINES = 500
+KERNEL_LICENCE = "GPL-2.0-only OR BSD-2-Clause"
+ERRNO = re.compile(r"(?<![\w.>])errno\b(?!\()")
+# Who else may: libholdfast-hooks and its commands, which are libbpf's convention; the canaries, which try the
+# forbidden calls themselves; and the one file of policy/ that opens files, since policy/ stands on no kernel.
+MAY_READ_ERRNO = ("kernel/", "hooks/", "cli/hooks.cc", "cli/canary.cc", "backend/lsm/canary.cc", "policy/load.cc")
+
+
+def rooms(cmake):
+    """{room: the rooms it may include}, from the holdfast_room() lines."""
+    found = {}
+    for line in re.findall(r"^holdfast_room\(([^)]*)\)", cmake, re.MULTILINE):
+        room, *used = line.split()
+        found[room] = set(used) | {room}
+    return found
+
+
+def room_of(path, names):
+    """The deepest room that a path below src/ lies in: backend/lsm before backend."""
+    inside = [name for name in names if path.startswith(name + "/")]
+    return max(inside, key=len, default=None)
+
+
+def without_comments(text):
+    text = re.sub(r'^\s*#\s*include.*|"(\\.|[^"\\\n])*"', "", text, flags=re.MULTILINE)
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+def faults_in(path, text, allowed):
+    room = room_of(path, allowed)
+    if room is None:
+        yield f"{path}: lies in no room"
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        include = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+        used = include and room_of(include.group(1), allowed)
+        if used and used not in allowed[room]:
+            yield f"{path}:{number}: {room} may not include {used}"
+    licence = KERNEL_LICENCE if room in ("core", "bpf") else "Apache-2.0"
+    if f"SPDX-License-Identifier: {licence}" not in text[:200]:
+        yield f"{path}: does not begin with the licence {licence}"
+    if text.count("\n") > MAX_LINES and not path.endswith("vmlinux.h"):
+        yield f"{path}: has more than {MAX_LINES} lines"
+    if not path.startswith(MAY_READ_ERRNO) and ERRNO.search(without_comments(text)):
+        yield f"{path}: reads errno, which is for kernel/ to do"
+
+
+def faults(source):
+    with open(os.path.join(source, "CMakeLists.txt"), encoding="utf-8") as file:
+        allowed = rooms(file.read())
+    for folder, _, files in os.walk(os.path.join(source, "src")):
+        for name in sorted(files):
+            if not name.endswith((".c", ".h", ".cc")):
+                continue
+            whole = os.path.join(folder, name)
+            with open(whole, encoding="utf-8") as file:
+                yield from faults_in(os.path.relpath(whole, os.path.join(source, "src")), file.read(), allowed)
+
+
+def cycle(allowed):
+    """A room that can reach itself through its arrows, or None."""
+    def reach(room, seen):
+        for used in allowed[room] - {room}:
+            if used not in seen:
+                seen.add(used)
+                reach(used, seen)
+        return seen
+    return next((room for room in allowed if room in reach(room, set())), None)
+
+
+number = 0
+
+
+def check(name, condition, explanation=""):
+    global number
+    number += 1
+    print(f"{'ok' if condition else 'not ok'} {number} - {name}")
+    if not condition and explanation:
+        print("\n".join(f"# {line}" for line in explanation.splitlines()))
+
+
+def planted():
+    """Each rule finds the fault that was made for it."""
+    with open(os.path.join(SOURCE, "CMakeLists.txt"), encoding="utf-8") as file:
+        cmake = file.read()
+    apache = "// SPDX-License-Identifier: Apache-2.0\n"
+    for name, path, text, wanted in [
+        ("an arrow that is not there", "core/a.h", f"/* SPDX-License-Identifier: {KERNEL_LICENCE} */\n"
+         '#include "base/fd.h"\n', "core may not include base"),
+        ("one backend in the other", "backend/lsm/a.cc", apache + '#include "backend/supervisor/session.h"\n',
+         "backend/lsm may not include backend/supervisor"),
+        ("an include with spaces", "policy/a.cc", apache + '  #  include "kernel/proc.h"\n',
+         "policy may not include kernel"),
+        ("a file in no room", "stray.cc", apache, "lies in no room"),
+        ("another licence", "bpf/a.bpf.c", apache, "does not begin with the licence"),
+        ("a long file", "base/a.cc", apache + "\n" * MAX_LINES, "more than"),
+        ("errno read elsewhere", "run/a.cc", apache + "int f() { return errno; }\n", "reads errno"),
+    ]:
+        with tempfile.TemporaryDirectory() as tree:
+            os.makedirs(os.path.join(tree, "src", os.path.dirname(path)))
+            with open(os.path.join(tree, "CMakeLists.txt"), "w", encoding="utf-8") as file:
+                file.write(cmake)
+            with open(os.path.join(tree, "src", path), "w", encoding="utf-8") as file:
+                file.write(text)
+            found = list(faults(tree))
+        check(f"{name} is found", len(found) == 1 and wanted in found[0], "\n".join(found))
+
+
+def main():
+    with open(os.path.join(SOURCE, "CMakeLists.txt"), encoding="utf-8") as file:
+        allowed = rooms(file.read())
+    with open(os.path.join(SOURCE, "docs/architecture.md"), encoding="utf-8") as file:
+        picture = file.read()
+    found = list(faults(SOURCE))
+    check("every include follows an arrow, every file keeps the rules", not found, "\n".join(found))
+    check("every room has files", all(os.path.isdir(os.path.join(SOURCE, "src", room)) for room in allowed))
+    check("the arrows make no circle", cycle(allowed) is None, str(cycle(allowed)))
+    missing = [room for room in allowed if f"`{room}/`" not in picture and f"`{room}`" not in picture]
+    check("docs/architecture.md draws every room", not missing, " ".join(missing))
+    planted()
+    print(f"1..{number}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
