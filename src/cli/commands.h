@@ -40,6 +40,21 @@ struct WhyOptions {
 };
 int why(const WhyOptions& options);
 
+struct ReplayOptions {
+  std::string events;
+  std::vector<std::string> policies;
+  std::string format = "pretty";  // pretty, json
+};
+// kExitOk: every decision would be the same; kExitFailed: some would not.
+int replay(const ReplayOptions& options);
+
+struct LearnOptions {
+  std::string events;
+  std::vector<std::string> policies;  // where bindings are taken from; may be empty
+};
+// kExitFailed: some events cannot be allowed by any policy.
+int learn(const LearnOptions& options);
+
 struct DoctorOptions {
   std::string format = "pretty";  // pretty, json
 };

@@ -58,6 +58,32 @@ void add_why(CLI::App& app, int& status) {
   why_app->callback([&status] { status = why(o); });
 }
 
+void add_replay(CLI::App& app, int& status) {
+  static ReplayOptions o;
+  CLI::App* replay_app = app.add_subcommand("replay", "List the recorded decisions that another policy would change");
+  replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")->required()->type_name("EVENTS");
+  replay_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
+      ->required()
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  replay_app->add_option("--format", o.format, "pretty or json")
+      ->check(CLI::IsMember({"pretty", "json"}))
+      ->type_name("FORMAT");
+  replay_app->footer("Exit codes: 0 nothing differs, 1 some decisions differ, 2 usage, policy or events are wrong.");
+  replay_app->callback([&status] { status = replay(o); });
+}
+
+void add_learn(CLI::App& app, int& status) {
+  static LearnOptions o;
+  CLI::App* learn_app = app.add_subcommand("learn", "Propose the smallest policy that allows what was seen");
+  learn_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")->required()->type_name("EVENTS");
+  learn_app->add_option("-p,--policy", o.policies, "Policy that says which cgroups, marks and tracked namespaces a profile has")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  learn_app->footer("Exit codes: 0 ok, 1 some events cannot be allowed by any policy, 2 usage, policy or events are wrong.");
+  learn_app->callback([&status] { status = learn(o); });
+}
+
 void add_doctor(CLI::App& app, int& status) {
   static DoctorOptions o;
   CLI::App* doctor_app = app.add_subcommand("doctor", "Probe this kernel, then prove enforcement with a canary");
@@ -147,6 +173,8 @@ int main(int argc, char** argv) {
   add_run(app, status);
   add_check(app, status);
   add_why(app, status);
+  add_replay(app, status);
+  add_learn(app, status);
   add_doctor(app, status);
   add_delegate(app, status);
   add_hooks(app, status);

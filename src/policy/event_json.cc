@@ -369,4 +369,37 @@ std::string event_policy_file(std::string_view line) {
   return file != rule->end() && file->is_string() ? file->get<std::string>() : "";
 }
 
+void collect_names(std::string_view line, EventNames& names) {
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("request")) return;
+  const Json& request = json["request"];
+  if (!request.is_object()) return;
+  const auto add = [](const Json& value, std::set<std::string>& to) {
+    if (value.is_string() && !value.get_ref<const std::string&>().empty())
+      to.insert(value.get<std::string>());
+  };
+  for (const char* key : {"subject", "object", "held_owner", "target_owner"})
+    if (request.contains(key)) add(request[key], names.profiles);
+  for (const char* key : {"src_chain", "dst_chain"})
+    if (request.contains(key) && request[key].is_array())
+      for (const Json& profile : request[key]) add(profile, names.profiles);
+  for (const char* key : {"own_labels", "peer_labels"}) {
+    if (!request.contains(key) || !request[key].is_object()) continue;
+    for (const auto& [name, value] : request[key].items()) {
+      if (!name.starts_with('#')) names.label_names.insert(name);
+      if (value.is_string()) names.label_values.insert(value.get<std::string>());
+    }
+  }
+}
+
+EventPaths event_paths(std::string_view line) {
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return {};
+  const auto path = [&](const char* key) {
+    const auto at = json.find(key);
+    return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
+  };
+  return {path("source_path"), path("target_path")};
+}
+
 }  // namespace holdfast::policy

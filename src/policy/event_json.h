@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,22 @@ namespace holdfast::policy {
 // Only the id of such a line, and only the file that its rule is in; nothing when it has none.
 [[nodiscard]] std::optional<std::uint64_t> event_id(std::string_view line);
 [[nodiscard]] std::string event_policy_file(std::string_view line);
+
+// The names that requests use. Reading events under a policy of just these names loses nothing.
+struct EventNames {
+  std::set<std::string> profiles;
+  std::set<std::string> label_names;
+  std::set<std::string> label_values;
+};
+// Adds what one such line names; nothing when it is not an event.
+void collect_names(std::string_view line, EventNames& names);
+
+// Where a move between cgroups came from and went to; empty when the line does not say.
+struct EventPaths {
+  std::string source;
+  std::string target;
+};
+[[nodiscard]] EventPaths event_paths(std::string_view line);
 
 }  // namespace holdfast::policy
 

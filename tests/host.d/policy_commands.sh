@@ -61,4 +61,25 @@ is "why of an event: status" "$status" 0
 like "why of an event: from the file it names" "$out" "*denied  unshare(ipc) by unshare*change *\"ipc\"*"
 run_it "$holdfast" why 4711 --events "$folder/events"
 is "why of an event that is not there: status" "$status" 2
+
+run_it "$holdfast" replay "$folder/events" --policy "$folder/good.toml"
+is "replay under the same policy: status" "$status" 0
+is "replay under the same policy: nothing differs" "$out" "0 of 1 decisions differ"
+sed 's/\["user"\]/["user", "ipc"]/' "$folder/good.toml" >"$folder/looser.toml"
+run_it "$holdfast" replay "$folder/events" --policy "$folder/looser.toml"
+is "replay under a looser one: status" "$status" 1
+like "replay under a looser one: which, and by what line" "$out" \
+  "denied -> allowed  unshare(ipc) by unshare*looser.toml:4:1 *event 1*1 of 1 decisions differ"
+run_it "$holdfast" replay "$folder/events" --policy "$folder/looser.toml" --format json
+like "replay as JSON" "$out" '{"ids":\[1\],"decisions":1,"was":"denied","now":"allowed","event":{*}}'
+run_it "$holdfast" replay "$folder/good.toml" --policy "$folder/good.toml"
+is "replay of no events: status" "$status" 2
+like "replay of no events: where" "$err" "*good.toml: line 1: *not a JSON object*"
+
+run_it "$holdfast" learn "$folder/events" --policy "$folder/good.toml"
+is "learn: status" "$status" 0
+like "learn: what it needs, and for which event" "$out" '*cgroup = \["/web"\]  # from *"ipc",  # event 1*enter = "none"*'
+echo "$out" >"$folder/learned.toml"
+run_it "$holdfast" replay "$folder/events" --policy "$folder/learned.toml"
+like "learn: allows what was seen" "$out" "denied -> allowed*1 of 1 decisions differ"
 tap_end

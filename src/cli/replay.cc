@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast replay: what another policy would have decided.
+#include "policy/replay.h"
+
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/load_policy.h"
+#include "policy/event_file.h"
+
+namespace holdfast::cli {
+
+int replay(const ReplayOptions& options) {
+  const auto policy = load_policy(options.policies);
+  if (!policy) return kExitUsage;
+  const auto complain = [](const Error& error) {
+    fmt::print(stderr, "holdfast replay: {}\n", error.message());
+    return kExitUsage;
+  };
+  const auto lines = policy::read_event_lines(options.events);
+  if (!lines) return complain(lines.error());
+  const auto replayed = policy::replay(*lines, *policy);
+  if (!replayed) return complain(wrap(replayed.error(), options.events));
+  for (const policy::Replayed& different : replayed->different)
+    fmt::print("{}\n", options.format == "json" ? policy::replayed_json(different, *policy)
+                                                : policy::replayed_text(different, *policy));
+  if (options.format != "json")
+    fmt::print("{} of {} decisions differ\n", replayed->differing, replayed->decisions);
+  return replayed->different.empty() ? kExitOk : kExitFailed;
+}
+
+}  // namespace holdfast::cli
