@@ -3,8 +3,10 @@
 
 #include <fmt/core.h>
 
-#include <cerrno>
-#include <fstream>
+#include <algorithm>
+#include <string_view>
+
+#include "policy/load.h"
 
 namespace holdfast::policy {
 namespace {
@@ -15,19 +17,15 @@ constexpr std::size_t kIdsShown = 5;
 }  // namespace
 
 Result<std::vector<std::string>> read_event_lines(const std::string& path) {
-  const auto failed = [&](int code) { return Error{code, "read events", path, ""}; };
-  errno = 0;
-  std::ifstream file(path);
-  if (!file) return failed(errno != 0 ? errno : EIO);
+  const auto text = read_file(path, "read events", kMaxFileBytes);
+  if (!text) return text.error();
   std::vector<std::string> lines;
-  std::size_t bytes = 0;
-  for (std::string line; std::getline(file, line);) {
-    bytes += line.size() + 1;
-    if (bytes > kMaxFileBytes) return failed(EFBIG);
-    const bool cut_off = file.eof() && !line.ends_with('}');
-    if (!line.empty() && !cut_off) lines.push_back(std::move(line));
+  for (std::string_view rest = *text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const bool cut_off = rest.empty() && !text->ends_with('\n') && !line.ends_with('}');
+    if (!line.empty() && !cut_off) lines.emplace_back(line);
   }
-  if (file.bad()) return failed(errno != 0 ? errno : EIO);
   return lines;
 }
 

@@ -85,20 +85,27 @@ LoadResult load(const std::vector<Source>& sources) {
   return {compile(parsed.model), {}};
 }
 
-Result<Source> read_source(const std::string& path) {
-  const auto failed = [&](int code) { return Error{code, "read policy", path, ""}; };
+Result<std::string> read_file(const std::string& path, std::string_view operation,
+                              std::size_t most_bytes) {
+  const auto failed = [&](int code) { return Error{code, std::string(operation), path, ""}; };
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return failed(errno);
-  Source source{path, ""};
+  std::string text;
   std::string block(64 * 1024, '\0');
   while (true) {
     const ssize_t count = read(fd.get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return failed(errno);
-    if (count == 0) return source;
-    source.text.append(block, 0, static_cast<std::size_t>(count));
-    if (source.text.size() > kMaxSourceBytes) return failed(EFBIG);
+    if (count == 0) return text;
+    text.append(block, 0, static_cast<std::size_t>(count));
+    if (text.size() > most_bytes) return failed(EFBIG);
   }
+}
+
+Result<Source> read_source(const std::string& path) {
+  auto text = read_file(path, "read policy", kMaxSourceBytes);
+  if (!text) return std::move(text).error();
+  return Source{path, *std::move(text)};
 }
 
 }  // namespace holdfast::policy

@@ -37,6 +37,11 @@ struct LoadResult {
 // Several sources make one policy. Pure: no file is touched.
 [[nodiscard]] LoadResult load(const std::vector<Source>& sources);
 
+// Reads a file of at most `most_bytes`. Errors, under the name of `operation`: the errno of open or
+// read; EFBIG; EISDIR.
+[[nodiscard]] Result<std::string> read_file(const std::string& path, std::string_view operation,
+                                            std::size_t most_bytes);
+
 // Reads one policy file of at most 4 MiB. Errors: the errno of open or read; EFBIG; EISDIR.
 [[nodiscard]] Result<Source> read_source(const std::string& path);
 
