@@ -64,6 +64,7 @@ class Watch {
     return {};
   }
   [[nodiscard]] short events(std::size_t index) const { return events_[index]; }
+  void forget(std::size_t index) { fds_[index] = -1; }
 
  private:
   std::vector<int> fds_;
@@ -85,6 +86,8 @@ Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int si
     if (!handled) return wrap(handled.error(), "decide");
     if (watch.events(kChannelIndex) & POLLIN) {
       if (auto error = spawned.read_exec_error()) outcome.exec_error = std::move(error);
+      // The exec closed the other end, and the end of a stream stays readable for good.
+      if (watch.events(kChannelIndex) & POLLHUP) watch.forget(kChannelIndex);
     }
     if (!watch.events(kSignalIndex)) continue;
     forward_signals(signal_fd, spawned.pidfd());

@@ -79,6 +79,11 @@ is "a signal is passed on" "$?$(tail -n1 "$folder/out")" 3got
 forwarded --unshare "$new"
 is "a signal is passed on through an init" "$?$(tail -n1 "$folder/out")" 3got
 
+# Its own processor time, in ticks of 10 ms, after a second with nothing to decide.
+# shellcheck disable=SC2016  # the inner shell expands it
+ticks=$(hold -q -- sh -c 'sleep 1; cut -d" " -f14,15 /proc/$PPID/stat')
+check "holdfast waits, it does not spin (${ticks/ / + } ticks)" [ $((${ticks/ /+})) -lt 20 ]
+
 hold -- true 2>"$folder/err"
 like "the summary names the backend" "$(cat "$folder/err")" "holdfast supervisor: 0 decisions*"
 like "and the strength of each rule" "$(cat "$folder/err")" "*namespaces.enter*enforced*"

@@ -42,9 +42,9 @@ static void note(const char* what, long value) {
 
 static void ftrace(void) {
   int fd = open("/proc/sys/kernel/ftrace_enabled", O_WRONLY);
-  note("ftrace_enabled=0", fd < 0 || write(fd, "0", 1) < 0 ? -errno : 0);
+  note("ftrace_enabled=0", fd < 0 || pwrite(fd, "0", 1, 0) < 0 ? -errno : 0);
   enter_host();
-  if (fd >= 0) note("ftrace_enabled=1", write(fd, "1", 1) < 0 ? -errno : 0);
+  if (fd >= 0) note("ftrace_enabled=1", pwrite(fd, "1", 1, 0) < 0 ? -errno : 0);
 }
 
 /* ---- BPF by id
