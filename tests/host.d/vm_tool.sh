@@ -65,6 +65,9 @@ is "a crash is 125" "$(status_of tools/vm -- sh -c 'echo before; echo c > /proc/
 is "what was printed before the crash is there" "$(cat "$work/out")" before
 like "the console explains the crash" "$(cat "$work/err")" "*Kernel panic*sysrq triggered crash*"
 
+is "a crash at boot is 125" "$(status_of tools/vm --append 'rdinit=/none init=/none' -- true)" 125
+is "after a second try" "$(grep -c 'crashed while it booted; once more' "$work/err")" 1
+
 is "a hang is 124" "$(status_of tools/vm --timeout 8 -- sh -c 'echo before; sleep 1000')" 124
 is "what was printed before the hang is there" "$(cat "$work/out")" before
 

@@ -63,16 +63,21 @@ static int wait_for(pid_t command) {
   }
 }
 
+static void tell_host(const char* line) {
+  for (const char* c = line; *c != '\0'; c++) outb((unsigned char)*c, kStatusPort);
+}
+
 static void report(int code) {
   char line[32];
   snprintf(line, sizeof line, "status %d\n", code);
-  for (const char* c = line; *c != '\0'; c++) outb((unsigned char)*c, kStatusPort);
+  tell_host(line);
 }
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   int output_fd = open_output();
   if (ioperm(kStatusPort, 1, 1) != 0 || ioperm(kExitPort, 4, 1) != 0) die("ioperm");
+  tell_host("begun\n");  // from here on a crash may be CMD's doing
   pid_t command = fork();
   if (command < 0) die("fork");
   if (command == 0) run_command(argv + 1, output_fd);
