@@ -9,6 +9,7 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <new>
 
 namespace holdfast::policy {
 namespace {
@@ -31,7 +32,10 @@ void summarize_visitors(hf_tables& tables) {
 
 class Compiler {
  public:
-  explicit Compiler(const Model& model) : model_(model), tables_(std::make_unique<hf_tables>()) {}
+  explicit Compiler(const Model& model)
+      : model_(model), tables_(static_cast<hf_tables*>(std::calloc(1, sizeof(hf_tables)))) {
+    if (!tables_) throw std::bad_alloc();
+  }
 
   std::unique_ptr<const Compiled> compile() {
     start();
@@ -230,7 +234,7 @@ class Compiler {
   }
 
   const Model& model_;
-  std::unique_ptr<hf_tables> tables_;
+  TablesPtr<hf_tables> tables_;
   std::unique_ptr<Compiled> out_;
   std::map<std::string, std::uint16_t, std::less<>> numbers_;
   std::map<MoverBits, std::uint16_t> mover_sets_;
