@@ -124,7 +124,10 @@ static __always_inline void hf_know_actor(const struct hf_session *s, __u64 task
   }
   if (s->any_tracked) {
     struct hf_held held = {};
-    hf_derive_held(&held, task, r->subject);
+    if (task == bpf_get_current_task())
+      hf_derive_current(&held, r->subject);
+    else
+      hf_derive_held(&held, task, r->subject);
     r->held_set = held.set;
     r->held_types = held.types;
     r->held_owner = held.owner;

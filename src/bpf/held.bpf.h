@@ -36,17 +36,26 @@ static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u6
   return record;
 }
 
+static __always_inline int hf_may_be_tracked(const struct hf_session *s, __u32 inum) {
+  return s->tracked_numbers[inum / 64 % HF_NUMBER_WORDS] >> (inum % 64) & 1;
+}
+
 /*
  * The task sits in the namespace at `address`. `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation
  * cannot leave, else 0. A global function: the verifier checks it once, not once for each namespace.
  */
 __noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __u32 anchors) {
   const struct ns_common *ns = (const void *)address;
+  const struct hf_session *s = hf_session();
   const struct hf_tracked *record;
   __u64 ns_id = 0;
   __u32 inum = 0;
   if (!held) return 0;
-  bpf_core_read(&inum, sizeof(inum), &ns->inum);
+  if (!s || bpf_core_read(&inum, sizeof(inum), &ns->inum)) {
+    held->flags |= HF_REQ_FACTS_MISSING;
+    return 0;
+  }
+  if (!hf_may_be_tracked(s, inum)) return 0;
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
   record = hf_tracked_find(inum, address, ns_id);
   if (!record) return 0;
@@ -131,6 +140,71 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
   HF_HELD_BY(time_ns_for_children);
   hf_held_by_pid(held, task, subject);
   hf_held_by_user(held, task, subject);
+  return 0;
+}
+
+/* ---- the same for current, whose pointers the verifier knows: loads instead of calls ---------------- */
+
+/* As hf_held_in(). `ns` is never NULL; a load through a bad pointer gives 0 and is asked again there. */
+#define HF_LOOK(ns, anchors)                                                       \
+  do {                                                                             \
+    const struct ns_common *look_ = (ns);                                          \
+    __u32 inum_ = look_->inum;                                                     \
+    if (!inum_ || hf_may_be_tracked(s, inum_)) {                                   \
+      __u64 address_ = 0;                                                          \
+      bpf_probe_read_kernel(&address_, sizeof(address_), &look_); /* a number now */ \
+      hf_held_in(held, address_, subject, anchors);                                \
+    }                                                                              \
+  } while (0)
+
+/* The empty asm keeps clang from merging the test into arithmetic on the pointer. */
+#define HF_LOOK_AT(slot)                       \
+  do {                                         \
+    typeof(proxy->slot) ns_ = proxy->slot;     \
+    if (ns_) {                                 \
+      asm volatile("");                        \
+      HF_LOOK(&ns_->ns, 0);                    \
+    } else {                                   \
+      held->flags |= HF_REQ_FACTS_MISSING;     \
+    }                                          \
+  } while (0)
+
+static __always_inline void hf_look_at_users(struct hf_held *held, const struct hf_session *s,
+                                             const struct task_struct *task, __u16 subject) {
+  const struct cred *cred = task->real_cred;
+  const struct user_namespace *ns = cred ? cred->user_ns : 0;
+  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
+    asm volatile("");
+    HF_LOOK(&ns->ns, HF_REQ_HELD_ANCHORED);
+    ns = ns->parent;
+  }
+}
+
+__noinline int hf_derive_current(struct hf_held *held, __u16 subject) {
+  const struct task_struct *task = bpf_get_current_task_btf();
+  const struct nsproxy *proxy = task->nsproxy;
+  const struct hf_session *s = hf_session();
+  const struct pid *pid = task->thread_pid;
+  if (!held) return 0;
+  if (!s || !proxy || !pid) {
+    held->flags |= HF_REQ_FACTS_MISSING;
+    return 0;
+  }
+  asm volatile("");
+  HF_LOOK_AT(mnt_ns);
+  HF_LOOK_AT(uts_ns);
+  HF_LOOK_AT(ipc_ns);
+  HF_LOOK_AT(net_ns);
+  HF_LOOK_AT(cgroup_ns);
+  HF_LOOK_AT(pid_ns_for_children);
+  HF_LOOK_AT(time_ns);
+  HF_LOOK_AT(time_ns_for_children);
+  /* Below the first pid namespace its place in struct pid is no constant, which 6.1 refuses to load. Nothing that is
+   * tracked has level 0: the first was not made. */
+  if (pid->level) hf_held_by_pid(held, task, subject);
+  hf_look_at_users(held, s, task, subject);
   return 0;
 }
 

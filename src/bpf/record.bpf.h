@@ -12,7 +12,9 @@ static __always_inline long hf_track(struct hf_session *s, const struct ns_commo
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&record.ns_id, sizeof(record.ns_id), &ns->ns_id);
   record.address = (unsigned long)ns;
-  s->any_tracked = 1; /* before the record: from now on everybody is looked at */
+  /* Before the record: from now on everybody is looked at, and everybody looks for this number. */
+  s->any_tracked = 1;
+  __sync_fetch_and_or(&s->tracked_numbers[inum / 64 % HF_NUMBER_WORDS], 1ull << (inum % 64));
   return bpf_map_update_elem(&tracked, &inum, &record, BPF_ANY);
 }
 

@@ -17,6 +17,7 @@
 #define HF_TRACKED_MAX 16384u /* namespaces tracked at one time */
 #define HF_CALLS_MAX 8192u    /* tasks inside setns or unshare at one time */
 #define HF_EVENT_RING_BYTES (1u << 20)
+#define HF_NUMBER_WORDS 64u /* of hf_session.tracked_numbers */
 
 /* A task that belongs to the session by descent. Key: address of its task_struct. */
 struct hf_member {
@@ -79,6 +80,11 @@ struct hf_session {
   __u32 pad0;
   __u32 protected_tgid[2]; /* holdfast and its guardian: the confined may not touch them */
   struct hf_session_totals totals;
+  /*
+   * A bit for the low bits of each number that was ever tracked, and never cleared: where it is clear, no tracked
+   * namespace has the number, and the hash need not be asked. Nearly all questions end here.
+   */
+  __u64 tracked_numbers[HF_NUMBER_WORDS];
 };
 
 HF_LAYOUT(sizeof(struct hf_member) == 16);
@@ -89,11 +95,12 @@ HF_LAYOUT(sizeof(struct hf_call) == 48);
 HF_AT(hf_call, inum, 16);
 HF_AT(hf_call, flags, 32);
 HF_LAYOUT(sizeof(struct hf_session_totals) == 56);
-HF_LAYOUT(sizeof(struct hf_session) == 152);
+HF_LAYOUT(sizeof(struct hf_session) == 664);
 HF_AT(hf_session, adopted, 24);
 HF_AT(hf_session, adopt_inum, 40);
 HF_AT(hf_session, adopt_set, 72);
 HF_AT(hf_session, protected_tgid, 88);
 HF_AT(hf_session, totals, 96);
+HF_AT(hf_session, tracked_numbers, 152);
 
 #endif /* HOLDFAST_BPF_SESSION_H */

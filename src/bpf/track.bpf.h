@@ -30,12 +30,12 @@ struct hf_maker {
   __u16 owner;
 };
 
-static __always_inline void hf_maker_as_held(const struct hf_tables *t, __u64 task, __u16 subject,
+static __always_inline void hf_maker_as_held(const struct hf_tables *t, __u16 subject,
                                              struct hf_maker *maker) {
   const struct hf_profile *own = hf_profile_at(t, subject);
   const struct hf_profile *owner;
   struct hf_held held = {};
-  hf_derive_held(&held, task, subject);
+  hf_derive_current(&held, subject);
   owner = hf_profile_at(t, held.owner);
   if (!own || !owner || held.set == HF_NO_SET) return;
   if (own->ns_enter != HF_ENTER_LOCK &&
@@ -57,7 +57,7 @@ static __always_inline void hf_find_maker(const struct hf_session *s, struct hf_
     maker->set = member->set;
     maker->owner = member->profile;
   } else if (s->any_tracked) {
-    hf_maker_as_held(t, task, member ? member->profile : HF_NO_PROFILE, maker);
+    hf_maker_as_held(t, member ? member->profile : HF_NO_PROFILE, maker);
   }
 }
 
