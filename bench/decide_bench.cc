@@ -200,16 +200,16 @@ int main() {
   const auto many = compiled(policy_text(10'000));
   const auto longest = compiled(socket_text(HF_MAX_PROFILE_SOCKET_RULES));
   add("empty function", *many->tables, HF_HOOK_NAMESPACE_INSTALL, measure<decide_nothing>);
-  for (const auto& [name, policy] :
-       {std::pair("1", &one), std::pair("100", &hundred), std::pair("10,000", &many)}) {
+  for (const auto& [name, policy] : {std::pair("1 rule", &one), std::pair("100 rules", &hundred),
+                                     std::pair("10,000 rules", &many)}) {
     const hf_tables& tables = *(*policy)->tables;
-    add(fmt::format("enter a namespace, {} rules", name), tables, HF_HOOK_NAMESPACE_INSTALL,
+    add(fmt::format("enter a namespace, {}", name), tables, HF_HOOK_NAMESPACE_INSTALL,
         measure<decide>);
-    add(fmt::format("make a namespace, {} rules", name), tables, HF_HOOK_NAMESPACE_ALLOC,
+    add(fmt::format("make a namespace, {}", name), tables, HF_HOOK_NAMESPACE_ALLOC,
         measure<decide>);
-    add(fmt::format("move out of a cgroup, {} rules", name), tables, HF_HOOK_CGROUP_ATTACH,
+    add(fmt::format("move out of a cgroup, {}", name), tables, HF_HOOK_CGROUP_ATTACH,
         measure<decide>);
-    add(fmt::format("connect, {} rules", name), tables, HF_HOOK_SOCKET, measure<decide>);
+    add(fmt::format("connect, {}", name), tables, HF_HOOK_SOCKET, measure<decide>);
   }
   add("connect, the last of 256 rules of its profile", *longest->tables, HF_HOOK_SOCKET,
       measure<decide>);
