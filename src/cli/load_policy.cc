@@ -23,7 +23,7 @@ std::vector<policy::Source> read_policy_files(const std::vector<std::string>& fi
 
 std::unique_ptr<const policy::Compiled> load_policy(const std::vector<std::string>& files) {
   const auto sources = read_policy_files(files);
-  if (sources.empty()) return nullptr;
+  if (sources.size() != files.size()) return nullptr;
   policy::LoadResult result = policy::load(sources);
   for (const policy::Diagnostic& diagnostic : result.diagnostics)
     fmt::print(stderr, "{}", policy::render(diagnostic));

@@ -15,8 +15,8 @@ namespace holdfast::cli {
 // Reads the files; prints what cannot be read to standard error. Empty when one could not.
 [[nodiscard]] std::vector<policy::Source> read_policy_files(const std::vector<std::string>& files);
 
-// Reads and compiles them as one policy; prints every mistake to standard error. Null when there
-// was one.
+// Reads and compiles them as one policy, no files as an empty one; prints every mistake to standard
+// error. Null when there was one.
 [[nodiscard]] std::unique_ptr<const policy::Compiled> load_policy(
     const std::vector<std::string>& files);
 

@@ -6,11 +6,11 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/load_policy.h"
 #include "kernel/namespaces.h"
 #include "kernel/process.h"
 #include "kernel/stream.h"
 #include "policy/compile.h"
-#include "policy/load.h"
 #include "run/choice.h"
 #include "run/delegation.h"
 #include "run/report.h"
@@ -25,23 +25,6 @@ constexpr int kStderr = 2;
 int complain(int status, std::string_view message) {
   fmt::print(stderr, "holdfast: {}\n", message);
   return status;
-}
-
-// Null after it has printed what is wrong.
-std::unique_ptr<const policy::Compiled> load_policy(const std::vector<std::string>& files) {
-  std::vector<policy::Source> sources;
-  for (const std::string& file : files) {
-    auto source = policy::read_source(file);
-    if (!source) {
-      complain(kExitUsage, source.error().message());
-      return nullptr;
-    }
-    sources.push_back(std::move(*source));
-  }
-  auto loaded = policy::load(sources);
-  for (const policy::Diagnostic& diagnostic : loaded.diagnostics)
-    fmt::print(stderr, "{}", policy::render(diagnostic));
-  return std::move(loaded.policy);
 }
 
 std::optional<std::uint16_t> choose_profile(const policy::Compiled& policy,
