@@ -34,7 +34,8 @@ struct MachineSpec {
   std::string cgroup_root = "/sys/fs/cgroup";  // where the unified hierarchy is mounted
 };
 
-// Attached whole from attach() until destroyed; one thread.
+// Attached whole. From attach_machine() it is until destroyed; from keep_machine() on, destroyed or
+// not, until stop_machine(). One thread.
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -43,7 +44,12 @@ class Machine {
   virtual Result<void> dispatch() = 0;
   // Makes another policy live with one store; on error the old one stays in force.
   virtual Result<void> update(const MachineSpec& spec) = 0;
+  // With what was counted before this process adopted it.
   [[nodiscard]] virtual Totals totals() const = 0;
+  // Of the policy that is live.
+  [[nodiscard]] virtual std::uint64_t generation() const = 0;
+  // Was it found in force, with its policy, and left as it was?
+  [[nodiscard]] virtual bool adopted() const = 0;
 };
 
 // What attach_machine() promises, one entry for each RuleKind. Attaches nothing.
@@ -53,6 +59,19 @@ class Machine {
 // refused.
 [[nodiscard]] Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec,
                                                               EventSink sink);
+
+// Enforcement that outlives this process, pinned under `pin_directory` (core/pins.h). What is found
+// there by the same build is adopted: no policy changes. What another build left is replaced by
+// `spec`, which is live before the old programs go. Nothing there: attached with `spec`.
+// Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPROTO
+// what is there is not holdfast's or of a version that this one does not know: it stays in force.
+[[nodiscard]] Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
+                                                            const std::string& pin_directory,
+                                                            EventSink sink);
+
+// Ends what keep_machine() left. Returns how many instances there were. Errors: EBUSY a process
+// serves it; what removing pins gave.
+[[nodiscard]] Result<std::size_t> stop_machine(const std::string& pin_directory);
 
 }  // namespace holdfast::backend
 

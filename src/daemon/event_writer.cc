@@ -30,10 +30,6 @@ std::string quoted(const std::string& text) {
 EventWriter::EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root)
     : to_(to), format_(format), colour_(colour), cgroup_root_(std::move(cgroup_root)) {}
 
-void EventWriter::use(std::shared_ptr<const policy::Compiled> policy, std::uint64_t generation) {
-  before_ = std::exchange(live_, Known{std::move(policy), generation});
-}
-
 // Empty when it is gone: ids are never reused, so a path that is found is the right one.
 std::string EventWriter::path_of(std::uint64_t cgroup) const {
   if (!cgroup_root_) return {};
@@ -41,30 +37,30 @@ std::string EventWriter::path_of(std::uint64_t cgroup) const {
   return path ? *path : std::string();
 }
 
+std::string EventWriter::json(const hf_event& event, const policy::Compiled& policy) const {
+  std::string json = policy::event_json(event, policy);
+  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return json;
+  const std::string source = path_of(event.source);
+  const std::string target = path_of(event.target);
+  json.pop_back();
+  return fmt::format("{},\"source_path\":{},\"target_path\":{}}}", json,
+                     source.empty() ? "null" : quoted(source),
+                     target.empty() ? "null" : quoted(target));
+}
+
 std::string EventWriter::line(const hf_event& event, const policy::Compiled& policy) const {
-  const bool moves = event.request.hook == HF_HOOK_CGROUP_ATTACH;
-  const std::string source = moves ? path_of(event.source) : "";
-  const std::string target = moves ? path_of(event.target) : "";
-  if (format_ == EventFormat::json) {
-    std::string json = policy::event_json(event, policy);
-    if (!moves) return json;
-    json.pop_back();
-    return fmt::format("{},\"source_path\":{},\"target_path\":{}}}", json,
-                       source.empty() ? "null" : quoted(source),
-                       target.empty() ? "null" : quoted(target));
-  }
+  if (format_ == EventFormat::json) return json(event, policy);
   std::string text = policy::event_text(event, policy, colour_);
-  if (!moves) return text;
+  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return text;
   const auto shown = [](const std::string& path) {
     return path.empty() ? std::string("(gone)") : policy::escape(path);
   };
-  return fmt::format("{}  {} -> {}", text, shown(source), shown(target));
+  return fmt::format("{}  {} -> {}", text, shown(path_of(event.source)),
+                     shown(path_of(event.target)));
 }
 
-void EventWriter::write(const hf_event& event) {
-  const Known& known = event.generation == before_.generation && before_.policy ? before_ : live_;
-  if (!known.policy) return;
-  fmt::print(to_, "{}\n", line(event, *known.policy));
+void EventWriter::write(const hf_event& event, const policy::Compiled& policy) {
+  fmt::print(to_, "{}\n", line(event, policy));
   std::fflush(to_);
 }
 

@@ -6,11 +6,12 @@
 
 int main(int argc, char** argv) {
   using namespace holdfast::daemon;
-  CLI::App app{"Enforces the policies of a directory for the whole machine, until it ends."};
+  CLI::App app{"Enforces the policies of a directory for the whole machine."};
   app.name("holdfastd");
   app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
   app.footer(
-      "SIGHUP loads the policy anew; SIGTERM ends it, and enforcement with it.\n"
+      "SIGHUP loads the policy anew. Enforcement goes on when holdfastd ends, however it does:\n"
+      "the next one adopts it, and --stop-enforcing ends it.\n"
       "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.");
   Options options;
   options.dirs.paths = {"/usr/lib/holdfast/policy.d", "/etc/holdfast/policy.d"};
@@ -18,6 +19,8 @@ int main(int argc, char** argv) {
   std::string format = "pretty";
   bool only_check = false;
   bool allow_unenforced = false;
+  bool stop = false;
+  bool transient = false;
   app.add_option("--policy-dir", dirs,
                  "Directory of *.toml files; a later one hides files of the same name")
       ->type_name("DIR")
@@ -28,6 +31,12 @@ int main(int argc, char** argv) {
   app.add_flag("--check", only_check, "Validate the policy and end");
   app.add_flag("--allow-unenforced", allow_unenforced,
                "Start although some rules are not enforced");
+  app.add_flag("--stop-enforcing", stop, "End what a holdfastd left in force, and end");
+  app.add_flag("--transient", transient, "Enforce only as long as this process runs");
+  app.add_option("--pin-dir", options.pin_dir, "Where on a BPF filesystem enforcement is pinned")
+      ->type_name("DIR");
+  app.add_option("--state-dir", options.state_dir, "Where policies that were live are kept")
+      ->type_name("DIR");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -36,5 +45,7 @@ int main(int argc, char** argv) {
   if (!dirs.empty()) options.dirs = {dirs, Missing::is_error};
   options.format = format == "json" ? EventFormat::json : EventFormat::pretty;
   options.unheld = allow_unenforced ? Unheld::allow : Unheld::refuse;
+  options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
+  if (stop) return stop_enforcing(options);
   return only_check ? check(options) : serve(options);
 }

@@ -32,7 +32,16 @@ Result<std::vector<std::string>> policy_files(const PolicyDirs& dirs) {
   return files;
 }
 
-Result<std::shared_ptr<const policy::Compiled>> load_policy(const PolicyDirs& dirs) {
+Result<LoadedPolicy> compile_sources(std::vector<policy::Source> sources) {
+  policy::LoadResult loaded = policy::load(sources);
+  if (loaded.policy) return LoadedPolicy{std::move(sources), std::move(loaded.policy)};
+  std::string mistakes;
+  for (const policy::Diagnostic& diagnostic : loaded.diagnostics)
+    mistakes += policy::render(diagnostic);
+  return Error{0, "load policy", {}, std::move(mistakes)};
+}
+
+Result<LoadedPolicy> load_policy(const PolicyDirs& dirs) {
   const auto files = policy_files(dirs);
   if (!files) return files.error();
   std::vector<policy::Source> sources;
@@ -41,12 +50,7 @@ Result<std::shared_ptr<const policy::Compiled>> load_policy(const PolicyDirs& di
     if (!source) return std::move(source).error();
     sources.push_back(*std::move(source));
   }
-  policy::LoadResult loaded = policy::load(sources);
-  if (loaded.policy) return std::shared_ptr<const policy::Compiled>(std::move(loaded.policy));
-  std::string mistakes;
-  for (const policy::Diagnostic& diagnostic : loaded.diagnostics)
-    mistakes += policy::render(diagnostic);
-  return Error{0, "load policy", {}, std::move(mistakes)};
+  return compile_sources(std::move(sources));
 }
 
 }  // namespace holdfast::daemon

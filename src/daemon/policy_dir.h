@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "policy/compiled.h"
+#include "policy/load.h"
 
 namespace holdfast::daemon {
 
@@ -23,9 +23,17 @@ struct PolicyDirs {
 // The *.toml files in effect, in order of their names. Errors: what reading a directory gave.
 [[nodiscard]] Result<std::vector<std::string>> policy_files(const PolicyDirs& dirs);
 
-// Reads and compiles them. Errors: what reading gave; code 0 with all diagnostics, rendered, in
-// `detail` when the policy has mistakes.
-[[nodiscard]] Result<std::shared_ptr<const policy::Compiled>> load_policy(const PolicyDirs& dirs);
+// A policy and the text it was made of.
+struct LoadedPolicy {
+  std::vector<policy::Source> sources;
+  std::shared_ptr<const policy::Compiled> compiled;
+};
+
+// Compiles. Errors: code 0 with all diagnostics, rendered, in `detail`.
+[[nodiscard]] Result<LoadedPolicy> compile_sources(std::vector<policy::Source> sources);
+
+// Reads and compiles the files in effect. Errors: what reading gave; as compile_sources().
+[[nodiscard]] Result<LoadedPolicy> load_policy(const PolicyDirs& dirs);
 
 }  // namespace holdfast::daemon
 

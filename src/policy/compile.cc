@@ -249,6 +249,11 @@ void set_mode(hf_tables& tables, std::uint8_t mode) {
   summarize_visitors(tables);
 }
 
+void set_profile_mode(hf_tables& tables, std::uint16_t profile, std::uint8_t mode) {
+  tables.profiles[profile].mode = mode;
+  summarize_visitors(tables);
+}
+
 std::unique_ptr<const Compiled> compile(const Model& model) { return Compiler(model).compile(); }
 
 }  // namespace holdfast::policy

@@ -14,6 +14,8 @@ namespace holdfast::policy {
 
 // Gives every profile that mode (HF_MODE_*), and corrects what tables derive from modes.
 void set_mode(hf_tables& tables, std::uint8_t mode);
+// The same for one profile. Precondition: the tables have it.
+void set_profile_mode(hf_tables& tables, std::uint16_t profile, std::uint8_t mode);
 
 }  // namespace holdfast::policy
 

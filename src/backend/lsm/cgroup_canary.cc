@@ -74,6 +74,14 @@ Result<void> CgroupCanary::attempt() {
                          "clone3 into a cgroup", directory_);
 }
 
+Result<void> CgroupCanary::move_in() {
+  const auto child = kernel::IdleChild::fork();
+  if (!child) return child.error();
+  auto moved = kernel::move_process(directory_, child->pid());
+  if (!moved && moved.error().code != EPERM) return moved;
+  return {};
+}
+
 void CgroupCanary::see(const hf_event& event) {
   if (event.actor.tgid != static_cast<std::uint32_t>(getpid())) return;
   if (event.verdict.reason != HF_REASON_JOIN) return;

@@ -26,6 +26,8 @@ class CgroupCanary {
 
   // Tries both ways in. Errors: EPERM when one succeeded; what the kernel said otherwise.
   [[nodiscard]] Result<void> attempt();
+  // Moves a child into the scratch cgroup, whatever the policy in force says to that.
+  [[nodiscard]] Result<void> move_in();
   // Hand it the events that the attempts caused.
   void see(const hf_event& event);
   // Errors: EPERM when an attempt was refused without an event of ours.

@@ -4,13 +4,16 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
@@ -19,6 +22,11 @@
 
 namespace holdfast::backend::lsm {
 
+struct CgroupHooks::Reading {
+  EventSink* sink;
+  unsigned left;
+};
+
 namespace {
 
 // libbpf returns a negative errno.
@@ -26,19 +34,67 @@ Error bpf_error(int code, std::string operation, std::string object = {}) {
   return Error{-code, std::move(operation), std::move(object), {}};
 }
 
-int on_event(void* sink, void* data, std::size_t size) {
-  if (size == sizeof(hf_event))
-    (*static_cast<EventSink*>(sink))(*static_cast<const hf_event*>(data));
-  return 0;
+// Whoever makes events as fast as they are read must not keep the reader from all else.
+constexpr unsigned kMostAtOnce = 4096;
+constexpr int kEnough = -4096;  // no errno
+
+constexpr std::string_view kMapPrefix = "map_";
+constexpr std::string_view kLinkPrefix = "link_";
+constexpr char kDecider[] = "link_cgroup_capture";
+
+// A pin's name may hold no dot, and ".bss" has one.
+std::string pin_name(std::string_view prefix, std::string_view name) {
+  std::string text = std::string(prefix).append(name);
+  std::ranges::replace(text, '.', '_');
+  return text;
+}
+
+Error not_ours(const std::string& pin, std::string why) {
+  return Error{EPROTO, "adopt", pin, std::move(why)};
+}
+
+Result<void> check_map(const bpf_map* map, const std::string& path, int fd) {
+  const auto found = kernel::map_shape(fd);
+  if (!found) return not_ours(path, "not a map");
+  const kernel::MapShape wanted = {static_cast<std::uint32_t>(bpf_map__type(map)),
+                                   bpf_map__key_size(map), bpf_map__value_size(map),
+                                   bpf_map__max_entries(map)};
+  if (*found == wanted) return {};
+  return not_ours(path, "a map of another layout");
+}
+
+Result<void> check_link(const bpf_program* program, const std::string& path, int fd) {
+  const auto found = kernel::link_shape(fd);
+  if (!found) return not_ours(path, "not an attached program");
+  // The kernel keeps 15 bytes of a program's name, and calls links of tp_btf raw tracepoints.
+  const bool attached =
+      found->type == BPF_LINK_TYPE_TRACING || found->type == BPF_LINK_TYPE_RAW_TRACEPOINT;
+  const std::string_view name = bpf_program__name(program);
+  if (attached && found->program == name.substr(0, 15)) return {};
+  return not_ours(path, "attaches another program: " + found->program);
 }
 
 std::uint64_t read_counter(const __u64& counter) {
   return std::atomic_ref<const __u64>(counter).load(std::memory_order_relaxed);
 }
 
+using Globals = std::remove_pointer_t<decltype(cgroup_bpf::bss)>;
+
+// The object's globals: the skeleton's mapping, or that of the pin.
+Globals& globals_of(const cgroup_bpf* skeleton, const std::unique_ptr<kernel::MappedValue>& pin) {
+  return pin ? *static_cast<Globals*>(pin->data()) : *skeleton->bss;
+}
+
 }  // namespace
 
-CgroupHooks::CgroupHooks(EventSink sink) : sink_(std::move(sink)) {}
+int CgroupHooks::on_event(void* context, void* data, std::size_t size) {
+  auto* reading = static_cast<Reading*>(context);
+  if (size == sizeof(hf_event)) (*reading->sink)(*static_cast<const hf_event*>(data));
+  return --reading->left == 0 ? kEnough : 0;
+}
+
+CgroupHooks::CgroupHooks(EventSink sink)
+    : sink_(std::move(sink)), reading_(std::make_unique<Reading>(&sink_, kMostAtOnce)) {}
 
 CgroupHooks::~CgroupHooks() {
   ring_buffer__free(ring_);
@@ -56,14 +112,24 @@ Result<void> CgroupHooks::load_programs() {
   if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
   if (const int code = cgroup_bpf::load(skeleton_); code != 0)
     return bpf_error(code, "load BPF object", "cgroup");
-  ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.cgroup_events), on_event, &sink_, nullptr);
+  return open_ring();
+}
+
+Result<void> CgroupHooks::open_ring() {
+  ring_ = ring_buffer__new(map_fd("cgroup_events"), on_event, reading_.get(), nullptr);
   if (ring_ == nullptr) return kernel::system_error("open event ring", "cgroup");
   return {};
 }
 
+int CgroupHooks::map_fd(std::string_view name) const {
+  if (const auto pin = pins_.find(std::string(kMapPrefix).append(name)); pin != pins_.end())
+    return pin->second.get();
+  return bpf_object__find_map_fd_by_name(skeleton_->obj, std::string(name).c_str());
+}
+
 Result<void> CgroupHooks::insert(const CgroupPaths& paths) {
-  const int names_fd = bpf_map__fd(skeleton_->maps.cgroup_names);
-  const int globs_fd = bpf_map__fd(skeleton_->maps.cgroup_globs);
+  const int names_fd = map_fd("cgroup_names");
+  const int globs_fd = map_fd("cgroup_globs");
   for (const auto& name : paths.names)
     if (const int code = bpf_map_update_elem(names_fd, &name.key, &name.edge, BPF_NOEXIST);
         code != 0)
@@ -76,8 +142,8 @@ Result<void> CgroupHooks::insert(const CgroupPaths& paths) {
 }
 
 void CgroupHooks::erase(const CgroupPaths& paths) {
-  const int names_fd = bpf_map__fd(skeleton_->maps.cgroup_names);
-  const int globs_fd = bpf_map__fd(skeleton_->maps.cgroup_globs);
+  const int names_fd = map_fd("cgroup_names");
+  const int globs_fd = map_fd("cgroup_globs");
   for (const auto& name : paths.names) bpf_map_delete_elem(names_fd, &name.key);
   for (const auto& glob : paths.globs) bpf_map_delete_elem(globs_fd, &glob.key);
 }
@@ -96,8 +162,7 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
   const int inner_fd = inner.get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
-  const int code =
-      bpf_map_update_elem(bpf_map__fd(skeleton_->maps.cgroup_tables), &zero, &inner_fd, BPF_ANY);
+  const int code = bpf_map_update_elem(map_fd("cgroup_tables"), &zero, &inner_fd, BPF_ANY);
   if (code != 0) {
     erase(paths);
     return bpf_error(code, "make policy live");
@@ -130,17 +195,128 @@ Result<void> CgroupHooks::attach() {
   return {};
 }
 
+// FNV-1a. It tells builds apart; nobody who could put a forged one there needs to.
+std::uint64_t CgroupHooks::digest() {
+  std::size_t bytes = 0;
+  const auto* data = static_cast<const unsigned char*>(cgroup_bpf::elf_bytes(&bytes));
+  std::uint64_t digest = 0xcbf29ce484222325u;
+  for (std::size_t i = 0; i < bytes; i++) digest = (digest ^ data[i]) * 0x100000001b3u;
+  return digest;
+}
+
+Result<std::unique_ptr<CgroupHooks>> CgroupHooks::adopt(const std::string& directory,
+                                                        EventSink sink) {
+  std::unique_ptr<CgroupHooks> hooks(new CgroupHooks(std::move(sink)));
+  if (auto done = hooks->open_pins(directory); !done) return std::move(done).error();
+  return hooks;
+}
+
+Result<void> CgroupHooks::open_pins(const std::string& directory) {
+  skeleton_ = cgroup_bpf::open();
+  if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
+  const auto open = [&](const std::string& name) -> Result<int> {
+    auto fd = kernel::open_pinned(directory + "/" + name);
+    if (!fd) return std::move(fd).error();
+    return pins_.emplace(name, *std::move(fd)).first->second.get();
+  };
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const std::string name = pin_name(kMapPrefix, bpf_map__name(map));
+    const auto fd = open(name);
+    if (!fd) return fd.error();
+    if (auto checked = check_map(map, directory + "/" + name, *fd); !checked) return checked;
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    const std::string name = pin_name(kLinkPrefix, bpf_program__name(program));
+    const auto fd = open(name);
+    if (!fd) return fd.error();
+    if (auto checked = check_link(program, directory + "/" + name, *fd); !checked) return checked;
+  }
+  auto mapped = kernel::MappedValue::map(
+      pins_.at(pin_name(kMapPrefix, bpf_map__name(skeleton_->maps.bss))).get(),
+      bpf_map__value_size(skeleton_->maps.bss));
+  if (!mapped) return std::move(mapped).error();
+  adopted_totals_ = std::make_unique<kernel::MappedValue>(*std::move(mapped));
+  return open_ring();
+}
+
+Result<void> CgroupHooks::pin(const std::string& directory) const {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const std::string name = pin_name(kMapPrefix, bpf_map__name(map));
+    if (auto pinned = kernel::pin_bpf(bpf_map__fd(map), directory + "/" + name); !pinned)
+      return pinned;
+  }
+  const auto* table = skeleton_->skeleton;
+  for (int i = 0; i < table->prog_cnt; i++) {
+    const bpf_prog_skeleton& entry = table->progs[i];
+    const std::string name = pin_name(kLinkPrefix, entry.name);
+    if (*entry.link == nullptr) return Error{EINVAL, "pin", name, "it is not attached"};
+    if (auto pinned = kernel::pin_bpf(bpf_link__fd(*entry.link), directory + "/" + name); !pinned)
+      return pinned;
+  }
+  return {};
+}
+
+Result<void> CgroupHooks::remove(const std::string& directory) {
+  const std::string decider = directory + "/" + kDecider;
+  std::uint32_t id = 0;
+  if (const auto link = kernel::open_pinned(decider)) {
+    const auto shape = kernel::link_shape(link->get());
+    if (shape) id = shape->id;
+  }
+  // From here on the directory is one that was never completed, whatever happens to this process.
+  for (const std::string& pin : {directory + "/layout", decider})
+    if (auto removed = kernel::remove_pin(pin); !removed) return removed;
+  if (id != 0)
+    if (auto ended = kernel::wait_for_link_end(id); !ended) return ended;
+  return kernel::remove_pin_directory(directory);
+}
+
+Result<std::uint64_t> CgroupHooks::live_generation() const {
+  const auto inner = kernel::inner_map(map_fd("cgroup_tables"));
+  if (!inner) return inner.error();
+  const auto tables = std::make_unique<hf_tables>();
+  const std::uint32_t zero = 0;
+  if (const int code = bpf_map_lookup_elem(inner->get(), &zero, tables.get()); code != 0)
+    return bpf_error(code, "read live policy");
+  if (tables->magic != HF_TABLES_MAGIC || tables->version != HF_ABI_VERSION)
+    return Error{EPROTO, "adopt", "cgroup_tables", "the live policy is of another version"};
+  return tables->generation;
+}
+
+Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
+  // The generation comes first in both keys.
+  const auto sweep_map = [&](int fd, std::size_t key_bytes) {
+    std::vector<std::byte> key(key_bytes), next(key_bytes);
+    std::vector<std::vector<std::byte>> old;
+    const void* from = nullptr;
+    while (bpf_map_get_next_key(fd, from, next.data()) == 0) {
+      std::uint64_t of = 0;
+      std::memcpy(&of, next.data(), sizeof(of));
+      if (of != generation) old.push_back(next);
+      key = next;
+      from = key.data();
+    }
+    for (const auto& entry : old) bpf_map_delete_elem(fd, entry.data());
+  };
+  sweep_map(map_fd("cgroup_names"), sizeof(hf_path_key));
+  sweep_map(map_fd("cgroup_globs"), sizeof(hf_glob_key));
+  return {};
+}
+
 Result<void> CgroupHooks::learn_delegations(const std::string& cgroup_root) {
   static constexpr char kName[] = "trusted.delegate";
   const auto found = kernel::cgroups_with_attribute(cgroup_root, kName, "1");
   if (!found) return found.error();
-  const int map_fd = bpf_map__fd(skeleton_->maps.cgroup_delegated);
+  const int delegated_fd = map_fd("cgroup_delegated");
   for (const std::string& directory : *found) {
     const auto id = kernel::cgroup_id(directory);
     if (!id) continue;  // gone
     const std::uint8_t delegated = 1;
     // An entry that is there already is newer than what was read here.
-    const int code = bpf_map_update_elem(map_fd, &*id, &delegated, BPF_NOEXIST);
+    const int code = bpf_map_update_elem(delegated_fd, &*id, &delegated, BPF_NOEXIST);
     if (code != 0 && code != -EEXIST) return bpf_error(code, "learn delegation", directory);
   }
   return {};
@@ -149,12 +325,19 @@ Result<void> CgroupHooks::learn_delegations(const std::string& cgroup_root) {
 int CgroupHooks::poll_fd() const { return ring_buffer__epoll_fd(ring_); }
 
 Result<void> CgroupHooks::dispatch() {
-  if (const int code = ring_buffer__consume(ring_); code < 0) return bpf_error(code, "read events");
+  reading_->left = kMostAtOnce;
+  const int code = ring_buffer__consume(ring_);
+  if (code < 0 && code != kEnough) return bpf_error(code, "read events");
   return {};
 }
 
+void CgroupHooks::discount_denied(std::uint64_t count) {
+  std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_).cgroup_totals.denied)
+      .fetch_sub(count, std::memory_order_relaxed);
+}
+
 Totals CgroupHooks::totals() const {
-  const auto& from = skeleton_->bss->cgroup_totals;
+  const auto& from = globals_of(skeleton_, adopted_totals_).cgroup_totals;
   Totals totals;
   totals.allowed = read_counter(from.allowed);
   totals.denied = read_counter(from.denied);
@@ -165,7 +348,7 @@ Totals CgroupHooks::totals() const {
 }
 
 std::uint64_t CgroupHooks::unasked() const {
-  return read_counter(skeleton_->bss->cgroup_totals.unasked);
+  return read_counter(globals_of(skeleton_, adopted_totals_).cgroup_totals.unasked);
 }
 
 }  // namespace holdfast::backend::lsm

@@ -4,23 +4,37 @@
 #define HOLDFAST_BACKEND_LSM_CGROUP_HOOKS_H
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "backend/backend.h"
 #include "backend/lsm/cgroup_paths.h"
+#include "base/fd.h"
 #include "base/result.h"
+#include "kernel/bpf_pin.h"
 
 struct cgroup_bpf;
 struct ring_buffer;
 
 namespace holdfast::backend::lsm {
 
-// load(), publish(), attach(); attached until destroyed, all programs or none. One thread.
+// load(), publish(), attach(): attached until destroyed, all programs or none. After pin() they
+// stay attached, and adopt() finds them again. One thread.
 class CgroupHooks {
  public:
   // Errors: what the kernel says to loading.
   [[nodiscard]] static Result<std::unique_ptr<CgroupHooks>> load(EventSink sink);
+  // What pin() left. Decides on, undisturbed. Errors: EPROTO when something there is not what it
+  // should be, by name; what opening a pin gave.
+  [[nodiscard]] static Result<std::unique_ptr<CgroupHooks>> adopt(const std::string& directory,
+                                                                  EventSink sink);
+  // The build of the programs that load() would load.
+  [[nodiscard]] static std::uint64_t digest();
+  // Takes down what pin() left: the deciding program first, so that no move is refused for want of
+  // facts meanwhile.
+  [[nodiscard]] static Result<void> remove(const std::string& directory);
   ~CgroupHooks();
   CgroupHooks(const CgroupHooks&) = delete;
   CgroupHooks& operator=(const CgroupHooks&) = delete;
@@ -32,24 +46,45 @@ class CgroupHooks {
   // Without a policy that is live every move is refused, so publish() first.
   [[nodiscard]] Result<void> attach();
 
+  // Pins every map and link in the directory. On error some may be there.
+  [[nodiscard]] Result<void> pin(const std::string& directory) const;
+
+  // Generation of the policy that is live. Errors: what reading the maps gave; EPROTO no policy.
+  [[nodiscard]] Result<std::uint64_t> live_generation() const;
+  // Removes bindings of other generations than the live one, which a process that died may have
+  // left.
+  [[nodiscard]] Result<void> sweep(std::uint64_t generation) const;
+
+  // Takes back what the canary did from the totals.
+  void discount_denied(std::uint64_t count);
+
   // Adds the delegations that were there before attach(). Later ones are seen as they are made.
   [[nodiscard]] Result<void> learn_delegations(const std::string& cgroup_root);
 
   [[nodiscard]] int poll_fd() const;
-  // Hands the events that are ready to the sink.
+  // Hands events that are ready to the sink, 4096 at most.
   [[nodiscard]] Result<void> dispatch();
   [[nodiscard]] Totals totals() const;
   // Moves that the kernel allowed without asking the programs. Anything but 0 is a defect.
   [[nodiscard]] std::uint64_t unasked() const;
 
  private:
+  struct Reading;
+  static int on_event(void* context, void* data, std::size_t size);
   explicit CgroupHooks(EventSink sink);
   [[nodiscard]] Result<void> load_programs();
+  [[nodiscard]] Result<void> open_pins(const std::string& directory);
+  [[nodiscard]] Result<void> open_ring();
+  // -1: no such map.
+  [[nodiscard]] int map_fd(std::string_view name) const;
   [[nodiscard]] Result<void> insert(const CgroupPaths& paths);
   void erase(const CgroupPaths& paths);
 
   EventSink sink_;
-  cgroup_bpf* skeleton_ = nullptr;
+  std::unique_ptr<Reading> reading_;
+  cgroup_bpf* skeleton_ = nullptr;  // adopted: opened only, for what it says about the maps
+  std::map<std::string, Fd, std::less<>> pins_;  // of an adopted one, by pin name
+  std::unique_ptr<kernel::MappedValue> adopted_totals_;
   ring_buffer* ring_ = nullptr;
   CgroupPaths live_;
 };

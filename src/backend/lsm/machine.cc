@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "backend/lsm/cgroup_canary.h"
 #include "backend/lsm/cgroup_hooks.h"
 #include "backend/lsm/cgroup_paths.h"
+#include "backend/lsm/instance.h"
+#include "kernel/bpf_pin.h"
 #include "kernel/cgroup.h"
 
 namespace holdfast::backend {
@@ -33,6 +36,30 @@ class LsmMachine final : public Machine {
     return update(spec);
   }
 
+  // Takes over what another process left, whose policy stays.
+  Result<void> adopt(const std::string& directory, const std::string& cgroup_root) {
+    auto hooks = CgroupHooks::adopt(directory, [this](const hf_event& event) { deliver(event); });
+    if (!hooks) return std::move(hooks).error();
+    cgroups_ = *std::move(hooks);
+    const auto generation = cgroups_->live_generation();
+    if (!generation) return generation.error();
+    generation_ = *generation;
+    adopted_ = true;
+    if (auto swept = cgroups_->sweep(generation_); !swept) return swept;
+    return prove_alive(cgroup_root);
+  }
+
+  Result<void> pin(const std::string& directory) {
+    if (auto pinned = cgroups_->pin(directory); !pinned) return pinned;
+    return lsm::complete_instance(directory, CgroupHooks::digest());
+  }
+
+  // Held as long as this process serves the pins.
+  void hold(Fd lock) { lock_ = std::move(lock); }
+
+  [[nodiscard]] std::uint64_t generation() const override { return generation_; }
+  [[nodiscard]] bool adopted() const override { return adopted_; }
+
   [[nodiscard]] std::vector<int> poll_fds() const override { return {cgroups_->poll_fd()}; }
 
   Result<void> dispatch() override { return cgroups_->dispatch(); }
@@ -52,11 +79,9 @@ class LsmMachine final : public Machine {
     return {};
   }
 
-  // Without the canary's own. A move that the kernel allowed unasked is an error, though not a
-  // refusal.
+  // A move that the kernel allowed unasked is an error, though not a refusal.
   [[nodiscard]] Totals totals() const override {
     Totals totals = cgroups_->totals();
-    totals.denied -= canary_denied_;
     totals.errors += cgroups_->unasked();
     return totals;
   }
@@ -83,15 +108,31 @@ class LsmMachine final : public Machine {
     if (auto read = cgroups_->dispatch(); !read) return read;
     if (auto seen = canary_->conclude(); !seen) return seen;
     canary_.reset();
-    canary_denied_ = 2;  // one by each way
+    cgroups_->discount_denied(2);  // one by each way
     return {};
+  }
+
+  // The canary's policy may not replace the one in force, so what is tried here is allowed by most
+  // policies; either way the programs have to count it.
+  Result<void> prove_alive(const std::string& cgroup_root) {
+    const auto canary = CgroupCanary::create(cgroup_root);
+    if (!canary) return canary.error();
+    const auto decided = [this] {
+      const Totals t = totals();
+      return t.allowed + t.denied + t.audited;
+    };
+    const std::uint64_t before = decided();
+    if (auto moved = (*canary)->move_in(); !moved) return moved;
+    if (decided() > before) return {};
+    return Error{EPERM, "canary", {}, "the programs in force are not asked any more"};
   }
 
   EventSink sink_;
   std::unique_ptr<CgroupCanary> canary_;  // only while it sings
   std::unique_ptr<CgroupHooks> cgroups_;
   std::uint64_t generation_ = 0;
-  std::uint64_t canary_denied_ = 0;
+  bool adopted_ = false;
+  Fd lock_;
 };
 
 }  // namespace
@@ -114,6 +155,62 @@ std::vector<Promise> machine_promises() {
       {RuleKind::label, none, not_yet},
       {RuleKind::bpf_delegate, none, not_yet},
   };
+}
+
+namespace {
+
+Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec,
+                                               const std::string& directory, EventSink sink) {
+  auto machine = std::make_unique<LsmMachine>(std::move(sink));
+  if (auto attached = machine->attach(spec); !attached)
+    return wrap(std::move(attached).error(), "attach");
+  if (auto made = kernel::make_pin_directory(directory); !made) return std::move(made).error();
+  if (auto pinned = machine->pin(directory); !pinned) return std::move(pinned).error();
+  return machine;
+}
+
+Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec,
+                                                     const std::string& pin_directory,
+                                                     const std::optional<lsm::Instance>& found,
+                                                     EventSink sink) {
+  if (!found) return attach_new(spec, lsm::instance_path(pin_directory, 1), std::move(sink));
+  if (found->layout.object != CgroupHooks::digest())
+    return attach_new(spec, lsm::instance_path(pin_directory, found->number + 1), std::move(sink));
+  auto machine = std::make_unique<LsmMachine>(std::move(sink));
+  const std::string directory = lsm::instance_path(pin_directory, found->number);
+  if (auto done = machine->adopt(directory, spec.cgroup_root); !done)
+    return std::move(done).error();
+  return machine;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
+                                              const std::string& pin_directory, EventSink sink) {
+  if (auto made = kernel::make_pin_directory(pin_directory); !made) return std::move(made).error();
+  auto lock = lsm::lock_instances(pin_directory);
+  if (!lock) return std::move(lock).error();
+  const auto found = lsm::newest_instance(pin_directory);
+  if (!found) return found.error();
+  auto machine = adopt_or_replace(spec, pin_directory, *found, std::move(sink));
+  if (!machine) return std::move(machine).error();
+  const std::uint32_t live = !*found ? 1 : (*found)->number + ((*machine)->adopted() ? 0u : 1u);
+  if (auto removed = lsm::remove_instances_but(pin_directory, live); !removed)
+    return std::move(removed).error();
+  (*machine)->hold(*std::move(lock));
+  return std::unique_ptr<Machine>(*std::move(machine));
+}
+
+Result<std::size_t> stop_machine(const std::string& pin_directory) {
+  const auto names = kernel::names_in(pin_directory);
+  if (!names) return names.error();
+  if (names->empty()) return std::size_t{0};
+  const auto lock = lsm::lock_instances(pin_directory);
+  if (!lock) return lock.error();
+  const std::size_t count = names->size();
+  if (auto removed = lsm::remove_instances_but(pin_directory, 0); !removed)
+    return std::move(removed).error();
+  return count;
 }
 
 Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec, EventSink sink) {

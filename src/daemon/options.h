@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// How holdfastd was started, and what it says at its end.
+#ifndef HOLDFAST_DAEMON_OPTIONS_H
+#define HOLDFAST_DAEMON_OPTIONS_H
+
+#include <string>
+
+#include "daemon/event_writer.h"
+#include "daemon/policy_dir.h"
+
+namespace holdfast::daemon {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;        // bad usage or bad policy
+inline constexpr int kExitImpossible = 77;  // not possible on this machine
+
+// What to do about rules that cannot be held for the whole machine.
+enum class Unheld { refuse, allow };
+
+// Whether enforcement goes on when the process ends.
+enum class Lifetime { kept, transient };
+
+struct Options {
+  PolicyDirs dirs;
+  EventFormat format = EventFormat::pretty;
+  Unheld unheld = Unheld::refuse;
+  Lifetime lifetime = Lifetime::kept;
+  std::string cgroup_root = "/sys/fs/cgroup";
+  std::string pin_dir = "/sys/fs/bpf/holdfast/machine";
+  std::string state_dir = "/var/lib/holdfast";
+};
+
+}  // namespace holdfast::daemon
+
+#endif  // HOLDFAST_DAEMON_OPTIONS_H

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/bpf_pin.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "kernel/process.h"
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+
+namespace {
+
+constexpr unsigned kWaitStepUs = 1000;
+constexpr int kWaitSteps = 5000;
+
+bool on_bpf_filesystem(const std::string& path) {
+  struct statfs info = {};
+  return statfs(path.c_str(), &info) == 0 && info.f_type == BPF_FS_MAGIC;
+}
+
+}  // namespace
+
+Result<void> make_pin_directory(const std::string& directory) {
+  for (std::size_t at = directory.find('/', 1); at != 0;) {
+    const std::string part = directory.substr(0, at);
+    struct stat there = {};
+    if (stat(part.c_str(), &there) != 0) {
+      const auto slash = part.rfind('/');
+      if (!on_bpf_filesystem(slash == 0 ? "/" : part.substr(0, slash)))
+        return Error{ENOTSUP, "pin", directory,
+                     "it does not lie on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
+      if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
+        return system_error("make directory", part);
+    }
+    if (at == std::string::npos) break;
+    at = directory.find('/', at + 1);
+  }
+  if (!on_bpf_filesystem(directory))
+    return Error{ENOTSUP, "pin", directory,
+                 "it does not lie on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
+  return {};
+}
+
+Result<Fd> lock_directory(const std::string& directory) {
+  Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return system_error("open directory", directory);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return system_error("lock", directory);
+  return fd;
+}
+
+Result<void> pin_bpf(int fd, const std::string& path) {
+  if (bpf_obj_pin(fd, path.c_str()) != 0) return system_error("pin", path);
+  return {};
+}
+
+Result<Fd> open_pinned(const std::string& path) {
+  Fd fd(bpf_obj_get(path.c_str()));
+  if (!fd) return system_error("open pin", path);
+  return fd;
+}
+
+Result<void> remove_pin(const std::string& path) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("remove pin", path);
+  return {};
+}
+
+Result<void> remove_pin_directory(const std::string& directory) {
+  const auto names = names_in(directory);
+  if (!names) return names.error();
+  for (const std::string& name : *names)
+    if (auto removed = remove_pin(directory + "/" + name); !removed) return removed;
+  if (rmdir(directory.c_str()) != 0 && errno != ENOENT)
+    return system_error("remove directory", directory);
+  return {};
+}
+
+Result<std::vector<std::string>> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  std::filesystem::directory_iterator entries(directory, failed);
+  if (failed.value() == ENOENT) return names;
+  for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed))
+    names.push_back(entries->path().filename().string());
+  if (failed) return Error{failed.value(), "read directory", directory, {}};
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<MapShape> map_shape(int map_fd) {
+  bpf_map_info info = {};
+  __u32 bytes = sizeof(info);
+  if (bpf_map_get_info_by_fd(map_fd, &info, &bytes) != 0) return system_error("describe map");
+  return MapShape{info.type, info.key_size, info.value_size, info.max_entries};
+}
+
+Result<std::uint32_t> map_entries(int map_fd) {
+  const auto shape = map_shape(map_fd);
+  if (!shape) return shape.error();
+  std::vector<std::byte> key(shape->key_bytes), next(shape->key_bytes);
+  std::uint32_t count = 0;
+  const void* from = nullptr;
+  while (count < shape->max_entries && bpf_map_get_next_key(map_fd, from, next.data()) == 0) {
+    count++;
+    key = next;
+    from = key.data();
+  }
+  return count;
+}
+
+Result<LinkShape> link_shape(int link_fd) {
+  bpf_link_info info = {};
+  __u32 bytes = sizeof(info);
+  if (bpf_link_get_info_by_fd(link_fd, &info, &bytes) != 0) return system_error("describe link");
+  const Fd program(bpf_prog_get_fd_by_id(info.prog_id));
+  if (!program) return system_error("find program of link");
+  bpf_prog_info of = {};
+  bytes = sizeof(of);
+  if (bpf_prog_get_info_by_fd(program.get(), &of, &bytes) != 0)
+    return system_error("describe program");
+  return LinkShape{info.id, info.type, of.name};
+}
+
+Result<void> wait_for_link_end(std::uint32_t id) {
+  for (int i = 0; i < kWaitSteps; i++) {
+    const Fd still(bpf_link_get_fd_by_id(id));
+    if (!still && errno == ENOENT) return {};
+    sleep_us(kWaitStepUs);
+  }
+  return Error{ETIMEDOUT, "wait for the end of a link", {}, "somebody else holds it"};
+}
+
+Result<Fd> inner_map(int outer_fd) {
+  const __u32 zero = 0;
+  __u32 id = 0;
+  if (bpf_map_lookup_elem(outer_fd, &zero, &id) != 0) return system_error("find live map");
+  Fd map(bpf_map_get_fd_by_id(id));
+  if (!map) return system_error("open live map");
+  return map;
+}
+
+Result<MappedValue> MappedValue::map(int map_fd, std::size_t bytes) {
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+  if (data == MAP_FAILED) return system_error("map BPF map");
+  return MappedValue(data, bytes);
+}
+
+void MappedValue::Unmap::operator()(void* data) const { munmap(data, bytes); }
+
+}  // namespace holdfast::kernel

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/whole_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "base/fd.h"
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+
+Result<void> make_directories(const std::string& directory) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return Error{failed.value(), "make directory", directory, {}};
+  return {};
+}
+
+Result<void> replace_file(const std::string& path, std::string_view text) {
+  const std::string temporary = path + ".new";
+  const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return system_error("write", temporary);
+  while (!text.empty()) {
+    const ssize_t written = write(fd.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      Error failed = system_error("write", temporary);
+      unlink(temporary.c_str());
+      return failed;
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (fsync(fd.get()) != 0) return system_error("sync", temporary);
+  if (rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
+  return {};
+}
+
+}  // namespace holdfast::kernel

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that are there whole or not at all.
+#ifndef HOLDFAST_KERNEL_WHOLE_FILE_H
+#define HOLDFAST_KERNEL_WHOLE_FILE_H
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace holdfast::kernel {
+
+// Makes the directory and those above it, those that are missing with mode 0755.
+[[nodiscard]] Result<void> make_directories(const std::string& directory);
+
+// Writes to a temporary file, syncs, and renames it to `path`, mode 0600: after a crash the old
+// text is there or the new one. Errors: of open(2), write(2), fsync(2), rename(2).
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text);
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_WHOLE_FILE_H
