@@ -9,19 +9,22 @@ FUZZ_S ?= 60
 
 build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
-.PHONY: all setup build demo test test-full kernels bench install lint format fuzz clean help
+.PHONY: all setup configure build demo test test-full kernels bench install lint format fuzz clean help
 
 all: build
 
 setup:
 	@tools/setup
 
-build: setup
+configure: setup
 	@cmake --preset $(PRESET) --log-level=WARNING > /dev/null
+
+build: configure
 	@cmake --build --preset $(PRESET)
 
-demo: build
-	@examples/demo
+demo: configure
+	@cmake --build --preset $(PRESET) --target holdfast
+	@HOLDFAST=$(build_dir)/holdfast examples/demo
 
 kernels: setup
 	@tools/vm --fetch
