@@ -2,21 +2,23 @@
 // The tables of tests/conformance and tests/escape: cases of a policy, a program that acts under
 // it, and what has to come of it.
 //
-//   policy NAME                  followed by lines "| text of the policy"
+// clang-format off
+//   policy NAME             followed by lines "| text of the policy"
 //   case NAME
-//   use POLICY [unshare=T,...]   the policy, and the namespaces that the program starts in
-//   run PROGRAM ARGUMENT...      of the build's tests/bin; "quoted words" are one argument; one
-//   that is
-//                                {A,B} makes a case of each
-//   visit PROGRAM ARGUMENT...    meanwhile, outside of the sandbox (the program parks)
-//   bare LINE                    standard output without holdfast: that the attack is a real one
-//   says LINE                    standard output under holdfast; may repeat, in order. "A || B":
-//   either event HOOK WAY TYPE VERDICT REASON KEY [audit]     in order; KEY "-" is no rule only
-//   lsm|supervisor          the backend that promises it needs root|userns            not in a user
-//   namespace of an ordinary user; or only there optional                     the kernel may lack
-//   what the attack is made of: said by the bare run loose                        the events of a
-//   race: each listed one at least once, and no other
-//   alone                        not in one run with other cases of the same policy
+//   use POLICY [unshare=T,...]  the policy, and the namespaces that the program starts in
+//   run PROGRAM ARGUMENT...     of the build's tests/bin; "quoted words" are one argument; one that is {A,B}
+//                               makes a case of each
+//   visit PROGRAM ARGUMENT...   meanwhile, outside of the sandbox (the program parks)
+//   bare LINE                   standard output without holdfast: that the attack is a real one
+//   says LINE                   standard output under holdfast; may repeat, in order; "A || B": either
+//   event HOOK WAY TYPE VERDICT REASON KEY [audit]   in order; KEY "-" is no rule
+//   maybe HOOK ...              an event that may also be there
+//   only lsm|supervisor         the backend that promises it
+//   needs root|userns|scopes    not in a user namespace of an ordinary user; only there; Landlock's scopes
+//   optional                    the kernel may lack what the attack is made of: said by the bare run
+//   loose                       the events of a race: each listed one at least once, and no other
+//   alone                       not in one run with other cases of the same policy
+// clang-format on
 #ifndef HOLDFAST_TESTS_CONFORM_H
 #define HOLDFAST_TESTS_CONFORM_H
 
