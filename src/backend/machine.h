@@ -52,7 +52,9 @@ class Machine {
   [[nodiscard]] virtual bool adopted() const = 0;
 };
 
-// What attach_machine() promises, one entry for each RuleKind. Attaches nothing.
+// What attach_machine() promises, one entry for each RuleKind. Of namespaces.enter only "any" and
+// "none": the others are about the namespaces of one sandbox, and a machine is none. Attaches
+// nothing.
 [[nodiscard]] std::vector<Promise> machine_promises();
 
 // Errors: ENOTSUP with the reason when this kernel or user cannot; EPERM when the canary was not

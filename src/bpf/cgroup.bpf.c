@@ -29,6 +29,7 @@
 #include "bpf/cgroup_delegation.bpf.h"
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
+#include "bpf/machine_namespace.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

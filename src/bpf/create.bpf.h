@@ -9,15 +9,6 @@
 #include "bpf/namespace_types.bpf.h"
 #include "bpf/syscall.bpf.h"
 
-#define HF_OPEN_TREE_NAMESPACE 2ull
-#define HF_FSMOUNT_NAMESPACE 2ull
-
-static __always_inline __u32 hf_types_of_unshare(__u64 flags) {
-  __u32 types = hf_types_of_flags((__u32)flags);
-  if (flags & HF_UNSHARE_EMPTY_MNTNS) types |= HF_NS_MNT;
-  return types;
-}
-
 static __always_inline int hf_decide_creation(const struct hf_session *s,
                                               __u64 task, const struct hf_member *member,
                                               __u16 way, __u32 types, __u32 voice) {

@@ -14,8 +14,6 @@
 
 #include "bpf/create.bpf.h"
 
-#define HF_CAP_SYS_ADMIN 21
-
 static __always_inline int hf_enter(struct hf_session *s, __u64 task,
                                     struct hf_member *member) {
   struct hf_request r = {.hook = HF_HOOK_NAMESPACE_INSTALL, .way = HF_WAY_SETNS};
@@ -67,13 +65,6 @@ static __always_inline int hf_unshare(struct hf_session *s, __u64 task,
                                       struct hf_member *member, __u64 flags) {
   return hf_decide_creation(s, task, member, HF_WAY_UNSHARE, hf_types_of_unshare(flags),
                             hf_unshare_voice(task, flags));
-}
-
-/* Does this call make a mount namespace of its own? */
-static __always_inline int hf_mounts_namespace(const struct hf_call_args *call) {
-  if (call->syscall == HF_SYSCALL_OPEN_TREE) return (call->arg[2] & HF_OPEN_TREE_NAMESPACE) != 0;
-  if (call->syscall == HF_SYSCALL_FSMOUNT) return (call->arg[1] & HF_FSMOUNT_NAMESPACE) != 0;
-  return 0;
 }
 
 SEC("lsm/capable")

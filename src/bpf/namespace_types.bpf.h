@@ -30,4 +30,11 @@ static __always_inline __u32 hf_types_of_flags(__u64 flags) {
   return types;
 }
 
+/* unshare() takes 32 bits, of which one means something else than for clone3(). */
+static __always_inline __u32 hf_types_of_unshare(__u64 flags) {
+  __u32 types = hf_types_of_flags((__u32)flags);
+  if (flags & HF_UNSHARE_EMPTY_MNTNS) types |= HF_NS_MNT;
+  return types;
+}
+
 #endif /* HOLDFAST_BPF_NAMESPACE_TYPES_BPF_H */

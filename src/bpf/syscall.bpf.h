@@ -9,7 +9,13 @@
 #ifndef HOLDFAST_BPF_SYSCALL_BPF_H
 #define HOLDFAST_BPF_SYSCALL_BPF_H
 
-#include "bpf/maps.bpf.h"
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#define HF_CAP_SYS_ADMIN 21
+#define HF_OPEN_TREE_NAMESPACE 2ull
+#define HF_FSMOUNT_NAMESPACE 2ull
 
 #define HF_TS_COMPAT 0x2             /* thread_info.status: a 32-bit entry */
 #define HF_X32_SYSCALL_BIT 0x40000000 /* the x32 table has the same numbers with this bit */
@@ -56,6 +62,13 @@ static __always_inline void hf_read_call(struct hf_call_args *out) {
   out->arg[0] = compat ? (__u32)regs->bx : regs->di;
   out->arg[1] = compat ? (__u32)regs->cx : regs->si;
   out->arg[2] = regs->dx;
+}
+
+/* Does this call make a mount namespace of its own? */
+static __always_inline int hf_mounts_namespace(const struct hf_call_args *call) {
+  if (call->syscall == HF_SYSCALL_OPEN_TREE) return (call->arg[2] & HF_OPEN_TREE_NAMESPACE) != 0;
+  if (call->syscall == HF_SYSCALL_FSMOUNT) return (call->arg[1] & HF_FSMOUNT_NAMESPACE) != 0;
+  return 0;
 }
 
 #endif /* HOLDFAST_BPF_SYSCALL_BPF_H */

@@ -9,6 +9,14 @@
 #include "policy/stated.h"
 
 namespace holdfast::daemon {
+namespace {
+
+bool is_about_a_sandbox(const hf_profile& profile, backend::RuleKind kind) {
+  return kind == backend::RuleKind::namespaces_enter &&
+         (profile.ns_enter == HF_ENTER_LOCK || profile.ns_enter == HF_ENTER_OWN);
+}
+
+}  // namespace
 
 std::vector<UnheldRule> unheld_rules(const policy::Compiled& policy) {
   const auto promises = backend::machine_promises();
@@ -16,12 +24,15 @@ std::vector<UnheldRule> unheld_rules(const policy::Compiled& policy) {
   for (const policy::StatedRule& rule : policy::stated_rules(policy)) {
     const auto promise = std::ranges::find(
         promises, rule.kind, [](const backend::Promise& p) { return backend::to_string(p.kind); });
-    if (promise == promises.end() || promise->strength == backend::Strength::enforced) continue;
-    // What follows from another rule is named by that rule's own line.
-    if (promise->kind == backend::RuleKind::trace) continue;
+    if (promise == promises.end()) continue;
+    std::string why = promise->why;
+    if (promise->strength == backend::Strength::enforced) {
+      if (!is_about_a_sandbox(policy.tables->profiles[rule.profile], promise->kind)) continue;
+      why = "about the namespaces of one sandbox: enforced for a run";
+    }
     unheld.push_back(
         {rule.where, fmt::format("{}: {} = {}", policy.profiles[rule.profile], rule.key, rule.text),
-         promise->why});
+         std::move(why)});
   }
   return unheld;
 }

@@ -10,6 +10,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -83,6 +84,13 @@ using Globals = std::remove_pointer_t<decltype(cgroup_bpf::bss)>;
 // The object's globals: the skeleton's mapping, or that of the pin.
 Globals& globals_of(const cgroup_bpf* skeleton, const std::unique_ptr<kernel::MappedValue>& pin) {
   return pin ? *static_cast<Globals*>(pin->data()) : *skeleton->bss;
+}
+
+bool restricts_namespaces(const hf_tables& tables) {
+  const std::span used(tables.profiles, tables.profile_count);
+  return std::ranges::any_of(used, [](const hf_profile& profile) {
+    return profile.ns_create != HF_NS_ALL || profile.ns_enter != HF_ENTER_ANY;
+  });
 }
 
 }  // namespace
@@ -159,6 +167,10 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
     erase(paths);
     return inserted;
   }
+  // Looked at before the tables: on before they are live, off only after.
+  const std::atomic_ref<__u32> ruled(globals_of(skeleton_, adopted_totals_).namespace_rules);
+  const bool rules_namespaces = restricts_namespaces(tables);
+  if (rules_namespaces) ruled.store(1);
   const int inner_fd = inner.get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
@@ -167,6 +179,7 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
     erase(paths);
     return bpf_error(code, "make policy live");
   }
+  if (!rules_namespaces) ruled.store(0);
   erase(std::exchange(live_, std::move(paths)));
   return {};
 }
@@ -186,6 +199,11 @@ Result<void> CgroupHooks::attach() {
       {&links.cgroup_enforce, programs.cgroup_enforce},
       {&links.cgroup_release, programs.cgroup_release},
       {&links.cgroup_capture, programs.cgroup_capture},
+      {&links.machine_capable, programs.machine_capable},
+      {&links.machine_clone, programs.machine_clone},
+      {&links.machine_userns, programs.machine_userns},
+      {&links.machine_trace, programs.machine_trace},
+      {&links.machine_traceme, programs.machine_traceme},
   };
   for (const auto& [link, program] : in_order) {
     *link = bpf_program__attach(program);

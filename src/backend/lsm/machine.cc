@@ -140,13 +140,13 @@ class LsmMachine final : public Machine {
 std::vector<Promise> machine_promises() {
   constexpr auto enforced = Strength::enforced;
   constexpr auto none = Strength::none;
-  const std::string for_a_run = "enforced for a run, not yet for the whole machine";
+  const std::string for_a_run = "about the namespaces of one sandbox: enforced for a run";
   const std::string not_yet = "not enforced for the whole machine by this version";
   return {
-      {RuleKind::namespaces_create, none, for_a_run},
-      {RuleKind::namespaces_enter, none, for_a_run},
+      {RuleKind::namespaces_create, enforced, {}},
+      {RuleKind::namespaces_enter, enforced, {}},
       {RuleKind::namespaces_visitors, none, for_a_run},
-      {RuleKind::trace, none, not_yet},
+      {RuleKind::trace, enforced, {}},
       {RuleKind::cgroups_leave, enforced, {}},
       {RuleKind::cgroups_join, enforced, {}},
       {RuleKind::cgroups_inside, enforced, {}},

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Namespaces made and entered, and tasks traced, by the profile of the cgroup that the task is in.
+ *
+ * The decision points are those of a run (namespace.bpf.h says why they cannot be got around): capable() for
+ * setns, unshare and the mount calls, task_alloc for clone, userns_create. What is different is who a task is:
+ * here its cgroup says so, whose path is read when it is asked. Nothing is remembered of a task, so a child, a
+ * thread, an exec or a move to another cgroup needs no code.
+ *
+ * Reading a path takes more memory than a program's stack has, and unlike moves these decisions have no lock that
+ * keeps them apart: a task can be preempted in the middle of one. So each borrows a slot of a pool. Should all be
+ * in use, the call is refused and counted as an error.
+ */
+#ifndef HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H
+#define HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H
+
+#include "bpf/cgroup_maps.bpf.h"
+#include "bpf/cgroup_path.bpf.h"
+#include "bpf/namespace_types.bpf.h"
+#include "bpf/syscall.bpf.h"
+
+#define NAMESPACE_SLOTS 64 /* decisions under way at one time */
+#define PTRACE_MODE_ATTACH 0x02
+#define SPEAK 0u
+#define SPEAK_OF_REFUSALS 1u /* an earlier decision point of the same call has spoken */
+
+struct namespace_slot {
+  __u32 taken;
+  __u32 pad0;
+  struct path_walk walk;
+  struct hf_event event;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, NAMESPACE_SLOTS);
+  __type(key, __u32);
+  __type(value, struct namespace_slot);
+} namespace_slots SEC(".maps");
+
+/* Calls that ask twice, by task: the second time says nothing. Losing an entry means an event too many. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1024);
+  __type(key, __u64);
+  __type(value, __u64);
+} namespace_asked SEC(".maps");
+
+/* Written by user space before a policy with such rules becomes live: 0 spares everybody the walk. */
+__u32 namespace_rules;
+
+static __always_inline struct namespace_slot* take_slot(void) {
+  __u32 first = bpf_get_smp_processor_id();
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < NAMESPACE_SLOTS; i++) {
+    __u32 key = (first + i) % NAMESPACE_SLOTS;
+    struct namespace_slot* slot = bpf_map_lookup_elem(&namespace_slots, &key);
+    if (slot && !__sync_val_compare_and_swap(&slot->taken, 0, 1)) return slot;
+  }
+  count(&cgroup_totals.errors);
+  return 0;
+}
+
+static __always_inline void give_back(struct namespace_slot* slot) {
+  __sync_val_compare_and_swap(&slot->taken, 1, 0);
+}
+
+#define NAMESPACE_HOOKS \
+  (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
+
+/* A global function: verified once, and what it writes is unknown to its callers (decision.bpf.h). */
+__noinline int judge_namespace(struct hf_tables* tables, struct hf_request* r, struct hf_verdict* v) {
+  if (!tables || !r || !v) return -1;
+  hf_decide_some(tables, r, NAMESPACE_HOOKS, v);
+  return 0;
+}
+
+/* The deepest profile that a task's cgroup lies in. Returns 0, or -1 when it cannot be told. */
+static __noinline int profile_of(struct path_walk* walk, __u64 generation, __u64 task, __u16* profile) {
+  __u16 chain[HF_MAX_NEST];
+  if (!walk || !profile || path_profiles(walk, generation, cgroup_of(task), chain)) return -1;
+  *profile = chain[0];
+  return 0;
+}
+
+/* Decides what slot->event asks, of `actor` and, unless 0, of `object`. Not 0: refused. */
+static __noinline int decide_in(struct namespace_slot* slot, __u64 actor, __u64 object, __u32 voice) {
+  struct hf_tables* tables = (struct hf_tables*)live_tables();
+  struct hf_event* e;
+  struct hf_request* r;
+  int refused;
+  if (!slot) return -1;
+  e = &slot->event;
+  r = &e->request;
+  e->generation = tables ? tables->generation : 0;
+  if (!tables || profile_of(&slot->walk, e->generation, actor, &r->subject) ||
+      (object && profile_of(&slot->walk, e->generation, object, &r->object)))
+    r->flags |= HF_REQ_FACTS_MISSING;
+  else if (r->subject == HF_NO_PROFILE)
+    return 0;
+  if (judge_namespace(tables, r, &e->verdict)) {
+    r->flags |= HF_REQ_FACTS_MISSING;
+    hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
+  }
+  refused = hf_enforced_error(&e->verdict) != 0;
+  if (voice == SPEAK || refused) report(e);
+  return refused;
+}
+
+static __always_inline int decide_namespace(__u32 hook, __u32 way, __u32 types, __u32 voice) {
+  struct namespace_slot* slot = take_slot();
+  int refused;
+  if (!slot) return 1;
+  begin_event(&slot->event, 0);
+  slot->event.request.hook = hook;
+  slot->event.request.way = way;
+  slot->event.request.ns_types = types;
+  refused = decide_in(slot, bpf_get_current_task(), 0, voice);
+  give_back(slot);
+  return refused;
+}
+
+static __always_inline int decide_creation(__u32 way, __u32 types, __u32 voice) {
+  if (!types) return 0;
+  return decide_namespace(HF_HOOK_NAMESPACE_ALLOC, way, types, voice);
+}
+
+/* The answer of an LSM program, in branches that the verifier can follow. */
+static __always_inline int answer(int refused) {
+  if (!refused) return 0;
+  asm volatile("");
+  return -HF_EPERM;
+}
+
+/* Has this task's call, known by a number of its own, just been spoken of? Every second time. */
+static __always_inline __u32 voice_of(__u64 call) {
+  __u64 task = bpf_get_current_task();
+  __u64* asked = bpf_map_lookup_elem(&namespace_asked, &task);
+  if (asked && *asked == call) {
+    *asked = 0;
+    return SPEAK_OF_REFUSALS;
+  }
+  bpf_map_update_elem(&namespace_asked, &task, &call, BPF_ANY);
+  return SPEAK;
+}
+
+/* A user namespace is asked about once, every other type twice; which one it is, only the caller may say. */
+static __always_inline int decide_setns(const struct hf_call_args* a) {
+  __u32 flags = (__u32)a->arg[1];
+  __u32 voice = SPEAK;
+  if (flags && !(flags & HF_CLONE_NEWUSER)) voice = voice_of(a->arg[0] << 32 | flags);
+  return decide_namespace(HF_HOOK_NAMESPACE_INSTALL, HF_WAY_SETNS, hf_types_of_flags(flags), voice);
+}
+
+static __always_inline int decide_unshare(__u64 flags) {
+  __u32 voice = SPEAK;
+  if (flags & HF_CLONE_NEWUSER)
+    voice = SPEAK_OF_REFUSALS; /* userns_create has spoken */
+  else if (flags & HF_CLONE_NEWCGROUP)
+    voice = voice_of(1ull << 63 | (__u32)flags);
+  return decide_creation(HF_WAY_UNSHARE, hf_types_of_unshare(flags), voice);
+}
+
+SEC("lsm/capable")
+int BPF_PROG(machine_capable, void* cred, void* ns, int cap) {
+  struct hf_call_args a = {};
+  int refused = 0;
+  if (cap != HF_CAP_SYS_ADMIN || !namespace_rules) return 0;
+  hf_read_call(&a);
+  if (a.syscall == HF_SYSCALL_SETNS)
+    refused = decide_setns(&a);
+  else if (a.syscall == HF_SYSCALL_UNSHARE)
+    refused = decide_unshare(a.arg[0]);
+  else if (hf_mounts_namespace(&a))
+    refused = decide_creation(HF_WAY_MOUNT, HF_NS_MNT, SPEAK);
+  return answer(refused);
+}
+
+/* In the parent, before namespaces are copied and before the child is in any cgroup but its parent's. */
+SEC("lsm/task_alloc")
+int BPF_PROG(machine_clone, void* task, unsigned long clone_flags) {
+  if (!namespace_rules) return 0;
+  return answer(decide_creation(HF_WAY_CLONE, hf_types_of_flags(clone_flags), SPEAK));
+}
+
+/* Of clone and clone3 task_alloc speaks, which knows all the flags. */
+SEC("lsm/userns_create")
+int BPF_PROG(machine_userns, void* cred) {
+  struct hf_call_args a = {};
+  if (!namespace_rules) return 0;
+  hf_read_call(&a);
+  if (a.syscall == HF_SYSCALL_UNSHARE)
+    return answer(decide_creation(HF_WAY_UNSHARE, hf_types_of_unshare(a.arg[0]), SPEAK));
+  return answer(decide_creation(HF_WAY_CLONE, HF_NS_USER, SPEAK_OF_REFUSALS));
+}
+
+static __always_inline int decide_tracing(__u64 tracer, __u64 tracee) {
+  struct namespace_slot* slot = take_slot();
+  int refused;
+  if (!slot) return 1;
+  begin_event(&slot->event, 0);
+  describe_task(&slot->event.actor, tracer);
+  describe_task(&slot->event.object, tracee);
+  slot->event.request.hook = HF_HOOK_TRACE;
+  slot->event.request.way = HF_WAY_PTRACE;
+  refused = decide_in(slot, tracer, tracee, SPEAK);
+  give_back(slot);
+  return refused;
+}
+
+/* ptrace, process_vm_readv and writev, pidfd_getfd, /proc/PID/mem: whoever makes another task act acts as it. */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(machine_trace, void* child, unsigned int mode) {
+  if (!namespace_rules || !(mode & PTRACE_MODE_ATTACH)) return 0;
+  return answer(decide_tracing(bpf_get_current_task(), (__u64)child));
+}
+
+SEC("lsm/ptrace_traceme")
+int BPF_PROG(machine_traceme, void* parent) {
+  if (!namespace_rules) return 0;
+  return answer(decide_tracing((__u64)parent, bpf_get_current_task()));
+}
+
+#endif /* HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H */

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfastd says which lines it does not enforce, and of those it does, nothing.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "daemon/unheld.h"
+#include "policy/load.h"
+
+namespace {
+
+using holdfast::daemon::UnheldRule;
+
+std::vector<std::string> lines_of(const std::string& rules) {
+  const auto loaded = holdfast::policy::load(
+      {{"web.toml", "version = 1\n[profile.web]\ncgroup = \"/web\"\n" + rules}});
+  EXPECT_NE(loaded.policy, nullptr);
+  std::vector<std::string> lines;
+  if (!loaded.policy) return lines;
+  for (const UnheldRule& rule : holdfast::daemon::unheld_rules(*loaded.policy))
+    lines.push_back(rule.where.place() + " " + rule.text);
+  return lines;
+}
+
+TEST(UnheldRules, AreNoneOfACgroupsOwn) {
+  EXPECT_EQ(lines_of("cgroups.leave = []\ncgroups.join = []\ncgroups.inside = []\n"
+                     "namespaces.create = [\"net\"]\nnamespaces.enter = \"none\"\n"),
+            std::vector<std::string>());
+}
+
+TEST(UnheldRules, AreThoseOfOneSandbox) {
+  const std::vector<std::string> lock = {"web.toml:4:1 web: namespaces.enter = \"lock\""};
+  EXPECT_EQ(lines_of("namespaces.enter = \"lock\"\nnamespaces.track = true\n"), lock);
+  const std::vector<std::string> own = {"web.toml:4:1 web: namespaces.enter = \"own\""};
+  EXPECT_EQ(lines_of("namespaces.enter = \"own\"\nnamespaces.track = true\n"), own);
+  const std::vector<std::string> visitors = {"web.toml:4:1 web: namespaces.visitors = \"deny\""};
+  EXPECT_EQ(lines_of("namespaces.visitors = \"deny\"\nnamespaces.track = true\n"), visitors);
+}
+
+}  // namespace
