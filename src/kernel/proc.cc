@@ -142,6 +142,20 @@ Result<pid_t> Proc::process_of_pidfd(int pidfd) const {
   return *pid;
 }
 
+Result<std::string> Proc::descriptor_info(int fd) const {
+  const std::string path = fmt::format("{}/fdinfo/{}", ::getpid(), fd);
+  const Fd file(::openat(root_.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return system_error("open", path);
+  std::string text;
+  std::vector<char> chunk(65536);
+  for (;;) {
+    const ssize_t length = ::read(file.get(), chunk.data(), chunk.size());
+    if (length < 0) return system_error("read", path);
+    if (length == 0) return text;
+    text.append(chunk.data(), static_cast<std::size_t>(length));
+  }
+}
+
 Result<TaskNamespaces> TaskDirectory::namespaces() const {
   TaskNamespaces found = {};
   for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
@@ -195,6 +209,83 @@ Result<Fd> TaskDirectory::open_namespace(std::size_t link) const {
   Fd fd(::openat(directory_.get(), kLinkPaths[link], O_RDONLY | O_CLOEXEC));
   if (!fd) return system_error("open", kLinkPaths[link]);
   return fd;
+}
+
+Result<FileCredentials> TaskDirectory::file_credentials() const {
+  auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  const auto uid = number_field<std::uint32_t>(*text, "Uid", 3);
+  const auto gid = number_field<std::uint32_t>(*text, "Gid", 3);
+  const auto capabilities = field(*text, "CapEff");
+  auto groups = field(*text, "Groups");
+  if (!uid || !gid || !capabilities || !groups)
+    return Error{EPROTO, "understand", "/proc/PID/status", {}};
+  FileCredentials found = {*uid, *gid, {}, 0};
+  const auto [end, error] = std::from_chars(
+      capabilities->data(), capabilities->data() + capabilities->size(), found.capabilities, 16);
+  if (error != std::errc()) return Error{EPROTO, "understand", "/proc/PID/status", "CapEff"};
+  while (const auto group = number<std::uint32_t>(*groups)) {
+    found.groups.push_back(*group);
+    const std::size_t space = groups->find(' ');
+    if (space == std::string_view::npos) break;
+    groups->remove_prefix(space + 1);
+  }
+  return found;
+}
+
+Result<TaskMemory> TaskDirectory::memory() const {
+  Fd fd(::openat(directory_.get(), "mem", O_RDWR | O_CLOEXEC));
+  if (!fd) return system_error("open", "mem");
+  return TaskMemory(std::move(fd));
+}
+
+Result<std::string> TaskDirectory::cgroup() const {
+  auto text = read_small(directory_.get(), "cgroup");
+  if (!text) return text.error();
+  constexpr std::string_view kUnified = "0::";
+  for (std::size_t at = 0; at < text->size();) {
+    const std::size_t end = std::min(text->find('\n', at), text->size());
+    const std::string_view line = std::string_view(*text).substr(at, end - at);
+    if (line.starts_with(kUnified)) return std::string(line.substr(kUnified.size()));
+    at = end + 1;
+  }
+  return std::string();  // not mounted anywhere: all are in its root
+}
+
+Result<std::string> TaskMemory::read(std::uint64_t address, std::size_t bytes) const {
+  std::string text(bytes, '\0');
+  for (std::size_t done = 0; done < bytes;) {
+    const ssize_t length = ::pread(fd_.get(), text.data() + done, bytes - done,
+                                   static_cast<off_t>(address + done));
+    if (length <= 0) return Error{EFAULT, "read memory", {}, {}};
+    done += static_cast<std::size_t>(length);
+  }
+  return text;
+}
+
+Result<std::string> TaskMemory::read_string(std::uint64_t address, std::size_t limit) const {
+  constexpr std::size_t kPageBytes = 4096;  // what lies behind the end of one may not be mapped
+  std::string text;
+  while (text.size() < limit) {
+    const std::uint64_t at = address + text.size();
+    const std::size_t wanted = std::min(limit - text.size(), kPageBytes - at % kPageBytes);
+    auto part = read(at, wanted);
+    if (!part) return part.error();
+    const std::size_t end = part->find('\0');
+    text.append(*part, 0, end);
+    if (end != std::string::npos) return text;
+  }
+  return Error{E2BIG, "read a name", {}, {}};
+}
+
+Result<void> TaskMemory::write(std::uint64_t address, std::string_view bytes) const {
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t length = ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done,
+                                    static_cast<off_t>(address + done));
+    if (length <= 0) return Error{EFAULT, "write memory", {}, {}};
+    done += static_cast<std::size_t>(length);
+  }
+  return {};
 }
 
 std::vector<pid_t> TaskDirectory::threads() const {

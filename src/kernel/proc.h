@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -48,6 +49,31 @@ struct TaskStatus {
   bool filtered;        // a seccomp filter is on it
 };
 
+// What permission checks on files go by. Numbers as the reader's user namespace sees them.
+struct FileCredentials {
+  std::uint32_t uid;  // fsuid
+  std::uint32_t gid;  // fsgid
+  std::vector<std::uint32_t> groups;
+  std::uint64_t capabilities;  // effective, a bit each (CAP_*), in the thread's own user namespace
+};
+
+// A thread's memory, pinned: it never comes to be another thread's.
+class TaskMemory {
+ public:
+  // Exactly so many bytes, or EFAULT.
+  [[nodiscard]] Result<std::string> read(std::uint64_t address, std::size_t bytes) const;
+  // Up to the first NUL, without it. E2BIG: none among the first `limit` bytes. EFAULT.
+  [[nodiscard]] Result<std::string> read_string(std::uint64_t address, std::size_t limit) const;
+  // EFAULT. Only into what this very memory maps: unlike the thread itself it can write to private
+  // pages that are read-only.
+  [[nodiscard]] Result<void> write(std::uint64_t address, std::string_view bytes) const;
+
+ private:
+  friend class TaskDirectory;
+  explicit TaskMemory(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
 // One thread. Holds its /proc directory, which never comes to mean another thread: when it has
 // died, every read is ESRCH. EACCES: this process may not trace it.
 class TaskDirectory {
@@ -56,6 +82,10 @@ class TaskDirectory {
   [[nodiscard]] Result<TaskStatus> status() const;
   [[nodiscard]] Result<std::string> command_name() const;
   [[nodiscard]] Result<Fd> open_namespace(std::size_t link) const;
+  [[nodiscard]] Result<FileCredentials> file_credentials() const;
+  [[nodiscard]] Result<TaskMemory> memory() const;
+  // Its cgroup in the unified hierarchy, as a path below the reader's cgroup namespace.
+  [[nodiscard]] Result<std::string> cgroup() const;
   // Of the thread's process. Racy by nature: it may miss some, and a number may be reused.
   [[nodiscard]] std::vector<pid_t> threads() const;
   [[nodiscard]] std::vector<pid_t> children() const;
@@ -79,6 +109,8 @@ class Proc {
   [[nodiscard]] std::vector<pid_t> processes() const;
   // The process a pidfd of this process refers to; -1: it has been reaped.
   [[nodiscard]] Result<pid_t> process_of_pidfd(int pidfd) const;
+  // All of /proc/self/fdinfo/FD.
+  [[nodiscard]] Result<std::string> descriptor_info(int fd) const;
 
  private:
   explicit Proc(Fd root) : root_(std::move(root)) {}

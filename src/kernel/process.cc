@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -74,6 +75,19 @@ Result<Fd> open_pidfd(pid_t pid) {
   Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!fd) return system_error("pidfd_open");
   return fd;
+}
+
+Result<Fd> open_thread_pidfd(pid_t tid) {
+  constexpr unsigned kPidfdThread = O_EXCL;  // PIDFD_THREAD
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, tid, kPidfdThread)));
+  if (!fd) return system_error("pidfd_open");
+  return fd;
+}
+
+Result<bool> share_descriptors(pid_t one, pid_t other) {
+  const long order = ::syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
+  if (order < 0) return system_error("kcmp");
+  return order == 0;
 }
 
 Result<Fd> duplicate_from(int pidfd, int remote_fd) {
@@ -154,6 +168,8 @@ bool has_sys_admin() {
   if (::syscall(SYS_capget, &header, data) != 0) return false;
   return (data[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32)) & 1u;
 }
+
+pid_t own_pid() { return ::getpid(); }
 
 std::uint64_t boottime_ns() {
   timespec now = {};

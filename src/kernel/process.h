@@ -45,6 +45,10 @@ Result<std::optional<ReceivedReport>> receive_report(int channel_fd);
 
 // ESRCH: gone, or a thread that does not lead its process.
 Result<Fd> open_pidfd(pid_t pid);
+// Of one thread, whose descriptor table may not be its process's. EINVAL: before Linux 6.9.
+Result<Fd> open_thread_pidfd(pid_t tid);
+// Do both threads have one descriptor table? Errors: EPERM, ENOSYS (no kcmp(2)).
+Result<bool> share_descriptors(pid_t one, pid_t other);
 // A duplicate of another process's descriptor. EBADF: it has none of this number.
 Result<Fd> duplicate_from(int pidfd, int remote_fd);
 // The same open file under another number, close-on-exec.
@@ -82,6 +86,7 @@ Result<void> become_subreaper();
 void raise_descriptor_limit();
 [[nodiscard]] bool has_sys_admin();
 
+[[nodiscard]] pid_t own_pid();
 [[nodiscard]] std::uint64_t boottime_ns();
 
 void sleep_us(unsigned microseconds);

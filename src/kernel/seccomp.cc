@@ -106,7 +106,7 @@ Result<void> probe_seccomp_listener() {
 Listener::Listener(int fd, std::size_t notif_bytes, std::size_t response_bytes)
     : fd_(fd),
       notif_((std::max(notif_bytes, sizeof(seccomp_notif)) + 7) / 8),
-      response_((std::max(response_bytes, sizeof(seccomp_notif_resp)) + 7) / 8) {}
+      response_words_((std::max(response_bytes, sizeof(seccomp_notif_resp)) + 7) / 8) {}
 
 Result<Listener> Listener::create(int listener_fd) {
   seccomp_notif_sizes sizes = {};
@@ -126,17 +126,34 @@ bool Listener::waiting(std::uint64_t id) const {
   return ::ioctl(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
-Result<void> Listener::refuse(std::uint64_t id, int error) { return respond(id, -error, 0); }
+Result<void> Listener::refuse(std::uint64_t id, int error) { return respond(id, 0, -error, 0); }
 
 // With CONTINUE, value and error have to be zero or the caller stays blocked.
 Result<void> Listener::let_through(std::uint64_t id) {
-  return respond(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+  return respond(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
-Result<void> Listener::respond(std::uint64_t id, std::int32_t error, std::uint32_t flags) {
-  std::fill(response_.begin(), response_.end(), 0);
-  auto* response = reinterpret_cast<seccomp_notif_resp*>(response_.data());
+Result<void> Listener::answer(std::uint64_t id, std::int64_t value) {
+  return respond(id, value, 0, 0);
+}
+
+Result<void> Listener::answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags) {
+  seccomp_notif_addfd request = {};
+  request.id = id;
+  request.flags = SECCOMP_ADDFD_FLAG_SEND;
+  request.srcfd = static_cast<std::uint32_t>(fd);
+  request.newfd_flags = new_flags;
+  if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0)
+    return system_error("SECCOMP_IOCTL_NOTIF_ADDFD");
+  return {};
+}
+
+Result<void> Listener::respond(std::uint64_t id, std::int64_t value, std::int32_t error,
+                               std::uint32_t flags) {
+  std::vector<std::uint64_t> buffer(response_words_, 0);
+  auto* response = reinterpret_cast<seccomp_notif_resp*>(buffer.data());
   response->id = id;
+  response->val = value;
   response->error = error;
   response->flags = flags;
   if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, response) != 0)

@@ -49,7 +49,7 @@ class SeccompFilter {
 // ENOSYS or EINVAL: this kernel lacks user notification with kListenerFlags. Changes nothing.
 Result<void> probe_seccomp_listener();
 
-// The supervisor's side. Borrows the listener; one thread.
+// The supervisor's side. Borrows the listener. receive() is for one thread, what answers for any.
 class Listener {
  public:
   static Result<Listener> create(int listener_fd);
@@ -63,15 +63,21 @@ class Listener {
   // Both: ENOENT when the caller has died.
   Result<void> refuse(std::uint64_t id, int error);
   Result<void> let_through(std::uint64_t id);
+  // The call returns this without having been made.
+  Result<void> answer(std::uint64_t id, std::int64_t value);
+  // Makes a duplicate of `fd` the caller's, under a number of the kernel's choice, which is what the
+  // call returns. EMFILE: the caller has no room; the call still waits.
+  Result<void> answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags);
 
  private:
   Listener(int fd, std::size_t notif_bytes, std::size_t response_bytes);
-  Result<void> respond(std::uint64_t id, std::int32_t error, std::uint32_t flags);
+  Result<void> respond(std::uint64_t id, std::int64_t value, std::int32_t error,
+                       std::uint32_t flags);
 
   int fd_;
   // The kernel says how long its structures are; they grow.
   std::vector<std::uint64_t> notif_;
-  std::vector<std::uint64_t> response_;
+  std::size_t response_words_;
 };
 
 }  // namespace holdfast::kernel
