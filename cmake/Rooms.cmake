@@ -16,6 +16,17 @@ else()
   endforeach()
 endif()
 
+# RCU for the store of labels.
+add_library(hf_urcu INTERFACE)
+foreach(name urcu-bp urcu-common)
+  if(HOLDFAST_SANITIZE)
+    target_link_libraries(hf_urcu INTERFACE ${name})
+  else()
+    find_library(LIB_${name}_A NAMES lib${name}.a REQUIRED)
+    target_link_libraries(hf_urcu INTERFACE ${LIB_${name}_A})
+  endif()
+endforeach()
+
 # toml++ compiled once, without exceptions crossing our code: its header alone costs seconds a file.
 add_library(hf_toml STATIC ${CMAKE_SOURCE_DIR}/cmake/toml.cc)
 target_compile_definitions(hf_toml PUBLIC TOML_HEADER_ONLY=0 TOML_ENABLE_FORMATTERS=0)
