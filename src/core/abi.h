@@ -38,7 +38,8 @@
 #define HF_HOOK_SOCKET 4u            /* bind, connect, listen, accept, send */
 #define HF_HOOK_BPF 5u               /* a use of a delegated BPF privilege */
 #define HF_HOOK_TRACE 6u             /* ptrace, process_vm_*, pidfd_getfd, /proc/PID/mem */
-#define HF_HOOK_COUNT 7u
+#define HF_HOOK_LABEL 7u            /* a label of a socket is set or removed */
+#define HF_HOOK_COUNT 8u
 
 /* ---- ways: how it was asked for (for events; a few matter to decisions) ----------------------- */
 #define HF_WAY_NONE 0u
@@ -59,7 +60,9 @@
 #define HF_WAY_BPF_PROGRAM 15u
 #define HF_WAY_BPF_ATTACH 16u
 #define HF_WAY_PTRACE 17u
-#define HF_WAY_COUNT 18u
+#define HF_WAY_LABEL_SET 18u
+#define HF_WAY_LABEL_REMOVE 19u
+#define HF_WAY_COUNT 20u
 
 /* ---- namespace types, a mask ------------------------------------------------------------------ */
 #define HF_NS_MNT (1u << 0)
@@ -168,7 +171,8 @@
 #define HF_REASON_BPF_DELEGATE 17u   /* bpf.delegate does not list it */
 #define HF_REASON_BAD_REQUEST 18u    /* the facts or tables do not make sense: refused */
 #define HF_REASON_FACTS_MISSING 19u  /* a backend could not read a fact it needs: refused */
-#define HF_REASON_COUNT 20u
+#define HF_REASON_LABEL_SET 20u      /* label.set does not list the name */
+#define HF_REASON_COUNT 21u
 
 /* ---- hf_request.flags -------------------------------------------------------------------------------- */
 #define HF_REQ_TARGET_KNOWN (1u << 0)     /* target_* fields are exact */
@@ -179,6 +183,7 @@
 #define HF_REQ_OBJECT_HELD_SAME (1u << 5) /* the traced task is held in the same set as the subject */
 #define HF_REQ_THREADGROUP (1u << 6)      /* the whole thread group moves */
 #define HF_REQ_HELD_ANCHORED (1u << 7)    /* active pid or user namespace is in the set: creation keeps it */
+#define HF_REQ_LABEL_LISTED (1u << 8)     /* the label's name is one that label.set lists */
 
 /* ---- hf_tables.any_visitors_*: does any profile have it, and does one of them enforce? ---------------- */
 #define HF_SOME_NONE 0u
@@ -208,8 +213,9 @@ struct hf_profile {
   __u32 socket_first;
   __u8 bpf_ruled;     /* 1: the masks below hold; 0: no bpf section */
   __u8 bpf_attach_to; /* 0: own cgroup; 1: anywhere */
-  __u16 pad0;
-  __u32 pad1;
+  __u8 label_ruled;   /* 1: only the names of label.set; 0: members may set any label */
+  __u8 label_inherit; /* 1: accepted sockets copy the listener's labels */
+  __u32 label_rule;   /* rule id of label.set */
   __u64 bpf_commands;       /* 1 << enum bpf_cmd */
   __u64 bpf_maps;           /* 1 << enum bpf_map_type */
   __u64 bpf_programs;       /* 1 << enum bpf_prog_type */
@@ -336,6 +342,8 @@ HF_LAYOUT(sizeof(struct hf_profile) == 120);
 HF_AT(hf_profile, ns_create, 8);
 HF_AT(hf_profile, leave_set, 12);
 HF_AT(hf_profile, socket_first, 20);
+HF_AT(hf_profile, label_ruled, 26);
+HF_AT(hf_profile, label_rule, 28);
 HF_AT(hf_profile, bpf_commands, 32);
 HF_AT(hf_profile, rules, 72);
 HF_LAYOUT(sizeof(struct hf_mover_set) == 136);

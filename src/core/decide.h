@@ -345,6 +345,22 @@ HF_INLINE void hf_decide_socket(const struct hf_tables* t, const struct hf_reque
   }
 }
 
+/* ---- labels --------------------------------------------------------------------------------------------- */
+
+/* A label is a claim; who may make it is policy. To remove one, or to replace it, is a claim as well. */
+HF_INLINE void hf_decide_label(const struct hf_request* r, const struct hf_profile* own,
+                               struct hf_verdict* v) {
+  if (!own->label_ruled) return;
+  v->mode = own->mode;
+  v->profile = r->subject;
+  v->rule = own->label_rule;
+  v->reason = HF_REASON_RULE;
+  if (r->flags & HF_REQ_LABEL_LISTED) return;
+  v->action = HF_DENY;
+  v->reason = HF_REASON_LABEL_SET;
+  v->error = HF_EPERM;
+}
+
 /* ---- bpf -------------------------------------------------------------------------------------------------- */
 
 HF_INLINE int hf_bit(__u64 mask, __u32 bit) { return bit < 64 && ((mask >> (bit & 63u)) & 1u); }
@@ -418,6 +434,9 @@ HF_INLINE void hf_decide_some(const struct hf_tables* t, const struct hf_request
     case HF_HOOK_BPF:
       if (hooks & (1u << HF_HOOK_BPF)) hf_decide_bpf(r, own, v);
       break;
+    case HF_HOOK_LABEL:
+      if (hooks & (1u << HF_HOOK_LABEL)) hf_decide_label(r, own, v);
+      break;
     case HF_HOOK_TRACE:
       if (hooks & (1u << HF_HOOK_TRACE)) hf_decide_trace(t, r, own, owner, v);
       break;
@@ -432,9 +451,24 @@ HF_INLINE void hf_decide(const struct hf_tables* t, const struct hf_request* r, 
   hf_decide_some(t, r, ~0u, v);
 }
 
-/* What the operation returns for a verdict that needs no bucket: 0, or a negative errno when enforced. */
+/*
+ * Turns a limit into what its bucket said: HF_LIMIT stays and is reported when there was no token, else it
+ * becomes HF_ALLOW.
+ */
+HF_INLINE void hf_settle(const struct hf_tables* t, struct hf_verdict* v, int had_token) {
+  const struct hf_profile* p = hf_profile_at(t, v->profile);
+  if (v->action != HF_LIMIT) return;
+  if (had_token) {
+    v->action = HF_ALLOW;
+    v->error = 0;
+  } else if (p && p->log != HF_LOG_NONE) {
+    v->log = 1;
+  }
+}
+
+/* What the operation returns for a verdict, settled if it was a limit: 0, or a negative errno when enforced. */
 HF_INLINE int hf_enforced_error(const struct hf_verdict* v) {
-  if (v->action != HF_DENY || v->mode != HF_MODE_ENFORCE) return 0;
+  if ((v->action != HF_DENY && v->action != HF_LIMIT) || v->mode != HF_MODE_ENFORCE) return 0;
   return -v->error;
 }
 

@@ -164,7 +164,7 @@ class Compiler {
     if (bpf.attach_to) slot.bpf_attach_to = bpf.attach_to->value;
   }
 
-  void add_labels(const Profile& p) {
+  void add_labels(const Profile& p, hf_profile& slot) {
     LabelRights rights;
     if (p.labels.set) {
       rights.ruled = true;
@@ -176,6 +176,9 @@ class Compiler {
       rights.inherit_rule =
           new_rule(p, p.labels.inherit->where, "label.inherit", p.labels.inherit->text);
     }
+    slot.label_ruled = rights.ruled;
+    slot.label_inherit = rights.inherit;
+    slot.label_rule = rights.set_rule;
     out_->label_rights.push_back(std::move(rights));
   }
 
@@ -227,7 +230,7 @@ class Compiler {
     add_cgroups(p, slot);
     add_sockets(p, slot);
     if (p.bpf) add_bpf(p, slot);
-    add_labels(p);
+    add_labels(p, slot);
     for (const Stated<std::string>& cgroup : p.cgroups)
       out_->bindings.push_back({cgroup.value, number, cgroup.where});
     if (p.mark) out_->marks.push_back({p.mark->value, number, p.mark->where});

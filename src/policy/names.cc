@@ -71,6 +71,8 @@ std::string_view describe_reason(std::uint32_t reason) {
       return "not among the delegated BPF privileges";
     case HF_REASON_BAD_REQUEST:
       return "the facts or the tables make no sense: refused";
+    case HF_REASON_LABEL_SET:
+      return "may not set or remove this label";
     case HF_REASON_FACTS_MISSING:
       return "a fact that the decision needs could not be read: refused";
     default:

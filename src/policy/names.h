@@ -19,16 +19,17 @@ using holdfast::name_of;
 using holdfast::Names;
 using holdfast::value_of;
 
-inline constexpr std::array<Name, 6> kHookNames = {{
+inline constexpr std::array<Name, 7> kHookNames = {{
     {HF_HOOK_NAMESPACE_ALLOC, "namespace_alloc"},
     {HF_HOOK_NAMESPACE_INSTALL, "namespace_install"},
     {HF_HOOK_CGROUP_ATTACH, "cgroup_attach"},
     {HF_HOOK_SOCKET, "socket"},
     {HF_HOOK_BPF, "bpf"},
     {HF_HOOK_TRACE, "trace"},
+    {HF_HOOK_LABEL, "label"},
 }};
 
-inline constexpr std::array<Name, 17> kWayNames = {{
+inline constexpr std::array<Name, 19> kWayNames = {{
     {HF_WAY_SETNS, "setns"},
     {HF_WAY_UNSHARE, "unshare"},
     {HF_WAY_CLONE, "clone"},
@@ -46,6 +47,8 @@ inline constexpr std::array<Name, 17> kWayNames = {{
     {HF_WAY_BPF_PROGRAM, "bpf_program"},
     {HF_WAY_BPF_ATTACH, "bpf_attach"},
     {HF_WAY_PTRACE, "ptrace"},
+    {HF_WAY_LABEL_SET, "label_set"},
+    {HF_WAY_LABEL_REMOVE, "label_remove"},
 }};
 
 // The names under /proc/PID/ns.
@@ -88,6 +91,7 @@ inline constexpr std::array<Name, HF_REASON_COUNT> kReasonNames = {{
     {HF_REASON_BPF_DELEGATE, "bpf-delegate"},
     {HF_REASON_BAD_REQUEST, "bad-request"},
     {HF_REASON_FACTS_MISSING, "facts-missing"},
+    {HF_REASON_LABEL_SET, "label-set"},
 }};
 
 inline constexpr std::array<Name, 5> kSocketOpNames = {{
@@ -142,7 +146,7 @@ inline constexpr std::array<Name, 2> kAttachToNames = {{
 }};
 
 // Bits of hf_request.flags.
-inline constexpr std::array<Name, 8> kRequestFlagNames = {{
+inline constexpr std::array<Name, 9> kRequestFlagNames = {{
     {HF_REQ_TARGET_KNOWN, "target-known"},
     {HF_REQ_HELD_MIXED, "held-mixed"},
     {HF_REQ_SAME_CGROUP, "same-cgroup"},
@@ -151,6 +155,7 @@ inline constexpr std::array<Name, 8> kRequestFlagNames = {{
     {HF_REQ_OBJECT_HELD_SAME, "object-held-same"},
     {HF_REQ_THREADGROUP, "threadgroup"},
     {HF_REQ_HELD_ANCHORED, "held-anchored"},
+    {HF_REQ_LABEL_LISTED, "label-listed"},
 }};
 
 // The words of the bits of a mask, joined; bits without a word as one hexadecimal number at the

@@ -20,7 +20,7 @@ constexpr std::uint32_t kMaxSandbox = 1'000'000;
 constexpr std::string_view kKeys[] = {
     "profile",    "mover",   "hook",    "way",    "type",  "target", "held",
     "held_types", "sandbox", "object",  "src",    "dst",   "op",     "family",
-    "command",    "map",     "program", "attach", "flags",
+    "command",    "map",     "program", "attach", "flags", "name",
 };
 
 struct WayHook {
@@ -45,6 +45,8 @@ constexpr WayHook kHookOfWay[] = {
     {HF_WAY_BPF_PROGRAM, HF_HOOK_BPF},
     {HF_WAY_BPF_ATTACH, HF_HOOK_BPF},
     {HF_WAY_PTRACE, HF_HOOK_TRACE},
+    {HF_WAY_LABEL_SET, HF_HOOK_LABEL},
+    {HF_WAY_LABEL_REMOVE, HF_HOOK_LABEL},
 };
 
 std::uint32_t hook_of_way(std::uint32_t way) {
@@ -65,6 +67,8 @@ std::uint32_t usual_way(std::uint32_t hook) {
       return HF_WAY_CGROUP_PROCS;
     case HF_HOOK_TRACE:
       return HF_WAY_PTRACE;
+    case HF_HOOK_LABEL:
+      return HF_WAY_LABEL_SET;
     default:
       return HF_WAY_NONE;
   }
@@ -82,6 +86,7 @@ class Parser {
     namespaces();
     cgroups();
     socket();
+    label_name();
     bpf();
     flags();
     check_used();
@@ -292,6 +297,15 @@ class Parser {
     const auto found = std::find(values.begin() + 1, values.end(), value);
     labels[at - names.begin()] =
         found == values.end() ? HF_LABEL_ID_OTHER : static_cast<__u32>(found - values.begin());
+  }
+
+  void label_name() {
+    if (r_.hook != HF_HOOK_LABEL) return;
+    const std::string* name = take("name");
+    if (name == nullptr) return fail("the label is missing: name=user.NAME");
+    const auto& listed = policy_.label_rights[r_.subject].set;
+    if (std::find(listed.begin(), listed.end(), *name) != listed.end())
+      r_.flags |= HF_REQ_LABEL_LISTED;
   }
 
   void bpf() {

@@ -79,7 +79,8 @@ class Validator {
                 p.socket_count <= t_.socket_rule_count - p.socket_first,
             "profile {}: socket rules", number);
     require(p.bpf_ruled <= 1 && p.bpf_attach_to <= 1, "profile {}: bpf settings", number);
-    require(p.pad0 == 0 && p.pad1 == 0, "profile {}: padding", number);
+    require(p.label_ruled <= 1 && p.label_inherit <= 1 && (p.label_ruled || p.label_rule == 0),
+            "profile {}: label settings", number);
   }
 
   void check_mover_set(std::uint32_t number, const hf_mover_set& set) {

@@ -27,6 +27,8 @@ Hook hook_of(std::uint16_t hook) {
       return Hook::bpf;
     case HF_HOOK_TRACE:
       return Hook::trace;
+    case HF_HOOK_LABEL:
+      return Hook::label;
     default:
       return Hook::none;
   }
@@ -116,6 +118,7 @@ Facts facts_of(const hf_request& r, const policy::Compiled& policy) {
     f.source = name.chain(r.src_chain);
     f.destination = name.chain(r.dst_chain);
   }
+  f.label_listed = (r.flags & HF_REQ_LABEL_LISTED) != 0;
   if (f.hook == Hook::socket) f.operation = policy::name_of(policy::kSocketOpNames, r.sock_op);
   if (f.hook == Hook::bpf) f.operation = way_word(r.way);
   f.family = r.sock_family == HF_FAMILY_OTHER

@@ -143,6 +143,15 @@ Outcome Opinions::by_socket_rule(const policy::Profile& profile, std::size_t ind
   return logged(outcome, profile.name);
 }
 
+Outcome Opinions::by_label_rule(const policy::Profile& profile, bool listed) const {
+  Outcome outcome = by_rule(profile.name, "");
+  outcome.key = "label.set";
+  outcome.line = profile.labels.set->where.line;
+  outcome.verdict = listed ? "allow" : "deny";
+  outcome.reason = listed ? "rule" : "label-set";
+  return logged(outcome, profile.name);
+}
+
 // By the profile whose rule it was, or else the subject's.
 Outcome Opinions::logged(Outcome outcome, const std::string& subject) const {
   if (outcome.logged) return outcome;

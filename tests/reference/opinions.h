@@ -33,6 +33,7 @@ class Opinions {
   [[nodiscard]] Outcome impossible(const std::string& reason) const;
   [[nodiscard]] Outcome nothing(const std::string& reason, const std::string& subject) const;
   [[nodiscard]] Outcome by_socket_rule(const policy::Profile& profile, std::size_t index) const;
+  [[nodiscard]] Outcome by_label_rule(const policy::Profile& profile, bool listed) const;
 
  private:
   void add(int rank, Outcome outcome);

@@ -43,6 +43,8 @@ class Interpreter {
       case Hook::trace:
         trace();
         break;
+      case Hook::label:
+        return label();
     }
     return opinions_.strongest(f_.subject);
   }
@@ -212,6 +214,12 @@ class Interpreter {
       if (c.kind == HF_LABEL_ABSENT) return at == labels.end();
       return at != labels.end() && (c.kind == HF_LABEL_ANY || at->second == c.value);
     });
+  }
+
+  Outcome label() {
+    const Profile* p = find(f_.subject);
+    if (p == nullptr || !p->labels.set) return opinions_.nothing("default", f_.subject);
+    return opinions_.by_label_rule(*p, f_.label_listed);
   }
 
   Outcome socket() {

@@ -20,7 +20,7 @@ struct Sandbox {
   std::uint64_t id = 0;
 };
 
-enum class Hook { none, create, enter, move, socket, bpf, trace };
+enum class Hook { none, create, enter, move, socket, bpf, trace, label };
 
 // What a backend says of an operation; "" as a profile's name: none.
 struct Facts {
@@ -42,6 +42,7 @@ struct Facts {
   std::vector<std::string> source;  // profiles of the source cgroup, deepest first
   std::vector<std::string> destination;
   bool object_held_same = false;
+  bool label_listed = false;
   std::string operation;  // socket operation, or "command", "map", "program", "attach"
   std::string family;
   std::uint32_t bpf_value = 0;
