@@ -28,6 +28,7 @@ demo: configure
 
 kernels: setup
 	@tools/vm --fetch
+	@tools/kernel-selftests $(build_dir)/tests/selftests
 
 test: build kernels
 	@tests/run --build $(build_dir) $(TEST_ARGS)

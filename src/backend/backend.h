@@ -59,11 +59,19 @@ struct Promise {
 // Receives every decision that is to be reported. Called from the thread that calls dispatch().
 using EventSink = std::function<void(const hf_event&)>;
 
+// What the tables say about labels by number, in words.
+struct LabelWords {
+  std::vector<std::string> names;    // by index of a label name
+  std::vector<std::string> values;   // by id of a value; [0] is ""
+  std::vector<std::string> may_set;  // names that the profile's label.set lists
+};
+
 struct SessionSpec {
   const hf_tables* tables = nullptr;  // borrowed: outlives the session
   std::uint16_t profile = 0;          // the profile that the workload is a member of
   std::uint32_t unshare_types = 0;    // HF_NS_* that the child makes; with ns_track or not, they are this sandbox's set
   EventSink sink;
+  LabelWords labels = {};
 };
 
 // What the child does to itself between fork and exec. Plain data: no destructor runs there.

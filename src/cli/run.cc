@@ -83,7 +83,8 @@ struct Session {
 
 int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter) {
   const backend::SessionSpec spec{&session.tables, session.profile, session.unshare_types,
-                                  [&](const hf_event& event) { reporter.event(event); }};
+                                  [&](const hf_event& event) { reporter.event(event); },
+                                  run::label_words(session.policy, session.profile)};
   auto attached = run::attach(options.backend, spec);
   if (!attached)
     return complain(kExitImpossible,

@@ -15,6 +15,10 @@ Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
 
 }  // namespace
 
+backend::LabelWords label_words(const policy::Compiled& policy, std::uint16_t profile) {
+  return {policy.label_names, policy.label_values, policy.label_rights[profile].set};
+}
+
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec) {
   if (wanted == "lsm") return attach_one(backend::make_lsm_backend(), spec);
   if (wanted == "supervisor") return attach_one(backend::make_supervisor_backend(), spec);

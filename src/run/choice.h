@@ -10,6 +10,7 @@
 
 #include "backend/backend.h"
 #include "base/result.h"
+#include "policy/compiled.h"
 
 namespace holdfast::run {
 
@@ -23,6 +24,9 @@ struct Attached {
 // lsm first. The error of a single backend is its own; for auto it is the last one's, with the
 // other in its detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec);
+
+// The words of the policy that a backend needs besides the tables.
+backend::LabelWords label_words(const policy::Compiled& policy, std::uint16_t profile);
 
 }  // namespace holdfast::run
 

@@ -13,8 +13,8 @@ constexpr std::size_t kMaxFolded = 256;  // distinct refusals remembered at a ti
 
 // What makes two events the same to a reader.
 std::string key_of(const hf_event& event) {
-  return fmt::format("{} {} {} {} {} {} {}", event.request.hook, event.request.way,
-                     event.request.ns_types, event.verdict.action, event.verdict.reason,
+  return fmt::format("{} {} {} {} {} {} {} {}", event.request.hook, event.request.way,
+                     event.request.ns_types, event.request.sock_family, event.verdict.action, event.verdict.reason,
                      event.verdict.rule, std::string_view(event.actor.comm));
 }
 
@@ -33,7 +33,7 @@ Result<Reporter> Reporter::create(const policy::Compiled& policy, EventFormat fo
 
 void Reporter::count(const hf_verdict& verdict) {
   RuleHits& hits = hits_[verdict.rule];
-  if (verdict.action == HF_DENY)
+  if (verdict.action == HF_DENY || verdict.action == HF_LIMIT)
     (verdict.mode == HF_MODE_AUDIT ? hits.audited : hits.refused)++;
   else if (verdict.action == HF_LOCK)
     hits.locked++;

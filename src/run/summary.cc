@@ -119,6 +119,7 @@ std::vector<RuleKind> stated_rules(const policy::Compiled& policy, std::uint16_t
   add(std::ranges::any_of(policy.marks, [&](const auto& mark) { return mark.profile == number; }),
       RuleKind::mark);
   add(profile.socket_count > 0, RuleKind::socket);
+  add(profile.label_ruled != 0 || profile.label_inherit != 0, RuleKind::label);
   add(profile.bpf_ruled != 0, RuleKind::bpf_delegate);
   return kinds;
 }

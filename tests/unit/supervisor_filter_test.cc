@@ -55,14 +55,32 @@ class Filter : public testing::Test {
 
   std::uint32_t run(int number, std::uint64_t a0 = 0, std::uint64_t a1 = 0, std::uint64_t a2 = 0,
                     std::uint32_t arch = AUDIT_ARCH_X86_64) {
-    auto filter = backend::supervisor::make_filter(*tables_, 1);
+    auto filter = backend::supervisor::make_filter(*tables_, 1, wanted_);
     const seccomp_data data = {number, arch, 0, {a0, a1, a2, 0, 0, 0}};
     return interpret(*filter.finish(), data);
   }
   void confine() { tables_->profiles[1].ns_enter = HF_ENTER_OWN; }
 
   std::unique_ptr<hf_tables> tables_;
+  backend::supervisor::Wanted wanted_;
 };
+
+TEST_F(Filter, SeesAttributesWhereAsked) {
+  using backend::supervisor::AttributeCalls;
+  for (const int number : {SYS_fsetxattr, SYS_setxattr, SYS_fremovexattr, 463, 466}) {
+    wanted_.attributes = AttributeCalls::none;
+    EXPECT_EQ(run(number), SECCOMP_RET_ALLOW) << number;
+    wanted_.attributes = AttributeCalls::changes;
+    EXPECT_EQ(run(number), SECCOMP_RET_USER_NOTIF) << number;
+  }
+  for (const int number : {SYS_fgetxattr, SYS_listxattr, 464, 465}) {
+    wanted_.attributes = AttributeCalls::changes;
+    EXPECT_EQ(run(number), SECCOMP_RET_ALLOW) << number;
+    wanted_.attributes = AttributeCalls::all;
+    EXPECT_EQ(run(number), SECCOMP_RET_USER_NOTIF) << number;
+  }
+  EXPECT_EQ(run(SYS_lsetxattr), SECCOMP_RET_ALLOW);
+}
 
 TEST_F(Filter, LetsOrdinaryCallsThrough) {
   for (const int number : {SYS_read, SYS_openat, SYS_execve, SYS_fork, SYS_vfork, SYS_exit_group})

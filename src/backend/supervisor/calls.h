@@ -65,8 +65,12 @@ Question ask_trace(const Scene& scene, const Caller& caller);
 struct Duplicate {
   Fd fd;        // invalid: there is none of that number, or it cannot be read
   bool stable;  // the number still names the same object when the call continues
+  bool none = false;  // beyond doubt there is none of that number
 };
 [[nodiscard]] Duplicate duplicate_of(const Caller& caller, int remote_fd);
+// From the calling thread's own table, which after unshare(CLONE_FILES) is not its process's.
+[[nodiscard]] Duplicate duplicate_of_thread(const seccomp_notif& call,
+                                            const kernel::TaskDirectory& task, int remote_fd);
 
 }  // namespace holdfast::backend::supervisor
 

@@ -88,18 +88,6 @@ std::vector<Question> ask_process(const Scene& scene, const Caller& caller, bool
 
 }  // namespace
 
-Duplicate duplicate_of(const Caller& caller, int remote_fd) {
-  const auto status = caller.task.status();
-  if (!status) return {Fd(), false};
-  const bool stable =
-      status->threads == 1 && status->process == static_cast<pid_t>(caller.call.pid);
-  auto pidfd = kernel::open_pidfd(status->process);
-  if (!pidfd) return {Fd(), false};
-  auto fd = kernel::duplicate_from(pidfd->get(), remote_fd);
-  if (fd) return {std::move(*fd), stable};
-  return {Fd(), stable && fd.error().code == EBADF};
-}
-
 std::vector<Question> ask_entry(const Scene& scene, const Caller& caller) {
   const int fd = static_cast<int>(caller.call.data.args[0]);
   const std::uint32_t flags = static_cast<std::uint32_t>(caller.call.data.args[1]);

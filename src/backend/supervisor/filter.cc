@@ -49,6 +49,18 @@ void add_trace(SeccompFilter& filter) {
   filter.add(SYS_pidfd_getfd, {}, SECCOMP_RET_USER_NOTIF);
 }
 
+// A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's business.
+void add_attributes(SeccompFilter& filter, AttributeCalls seen) {
+  if (seen == AttributeCalls::none) return;
+  for (const int number : {SYS_setxattr, SYS_fsetxattr, SYS_removexattr, SYS_fremovexattr,
+                           kSetxattratNumber, kRemovexattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+  if (seen == AttributeCalls::changes) return;
+  for (const int number : {SYS_getxattr, SYS_fgetxattr, SYS_listxattr, SYS_flistxattr,
+                           kGetxattratNumber, kListxattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+}
+
 // Against the supervisor itself, and ways around every filter.
 void add_self_defence(SeccompFilter& filter) {
   // After the supervisor has died a new listener could answer in its place.
@@ -70,13 +82,15 @@ bool confines(const hf_profile& profile) {
   return profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL;
 }
 
-SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number) {
+SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
+                          const Wanted& wanted) {
   const hf_profile& profile = tables.profiles[profile_number];
   SeccompFilter filter(kNewestNumber);
   if (confines(profile) || tables.any_visitors_deny) add_unshared_tables(filter);
   add_creation(filter);
   filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
   if (confines(profile)) add_trace(filter);
+  add_attributes(filter, wanted.attributes);
   add_self_defence(filter);
   return filter;
 }

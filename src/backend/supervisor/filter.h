@@ -15,11 +15,25 @@ inline constexpr std::uint64_t kUnshareEmptyMntns = 0x00100000;
 inline constexpr std::uint32_t kFsmountNamespace = 2;
 inline constexpr std::uint32_t kOpenTreeNamespace = 2;
 inline constexpr int kOpenTreeAttrNumber = 467;
+// Linux 6.13.
+inline constexpr int kSetxattratNumber = 463;
+inline constexpr int kGetxattratNumber = 464;
+inline constexpr int kListxattratNumber = 465;
+inline constexpr int kRemovexattratNumber = 466;
+
+// Calls of the xattr family: none, those that change something, or all.
+enum class AttributeCalls { none, changes, all };
 
 // Does the profile confine its members, so that reaching into tasks outside has to be refused?
 [[nodiscard]] bool confines(const hf_profile& profile);
 
-[[nodiscard]] kernel::SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile);
+// What is seen only where somebody needs it: each costs the calls it is about.
+struct Wanted {
+  AttributeCalls attributes = AttributeCalls::none;
+};
+
+[[nodiscard]] kernel::SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile,
+                                                const Wanted& wanted);
 
 }  // namespace holdfast::backend::supervisor
 

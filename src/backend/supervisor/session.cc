@@ -48,12 +48,14 @@ std::uint16_t hook_of(int number) {
 }  // namespace
 
 SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter,
-                                     kernel::Proc proc, Fd landlock)
+                                     kernel::Proc proc, Fd landlock,
+                                     SocketAttributes attributes)
     : spec_(spec),
       filter_(std::move(filter)),
       proc_(std::move(proc)),
       landlock_(std::move(landlock)),
-      tree_(proc_) {}
+      tree_(proc_),
+      attributes_(attributes) {}
 
 Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const SessionSpec& spec) {
   auto proc = kernel::Proc::open();
@@ -64,8 +66,11 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
     if (!ruleset) return ruleset.error();
     landlock = std::move(*ruleset);
   }
-  return std::unique_ptr<SupervisorSession>(new SupervisorSession(
-      spec, make_filter(*spec.tables, spec.profile), std::move(*proc), std::move(landlock)));
+  const SocketAttributes attributes = socket_attributes();
+  const Wanted wanted{attribute_calls_to_see(spec.tables->profiles[spec.profile], attributes)};
+  return std::unique_ptr<SupervisorSession>(
+      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted),
+                            std::move(*proc), std::move(landlock), attributes));
 }
 
 Result<ChildPlan> SupervisorSession::before_fork() {
@@ -81,6 +86,13 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   auto listener = kernel::Listener::create(listener_fd_.get());
   if (!listener) return listener.error();
   listener_.emplace(std::move(*listener));
+
+  auto labels = SocketLabels::create(proc_, attributes_);
+  if (!labels) return wrap(labels.error(), "keep socket labels");
+  labels_.emplace(std::move(*labels));
+  if (const auto self = proc_.task(kernel::own_pid()))
+    if (const auto namespaces = self->namespaces())
+      own_user_namespace_ = namespaces->link[kernel::kUserNamespace];
 
   // Not earlier: a child of an opaque parent is opaque too, and could not be given its id maps.
   auto opaque = kernel::make_undumpable();
@@ -112,9 +124,12 @@ Result<void> SupervisorSession::answer_canary(pid_t child) {
   return listener_->refuse(canary.id, kernel::kCanaryError);
 }
 
-std::vector<int> SupervisorSession::poll_fds() const { return {listener_fd_.get()}; }
+std::vector<int> SupervisorSession::poll_fds() const {
+  return {listener_fd_.get(), labels_->timer_fd()};
+}
 
 Result<void> SupervisorSession::dispatch() {
+  if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
     auto ready = kernel::poll_readable({listener_fd_.get()}, 0);
     if (!ready) return ready.error();
@@ -135,6 +150,7 @@ Result<void> SupervisorSession::handle_next() {
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
+  if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
   if (!refusal) return {};
@@ -145,6 +161,57 @@ Result<void> SupervisorSession::handle_next() {
   }
   if (unshares && *refusal == 0 && namespaces) observe_creation(*task, *namespaces);
   return {};
+}
+
+Result<void> SupervisorSession::give(std::uint64_t id, const Answer& answer) {
+  Result<void> given;
+  switch (answer.kind) {
+    case Answer::Kind::go_on:
+      given = listener_->let_through(id);
+      break;
+    case Answer::Kind::error:
+      given = listener_->refuse(id, static_cast<int>(answer.value));
+      break;
+    case Answer::Kind::value:
+      given = listener_->answer(id, answer.value);
+      break;
+    case Answer::Kind::dead:
+      return {};
+  }
+  if (!given && given.error().code != ENOENT) return given;
+  return {};
+}
+
+Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
+                                                  const Result<kernel::TaskDirectory>& task) {
+  const seccomp_notif call = received;
+  if (!task) return give(call.id, Answer::error(EPERM));
+  const auto namespaces = task->namespaces();
+  const bool same_user_namespace =
+      namespaces && namespaces->link[kernel::kUserNamespace] == own_user_namespace_;
+  const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
+  const Judge judged = [&](hf_request request, std::uint64_t cookie) {
+    request.subject = spec_.profile;
+    request.subject_set = kSet;
+    return judge(call, task, request, cookie);
+  };
+  const auto capabilities =
+      same_user_namespace ? label::Capabilities::count : label::Capabilities::do_not_count;
+  return give(call.id, answer_attribute_call(*labels_, {call, *task, capabilities, waiting, judged,
+                                                        spec_.labels}));
+}
+
+int SupervisorSession::judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
+                             hf_request request, std::uint64_t target) {
+  hf_verdict verdict;
+  hf_decide(spec_.tables, &request, &verdict);
+  count(verdict);
+  if (verdict.log) {
+    hf_task actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
+    actor.pid = call.pid;
+    report(request, target, {}, verdict, actor);
+  }
+  return -hf_enforced_error(&verdict);
 }
 
 // What comes of an unshare() is not reported, so this looks for a moment, and remembers what it
@@ -245,7 +312,7 @@ int SupervisorSession::decide_questions(const seccomp_notif& call,
         actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
         actor->pid = call.pid;
       }
-      report(question, verdict, *actor);
+      report(question.request, question.target, question.object, verdict, *actor);
     }
     if (const int error = -hf_enforced_error(&verdict)) return error;
   }
@@ -270,7 +337,8 @@ void SupervisorSession::count(const hf_verdict& verdict) {
   }
 }
 
-void SupervisorSession::report(const Question& question, const hf_verdict& verdict,
+void SupervisorSession::report(const hf_request& request, std::uint64_t target,
+                               const hf_task& object, const hf_verdict& verdict,
                                const hf_task& actor) {
   hf_event event = {};
   event.version = HF_ABI_VERSION;
@@ -278,11 +346,11 @@ void SupervisorSession::report(const Question& question, const hf_verdict& verdi
   event.id = next_event_++;
   event.time_ns = kernel::boottime_ns();
   event.generation = spec_.tables->generation;
-  event.target = question.target;
+  event.target = target;
   event.actor = actor;
-  event.object = question.object;
+  event.object = object;
   event.verdict = verdict;
-  event.request = question.request;
+  event.request = request;
   if (spec_.sink) spec_.sink(event);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "backend/backend.h"
+#include "backend/supervisor/attributes.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/tree.h"
@@ -27,11 +28,17 @@ class SupervisorSession final : public Session {
 
  private:
   SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter, kernel::Proc proc,
-                    Fd landlock);
+                    Fd landlock, SocketAttributes attributes);
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
   Result<void> answer_canary(pid_t child);
   Result<void> handle_next();
+  Result<void> handle_attributes(const seccomp_notif& call,
+                                 const Result<kernel::TaskDirectory>& task);
+  Result<void> give(std::uint64_t id, const Answer& answer);
+  // Decides, counts, reports. The errno of an enforced refusal, or 0.
+  int judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
+            hf_request request, std::uint64_t target);
   // What the call gets: 0 to let it through, else an errno. Nothing: its caller has died.
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
@@ -43,13 +50,17 @@ class SupervisorSession final : public Session {
   [[nodiscard]] Question without_facts(const seccomp_notif& call) const;
   void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before);
   void count(const hf_verdict& verdict);
-  void report(const Question& question, const hf_verdict& verdict, const hf_task& actor);
+  void report(const hf_request& request, std::uint64_t target, const hf_task& object,
+              const hf_verdict& verdict, const hf_task& actor);
 
   SessionSpec spec_;
   kernel::SeccompFilter filter_;
   kernel::Proc proc_;
   Fd landlock_;
   Tree tree_;
+  SocketAttributes attributes_;
+  kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
+  std::optional<SocketLabels> labels_;
   std::optional<Sandbox> sandbox_;
   Fd listener_fd_;
   std::optional<kernel::Listener> listener_;

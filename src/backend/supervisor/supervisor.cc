@@ -40,8 +40,10 @@ class SupervisorBackend final : public Backend {
                      "without Landlock, root in the tree can take over the supervisor"};
     for (const RuleKind kind :
          {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside, RuleKind::mark,
-          RuleKind::socket, RuleKind::label})
+          RuleKind::socket})
       promises.push_back({kind, Strength::none, kNotSeen});
+    promises.push_back({RuleKind::label, Strength::best_effort,
+                        "who may set labels is enforced; accepted sockets do not inherit any"});
     promises.push_back(
         {RuleKind::bpf_delegate, Strength::best_effort,
          "the kernel holds the command to what is delegated, but not to its own cgroup: where a "
