@@ -85,6 +85,7 @@ struct ChildPlan {
 struct Child {
   pid_t pid = -1;
   int pidfd = -1;
+  std::uint64_t channel_cookie = 0;  // its end of the channel to run/: what goes over it is no act of CMD
   int listener_fd = -1;                       // seccomp listener; -1 if the plan had no filter
   std::array<int, HF_NS_COUNT> namespace_fd;  // by bit number of HF_NS_*: each type in unshare_types, else -1
 };

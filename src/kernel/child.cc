@@ -11,11 +11,14 @@
 //   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and
 //   so is
 //      the init of a new pid namespace, which the command could otherwise take over with ptrace.
-//   4. The listener goes to the parent and is closed here: nobody in the tree may answer for it.
-//   5. The canary, then the wait for the release.
+//   4. The parent takes the listener out of this process, under a number that it is told before the filter
+//      is there: with some policies the filter sees sendmsg, which nobody could answer yet.
+//   5. The canary, which the parent answers when it has the listener. Then the listener is closed here:
+//      nobody in the tree may answer for it. Then the wait for the release.
 #include "kernel/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <net/if.h>
 #include <sched.h>
@@ -37,28 +40,13 @@ constexpr int kExitNotReady = 125;
 constexpr int kExitCannotExecute = 126;
 constexpr int kExitNotFound = 127;
 
-void send_report(const ChildSpec& spec, const ChildReport& report, int attached_fd) {
-  iovec data = {.iov_base = const_cast<ChildReport*>(&report), .iov_len = sizeof(report)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  if (attached_fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &attached_fd, sizeof(int));
-  }
-  while (sendmsg(spec.channel_fd, &message, MSG_NOSIGNAL) < 0)
+void send_report(const ChildSpec& spec, const ChildReport& report) {
+  while (send(spec.channel_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0)
     if (errno != EINTR) _exit(kExitNotReady);  // nobody supervises: nothing may run
 }
 
 [[noreturn]] void fail(const ChildSpec& spec, ChildStep step, int exit_code) {
-  const ChildReport report = {ChildReport::Kind::failed, step, errno};
-  send_report(spec, report, -1);
+  send_report(spec, {ChildReport::Kind::failed, step, errno, -1});
   _exit(exit_code);
 }
 
@@ -93,7 +81,6 @@ void set_up_namespaces(const ChildSpec& spec) {
 void prove_filter(const ChildSpec& spec) {
   const long result = syscall(SYS_setns, -1, kCanaryArgument);
   if (result == 0 || errno != kCanaryError) fail(spec, ChildStep::canary, kExitNotReady);
-  send_report(spec, {ChildReport::Kind::canary_held, ChildStep::none, 0}, -1);
 }
 
 void confine(const ChildSpec& spec) {
@@ -101,16 +88,18 @@ void confine(const ChildSpec& spec) {
     fail(spec, ChildStep::no_new_privs, kExitNotReady);
   if (spec.landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0) != 0)
     fail(spec, ChildStep::landlock, kExitNotReady);
-  int listener_fd = -1;
-  if (spec.filter) {
-    listener_fd = static_cast<int>(
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, spec.filter));
-    if (listener_fd < 0) fail(spec, ChildStep::seccomp, kExitNotReady);
-  }
-  send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0}, listener_fd);
-  if (listener_fd < 0) return;
-  close(listener_fd);
+  if (!spec.filter) return send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, -1});
+  // The lowest number that is free, which is the one that the next descriptor gets.
+  const int number = fcntl(spec.channel_fd, F_DUPFD_CLOEXEC, 0);
+  if (number < 0) fail(spec, ChildStep::seccomp, kExitNotReady);
+  close(number);
+  send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, number});
+  const int listener_fd = static_cast<int>(
+      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, spec.filter));
+  if (listener_fd != number) fail(spec, ChildStep::seccomp, kExitNotReady);
   prove_filter(spec);
+  close(listener_fd);
+  send_report(spec, {ChildReport::Kind::canary_held, ChildStep::none, 0, -1});
 }
 
 // As execvp(3): the first path that exists and may be executed; a refusal is remembered, but a

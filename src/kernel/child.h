@@ -27,12 +27,13 @@ enum class ChildStep : std::int32_t {
   exec,
 };
 
-// From child to parent over the channel (SOCK_SEQPACKET), the listener attached to `ready`.
+// From child to parent over the channel (SOCK_SEQPACKET).
 struct ChildReport {
   enum class Kind : std::int32_t { ready, canary_held, failed };
   Kind kind;
   ChildStep step;
   std::int32_t error;  // errno of a failure
+  std::int32_t listener_number;  // with `ready`: the descriptor that the listener is about to be; -1: none
 };
 
 // From parent to child, one byte each.

@@ -239,6 +239,24 @@ Result<TaskMemory> TaskDirectory::memory() const {
   return TaskMemory(std::move(fd));
 }
 
+Result<TaskDirectory> TaskDirectory::duplicate() const {
+  Fd copy(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy) return system_error("duplicate a descriptor");
+  return TaskDirectory(std::move(copy), known_links_);
+}
+
+bool TaskDirectory::signal_waits() const {
+  const auto text = read_small(directory_.get(), "status");
+  if (!text) return false;
+  const auto mask = [&](std::string_view name) {
+    std::uint64_t bits = 0;
+    if (const auto value = field(*text, name))
+      std::from_chars(value->data(), value->data() + value->size(), bits, 16);
+    return bits;
+  };
+  return ((mask("SigPnd") | mask("ShdPnd")) & ~mask("SigBlk") & ~mask("SigIgn")) != 0;
+}
+
 Result<std::string> TaskDirectory::cgroup() const {
   auto text = read_small(directory_.get(), "cgroup");
   if (!text) return text.error();

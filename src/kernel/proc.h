@@ -84,6 +84,10 @@ class TaskDirectory {
   [[nodiscard]] Result<Fd> open_namespace(std::size_t link) const;
   [[nodiscard]] Result<FileCredentials> file_credentials() const;
   [[nodiscard]] Result<TaskMemory> memory() const;
+  // Another one of the same thread.
+  [[nodiscard]] Result<TaskDirectory> duplicate() const;
+  // Is a signal pending that it does not block? No, also when that cannot be read.
+  [[nodiscard]] bool signal_waits() const;
   // Its cgroup in the unified hierarchy, as a path below the reader's cgroup namespace.
   [[nodiscard]] Result<std::string> cgroup() const;
   // Of the thread's process. Racy by nature: it may miss some, and a number may be reused.

@@ -45,30 +45,17 @@ Result<void> send_byte(int channel_fd, char byte) {
   return {};
 }
 
-Result<std::optional<ReceivedReport>> receive_report(int channel_fd) {
-  ReceivedReport received = {};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  iovec data = {.iov_base = &received.report, .iov_len = sizeof(received.report)};
-  msghdr message = {};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
+Result<std::optional<ChildReport>> receive_report(int channel_fd) {
+  ChildReport report = {};
   ssize_t length = 0;
   do {
-    length = ::recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC);
+    length = ::recv(channel_fd, &report, sizeof(report), 0);
   } while (length < 0 && errno == EINTR);
   // A child that died with data of ours unread leaves ECONNRESET behind.
   if (length == 0 || (length < 0 && errno == ECONNRESET))
-    return std::optional<ReceivedReport>(std::nullopt);
-  if (length != sizeof(received.report)) return system_error("receive from the child");
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-    received.attached.reset(fd);
-  }
-  return std::optional<ReceivedReport>(std::move(received));
+    return std::optional<ChildReport>(std::nullopt);
+  if (length != sizeof(report)) return system_error("receive from the child");
+  return std::optional(report);
 }
 
 Result<Fd> open_pidfd(pid_t pid) {

@@ -36,12 +36,8 @@ Result<void> write_identity_maps(pid_t child);
 Result<std::array<Fd, 2>> make_channel();
 Result<void> send_byte(int channel_fd, char byte);
 
-struct ReceivedReport {
-  ChildReport report;
-  Fd attached;
-};
 // Waits for one report. Nothing: the other end is gone.
-Result<std::optional<ReceivedReport>> receive_report(int channel_fd);
+Result<std::optional<ChildReport>> receive_report(int channel_fd);
 
 // ESRCH: gone, or a thread that does not lead its process.
 Result<Fd> open_pidfd(pid_t pid);

@@ -11,6 +11,7 @@
 #include "kernel/child.h"
 #include "kernel/namespaces.h"
 #include "kernel/process.h"
+#include "kernel/sockets.h"
 
 namespace holdfast::run {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 using kernel::ChildReport;
 using kernel::ChildStep;
 
+constexpr unsigned kListenerLookUs = 20;
 constexpr char kShell[] = "/bin/sh";
 constexpr char kDefaultPath[] = "/usr/local/bin:/usr/bin:/bin";
 
@@ -137,6 +139,8 @@ Result<Spawned> Spawned::start(const SpawnSpec& spec) {
   Spawned spawned;
   spawned.forked_ = std::move(*forked);
   spawned.channel_ = std::move((*ends)[0]);
+  if (const auto cookie = kernel::socket_cookie((*ends)[1].get()))
+    spawned.channel_cookie_ = *cookie;
   (*ends)[1].reset();  // so that the child's death is the end of the channel
   spawned.unshare_types_ = spec.unshare_types;
   spawned.command_name_ = spec.command.front();
@@ -168,18 +172,39 @@ Result<void> Spawned::wait_until_ready() {
   auto received = kernel::receive_report(channel_.get());
   if (!received) return received.error();
   if (!*received) return Error{0, "start the command", {}, "the child died before it was ready"};
-  if ((*received)->report.kind != ChildReport::Kind::ready)
-    return describe_child_error((*received)->report);
-  listener_ = std::move((*received)->attached);
-  return {};
+  if ((*received)->kind != ChildReport::Kind::ready) return describe_child_error(**received);
+  if ((*received)->listener_number < 0) return {};
+  return take_listener((*received)->listener_number);
+}
+
+// The child says beforehand which descriptor will be the listener, and cannot say when it is: its filter may
+// see what it would say it with. From then on it waits in its canary call, so the number stays what it is.
+Result<void> Spawned::take_listener(int number) {
+  for (;;) {
+    auto listener = kernel::duplicate_from(forked_.pidfd.get(), number);
+    if (listener) {
+      listener_ = std::move(*listener);
+      return {};
+    }
+    if (listener.error().code != EBADF) return wrap(listener.error(), "take the seccomp listener");
+    const auto ready = kernel::poll_readable({channel_.get()}, 0);
+    if (!ready) return ready.error();
+    if (ready->front()) {
+      auto received = kernel::receive_report(channel_.get());
+      if (!received) return received.error();
+      if (*received) return describe_child_error(**received);
+      return Error{0, "install the seccomp filter", {}, "the child died"};
+    }
+    kernel::sleep_us(kListenerLookUs);
+  }
 }
 
 Result<void> Spawned::wait_for_canary() {
   auto received = kernel::receive_report(channel_.get());
   if (!received) return received.error();
   if (!*received) return Error{0, "prove the seccomp filter", {}, "the child died"};
-  if ((*received)->report.kind != ChildReport::Kind::canary_held)
-    return describe_child_error((*received)->report);
+  if ((*received)->kind != ChildReport::Kind::canary_held)
+    return describe_child_error(**received);
   return {};
 }
 
@@ -189,7 +214,7 @@ std::optional<Error> Spawned::read_exec_error() {
   auto received = kernel::receive_report(channel_.get());
   if (!received) return received.error();
   if (!*received) return std::nullopt;
-  const ChildReport& report = (*received)->report;
+  const ChildReport& report = **received;
   if (report.step != ChildStep::exec) return describe_child_error(report);
   return Error{report.error, command_name_, {}, {}};
 }
@@ -199,6 +224,7 @@ backend::Child Spawned::child() const {
   child.pid = forked_.pid;
   child.pidfd = forked_.pidfd.get();
   child.listener_fd = listener_.get();
+  child.channel_cookie = channel_cookie_;
   for (unsigned bit = 0; bit < HF_NS_COUNT; bit++) child.namespace_fd[bit] = namespaces_[bit].get();
   return child;
 }

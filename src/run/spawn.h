@@ -50,10 +50,12 @@ class Spawned {
   Spawned() = default;
   Result<void> open_namespaces();
   Result<void> wait_until_ready();
+  Result<void> take_listener(int number);
 
   kernel::ForkedChild forked_;
   Fd channel_;
   Fd listener_;
+  std::uint64_t channel_cookie_ = 0;
   std::array<Fd, HF_NS_COUNT> namespaces_;
   std::uint32_t unshare_types_ = 0;
   std::string command_name_;

@@ -101,10 +101,25 @@ Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int si
   return {};
 }
 
+// The report goes through the filter like anything else the child does.
+Result<void> answer_until_report(backend::Session& session, const Spawned& spawned) {
+  std::vector<int> fds = {spawned.channel_fd()};
+  for (const int fd : session.poll_fds()) fds.push_back(fd);
+  for (;;) {
+    const auto ready = kernel::poll_readable(fds, -1);
+    if (!ready) return ready.error();
+    if (ready->front()) return {};
+    auto handled = session.dispatch();
+    if (!handled) return wrap(handled.error(), "decide");
+  }
+}
+
 Result<void> hold(backend::Session& session, Spawned& spawned, const backend::ChildPlan& plan) {
   auto adopted = session.adopt(spawned.child());
   if (!adopted) return adopted;
   if (plan.filter) {
+    auto answered = answer_until_report(session, spawned);
+    if (!answered) return answered;
     auto proved = spawned.wait_for_canary();
     if (!proved) return proved;
   }

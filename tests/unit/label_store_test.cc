@@ -69,7 +69,7 @@ TEST(LabelStore, IsReadWhileItChanges) {
             if (value.size() != 64 || value.find_first_not_of(value[0]) != value.npos) wrong++;
           });
     });
-  for (int round = 0; round < 2000; round++) {
+  for (int round = 0; round < 2000 || reads == 0; round++) {
     const std::uint64_t socket = static_cast<std::uint64_t>(round) % 64;
     const char letter = static_cast<char>('a' + round % 26);
     ASSERT_TRUE(store.set(socket, "user.a", std::string(64, letter), 0));

@@ -65,6 +65,27 @@ class Filter : public testing::Test {
   backend::supervisor::Wanted wanted_;
 };
 
+TEST_F(Filter, SeesSocketOperationsWhereAsked) {
+  EXPECT_EQ(run(SYS_connect), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_write), SECCOMP_RET_ALLOW);
+  wanted_.socket_operations = HF_SOCK_CONNECT;
+  EXPECT_EQ(run(SYS_connect), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_bind), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_write), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_setsockopt, 3, 132, 110), kEpermError);
+  EXPECT_EQ(run(SYS_setsockopt, 3, 1, 110), SECCOMP_RET_ALLOW);
+  wanted_.socket_operations = HF_SOCK_SEND;
+  for (const int number : {SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev,
+                           SYS_pwritev2, SYS_sendfile, SYS_splice})
+    EXPECT_EQ(run(number), SECCOMP_RET_USER_NOTIF) << number;
+  EXPECT_EQ(run(SYS_io_submit), kEnosysError);
+}
+
+TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereSocketsAreJudged) {
+  tables_->profiles[1].socket_count = 1;
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES | 17), kEpermError);
+}
+
 TEST_F(Filter, SeesAttributesWhereAsked) {
   using backend::supervisor::AttributeCalls;
   for (const int number : {SYS_fsetxattr, SYS_setxattr, SYS_fremovexattr, 463, 466}) {

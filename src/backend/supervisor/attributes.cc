@@ -286,7 +286,10 @@ Stop Attempt::check_target() {
 Stop Attempt::may(label::Access access) {
   const auto credentials = caller_.task.file_credentials();
   if (!credentials) return stop(EPERM);
-  const int error = label::check_access(file_, *credentials, caller_.capabilities, access);
+  using label::Capabilities;
+  int error = label::check_access(file_, *credentials, Capabilities::do_not_count, access);
+  if (error && caller_.in_own_user_namespace())
+    error = label::check_access(file_, *credentials, Capabilities::count, access);
   if (error) return stop(error);
   // "user." alone: no handler of the kernel's takes it.
   if (access == label::Access::read && name_.size() == label::kUserPrefix.size())

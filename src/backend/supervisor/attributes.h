@@ -10,10 +10,13 @@
 #include <linux/seccomp.h>
 
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "backend/backend.h"
+#include "backend/supervisor/answer.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/filter.h"
 #include "kernel/live_files.h"
@@ -23,21 +26,6 @@
 
 namespace holdfast::backend::supervisor {
 
-// What a call gets.
-struct Answer {
-  enum class Kind { go_on, error, value, dead } kind;
-  std::int64_t value = 0;  // the errno of an error
-
-  static Answer go_on() { return {Kind::go_on, 0}; }
-  static Answer error(int code) { return {Kind::error, code}; }
-  static Answer returns(std::int64_t value) { return {Kind::value, value}; }
-  static Answer dead() { return {Kind::dead, 0}; }  // its caller is gone
-};
-
-// Decides, counts and reports a request of the call at hand, about the socket with this cookie. The
-// errno of an enforced refusal, or 0.
-using Judge = std::function<int(hf_request request, std::uint64_t cookie)>;
-
 // Do this kernel's sockets keep attributes of their own?
 enum class SocketAttributes { native, emulated };
 [[nodiscard]] SocketAttributes socket_attributes();
@@ -45,7 +33,7 @@ enum class SocketAttributes { native, emulated };
 [[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_profile& profile,
                                                     SocketAttributes kernel);
 
-// The labels of sockets, wherever this kernel has them. One thread changes them, others may read.
+// The labels of sockets, wherever this kernel has them. Any thread; collect() is for one.
 class SocketLabels {
  public:
   // `proc` is borrowed.
@@ -79,6 +67,8 @@ class SocketLabels {
   Fd timer_;
   kernel::LiveFiles live_;
   std::unique_ptr<label::Store> store_;
+  // Jobs label what they accept, while the session collects.
+  std::unique_ptr<std::mutex> watching_ = std::make_unique<std::mutex>();
   bool timer_armed_ = false;
 };
 
@@ -88,7 +78,7 @@ class SocketLabels {
 struct AttributeCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
-  label::Capabilities capabilities;     // do its count for sockets of the supervisor's user namespace?
+  const std::function<bool()>& in_own_user_namespace;  // in the supervisor's: its capabilities count
   const std::function<bool()>& waiting;  // is it still there? Its memory is touched only after a yes
   const Judge& judge;
   const LabelWords& words;

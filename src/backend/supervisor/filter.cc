@@ -3,9 +3,11 @@
 
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <initializer_list>
 
 namespace holdfast::backend::supervisor {
 namespace {
@@ -61,6 +63,37 @@ void add_attributes(SeccompFilter& filter, AttributeCalls seen) {
     filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
 }
 
+void notify(SeccompFilter& filter, std::initializer_list<int> numbers) {
+  for (const int number : numbers) filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+}
+
+// setsockopt(SOL_SCTP): bind and connect by other names.
+void add_sctp(SeccompFilter& filter) {
+  constexpr std::uint32_t kSolSctp = 132;
+  for (const std::uint32_t option : {100u /* BINDX_ADD */, 107u /* CONNECTX_OLD */, 110u /* CONNECTX */})
+    filter.add(SYS_setsockopt, {{1, Kind::equals, kSolSctp}, {2, Kind::equals, option}},
+               seccomp_error(EPERM));
+  filter.add(SYS_getsockopt, {{1, Kind::equals, kSolSctp}, {2, Kind::equals, 111 /* CONNECTX3 */}},
+             seccomp_error(EPERM));
+}
+
+void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
+  if (operations & HF_SOCK_BIND) notify(filter, {SYS_bind});
+  if (operations & HF_SOCK_CONNECT) notify(filter, {SYS_connect});
+  if (operations & (HF_SOCK_BIND | HF_SOCK_CONNECT)) add_sctp(filter);
+  if (operations & HF_SOCK_LISTEN) notify(filter, {SYS_listen});
+  if (operations & HF_SOCK_ACCEPT) notify(filter, {SYS_accept, SYS_accept4});
+  if (operations & HF_SOCK_SEND) {
+    notify(filter, {SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev, SYS_pwritev2,
+                    SYS_sendfile, SYS_splice});
+    filter.add(SYS_io_submit, {}, seccomp_error(ENOSYS));  // writes to sockets too
+  } else if (operations & HF_SOCK_CONNECT) {
+    filter.add(SYS_sendto, {{3, Kind::any_bit, MSG_FASTOPEN}}, SECCOMP_RET_USER_NOTIF);
+    filter.add(SYS_sendmsg, {{2, Kind::any_bit, MSG_FASTOPEN}}, SECCOMP_RET_USER_NOTIF);
+    filter.add(SYS_sendmmsg, {{3, Kind::any_bit, MSG_FASTOPEN}}, SECCOMP_RET_USER_NOTIF);
+  }
+}
+
 // Against the supervisor itself, and ways around every filter.
 void add_self_defence(SeccompFilter& filter) {
   // After the supervisor has died a new listener could answer in its place.
@@ -82,15 +115,21 @@ bool confines(const hf_profile& profile) {
   return profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL;
 }
 
+bool judges_sockets(const hf_profile& profile) {
+  return profile.socket_count > 0 || profile.label_ruled != 0;
+}
+
 SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
                           const Wanted& wanted) {
   const hf_profile& profile = tables.profiles[profile_number];
   SeccompFilter filter(kNewestNumber);
-  if (confines(profile) || tables.any_visitors_deny) add_unshared_tables(filter);
+  if (confines(profile) || judges_sockets(profile) || tables.any_visitors_deny)
+    add_unshared_tables(filter);
   add_creation(filter);
   filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
   if (confines(profile)) add_trace(filter);
   add_attributes(filter, wanted.attributes);
+  add_sockets(filter, wanted.socket_operations);
   add_self_defence(filter);
   return filter;
 }

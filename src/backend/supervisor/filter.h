@@ -27,9 +27,13 @@ enum class AttributeCalls { none, changes, all };
 // Does the profile confine its members, so that reaching into tasks outside has to be refused?
 [[nodiscard]] bool confines(const hf_profile& profile);
 
+// Does the profile decide about sockets, so that descriptors have to stay what they are?
+[[nodiscard]] bool judges_sockets(const hf_profile& profile);
+
 // What is seen only where somebody needs it: each costs the calls it is about.
 struct Wanted {
   AttributeCalls attributes = AttributeCalls::none;
+  std::uint32_t socket_operations = 0;  // HF_SOCK_*
 };
 
 [[nodiscard]] kernel::SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile,

@@ -67,7 +67,10 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
     landlock = std::move(*ruleset);
   }
   const SocketAttributes attributes = socket_attributes();
-  const Wanted wanted{attribute_calls_to_see(spec.tables->profiles[spec.profile], attributes)};
+  const hf_profile& profile = spec.tables->profiles[spec.profile];
+  Wanted wanted{attribute_calls_to_see(profile, attributes),
+                socket_operations(*spec.tables, spec.profile).ruled};
+  if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
   return std::unique_ptr<SupervisorSession>(
       new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted),
                             std::move(*proc), std::move(landlock), attributes));
@@ -90,6 +93,11 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   auto labels = SocketLabels::create(proc_, attributes_);
   if (!labels) return wrap(labels.error(), "keep socket labels");
   labels_.emplace(std::move(*labels));
+  auto jobs = Jobs::create();
+  if (!jobs) return wrap(jobs.error(), "make calls for the tree");
+  jobs_.emplace(std::move(*jobs));
+  sockets_.emplace(*spec_.tables, spec_.profile, spec_.labels, *labels_, *jobs_, *listener_,
+                   child.channel_cookie);
   if (const auto self = proc_.task(kernel::own_pid()))
     if (const auto namespaces = self->namespaces())
       own_user_namespace_ = namespaces->link[kernel::kUserNamespace];
@@ -125,11 +133,12 @@ Result<void> SupervisorSession::answer_canary(pid_t child) {
 }
 
 std::vector<int> SupervisorSession::poll_fds() const {
-  return {listener_fd_.get(), labels_->timer_fd()};
+  return {listener_fd_.get(), labels_->timer_fd(), jobs_->timer_fd()};
 }
 
 Result<void> SupervisorSession::dispatch() {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
+  if (kernel::timer_expired(jobs_->timer_fd())) jobs_->look(*listener_);
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
     auto ready = kernel::poll_readable({listener_fd_.get()}, 0);
     if (!ready) return ready.error();
@@ -151,6 +160,7 @@ Result<void> SupervisorSession::handle_next() {
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
+  if (is_socket_call((*call)->data.nr)) return handle_sockets(**call, task);
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
   if (!refusal) return {};
@@ -163,48 +173,58 @@ Result<void> SupervisorSession::handle_next() {
   return {};
 }
 
-Result<void> SupervisorSession::give(std::uint64_t id, const Answer& answer) {
-  Result<void> given;
-  switch (answer.kind) {
-    case Answer::Kind::go_on:
-      given = listener_->let_through(id);
-      break;
-    case Answer::Kind::error:
-      given = listener_->refuse(id, static_cast<int>(answer.value));
-      break;
-    case Answer::Kind::value:
-      given = listener_->answer(id, answer.value);
-      break;
-    case Answer::Kind::dead:
-      return {};
-  }
-  if (!given && given.error().code != ENOENT) return given;
-  return {};
+bool SupervisorSession::in_own_user_namespace(const kernel::TaskDirectory& task) const {
+  const auto namespaces = task.namespaces();
+  return namespaces && namespaces->link[kernel::kUserNamespace] == own_user_namespace_;
 }
 
 Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
                                                   const Result<kernel::TaskDirectory>& task) {
   const seccomp_notif call = received;
-  if (!task) return give(call.id, Answer::error(EPERM));
-  const auto namespaces = task->namespaces();
-  const bool same_user_namespace =
-      namespaces && namespaces->link[kernel::kUserNamespace] == own_user_namespace_;
+  if (!task) return give(*listener_, call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const Judge judged = [&](hf_request request, std::uint64_t cookie) {
-    request.subject = spec_.profile;
-    request.subject_set = kSet;
-    return judge(call, task, request, cookie);
+    return judge(call, task, request, cookie, 0);
   };
-  const auto capabilities =
-      same_user_namespace ? label::Capabilities::count : label::Capabilities::do_not_count;
-  return give(call.id, answer_attribute_call(*labels_, {call, *task, capabilities, waiting, judged,
-                                                        spec_.labels}));
+  const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
+  return give(*listener_, call.id,
+              answer_attribute_call(*labels_,
+                                    {call, *task, own, waiting, judged, spec_.labels}));
+}
+
+Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
+                                               const Result<kernel::TaskDirectory>& task) {
+  const seccomp_notif call = received;
+  if (!task) return give(*listener_, call.id, Answer::error(EPERM));
+  const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
+  const JudgeRate judged = [&](hf_request request, std::uint64_t cookie, unsigned tokens) {
+    return judge(call, task, request, cookie, tokens);
+  };
+  const hf_request common = {};
+  const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
+  return give(*listener_, call.id, sockets_->handle({call, *task, own, waiting, common}, judged));
+}
+
+bool SupervisorSession::has_tokens(const hf_verdict& verdict,
+                                   const Result<kernel::TaskDirectory>& task, unsigned tokens) {
+  const auto cgroup = task ? task->cgroup() : Result<std::string>(task.error());
+  if (!cgroup) return false;
+  const hf_profile& own = profile();
+  for (std::uint32_t i = 0; i < own.socket_count; i++) {
+    const hf_socket_rule& rule = spec_.tables->socket_rules[own.socket_first + i];
+    if (rule.rule == verdict.rule) return buckets_.take(rule, *cgroup, tokens);
+  }
+  return false;
 }
 
 int SupervisorSession::judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
-                             hf_request request, std::uint64_t target) {
+                             hf_request request, std::uint64_t target, unsigned tokens) {
+  request.subject = spec_.profile;
+  request.subject_set = kSet;
   hf_verdict verdict;
   hf_decide(spec_.tables, &request, &verdict);
+  if (verdict.action == HF_LIMIT)
+    hf_settle(spec_.tables, &verdict, has_tokens(verdict, task, tokens));
   count(verdict);
   if (verdict.log) {
     hf_task actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
@@ -325,9 +345,10 @@ int SupervisorSession::decide_questions(const seccomp_notif& call,
 }
 
 void SupervisorSession::count(const hf_verdict& verdict) {
-  if (verdict.action == HF_DENY && verdict.mode == HF_MODE_AUDIT) {
+  const bool refusal = verdict.action == HF_DENY || verdict.action == HF_LIMIT;
+  if (refusal && verdict.mode == HF_MODE_AUDIT) {
     totals_.audited++;
-  } else if (verdict.action == HF_DENY) {
+  } else if (refusal) {
     totals_.denied++;
     if (verdict.reason == HF_REASON_FACTS_MISSING || verdict.reason == HF_REASON_BAD_REQUEST)
       totals_.errors++;

@@ -9,6 +9,7 @@
 #include "backend/supervisor/attributes.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/sandbox.h"
+#include "backend/supervisor/sockets.h"
 #include "backend/supervisor/tree.h"
 #include "kernel/proc.h"
 #include "kernel/seccomp.h"
@@ -35,10 +36,14 @@ class SupervisorSession final : public Session {
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
-  Result<void> give(std::uint64_t id, const Answer& answer);
+  Result<void> handle_sockets(const seccomp_notif& call,
+                              const Result<kernel::TaskDirectory>& task);
   // Decides, counts, reports. The errno of an enforced refusal, or 0.
   int judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
-            hf_request request, std::uint64_t target);
+            hf_request request, std::uint64_t target, unsigned tokens);
+  bool has_tokens(const hf_verdict& verdict, const Result<kernel::TaskDirectory>& task,
+                  unsigned tokens);
+  [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
   // What the call gets: 0 to let it through, else an errno. Nothing: its caller has died.
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
@@ -61,9 +66,12 @@ class SupervisorSession final : public Session {
   SocketAttributes attributes_;
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<SocketLabels> labels_;
-  std::optional<Sandbox> sandbox_;
+  Buckets buckets_;
   Fd listener_fd_;
   std::optional<kernel::Listener> listener_;
+  std::optional<Jobs> jobs_;
+  std::optional<SocketDesk> sockets_;
+  std::optional<Sandbox> sandbox_;
   Totals totals_;
   std::uint64_t next_event_ = 1;
 };

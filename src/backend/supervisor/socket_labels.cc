@@ -67,6 +67,7 @@ Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie
 }
 
 Result<void> SocketLabels::watch(int socket_fd, label::Cookie cookie) {
+  const std::lock_guard lock(*watching_);
   if (store_->has(cookie)) return {};
   auto watched = live_.watch(socket_fd, cookie);
   if (!watched && watched.error().code != EEXIST) return watched;  // it was labelled before
@@ -113,6 +114,7 @@ Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, labe
 }
 
 void SocketLabels::collect() {
+  const std::lock_guard lock(*watching_);
   (void)kernel::timer_expired(timer_.get());
   const std::uint64_t began_ns = kernel::boottime_ns();
   // First what is known, then what is alive: what is labelled in between is not taken for dead.

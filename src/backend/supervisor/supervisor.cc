@@ -32,6 +32,10 @@ class SupervisorBackend final : public Backend {
          "only what the command starts is seen, and that is a member, not a visitor"},
         {RuleKind::trace, Strength::best_effort,
          "among tasks of the tree, /proc/PID/mem of one that is not locked stays open"},
+        {RuleKind::socket, Strength::best_effort,
+         "a process with several threads can send by write() and its like on a socket that it swaps "
+         "in; its unix and netlink sockets, and what depends on a peer's label, are refused"},
+        {RuleKind::label, Strength::enforced, {}},
     };
     if (!abi && kernel::has_sys_admin())
       for (Promise& promise : promises)
@@ -39,11 +43,8 @@ class SupervisorBackend final : public Backend {
           promise = {promise.kind, Strength::best_effort,
                      "without Landlock, root in the tree can take over the supervisor"};
     for (const RuleKind kind :
-         {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside, RuleKind::mark,
-          RuleKind::socket})
+         {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside, RuleKind::mark})
       promises.push_back({kind, Strength::none, kNotSeen});
-    promises.push_back({RuleKind::label, Strength::best_effort,
-                        "who may set labels is enforced; accepted sockets do not inherit any"});
     promises.push_back(
         {RuleKind::bpf_delegate, Strength::best_effort,
          "the kernel holds the command to what is delegated, but not to its own cgroup: where a "

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call about a socket, as its registers say it, and as it is made on a duplicate.
+#ifndef HOLDFAST_BACKEND_SUPERVISOR_SOCKET_CALL_H
+#define HOLDFAST_BACKEND_SUPERVISOR_SOCKET_CALL_H
+
+#include <linux/seccomp.h>
+
+#include <memory>
+
+#include "backend/supervisor/answer.h"
+#include "backend/supervisor/attributes.h"
+#include "kernel/proc.h"
+
+namespace holdfast::backend::supervisor {
+
+struct SocketCall {
+  std::uint32_t operations = 0;  // HF_SOCK_*: what it does, all of it
+  int fd = -1;
+  bool writes = false;    // a call that is mostly about files
+  unsigned messages = 1;  // sent by it
+};
+[[nodiscard]] SocketCall decode_socket_call(const seccomp_data& data);
+
+// What makes a call on a duplicate. Shared with a job's thread.
+struct Performance {
+  seccomp_data data;
+  pid_t process;
+  pid_t thread;
+  std::shared_ptr<const Fd> socket;
+  std::uint64_t cookie;
+  std::shared_ptr<const kernel::TaskMemory> memory;
+  kernel::FileCredentials owner;
+  SocketLabels* inherit;  // null: accepted sockets have no labels
+};
+
+// Can it be made by another process, as if by the caller? Not what would lend it the supervisor's
+// credentials or number: unix sockets bind, connect and send with those of who calls.
+[[nodiscard]] bool can_perform(const seccomp_data& data, std::uint16_t family);
+// Makes it; may block.
+[[nodiscard]] Answer perform_socket_call(const Performance& performance);
+
+}  // namespace holdfast::backend::supervisor
+
+#endif  // HOLDFAST_BACKEND_SUPERVISOR_SOCKET_CALL_H

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The labels are the socket's, not the number's. So before a call goes on, it has to be sure that the kernel
+// will use the very socket that was judged. In a process with one thread, whose table nobody shares (the
+// filter sees to that), the number cannot change while that thread is blocked: the kernel makes the call. In a
+// process with several, another thread could swap the descriptor after the look, so the call is made here, on
+// the duplicate that was judged. Where that would lend the supervisor's credentials (unix sockets, netlink) it
+// is refused.
+//
+// Only what a rule refuses or limits is worth that: what may go on for every socket simply goes on.
+#include "backend/supervisor/sockets.h"
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "backend/supervisor/socket_call.h"
+#include "kernel/process.h"
+
+namespace holdfast::backend::supervisor {
+namespace {
+
+constexpr std::size_t kMostBuckets = 65536;
+
+std::uint16_t family_of(int family) {
+  switch (family) {
+    case AF_UNIX:
+      return HF_FAMILY_UNIX;
+    case AF_INET:
+      return HF_FAMILY_INET;
+    case AF_INET6:
+      return HF_FAMILY_INET6;
+    case AF_NETLINK:
+      return HF_FAMILY_NETLINK;
+    case AF_PACKET:
+      return HF_FAMILY_PACKET;
+    case AF_VSOCK:
+      return HF_FAMILY_VSOCK;
+    default:
+      return HF_FAMILY_OTHER;
+  }
+}
+
+std::uint16_t way_of(std::uint32_t operation) {
+  switch (operation) {
+    case HF_SOCK_BIND:
+      return HF_WAY_BIND;
+    case HF_SOCK_CONNECT:
+      return HF_WAY_CONNECT;
+    case HF_SOCK_LISTEN:
+      return HF_WAY_LISTEN;
+    case HF_SOCK_ACCEPT:
+      return HF_WAY_ACCEPT;
+    default:
+      return HF_WAY_SEND;
+  }
+}
+
+}  // namespace
+
+SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profile_number) {
+  const hf_profile& profile = tables.profiles[profile_number];
+  SocketOperations operations;
+  for (std::uint32_t i = 0; i < profile.socket_count; i++) {
+    const hf_socket_rule& rule = tables.socket_rules[profile.socket_first + i];
+    operations.ruled |= rule.ops;
+    if (rule.verdict != HF_SOCK_ALLOW) operations.refused |= rule.ops;
+    if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX)) operations.by_peer |= rule.ops;
+  }
+  return operations;
+}
+
+bool is_socket_call(int number) {
+  switch (number) {
+    case SYS_bind:
+    case SYS_connect:
+    case SYS_listen:
+    case SYS_accept:
+    case SYS_accept4:
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_sendmmsg:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_pwritev2:
+    case SYS_sendfile:
+    case SYS_splice:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A bucket that is full by now is as good as none.
+bool Buckets::take(const hf_socket_rule& rule, const std::string& cgroup, unsigned tokens) {
+  const std::uint64_t now_ns = kernel::boottime_ns();
+  if (buckets_.size() >= kMostBuckets)
+    std::erase_if(buckets_, [&](const auto& entry) {
+      return now_ns - entry.second.time_ns > std::uint64_t{rule.rate_period_ns} * rule.rate_burst;
+    });
+  if (buckets_.size() >= kMostBuckets) return false;
+  hf_bucket& bucket = buckets_[std::to_string(rule.rule) + " " + cgroup];
+  const hf_bucket before = bucket;
+  for (unsigned taken = 0; taken < tokens; taken++) {
+    if (hf_bucket_take(&bucket, now_ns, &rule)) continue;
+    if (taken > 0) bucket = before;
+    return false;
+  }
+  return true;
+}
+
+struct SocketDesk::Call : SocketCall {
+  explicit Call(const SocketCall& decoded) : SocketCall(decoded) {}
+  Duplicate duplicate = {Fd(), false};
+  std::uint64_t cookie = 0;
+  std::uint16_t family = 0;
+};
+
+SocketDesk::SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelWords& words,
+                       SocketLabels& labels, Jobs& jobs, kernel::Listener& listener,
+                       std::uint64_t exempt_cookie)
+    : profile_(tables.profiles[profile]),
+      operations_(socket_operations(tables, profile)),
+      words_(words),
+      labels_(labels),
+      jobs_(jobs),
+      listener_(listener),
+      exempt_cookie_(exempt_cookie) {
+  for (std::uint32_t id = 1; id < words.values.size(); id++) value_ids_[words.values[id]] = id;
+}
+
+bool SocketDesk::read_labels(int socket_fd, std::uint64_t cookie, hf_request& request) const {
+  for (std::size_t i = 0; i < words_.names.size() && i < HF_MAX_LABEL_NAMES; i++) {
+    const auto value = labels_.get(socket_fd, cookie, words_.names[i]);
+    if (!value) return false;
+    if (!*value) continue;
+    const auto known = value_ids_.find(**value);
+    request.own_labels[i] = known == value_ids_.end() ? HF_LABEL_ID_OTHER : known->second;
+  }
+  return true;
+}
+
+Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
+  Call call(decode_socket_call(caller.call.data));
+  call.duplicate = duplicate_of_thread(caller.call, caller.task, call.fd);
+  if (!caller.waiting()) return Answer::dead();
+  hf_request unknown = caller.common;
+  unknown.hook = HF_HOOK_SOCKET;
+  unknown.way = way_of(call.operations & -call.operations);
+  unknown.flags = HF_REQ_FACTS_MISSING;
+  const auto cannot_tell = [&] {
+    const int error = judge(unknown, 0, 1);
+    return Answer::error(error ? error : EPERM);
+  };
+  if (!call.duplicate.fd) return call.duplicate.none ? Answer::error(EBADF) : cannot_tell();
+  const auto file = kernel::describe_file(call.duplicate.fd.get());
+  if (!file) return cannot_tell();
+  if (!file->socket && call.writes) return Answer::go_on();
+  if (file->path_only) return Answer::error(EBADF);
+  if (!file->socket) return Answer::error(ENOTSOCK);
+  const auto cookie = kernel::socket_cookie(call.duplicate.fd.get());
+  const auto family = kernel::socket_family(call.duplicate.fd.get());
+  if (!cookie || !family) return cannot_tell();
+  if (*cookie == exempt_cookie_) return Answer::go_on();
+  call.cookie = *cookie;
+  call.family = family_of(*family);
+  return decide(caller, call, judge);
+}
+
+Answer SocketDesk::decide(const SocketCaller& caller, Call& call, const JudgeRate& judge) {
+  hf_request request = caller.common;
+  request.hook = HF_HOOK_SOCKET;
+  request.sock_family = call.family;
+  if (!read_labels(call.duplicate.fd.get(), call.cookie, request))
+    request.flags |= HF_REQ_FACTS_MISSING;
+  const bool enforces = profile_.mode == HF_MODE_ENFORCE;
+  const bool exact =
+      call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
+  const bool inherits = profile_.label_inherit && (call.operations & HF_SOCK_ACCEPT);
+  const bool performs = inherits || !exact;
+  if (performs && !can_perform(caller.call.data, call.family)) {
+    if (!exact) request.flags |= HF_REQ_FACTS_MISSING;
+  }
+  if (call.family == HF_FAMILY_UNIX && (call.operations & operations_.by_peer))
+    request.flags |= HF_REQ_FACTS_MISSING;  // who the peer is cannot be told from out here
+  for (std::uint32_t operation = 1; operation <= HF_SOCK_SEND; operation <<= 1) {
+    if (!(call.operations & operations_.ruled & operation)) continue;
+    request.sock_op = static_cast<std::uint16_t>(operation);
+    request.way = way_of(operation);
+    const int error = judge(request, call.cookie, operation == HF_SOCK_SEND ? call.messages : 1);
+    if (error) return Answer::error(error);
+  }
+  if (!performs) return Answer::go_on();
+  if (!can_perform(caller.call.data, call.family))
+    return exact ? Answer::go_on() : Answer::error(EPERM);
+  return perform(caller, call);
+}
+
+Answer SocketDesk::perform(const SocketCaller& caller, Call& call) {
+  auto memory = caller.task.memory();
+  const auto owner = caller.task.file_credentials();
+  const auto status = caller.task.status();
+  if (!memory || !owner || !status) return Answer::error(EPERM);
+  if (!caller.waiting()) return Answer::dead();  // what was just opened is the caller's
+  Performance performance{caller.call.data,
+                          status->process,
+                          status->thread,
+                          std::make_shared<const Fd>(std::move(call.duplicate.fd)),
+                          call.cookie,
+                          std::make_shared<const kernel::TaskMemory>(std::move(*memory)),
+                          *owner,
+                          profile_.label_inherit ? &labels_ : nullptr};
+  const std::uint64_t capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0;
+  auto directory = caller.task.duplicate();
+  if (!directory) return Answer::error(EPERM);
+  auto started = jobs_.start(caller.call, std::move(*directory), capabilities, listener_,
+                             [performance] { return perform_socket_call(performance); });
+  return started ? Answer::later() : Answer::error(started.error().code);
+}
+
+}  // namespace holdfast::backend::supervisor

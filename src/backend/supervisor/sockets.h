@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Socket rules: bind, connect, listen, accept and send, decided by the labels of the socket.
+#ifndef HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
+#define HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
+
+#include <linux/seccomp.h>
+
+#include <string>
+#include <unordered_map>
+
+#include "backend/backend.h"
+#include "backend/supervisor/attributes.h"
+#include "backend/supervisor/calls.h"
+#include "backend/supervisor/jobs.h"
+#include "core/bucket.h"
+
+namespace holdfast::backend::supervisor {
+
+// Operations that a profile's rules are about.
+struct SocketOperations {
+  std::uint32_t ruled = 0;    // HF_SOCK_*: some rule is about it
+  std::uint32_t refused = 0;  // some rule refuses it, or limits it: what is decided has to be what is done
+  std::uint32_t by_peer = 0;  // some rule looks at the label of a unix socket's peer
+};
+[[nodiscard]] SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profile);
+
+[[nodiscard]] bool is_socket_call(int number);
+
+// Who makes the call. Borrowed.
+struct SocketCaller {
+  const seccomp_notif& call;
+  const kernel::TaskDirectory& task;
+  const std::function<bool()>& in_own_user_namespace;  // in the supervisor's: its capabilities count
+  const std::function<bool()>& waiting;
+  const hf_request& common;  // subject filled in
+};
+
+// The rates of a run: a bucket for each rule and cgroup. One thread.
+class Buckets {
+ public:
+  // Takes so many tokens at once, or none: is that how many there were?
+  bool take(const hf_socket_rule& rule, const std::string& cgroup, unsigned tokens);
+
+ private:
+  std::unordered_map<std::string, hf_bucket> buckets_;
+};
+
+// Decides a request and reports it; a limit takes tokens. The errno of an enforced refusal, or 0.
+using JudgeRate = std::function<int(hf_request request, std::uint64_t cookie, unsigned tokens)>;
+
+// Answers the calls about sockets of one run. One thread.
+class SocketDesk {
+ public:
+  // All borrowed.
+  SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelWords& words,
+             SocketLabels& labels, Jobs& jobs, kernel::Listener& listener,
+             std::uint64_t exempt_cookie);
+
+  Answer handle(const SocketCaller& caller, const JudgeRate& judge);
+
+ private:
+  struct Call;
+  [[nodiscard]] bool read_labels(int socket_fd, std::uint64_t cookie, hf_request& request) const;
+  Answer decide(const SocketCaller& caller, Call& call, const JudgeRate& judge);
+  Answer perform(const SocketCaller& caller, Call& call);
+
+  const hf_profile& profile_;
+  SocketOperations operations_;
+  const LabelWords& words_;
+  std::unordered_map<std::string, std::uint32_t> value_ids_;
+  SocketLabels& labels_;
+  Jobs& jobs_;
+  kernel::Listener& listener_;
+  // The child's channel to run/. It closes on exec, so nothing that is ruled about ever has it.
+  std::uint64_t exempt_cookie_;
+};
+
+}  // namespace holdfast::backend::supervisor
+
+#endif  // HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H

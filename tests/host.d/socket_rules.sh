@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Socket rules under the supervisor backend: what they mean, attacks on them, rates to the token, calls that
+# block, and the memory that labels leave behind; as root and as an ordinary user.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+# shellcheck source=tests/nobody.sh
+. tests/nobody.sh
+cp "$HOLDFAST_BUILD"/tests/bin/{socket_act,socket_rate,socket_block,label_churn} "$bin/" 2>/dev/null
+chmod a+rx "$bin"/*
+
+# table NAME COMMAND...: a test for each line of TAP
+table() {
+  local name=$1 line
+  shift
+  while IFS= read -r line; do
+    case $line in
+      "ok "*) pass "${line#* - }, $name" ;;
+      "not ok "*) fail "${line#* - }, $name" ;;
+      "#"*) echo "$line" ;;
+    esac
+  done < <("$@" "$bin/conform" --holdfast "$holdfast" --backend supervisor "${options[@]}" \
+    tests/conformance/sockets.txt tests/escape/sockets.txt)
+}
+options=()
+if [ "$(id -u)" -eq 0 ]; then table "as root" env; fi
+options=(--userns)
+table "as an ordinary user" "${as_nobody[@]}"
+
+policy=$(mktemp /tmp/socket-rate.XXXXXX.toml)
+for rate in "1 2" "100 50" "10000 5000"; do
+  read -r tokens burst <<<"$rate"
+  printf 'version = 1\n[profile.box]\nlog = "none"\n[[profile.box.socket]]\non = ["send"]\nfamily = ["inet"]\n' >"$policy"
+  printf 'rate = "%s/s burst %s"\n' "$tokens" "$burst" >>"$policy"
+  for senders in 1 8; do
+    for _ in 1 2 3; do # a machine that stands still while a bucket runs over has lost what ran over
+      said=$("$holdfast" run -q --backend supervisor --policy "$policy" -- "$bin/socket_rate" "$tokens" "$senders" 2 2>&1)
+      case $said in exact*) break ;; esac
+    done
+    case $said in
+      "too slow") skip "$tokens a second, $senders senders" slow_machine "it sends less than that" ;;
+      *) like "$tokens a second, $senders senders" "$said" "exact*" ;;
+    esac
+  done
+done
+
+printf 'version = 1\n[[profile.box.socket]]\non = ["connect"]\nlabel = { "user.varlink" = "client" }\nverdict = "deny"\n' \
+  >"$policy"
+is "a connect that blocks" "$(timeout 60 "$holdfast" run -q --backend supervisor --policy "$policy" -- "$bin/socket_block" 2>/dev/null)" \
+  "100 of 100 others connected, while one was blocked
+a signal ends it: EINTR"
+is "20000 labelled sockets, opened and closed" \
+  "$("$holdfast" run -q --backend supervisor -- "$bin/label_churn" 20000 2>/dev/null)" "back to its start"
+rm -f "$policy"
+tap_end

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * attack_socket HOW: connects or sends with a socket that is labelled user.varlink=client, which may not.
+ *
+ *   swap-thread     a thread swaps the descriptor between that socket and one that may, 2000 times
+ *   swap-process    a process that shares the table of descriptors does
+ *   scm             another process does it, with a descriptor that was sent to it
+ *   fork            a child does it
+ *   uring | aio     by a ring; by io_submit
+ *   fastopen        by a message that connects
+ *   sctp            by setsockopt (SCTP_SOCKOPT_CONNECTX)
+ *   unlabel         after it has taken the label off
+ *   relabel-path    after it has replaced the label by the path of the descriptor
+ */
+#include "attack.h"
+
+#include <linux/aio_abi.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+
+enum { number_fd = 300, rounds = 2000 };
+
+static struct sockaddr_in address;
+static int denied, allowed;
+static volatile int stop;
+
+static int new_socket(int type) {
+  int fd = socket(AF_INET, type, 0);
+  if (fd < 0) broken("socket");
+  return fd;
+}
+
+static void label(int fd) {
+  if (fsetxattr(fd, "user.varlink", "client", 6, 0) != 0 && errno != EPERM && errno != EOPNOTSUPP) broken("label");
+}
+
+static int new_server(int type) {
+  socklen_t length = sizeof address;
+  int fd = new_socket(type);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(fd, (void*)&address, sizeof address) != 0) broken("bind");
+  if (type == SOCK_STREAM && listen(fd, 4000) != 0) broken("listen");
+  getsockname(fd, (void*)&address, &length);
+  return fd;
+}
+
+static bool is_connected(int fd) {
+  struct sockaddr_in peer;
+  socklen_t length = sizeof peer;
+  return getpeername(fd, (void*)&peer, &length) == 0;
+}
+
+_Noreturn static void judge(long result) {
+  if (is_connected(denied)) escaped();
+  if (result >= 0) finish(exit_usage, "broken", "the call succeeded and connected nothing");
+  refused((int)-result);
+}
+
+static long try_connect(int fd) { return raw(SYS_connect, fd, (long)&address, sizeof address, 0, 0); }
+
+static void* swap_forever(void* unused) {
+  while (!stop) {
+    dup2(denied, number_fd);
+    dup2(allowed, number_fd);
+  }
+  return unused;
+}
+
+_Noreturn static void swap(bool process) {
+  pthread_t thread;
+  long pid = 0, last = -EPERM;
+  dup2(allowed, number_fd);
+  if (process) {
+    pid = raw(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+    if (pid < 0) refused((int)-pid);
+    if (pid == 0) {
+      for (;;) {
+        dup2(denied, number_fd);
+        dup2(allowed, number_fd);
+      }
+    }
+  } else if (pthread_create(&thread, NULL, swap_forever, NULL) != 0) {
+    broken("thread");
+  }
+  for (int i = 0; i < rounds && !is_connected(denied); i++) {
+    long result = try_connect(number_fd);
+    if (result == -EPERM) last = result;
+    if (is_connected(allowed)) { /* a fresh one, under the same number */
+      struct sockaddr none = {.sa_family = AF_UNSPEC};
+      connect(allowed, &none, sizeof none);
+    }
+  }
+  stop = 1;
+  if (pid > 0) kill((pid_t)pid, SIGKILL);
+  judge(last);
+}
+
+_Noreturn static void by_other(bool scm) {
+  struct shared_result* result = new_shared_result();
+  int pair[2];
+  socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
+  pid_t child = fork();
+  if (child == 0) {
+    int fd = denied;
+    if (scm) {
+      char byte;
+      close(denied);
+      receive_fds(pair[1], &byte, 1, &fd, 1);
+    }
+    result->result = try_connect(fd);
+    _exit(0);
+  }
+  if (scm) {
+    union {
+      char space[CMSG_SPACE(sizeof(int))];
+      struct cmsghdr align;
+    } control = {0};
+    struct iovec data = {"x", 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &denied, sizeof(int));
+    if (sendmsg(pair[0], &message, 0) != 1) broken("sendmsg");
+  }
+  waitpid(child, NULL, 0);
+  judge(result->result);
+}
+
+_Noreturn static void by_ring(void) {
+  char parameters[120] = {0};
+  long fd = raw(425, 8, (long)parameters, 0, 0, 0);
+  if (fd < 0) refused((int)-fd);
+  escaped(); /* a ring passes every filter */
+}
+
+_Noreturn static void by_aio(void) {
+  aio_context_t context = 0;
+  int server = new_server(SOCK_DGRAM), sender = new_socket(SOCK_DGRAM);
+  char got;
+  if (connect(sender, (void*)&address, sizeof address) != 0) broken("connect");
+  label(sender);
+  long result = raw(SYS_io_setup, 4, (long)&context, 0, 0, 0);
+  if (result < 0) refused((int)-result);
+  struct iocb block = {.aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = (unsigned)sender,
+                       .aio_buf = (unsigned long)"x", .aio_nbytes = 1};
+  struct iocb* blocks[] = {&block};
+  result = raw(SYS_io_submit, (long)context, 1, (long)blocks, 0, 0);
+  if (result < 0) refused((int)-result);
+  struct io_event event;
+  raw(SYS_io_getevents, (long)context, 1, 1, (long)&event, 0);
+  if (recv(server, &got, 1, MSG_DONTWAIT) == 1) escaped();
+  refused((int)-event.res);
+}
+
+/* A network namespace of an ordinary user's begins with its loopback device down. */
+static void loopback_up(void) {
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ioctl(fd, SIOCSIFFLAGS, &request);
+  close(fd);
+}
+
+int main(int argc, char** argv) {
+  loopback_up();
+  const char* how = argc > 1 ? argv[1] : "";
+  denied = new_socket(SOCK_STREAM), allowed = new_socket(SOCK_STREAM);
+  new_server(SOCK_STREAM);
+  label(denied);
+  if (strcmp(how, "swap-thread") == 0) swap(false);
+  if (strcmp(how, "swap-process") == 0) swap(true);
+  if (strcmp(how, "scm") == 0) by_other(true);
+  if (strcmp(how, "fork") == 0) by_other(false);
+  if (strcmp(how, "uring") == 0) by_ring();
+  if (strcmp(how, "aio") == 0) by_aio();
+  if (strcmp(how, "fastopen") == 0)
+    judge(sendto(denied, "x", 1, MSG_FASTOPEN, (void*)&address, sizeof address) < 0 ? -errno : 0);
+  if (strcmp(how, "sctp") == 0) {
+    long result = raw(SYS_setsockopt, denied, 132, 110, (long)&address, sizeof address);
+    if (result == -ENOPROTOOPT || result == -EOPNOTSUPP) impossible("no SCTP");
+    judge(result);
+  }
+  if (strcmp(how, "unlabel") == 0) {
+    fremovexattr(denied, "user.varlink");
+    judge(try_connect(denied));
+  }
+  if (strcmp(how, "relabel-path") == 0) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", denied);
+    setxattr(path, "user.varlink", "other", 5, 0);
+    judge(try_connect(denied));
+  }
+  errno = EINVAL;
+  broken(how);
+}
