@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * kernel_cost: nanoseconds of guest time for one call of each kind, the cheapest of several
- * batches. Under `tools/vm --icount` 2 ns are one instruction, and the figures are the same in
- * every run.
+ * kernel_cost [-c CGROUP] KIND...: nanoseconds of guest time for one call of each kind, the
+ * cheapest of several batches. "move" goes between two cgroups below CGROUP. Under `tools/vm
+ * --icount` 2 ns are one instruction, and the figures are the same in every run.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,7 +22,7 @@
 
 enum { batches = 15, calls = 40 };
 
-static int uts_fd, udp_fd;
+static int uts_fd, udp_fd, file_fd, procs_fd[2];
 static struct sockaddr_in loopback;
 
 static void must(int ok, const char* what) {
@@ -33,8 +34,8 @@ static void must(int ok, const char* what) {
 static void do_getppid(void) { (void)getppid(); }
 static void do_setns(void) { must(setns(uts_fd, CLONE_NEWUTS) == 0, "setns"); }
 static void do_unshare(void) { must(unshare(CLONE_NEWUTS) == 0, "unshare"); }
-/* The parent waits until the child has ended: who of the two runs first would else be the scheduler's choice,
- * and with it how many pages are copied. */
+/* The parent waits until the child has ended: who of the two runs first would else be the
+ * scheduler's choice, and with it how many pages are copied. */
 static void do_fork(void) {
   pid_t pid = (pid_t)syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
   if (pid == 0) _exit(0);
@@ -53,12 +54,33 @@ static void do_connect(void) {
   must(connect(udp_fd, (struct sockaddr*)&loopback, sizeof loopback) == 0, "connect");
 }
 
+static void do_read(void) {
+  char byte;
+  must(pread(file_fd, &byte, 1, 0) == 1, "read");
+}
+static void do_exec(void) {
+  static char* const command[] = {"kernel_cost", NULL};
+  pid_t pid = vfork();
+  if (pid == 0) {
+    execv("/proc/self/exe", command);
+    _exit(1);
+  }
+  int status = 1;
+  must(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "exec");
+}
+static void do_move(void) {
+  static int next;
+  must(pwrite(procs_fd[next], "0", 1, 0) == 1, "move");
+  next = !next;
+}
+
 static const struct {
   const char* name;
   void (*call)(void);
 } kinds[] = {
     {"getppid", do_getppid}, {"stat", do_stat},   {"open", do_open},       {"connect", do_connect},
-    {"fork", do_fork},       {"setns", do_setns}, {"unshare", do_unshare},
+    {"fork", do_fork},       {"setns", do_setns}, {"unshare", do_unshare}, {"read", do_read},
+    {"exec", do_exec},       {"move", do_move},
 };
 
 static uint64_t now_ns(void) {
@@ -82,7 +104,8 @@ static void prepare(void) {
   mkdir("/tmp/a", 0755);
   mkdir("/tmp/a/b", 0755);
   mkdir("/tmp/a/b/c", 0755);
-  close(open("/tmp/a/b/c/f", O_CREAT | O_WRONLY, 0644));
+  file_fd = open("/tmp/a/b/c/f", O_CREAT | O_RDWR, 0644);
+  must(write(file_fd, "f", 1) == 1, "prepare");
   uts_fd = open("/proc/self/ns/uts", O_RDONLY);
   udp_fd = socket(AF_INET, SOCK_DGRAM, 0);
   loopback.sin_family = AF_INET;
@@ -91,9 +114,25 @@ static void prepare(void) {
   must(uts_fd >= 0 && udp_fd >= 0, "prepare");
 }
 
-int main(void) {
+static void prepare_moves(const char* cgroup) {
+  for (int i = 0; i < 2; i++) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%c", cgroup, 'a' + i);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/%c/cgroup.procs", cgroup, 'a' + i);
+    procs_fd[i] = open(path, O_WRONLY);
+    must(procs_fd[i] >= 0, path);
+  }
+}
+
+/* Without arguments it does nothing: that is what "exec" executes. */
+int main(int argc, char** argv) {
+  if (argc == 1) return 0;
   prepare();
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    printf("%s %llu\n", kinds[i].name, (unsigned long long)cheapest(kinds[i].call));
+  for (int option; (option = getopt(argc, argv, "c:")) == 'c';) prepare_moves(optarg);
+  for (int arg = optind; arg < argc; arg++)
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+      if (strcmp(kinds[i].name, argv[arg]) == 0)
+        printf("%s %llu\n", kinds[i].name, (unsigned long long)cheapest(kinds[i].call));
   return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// kernel_cost_empty CMD...: runs CMD while programs that do nothing sit on the hooks of the lsm
-// backend.
+// kernel_cost_empty run|machine CMD...: runs CMD while programs that do nothing sit where those of
+// a run under the lsm backend are, or those of holdfastd.
 #include <bpf/btf.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "bpf/empty_hooks.skel.h"
+#include "bpf/empty_machine.skel.h"
 
 namespace {
 
@@ -21,7 +22,8 @@ bool is_used(std::string_view section, const btf* kernel, bool has_common_init) 
   return !has_common_init && btf__find_by_name_kind(kernel, function.data(), BTF_KIND_FUNC) > 0;
 }
 
-bool attach(empty_hooks_bpf* hooks) {
+bool attach_for_run() {
+  empty_hooks_bpf* hooks = empty_hooks_bpf__open();
   btf* kernel = btf__load_vmlinux_btf();
   if (hooks == nullptr || kernel == nullptr) return false;
   const bool has_common_init =
@@ -35,21 +37,27 @@ bool attach(empty_hooks_bpf* hooks) {
   return empty_hooks_bpf__load(hooks) == 0 && empty_hooks_bpf__attach(hooks) == 0;
 }
 
+bool attach_for_machine() {
+  empty_machine_bpf* hooks = empty_machine_bpf__open_and_load();
+  return hooks != nullptr && empty_machine_bpf__attach(hooks) == 0;
+}
+
 }  // namespace
 
+// What is attached goes with this process.
 int main(int argc, char** argv) {
-  empty_hooks_bpf* hooks = empty_hooks_bpf__open();
-  if (argc < 2 || !attach(hooks)) {
+  const std::string_view where = argc > 2 ? argv[1] : "";
+  if ((where != "run" && where != "machine") ||
+      !(where == "run" ? attach_for_run() : attach_for_machine())) {
     std::fprintf(stderr, "kernel_cost_empty: cannot attach\n");
     return 1;
   }
   const pid_t pid = fork();
   if (pid == 0) {
-    execv(argv[1], argv + 1);
+    execv(argv[2], argv + 2);
     _exit(127);
   }
   int status = 1;
   waitpid(pid, &status, 0);
-  empty_hooks_bpf__destroy(hooks);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
