@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/backend.h"
 #include "base/result.h"
 #include "core/abi.h"
+#include "core/guard.h"
 
 namespace holdfast::backend {
 
@@ -34,6 +36,9 @@ struct MachineSpec {
   std::string cgroup_root = "/sys/fs/cgroup";  // where the unified hierarchy is mounted
 };
 
+// Whether the enforcement that is kept is guarded against those it holds.
+enum class Guard { on, off };
+
 // Attached whole. From attach_machine() it is until destroyed; from keep_machine() on, destroyed or
 // not, until stop_machine(). One thread.
 class Machine {
@@ -48,6 +53,10 @@ class Machine {
   [[nodiscard]] virtual Totals totals() const = 0;
   // Of the policy that is live.
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
+  // Attempts on the enforcement itself that were refused since the last call.
+  [[nodiscard]] virtual Result<std::vector<hf_guard_event>> take_refusals() = 0;
+  // Does a change of policy need the token?
+  [[nodiscard]] virtual bool sealed() const = 0;
   // Was it found in force, with its policy, and left as it was?
   [[nodiscard]] virtual bool adopted() const = 0;
 };
@@ -64,16 +73,26 @@ class Machine {
 
 // Enforcement that outlives this process, pinned under `pin_directory` (core/pins.h). What is found
 // there by the same build is adopted: no policy changes. What another build left is replaced by
-// `spec`, which is live before the old programs go. Nothing there: attached with `spec`.
-// Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPROTO
-// what is there is not holdfast's or of a version that this one does not know: it stays in force.
+// `spec`, which is live before the old programs go. Nothing there: attached with `spec`, and with a
+// guard unless that is off.
+// Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPERM the
+// guard does not take this process for holdfastd; EPROTO what is there is not holdfast's or of a
+// version that this one does not know: it stays in force.
 [[nodiscard]] Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
                                                             const std::string& pin_directory,
-                                                            EventSink sink);
+                                                            Guard guard, EventSink sink);
 
 // Ends what keep_machine() left. Returns how many instances there were. Errors: EBUSY a process
-// serves it; what removing pins gave.
+// serves it; EPERM it is sealed, or as keep_machine(); what removing pins gave.
 [[nodiscard]] Result<std::size_t> stop_machine(const std::string& pin_directory);
+
+// The seal of what is in force: while it is on, only the very file that this process executes is
+// holdfastd, and policies are not to be changed. `secret` says how to know the token again. These
+// work beside a process that serves it. Errors: ENOENT nothing guarded is in force; EPERM.
+[[nodiscard]] Result<void> seal_machine(const std::string& pin_directory, const std::string& secret);
+[[nodiscard]] Result<void> unseal_machine(const std::string& pin_directory);
+// Nothing: it is not sealed.
+[[nodiscard]] Result<std::optional<std::string>> secret_of_machine(const std::string& pin_directory);
 
 }  // namespace holdfast::backend
 

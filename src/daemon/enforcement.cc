@@ -95,8 +95,9 @@ Result<void> Enforcement::begin_kept(LoadedPolicy policy, bool files_are_good) {
   live_ = first;
   compiled_ = policy.compiled;
   const auto tables = tables_of(first, *policy.compiled);
-  auto machine = backend::keep_machine(spec_of(*policy.compiled, *tables), options_.pin_dir,
-                                       [this](const hf_event& event) { deliver(event); });
+  auto machine =
+      backend::keep_machine(spec_of(*policy.compiled, *tables), options_.pin_dir, options_.guard,
+                            [this](const hf_event& event) { deliver(event); });
   if (!machine) return std::move(machine).error();
   machine_ = *std::move(machine);
   if (!machine_->adopted()) {
@@ -118,6 +119,10 @@ Result<void> Enforcement::begin_kept(LoadedPolicy policy, bool files_are_good) {
   const bool same = compiled && (digest(live_.sources) == digest(first.sources) ||
                                  live_.instead_of == digest(first.sources));
   if (same || !files_are_good) return {};
+  if (machine_->sealed()) {
+    said_("sealed: the policy in force stays although the files are another\n");
+    return {};
+  }
   auto published = publish(std::move(first), policy.compiled);
   return published ? Result<void>() : Result<void>(std::move(published).error());
 }
@@ -144,6 +149,8 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
 
 // Its text is on disk before it is live, so that whoever finds it in force can explain it.
 Result<std::uint64_t> Enforcement::publish(Generation next, Compiled compiled) {
+  if (machine_->sealed())
+    return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
   next.number = machine_->generation() + 1;
   next.previous = live_.number;
   const auto tables = tables_of(next, *compiled);

@@ -2,6 +2,7 @@
 // `holdfastd`: its arguments, and nothing else.
 #include <CLI/CLI.hpp>
 
+#include "daemon/seal.h"
 #include "daemon/service.h"
 
 int main(int argc, char** argv) {
@@ -21,6 +22,9 @@ int main(int argc, char** argv) {
   bool allow_unenforced = false;
   bool stop = false;
   bool transient = false;
+  bool no_guard = false;
+  bool do_seal = false;
+  bool do_unseal = false;
   app.add_option("--policy-dir", dirs,
                  "Directory of *.toml files; a later one hides files of the same name")
       ->type_name("DIR")
@@ -33,6 +37,10 @@ int main(int argc, char** argv) {
                "Start although some rules are not enforced");
   app.add_flag("--stop-enforcing", stop, "End what a holdfastd left in force, and end");
   app.add_flag("--transient", transient, "Enforce only as long as this process runs");
+  app.add_flag("--no-guard", no_guard, "Do not keep root from what is pinned");
+  app.add_flag("--seal", do_seal,
+               "Seal what is in force, print the token that unseals it, and end");
+  app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and end");
   app.add_option("--pin-dir", options.pin_dir, "Where on a BPF filesystem enforcement is pinned")
       ->type_name("DIR");
   app.add_option("--state-dir", options.state_dir, "Where policies that were live are kept")
@@ -46,6 +54,9 @@ int main(int argc, char** argv) {
   options.format = format == "json" ? EventFormat::json : EventFormat::pretty;
   options.unheld = allow_unenforced ? Unheld::allow : Unheld::refuse;
   options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
+  options.guard = no_guard ? holdfast::backend::Guard::off : holdfast::backend::Guard::on;
+  if (do_seal) return seal(options);
+  if (do_unseal) return unseal(options);
   if (stop) return stop_enforcing(options);
   return only_check ? check(options) : serve(options);
 }

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "backend/machine.h"
 #include "daemon/event_writer.h"
 #include "daemon/policy_dir.h"
 
@@ -26,6 +27,7 @@ struct Options {
   EventFormat format = EventFormat::pretty;
   Unheld unheld = Unheld::refuse;
   Lifetime lifetime = Lifetime::kept;
+  backend::Guard guard = backend::Guard::on;
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string pin_dir = "/sys/fs/bpf/holdfast/machine";
   std::string state_dir = "/var/lib/holdfast";

@@ -13,6 +13,8 @@
 #include "backend/machine.h"
 #include "daemon/enforcement.h"
 #include "daemon/folder.h"
+#include "daemon/refusals.h"
+#include "daemon/seal.h"
 #include "daemon/unheld.h"
 #include "kernel/cgroup.h"
 #include "kernel/process.h"
@@ -57,9 +59,13 @@ void tell_manager(const std::string& state) {
 
 class Service {
  public:
-  Service(Enforcement& enforcement, Folder& folder, int signal_fd,
+  Service(Enforcement& enforcement, Folder& folder, EventFormat format, int signal_fd,
           const kernel::DirectoryWatch& watch)
-      : enforcement_(enforcement), folder_(folder), signal_fd_(signal_fd), watch_(watch) {}
+      : enforcement_(enforcement),
+        folder_(folder),
+        format_(format),
+        signal_fd_(signal_fd),
+        watch_(watch) {}
 
   Result<void> run() {
     for (;;) {
@@ -68,6 +74,7 @@ class Service {
       fds.push_back(watch_.fd());
       if (const auto ready = kernel::poll_readable(fds, timeout_ms()); !ready) return ready.error();
       if (auto read = enforcement_.dispatch(); !read) return read;
+      if (auto reported = report_refusals(); !reported) return reported;
       folder_.flush_due(kernel::boottime_ns());
       enforcement_.tick();
       if (watch_.drain()) {
@@ -93,6 +100,16 @@ class Service {
     return soonest;
   }
 
+  Result<void> report_refusals() {
+    const auto refusals = enforcement_.take_refusals();
+    if (!refusals) return refusals.error();
+    for (const hf_guard_event& refusal : *refusals)
+      fmt::print("{}\n",
+                 format_ == EventFormat::json ? refusal_json(refusal) : refusal_text(refusal));
+    if (!refusals->empty()) std::fflush(stdout);
+    return {};
+  }
+
   void reload() {
     tell_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()));
     if (const auto live = enforcement_.reload(std::nullopt); live) {
@@ -106,6 +123,7 @@ class Service {
 
   Enforcement& enforcement_;
   Folder& folder_;
+  EventFormat format_;
   int signal_fd_;
   const kernel::DirectoryWatch& watch_;
   bool changed_ = false;  // and maybe not yet for the last time
@@ -151,6 +169,10 @@ int check(const Options& options) {
 }
 
 int serve(const Options& options) {
+  if (switched_off_at_boot()) {
+    say("the kernel was started with holdfast=off: nothing is enforced");
+    return kExitOk;
+  }
   if (auto usable = backend::make_lsm_backend()->available(); !usable) {
     // A policy that is wrong anyway is the better thing to be told.
     if (const auto policy = load_policy(options.dirs); !policy) return failed(policy.error());
@@ -178,7 +200,7 @@ int serve(const Options& options) {
   say(fmt::format("policy generation {} is live{}", (*enforcement)->live().number,
                   (*enforcement)->adopted() ? ", adopted" : ""));
   tell_manager("READY=1");
-  const auto ran = Service(**enforcement, folder, signals->get(), *watch).run();
+  const auto ran = Service(**enforcement, folder, options.format, signals->get(), *watch).run();
   tell_manager("STOPPING=1");
   if (auto read = (*enforcement)->dispatch(); !read) say(read.error().message());
   folder.flush();

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "kernel/process.h"
+#include "kernel/sysctl.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
@@ -97,7 +100,71 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
   return names;
 }
 
+namespace {
+
+// The kernel answers BPF_OBJ_GET_INFO_BY_FD for whatever the descriptor is of, so that has to be
+// known first.
+Result<BpfKind> bpf_kind(int fd) {
+  std::array<char, 64> text = {};
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  if (readlink(path.c_str(), text.data(), text.size() - 1) < 0) return system_error("read", path);
+  const std::string_view name = text.data();
+  if (name == "anon_inode:bpf-map") return BpfKind::map;
+  if (name == "anon_inode:bpf-prog") return BpfKind::program;
+  if (name == "anon_inode:bpf_link" || name == "anon_inode:bpf-link") return BpfKind::link;
+  return Error{EINVAL, "describe", std::string(name), {}};
+}
+
+Result<void> must_be(BpfKind wanted, int fd) {
+  const auto kind = bpf_kind(fd);
+  if (!kind) return kind.error();
+  return *kind == wanted ? Result<void>() : Error{EINVAL, "describe", {}, "another kind of pin"};
+}
+
+}  // namespace
+
+Result<BpfId> bpf_id(int fd) {
+  const auto kind = bpf_kind(fd);
+  if (!kind) return kind.error();
+  bpf_map_info map = {};
+  bpf_prog_info program = {};
+  bpf_link_info link = {};
+  __u32 bytes = *kind == BpfKind::map       ? sizeof(map)
+                : *kind == BpfKind::program ? sizeof(program)
+                                            : sizeof(link);
+  const int code = *kind == BpfKind::map       ? bpf_map_get_info_by_fd(fd, &map, &bytes)
+                   : *kind == BpfKind::program ? bpf_prog_get_info_by_fd(fd, &program, &bytes)
+                                               : bpf_link_get_info_by_fd(fd, &link, &bytes);
+  if (code != 0) return system_error("describe pin");
+  if (*kind == BpfKind::map) return BpfId{*kind, map.id, 0};
+  if (*kind == BpfKind::program) return BpfId{*kind, program.id, 0};
+  return BpfId{*kind, link.id, link.prog_id};
+}
+
+Result<std::uint64_t> inode_number(const std::string& path) {
+  struct stat found = {};
+  if (stat(path.c_str(), &found) != 0) return system_error("stat", path);
+  return std::uint64_t{found.st_ino};
+}
+
+Result<void> attach_sysctl_program(int program_fd) {
+  const auto root = open_whole_cgroup_hierarchy();
+  if (!root) return root.error();
+  if (bpf_prog_attach(program_fd, root->get(), BPF_CGROUP_SYSCTL, BPF_F_ALLOW_MULTI) != 0)
+    return system_error("attach BPF program", "sysctl");
+  return {};
+}
+
+Result<void> detach_sysctl_program(int program_fd) {
+  const auto root = open_whole_cgroup_hierarchy();
+  if (!root) return root.error();
+  if (bpf_prog_detach2(program_fd, root->get(), BPF_CGROUP_SYSCTL) != 0 && errno != ENOENT)
+    return system_error("detach BPF program", "sysctl");
+  return {};
+}
+
 Result<MapShape> map_shape(int map_fd) {
+  if (auto is_map = must_be(BpfKind::map, map_fd); !is_map) return is_map.error();
   bpf_map_info info = {};
   __u32 bytes = sizeof(info);
   if (bpf_map_get_info_by_fd(map_fd, &info, &bytes) != 0) return system_error("describe map");
@@ -119,6 +186,7 @@ Result<std::uint32_t> map_entries(int map_fd) {
 }
 
 Result<LinkShape> link_shape(int link_fd) {
+  if (auto is_link = must_be(BpfKind::link, link_fd); !is_link) return is_link.error();
   bpf_link_info info = {};
   __u32 bytes = sizeof(info);
   if (bpf_link_get_info_by_fd(link_fd, &info, &bytes) != 0) return system_error("describe link");

@@ -33,6 +33,16 @@ namespace holdfast::kernel {
 // Names in a directory, sorted. Nothing when it is not there.
 [[nodiscard]] Result<std::vector<std::string>> names_in(const std::string& directory);
 
+// What a descriptor is of.
+enum class BpfKind { program, map, link };
+struct BpfId {
+  BpfKind kind;
+  std::uint32_t id = 0;
+  std::uint32_t program = 0;  // of a link
+};
+// Errors: EINVAL when it is none of them.
+[[nodiscard]] Result<BpfId> bpf_id(int fd);
+
 struct MapShape {
   std::uint32_t type = 0;
   std::uint32_t key_bytes = 0;
@@ -51,6 +61,13 @@ struct LinkShape {
 };
 // Errors: EINVAL when it is not a link; ENOENT when its program is gone.
 [[nodiscard]] Result<LinkShape> link_shape(int link_fd);
+[[nodiscard]] Result<std::uint64_t> inode_number(const std::string& path);
+
+// A sysctl program on the root of the whole hierarchy. It stays until it is detached by a
+// descriptor of that very program, whoever ends.
+[[nodiscard]] Result<void> attach_sysctl_program(int program_fd);
+[[nodiscard]] Result<void> detach_sysctl_program(int program_fd);
+
 // Waits until the kernel has let go of a link that nobody holds. Errors: ETIMEDOUT after 5 s.
 [[nodiscard]] Result<void> wait_for_link_end(std::uint32_t id);
 

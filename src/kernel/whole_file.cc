@@ -8,10 +8,15 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/fd.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
+
+Result<Fd> open_for_reading(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", path);
+  return fd;
+}
 
 Result<void> make_directories(const std::string& directory) {
   std::error_code failed;

@@ -6,9 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace holdfast::kernel {
+
+// A file or a directory. Errors: of open(2).
+[[nodiscard]] Result<Fd> open_for_reading(const std::string& path);
 
 // Makes the directory and those above it, those that are missing with mode 0755.
 [[nodiscard]] Result<void> make_directories(const std::string& directory);

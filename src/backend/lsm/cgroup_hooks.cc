@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "backend/lsm/instance.h"
+#include "backend/lsm/machine_guard.h"
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
 #include "kernel/cgroup.h"
@@ -163,6 +165,8 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
   if (!inner) return bpf_error(inner.get(), "make table map");
   if (const int code = bpf_map_update_elem(inner.get(), &zero, &tables, BPF_ANY); code != 0)
     return bpf_error(code, "fill table map");
+  // From here on nobody, with whatever descriptor, changes what it says.
+  if (bpf_map_freeze(inner.get()) != 0) return kernel::system_error("freeze table map");
   if (auto inserted = insert(paths); !inserted) {
     erase(paths);
     return inserted;
@@ -213,13 +217,10 @@ Result<void> CgroupHooks::attach() {
   return {};
 }
 
-// FNV-1a. It tells builds apart; nobody who could put a forged one there needs to.
 std::uint64_t CgroupHooks::digest() {
   std::size_t bytes = 0;
-  const auto* data = static_cast<const unsigned char*>(cgroup_bpf::elf_bytes(&bytes));
-  std::uint64_t digest = 0xcbf29ce484222325u;
-  for (std::size_t i = 0; i < bytes; i++) digest = (digest ^ data[i]) * 0x100000001b3u;
-  return digest;
+  const void* data = cgroup_bpf::elf_bytes(&bytes);
+  return digest_of(data, bytes);
 }
 
 Result<std::unique_ptr<CgroupHooks>> CgroupHooks::adopt(const std::string& directory,
@@ -284,6 +285,7 @@ Result<void> CgroupHooks::remove(const std::string& directory) {
     const auto shape = kernel::link_shape(link->get());
     if (shape) id = shape->id;
   }
+  if (auto detached = MachineGuard::detach_sysctl(directory); !detached) return detached;
   // From here on the directory is one that was never completed, whatever happens to this process.
   for (const std::string& pin : {directory + "/layout", decider})
     if (auto removed = kernel::remove_pin(pin); !removed) return removed;

@@ -87,6 +87,21 @@ Result<std::optional<Instance>> newest_instance(const std::string& pin_directory
   return std::optional<Instance>();
 }
 
+std::uint64_t digest_of(const void* data, std::size_t bytes) {
+  std::uint64_t digest = 0xcbf29ce484222325u;
+  const auto* at = static_cast<const unsigned char*>(data);
+  for (std::size_t i = 0; i < bytes; i++) digest = (digest ^ at[i]) * 0x100000001b3u;
+  return digest;
+}
+
+Result<std::uint32_t> newest_complete(const std::string& pin_directory) {
+  const auto numbers = numbers_in(pin_directory);
+  if (!numbers) return numbers.error();
+  for (const std::uint32_t number : *numbers)
+    if (kernel::inode_number(instance_path(pin_directory, number) + kLayoutPin)) return number;
+  return std::uint32_t{0};
+}
+
 Result<void> complete_instance(const std::string& directory, std::uint64_t object) {
   hf_layout layout = {};
   layout.magic = HF_LAYOUT_MAGIC;

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_BACKEND_LSM_INSTANCE_H
 #define HOLDFAST_BACKEND_LSM_INSTANCE_H
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,12 @@ struct Instance {
 // The last one that was completed; one that a crash left half made is removed. Errors: EPROTO its
 // layout is not one that this version knows.
 [[nodiscard]] Result<std::optional<Instance>> newest_instance(const std::string& pin_directory);
+
+// FNV-1a. It tells builds apart; nobody who could put a forged one there needs to.
+[[nodiscard]] std::uint64_t digest_of(const void* data, std::size_t bytes);
+
+// The number of the last one that was completed; 0: none. Changes nothing.
+[[nodiscard]] Result<std::uint32_t> newest_complete(const std::string& pin_directory);
 
 // Declares what is pinned in `directory` complete.
 [[nodiscard]] Result<void> complete_instance(const std::string& directory, std::uint64_t object);

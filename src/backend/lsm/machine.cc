@@ -11,6 +11,7 @@
 #include "backend/lsm/cgroup_hooks.h"
 #include "backend/lsm/cgroup_paths.h"
 #include "backend/lsm/instance.h"
+#include "backend/lsm/machine_guard.h"
 #include "kernel/bpf_pin.h"
 #include "kernel/cgroup.h"
 
@@ -20,6 +21,9 @@ namespace {
 
 using lsm::CgroupCanary;
 using lsm::CgroupHooks;
+
+// The guard is part of the build: another one is replaced with the rest.
+std::uint64_t build_digest() { return CgroupHooks::digest() ^ lsm::MachineGuard::digest(); }
 
 class LsmMachine final : public Machine {
  public:
@@ -45,14 +49,33 @@ class LsmMachine final : public Machine {
     if (!generation) return generation.error();
     generation_ = *generation;
     adopted_ = true;
+    if (lsm::MachineGuard::is_in(directory)) {
+      auto guard = lsm::MachineGuard::adopt(directory);
+      if (!guard) return std::move(guard).error();
+      guard_ = *std::move(guard);
+    }
     if (auto swept = cgroups_->sweep(generation_); !swept) return swept;
     return prove_alive(cgroup_root);
   }
 
-  Result<void> pin(const std::string& directory) {
+  // The guard covers what is pinned when protect() is called, so once more for the last pin.
+  Result<void> pin(const std::string& directory, Guard wanted) {
     if (auto pinned = cgroups_->pin(directory); !pinned) return pinned;
-    return lsm::complete_instance(directory, CgroupHooks::digest());
+    if (wanted == Guard::off) return lsm::complete_instance(directory, build_digest());
+    auto guard = lsm::MachineGuard::attach(directory);
+    if (!guard) return wrap(std::move(guard).error(), "guard");
+    guard_ = *std::move(guard);
+    if (auto pinned = guard_->pin(directory); !pinned) return pinned;
+    if (auto covered = guard_->protect(directory); !covered) return covered;
+    if (auto whole = lsm::complete_instance(directory, build_digest()); !whole) return whole;
+    return guard_->protect(directory);
   }
+
+  [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() override {
+    if (!guard_) return std::vector<hf_guard_event>();
+    return guard_->take();
+  }
+  [[nodiscard]] bool sealed() const override { return guard_ && guard_->sealed(); }
 
   // Held as long as this process serves the pins.
   void hold(Fd lock) { lock_ = std::move(lock); }
@@ -60,7 +83,11 @@ class LsmMachine final : public Machine {
   [[nodiscard]] std::uint64_t generation() const override { return generation_; }
   [[nodiscard]] bool adopted() const override { return adopted_; }
 
-  [[nodiscard]] std::vector<int> poll_fds() const override { return {cgroups_->poll_fd()}; }
+  [[nodiscard]] std::vector<int> poll_fds() const override {
+    std::vector<int> fds = {cgroups_->poll_fd()};
+    if (guard_) fds.push_back(guard_->poll_fd());
+    return fds;
+  }
 
   Result<void> dispatch() override { return cgroups_->dispatch(); }
 
@@ -130,6 +157,7 @@ class LsmMachine final : public Machine {
   EventSink sink_;
   std::unique_ptr<CgroupCanary> canary_;  // only while it sings
   std::unique_ptr<CgroupHooks> cgroups_;
+  std::unique_ptr<lsm::MachineGuard> guard_;
   std::uint64_t generation_ = 0;
   bool adopted_ = false;
   Fd lock_;
@@ -160,22 +188,24 @@ std::vector<Promise> machine_promises() {
 namespace {
 
 Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec,
-                                               const std::string& directory, EventSink sink) {
+                                               const std::string& directory, Guard guard,
+                                               EventSink sink) {
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
   if (auto attached = machine->attach(spec); !attached)
     return wrap(std::move(attached).error(), "attach");
   if (auto made = kernel::make_pin_directory(directory); !made) return std::move(made).error();
-  if (auto pinned = machine->pin(directory); !pinned) return std::move(pinned).error();
+  if (auto pinned = machine->pin(directory, guard); !pinned) return std::move(pinned).error();
   return machine;
 }
 
 Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec,
                                                      const std::string& pin_directory,
                                                      const std::optional<lsm::Instance>& found,
-                                                     EventSink sink) {
-  if (!found) return attach_new(spec, lsm::instance_path(pin_directory, 1), std::move(sink));
-  if (found->layout.object != CgroupHooks::digest())
-    return attach_new(spec, lsm::instance_path(pin_directory, found->number + 1), std::move(sink));
+                                                     Guard guard, EventSink sink) {
+  if (!found) return attach_new(spec, lsm::instance_path(pin_directory, 1), guard, std::move(sink));
+  if (found->layout.object != build_digest())
+    return attach_new(spec, lsm::instance_path(pin_directory, found->number + 1), guard,
+                      std::move(sink));
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
   const std::string directory = lsm::instance_path(pin_directory, found->number);
   if (auto done = machine->adopt(directory, spec.cgroup_root); !done)
@@ -186,13 +216,14 @@ Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec,
 }  // namespace
 
 Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
-                                              const std::string& pin_directory, EventSink sink) {
+                                              const std::string& pin_directory, Guard guard,
+                                              EventSink sink) {
   if (auto made = kernel::make_pin_directory(pin_directory); !made) return std::move(made).error();
   auto lock = lsm::lock_instances(pin_directory);
   if (!lock) return std::move(lock).error();
   const auto found = lsm::newest_instance(pin_directory);
   if (!found) return found.error();
-  auto machine = adopt_or_replace(spec, pin_directory, *found, std::move(sink));
+  auto machine = adopt_or_replace(spec, pin_directory, *found, guard, std::move(sink));
   if (!machine) return std::move(machine).error();
   const std::uint32_t live = !*found ? 1 : (*found)->number + ((*machine)->adopted() ? 0u : 1u);
   if (auto removed = lsm::remove_instances_but(pin_directory, live); !removed)
@@ -201,12 +232,54 @@ Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
   return std::unique_ptr<Machine>(*std::move(machine));
 }
 
+namespace {
+
+// The guard of what is in force; null when it has none.
+Result<std::unique_ptr<lsm::MachineGuard>> guard_in_force(const std::string& pin_directory) {
+  const auto found = lsm::newest_complete(pin_directory);
+  if (!found) return found.error();
+  if (*found == 0) return std::unique_ptr<lsm::MachineGuard>();
+  const std::string directory = lsm::instance_path(pin_directory, *found);
+  if (!lsm::MachineGuard::is_in(directory)) return std::unique_ptr<lsm::MachineGuard>();
+  return lsm::MachineGuard::adopt(directory);
+}
+
+Error unguarded() { return {ENOENT, "seal", "", "no guarded policy is in force"}; }
+
+}  // namespace
+
+Result<void> seal_machine(const std::string& pin_directory, const std::string& secret) {
+  auto guard = guard_in_force(pin_directory);
+  if (!guard) return std::move(guard).error();
+  if (!*guard) return unguarded();
+  if ((*guard)->sealed()) return Error{EPERM, "seal", "", "it is sealed already"};
+  return (*guard)->seal(secret);
+}
+
+Result<void> unseal_machine(const std::string& pin_directory) {
+  auto guard = guard_in_force(pin_directory);
+  if (!guard) return std::move(guard).error();
+  if (!*guard) return unguarded();
+  (*guard)->unseal();
+  return {};
+}
+
+Result<std::optional<std::string>> secret_of_machine(const std::string& pin_directory) {
+  auto guard = guard_in_force(pin_directory);
+  if (!guard) return std::move(guard).error();
+  if (!*guard || !(*guard)->sealed()) return std::optional<std::string>();
+  return std::optional((*guard)->secret());
+}
+
 Result<std::size_t> stop_machine(const std::string& pin_directory) {
   const auto names = kernel::names_in(pin_directory);
   if (!names) return names.error();
   if (names->empty()) return std::size_t{0};
   const auto lock = lsm::lock_instances(pin_directory);
   if (!lock) return lock.error();
+  const auto secret = secret_of_machine(pin_directory);
+  if (!secret) return secret.error();
+  if (*secret) return Error{EPERM, "stop", pin_directory, "it is sealed"};
   const std::size_t count = names->size();
   if (auto removed = lsm::remove_instances_but(pin_directory, 0); !removed)
     return std::move(removed).error();

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The programs that keep machine-wide enforcement standing (bpf/machine_guard.bpf.c).
+#ifndef HOLDFAST_BACKEND_LSM_MACHINE_GUARD_H
+#define HOLDFAST_BACKEND_LSM_MACHINE_GUARD_H
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "core/guard.h"
+#include "kernel/bpf_object.h"
+#include "kernel/bpf_pin.h"
+
+namespace holdfast::backend::lsm {
+
+// One thread.
+class MachineGuard {
+ public:
+  // Loads and attaches; the calling process is the daemon from here on. `pin_directory` lies on the
+  // filesystem that will hold the pins. Detached when destroyed unless pin() was called.
+  [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> attach(
+      const std::string& pin_directory);
+  // What pin() left in an instance's directory. Nothing: it was made without a guard. Errors: EPERM
+  // the calling process is not the daemon's to the guard in force; EPROTO pins are missing.
+  [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> adopt(const std::string& directory);
+  [[nodiscard]] static bool is_in(const std::string& directory);
+  // Of the programs that attach() would load.
+  [[nodiscard]] static std::uint64_t digest();
+  ~MachineGuard();
+  MachineGuard(const MachineGuard&) = delete;
+  MachineGuard& operator=(const MachineGuard&) = delete;
+
+  [[nodiscard]] Result<void> pin(const std::string& directory);
+  // From here on what is pinned in the directory, and it and the two above, are out of reach.
+  [[nodiscard]] Result<void> protect(const std::string& directory) const;
+  // Takes the program off that no pin holds. Before the pins are removed.
+  [[nodiscard]] static Result<void> detach_sysctl(const std::string& directory);
+
+  // Only the file that this process executes makes a daemon from here on. `secret`: of the token.
+  [[nodiscard]] Result<void> seal(const std::string& secret);
+  void unseal();
+  [[nodiscard]] bool sealed() const;
+  [[nodiscard]] std::string secret() const;
+  [[nodiscard]] std::uint64_t refused() const;
+
+  [[nodiscard]] int poll_fd() const;
+  // The refusals since the last call.
+  [[nodiscard]] Result<std::vector<hf_guard_event>> take();
+
+ private:
+  MachineGuard() = default;
+  [[nodiscard]] Result<void> use(int state_fd, int events_fd);
+  [[nodiscard]] hf_guard_state& state() const {
+    return *static_cast<hf_guard_state*>(state_->data());
+  }
+
+  std::optional<kernel::BpfObject> object_;  // not when adopted
+  std::vector<kernel::BpfLink> links_;
+  std::vector<Fd> pins_;
+  Fd ids_, dirs_, sysctl_, seal_;
+  bool pinned_ = false;
+  std::unique_ptr<kernel::MappedValue> state_;
+  std::unique_ptr<kernel::BpfRing> ring_;
+  std::vector<hf_guard_event> events_;
+};
+
+}  // namespace holdfast::backend::lsm
+
+#endif  // HOLDFAST_BACKEND_LSM_MACHINE_GUARD_H
