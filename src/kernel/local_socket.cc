@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/local_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+
+namespace {
+
+constexpr int kBacklog = 64;
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return Error{ENAMETOOLONG, "socket", path, {}};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+}  // namespace
+
+Result<Fd> listen_at(const std::string& path, mode_t mode) {
+  const auto address = address_of(path);
+  if (!address) return address.error();
+  if (connect_to(path)) return Error{EADDRINUSE, "listen", path, "something answers there"};
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("remove", path);
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return system_error("socket");
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
+    return system_error("bind", path);
+  if (chmod(path.c_str(), mode) != 0) return system_error("chmod", path);
+  if (listen(fd.get(), kBacklog) != 0) return system_error("listen", path);
+  return fd;
+}
+
+Result<std::optional<Fd>> accept_one(int listener_fd) {
+  Fd fd(accept4(listener_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (fd) return std::optional<Fd>(std::move(fd));
+  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return std::optional<Fd>();
+  return system_error("accept");
+}
+
+Result<Fd> connect_to(const std::string& path) {
+  const auto address = address_of(path);
+  if (!address) return address.error();
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("socket");
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
+    return system_error("connect", path);
+  return fd;
+}
+
+Result<PeerCredentials> peer_credentials(int socket_fd) {
+  ucred credentials = {};
+  socklen_t bytes = sizeof(credentials);
+  if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0)
+    return system_error("ask for credentials");
+  return PeerCredentials{credentials.pid, credentials.uid};
+}
+
+Result<std::size_t> send_some(int socket_fd, std::string_view bytes) {
+  const ssize_t sent = send(socket_fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  if (errno == EAGAIN || errno == EINTR) return std::size_t{0};
+  return system_error("send");
+}
+
+Result<bool> receive_some(int socket_fd, std::string& to, Wait wait) {
+  std::array<char, 65536> block;
+  for (;;) {
+    const ssize_t got =
+        recv(socket_fd, block.data(), block.size(), wait == Wait::no ? MSG_DONTWAIT : 0);
+    if (got == 0) return false;
+    if (got > 0) {
+      to.append(block.data(), static_cast<std::size_t>(got));
+      return true;
+    }
+    if (errno == EAGAIN) return true;
+    if (errno != EINTR) return system_error("receive");
+  }
+}
+
+Result<void> label_socket_file(const std::string& path, const std::string& name,
+                               std::string_view value) {
+  if (setxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) != 0)
+    return system_error("label", path);
+  return {};
+}
+
+}  // namespace holdfast::kernel

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stream sockets of the unix family: unix(7).
+#ifndef HOLDFAST_KERNEL_LOCAL_SOCKET_H
+#define HOLDFAST_KERNEL_LOCAL_SOCKET_H
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace holdfast::kernel {
+
+// Replaces a socket that nobody listens on any more. Does not block. Errors: of bind(2); EADDRINUSE
+// when something answers there; ENAMETOOLONG.
+[[nodiscard]] Result<Fd> listen_at(const std::string& path, mode_t mode);
+// Nothing: nobody waits. Does not block.
+[[nodiscard]] Result<std::optional<Fd>> accept_one(int listener_fd);
+// Blocks. Errors: of connect(2).
+[[nodiscard]] Result<Fd> connect_to(const std::string& path);
+
+struct PeerCredentials {
+  pid_t pid = -1;
+  uid_t uid = 0;
+};
+[[nodiscard]] Result<PeerCredentials> peer_credentials(int socket_fd);
+
+// Bytes taken; 0: none now. Errors: of send(2), EPIPE without a signal.
+[[nodiscard]] Result<std::size_t> send_some(int socket_fd, std::string_view bytes);
+// Appends what is there. False: the other side has closed. Errors: of recv(2). `wait`: for the first
+// byte.
+enum class Wait { no, yes };
+[[nodiscard]] Result<bool> receive_some(int socket_fd, std::string& to, Wait wait);
+
+// An extended attribute of the socket file. Errors: of setxattr(2); EPERM before Linux 7.1.
+[[nodiscard]] Result<void> label_socket_file(const std::string& path, const std::string& name,
+                                             std::string_view value);
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_LOCAL_SOCKET_H

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpc/client.h"
+
+#include <cerrno>
+#include <string_view>
+
+#include "kernel/local_socket.h"
+
+namespace holdfast::rpc {
+
+using Json = nlohmann::json;
+
+Result<Client> Client::connect(const std::string& path) {
+  auto fd = kernel::connect_to(path);
+  if (!fd) return std::move(fd).error();
+  return Client(*std::move(fd));
+}
+
+Result<void> Client::send(Json message) {
+  std::string text = message.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text += '\0';
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto sent = kernel::send_some(fd_.get(), rest);
+    if (!sent) return sent.error();
+    rest.remove_prefix(*sent);
+  }
+  return {};
+}
+
+Result<Reply> Client::receive(bool& continues) {
+  std::size_t end = 0;
+  while ((end = in_.find('\0')) == std::string::npos) {
+    const auto open = kernel::receive_some(fd_.get(), in_, kernel::Wait::yes);
+    if (!open) return open.error();
+    if (!*open) return Error{EPIPE, "call", "", "the server closed the connection"};
+  }
+  const Json json = Json::parse(in_.substr(0, end), nullptr, /*allow_exceptions=*/false);
+  in_.erase(0, end + 1);
+  if (!json.is_object()) return Error{EPROTO, "call", "", "not a reply"};
+  continues = json.contains("continues") && json["continues"] == true;
+  Reply reply;
+  if (json.contains("error") && json["error"].is_string())
+    reply.error = json["error"].get<std::string>();
+  if (json.contains("parameters") && json["parameters"].is_object())
+    reply.parameters = json["parameters"];
+  return reply;
+}
+
+Result<Reply> Client::call(const std::string& method, const Json& parameters) {
+  if (auto sent = send({{"method", method}, {"parameters", parameters}}); !sent) return sent.error();
+  bool continues = false;
+  return receive(continues);
+}
+
+Result<Reply> Client::stream(const std::string& method, const Json& parameters,
+                             const std::function<bool(const Reply&)>& each) {
+  if (auto sent = send({{"method", method}, {"parameters", parameters}, {"more", true}}); !sent)
+    return sent.error();
+  for (;;) {
+    bool continues = false;
+    auto reply = receive(continues);
+    if (!reply || !reply->error.empty()) return reply;
+    if (!each(*reply) || !continues) return reply;
+  }
+}
+
+}  // namespace holdfast::rpc

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpc/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::rpc {
+
+namespace {
+
+constexpr std::size_t kMostConnections = 64;
+constexpr std::size_t kMostIn = std::size_t{1} << 20;   // bytes of one call
+constexpr std::size_t kMostOut = std::size_t{4} << 20;  // bytes that a client is behind
+
+constexpr char kService[] = "org.varlink.service";
+constexpr char kServiceDescription[] = R"(interface org.varlink.service
+
+method GetInfo() -> (
+  vendor: string,
+  product: string,
+  version: string,
+  url: string,
+  interfaces: []string
+)
+
+method GetInterfaceDescription(interface: string) -> (description: string)
+
+error InterfaceNotFound (interface: string)
+error MethodNotFound (method: string)
+error MethodNotImplemented (method: string)
+error InvalidParameter (parameter: string)
+error PermissionDenied ()
+error ExpectedMore ()
+)";
+
+}  // namespace
+
+Server::Server(std::string path, Fd listener, Interface interface, Handler handler)
+    : path_(std::move(path)),
+      listener_(std::move(listener)),
+      interface_(std::move(interface)),
+      handler_(std::move(handler)) {}
+
+Server::~Server() { unlink(path_.c_str()); }
+
+Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interface interface,
+                                               Handler handler) {
+  // Anybody may connect; what he may call is decided by who he is.
+  auto listener = kernel::listen_at(path, 0666);
+  if (!listener) return std::move(listener).error();
+  return std::unique_ptr<Server>(
+      new Server(path, *std::move(listener), std::move(interface), std::move(handler)));
+}
+
+std::vector<int> Server::poll_fds() const {
+  std::vector<int> fds = {listener_.get()};
+  for (const auto& [id, connection] : connections_) fds.push_back(connection.fd.get());
+  return fds;
+}
+
+bool Server::is_behind() const {
+  return std::ranges::any_of(connections_,
+                             [](const auto& entry) { return !entry.second.out.empty(); });
+}
+
+void Server::dispatch() {
+  accept_all();
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    serve(at->first, at->second);
+    at = at->second.broken ? connections_.erase(at) : std::next(at);
+  }
+}
+
+void Server::accept_all() {
+  for (;;) {
+    auto accepted = kernel::accept_one(listener_.get());
+    if (!accepted || !*accepted) return;
+    if (connections_.size() >= kMostConnections) continue;  // closes it
+    const auto peer = kernel::peer_credentials((*accepted)->get());
+    if (!peer) continue;
+    Connection connection;
+    connection.fd = *std::move(*accepted);
+    connection.peer = *peer;
+    connections_.emplace(next_++, std::move(connection));
+  }
+}
+
+void Server::serve(ConnectionId id, Connection& connection) {
+  flush(connection);
+  const auto open = kernel::receive_some(connection.fd.get(), connection.in, kernel::Wait::no);
+  for (std::size_t end = 0; !connection.streams && !connection.broken &&
+                            (end = connection.in.find('\0')) != std::string::npos;) {
+    const std::string message = connection.in.substr(0, end);
+    connection.in.erase(0, end + 1);
+    handle(id, connection, message);
+  }
+  flush(connection);
+  if (!open || !*open || connection.in.size() > kMostIn) connection.broken = true;
+}
+
+// What is no call is not answered but disconnected, as the protocol has it.
+void Server::handle(ConnectionId id, Connection& connection, const std::string& message) {
+  const Json json = Json::parse(message, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("method") || !json["method"].is_string()) {
+    connection.broken = true;
+    return;
+  }
+  Call call;
+  call.connection = id;
+  call.peer = connection.peer;
+  call.method = json["method"].get<std::string>();
+  call.parameters = json.value("parameters", Json::object());
+  const auto flag = [&](const char* key) {
+    return json.contains(key) && json[key].is_boolean() && json[key].get<bool>();
+  };
+  call.more = flag("more");
+  Answer reply = call.parameters.is_object()
+                     ? answer(call)
+                     : Answer{"org.varlink.service.InvalidParameter", {{"parameter", "parameters"}}, false};
+  connection.streams = reply.continues;
+  if (flag("oneway") || (reply.continues && reply.parameters.empty())) return;
+  Json out = {{"parameters", std::move(reply.parameters)}};
+  if (!reply.error.empty()) out["error"] = reply.error;
+  if (reply.continues) out["continues"] = true;
+  put(connection, out);
+}
+
+Answer Server::answer(const Call& call) const {
+  if (call.method == std::string(kService) + ".GetInfo")
+    return {"",
+            {{"vendor", "holdfast"},
+             {"product", "holdfastd"},
+             {"version", HOLDFAST_VERSION},
+             {"url", "https://varlink.org"},
+             {"interfaces", {kService, interface_.name}}},
+            false};
+  if (call.method == std::string(kService) + ".GetInterfaceDescription") {
+    const auto wanted = call.parameters.find("interface");
+    if (wanted == call.parameters.end() || !wanted->is_string())
+      return {"org.varlink.service.InvalidParameter", {{"parameter", "interface"}}, false};
+    if (*wanted == kService) return {"", {{"description", kServiceDescription}}, false};
+    if (*wanted == interface_.name) return {"", {{"description", interface_.description}}, false};
+    return {"org.varlink.service.InterfaceNotFound", {{"interface", *wanted}}, false};
+  }
+  const std::string interface = call.method.substr(0, call.method.rfind('.'));
+  if (interface == kService)
+    return {"org.varlink.service.MethodNotFound", {{"method", call.method}}, false};
+  if (interface != interface_.name)
+    return {"org.varlink.service.InterfaceNotFound", {{"interface", interface}}, false};
+  return handler_(call);
+}
+
+void Server::send(ConnectionId connection, const Json& parameters) {
+  const auto at = connections_.find(connection);
+  if (at == connections_.end() || at->second.broken) return;
+  put(at->second, {{"parameters", parameters}, {"continues", true}});
+  flush(at->second);
+}
+
+void Server::put(Connection& connection, const Json& message) {
+  connection.out += message.dump(-1, ' ', false, Json::error_handler_t::replace);
+  connection.out += '\0';
+  if (connection.out.size() > kMostOut) connection.broken = true;
+}
+
+void Server::flush(Connection& connection) {
+  while (!connection.out.empty() && !connection.broken) {
+    const auto sent = kernel::send_some(connection.fd.get(), connection.out);
+    if (!sent) connection.broken = true;
+    if (!sent || *sent == 0) return;
+    connection.out.erase(0, *sent);
+  }
+}
+
+}  // namespace holdfast::rpc
