@@ -26,6 +26,7 @@
 namespace holdfast::backend::lsm {
 
 struct CgroupHooks::Reading {
+  Reading(EventSink* to, unsigned most) : sink(to), left(most) {}
   EventSink* sink;
   unsigned left;
 };

@@ -90,6 +90,7 @@ class Trie {
       return std::pair(a.first.size(), b.second) < std::pair(b.first.size(), a.second);
     });
     std::vector<std::string> patterns;
+    patterns.reserve(found.size());
     for (auto& [pattern, node] : found) patterns.push_back(std::move(pattern));
     return patterns;
   }

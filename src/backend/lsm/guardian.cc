@@ -35,7 +35,7 @@ void close_foreign_descriptors(int keep_fd) {
   DIR* directory = opendir("/proc/self/fd");
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {
-    const int fd = std::atoi(entry->d_name);
+    const int fd = static_cast<int>(std::strtol(entry->d_name, nullptr, 10));
     if (entry->d_name[0] == '.' || fd == keep_fd || fd == dirfd(directory)) continue;
     char target[32] = {};
     if (readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1) < 0) continue;

@@ -11,6 +11,7 @@
 // sandbox for that type at all times, because the tree was started in it and its rule keeps
 // everybody there.
 #include <array>
+#include <bit>
 #include <cerrno>
 
 #include "backend/supervisor/calls.h"
@@ -26,7 +27,8 @@ using Entry = Question::Entry;
 constexpr std::array<unsigned, HF_NS_COUNT> kEntryOrder = {
     kernel::kUserNamespace, kernel::kMntNamespace, 1, 2, kernel::kPidNamespace, 6,
     kernel::kNetNamespace,  kernel::kTimeNamespace};
-static_assert(HF_NS_UTS == 1u << 1 && HF_NS_IPC == 1u << 2 && HF_NS_CGROUP == 1u << 6);
+static_assert(std::countr_zero(HF_NS_UTS) == 1 && std::countr_zero(HF_NS_IPC) == 2 &&
+              std::countr_zero(HF_NS_CGROUP) == 6);
 
 Question entry(const Caller& caller, std::uint32_t type) {
   Question question;
