@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "policy/event_text.h"
 #include "policy/load.h"
 
@@ -24,12 +26,39 @@ std::size_t characters(std::string_view text) {
   return count;
 }
 
-// Only tabs may reach a terminal as they are.
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+// Bytes of the character at the start of `text` when it is UTF-8 of two bytes and more, and no
+// control character of the terminal's (U+0080 to U+009F); else 0.
+std::size_t wide_character(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t bytes = lead >= 0xf5   ? 0
+                            : lead >= 0xf0 ? 4
+                            : lead >= 0xe0 ? 3
+                            : lead >= 0xc2 ? 2
+                                           : 0;
+  if (bytes == 0 || text.size() < bytes) return 0;
+  for (std::size_t i = 1; i < bytes; i++)
+    if (!is_continuation(text[i])) return 0;
+  if (lead == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) return 0;
+  return bytes;
+}
+
+// What may reach a terminal: printable characters and tabs; a '?' for anything else, of as many
+// columns as indent_to() counts for it.
 std::string shown(std::string_view line) {
   std::string text;
-  for (const char c : line) {
-    const bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-    text += control ? '?' : c;
+  while (!line.empty()) {
+    const char c = line[0];
+    const std::size_t wide = wide_character(line);
+    const bool printable = (c >= 0x20 && c < 0x7f) || c == '\t';
+    if (wide > 0)
+      text += line.substr(0, wide);
+    else if (printable)
+      text += c;
+    else if (!is_continuation(c))
+      text += '?';
+    line.remove_prefix(std::max<std::size_t>(wide, 1));
   }
   return text;
 }

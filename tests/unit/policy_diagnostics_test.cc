@@ -177,6 +177,18 @@ TEST(Diagnostics, FindRulesThatCanNeverMatch) {
   EXPECT_EQ(in_profile("cgroups.leave = []"), "");  // holds for what run starts
 }
 
+TEST(Diagnostics, ShowOnlyWhatIsPrintable) {
+  Diagnostic diagnostic;
+  diagnostic.where = {"p.toml", 1, 9, 1};
+  diagnostic.message = "m";
+  // é, the control sequence introducer as one character, a stray byte, a lead without its end.
+  diagnostic.line = "\xc3\xa9\xc2\x9b\x9b\xe2\x82.x";
+  EXPECT_EQ(render(diagnostic),
+            "p.toml:1:9: error: m\n"
+            "    1 | \xc3\xa9??.x\n"
+            "      |     ^\n");
+}
+
 TEST(Suggest, CountsEdits) {
   EXPECT_EQ(edit_distance("", "abc"), 3u);
   EXPECT_EQ(edit_distance("abc", "abc"), 0u);
