@@ -36,7 +36,7 @@ int check(const CheckOptions& options);
 struct WhyOptions {
   std::string request;                // 'key=value …' or an event's id
   std::vector<std::string> policies;
-  std::string events;                 // file of JSON lines that holds the event
+  std::string events = "/var/lib/holdfast/events.jsonl";  // JSON lines, one of them the event
 };
 int why(const WhyOptions& options);
 
@@ -54,6 +54,33 @@ struct LearnOptions {
 };
 // kExitFailed: some events cannot be allowed by any policy.
 int learn(const LearnOptions& options);
+
+// Of the commands that call holdfastd.
+struct ControlOptions {
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+  std::string format = "pretty";  // pretty, json
+};
+int status(const ControlOptions& options);
+int ps(const ControlOptions& options);
+int confirm(const ControlOptions& options);
+int rollback(const ControlOptions& options);
+
+struct MonitorOptions : ControlOptions {
+  std::string profile;  // whose rule it was; empty: any
+  std::string verdict;  // "deny", "allow"; empty: any
+};
+int monitor(const MonitorOptions& options);
+
+struct ReloadOptions : ControlOptions {
+  std::string confirm;  // a duration; empty: for good
+};
+int reload(const ReloadOptions& options);
+
+struct ModeOptions : ControlOptions {
+  std::string profile;
+  std::string mode;  // enforce, audit, policy
+};
+int set_mode(const ModeOptions& options);
 
 struct DoctorOptions {
   std::string format = "pretty";  // pretty, json

@@ -54,7 +54,7 @@ void add_why(CLI::App& app, int& status) {
   why_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
       ->type_name("FILE")
       ->allow_extra_args(false);
-  why_app->add_option("--events", o.events, "File written by run --events")->type_name("FILE");
+  why_app->add_option("--events", o.events, "File written by run --events; else holdfastd's log")->type_name("FILE");
   why_app->callback([&status] { status = why(o); });
 }
 
@@ -82,6 +82,62 @@ void add_learn(CLI::App& app, int& status) {
       ->allow_extra_args(false);
   learn_app->footer("Exit codes: 0 ok, 1 some events cannot be allowed by any policy, 2 usage, policy or events are wrong.");
   learn_app->callback([&status] { status = learn(o); });
+}
+
+CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o) {
+  CLI::App* call_app = app.add_subcommand(name, what);
+  call_app->add_option("--socket", o.socket, "Where holdfastd serves io.holdfast.Control")->type_name("PATH");
+  return call_app;
+}
+
+void add_format(CLI::App* app, ControlOptions& o) {
+  app->add_option("--format", o.format, "pretty or json")
+      ->check(CLI::IsMember({"pretty", "json"}))
+      ->type_name("FORMAT");
+}
+
+void add_control(CLI::App& app, int& status) {
+  static ControlOptions status_options;
+  CLI::App* status_app = add_call(app, "status", "The policy in force, its profiles and totals", status_options);
+  add_format(status_app, status_options);
+  status_app->callback([&status] { status = holdfast::cli::status(status_options); });
+
+  static ControlOptions ps_options;
+  CLI::App* ps_app = add_call(app, "ps", "Who is held by what", ps_options);
+  add_format(ps_app, ps_options);
+  ps_app->callback([&status] { status = ps(ps_options); });
+
+  static MonitorOptions monitor_options;
+  CLI::App* monitor_app = add_call(app, "monitor", "Decisions of the whole machine, as they are made", monitor_options);
+  add_format(monitor_app, monitor_options);
+  monitor_app->add_option("--profile", monitor_options.profile, "Only those by rules of this profile")->type_name("NAME");
+  monitor_app->add_option("--verdict", monitor_options.verdict, "Only these: allow, deny")->type_name("WORD");
+  monitor_app->callback([&status] { status = monitor(monitor_options); });
+
+  static ReloadOptions reload_options;
+  CLI::App* reload_app = add_call(app, "reload", "Make the policy files live", reload_options);
+  reload_app->add_option("--confirm", reload_options.confirm, "Go back after this time unless confirmed: 60s, 5min")
+      ->type_name("TIME");
+  reload_app->callback([&status] { status = reload(reload_options); });
+
+  static ControlOptions confirm_options;
+  add_call(app, "confirm", "Keep what reload --confirm made live", confirm_options)->callback([&status] {
+    status = confirm(confirm_options);
+  });
+
+  static ControlOptions rollback_options;
+  add_call(app, "rollback", "Make the policy live that was before this one", rollback_options)->callback([&status] {
+    status = rollback(rollback_options);
+  });
+
+  static ModeOptions mode_options;
+  CLI::App* mode_app = add_call(app, "mode", "Enforce or audit a profile from now on", mode_options);
+  mode_app->add_option("profile", mode_options.profile, "The profile")->required()->type_name("PROFILE");
+  mode_app->add_option("mode", mode_options.mode, "enforce, audit, or policy for what its file says")
+      ->required()
+      ->check(CLI::IsMember({"enforce", "audit", "policy"}))
+      ->type_name("MODE");
+  mode_app->callback([&status] { status = set_mode(mode_options); });
 }
 
 void add_doctor(CLI::App& app, int& status) {
@@ -175,6 +231,7 @@ int main(int argc, char** argv) {
   add_why(app, status);
   add_replay(app, status);
   add_learn(app, status);
+  add_control(app, status);
   add_doctor(app, status);
   add_delegate(app, status);
   add_hooks(app, status);

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/load_policy.h"
 #include "policy/compile.h"
+#include "policy/event_file.h"
 #include "policy/event_json.h"
 #include "policy/event_text.h"
 #include "policy/parse.h"
@@ -49,18 +50,10 @@ std::optional<std::uint64_t> event_id(std::string_view text) {
   return id;
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    lines.push_back(text.substr(0, text.find('\n')));
-    text.remove_prefix(std::min(text.size(), lines.back().size() + 1));
-  }
-  return lines;
-}
-
-int explain_event(std::uint64_t id, const WhyOptions& options, const std::string& events) {
+int explain_event(std::uint64_t id, const WhyOptions& options,
+                  const std::vector<std::string>& lines) {
   std::string_view found;
-  for (const std::string_view line : lines_of(events)) {
+  for (const std::string& line : lines) {
     if (policy::event_id(line) == id) found = line;
   }
   if (found.empty()) return usage(fmt::format("{} holds no event {}", options.events, id));
@@ -94,11 +87,9 @@ int explain_request(const WhyOptions& options) {
 int why(const WhyOptions& options) {
   const auto id = event_id(options.request);
   if (!id) return explain_request(options);
-  if (options.events.empty())
-    return usage("an event's id needs the file of run --events: --events FILE");
-  const auto events = policy::read_source(options.events);
-  if (!events) return usage(events.error().message());
-  return explain_event(*id, options, events->text);
+  const auto lines = policy::read_event_lines(options.events);
+  if (!lines) return usage(lines.error().message() + " (an event's id needs a file: --events FILE)");
+  return explain_event(*id, options, *lines);
 }
 
 }  // namespace holdfast::cli

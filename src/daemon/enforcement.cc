@@ -152,7 +152,9 @@ Result<std::uint64_t> Enforcement::publish(Generation next, Compiled compiled) {
   if (machine_->sealed())
     return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
   next.number = machine_->generation() + 1;
-  next.previous = live_.number;
+  // Going back from a policy that was made live twice is going back to the one before both.
+  const bool again = digest(next.sources) == digest(live_.sources) && next.modes == live_.modes;
+  next.previous = again ? live_.previous : live_.number;
   const auto tables = tables_of(next, *compiled);
   keep(next);
   if (auto live = machine_->update(spec_of(*compiled, *tables)); !live)
@@ -183,6 +185,13 @@ Result<std::uint64_t> Enforcement::reload(std::optional<std::uint64_t> confirm_m
   next.sources = std::move(loaded->sources);
   if (confirm_ms) next.confirm_by = kernel::boottime_ns() + *confirm_ms * kNsPerMs;
   return publish(std::move(next), std::move(loaded->compiled));
+}
+
+bool Enforcement::files_changed() const {
+  const auto loaded = load_policy(options_.dirs);
+  if (!loaded) return true;
+  const std::uint64_t now = digest(loaded->sources);
+  return now != digest(live_.sources) && now != live_.instead_of;
 }
 
 Result<std::uint64_t> Enforcement::rollback() {

@@ -36,7 +36,10 @@ class Enforcement {
   // unless confirm() is called. All of these return the generation that is live then. Errors: code
   // 0 with the mistakes, rendered, as detail; what making a policy live gave.
   [[nodiscard]] Result<std::uint64_t> reload(std::optional<std::uint64_t> confirm_ms);
-  // The policy that was live before this one. ENOENT: it is not known.
+  // Are the files another policy than the one in force, and than one that a rollback turned away?
+  // Also when they have mistakes.
+  [[nodiscard]] bool files_changed() const;
+  // The last policy before this one that was another. ENOENT: it is not known.
   [[nodiscard]] Result<std::uint64_t> rollback();
   // Gives a profile another mode than its files say; nothing: what they say. ENOENT: no such
   // profile.

@@ -43,6 +43,11 @@ int main(int argc, char** argv) {
   app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and end");
   app.add_option("--pin-dir", options.pin_dir, "Where on a BPF filesystem enforcement is pinned")
       ->type_name("DIR");
+  app.add_option("--socket", options.socket, "Where io.holdfast.Control is served; '' for nowhere")
+      ->type_name("PATH");
+  app.add_option("--log-size", options.log_bytes,
+                 "Bytes that events may take on disk, twice; 0 for no log")
+      ->type_name("BYTES");
   app.add_option("--state-dir", options.state_dir, "Where policies that were live are kept")
       ->type_name("DIR");
   try {

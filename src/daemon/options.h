@@ -8,6 +8,7 @@
 #include "backend/machine.h"
 #include "daemon/event_writer.h"
 #include "daemon/policy_dir.h"
+#include "rpc/control_interface.h"
 
 namespace holdfast::daemon {
 
@@ -30,6 +31,8 @@ struct Options {
   backend::Guard guard = backend::Guard::on;
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string pin_dir = "/sys/fs/bpf/holdfast/machine";
+  std::string socket = rpc::kControlSocket;           // empty: none
+  std::uint64_t log_bytes = std::uint64_t{16} << 20;  // of each of the two files; 0: no log
   std::string state_dir = "/var/lib/holdfast";
 };
 

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "backend/machine.h"
+#include "daemon/control.h"
 #include "daemon/enforcement.h"
+#include "daemon/event_log.h"
 #include "daemon/folder.h"
 #include "daemon/refusals.h"
 #include "daemon/seal.h"
@@ -27,6 +29,8 @@ namespace {
 
 // An editor writes in several steps; what follows within this time belongs to the same change.
 constexpr int kSettleMs = 200;
+// How long to wait before a client that reads slowly is sent more.
+constexpr int kBehindMs = 20;
 
 void say(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
 
@@ -57,13 +61,63 @@ void tell_manager(const std::string& state) {
   if (auto told = kernel::notify_service_manager(state); !told) say(told.error().message());
 }
 
+// Where events go: standard output, the log, whoever monitors.
+class Reporter {
+ public:
+  Reporter(const Options& options, Fd cgroup_root)
+      : format_(options.format),
+        writer_(stdout, options.format,
+                isatty(STDOUT_FILENO) == 1 ? policy::Colour::on : policy::Colour::off,
+                std::move(cgroup_root)) {
+    if (options.log_bytes == 0 || options.lifetime == Lifetime::transient) return;
+    auto log = EventLog::open(options.state_dir + "/events.jsonl", options.log_bytes);
+    if (log)
+      log_ = std::make_unique<EventLog>(*std::move(log));
+    else
+      say(log.error().message() + ": events are not kept");
+  }
+
+  void use(Control* control) { control_ = control; }
+
+  void decision(const hf_event& event, const policy::Compiled& policy) {
+    writer_.write(event, policy);
+    if (log_ || control_ != nullptr) keep(writer_.json(event, policy));
+  }
+
+  void refusal(const hf_guard_event& refusal) {
+    const std::string json = refusal_json(refusal);
+    fmt::print("{}\n", format_ == EventFormat::json ? json : refusal_text(refusal));
+    std::fflush(stdout);
+    keep(json);
+  }
+
+ private:
+  // Said when it begins to fail and when it works again, not for each line.
+  void keep(const std::string& json) {
+    if (control_ != nullptr) control_->tell(json);
+    if (!log_) return;
+    const auto kept = log_->append(json);
+    if (!kept && unkept_++ == 0) say(kept.error().message() + ": events are not kept");
+    if (kept && unkept_ > 0)
+      say(fmt::format("events are kept again; {} were not", std::exchange(unkept_, 0)));
+  }
+
+  EventFormat format_;
+  EventWriter writer_;
+  std::unique_ptr<EventLog> log_;
+  Control* control_ = nullptr;
+  std::uint64_t unkept_ = 0;
+};
+
 class Service {
  public:
-  Service(Enforcement& enforcement, Folder& folder, EventFormat format, int signal_fd,
-          const kernel::DirectoryWatch& watch)
+  // `control` may be null.
+  Service(Enforcement& enforcement, Folder& folder, Reporter& reporter, Control* control,
+          int signal_fd, const kernel::DirectoryWatch& watch)
       : enforcement_(enforcement),
         folder_(folder),
-        format_(format),
+        reporter_(reporter),
+        control_(control),
         signal_fd_(signal_fd),
         watch_(watch) {}
 
@@ -72,8 +126,11 @@ class Service {
       std::vector<int> fds = enforcement_.poll_fds();
       fds.push_back(signal_fd_);
       fds.push_back(watch_.fd());
+      if (control_ != nullptr)
+        for (const int fd : control_->poll_fds()) fds.push_back(fd);
       if (const auto ready = kernel::poll_readable(fds, timeout_ms()); !ready) return ready.error();
       if (auto read = enforcement_.dispatch(); !read) return read;
+      if (control_ != nullptr) control_->dispatch();
       if (auto reported = report_refusals(); !reported) return reported;
       folder_.flush_due(kernel::boottime_ns());
       enforcement_.tick();
@@ -82,7 +139,7 @@ class Service {
         settled_ns_ = kernel::boottime_ns() + kSettleMs * std::uint64_t{1000000};
       } else if (changed_ && kernel::boottime_ns() >= settled_ns_) {
         changed_ = false;
-        reload();
+        if (enforcement_.files_changed()) reload();
       }
       const auto signal = kernel::read_signal(signal_fd_);
       if (!signal) continue;
@@ -95,6 +152,7 @@ class Service {
  private:
   [[nodiscard]] int timeout_ms() const {
     int soonest = changed_ ? kSettleMs : -1;
+    if (control_ != nullptr && control_->is_behind()) soonest = kBehindMs;
     for (const int due : {enforcement_.timeout_ms(), folder_.timeout_ms(kernel::boottime_ns())})
       if (due >= 0) soonest = soonest < 0 ? due : std::min(soonest, due);
     return soonest;
@@ -103,10 +161,7 @@ class Service {
   Result<void> report_refusals() {
     const auto refusals = enforcement_.take_refusals();
     if (!refusals) return refusals.error();
-    for (const hf_guard_event& refusal : *refusals)
-      fmt::print("{}\n",
-                 format_ == EventFormat::json ? refusal_json(refusal) : refusal_text(refusal));
-    if (!refusals->empty()) std::fflush(stdout);
+    for (const hf_guard_event& refusal : *refusals) reporter_.refusal(refusal);
     return {};
   }
 
@@ -123,7 +178,8 @@ class Service {
 
   Enforcement& enforcement_;
   Folder& folder_;
-  EventFormat format_;
+  Reporter& reporter_;
+  Control* control_;
   int signal_fd_;
   const kernel::DirectoryWatch& watch_;
   bool changed_ = false;  // and maybe not yet for the last time
@@ -185,10 +241,9 @@ int serve(const Options& options) {
   if (!watch) return failed(watch.error());
   auto root = kernel::open_cgroup_root(options.cgroup_root);
   if (!root) return failed(root.error());
-  const auto colour = isatty(STDOUT_FILENO) == 1 ? policy::Colour::on : policy::Colour::off;
-  EventWriter writer(stdout, options.format, colour, *std::move(root));
-  Folder folder([&writer](const hf_event& event, const Folder::Policy& policy) {
-    writer.write(event, *policy);
+  Reporter reporter(options, *std::move(root));
+  Folder folder([&reporter](const hf_event& event, const Folder::Policy& policy) {
+    reporter.decision(event, *policy);
   });
   auto enforcement = Enforcement::start(
       options,
@@ -199,8 +254,16 @@ int serve(const Options& options) {
   if (!enforcement) return failed(enforcement.error());
   say(fmt::format("policy generation {} is live{}", (*enforcement)->live().number,
                   (*enforcement)->adopted() ? ", adopted" : ""));
+  std::unique_ptr<Control> control;
+  if (!options.socket.empty()) {
+    auto made = Control::create(**enforcement, options);
+    if (!made) return failed(made.error());
+    control = *std::move(made);
+    reporter.use(control.get());
+  }
   tell_manager("READY=1");
-  const auto ran = Service(**enforcement, folder, options.format, signals->get(), *watch).run();
+  const auto ran =
+      Service(**enforcement, folder, reporter, control.get(), signals->get(), *watch).run();
   tell_manager("STOPPING=1");
   if (auto read = (*enforcement)->dispatch(); !read) say(read.error().message());
   folder.flush();

@@ -31,8 +31,8 @@ struct PeerCredentials {
 
 // Bytes taken; 0: none now. Errors: of send(2), EPIPE without a signal.
 [[nodiscard]] Result<std::size_t> send_some(int socket_fd, std::string_view bytes);
-// Appends what is there. False: the other side has closed. Errors: of recv(2). `wait`: for the first
-// byte.
+// Appends what is there. False: the other side has closed. Errors: of recv(2). `wait`: for the
+// first byte.
 enum class Wait { no, yes };
 [[nodiscard]] Result<bool> receive_some(int socket_fd, std::string& to, Wait wait);
 

@@ -18,6 +18,23 @@ Result<Fd> open_for_reading(const std::string& path) {
   return fd;
 }
 
+Result<Fd> open_for_appending(const std::string& path) {
+  Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+  if (!fd) return system_error("open", path);
+  return fd;
+}
+
+Result<void> append_whole(int fd, std::string_view text) {
+  const off_t before = lseek(fd, 0, SEEK_END);
+  ssize_t written = 0;
+  do written = write(fd, text.data(), text.size());
+  while (written < 0 && errno == EINTR);
+  if (written == static_cast<ssize_t>(text.size())) return {};
+  Error failed = written < 0 ? system_error("write") : Error{ENOSPC, "write", {}, {}};
+  if (written > 0 && before >= 0 && ftruncate(fd, before) != 0) return system_error("truncate");
+  return failed;
+}
+
 Result<void> make_directories(const std::string& directory) {
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);

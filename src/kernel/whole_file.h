@@ -14,6 +14,11 @@ namespace holdfast::kernel {
 // A file or a directory. Errors: of open(2).
 [[nodiscard]] Result<Fd> open_for_reading(const std::string& path);
 
+// Made with mode 0640 when it is not there. Errors: of open(2).
+[[nodiscard]] Result<Fd> open_for_appending(const std::string& path);
+// All of it or nothing: what a full disk took of it is cut off again. Errors: of write(2); ENOSPC.
+[[nodiscard]] Result<void> append_whole(int fd, std::string_view text);
+
 // Makes the directory and those above it, those that are missing with mode 0755.
 [[nodiscard]] Result<void> make_directories(const std::string& directory);
 

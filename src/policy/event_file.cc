@@ -12,6 +12,8 @@ namespace holdfast::policy {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
+// Attempts on the enforcement itself, which no policy decides.
+constexpr std::string_view kGuardLine = R"({"version":1,"guard":)";
 constexpr std::size_t kIdsShown = 5;
 
 }  // namespace
@@ -24,7 +26,8 @@ Result<std::vector<std::string>> read_event_lines(const std::string& path) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     const bool cut_off = rest.empty() && !text->ends_with('\n') && !line.ends_with('}');
-    if (!line.empty() && !cut_off) lines.emplace_back(line);
+    const bool about_the_guard = line.starts_with(kGuardLine);
+    if (!line.empty() && !cut_off && !about_the_guard) lines.emplace_back(line);
   }
   return lines;
 }

@@ -12,7 +12,7 @@
 
 namespace holdfast::policy {
 
-// The lines that are not empty, in order; an object that a crash cut off at the very end of the
+// The lines that hold decisions, in order; an object that a crash cut off at the very end of the
 // file is left out. Errors: the errno of open or read; EFBIG over 1 GiB; EISDIR.
 [[nodiscard]] Result<std::vector<std::string>> read_event_lines(const std::string& path);
 

@@ -47,7 +47,8 @@ Result<Reply> Client::receive(bool& continues) {
 }
 
 Result<Reply> Client::call(const std::string& method, const Json& parameters) {
-  if (auto sent = send({{"method", method}, {"parameters", parameters}}); !sent) return sent.error();
+  if (auto sent = send({{"method", method}, {"parameters", parameters}}); !sent)
+    return sent.error();
   bool continues = false;
   return receive(continues);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/control_interface.h"
 
-#include "rpc/control_description.h" // made by CMake from the .varlink file
+#include "rpc/control_description.h"  // made by CMake from the .varlink file
 
 namespace holdfast::rpc {
 

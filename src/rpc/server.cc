@@ -116,9 +116,10 @@ void Server::handle(ConnectionId id, Connection& connection, const std::string& 
     return json.contains(key) && json[key].is_boolean() && json[key].get<bool>();
   };
   call.more = flag("more");
-  Answer reply = call.parameters.is_object()
-                     ? answer(call)
-                     : Answer{"org.varlink.service.InvalidParameter", {{"parameter", "parameters"}}, false};
+  Answer reply =
+      call.parameters.is_object()
+          ? answer(call)
+          : Answer{"org.varlink.service.InvalidParameter", {{"parameter", "parameters"}}, false};
   connection.streams = reply.continues;
   if (flag("oneway") || (reply.continues && reply.parameters.empty())) return;
   Json out = {{"parameters", std::move(reply.parameters)}};
@@ -152,11 +153,12 @@ Answer Server::answer(const Call& call) const {
   return handler_(call);
 }
 
-void Server::send(ConnectionId connection, const Json& parameters) {
+bool Server::send(ConnectionId connection, const Json& parameters) {
   const auto at = connections_.find(connection);
-  if (at == connections_.end() || at->second.broken) return;
+  if (at == connections_.end() || at->second.broken) return false;
   put(at->second, {{"parameters", parameters}, {"continues", true}});
   flush(at->second);
+  return true;
 }
 
 void Server::put(Connection& connection, const Json& message) {

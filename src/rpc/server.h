@@ -48,17 +48,15 @@ class Server {
 
   // Errors: as listen_at().
   [[nodiscard]] static Result<std::unique_ptr<Server>> create(const std::string& path,
-                                                              Interface interface,
-                                                              Handler handler);
+                                                              Interface interface, Handler handler);
   ~Server();
 
   [[nodiscard]] std::vector<int> poll_fds() const;
   // Whether something waits to be sent: then dispatch() again soon.
   [[nodiscard]] bool is_behind() const;
   void dispatch();
-  // One more reply of a call that was answered with `continues`. Nothing happens when the
-  // connection is gone.
-  void send(ConnectionId connection, const Json& parameters);
+  // One more reply of a call that was answered with `continues`. False: the connection is gone.
+  bool send(ConnectionId connection, const Json& parameters);
 
  private:
   struct Connection {

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// holdfast status, ps, monitor, reload, confirm, rollback, mode: calls to holdfastd.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "cli/commands.h"
+#include "policy/event_text.h"
+#include "rpc/client.h"
+#include "rpc/control_interface.h"
+
+namespace holdfast::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string method(std::string_view name) {
+  return fmt::format("{}.{}", rpc::kControlInterface, name);
+}
+
+std::optional<rpc::Client> connect(const ControlOptions& options) {
+  auto client = rpc::Client::connect(options.socket);
+  if (client) return *std::move(client);
+  fmt::print(stderr, "holdfast: {}: is holdfastd running?\n", client.error().message());
+  return std::nullopt;
+}
+
+// What the server said against it, and the exit code that goes with that.
+int refused(const rpc::Reply& reply) {
+  const auto text = [&](const char* key) { return reply.parameters.value(key, std::string()); };
+  if (reply.error == method("PolicyError")) {
+    fmt::print(stderr, "{}holdfast: the policy in force stays\n", text("diagnostics"));
+    return kExitUsage;
+  }
+  if (reply.error == method("Sealed"))
+    fmt::print(stderr, "holdfast: it is sealed (holdfastd --unseal)\n");
+  else if (reply.error == method("NotFound"))
+    fmt::print(stderr, "holdfast: {}: not found\n", policy::escape(text("what")));
+  else if (reply.error == method("Failed"))
+    fmt::print(stderr, "holdfast: {}\n", text("message"));
+  else
+    fmt::print(stderr, "holdfast: {} {}\n", reply.error, reply.parameters.dump());
+  return kExitFailed;
+}
+
+// An exit code; `reply` is there when it is kExitOk.
+int call(const ControlOptions& options, std::string_view name, const json& parameters,
+         json& reply) {
+  auto client = connect(options);
+  if (!client) return kExitFailed;
+  const auto got = client->call(method(name), parameters);
+  if (!got) {
+    fmt::print(stderr, "holdfast: {}\n", got.error().message());
+    return kExitFailed;
+  }
+  if (!got->error.empty()) return refused(*got);
+  reply = got->parameters;
+  return kExitOk;
+}
+
+int change(const ControlOptions& options, std::string_view name, const json& parameters) {
+  json reply;
+  const int status = call(options, name, parameters, reply);
+  if (status == kExitOk && reply.contains("generation"))
+    fmt::print("policy generation {} is live\n", reply["generation"].dump());
+  return status;
+}
+
+// "60s", "5min", "500ms"; nothing when it is no duration.
+std::optional<std::uint64_t> milliseconds(std::string_view text) {
+  constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
+      {"ms", 1}, {"s", 1000}, {"", 1000}, {"min", 60000}, {"h", 3600000}};
+  std::uint64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || count > 1000000) return std::nullopt;
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  for (const auto& [name, factor] : kUnits)
+    if (unit == name) return count * factor;
+  return std::nullopt;
+}
+
+void print_status(const json& s) {
+  fmt::print("holdfastd {}, policy generation {}{}{}\n", s.value("version", "?"),
+             s.value("generation", 0), s.value("adopted", false) ? ", adopted" : "",
+             s.value("sealed", false) ? ", sealed" : "");
+  if (s.contains("confirm_ms"))
+    fmt::print("reverts in {} s unless confirmed\n", s["confirm_ms"].get<long>() / 1000);
+  const json totals = s.value("totals", json::object());
+  fmt::print("{} allowed, {} denied, {} would be denied, {} errors, {} events lost\n",
+             totals.value("allowed", 0ull), totals.value("denied", 0ull),
+             totals.value("audited", 0ull), totals.value("errors", 0ull),
+             totals.value("lost", 0ull));
+  for (const json& profile : s.value("profiles", json::array())) {
+    std::string cgroups;
+    for (const json& cgroup : profile.value("cgroups", json::array()))
+      cgroups += fmt::format(" {}", policy::escape(cgroup.get<std::string>()));
+    fmt::print("  {:<20} {:<8}{}\n", profile.value("name", "?"), profile.value("mode", "?"),
+               cgroups);
+  }
+}
+
+// One object of an event, as a reader wants it.
+std::string pretty(const json& e) {
+  const auto text = [&](const char* key) {
+    const auto at = e.find(key);
+    return at == e.end() || !at->is_string() ? std::string()
+                                             : policy::escape(at->get<std::string>());
+  };
+  const bool enforced = e.value("enforced", true);
+  const std::string verdict = text("verdict");
+  std::string line = verdict == "deny" ? (enforced ? "denied" : "would deny") : verdict;
+  line += fmt::format("  {} by {}[{}]",
+                      e.contains("guard") ? fmt::format("guard: {}", text("guard")) : text("way"),
+                      text("comm"), e.value("tid", 0));
+  if (!text("reason").empty()) line += fmt::format(": {}", text("reason"));
+  if (const auto rule = e.find("rule");
+      rule != e.end() && rule->is_object() && rule->contains("file"))
+    line += fmt::format("   {}:{}:{} {} = {}", policy::escape(rule->value("file", "")),
+                        rule->value("line", 0), rule->value("column", 0), rule->value("key", ""),
+                        policy::escape(rule->value("text", "")));
+  if (!text("source_path").empty() || !text("target_path").empty())
+    line += fmt::format("  {} -> {}", text("source_path"), text("target_path"));
+  if (!e.contains("id")) return line;
+  const auto repeats = e.value("repeats", 0ull);
+  return line + (repeats == 0
+                     ? fmt::format("  (event {})", e["id"].dump())
+                     : fmt::format("  (event {}, {} more like it)", e["id"].dump(), repeats));
+}
+
+bool wanted(const json& event, const MonitorOptions& options) {
+  if (!options.profile.empty() && event.value("profile", std::string()) != options.profile)
+    return false;
+  return options.verdict.empty() || event.value("verdict", std::string()) == options.verdict;
+}
+
+}  // namespace
+
+int status(const ControlOptions& options) {
+  json reply;
+  const int code = call(options, "Status", json::object(), reply);
+  if (code != kExitOk) return code;
+  if (options.format == "json")
+    fmt::print("{}\n", reply.dump());
+  else
+    print_status(reply);
+  return kExitOk;
+}
+
+// A tree: each cgroup under the profile that holds it, its processes below.
+int ps(const ControlOptions& options) {
+  json reply;
+  const int code = call(options, "Tasks", json::object(), reply);
+  if (code != kExitOk) return code;
+  if (options.format == "json") {
+    fmt::print("{}\n", reply.dump());
+    return kExitOk;
+  }
+  std::map<std::string, std::map<std::string, std::vector<std::string>>> tree;
+  for (const json& task : reply.value("tasks", json::array()))
+    tree[task.value("profile", "?")][task.value("cgroup", "?")].push_back(
+        fmt::format("{}  {}", task.value("pid", 0), policy::escape(task.value("comm", ""))));
+  for (const auto& [profile, cgroups] : tree) {
+    fmt::print("{}\n", profile);
+    for (const auto& [cgroup, processes] : cgroups) {
+      fmt::print("  {}\n", policy::escape(cgroup));
+      for (const std::string& process : processes) fmt::print("    {}\n", process);
+    }
+  }
+  return kExitOk;
+}
+
+int monitor(const MonitorOptions& options) {
+  auto client = connect(options);
+  if (!client) return kExitFailed;
+  const auto ended =
+      client->stream(method("Monitor"), json::object(), [&](const rpc::Reply& reply) {
+        const json event = reply.parameters.value("event", json::object());
+        if (!wanted(event, options)) return true;
+        fmt::print("{}\n", options.format == "json"
+                               ? event.dump(-1, ' ', false, json::error_handler_t::replace)
+                               : pretty(event));
+        return std::fflush(stdout) == 0;
+      });
+  if (ended && ended->error.empty()) return kExitOk;
+  if (ended) return refused(*ended);
+  fmt::print(stderr, "holdfast: {}\n", ended.error().message());
+  return kExitFailed;
+}
+
+int reload(const ReloadOptions& options) {
+  json parameters = json::object();
+  if (!options.confirm.empty()) {
+    const auto confirm_ms = milliseconds(options.confirm);
+    if (!confirm_ms) {
+      fmt::print(stderr, "holdfast reload: '{}' is not a duration: 60s, 5min\n", options.confirm);
+      return kExitUsage;
+    }
+    parameters["confirm_ms"] = *confirm_ms;
+  }
+  return change(options, "Reload", parameters);
+}
+
+int confirm(const ControlOptions& options) { return change(options, "Confirm", json::object()); }
+int rollback(const ControlOptions& options) { return change(options, "Rollback", json::object()); }
+
+int set_mode(const ModeOptions& options) {
+  json parameters = {{"profile", options.profile}};
+  if (options.mode != "policy") parameters["mode"] = options.mode;
+  return change(options, "SetMode", parameters);
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/control.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "daemon/tasks.h"
+#include "kernel/whole_file.h"
+#include "policy/names.h"
+#include "rpc/control_interface.h"
+
+namespace holdfast::daemon {
+
+namespace {
+
+using rpc::Answer;
+using rpc::Json;
+
+constexpr char kRegistry[] = "/run/varlink/registry";
+
+std::string named(const char* what) { return fmt::format("{}.{}", rpc::kControlInterface, what); }
+
+Answer invalid(const char* parameter) {
+  return {"org.varlink.service.InvalidParameter", {{"parameter", parameter}}, false};
+}
+
+Answer failed(const Error& error) {
+  if (error.code == 0) return {named("PolicyError"), {{"diagnostics", error.detail}}, false};
+  if (error.code == EPERM) return {named("Sealed"), Json::object(), false};
+  if (error.code == ENOENT)
+    return {
+        named("NotFound"), {{"what", error.object.empty() ? error.detail : error.object}}, false};
+  return {named("Failed"), {{"message", error.message()}}, false};
+}
+
+Answer generation(const Result<std::uint64_t>& live) {
+  return live ? Answer{"", {{"generation", *live}}, false} : failed(live.error());
+}
+
+// Where systemd's tools look for services. Neither is needed to be called.
+void announce(const std::string& socket) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(kRegistry, ignored)) return;
+  const std::string link = fmt::format("{}/{}", kRegistry, rpc::kControlInterface);
+  std::filesystem::remove(link, ignored);
+  std::filesystem::create_symlink(socket, link, ignored);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Control>> Control::create(Enforcement& enforcement, const Options& options) {
+  std::unique_ptr<Control> control(new Control(enforcement, options));
+  const std::string directory = options.socket.substr(0, options.socket.rfind('/'));
+  if (auto made = kernel::make_directories(directory); !made) return std::move(made).error();
+  auto server = rpc::Server::create(
+      options.socket, {rpc::kControlInterface, rpc::control_description()},
+      [self = control.get()](const rpc::Call& call) { return self->answer(call); });
+  if (!server) return std::move(server).error();
+  control->server_ = *std::move(server);
+  // Before 7.1 the kernel keeps no such attribute.
+  if (auto labelled = kernel::label_socket_file(options.socket, "user.varlink", "entrypoint");
+      !labelled && labelled.error().code != EPERM && labelled.error().code != ENOTSUP)
+    return std::move(labelled).error();
+  if (options.socket == rpc::kControlSocket) announce(options.socket);
+  return control;
+}
+
+void Control::tell(const std::string& json) {
+  if (monitors_.empty()) return;
+  const Json event = {{"event", Json::parse(json, nullptr, /*allow_exceptions=*/false)}};
+  std::erase_if(monitors_,
+                [&](rpc::ConnectionId monitor) { return !server_->send(monitor, event); });
+}
+
+Answer Control::answer(const rpc::Call& call) {
+  if (call.method == named("Status")) return status();
+  if (call.peer.uid != 0) return {"org.varlink.service.PermissionDenied", Json::object(), false};
+  if (call.method == named("Tasks")) return tasks();
+  if (call.method == named("Monitor")) {
+    if (!call.more) return {"org.varlink.service.ExpectedMore", Json::object(), false};
+    monitors_.insert(call.connection);
+    return {"", Json::object(), true};
+  }
+  return change(call);
+}
+
+Answer Control::change(const rpc::Call& call) {
+  if (call.method == named("Reload")) return reload(call.parameters);
+  if (call.method == named("SetMode")) return set_mode(call.parameters);
+  if (call.method == named("Rollback")) return generation(enforcement_.rollback());
+  if (call.method == named("Confirm")) {
+    const auto confirmed = enforcement_.confirm();
+    return confirmed ? Answer{} : failed(confirmed.error());
+  }
+  return {"org.varlink.service.MethodNotFound", {{"method", call.method}}, false};
+}
+
+Answer Control::reload(const Json& parameters) {
+  std::optional<std::uint64_t> confirm_ms;
+  if (const auto at = parameters.find("confirm_ms"); at != parameters.end() && !at->is_null()) {
+    if (!at->is_number_unsigned() || at->get<std::uint64_t>() > std::uint64_t{1} << 40)
+      return invalid("confirm_ms");
+    confirm_ms = at->get<std::uint64_t>();
+  }
+  return generation(enforcement_.reload(confirm_ms));
+}
+
+Answer Control::set_mode(const Json& parameters) {
+  const auto profile = parameters.find("profile");
+  if (profile == parameters.end() || !profile->is_string()) return invalid("profile");
+  std::optional<std::uint8_t> mode;
+  if (const auto at = parameters.find("mode"); at != parameters.end() && !at->is_null()) {
+    const auto known = at->is_string()
+                           ? policy::value_of(policy::kModeNames, at->get<std::string>())
+                           : std::nullopt;
+    if (!known) return invalid("mode");
+    mode = static_cast<std::uint8_t>(*known);
+  }
+  return generation(enforcement_.set_mode(profile->get<std::string>(), mode));
+}
+
+Answer Control::status() const {
+  const Generation& live = enforcement_.live();
+  const policy::Compiled& policy = enforcement_.policy();
+  Json profiles = Json::array();
+  for (std::uint16_t i = 1; i < policy.profiles.size(); i++) {
+    const auto changed = live.modes.find(policy.profiles[i]);
+    const std::uint8_t mode =
+        changed == live.modes.end() ? policy.tables->profiles[i].mode : changed->second;
+    Json cgroups = Json::array();
+    for (const policy::Binding& binding : policy.bindings)
+      if (binding.profile == i) cgroups.push_back(binding.cgroup);
+    profiles.push_back({{"name", policy.profiles[i]},
+                        {"mode", policy::name_of(policy::kModeNames, mode)},
+                        {"cgroups", std::move(cgroups)}});
+  }
+  const backend::Totals t = enforcement_.totals();
+  Json parameters = {{"version", HOLDFAST_VERSION},
+                     {"generation", live.number},
+                     {"previous", live.previous},
+                     {"adopted", enforcement_.adopted()},
+                     {"sealed", enforcement_.sealed()},
+                     {"profiles", std::move(profiles)},
+                     {"totals",
+                      {{"allowed", t.allowed},
+                       {"denied", t.denied},
+                       {"audited", t.audited},
+                       {"errors", t.errors},
+                       {"lost", t.lost}}}};
+  if (live.confirm_by != 0) parameters["confirm_ms"] = enforcement_.timeout_ms();
+  return {"", std::move(parameters), false};
+}
+
+Answer Control::tasks() const {
+  Json list = Json::array();
+  for (const HeldTask& task : held_tasks(options_.cgroup_root, enforcement_.policy()))
+    list.push_back({{"pid", task.pid},
+                    {"comm", task.comm},
+                    {"cgroup", task.cgroup},
+                    {"profile", enforcement_.policy().profiles[task.profile]}});
+  return {"", {{"tasks", std::move(list)}}, false};
+}
+
+}  // namespace holdfast::daemon

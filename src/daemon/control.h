@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// io.holdfast.Control: the daemon's answers.
+#ifndef HOLDFAST_DAEMON_CONTROL_H
+#define HOLDFAST_DAEMON_CONTROL_H
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/enforcement.h"
+#include "daemon/options.h"
+#include "rpc/server.h"
+
+namespace holdfast::daemon {
+
+// Not thread safe.
+class Control {
+ public:
+  // Listens. Errors: as Server::create(); what making the directory gave.
+  [[nodiscard]] static Result<std::unique_ptr<Control>> create(Enforcement& enforcement,
+                                                               const Options& options);
+
+  [[nodiscard]] std::vector<int> poll_fds() const { return server_->poll_fds(); }
+  [[nodiscard]] bool is_behind() const { return server_->is_behind(); }
+  void dispatch() { server_->dispatch(); }
+  // To whoever monitors. `json`: one event.
+  void tell(const std::string& json);
+
+ private:
+  Control(Enforcement& enforcement, const Options& options)
+      : enforcement_(enforcement), options_(options) {}
+  [[nodiscard]] rpc::Answer answer(const rpc::Call& call);
+  [[nodiscard]] rpc::Answer change(const rpc::Call& call);
+  [[nodiscard]] rpc::Answer reload(const rpc::Json& parameters);
+  [[nodiscard]] rpc::Answer set_mode(const rpc::Json& parameters);
+  [[nodiscard]] rpc::Answer status() const;
+  [[nodiscard]] rpc::Answer tasks() const;
+
+  Enforcement& enforcement_;
+  const Options& options_;
+  std::unique_ptr<rpc::Server> server_;
+  std::set<rpc::ConnectionId> monitors_;
+};
+
+}  // namespace holdfast::daemon
+
+#endif  // HOLDFAST_DAEMON_CONTROL_H
