@@ -26,39 +26,17 @@ std::size_t characters(std::string_view text) {
   return count;
 }
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
-
-// Bytes of the character at the start of `text` when it is UTF-8 of two bytes and more, and no
-// control character of the terminal's (U+0080 to U+009F); else 0.
-std::size_t wide_character(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t bytes = lead >= 0xf5   ? 0
-                            : lead >= 0xf0 ? 4
-                            : lead >= 0xe0 ? 3
-                            : lead >= 0xc2 ? 2
-                                           : 0;
-  if (bytes == 0 || text.size() < bytes) return 0;
-  for (std::size_t i = 1; i < bytes; i++)
-    if (!is_continuation(text[i])) return 0;
-  if (lead == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) return 0;
-  return bytes;
-}
-
 // What may reach a terminal: printable characters and tabs; a '?' for anything else, of as many
 // columns as indent_to() counts for it.
 std::string shown(std::string_view line) {
   std::string text;
   while (!line.empty()) {
-    const char c = line[0];
-    const std::size_t wide = wide_character(line);
-    const bool printable = (c >= 0x20 && c < 0x7f) || c == '\t';
-    if (wide > 0)
-      text += line.substr(0, wide);
-    else if (printable)
-      text += c;
-    else if (!is_continuation(c))
+    const std::size_t printable = line[0] == '\t' ? 1 : printable_sequence(line);
+    if (printable > 0)
+      text += line.substr(0, printable);
+    else if ((static_cast<unsigned char>(line[0]) & 0xc0) != 0x80)
       text += '?';
-    line.remove_prefix(std::max<std::size_t>(wide, 1));
+    line.remove_prefix(std::max<std::size_t>(printable, 1));
   }
   return text;
 }

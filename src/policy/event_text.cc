@@ -25,8 +25,19 @@ std::string_view colour_of(const hf_verdict& verdict) {
   return verdict.action == HF_ALLOW ? kGreen : kYellow;
 }
 
-// Bytes of the UTF-8 sequence that `text` starts with; 0: not one that may be printed. Refuses
-// overlong forms, surrogates, and the C1 controls, which a terminal obeys like ESC.
+std::string task_text(const hf_task& task) {
+  const std::string_view comm(task.comm, sizeof(task.comm));
+  return fmt::format("{}[{}]", escape(comm.substr(0, comm.find('\0'))), task.pid);
+}
+
+std::string rule_text(const hf_verdict& verdict, const Compiled& policy) {
+  if (verdict.rule == HF_RULE_DEFAULT || verdict.rule >= policy.rules.size()) return "";
+  const Rule& rule = policy.rules[verdict.rule];
+  return fmt::format("{} {} = {}", escape(rule.where.place()), escape(rule.key), escape(rule.text));
+}
+
+}  // namespace
+
 std::size_t printable_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -42,19 +53,6 @@ std::size_t printable_sequence(std::string_view text) {
   if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return 0;
   return length;
 }
-
-std::string task_text(const hf_task& task) {
-  const std::string_view comm(task.comm, sizeof(task.comm));
-  return fmt::format("{}[{}]", escape(comm.substr(0, comm.find('\0'))), task.pid);
-}
-
-std::string rule_text(const hf_verdict& verdict, const Compiled& policy) {
-  if (verdict.rule == HF_RULE_DEFAULT || verdict.rule >= policy.rules.size()) return "";
-  const Rule& rule = policy.rules[verdict.rule];
-  return fmt::format("{} {} = {}", escape(rule.where.place()), escape(rule.key), escape(rule.text));
-}
-
-}  // namespace
 
 std::string escape(std::string_view text) {
   std::string out;
