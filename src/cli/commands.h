@@ -116,6 +116,23 @@ int delegate_mount(const DelegateMountOptions& options);
 // Reads the state of a container from standard input.
 int oci_hook();
 
+struct LabelOptions {
+  enum class Action { set, get, list, remove } action = Action::get;
+  std::string target;  // PID:FD, a cookie, fd:N, a path
+  std::string name;    // user.NAME; not with list
+  std::string value;   // with set
+  bool json = false;
+};
+int label(const LabelOptions& options);
+
+struct SocketsOptions {
+  std::vector<std::string> labels;  // NAME or NAME=VALUE: only sockets that have all of them
+  bool json = false;
+  bool watch = false;         // then a line for each that comes or goes
+  unsigned interval_ms = 1000;  // between two looks
+};
+int sockets(const SocketsOptions& options);
+
 int hooks_status();
 
 struct HooksLoadOptions {

@@ -189,6 +189,47 @@ void add_oci_hook(CLI::App& app, int& status) {
       ->callback([&status] { status = oci_hook(); });
 }
 
+void add_label_action(CLI::App* label_app, const char* name, const char* help, LabelOptions::Action action,
+                      LabelOptions& o, int& status) {
+  CLI::App* action_app = label_app->add_subcommand(name, help);
+  action_app->add_option("target", o.target, "PID:FD, a socket's cookie, fd:N (inherited), or the path of a bound socket")
+      ->required()
+      ->type_name("TARGET");
+  if (action != LabelOptions::Action::list)
+    action_app->add_option("name", o.name, "user.NAME")->required()->type_name("NAME");
+  if (action == LabelOptions::Action::set)
+    action_app->add_option("value", o.value, "What it says")->required()->type_name("VALUE");
+  action_app->add_flag("--json", o.json, "One JSON object");
+  action_app->callback([&status, &o, action] {
+    o.action = action;
+    status = label(o);
+  });
+}
+
+void add_label(CLI::App& app, int& status) {
+  static LabelOptions o;
+  CLI::App* label_app = app.add_subcommand("label", "Labels (user.* attributes) of a socket");
+  label_app->require_subcommand(1);
+  using Action = LabelOptions::Action;
+  add_label_action(label_app, "set", "Set a label", Action::set, o, status);
+  add_label_action(label_app, "get", "Print what a label says", Action::get, o, status);
+  add_label_action(label_app, "list", "Print all labels", Action::list, o, status);
+  add_label_action(label_app, "remove", "Remove a label", Action::remove, o, status);
+}
+
+void add_sockets(CLI::App& app, int& status) {
+  static SocketsOptions o;
+  CLI::App* sockets_app = app.add_subcommand("sockets", "List the labelled sockets of the machine");
+  sockets_app->add_option("-l,--label", o.labels, "Only sockets with this label; may be given several times")
+      ->type_name("NAME[=VALUE]")
+      ->allow_extra_args(false);
+  sockets_app->add_flag("--json", o.json, "One JSON object a line");
+  sockets_app->add_flag("-w,--watch", o.watch, "Go on, and show them come and go");
+  sockets_app->add_option("--interval", o.interval_ms, "Milliseconds between two looks (1000)")->type_name("MS")
+      ->check(CLI::Range(10, 3600000));
+  sockets_app->callback([&status] { status = sockets(o); });
+}
+
 void add_hooks(CLI::App& app, int& status) {
   CLI::App* hooks_app = app.add_subcommand("hooks", "BPF LSM programs for hooks that this kernel may not have");
   hooks_app->require_subcommand(1);
@@ -234,6 +275,8 @@ int main(int argc, char** argv) {
   add_control(app, status);
   add_doctor(app, status);
   add_delegate(app, status);
+  add_label(app, status);
+  add_sockets(app, status);
   add_hooks(app, status);
   add_oci_hook(app, status);
   try {

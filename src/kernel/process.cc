@@ -166,7 +166,8 @@ std::uint64_t boottime_ns() {
 }
 
 void sleep_us(unsigned microseconds) {
-  const timespec time = {.tv_sec = 0, .tv_nsec = static_cast<long>(microseconds) * 1000};
+  const timespec time = {.tv_sec = static_cast<time_t>(microseconds / 1'000'000),
+                         .tv_nsec = static_cast<long>(microseconds % 1'000'000) * 1000};
   (void)::nanosleep(&time, nullptr);
 }
 

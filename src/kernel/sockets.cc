@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sockets.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
 
 #include "kernel/system_error.h"
 
@@ -70,6 +78,96 @@ Result<int> socket_family(int socket_fd) {
 }
 
 Result<int> socket_type(int socket_fd) { return socket_option(socket_fd, SO_TYPE, "SO_TYPE"); }
+
+namespace {
+
+std::string family_name(int family) {
+  switch (family) {
+    case AF_UNIX:
+      return "unix";
+    case AF_INET:
+      return "inet";
+    case AF_INET6:
+      return "inet6";
+    case AF_NETLINK:
+      return "netlink";
+    case AF_PACKET:
+      return "packet";
+    case AF_VSOCK:
+      return "vsock";
+    default:
+      return std::to_string(family);
+  }
+}
+
+struct Address {
+  sockaddr_storage raw = {};
+  socklen_t length = 0;
+};
+
+std::string unix_name(const Address& address, bool& path) {
+  const auto& raw = reinterpret_cast<const sockaddr_un&>(address.raw);
+  const std::size_t bytes = address.length - std::min<std::size_t>(address.length, sizeof(sa_family_t));
+  if (bytes == 0) return {};
+  path = raw.sun_path[0] == '/';
+  if (raw.sun_path[0] == '\0') return fmt::format("@{}", std::string_view(raw.sun_path + 1, bytes - 1));
+  return {raw.sun_path, ::strnlen(raw.sun_path, bytes)};
+}
+
+// "127.0.0.1:80", "[::1]:80"; nothing for no port.
+std::string internet_name(const Address& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.raw.ss_family == AF_INET) {
+    const auto& raw = reinterpret_cast<const sockaddr_in&>(address.raw);
+    if (raw.sin_port == 0) return {};
+    ::inet_ntop(AF_INET, &raw.sin_addr, text, sizeof(text));
+    return fmt::format("{}:{}", text, ntohs(raw.sin_port));
+  }
+  const auto& raw = reinterpret_cast<const sockaddr_in6&>(address.raw);
+  if (raw.sin6_port == 0) return {};
+  ::inet_ntop(AF_INET6, &raw.sin6_addr, text, sizeof(text));
+  return fmt::format("[{}]:{}", text, ntohs(raw.sin6_port));
+}
+
+std::string name_of(const Address& address, bool& path) {
+  switch (address.raw.ss_family) {
+    case AF_UNIX:
+      return unix_name(address, path);
+    case AF_INET:
+    case AF_INET6:
+      return internet_name(address);
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+Result<SocketEnd> describe_socket(int socket_fd) {
+  const auto family = socket_family(socket_fd);
+  if (!family) return family.error();
+  SocketEnd end = {family_name(*family), "open", {}, false};
+  Address own;
+  own.length = sizeof(own.raw);
+  if (::getsockname(socket_fd, reinterpret_cast<sockaddr*>(&own.raw), &own.length) != 0)
+    return system_error("getsockname");
+  own.length = std::min<socklen_t>(own.length, sizeof(own.raw));
+  end.address = name_of(own, end.path);
+  if (!end.address.empty()) end.state = "bound";
+  const auto listens = socket_option(socket_fd, SO_ACCEPTCONN, "SO_ACCEPTCONN");
+  if (listens && *listens) end.state = "listening";
+  Address peer;
+  peer.length = sizeof(peer.raw);
+  if (::getpeername(socket_fd, reinterpret_cast<sockaddr*>(&peer.raw), &peer.length) == 0) {
+    end.state = "connected";
+    bool ignored = false;
+    peer.length = std::min<socklen_t>(peer.length, sizeof(peer.raw));
+    const std::string name = name_of(peer, ignored);
+    if (!name.empty()) end.address = fmt::format("{}{}-> {}", end.address, end.address.empty() ? "" : " ", name);
+    if (ignored) end.path = false;
+  }
+  return end;
+}
 
 bool has_socket_attributes() {
   static const bool has = [] {

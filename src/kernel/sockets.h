@@ -33,6 +33,14 @@ Result<int> socket_family(int socket_fd);
 // SOCK_*.
 Result<int> socket_type(int socket_fd);
 
+struct SocketEnd {
+  std::string family;   // "unix", "inet", "inet6", ..., or a number
+  std::string state;    // "listening", "connected", "bound", "open"
+  std::string address;  // its own; of a connected internet socket also the peer's. Empty: none
+  bool path;            // the address is a path of the file system
+};
+Result<SocketEnd> describe_socket(int socket_fd);
+
 // Do sockets keep user.* attributes of their own (Linux 7.1)? Asked of a socket, once.
 [[nodiscard]] bool has_socket_attributes();
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "label/target.h"
+
+#include <cerrno>
+#include <charconv>
+#include <optional>
+
+#include "kernel/open_files.h"
+#include "kernel/process.h"
+#include "kernel/proc.h"
+#include "kernel/sockets.h"
+#include "label/access.h"
+
+namespace holdfast::label {
+namespace {
+
+template <typename Number>
+std::optional<Number> number(std::string_view text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Result<Fd> duplicate_of(pid_t pid, int fd) {
+  auto pidfd = kernel::open_pidfd(pid);
+  if (!pidfd) return pidfd.error();
+  return kernel::duplicate_from(pidfd->get(), fd);
+}
+
+Result<Fd> find_cookie(std::uint64_t cookie) {
+  const auto proc = kernel::Proc::open();
+  if (!proc) return proc.error();
+  for (const pid_t pid : proc->processes()) {
+    const auto files = kernel::open_files(pid);
+    if (!files) continue;
+    for (const kernel::OpenFile& file : *files) {
+      if (!file.target.starts_with("socket:")) continue;
+      const auto fd = number<int>(std::string_view(file.path).substr(file.path.rfind('/') + 1));
+      auto found = fd ? duplicate_of(pid, *fd) : Result<Fd>(Error{EBADF, {}, {}, {}});
+      if (!found) continue;
+      const auto is = kernel::socket_cookie(found->get());
+      if (is && *is == cookie) return found;
+    }
+  }
+  return Error{ENOENT, "find a socket", "with this cookie", "in a process that can be looked into"};
+}
+
+Result<Fd> open_socket(std::string_view text) {
+  if (text.starts_with("fd:")) {
+    const auto fd = number<int>(text.substr(3));
+    if (!fd) return Error{EINVAL, "understand", std::string(text), "fd:N"};
+    return kernel::duplicate(*fd);
+  }
+  const std::size_t colon = text.find(':');
+  if (colon != std::string_view::npos) {
+    const auto pid = number<pid_t>(text.substr(0, colon));
+    const auto fd = number<int>(text.substr(colon + 1));
+    if (pid && fd) return duplicate_of(*pid, *fd);
+  } else if (const auto cookie = number<std::uint64_t>(text)) {
+    return find_cookie(*cookie);
+  }
+  return Error{EINVAL, "understand", std::string(text),
+               "PID:FD, a socket's cookie, fd:N, or the path of a bound socket"};
+}
+
+}  // namespace
+
+Result<Target> Target::open(std::string_view text) {
+  Target target;
+  if (text.find('/') != std::string_view::npos) {
+    target.path_ = text;
+    return target;
+  }
+  auto socket = open_socket(text);
+  if (!socket) return socket.error();
+  const auto file = kernel::describe_file(socket->get());
+  if (!file) return file.error();
+  if (!file->socket) return Error{ENOTSOCK, "open", std::string(text), {}};
+  target.socket_ = std::move(*socket);
+  return target;
+}
+
+Result<std::string> Target::get(const std::string& name) const {
+  return socket_ ? kernel::get_attribute(socket_.get(), name)
+                 : kernel::get_path_attribute(path_, name);
+}
+
+Result<std::vector<std::string>> Target::list() const {
+  auto names = socket_ ? kernel::list_attributes(socket_.get())
+                       : kernel::list_path_attributes(path_);
+  if (names) std::erase_if(*names, [](const std::string& name) { return !is_label_name(name); });
+  return names;
+}
+
+Result<void> Target::set(const std::string& name, std::string_view value) const {
+  return socket_ ? kernel::set_attribute(socket_.get(), name, value, 0)
+                 : kernel::set_path_attribute(path_, name, value, 0);
+}
+
+Result<void> Target::remove(const std::string& name) const {
+  return socket_ ? kernel::remove_attribute(socket_.get(), name)
+                 : kernel::remove_path_attribute(path_, name);
+}
+
+}  // namespace holdfast::label
