@@ -91,12 +91,13 @@ static __always_inline void hf_report(struct hf_session *s, const struct hf_requ
 }
 
 static __always_inline void hf_count(struct hf_session *s, const struct hf_verdict *v) {
-  if (v->action == HF_DENY && v->mode == HF_MODE_ENFORCE) {
+  int refusal = v->action == HF_DENY || v->action == HF_LIMIT;
+  if (refusal && v->mode == HF_MODE_ENFORCE) {
     __sync_fetch_and_add(&s->totals.denied, 1);
     if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_TARGET_UNKNOWN ||
         v->reason == HF_REASON_BAD_REQUEST)
       __sync_fetch_and_add(&s->totals.errors, 1);
-  } else if (v->action == HF_DENY) {
+  } else if (refusal) {
     __sync_fetch_and_add(&s->totals.audited, 1);
   } else if (v->action == HF_LOCK) {
     __sync_fetch_and_add(&s->totals.locked, 1);

@@ -9,6 +9,7 @@
  *   track       records                    namespaces that are made meanwhile
  *   trace       ptrace_access_check        tracing out of confinement
  *   guard       task_kill, bpf, sysctl     what would end the enforcement
+ *   socket      socket_*, inode_*xattr     bind, connect, listen, accept, send; who may label
  *   adopt       iterators                  for user space: the child's namespaces, the members
  *
  * Only programs of type LSM, and the sysctl guard, ever refuse.
@@ -18,5 +19,6 @@
 #include "bpf/install.bpf.h"
 #include "bpf/member.bpf.h"
 #include "bpf/namespace.bpf.h"
+#include "bpf/socket.bpf.h"
 #include "bpf/trace.bpf.h"
 #include "bpf/track.bpf.h"

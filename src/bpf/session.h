@@ -56,6 +56,25 @@ struct hf_call {
   __u32 pad0;
 };
 
+#define HF_LABEL_TEXTS_MAX 8192u /* tasks inside a decision about a socket at one time */
+#define HF_BUCKETS_MAX 65536u    /* rules and cgroups with a rate */
+#define HF_LABEL_TEXT 256u
+
+/* A label's value or name. Bytes behind `length` are zero. */
+struct hf_label_text {
+  __u32 length;
+  char text[HF_LABEL_TEXT];
+};
+
+/* Read-only to the programs, filled in before they are loaded. */
+struct hf_label_words {
+  __u32 count;           /* of names */
+  __u32 operations;      /* HF_SOCK_* that rules are about */
+  __u32 peer_operations; /* those that some rule decides by the peer's label */
+  __u32 label_ruled;     /* 1: only the names in the map label_names may be set */
+  char names[HF_MAX_LABEL_NAMES][HF_LABEL_TEXT]; /* by index of a label name */
+};
+
 struct hf_session_totals {
   __u64 allowed;
   __u64 denied;
@@ -87,6 +106,8 @@ struct hf_session {
   __u64 tracked_numbers[HF_NUMBER_WORDS];
 };
 
+HF_LAYOUT(sizeof(struct hf_label_text) == 260);
+HF_LAYOUT(sizeof(struct hf_label_words) == 16 + 16 * 256);
 HF_LAYOUT(sizeof(struct hf_member) == 16);
 HF_AT(hf_member, set, 8);
 HF_LAYOUT(sizeof(struct hf_tracked) == 32);

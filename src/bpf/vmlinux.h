@@ -120,6 +120,30 @@ struct pt_regs {
   unsigned long orig_ax;
 };
 
+struct sock_common {
+  unsigned short skc_family;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+};
+
+struct socket {
+  struct sock *sk;
+};
+
+struct msghdr {
+  unsigned int msg_flags;
+};
+
+struct inode {
+  unsigned short i_mode;
+};
+
+struct dentry {
+  struct inode *d_inode;
+};
+
 struct nsset;
 struct kernel_siginfo;
 struct seq_file;

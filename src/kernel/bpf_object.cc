@@ -60,6 +60,13 @@ void BpfObject::keep_programs(const std::function<bool(const bpf_program*)>& wan
       bpf_program__set_autoload(program, wanted(program));
 }
 
+Result<void> BpfObject::set_initial_value(const char* map, const void* value, std::size_t bytes) {
+  bpf_map* found = bpf_object__find_map_by_name(object_.get(), map);
+  const int error = found ? bpf_map__set_initial_value(found, value, bytes) : -ENOENT;
+  if (error != 0) return Error{-error, "fill BPF data", map, name_};
+  return {};
+}
+
 Result<void> BpfObject::load() {
   listen_to_libbpf();
   if (const int code = bpf_object__load(object_.get()); code != 0)

@@ -253,7 +253,7 @@ static void step(char* text) {
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(text, kinds[i].name) == 0) {
       if (server >= 0) close(server);
-      server = -1;
+      server = -1, kept_label[0] = 0;
       return new_subject(kinds[i].family, kinds[i].type);
     }
   if (strcmp(text, "pair") == 0) {

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +67,12 @@ int try_silencing() {
   return bytes > 0 && pwrite(fd, value, static_cast<std::size_t>(bytes), 0) == bytes ? 0 : -1;
 }
 
+int try_connect() {
+  sockaddr_un nobody = {.sun_family = AF_UNIX, .sun_path = "/"};
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  return connect(fd, reinterpret_cast<const sockaddr*>(&nobody), sizeof(nobody));
+}
+
 constexpr std::array kAttempts = {
     Attempt{"unshare", try_unshare, HF_HOOK_NAMESPACE_ALLOC, HF_WAY_UNSHARE, HF_NS_UTS,
             HF_REASON_CREATE},
@@ -75,6 +83,8 @@ constexpr std::array kAttempts = {
     Attempt{"unshare of a user namespace", try_user_namespace, HF_HOOK_NAMESPACE_ALLOC,
             HF_WAY_UNSHARE, HF_NS_USER, HF_REASON_CREATE},
     Attempt{"trace", try_trace, HF_HOOK_TRACE, HF_WAY_PTRACE, 0, HF_REASON_TRACE_OUTSIDE},
+    // Only where socket rules are decided.
+    Attempt{"connect", try_connect, HF_HOOK_SOCKET, HF_WAY_CONNECT, 0, HF_REASON_SOCKET_DENY},
     // Refused by the guard, to everybody and without an event.
     Attempt{"kernel.ftrace_enabled", try_silencing, kNoEvent, 0, 0, 0},
 };
@@ -90,6 +100,12 @@ std::unique_ptr<hf_tables> canary_tables() {
   tables->generation = kCanaryGeneration;
   tables->profiles[0].ns_create = HF_NS_ALL;
   tables->profiles[kCanaryProfile].ns_enter = HF_ENTER_OWN;
+  tables->profiles[kCanaryProfile].socket_count = 1;
+  tables->any_socket_rules = 1;
+  tables->socket_rule_count = 1;
+  tables->socket_rules[0].ops = HF_SOCK_CONNECT;
+  tables->socket_rules[0].families = HF_FAMILIES_ALL;
+  tables->socket_rules[0].verdict = HF_SOCK_DENY;
   return tables;
 }
 
@@ -131,10 +147,11 @@ Result<Errnos> attempt_all(const Programs& programs) {
   return codes;
 }
 
-Result<void> judge(const Errnos& codes, const std::vector<hf_event>& events) {
+Result<void> judge(const Programs& programs, const Errnos& codes, const std::vector<hf_event>& events) {
   for (std::size_t i = 0; i < codes.size(); i++) {
     const Attempt& attempt = kAttempts[i];
     if (kernel_has_none(attempt, codes[i])) continue;
+    if (attempt.hook == HF_HOOK_SOCKET && !programs.decide_sockets()) continue;
     if (codes[i] != EPERM)
       return Error{
           EPERM, "prove enforcement", attempt.name,
@@ -162,7 +179,7 @@ Result<void> fly_canary(const Programs& programs) {
   if (auto done = programs.withdraw(HF_TABLES_CANARY); !done) return done;
   if (!codes) return std::move(codes).error();
   if (auto done = (*ring)->consume(); !done) return done;
-  if (auto done = judge(*codes, events); !done) return done;
+  if (auto done = judge(programs, *codes, events); !done) return done;
   programs.record().reset_totals();
   return {};
 }

@@ -4,7 +4,9 @@
 #include <string>
 
 #include "backend/backend.h"
+#include "backend/lsm/selection.h"
 #include "backend/lsm/session.h"
+#include "kernel/btf.h"
 #include "kernel/probe.h"
 
 namespace holdfast::backend {
@@ -38,6 +40,13 @@ Result<void> LsmBackend::available() const {
   return {};
 }
 
+constexpr char kNoLabels[] = "this kernel has no way to read a socket's labels (Linux 7.3)";
+
+bool labels_can_be_read() {
+  const auto types = kernel::KernelTypes::load();
+  return types && types->has_function(std::string(lsm::kLabelReader));
+}
+
 std::vector<Promise> LsmBackend::promises() const {
   constexpr auto enforced = Strength::enforced;
   constexpr auto none = Strength::none;
@@ -51,8 +60,13 @@ std::vector<Promise> LsmBackend::promises() const {
       {RuleKind::cgroups_join, none, later},
       {RuleKind::cgroups_inside, none, later},
       {RuleKind::mark, none, later},
-      {RuleKind::socket, none, later},
-      {RuleKind::label, none, later},
+      labels_can_be_read()
+          ? Promise{RuleKind::socket, enforced, "what depends on a unix socket's peer is refused"}
+          : Promise{RuleKind::socket, none, kNoLabels},
+      labels_can_be_read()
+          ? Promise{RuleKind::label, Strength::best_effort,
+                    "who may set labels is enforced; accepted sockets do not inherit any"}
+          : Promise{RuleKind::label, none, kNoLabels},
       {RuleKind::bpf_delegate, Strength::best_effort,
        "the kernel holds the command to what is delegated, but not to its own cgroup: where a "
        "program is attached is not confined"},

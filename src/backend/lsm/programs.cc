@@ -14,7 +14,50 @@
 
 namespace holdfast::backend::lsm {
 
-Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs) {
+namespace {
+
+hf_label_words words_of(const SessionSpec& spec) {
+  hf_label_words words = {};
+  const hf_profile& profile = spec.tables->profiles[spec.profile];
+  words.label_ruled = profile.label_ruled;
+  words.count = static_cast<__u32>(
+      std::min<std::size_t>(spec.labels.names.size(), HF_MAX_LABEL_NAMES));
+  for (__u32 i = 0; i < words.count; i++)
+    spec.labels.names[i].copy(words.names[i], HF_LABEL_TEXT - 1);
+  for (__u32 i = 0; i < profile.socket_count; i++) {
+    const hf_socket_rule& rule = spec.tables->socket_rules[profile.socket_first + i];
+    words.operations |= rule.ops;
+    if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX)) words.peer_operations |= rule.ops;
+  }
+  return words;
+}
+
+Result<void> put_text(int map_fd, const std::string& text, __u32 id) {
+  hf_label_text key = {};
+  if (text.size() >= sizeof(key.text)) return Error{E2BIG, "name a label", text, {}};
+  key.length = static_cast<__u32>(text.size());
+  text.copy(key.text, sizeof(key.text));
+  if (bpf_map_update_elem(map_fd, &key, &id, BPF_ANY) != 0)
+    return kernel::system_error("fill BPF map", "labels");
+  return {};
+}
+
+}  // namespace
+
+Result<void> Programs::name_labels(const LabelWords& words) const {
+  if (!decide_sockets_) return {};
+  for (std::size_t id = 1; id < words.values.size(); id++) {
+    auto put = put_text(object_.map_fd("label_values"), words.values[id], static_cast<__u32>(id));
+    if (!put) return put;
+  }
+  for (const std::string& name : words.may_set) {
+    auto put = put_text(object_.map_fd("label_names"), name, 1);
+    if (!put) return put;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const SessionSpec& spec) {
   const auto selection = Selection::choose(needs);
   if (!selection) return selection.error();
   std::size_t bytes = 0;
@@ -24,9 +67,14 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs) {
   object->keep_programs([&selection](const bpf_program* program) {
     return selection->wants(bpf_program__section_name(program), bpf_program__name(program));
   });
+  const hf_label_words words = words_of(spec);
+  if (auto done = object->set_initial_value(".rodata.labels", &words, sizeof(words)); !done)
+    return std::move(done).error();
   if (auto done = object->load(); !done) return std::move(done).error();
 
   std::unique_ptr<Programs> programs(new Programs(std::move(*object)));
+  programs->decide_sockets_ = selection->sockets();
+  if (auto done = programs->name_labels(spec.labels); !done) return std::move(done).error();
   auto record = SessionRecord::map(programs->object_.map_fd("session"));
   if (!record) return std::move(record).error();
   programs->record_ = std::make_unique<SessionRecord>(std::move(*record));

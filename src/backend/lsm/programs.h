@@ -19,7 +19,10 @@ class Programs {
  public:
   // Loads; decides nothing yet. Errors: ENOENT without type information, ENOTSUP when the kernel
   // lacks a function to attach to, what the verifier says.
-  static Result<std::unique_ptr<Programs>> load(const Needs& needs);
+  // `spec` says what the programs for sockets read; those are only there when `needs` asks for them and
+  // the kernel can.
+  static Result<std::unique_ptr<Programs>> load(const Needs& needs, const SessionSpec& spec);
+  [[nodiscard]] bool decide_sockets() const { return decide_sockets_; }
 
   // A policy becomes the live one of a slot (HF_TABLES_*) by one store; the map is frozen before.
   Result<void> publish(std::uint32_t slot, const hf_tables& tables) const;
@@ -44,8 +47,10 @@ class Programs {
  private:
   explicit Programs(kernel::BpfObject object) : object_(std::move(object)) {}
   Result<void> attach_sysctl_guard();
+  Result<void> name_labels(const LabelWords& words) const;
 
   kernel::BpfObject object_;
+  bool decide_sockets_ = false;
   std::unique_ptr<SessionRecord> record_;
   std::vector<kernel::BpfLink> links_;
 };

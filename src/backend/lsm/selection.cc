@@ -42,6 +42,11 @@ std::string traced_function(std::string_view section) {
   return {};
 }
 
+bool is_about_sockets(std::string_view section) {
+  return section.starts_with("lsm/socket_") || section == "lsm/inode_setxattr" ||
+         section == "lsm/inode_removexattr";
+}
+
 bool is_capture(std::string_view function) { return function.ends_with("_install"); }
 
 Error lacking(std::string_view function) {
@@ -59,6 +64,7 @@ Needs needs_of(const hf_tables& tables) {
         profile.ns_enter == HF_ENTER_LOCK || profile.ns_visitors != HF_VISITORS_ALLOW;
     if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = 4;
     if (holds || profile.ns_track != 0) needs.tracking = true;
+    if (profile.socket_count > 0 || profile.label_ruled != 0) needs.sockets = true;
   }
   return needs;
 }
@@ -78,7 +84,12 @@ Result<Selection> Selection::choose(const Needs& needs) {
   return Selection(needs, std::move(*types));
 }
 
+bool Selection::sockets() const {
+  return needs_.sockets && types_.has_function(std::string(kLabelReader));
+}
+
 bool Selection::wants(std::string_view section, std::string_view program) const {
+  if (is_about_sockets(section)) return sockets();
   const std::string function = traced_function(section);
   if (function.empty()) return true;
   if (!types_.has_function(function)) return false;

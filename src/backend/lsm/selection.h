@@ -16,6 +16,9 @@
 
 namespace holdfast::backend::lsm {
 
+// Reads a label of a socket (Linux 7.3).
+inline constexpr std::string_view kLabelReader = "bpf_sock_read_xattr";
+
 // What the policy asks about.
 struct Needs {
   // Copies of each capture: four when a decision depends on the target, since one alone can be
@@ -23,6 +26,8 @@ struct Needs {
   int capture_copies = 1;
   // Namespaces that are made later belong to a set.
   bool tracking = false;
+  // Some rule is about sockets or their labels.
+  bool sockets = false;
 };
 [[nodiscard]] Needs needs_of(const hf_tables& tables);
 
@@ -32,6 +37,9 @@ class Selection {
   // makes it.
   static Result<Selection> choose(const Needs& needs);
 
+  // Can socket rules be decided: is there a kernel function that reads a socket's labels (7.3), and does the
+  // policy have any?
+  [[nodiscard]] bool sockets() const;
   // A program by its section ("fentry/utsns_install") and name; the last character of a copy's name
   // is its number, from 1 ("hf_utsns_install3").
   [[nodiscard]] bool wants(std::string_view section, std::string_view program) const;

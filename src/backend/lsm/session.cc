@@ -23,7 +23,7 @@ constexpr int kDyingPatienceMs = 5000;
 
 Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
   std::unique_ptr<LsmSession> session(new LsmSession(spec));
-  auto programs = Programs::load(needs_of(*spec.tables));
+  auto programs = Programs::load(needs_of(*spec.tables), spec);
   if (!programs) return std::move(programs).error();
   session->programs_ = std::move(*programs);
   if (auto done = session->programs_->publish(HF_TABLES_POLICY, *spec.tables); !done)
