@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The time of one call about a socket: label_calls WHAT [ROUNDS], WHAT one of set, get, connect, send. Run it
-// without holdfast, under `holdfast run`, and under `holdfast run` with a policy to compare.
+// The time of one call about a socket: label_calls WHAT [ROUNDS], WHAT one of set, get, connect,
+// send. Run it without holdfast, under `holdfast run`, and under `holdfast run` with a policy to
+// compare.
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ int main(int argc, char** argv) {
   bind(sink, (void*)&address, sizeof address);
   getsockname(sink, (void*)&address, &length);
   connect(fd, (void*)&address, length);
-  fsetxattr(fd, "user.varlink", "server", 6, 0); /* nobody may keep it: then the calls fail, and cost that */
+  fsetxattr(fd, "user.varlink", "server", 6,
+            0); /* nobody may keep it: then the calls fail, and cost that */
   clock_gettime(CLOCK_MONOTONIC, &begin);
   for (int i = 0; i < rounds; i++) {
     if (what[0] == 'c') connect(fd, (void*)&address, length);
@@ -32,6 +34,8 @@ int main(int argc, char** argv) {
     if (what[0] == 's' && what[2] == 'n') send(fd, "x", 1, 0);
   }
   clock_gettime(CLOCK_MONOTONIC, &end);
-  printf("%.0f\n", ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / rounds);
+  printf(
+      "%.0f\n",
+      ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / rounds);
   return 0;
 }

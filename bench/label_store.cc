@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading labels: the store of src/label against an ordered map under a reader-writer lock, doing the same work
-// (find a label of a socket, look at each byte of its value), with one and two threads, without and with a writer
-// that replaces a label every 100 microseconds. Prints nanoseconds a read, the least of several rounds in turn.
+// Reading labels: the store of src/label against an ordered map under a reader-writer lock, doing
+// the same work (find a label of a socket, look at each byte of its value), with one and two
+// threads, without and with a writer that replaces a label every 100 microseconds. Prints
+// nanoseconds a read, the least of several rounds in turn.
 #include <pthread.h>
 #include <unistd.h>
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Labels of sockets, for the services that carry them: what the socket speaks, as a user.* attribute that policy
- * decides by. Header only, C and C++, nothing to link.
+ * Labels of sockets, for the services that carry them: what the socket speaks, as a user.*
+ * attribute that policy decides by. Header only, C and C++, nothing to link.
  *
  *     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
  *     int error = holdfast_label_set(fd, "user.varlink", "listen");
  *     if (error < 0 && error != -EPERM) ...     // -EPERM: this kernel's sockets keep no labels
  *
- * Where it is kept: in the socket itself (Linux 7.1), or by the `holdfast run` that the caller runs under, on any
- * kernel; the calls are the same. A label is a claim that anybody who has the socket may make, unless policy says
- * who may.
+ * Where it is kept: in the socket itself (Linux 7.1), or by the `holdfast run` that the caller runs
+ * under, on any kernel; the calls are the same. A label is a claim that anybody who has the socket
+ * may make, unless policy says who may.
  *
- * Each returns 0 or more, or a negative errno; errno itself is left alone. Any thread. Nothing is allocated.
+ * Each returns 0 or more, or a negative errno; errno itself is left alone. Any thread. Nothing is
+ * allocated.
  */
 #ifndef HOLDFAST_LABEL_H
 #define HOLDFAST_LABEL_H
@@ -26,7 +27,8 @@
 extern "C" {
 #endif
 
-/* Can this socket be labelled: does somebody keep labels for it? 1, 0, or a negative errno (-EBADF). */
+/* Can this socket be labelled: does somebody keep labels for it? 1, 0, or a negative errno
+ * (-EBADF). */
 static inline int holdfast_label_supported(int socket_fd) {
   const int before = errno;
   /* Neither creates nor replaces: an attribute that is not there cannot be replaced. */
@@ -39,8 +41,8 @@ static inline int holdfast_label_supported(int socket_fd) {
 
 /*
  * Labels a socket; replaces what the label said. `name` begins with "user.", at most 255 bytes.
- * -EPERM: nobody keeps labels here, or policy keeps this one for others. -EACCES: the socket's mode. -ENOSPC: more than
- * 128 labels or 128 KiB. -EINVAL, -ERANGE: the name. -EBADF.
+ * -EPERM: nobody keeps labels here, or policy keeps this one for others. -EACCES: the socket's
+ * mode. -ENOSPC: more than 128 labels or 128 KiB. -EINVAL, -ERANGE: the name. -EBADF.
  */
 static inline int holdfast_label_set(int socket_fd, const char* name, const char* value) {
   const int before = errno;
@@ -54,7 +56,8 @@ static inline int holdfast_label_set(int socket_fd, const char* name, const char
  * The label's length, and the label itself with a final NUL, into `value` of `size` bytes.
  * -ENODATA: there is none. -ERANGE: it does not fit. Size 0: only the length, `value` may be null.
  */
-static inline ssize_t holdfast_label_get(int socket_fd, const char* name, char* value, size_t size) {
+static inline ssize_t holdfast_label_get(int socket_fd, const char* name, char* value,
+                                         size_t size) {
   const int before = errno;
   const ssize_t length = fgetxattr(socket_fd, name, value, size == 0 ? 0 : size - 1);
   const int error = errno;

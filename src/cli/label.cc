@@ -53,8 +53,7 @@ int list(const label::Target& target, const LabelOptions& options) {
     if (!value && value.error().code == ENODATA) continue;  // removed meanwhile
     if (!value) return complain(value.error());
     labels[name] = *value;
-    if (!options.json)
-      fmt::print("{}={}\n", policy::escape(name), policy::escape(*value));
+    if (!options.json) fmt::print("{}={}\n", policy::escape(name), policy::escape(*value));
   }
   if (options.json) print_json(options, labels);
   return kExitOk;

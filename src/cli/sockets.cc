@@ -63,11 +63,10 @@ std::string labels_text(const LabelledSocket& socket) {
 }
 
 Json to_json(const LabelledSocket& socket) {
-  Json json = {{"pid", socket.pid},         {"fd", socket.fd},
-               {"cookie", socket.cookie},   {"command", socket.command},
-               {"cgroup", socket.cgroup},   {"unit", socket.unit},
-               {"family", socket.family},   {"state", socket.state},
-               {"address", socket.address}, {"labels", socket.labels}};
+  Json json = {{"pid", socket.pid},         {"fd", socket.fd},         {"cookie", socket.cookie},
+               {"command", socket.command}, {"cgroup", socket.cgroup}, {"unit", socket.unit},
+               {"family", socket.family},   {"state", socket.state},   {"address", socket.address},
+               {"labels", socket.labels}};
   if (!socket.path_labels.empty()) json["path_labels"] = socket.path_labels;
   if (const std::string role = varlink_role(socket); !role.empty()) json["varlink"] = role;
   return json;
@@ -165,8 +164,9 @@ int sockets(const SocketsOptions& options) {
     fmt::print(stderr, "holdfast: {} processes could not be looked into (needs root)\n",
                found->closed_processes);
   if (!kernel::has_socket_attributes())
-    fmt::print(stderr, "holdfast: this kernel's sockets keep no labels (Linux 7.1); those of a "
-                       "`holdfast run` are seen inside of it\n");
+    fmt::print(stderr,
+               "holdfast: this kernel's sockets keep no labels (Linux 7.1); those of a "
+               "`holdfast run` are seen inside of it\n");
   return options.watch ? watch(options, std::move(*found)) : kExitOk;
 }
 

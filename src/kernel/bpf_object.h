@@ -33,7 +33,8 @@ class BpfObject {
 
   // Programs that this kernel or this policy has no use for are not loaded. Before load().
   void keep_programs(const std::function<bool(const bpf_program*)>& wanted);
-  // What a map of global data holds when it is loaded. Before load(). EINVAL: no such map of this size.
+  // What a map of global data holds when it is loaded. Before load(). EINVAL: no such map of this
+  // size.
   Result<void> set_initial_value(const char* map, const void* value, std::size_t bytes);
   // Errors: what the verifier said, with its last line as the detail; EPERM without privilege.
   Result<void> load();

@@ -61,8 +61,8 @@ Result<FileFacts> describe_file(int fd) {
   if (::fstat(fd, &status) != 0) return system_error("fstat");
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0) return system_error("fcntl");
-  return FileFacts{S_ISSOCK(status.st_mode), (flags & O_PATH) != 0, status.st_uid,
-                   status.st_gid,            status.st_mode,        status.st_ino};
+  return FileFacts{S_ISSOCK(status.st_mode), (flags & O_PATH) != 0, status.st_uid, status.st_gid,
+                   status.st_mode,           status.st_ino};
 }
 
 Result<std::uint64_t> socket_cookie(int socket_fd) {
@@ -107,10 +107,12 @@ struct Address {
 
 std::string unix_name(const Address& address, bool& path) {
   const auto& raw = reinterpret_cast<const sockaddr_un&>(address.raw);
-  const std::size_t bytes = address.length - std::min<std::size_t>(address.length, sizeof(sa_family_t));
+  const std::size_t bytes =
+      address.length - std::min<std::size_t>(address.length, sizeof(sa_family_t));
   if (bytes == 0) return {};
   path = raw.sun_path[0] == '/';
-  if (raw.sun_path[0] == '\0') return fmt::format("@{}", std::string_view(raw.sun_path + 1, bytes - 1));
+  if (raw.sun_path[0] == '\0')
+    return fmt::format("@{}", std::string_view(raw.sun_path + 1, bytes - 1));
   return {raw.sun_path, ::strnlen(raw.sun_path, bytes)};
 }
 
@@ -163,7 +165,8 @@ Result<SocketEnd> describe_socket(int socket_fd) {
     bool ignored = false;
     peer.length = std::min<socklen_t>(peer.length, sizeof(peer.raw));
     const std::string name = name_of(peer, ignored);
-    if (!name.empty()) end.address = fmt::format("{}{}-> {}", end.address, end.address.empty() ? "" : " ", name);
+    if (!name.empty())
+      end.address = fmt::format("{}{}-> {}", end.address, end.address.empty() ? "" : " ", name);
     if (ignored) end.path = false;
   }
   return end;
@@ -195,9 +198,8 @@ Result<void> remove_attribute(int fd, const std::string& name) {
 }
 
 Result<std::vector<std::string>> list_attributes(int fd) {
-  auto list = read_whole("list attributes", {}, [&](char* at, std::size_t bytes) {
-    return ::flistxattr(fd, at, bytes);
-  });
+  auto list = read_whole("list attributes", {},
+                         [&](char* at, std::size_t bytes) { return ::flistxattr(fd, at, bytes); });
   if (!list) return list.error();
   return split_names(*list);
 }

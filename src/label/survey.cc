@@ -2,8 +2,8 @@
 #include "label/survey.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 #include <set>
 
 #include "kernel/open_files.h"
@@ -71,8 +71,7 @@ void look_at(const kernel::TaskDirectory& task, pid_t pid, int number, const Fd&
   survey.sockets.push_back(std::move(found));
 }
 
-void look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& seen,
-               Survey& survey) {
+void look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& seen, Survey& survey) {
   const auto task = proc.task(pid);
   if (!task) return;  // it has ended
   const auto files = kernel::open_files(pid);

@@ -20,11 +20,11 @@ struct LabelledSocket {
   int fd;     // there
   std::string command;
   std::string cgroup;
-  std::string unit;    // of systemd, out of the cgroup; empty: none
-  std::string family;  // "unix", "inet", ...
-  std::string state;   // "listening", "connected", "bound", "open"
-  std::string address; // a path, "@abstract", "127.0.0.1:80"; empty: none
-  std::map<std::string, std::string> labels;       // its own
+  std::string unit;                           // of systemd, out of the cgroup; empty: none
+  std::string family;                         // "unix", "inet", ...
+  std::string state;                          // "listening", "connected", "bound", "open"
+  std::string address;                        // a path, "@abstract", "127.0.0.1:80"; empty: none
+  std::map<std::string, std::string> labels;  // its own
   std::map<std::string, std::string> path_labels;  // of the path that it is bound to
 };
 
@@ -33,7 +33,8 @@ struct Survey {
   std::size_t closed_processes = 0;     // that could not be looked into
 };
 
-// Takes some microseconds for each descriptor of the machine. Sockets that are only in flight are not seen.
+// Takes some microseconds for each descriptor of the machine. Sockets that are only in flight are
+// not seen.
 [[nodiscard]] Result<Survey> survey_sockets();
 
 }  // namespace holdfast::label

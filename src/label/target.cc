@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "kernel/open_files.h"
-#include "kernel/process.h"
 #include "kernel/proc.h"
+#include "kernel/process.h"
 #include "kernel/sockets.h"
 #include "label/access.h"
 
@@ -87,8 +87,8 @@ Result<std::string> Target::get(const std::string& name) const {
 }
 
 Result<std::vector<std::string>> Target::list() const {
-  auto names = socket_ ? kernel::list_attributes(socket_.get())
-                       : kernel::list_path_attributes(path_);
+  auto names =
+      socket_ ? kernel::list_attributes(socket_.get()) : kernel::list_path_attributes(path_);
   if (names) std::erase_if(*names, [](const std::string& name) { return !is_label_name(name); });
   return names;
 }

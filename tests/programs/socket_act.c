@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * socket_act STEP...: makes the socket operations of a conformance case, one after the other, and prints the
- * result of each on a line: 0, or the name of an errno. A step:
+ * socket_act STEP...: makes the socket operations of a conformance case, one after the other, and
+ * prints the result of each on a line: 0, or the name of an errno. A step:
  *
  *   unix | inet | inet6 | udp | netlink    the socket from here on is a new one; says nothing
  *   pair                                   it is one end of a pair, the other end its peer
@@ -9,13 +9,14 @@
  *   trylabel:NAME=VALUE  tryunlabel:NAME   by fsetxattr, fremovexattr: says what comes of it
  *   pathlabel:NAME=VALUE  atlabel:NAME=VALUE   by the path of the descriptor; by setxattrat
  *   get:NAME  getaccepted:NAME             the value, or the errno
- *   bind  connect  listen  accept          connect: to a server made for it; accept: a client made for it
- *   send  sendmsg  sendmmsg  write  writev  sendfile  splice  fastopen
- *   reconnect                              as connect, on a new socket with the same labels
+ *   bind  connect  listen  accept          connect: to a server made for it; accept: a client made
+ * for it send  sendmsg  sendmmsg  write  writev  sendfile  splice  fastopen reconnect as connect,
+ * on a new socket with the same labels
  *
  *   threads                                from here on the process has a second thread
  *
- * N* before a step makes it N times and prints how often it was 0 ("5 of 12"). The servers and clients made for a step have no labels.
+ * N* before a step makes it N times and prints how often it was 0 ("5 of 12"). The servers and
+ * clients made for a step have no labels.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,11 +25,11 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -139,7 +140,8 @@ static long do_accept(void) {
   struct sockaddr_storage from;
   socklen_t length = sizeof from;
   accepted = accept4(subject, (void*)&from, &length, SOCK_CLOEXEC);
-  if (accepted >= 0 && (fcntl(accepted, F_GETFD) != FD_CLOEXEC || length < sizeof(sa_family_t))) return -EPROTO;
+  if (accepted >= 0 && (fcntl(accepted, F_GETFD) != FD_CLOEXEC || length < sizeof(sa_family_t)))
+    return -EPROTO;
   if (accepted < 0) { /* take the client away, so that the next call does not get this one */
     long error = result(-1);
     close(client);
@@ -214,17 +216,18 @@ static long do_fastopen(void) {
 static const struct {
   const char* name;
   long (*make)(void);
-} operations[] = {{"bind", do_bind},         {"connect", do_connect},   {"reconnect", do_reconnect},
-                  {"listen", do_listen},     {"accept", do_accept},     {"send", do_send},
-                  {"sendmsg", do_sendmsg},   {"sendmmsg", do_sendmmsg}, {"write", do_write},
-                  {"writev", do_writev},     {"sendfile", do_sendfile}, {"splice", do_splice},
+} operations[] = {{"bind", do_bind},        {"connect", do_connect},   {"reconnect", do_reconnect},
+                  {"listen", do_listen},    {"accept", do_accept},     {"send", do_send},
+                  {"sendmsg", do_sendmsg},  {"sendmmsg", do_sendmmsg}, {"write", do_write},
+                  {"writev", do_writev},    {"sendfile", do_sendfile}, {"splice", do_splice},
                   {"fastopen", do_fastopen}};
 
 static const struct {
   const char* name;
   int family, type;
-} kinds[] = {{"unix", AF_UNIX, SOCK_STREAM},   {"unixdgram", AF_UNIX, SOCK_DGRAM}, {"inet", AF_INET, SOCK_STREAM},
-             {"inet6", AF_INET6, SOCK_STREAM}, {"udp", AF_INET, SOCK_DGRAM},       {"netlink", AF_NETLINK, SOCK_RAW}};
+} kinds[] = {{"unix", AF_UNIX, SOCK_STREAM}, {"unixdgram", AF_UNIX, SOCK_DGRAM},
+             {"inet", AF_INET, SOCK_STREAM}, {"inet6", AF_INET6, SOCK_STREAM},
+             {"udp", AF_INET, SOCK_DGRAM},   {"netlink", AF_NETLINK, SOCK_RAW}};
 
 static void* wait_forever(void* unused) {
   for (;;) pause();
@@ -268,7 +271,8 @@ static void step(char* text) {
     return quiet(label(server, text, ""), "label");
   }
   if (starts(&text, "unlabel:")) return quiet(label(subject, text, ""), "unlabel");
-  if (starts(&text, "trylabel:") || starts(&text, "tryunlabel:")) return (void)puts(word(label(subject, text, "")));
+  if (starts(&text, "trylabel:") || starts(&text, "tryunlabel:"))
+    return (void)puts(word(label(subject, text, "")));
   if (starts(&text, "pathlabel:")) return (void)puts(word(label(subject, text, "path")));
   if (starts(&text, "atlabel:")) return (void)puts(word(label(subject, text, "at")));
   if (starts(&text, "get:")) return say_label(subject, text);

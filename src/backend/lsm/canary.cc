@@ -147,7 +147,8 @@ Result<Errnos> attempt_all(const Programs& programs) {
   return codes;
 }
 
-Result<void> judge(const Programs& programs, const Errnos& codes, const std::vector<hf_event>& events) {
+Result<void> judge(const Programs& programs, const Errnos& codes,
+                   const std::vector<hf_event>& events) {
   for (std::size_t i = 0; i < codes.size(); i++) {
     const Attempt& attempt = kAttempts[i];
     if (kernel_has_none(attempt, codes[i])) continue;

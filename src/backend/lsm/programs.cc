@@ -20,8 +20,8 @@ hf_label_words words_of(const SessionSpec& spec) {
   hf_label_words words = {};
   const hf_profile& profile = spec.tables->profiles[spec.profile];
   words.label_ruled = profile.label_ruled;
-  words.count = static_cast<__u32>(
-      std::min<std::size_t>(spec.labels.names.size(), HF_MAX_LABEL_NAMES));
+  words.count =
+      static_cast<__u32>(std::min<std::size_t>(spec.labels.names.size(), HF_MAX_LABEL_NAMES));
   for (__u32 i = 0; i < words.count; i++)
     spec.labels.names[i].copy(words.names[i], HF_LABEL_TEXT - 1);
   for (__u32 i = 0; i < profile.socket_count; i++) {

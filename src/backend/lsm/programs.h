@@ -19,8 +19,8 @@ class Programs {
  public:
   // Loads; decides nothing yet. Errors: ENOENT without type information, ENOTSUP when the kernel
   // lacks a function to attach to, what the verifier says.
-  // `spec` says what the programs for sockets read; those are only there when `needs` asks for them and
-  // the kernel can.
+  // `spec` says what the programs for sockets read; those are only there when `needs` asks for them
+  // and the kernel can.
   static Result<std::unique_ptr<Programs>> load(const Needs& needs, const SessionSpec& spec);
   [[nodiscard]] bool decide_sockets() const { return decide_sockets_; }
 

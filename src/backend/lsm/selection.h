@@ -37,8 +37,8 @@ class Selection {
   // makes it.
   static Result<Selection> choose(const Needs& needs);
 
-  // Can socket rules be decided: is there a kernel function that reads a socket's labels (7.3), and does the
-  // policy have any?
+  // Can socket rules be decided: is there a kernel function that reads a socket's labels (7.3), and
+  // does the policy have any?
   [[nodiscard]] bool sockets() const;
   // A program by its section ("fentry/utsns_install") and name; the last character of a copy's name
   // is its number, from 1 ("hf_utsns_install3").
