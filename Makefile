@@ -9,7 +9,7 @@ FUZZ_S ?= 60
 
 build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
-.PHONY: all setup configure build demo test test-full kernels bench install lint format fuzz clean help
+.PHONY: all setup configure build demo test test-full kernels bench install deb lint format fuzz clean help
 
 all: build
 
@@ -44,6 +44,11 @@ install: setup
 	@cmake --build --preset release
 	@DESTDIR=$(DESTDIR) cmake --install build
 
+deb: setup
+	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX=/usr > /dev/null
+	@cmake --build --preset release
+	@cd build && cpack -G DEB > /dev/null && ls -1 $(CURDIR)/build/*.deb
+
 lint: build
 	@tools/lint $(build_dir)
 
@@ -65,6 +70,7 @@ help:
 	@echo 'make test-full  also the long ones: more races, every kernel for everything'
 	@echo 'make bench      measurements'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
+	@echo 'make deb        build/holdfast_*.deb'
 	@echo 'make lint       formatting, clang-tidy, shell scripts'
 	@echo 'make format     put C and C++ into the house format'
 	@echo 'make fuzz       each fuzz target for FUZZ_S=60 seconds'

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What an installation consists of, and that its scripts and completions are sound. Installs nothing here.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+check "it installs" cmake --install "$HOLDFAST_BUILD" --prefix "$folder"
+for file in bin/holdfast sbin/holdfastd lib/systemd/system/holdfastd.service lib/tmpfiles.d/holdfast.conf \
+  share/holdfast/io.holdfast.Control.varlink share/bash-completion/completions/holdfast; do
+  check "$file is there" test -s "$folder/$file"
+done
+unit=$(cat "$folder/lib/systemd/system/holdfastd.service")
+like "the unit starts the daemon" "$unit" "*Type=notify*ExecStart=/*/holdfastd *"
+check "and gives it no mount namespace" \
+  sh -c "! grep -E '^(Protect(System|Home|Kernel|Control|Proc)|Private(Tmp|Devices|Mounts)|ReadOnly|Inaccessible|Bind)' \
+  '$folder/lib/systemd/system/holdfastd.service'"
+for script in postinst prerm postrm; do
+  check "$script is sound" sh -n "packaging/debian/$script"
+done
+completed=$(PATH="$folder/bin:$PATH" bash -c '
+  . "'"$folder"'/share/bash-completion/completions/holdfast"
+  COMP_WORDS=(holdfast rep); COMP_CWORD=1; _holdfast; echo "${COMPREPLY[@]}"
+  COMP_WORDS=(holdfast replay --for); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"')
+is "commands and options are completed" "$completed" "replay
+--format"
+tap_end
