@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Programs that do nothing, on the hooks of the lsm backend: what the kernel charges for being asked at all,
- * before any policy. Four copies of each capture and each record, as there; of the records, the loader
- * leaves out those of functions that the kernel does not have.
+ * Programs that do nothing, on the hooks of the lsm backend: what the kernel charges for being
+ * asked at all, before any policy. Four copies of each capture and each record, as there; of the
+ * records, the loader leaves out those of functions that the kernel does not have.
  */
 #include "bpf/vmlinux.h"
 
@@ -10,7 +10,7 @@
 
 #define EMPTY(section, name) \
   SEC(section)               \
-  int name(void *ctx) { return 0; }
+  int name(void* ctx) { return 0; }
 
 EMPTY("lsm/capable", capable)
 EMPTY("lsm/userns_create", userns_create)

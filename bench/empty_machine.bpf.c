@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Programs that do nothing, where holdfastd's are (src/bpf/cgroup.bpf.c): what the kernel charges for asking.
+ * Programs that do nothing, where holdfastd's are (src/bpf/cgroup.bpf.c): what the kernel charges
+ * for asking.
  */
 #include "bpf/vmlinux.h"
 
@@ -8,7 +9,7 @@
 
 #define EMPTY(section, name) \
   SEC(section)               \
-  int name(void *ctx) { return 0; }
+  int name(void* ctx) { return 0; }
 
 EMPTY("lsm/inode_permission", inode_permission)
 EMPTY("lsm/inode_setxattr", inode_setxattr)

@@ -17,9 +17,17 @@ std::string_view to_string(Strength strength) {
 
 std::string_view to_string(RuleKind kind) {
   static constexpr std::array<std::string_view, kRuleKindCount> kNames = {
-      "namespaces.create", "namespaces.enter", "namespaces.visitors", "trace",
-      "cgroups.leave",     "cgroups.join",     "cgroups.inside",      "mark",
-      "socket",            "label",            "bpf.delegate",
+      "namespaces.create",
+      "namespaces.enter",
+      "namespaces.visitors",
+      "trace",
+      "cgroups.leave",
+      "cgroups.join",
+      "cgroups.inside",
+      "mark",
+      "socket",
+      "label",
+      "bpf.delegate",
   };
   return kNames[static_cast<std::size_t>(kind)];
 }

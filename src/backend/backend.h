@@ -4,8 +4,10 @@
 // Order of calls for one `holdfast run`, all from one thread:
 //
 //   backend->open(spec)            attached, proven by a canary; nothing of the workload runs yet
-//   session->before_fork()         what the child has to do to itself; a backend that marks the child
-//                                  at fork arms itself here: the very next fork of this thread is the child
+//   session->before_fork()         what the child has to do to itself; a backend that marks the
+//   child
+//                                  at fork arms itself here: the very next fork of this thread is
+//                                  the child
 //   fork; the child makes its namespaces, follows its ChildPlan, then blocks
 //   session->adopt(child)          from its return on the child and all it forks are held
 //   the child is released and execs CMD
@@ -69,15 +71,17 @@ struct LabelWords {
 struct SessionSpec {
   const hf_tables* tables = nullptr;  // borrowed: outlives the session
   std::uint16_t profile = 0;          // the profile that the workload is a member of
-  std::uint32_t unshare_types = 0;    // HF_NS_* that the child makes; with ns_track or not, they are this sandbox's set
+  std::uint32_t unshare_types =
+      0;  // HF_NS_* that the child makes; with ns_track or not, they are this sandbox's set
   EventSink sink;
   LabelWords labels = {};
 };
 
 // What the child does to itself between fork and exec. Plain data: no destructor runs there.
 struct ChildPlan {
-  const sock_fprog* filter = nullptr;  // installed with NEW_LISTENER; the listener goes back over the channel
-  int landlock_fd = -1;                // ruleset to restrict itself with; borrowed
+  const sock_fprog* filter =
+      nullptr;           // installed with NEW_LISTENER; the listener goes back over the channel
+  int landlock_fd = -1;  // ruleset to restrict itself with; borrowed
   bool no_new_privs = false;
 };
 
@@ -85,9 +89,11 @@ struct ChildPlan {
 struct Child {
   pid_t pid = -1;
   int pidfd = -1;
-  std::uint64_t channel_cookie = 0;  // its end of the channel to run/: what goes over it is no act of CMD
-  int listener_fd = -1;                       // seccomp listener; -1 if the plan had no filter
-  std::array<int, HF_NS_COUNT> namespace_fd;  // by bit number of HF_NS_*: each type in unshare_types, else -1
+  std::uint64_t channel_cookie =
+      0;                 // its end of the channel to run/: what goes over it is no act of CMD
+  int listener_fd = -1;  // seccomp listener; -1 if the plan had no filter
+  std::array<int, HF_NS_COUNT>
+      namespace_fd;  // by bit number of HF_NS_*: each type in unshare_types, else -1
 };
 
 struct Totals {
@@ -95,8 +101,8 @@ struct Totals {
   std::uint64_t denied = 0;   // refused
   std::uint64_t audited = 0;  // would have been refused
   std::uint64_t locked = 0;
-  std::uint64_t errors = 0;   // refused because a fact could not be read; part of denied
-  std::uint64_t lost = 0;     // events that did not fit the ring
+  std::uint64_t errors = 0;  // refused because a fact could not be read; part of denied
+  std::uint64_t lost = 0;    // events that did not fit the ring
 };
 
 class Session {

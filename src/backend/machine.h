@@ -75,9 +75,9 @@ class Machine {
 // there by the same build is adopted: no policy changes. What another build left is replaced by
 // `spec`, which is live before the old programs go. Nothing there: attached with `spec`, and with a
 // guard unless that is off.
-// Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPERM the
-// guard does not take this process for holdfastd; EPROTO what is there is not holdfast's or of a
-// version that this one does not know: it stays in force.
+// Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPERM
+// the guard does not take this process for holdfastd; EPROTO what is there is not holdfast's or of
+// a version that this one does not know: it stays in force.
 [[nodiscard]] Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
                                                             const std::string& pin_directory,
                                                             Guard guard, EventSink sink);
@@ -89,10 +89,12 @@ class Machine {
 // The seal of what is in force: while it is on, only the very file that this process executes is
 // holdfastd, and policies are not to be changed. `secret` says how to know the token again. These
 // work beside a process that serves it. Errors: ENOENT nothing guarded is in force; EPERM.
-[[nodiscard]] Result<void> seal_machine(const std::string& pin_directory, const std::string& secret);
+[[nodiscard]] Result<void> seal_machine(const std::string& pin_directory,
+                                        const std::string& secret);
 [[nodiscard]] Result<void> unseal_machine(const std::string& pin_directory);
 // Nothing: it is not sealed.
-[[nodiscard]] Result<std::optional<std::string>> secret_of_machine(const std::string& pin_directory);
+[[nodiscard]] Result<std::optional<std::string>> secret_of_machine(
+    const std::string& pin_directory);
 
 }  // namespace holdfast::backend
 

@@ -7,8 +7,8 @@
 
 namespace holdfast {
 
-// Owns one descriptor and closes it. Move-only. Whoever makes the descriptor makes it close-on-exec.
-// Borrowed descriptors are plain `int …_fd`.
+// Owns one descriptor and closes it. Move-only. Whoever makes the descriptor makes it
+// close-on-exec. Borrowed descriptors are plain `int …_fd`.
 class Fd {
  public:
   Fd() = default;

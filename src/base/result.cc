@@ -17,7 +17,8 @@ std::string Error::message() const {
 }
 
 Error wrap(Error error, std::string_view operation) {
-  error.operation = std::string(operation) + (error.operation.empty() ? "" : ": ") + error.operation;
+  error.operation =
+      std::string(operation) + (error.operation.empty() ? "" : ": ") + error.operation;
   return error;
 }
 

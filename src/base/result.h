@@ -16,7 +16,7 @@ struct Error {
   int code = 0;           // errno, positive; 0 when no system call is behind it
   std::string operation;  // "open", "load BPF program"
   std::string object;     // a path, a program's name; may be empty
-  std::string detail;     // what the reader can do about it, or the verifier's last line; may be empty
+  std::string detail;  // what the reader can do about it, or the verifier's last line; may be empty
 
   // One line: "open /x: No such file or directory (detail)".
   [[nodiscard]] std::string message() const;

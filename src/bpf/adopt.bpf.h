@@ -20,11 +20,11 @@ static __always_inline void hf_adopt(struct hf_session *s, const struct ns_commo
   s->adopt_found |= 1u << bit;
 }
 
-#define HF_ADOPT(slot, bit)                           \
-  do {                                                \
-    typeof(proxy->slot) ns_ = 0;                      \
-    bpf_core_read(&ns_, sizeof(ns_), &proxy->slot);   \
-    if (ns_) hf_adopt(s, &ns_->ns, bit);              \
+#define HF_ADOPT(slot, bit) \
+  do { \
+    typeof(proxy->slot) ns_ = 0; \
+    bpf_core_read(&ns_, sizeof(ns_), &proxy->slot); \
+    if (ns_) hf_adopt(s, &ns_->ns, bit); \
   } while (0)
 
 SEC("iter/task")
@@ -62,8 +62,7 @@ static __always_inline __u32 hf_process_number(struct task_struct *task, __u32 l
   bpf_core_read(&leader, sizeof(leader), &task->group_leader);
   if (leader) bpf_core_read(&pid, sizeof(pid), &leader->thread_pid);
   if (!pid || bpf_core_read(&depth, sizeof(depth), &pid->level) || level > depth) return 0;
-  bpf_probe_read_kernel(&number, sizeof(number),
-                        (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
+  bpf_probe_read_kernel(&number, sizeof(number), (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
   return number;
 }
 

@@ -36,8 +36,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define MAY_WRITE 2
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #define MAX_ERRNO 4095
-#define MAX_THREADS \
-  65536 /* of one process; more are refused where threads may be in several cgroups */
+#define MAX_THREADS 65536 /* of one process; more are refused where threads may be in several cgroups */
 
 struct cgroup_call {
   __u64 inside; /* the task that is in attach_permissions; 0: nobody */
@@ -64,11 +63,11 @@ struct {
  * ------------------------------------------------------------------------------------ */
 
 /* Does one delegated subtree hold both? Its root is an ancestor of both, or one of them. */
-static long find_delegation(__u32 level, void* context) {
-  struct path_walk* w = *(struct path_walk**)context;
+static long find_delegation(__u32 level, void *context) {
+  struct path_walk *w = *(struct path_walk **)context;
   __u64 ancestor = path_ancestor(w->cgroup, level);
   __u64 id;
-  __u8* mark;
+  __u8 *mark;
   if (!ancestor || ancestor != path_ancestor(w->other, level)) return 1;
   id = cgroup_id(ancestor);
   mark = bpf_map_lookup_elem(&cgroup_delegated, &id);
@@ -78,7 +77,7 @@ static long find_delegation(__u32 level, void* context) {
 }
 
 static __noinline int share_delegation(__u64 src, __u64 dst) {
-  struct path_walk* inner = &walk;
+  struct path_walk *inner = &walk;
   walk.cgroup = src;
   walk.other = dst;
   walk.matched = 0;
@@ -87,7 +86,7 @@ static __noinline int share_delegation(__u64 src, __u64 dst) {
 }
 
 /* Fills what the source says. Returns 0, or -1 when a fact is missing. */
-static __noinline int gather_source(struct hf_event* e, __u64 generation, __u64 src, __u64 dst) {
+static __noinline int gather_source(struct hf_event *e, __u64 generation, __u64 src, __u64 dst) {
   if (!e) return -1;
   e->source = cgroup_id(src);
   e->request.flags &= ~(HF_REQ_SAME_CGROUP | HF_REQ_DELEGATED);
@@ -99,7 +98,7 @@ static __noinline int gather_source(struct hf_event* e, __u64 generation, __u64 
 }
 
 /* Returns 0, or -1 when a fact is missing. */
-static __noinline int gather(struct hf_event* e, __u64 generation, __u64 src, __u64 dst) {
+static __noinline int gather(struct hf_event *e, __u64 generation, __u64 src, __u64 dst) {
   __u16 chain[HF_MAX_NEST];
   if (!e || !e->object.pid) return -1;
   e->target = cgroup_id(dst);
@@ -110,14 +109,14 @@ static __noinline int gather(struct hf_event* e, __u64 generation, __u64 src, __
 }
 
 /* hf_decide() for this one hook: the others' rules would only cost verification time. */
-static __noinline int decide(const struct hf_tables* t, struct hf_event* e) {
-  struct hf_request* r;
-  struct hf_verdict* v;
+static __noinline int decide(const struct hf_tables *t, struct hf_event *e) {
+  struct hf_request *r;
+  struct hf_verdict *v;
   if (!t || !e) return 0;
   r = &e->request;
   v = &e->verdict;
-  if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION ||
-      r->subject >= t->profile_count || r->object >= t->profile_count) {
+  if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION || r->subject >= t->profile_count ||
+      r->object >= t->profile_count) {
     hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
     return 0;
   }
@@ -126,7 +125,7 @@ static __noinline int decide(const struct hf_tables* t, struct hf_event* e) {
   return 0;
 }
 
-static void refuse_without_facts(struct hf_event* e) {
+static void refuse_without_facts(struct hf_event *e) {
   e->request.flags |= HF_REQ_FACTS_MISSING;
   hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
 }
@@ -140,22 +139,20 @@ static void refuse_without_facts(struct hf_event* e) {
  * own, and the first refusal that is enforced decides the move.
  */
 struct thread_scan {
-  const struct hf_tables* tables;
+  const struct hf_tables *tables;
   __u64 first; /* the list's head */
   __u64 next;
   __u64 seen; /* the cgroup decided last */
   __u64 dst;
 };
 
-static __u64 list_next(__u64 node) {
-  return (__u64)BPF_CORE_READ((struct list_head___cg*)node, next);
-}
+static __u64 list_next(__u64 node) { return (__u64)BPF_CORE_READ((struct list_head___cg *)node, next); }
 
-static long decide_thread(__u32 step, void* context) {
-  struct thread_scan* scan = context;
-  struct hf_event* other = &call.other;
-  struct task_struct___cg* none = 0;
-  const struct hf_tables* tables = scan->tables;
+static long decide_thread(__u32 step, void *context) {
+  struct thread_scan *scan = context;
+  struct hf_event *other = &call.other;
+  struct task_struct___cg *none = 0;
+  const struct hf_tables *tables = scan->tables;
   __u64 task = scan->next - (__u64)__builtin_preserve_access_index(&none->thread_node);
   __u64 cgroup = cgroup_of(task);
   if (scan->next == scan->first || !tables) return 1;
@@ -175,23 +172,21 @@ static long decide_thread(__u32 step, void* context) {
   return other->verdict.mode == HF_MODE_ENFORCE;
 }
 
-static __noinline int decide_threads(const struct hf_tables* tables, __u64 moved, __u64 src,
-                                     __u64 dst) {
-  struct task_struct___cg* task = (struct task_struct___cg*)moved;
-  struct signal_struct___cg* signal = 0;
+static __noinline int decide_threads(const struct hf_tables *tables, __u64 moved, __u64 src, __u64 dst) {
+  struct task_struct___cg *task = (struct task_struct___cg *)moved;
+  struct signal_struct___cg *signal = 0;
   struct thread_scan scan = {.tables = tables, .seen = src, .dst = dst};
   if (!tables) return 0;
   bpf_core_read(&signal, sizeof(signal), &task->signal);
   scan.first = (__u64)__builtin_preserve_access_index(&signal->thread_head);
   scan.next = list_next(scan.first);
   bpf_loop(MAX_THREADS, decide_thread, &scan, 0);
-  if (scan.next != scan.first && call.event.verdict.action != HF_DENY)
-    refuse_without_facts(&call.event);
+  if (scan.next != scan.first && call.event.verdict.action != HF_DENY) refuse_without_facts(&call.event);
   return 0;
 }
 
 static int has_threaded_children(__u64 cgroup) {
-  return BPF_CORE_READ((struct cgroup___cg*)cgroup, dom_cgrp, nr_threaded_children) > 0;
+  return BPF_CORE_READ((struct cgroup___cg *)cgroup, dom_cgrp, nr_threaded_children) > 0;
 }
 
 /* ---- the hook
@@ -200,7 +195,7 @@ static int has_threaded_children(__u64 cgroup) {
 /* The task that is moved; 0: not known. */
 static __u64 find_moved(void) {
   __u64 current = bpf_get_current_task();
-  __u64* child = bpf_map_lookup_elem(&cgroup_clones, &current);
+  __u64 *child = bpf_map_lookup_elem(&cgroup_clones, &current);
   /* A clone under way goes first: what a write named may be left over from cgroup v1, a clone is
    * not. */
   call.clone = child != 0;
@@ -209,18 +204,15 @@ static __u64 find_moved(void) {
 }
 
 SEC("fentry/cgroup_attach_permissions")
-int BPF_PROG(cgroup_capture, struct cgroup___cg* src, struct cgroup___cg* dst, void* sb,
-             _Bool threadgroup) {
-  const struct hf_tables* tables = live_tables();
-  struct hf_event* e = &call.event;
+int BPF_PROG(cgroup_capture, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, _Bool threadgroup) {
+  const struct hf_tables *tables = live_tables();
+  struct hf_event *e = &call.event;
   __u64 moved = find_moved();
 
   begin_event(e, tables);
   if (moved) describe_task(&e->object, moved);
   if (threadgroup) e->request.flags = HF_REQ_THREADGROUP;
-  e->request.way = call.clone    ? HF_WAY_CLONE_INTO_CGROUP
-                   : threadgroup ? HF_WAY_CGROUP_PROCS
-                                 : HF_WAY_CGROUP_THREADS;
+  e->request.way = call.clone ? HF_WAY_CLONE_INTO_CGROUP : threadgroup ? HF_WAY_CGROUP_PROCS : HF_WAY_CGROUP_THREADS;
   if (!tables || gather(e, e->generation, (__u64)src, (__u64)dst)) {
     refuse_without_facts(e);
   } else {
@@ -234,8 +226,8 @@ int BPF_PROG(cgroup_capture, struct cgroup___cg* src, struct cgroup___cg* dst, v
 }
 
 SEC("lsm/inode_permission")
-int BPF_PROG(cgroup_enforce, void* inode, int mask, int ret) {
-  struct hf_event* e = &call.event;
+int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
+  struct hf_event *e = &call.event;
   /* Two tests that almost every call of this hook fails, the cheaper one first. */
   if (mask != MAY_WRITE) return 0;
   if (call.inside != bpf_get_current_task()) return 0;
@@ -248,8 +240,8 @@ int BPF_PROG(cgroup_enforce, void* inode, int mask, int ret) {
 }
 
 SEC("fexit/cgroup_attach_permissions")
-int BPF_PROG(cgroup_release, struct cgroup___cg* src, struct cgroup___cg* dst, void* sb,
-             _Bool threadgroup, void* ns, int ret) {
+int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, _Bool threadgroup, void *ns,
+             int ret) {
   __u64 current = bpf_get_current_task();
   if (ret == 0 && !call.answered) count(&cgroup_totals.unasked);
   if (call.clone) bpf_map_delete_elem(&cgroup_clones, &current);
@@ -263,7 +255,7 @@ int BPF_PROG(cgroup_release, struct cgroup___cg* src, struct cgroup___cg* dst, v
  * -------------------------------------------------------------------------------------- */
 
 SEC("fexit/cgroup_procs_write_start")
-int BPF_PROG(cgroup_named, char* buf, _Bool threadgroup, void* lock, void* task) {
+int BPF_PROG(cgroup_named, char *buf, _Bool threadgroup, void *lock, void *task) {
   if ((__u64)task >= (__u64)-MAX_ERRNO) return 0;
   call.named = (__u64)task;
   call.namer = bpf_get_current_task();
@@ -271,7 +263,7 @@ int BPF_PROG(cgroup_named, char* buf, _Bool threadgroup, void* lock, void* task)
 }
 
 SEC("lsm/task_alloc")
-int BPF_PROG(cgroup_clone, void* task, unsigned long clone_flags, int ret) {
+int BPF_PROG(cgroup_clone, void *task, unsigned long clone_flags, int ret) {
   __u64 parent = bpf_get_current_task();
   __u64 child = (__u64)task;
   if (ret) return ret;
@@ -282,9 +274,9 @@ int BPF_PROG(cgroup_clone, void* task, unsigned long clone_flags, int ret) {
 
 /* A fork that failed frees its task in the parent: what was remembered must not outlive it. */
 SEC("lsm/task_free")
-int BPF_PROG(cgroup_forget, void* task) {
+int BPF_PROG(cgroup_forget, void *task) {
   __u64 parent = bpf_get_current_task();
-  __u64* child = bpf_map_lookup_elem(&cgroup_clones, &parent);
+  __u64 *child = bpf_map_lookup_elem(&cgroup_clones, &parent);
   if (child && *child == (__u64)task) bpf_map_delete_elem(&cgroup_clones, &parent);
   return 0;
 }

@@ -43,16 +43,16 @@ struct {
 static const struct xattr_call empty_xattr_call;
 
 /* The cgroup whose directory this is; 0: something else. */
-static __u64 cgroup_of_dentry(const struct dentry___cg* dentry) {
-  struct inode___cg* inode = BPF_CORE_READ(dentry, d_inode);
-  struct kernfs_node___cg* kn;
+static __u64 cgroup_of_dentry(const struct dentry___cg *dentry) {
+  struct inode___cg *inode = BPF_CORE_READ(dentry, d_inode);
+  struct kernfs_node___cg *kn;
   if (BPF_CORE_READ(inode, i_sb, s_magic) != CGROUP2_SUPER_MAGIC) return 0;
   if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFDIR) return 0;
   kn = BPF_CORE_READ(inode, i_private);
   return (__u64)BPF_CORE_READ(kn, priv);
 }
 
-static int is_delegate_name(const char* name) {
+static int is_delegate_name(const char *name) {
   static const char kName[] = "trusted.delegate";
   char text[sizeof(kName) + 1] = {};
   bpf_probe_read_kernel_str(text, sizeof(text), name);
@@ -62,11 +62,11 @@ static int is_delegate_name(const char* name) {
 }
 
 /* Refused by the deepest profile that needs a mover and does not list this one. */
-static __noinline int decide_delegation(const struct hf_tables* t, struct hf_event* e) {
+static __noinline int decide_delegation(const struct hf_tables *t, struct hf_event *e) {
   if (!t || !e) return 0;
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
     __u16 number = e->request.dst_chain[i];
-    const struct hf_profile* p = hf_profile_at(t, number);
+    const struct hf_profile *p = hf_profile_at(t, number);
     if (number == HF_NO_PROFILE || !p) break;
     if (p->cg_inside != HF_INSIDE_DELEGATED || p->cg_join != HF_MOVERS_LIST) continue;
     if (!hf_mover_listed(t, p->join_set, e->request.subject))
@@ -76,9 +76,9 @@ static __noinline int decide_delegation(const struct hf_tables* t, struct hf_eve
   return 0;
 }
 
-static __noinline int gather_delegation(struct xattr_call* call, __u64 generation, __u64 cgroup) {
+static __noinline int gather_delegation(struct xattr_call *call, __u64 generation, __u64 cgroup) {
   __u16 chain[HF_MAX_NEST];
-  struct hf_request* r;
+  struct hf_request *r;
   if (!call) return -1;
   r = &call->event.request;
   call->event.target = cgroup_id(cgroup);
@@ -89,9 +89,9 @@ static __noinline int gather_delegation(struct xattr_call* call, __u64 generatio
 
 /* Returns whether the attribute may change. */
 static __noinline int may_delegate(__u64 cgroup) {
-  const struct hf_tables* tables = live_tables();
+  const struct hf_tables *tables = live_tables();
   __u64 current = bpf_get_current_task();
-  struct xattr_call* call;
+  struct xattr_call *call;
   int allowed = 0;
   if (bpf_map_update_elem(&cgroup_xattr_calls, &current, &empty_xattr_call, BPF_ANY)) {
     count(&cgroup_totals.errors);
@@ -120,8 +120,8 @@ static __noinline int change_delegation(__u64 cgroup, __u8 delegated) {
 }
 
 SEC("lsm/inode_setxattr")
-int BPF_PROG(cgroup_set_xattr, void* idmap, struct dentry___cg* dentry, const char* name,
-             const void* unread, unsigned long size, int flags, int ret) {
+int BPF_PROG(cgroup_set_xattr, void *idmap, struct dentry___cg *dentry, const char *name, const void *unread,
+             unsigned long size, int flags, int ret) {
   __u64 cgroup;
   __u64 value = 0;
   char first = 0;
@@ -131,7 +131,7 @@ int BPF_PROG(cgroup_set_xattr, void* idmap, struct dentry___cg* dentry, const ch
   if (!cgroup) return 0;
   /* 6.1's verifier does not let an argument of type const void * be read from the context. */
   if (bpf_get_func_arg(ctx, 3, &value)) return -HF_EPERM;
-  if (size == 1) bpf_probe_read_kernel(&first, sizeof(first), (void*)value);
+  if (size == 1) bpf_probe_read_kernel(&first, sizeof(first), (void *)value);
   if (change_delegation(cgroup, first == '1')) {
     asm volatile("");
     return -HF_EPERM;
@@ -140,8 +140,7 @@ int BPF_PROG(cgroup_set_xattr, void* idmap, struct dentry___cg* dentry, const ch
 }
 
 SEC("lsm/inode_removexattr")
-int BPF_PROG(cgroup_remove_xattr, void* idmap, struct dentry___cg* dentry, const char* name,
-             int ret) {
+int BPF_PROG(cgroup_remove_xattr, void *idmap, struct dentry___cg *dentry, const char *name, int ret) {
   __u64 cgroup;
   if (ret) return ret;
   if (!is_delegate_name(name)) return 0;
@@ -156,7 +155,7 @@ int BPF_PROG(cgroup_remove_xattr, void* idmap, struct dentry___cg* dentry, const
 
 /* Ids are never used again; the entry would only take room. */
 SEC("tp_btf/cgroup_rmdir")
-int BPF_PROG(cgroup_removed, struct cgroup___cg* cgroup, const char* path) {
+int BPF_PROG(cgroup_removed, struct cgroup___cg *cgroup, const char *path) {
   __u64 id = cgroup_id((__u64)cgroup);
   bpf_map_delete_elem(&cgroup_delegated, &id);
   return 0;

@@ -40,15 +40,15 @@ struct {
   __uint(max_entries, 1 << 20);
 } cgroup_events SEC(".maps");
 
-static const struct hf_tables* live_tables(void) {
+static const struct hf_tables *live_tables(void) {
   __u32 zero = 0;
-  void* inner = bpf_map_lookup_elem(&cgroup_tables, &zero);
+  void *inner = bpf_map_lookup_elem(&cgroup_tables, &zero);
   if (!inner) return 0;
   return bpf_map_lookup_elem(inner, &zero);
 }
 
-static void describe_task(struct hf_task* to, __u64 address) {
-  struct task_struct___cg* task = (struct task_struct___cg*)address;
+static void describe_task(struct hf_task *to, __u64 address) {
+  struct task_struct___cg *task = (struct task_struct___cg *)address;
   to->pid = BPF_CORE_READ(task, pid);
   to->tgid = BPF_CORE_READ(task, tgid);
   /* real_cred: while the kernel checks, cred is that of the descriptor's opener. */
@@ -57,18 +57,16 @@ static void describe_task(struct hf_task* to, __u64 address) {
 }
 
 static __u64 cgroup_of(__u64 address) {
-  return (__u64)BPF_CORE_READ((struct task_struct___cg*)address, cgroups, dfl_cgrp);
+  return (__u64)BPF_CORE_READ((struct task_struct___cg *)address, cgroups, dfl_cgrp);
 }
 
-static __u64 cgroup_id(__u64 address) {
-  return BPF_CORE_READ((struct cgroup___cg*)address, kn, id);
-}
+static __u64 cgroup_id(__u64 address) { return BPF_CORE_READ((struct cgroup___cg *)address, kn, id); }
 
-static void count(__u64* total) { __sync_fetch_and_add(total, 1); }
+static void count(__u64 *total) { __sync_fetch_and_add(total, 1); }
 
 /* Counts a decision and reports it when its policy says so. */
-static __noinline int report(struct hf_event* e) {
-  struct hf_verdict* v;
+static __noinline int report(struct hf_event *e) {
+  struct hf_verdict *v;
   if (!e) return 0;
   v = &e->verdict;
   if (v->action != HF_DENY)
@@ -77,8 +75,7 @@ static __noinline int report(struct hf_event* e) {
     count(&cgroup_totals.audited);
   else
     count(&cgroup_totals.denied);
-  if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_BAD_REQUEST)
-    count(&cgroup_totals.errors);
+  if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_BAD_REQUEST) count(&cgroup_totals.errors);
   if (!v->log) return 0;
   e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
   if (bpf_ringbuf_output(&cgroup_events, e, sizeof(*e), 0)) count(&cgroup_totals.lost);
@@ -86,7 +83,7 @@ static __noinline int report(struct hf_event* e) {
 }
 
 /* An event without facts. */
-static void begin_event(struct hf_event* e, const struct hf_tables* tables) {
+static void begin_event(struct hf_event *e, const struct hf_tables *tables) {
   __builtin_memset(e, 0, sizeof(*e));
   e->version = HF_ABI_VERSION;
   e->length = sizeof(*e);

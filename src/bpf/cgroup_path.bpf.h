@@ -62,7 +62,7 @@ struct {
 
 /* Adds a profile as the deepest so far; one that is bound at several depths counts at the deepest.
  */
-static __noinline void path_add_profile(struct path_walk* w, __u16 profile) {
+static __noinline void path_add_profile(struct path_walk *w, __u16 profile) {
   __u32 kept = 0;
   if (!w) return;
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
@@ -78,7 +78,7 @@ static __noinline void path_add_profile(struct path_walk* w, __u16 profile) {
   w->found = kept + 1;
 }
 
-static void path_take(struct path_walk* w, const struct hf_path_edge* edge) {
+static void path_take(struct path_walk *w, const struct hf_path_edge *edge) {
   __u32 n = w->next_count;
   if (n >= HF_PATH_STATES) {
     w->failed = 1;
@@ -97,8 +97,8 @@ static void path_take(struct path_walk* w, const struct hf_path_edge* edge) {
  * so that what comes later in the chain is the more specific. One loop of small steps rather than
  * three nested ones: calls nest eight deep at most in BPF, and the verifier follows each step once.
  */
-static void path_begin_glob(struct path_walk* w, __u32 globs) {
-  struct hf_glob* glob;
+static void path_begin_glob(struct path_walk *w, __u32 globs) {
+  struct hf_glob *glob;
   if (w->glob_key.index >= globs) {
     w->stage = PATH_NAME;
     return;
@@ -118,7 +118,7 @@ static void path_begin_glob(struct path_walk* w, __u32 globs) {
 }
 
 /* One character; on a mismatch the last '*' takes one more. */
-static void path_match(struct path_walk* w) {
+static void path_match(struct path_walk *w) {
   char c = w->key.name[w->name_at & (HF_PATH_NAME - 1)];
   char g = w->glob.text[w->text_at & (HF_PATH_NAME - 1)];
   if (g == '*') {
@@ -140,15 +140,15 @@ static void path_match(struct path_walk* w) {
   }
 }
 
-static void path_take_name(struct path_walk* w) {
-  struct hf_path_edge* edge = bpf_map_lookup_elem(&cgroup_names, &w->key);
+static void path_take_name(struct path_walk *w) {
+  struct hf_path_edge *edge = bpf_map_lookup_elem(&cgroup_names, &w->key);
   if (edge) path_take(w, edge);
   w->node++;
   w->stage = PATH_NODE;
 }
 
-static long path_step(__u32 step, void* context) {
-  struct path_walk* w = *(struct path_walk**)context;
+static long path_step(__u32 step, void *context) {
+  struct path_walk *w = *(struct path_walk **)context;
   __u32 at = w->node & (HF_PATH_STATES - 1);
   if (w->failed) return 1;
   switch (w->stage) {
@@ -174,28 +174,27 @@ static long path_step(__u32 step, void* context) {
 /* ---- the walk
  * --------------------------------------------------------------------------------------------- */
 
-static int cgroup_level(__u64 cgroup) { return BPF_CORE_READ((struct cgroup___cg*)cgroup, level); }
+static int cgroup_level(__u64 cgroup) { return BPF_CORE_READ((struct cgroup___cg *)cgroup, level); }
 
 /* The ancestor at a level, itself at its own level; 0 below or on a fault. */
 static __u64 path_ancestor(__u64 cgroup, __u32 level) {
-  struct cgroup___cg* self = (struct cgroup___cg*)cgroup;
-  __u64 at = (__u64)__builtin_preserve_access_index(&self->ancestors) + level * sizeof(void*);
+  struct cgroup___cg *self = (struct cgroup___cg *)cgroup;
+  __u64 at = (__u64)__builtin_preserve_access_index(&self->ancestors) + level * sizeof(void *);
   __u64 ancestor = 0;
   if ((int)level > cgroup_level(cgroup)) return 0;
-  if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (void*)at)) return 0;
+  if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (void *)at)) return 0;
   return ancestor;
 }
 
-static long path_read_level(__u32 level, void* context) {
-  struct path_walk* w = *(struct path_walk**)context;
-  struct path_walk* inner = w;
-  struct cgroup___cg* ancestor = (struct cgroup___cg*)path_ancestor(w->cgroup, level);
-  struct kernfs_node___cg* kn = 0;
-  const char* name = 0;
+static long path_read_level(__u32 level, void *context) {
+  struct path_walk *w = *(struct path_walk **)context;
+  struct path_walk *inner = w;
+  struct cgroup___cg *ancestor = (struct cgroup___cg *)path_ancestor(w->cgroup, level);
+  struct kernfs_node___cg *kn = 0;
+  const char *name = 0;
 
   __builtin_memset(w->key.name, 0, HF_PATH_NAME);
-  if (!ancestor || bpf_core_read(&kn, sizeof(kn), &ancestor->kn) ||
-      bpf_core_read(&name, sizeof(name), &kn->name) ||
+  if (!ancestor || bpf_core_read(&kn, sizeof(kn), &ancestor->kn) || bpf_core_read(&name, sizeof(name), &kn->name) ||
       bpf_probe_read_kernel_str(w->key.name, HF_PATH_NAME, name) < 0) {
     w->failed = 1;
     return 1;
@@ -215,9 +214,8 @@ static long path_read_level(__u32 level, void* context) {
  * Fills `chain` with the profiles that `cgroup` lies in, deepest first, 0 at the end. The caller
  * keeps the cgroup alive. Returns 0, or -1 when they cannot be told; then the chain is empty.
  */
-static __noinline int path_profiles(struct path_walk* w, __u64 generation, __u64 cgroup,
-                                    __u16* chain) {
-  struct path_walk* inner = w;
+static __noinline int path_profiles(struct path_walk *w, __u64 generation, __u64 cgroup, __u16 *chain) {
+  struct path_walk *inner = w;
   int level;
   if (!w || !chain || !cgroup) return -1;
   for (int i = 0; i < (int)HF_MAX_NEST; i++) chain[i] = HF_NO_PROFILE;

@@ -12,25 +12,25 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct list_head___cg {
-  struct list_head___cg* next;
+  struct list_head___cg *next;
 };
 
 struct kernfs_node___cg {
-  const char* name;
+  const char *name;
   __u64 id;
-  void* priv;
+  void *priv;
 };
 
 struct cgroup___cg {
   int level;
   int nr_threaded_children;
-  struct kernfs_node___cg* kn;
-  struct cgroup___cg* dom_cgrp;
-  struct cgroup___cg* ancestors[0];
+  struct kernfs_node___cg *kn;
+  struct cgroup___cg *dom_cgrp;
+  struct cgroup___cg *ancestors[0];
 };
 
 struct css_set___cg {
-  struct cgroup___cg* dfl_cgrp;
+  struct cgroup___cg *dfl_cgrp;
 };
 
 struct cred___cg {
@@ -47,9 +47,9 @@ struct task_struct___cg {
   int pid;
   int tgid;
   char comm[HF_COMM_LEN];
-  const struct cred___cg* real_cred;
-  struct css_set___cg* cgroups;
-  struct signal_struct___cg* signal;
+  const struct cred___cg *real_cred;
+  struct css_set___cg *cgroups;
+  struct signal_struct___cg *signal;
   struct list_head___cg thread_node;
 };
 
@@ -59,12 +59,12 @@ struct super_block___cg {
 
 struct inode___cg {
   unsigned short i_mode;
-  struct super_block___cg* i_sb;
-  void* i_private;
+  struct super_block___cg *i_sb;
+  void *i_private;
 };
 
 struct dentry___cg {
-  struct inode___cg* d_inode;
+  struct inode___cg *d_inode;
 };
 
 #pragma clang attribute pop

@@ -9,8 +9,7 @@
 #include "bpf/namespace_types.bpf.h"
 #include "bpf/syscall.bpf.h"
 
-static __always_inline int hf_decide_creation(const struct hf_session *s,
-                                              __u64 task, const struct hf_member *member,
+static __always_inline int hf_decide_creation(const struct hf_session *s, __u64 task, const struct hf_member *member,
                                               __u16 way, __u32 types, __u32 voice) {
   struct hf_request r = {.hook = HF_HOOK_NAMESPACE_ALLOC, .way = way, .ns_types = types};
   struct hf_context context = {.voice = voice};

@@ -66,8 +66,7 @@ static __always_inline void hf_describe(struct hf_task *out, const struct task_s
   bpf_core_read(&out->comm, sizeof(out->comm), &task->comm);
 }
 
-static __always_inline void hf_report(struct hf_session *s, const struct hf_request *r,
-                                      const struct hf_verdict *v,
+static __always_inline void hf_report(struct hf_session *s, const struct hf_request *r, const struct hf_verdict *v,
                                       const struct hf_context *context) {
   const struct hf_tables *t;
   struct hf_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
@@ -112,9 +111,8 @@ static __always_inline int hf_not_yet_ruled(const struct hf_session *s, const st
 }
 
 /* Fills in who acts and where it is held now. */
-static __always_inline void hf_know_actor(const struct hf_session *s, __u64 task,
-                                          const struct hf_member *member, struct hf_request *r,
-                                          struct hf_context *context) {
+static __always_inline void hf_know_actor(const struct hf_session *s, __u64 task, const struct hf_member *member,
+                                          struct hf_request *r, struct hf_context *context) {
   context->task = task;
   context->slot = HF_TABLES_POLICY;
   if (member) {
@@ -143,8 +141,7 @@ static __always_inline int hf_unconcerned(const struct hf_request *r, const stru
 }
 
 /* The hooks that these programs serve. */
-#define HF_NAMESPACE_HOOKS \
-  (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
+#define HF_NAMESPACE_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
 
 /*
  * Decides. A global function, and the verdict behind a pointer of its caller: the verifier then knows nothing

@@ -27,8 +27,7 @@ struct hf_held {
  * The record of this very namespace, not of another that had its number before. A namespace gets its ns_id
  * after its number, and so after its record: who first meets it alive completes the record.
  */
-static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u64 address,
-                                                                __u64 ns_id) {
+static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u64 address, __u64 ns_id) {
   struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
   if (!record || record->address != address) return 0;
   if (record->ns_id == 0) record->ns_id = ns_id;
@@ -79,13 +78,11 @@ static __always_inline struct pid_namespace *hf_active_pid_ns(const struct task_
   __u32 level = 0;
   bpf_core_read(&pid, sizeof(pid), &task->thread_pid);
   if (!pid || bpf_core_read(&level, sizeof(level), &pid->level) || level >= HF_NS_DEPTH) return 0;
-  bpf_probe_read_kernel(&ns, sizeof(ns),
-                        (void *)&pid->numbers[0].ns + level * bpf_core_type_size(struct upid));
+  bpf_probe_read_kernel(&ns, sizeof(ns), (void *)&pid->numbers[0].ns + level * bpf_core_type_size(struct upid));
   return ns;
 }
 
-static __always_inline void hf_held_by_pid(struct hf_held *held, const struct task_struct *task,
-                                           __u16 subject) {
+static __always_inline void hf_held_by_pid(struct hf_held *held, const struct task_struct *task, __u16 subject) {
   struct pid_namespace *ns = hf_active_pid_ns(task);
   if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
 #pragma clang loop unroll(disable)
@@ -95,8 +92,7 @@ static __always_inline void hf_held_by_pid(struct hf_held *held, const struct ta
   }
 }
 
-static __always_inline void hf_held_by_user(struct hf_held *held, const struct task_struct *task,
-                                            __u16 subject) {
+static __always_inline void hf_held_by_user(struct hf_held *held, const struct task_struct *task, __u16 subject) {
   const struct cred *cred = 0;
   struct user_namespace *ns = 0;
   bpf_core_read(&cred, sizeof(cred), &task->real_cred);
@@ -109,12 +105,14 @@ static __always_inline void hf_held_by_user(struct hf_held *held, const struct t
   }
 }
 
-#define HF_HELD_BY(slot)                              \
-  do {                                                \
-    typeof(proxy->slot) ns_ = 0;                      \
-    bpf_core_read(&ns_, sizeof(ns_), &proxy->slot);   \
-    if (ns_) hf_held_in(held, (unsigned long)&ns_->ns, subject, 0);  \
-    else held->flags |= HF_REQ_FACTS_MISSING;         \
+#define HF_HELD_BY(slot) \
+  do { \
+    typeof(proxy->slot) ns_ = 0; \
+    bpf_core_read(&ns_, sizeof(ns_), &proxy->slot); \
+    if (ns_) \
+      hf_held_in(held, (unsigned long)&ns_->ns, subject, 0); \
+    else \
+      held->flags |= HF_REQ_FACTS_MISSING; \
   } while (0)
 
 /*
@@ -146,27 +144,27 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
 /* ---- the same for current, whose pointers the verifier knows: loads instead of calls ---------------- */
 
 /* As hf_held_in(). `ns` is never NULL; a load through a bad pointer gives 0 and is asked again there. */
-#define HF_LOOK(ns, anchors)                                                       \
-  do {                                                                             \
-    const struct ns_common *look_ = (ns);                                          \
-    __u32 inum_ = look_->inum;                                                     \
-    if (!inum_ || hf_may_be_tracked(s, inum_)) {                                   \
-      __u64 address_ = 0;                                                          \
+#define HF_LOOK(ns, anchors) \
+  do { \
+    const struct ns_common *look_ = (ns); \
+    __u32 inum_ = look_->inum; \
+    if (!inum_ || hf_may_be_tracked(s, inum_)) { \
+      __u64 address_ = 0; \
       bpf_probe_read_kernel(&address_, sizeof(address_), &look_); /* a number now */ \
-      hf_held_in(held, address_, subject, anchors);                                \
-    }                                                                              \
+      hf_held_in(held, address_, subject, anchors); \
+    } \
   } while (0)
 
 /* The empty asm keeps clang from merging the test into arithmetic on the pointer. */
-#define HF_LOOK_AT(slot)                       \
-  do {                                         \
-    typeof(proxy->slot) ns_ = proxy->slot;     \
-    if (ns_) {                                 \
-      asm volatile("");                        \
-      HF_LOOK(&ns_->ns, 0);                    \
-    } else {                                   \
-      held->flags |= HF_REQ_FACTS_MISSING;     \
-    }                                          \
+#define HF_LOOK_AT(slot) \
+  do { \
+    typeof(proxy->slot) ns_ = proxy->slot; \
+    if (ns_) { \
+      asm volatile(""); \
+      HF_LOOK(&ns_->ns, 0); \
+    } else { \
+      held->flags |= HF_REQ_FACTS_MISSING; \
+    } \
   } while (0)
 
 static __always_inline void hf_look_at_users(struct hf_held *held, const struct hf_session *s,

@@ -30,20 +30,20 @@ struct kernfs_node {
 };
 struct cgroup {
   int level;
-  struct kernfs_node* kn;
-  struct cgroup* ancestors[0];
+  struct kernfs_node *kn;
+  struct cgroup *ancestors[0];
 };
 struct css_set {
-  struct cgroup* dfl_cgrp;
+  struct cgroup *dfl_cgrp;
 };
 struct task_struct {
-  struct css_set* cgroups;
+  struct css_set *cgroups;
 };
 struct super_block {
   unsigned long s_magic;
 };
 struct inode {
-  struct super_block* i_sb;
+  struct super_block *i_sb;
 };
 #pragma clang attribute pop
 
@@ -78,26 +78,25 @@ struct {
   __type(value, __u64);
 } counters SEC(".maps");
 
-static __always_inline bool in_scope(struct task_struct* task) {
+static __always_inline bool in_scope(struct task_struct *task) {
   if (hf_scope_id == 0) return true;
-  struct cgroup* cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+  struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
   int level = BPF_CORE_READ(cgroup, level);
   for (int i = 0; i < MAX_DEPTH && i <= level; i++) {
-    struct cgroup* ancestor = NULL;
-    struct cgroup** slot =
-        (void*)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(void*);
+    struct cgroup *ancestor = NULL;
+    struct cgroup **slot = (void *)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(void *);
     if (bpf_probe_read_kernel(&ancestor, sizeof ancestor, slot)) return true;
     if (BPF_CORE_READ(ancestor, kn, id) == hf_scope_id) return true;
   }
   return level >= MAX_DEPTH;
 }
 
-static __always_inline int remember(struct task_struct* task, struct task_struct* scoped) {
+static __always_inline int remember(struct task_struct *task, struct task_struct *scoped) {
   __u64 key = (__u64)bpf_get_current_task_btf();
   struct hf_moved_task none = {.outside = !in_scope(scoped)};
   bpf_map_update_elem(&tasks, &key, &none, BPF_ANY);
-  struct hf_moved_task* moved = bpf_map_lookup_elem(&tasks, &key);
-  if (moved) *(struct task_struct* volatile*)&moved->task = task;
+  struct hf_moved_task *moved = bpf_map_lookup_elem(&tasks, &key);
+  if (moved) *(struct task_struct *volatile *)&moved->task = task;
   return 0;
 }
 
@@ -109,36 +108,36 @@ static __always_inline int forget(void) {
 
 /* cgroup_procs_write_start(buf, threadgroup, locked) */
 SEC("fexit/cgroup_procs_write_start")
-int hooks_cgroup_start(unsigned long long* ctx) {
-  struct task_struct* task = (struct task_struct*)ctx[3];
+int hooks_cgroup_start(unsigned long long *ctx) {
+  struct task_struct *task = (struct task_struct *)ctx[3];
   if ((unsigned long)task >= (unsigned long)-MAX_ERRNO) return 0;
   return remember(task, task);
 }
 
 /* Also the way out of a write to a cgroup of version 1, where nothing asks for permissions. */
 SEC("fentry/cgroup_procs_write_finish")
-int hooks_cgroup_finish(unsigned long long* ctx) { return forget(); }
+int hooks_cgroup_finish(unsigned long long *ctx) { return forget(); }
 
 SEC("lsm/task_alloc")
-int hooks_cgroup_clone(unsigned long long* ctx) {
+int hooks_cgroup_clone(unsigned long long *ctx) {
   if (!(ctx[1] & CLONE_INTO_CGROUP)) return 0;
-  struct task_struct* task = (struct task_struct*)ctx[0];
+  struct task_struct *task = (struct task_struct *)ctx[0];
   remember(task, bpf_get_current_task_btf());
   return 0;
 }
 
 SEC("fexit/cgroup_attach_permissions")
-int hooks_cgroup_asked(unsigned long long* ctx) { return forget(); }
+int hooks_cgroup_asked(unsigned long long *ctx) { return forget(); }
 
 SEC("lsm/inode_permission")
-int hooks_cgroup(unsigned long long* ctx) {
-  struct inode* inode = (struct inode*)ctx[0];
+int hooks_cgroup(unsigned long long *ctx) {
+  struct inode *inode = (struct inode *)ctx[0];
   if (inode->i_sb->s_magic != CGROUP2_SUPER_MAGIC) return 0;
   __u64 key = (__u64)bpf_get_current_task_btf();
-  struct hf_hook_verdict* answer = bpf_map_lookup_elem(&verdicts, &key);
+  struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);
   if (!answer || answer->verdict == 0) return 0;
   __u32 why = HF_HOOK_REFUSED;
-  __u64* count = bpf_map_lookup_elem(&counters, &why);
+  __u64 *count = bpf_map_lookup_elem(&counters, &why);
   if (count) __sync_fetch_and_add(count, 1);
   return -EPERM;
 }

@@ -65,27 +65,27 @@ struct {
 } counters SEC(".maps");
 
 static __always_inline int refuse(__u32 why) {
-  __u64* count = bpf_map_lookup_elem(&counters, &why);
+  __u64 *count = bpf_map_lookup_elem(&counters, &why);
   if (count) __sync_fetch_and_add(count, 1);
   return -EPERM;
 }
 
-static __always_inline bool in_setns(struct task_struct* task) {
-  struct pt_regs* regs = (struct pt_regs*)bpf_task_pt_regs(task);
+static __always_inline bool in_setns(struct task_struct *task) {
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   unsigned long number = regs->orig_ax;
   if (task->thread_info.status & TS_COMPAT) return number == NR_SETNS_32;
   return number == NR_SETNS;
 }
 
 SEC("lsm/capable")
-int hooks_install(unsigned long long* ctx) {
+int hooks_install(unsigned long long *ctx) {
   int capability = (int)ctx[2];
   if (capability != CAP_SYS_ADMIN && capability != CAP_SYS_CHROOT) return 0;
-  struct task_struct* task = bpf_get_current_task_btf();
+  struct task_struct *task = bpf_get_current_task_btf();
   if (!in_setns(task)) return 0;
 
   __u64 key = (__u64)task;
-  struct hf_hook_verdict* answer = bpf_map_lookup_elem(&verdicts, &key);
+  struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);
   if (!answer) {
     /* An error of the cgroup test counts as inside. */
     if (hf_scope_id != 0 && bpf_current_task_under_cgroup(&scope, 0) == 0) return 0;

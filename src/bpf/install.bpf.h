@@ -40,16 +40,14 @@ static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
   return 0;
 }
 
-#define HF_CAPTURE(function, type, copy)                                                  \
-  SEC("fentry/" #function)                                                                \
-  int BPF_PROG(hf_##function##copy, struct nsset *nsset, struct ns_common *ns) {          \
-    return hf_capture(ns, type);                                                          \
-  }
+#define HF_CAPTURE(function, type, copy) \
+  SEC("fentry/" #function) \
+  int BPF_PROG(hf_##function##copy, struct nsset *nsset, struct ns_common *ns) { return hf_capture(ns, type); }
 
-#define HF_CAPTURES(function, type)                                 \
-  HF_CAPTURE(function, type, 1)                                     \
-  HF_CAPTURE(function, type, 2)                                     \
-  HF_CAPTURE(function, type, 3)                                     \
+#define HF_CAPTURES(function, type) \
+  HF_CAPTURE(function, type, 1) \
+  HF_CAPTURE(function, type, 2) \
+  HF_CAPTURE(function, type, 3) \
   HF_CAPTURE(function, type, 4)
 
 HF_CAPTURES(mntns_install, HF_NS_MNT)

@@ -159,17 +159,16 @@ static __noinline int refuse(__u32 what, __u32 detail) {
   event.actor.uid = BPF_CORE_READ(task, real_cred, euid.val);
   bpf_core_read_str(event.actor.comm, sizeof(event.actor.comm), &task->comm);
   if (s) __sync_fetch_and_add(&s->refused, 1);
-  if (bpf_ringbuf_output(&guard_events, &event, sizeof(event), 0) && s)
-    __sync_fetch_and_add(&s->lost, 1);
+  if (bpf_ringbuf_output(&guard_events, &event, sizeof(event), 0) && s) __sync_fetch_and_add(&s->lost, 1);
   return 0;
 }
 
 /* A branch of its own: the verifier wants to see the number. */
 #define REFUSE(what, detail) \
-  do {                       \
-    refuse(what, detail);    \
-    asm volatile("");        \
-    return -1;               \
+  do { \
+    refuse(what, detail); \
+    asm volatile(""); \
+    return -1; \
   } while (0)
 
 /* ---- who is the daemon
@@ -195,8 +194,8 @@ static int is_daemon_file(struct file___mg *file) {
   struct hf_guard_state *s = state();
   if (!s) return 0;
   if (s->sealed)
-    return BPF_CORE_READ(inode, i_ino) == s->exe_inode &&
-           BPF_CORE_READ(inode, i_sb, s_dev) == s->exe_device && ctime_of(inode) == s->exe_ctime;
+    return BPF_CORE_READ(inode, i_ino) == s->exe_inode && BPF_CORE_READ(inode, i_sb, s_dev) == s->exe_device &&
+           ctime_of(inode) == s->exe_ctime;
   return BPF_CORE_READ(inode, i_uid.val) == 0 && is_named_holdfastd(file);
 }
 
@@ -313,11 +312,11 @@ static int takes_pins(void *dir, void *dentry) {
   return !is_daemon();
 }
 
-#define GUARD_ADDING(hook)                     \
-  SEC("lsm/inode_" #hook)                      \
-  int BPF_PROG(guard_##hook, void *dir) {      \
-    if (!changes_pins(dir)) return 0;          \
-    REFUSE(HF_GUARD_PIN, 0);                   \
+#define GUARD_ADDING(hook) \
+  SEC("lsm/inode_" #hook) \
+  int BPF_PROG(guard_##hook, void *dir) { \
+    if (!changes_pins(dir)) return 0; \
+    REFUSE(HF_GUARD_PIN, 0); \
   }
 GUARD_ADDING(create)
 GUARD_ADDING(mkdir)

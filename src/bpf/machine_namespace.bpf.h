@@ -49,34 +49,31 @@ struct {
 /* Written by user space before a policy with such rules becomes live: 0 spares everybody the walk. */
 __u32 namespace_rules;
 
-static __always_inline struct namespace_slot* take_slot(void) {
+static __always_inline struct namespace_slot *take_slot(void) {
   __u32 first = bpf_get_smp_processor_id();
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < NAMESPACE_SLOTS; i++) {
     __u32 key = (first + i) % NAMESPACE_SLOTS;
-    struct namespace_slot* slot = bpf_map_lookup_elem(&namespace_slots, &key);
+    struct namespace_slot *slot = bpf_map_lookup_elem(&namespace_slots, &key);
     if (slot && !__sync_val_compare_and_swap(&slot->taken, 0, 1)) return slot;
   }
   count(&cgroup_totals.errors);
   return 0;
 }
 
-static __always_inline void give_back(struct namespace_slot* slot) {
-  __sync_val_compare_and_swap(&slot->taken, 1, 0);
-}
+static __always_inline void give_back(struct namespace_slot *slot) { __sync_val_compare_and_swap(&slot->taken, 1, 0); }
 
-#define NAMESPACE_HOOKS \
-  (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
+#define NAMESPACE_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
 
 /* A global function: verified once, and what it writes is unknown to its callers (decision.bpf.h). */
-__noinline int judge_namespace(struct hf_tables* tables, struct hf_request* r, struct hf_verdict* v) {
+__noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
   if (!tables || !r || !v) return -1;
   hf_decide_some(tables, r, NAMESPACE_HOOKS, v);
   return 0;
 }
 
 /* The deepest profile that a task's cgroup lies in. Returns 0, or -1 when it cannot be told. */
-static __noinline int profile_of(struct path_walk* walk, __u64 generation, __u64 task, __u16* profile) {
+static __noinline int profile_of(struct path_walk *walk, __u64 generation, __u64 task, __u16 *profile) {
   __u16 chain[HF_MAX_NEST];
   if (!walk || !profile || path_profiles(walk, generation, cgroup_of(task), chain)) return -1;
   *profile = chain[0];
@@ -84,10 +81,10 @@ static __noinline int profile_of(struct path_walk* walk, __u64 generation, __u64
 }
 
 /* Decides what slot->event asks, of `actor` and, unless 0, of `object`. Not 0: refused. */
-static __noinline int decide_in(struct namespace_slot* slot, __u64 actor, __u64 object, __u32 voice) {
-  struct hf_tables* tables = (struct hf_tables*)live_tables();
-  struct hf_event* e;
-  struct hf_request* r;
+static __noinline int decide_in(struct namespace_slot *slot, __u64 actor, __u64 object, __u32 voice) {
+  struct hf_tables *tables = (struct hf_tables *)live_tables();
+  struct hf_event *e;
+  struct hf_request *r;
   int refused;
   if (!slot) return -1;
   e = &slot->event;
@@ -108,7 +105,7 @@ static __noinline int decide_in(struct namespace_slot* slot, __u64 actor, __u64 
 }
 
 static __always_inline int decide_namespace(__u32 hook, __u32 way, __u32 types, __u32 voice) {
-  struct namespace_slot* slot = take_slot();
+  struct namespace_slot *slot = take_slot();
   int refused;
   if (!slot) return 1;
   begin_event(&slot->event, 0);
@@ -135,7 +132,7 @@ static __always_inline int answer(int refused) {
 /* Has this task's call, known by a number of its own, just been spoken of? Every second time. */
 static __always_inline __u32 voice_of(__u64 call) {
   __u64 task = bpf_get_current_task();
-  __u64* asked = bpf_map_lookup_elem(&namespace_asked, &task);
+  __u64 *asked = bpf_map_lookup_elem(&namespace_asked, &task);
   if (asked && *asked == call) {
     *asked = 0;
     return SPEAK_OF_REFUSALS;
@@ -145,7 +142,7 @@ static __always_inline __u32 voice_of(__u64 call) {
 }
 
 /* A user namespace is asked about once, every other type twice; which one it is, only the caller may say. */
-static __always_inline int decide_setns(const struct hf_call_args* a) {
+static __always_inline int decide_setns(const struct hf_call_args *a) {
   __u32 flags = (__u32)a->arg[1];
   __u32 voice = SPEAK;
   if (flags && !(flags & HF_CLONE_NEWUSER)) voice = voice_of(a->arg[0] << 32 | flags);
@@ -162,7 +159,7 @@ static __always_inline int decide_unshare(__u64 flags) {
 }
 
 SEC("lsm/capable")
-int BPF_PROG(machine_capable, void* cred, void* ns, int cap) {
+int BPF_PROG(machine_capable, void *cred, void *ns, int cap) {
   struct hf_call_args a = {};
   int refused = 0;
   if (cap != HF_CAP_SYS_ADMIN || !namespace_rules) return 0;
@@ -178,14 +175,14 @@ int BPF_PROG(machine_capable, void* cred, void* ns, int cap) {
 
 /* In the parent, before namespaces are copied and before the child is in any cgroup but its parent's. */
 SEC("lsm/task_alloc")
-int BPF_PROG(machine_clone, void* task, unsigned long clone_flags) {
+int BPF_PROG(machine_clone, void *task, unsigned long clone_flags) {
   if (!namespace_rules) return 0;
   return answer(decide_creation(HF_WAY_CLONE, hf_types_of_flags(clone_flags), SPEAK));
 }
 
 /* Of clone and clone3 task_alloc speaks, which knows all the flags. */
 SEC("lsm/userns_create")
-int BPF_PROG(machine_userns, void* cred) {
+int BPF_PROG(machine_userns, void *cred) {
   struct hf_call_args a = {};
   if (!namespace_rules) return 0;
   hf_read_call(&a);
@@ -195,7 +192,7 @@ int BPF_PROG(machine_userns, void* cred) {
 }
 
 static __always_inline int decide_tracing(__u64 tracer, __u64 tracee) {
-  struct namespace_slot* slot = take_slot();
+  struct namespace_slot *slot = take_slot();
   int refused;
   if (!slot) return 1;
   begin_event(&slot->event, 0);
@@ -210,13 +207,13 @@ static __always_inline int decide_tracing(__u64 tracer, __u64 tracee) {
 
 /* ptrace, process_vm_readv and writev, pidfd_getfd, /proc/PID/mem: whoever makes another task act acts as it. */
 SEC("lsm/ptrace_access_check")
-int BPF_PROG(machine_trace, void* child, unsigned int mode) {
+int BPF_PROG(machine_trace, void *child, unsigned int mode) {
   if (!namespace_rules || !(mode & PTRACE_MODE_ATTACH)) return 0;
   return answer(decide_tracing(bpf_get_current_task(), (__u64)child));
 }
 
 SEC("lsm/ptrace_traceme")
-int BPF_PROG(machine_traceme, void* parent) {
+int BPF_PROG(machine_traceme, void *parent) {
   if (!namespace_rules) return 0;
   return answer(decide_tracing((__u64)parent, bpf_get_current_task()));
 }

@@ -53,13 +53,9 @@ static __always_inline struct hf_session *hf_session(void) {
 }
 
 /* Tasks go by the address of their task_struct, a plain number: what bpf_get_current_task() returns. */
-static __always_inline struct hf_member *hf_member_of(__u64 task) {
-  return bpf_map_lookup_elem(&members, &task);
-}
+static __always_inline struct hf_member *hf_member_of(__u64 task) { return bpf_map_lookup_elem(&members, &task); }
 
-static __always_inline struct hf_call *hf_call_of(__u64 task) {
-  return bpf_map_lookup_elem(&calls, &task);
-}
+static __always_inline struct hf_call *hf_call_of(__u64 task) { return bpf_map_lookup_elem(&calls, &task); }
 
 /*
  * The answer of an LSM program. A branch for each: from 6.12 on the verifier wants to see a number in

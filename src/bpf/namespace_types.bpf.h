@@ -13,9 +13,9 @@
 #define HF_CLONE_NEWUSER 0x10000000ull
 #define HF_CLONE_NEWPID 0x20000000ull
 #define HF_CLONE_NEWNET 0x40000000ull
-#define HF_CLONE_EMPTY_MNTNS (1ull << 37)       /* clone3: makes a mount namespace by itself */
-#define HF_UNSHARE_EMPTY_MNTNS 0x00100000ull    /* unshare: implies CLONE_NEWNS */
-#define HF_CLONE_CSIGNAL 0xffull                /* clone: not flags but the exit signal */
+#define HF_CLONE_EMPTY_MNTNS (1ull << 37)    /* clone3: makes a mount namespace by itself */
+#define HF_UNSHARE_EMPTY_MNTNS 0x00100000ull /* unshare: implies CLONE_NEWNS */
+#define HF_CLONE_CSIGNAL 0xffull             /* clone: not flags but the exit signal */
 
 static __always_inline __u32 hf_types_of_flags(__u64 flags) {
   __u32 types = 0;

@@ -5,8 +5,8 @@
 
 #include "bpf/maps.bpf.h"
 
-static __always_inline long hf_track(struct hf_session *s, const struct ns_common *ns, __u32 type,
-                                     __u64 set, __u16 owner) {
+static __always_inline long hf_track(struct hf_session *s, const struct ns_common *ns, __u32 type, __u64 set,
+                                     __u16 owner) {
   struct hf_tracked record = {.type = type, .set = set, .owner = owner};
   __u32 inum = 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);

@@ -68,10 +68,10 @@ struct hf_label_text {
 
 /* Read-only to the programs, filled in before they are loaded. */
 struct hf_label_words {
-  __u32 count;           /* of names */
-  __u32 operations;      /* HF_SOCK_* that rules are about */
-  __u32 peer_operations; /* those that some rule decides by the peer's label */
-  __u32 label_ruled;     /* 1: only the names in the map label_names may be set */
+  __u32 count;                                   /* of names */
+  __u32 operations;                              /* HF_SOCK_* that rules are about */
+  __u32 peer_operations;                         /* those that some rule decides by the peer's label */
+  __u32 label_ruled;                             /* 1: only the names in the map label_names may be set */
   char names[HF_MAX_LABEL_NAMES][HF_LABEL_TEXT]; /* by index of a label name */
 };
 
@@ -87,12 +87,12 @@ struct hf_session_totals {
 
 /* The session's one record. */
 struct hf_session {
-  __u64 armed_task;       /* the task whose next fork makes a member; 0: none */
-  struct hf_member armed; /* what that member will be */
-  __u32 adopted;          /* 0: members of the policy are still setting themselves up, unruled */
-  __u32 closing;          /* 1: members may not fork any more */
-  __u32 any_tracked;      /* 0: no namespace was ever tracked, nothing can be held */
-  __u32 adopt_found;      /* HF_NS_* that the adoption has recorded */
+  __u64 armed_task;              /* the task whose next fork makes a member; 0: none */
+  struct hf_member armed;        /* what that member will be */
+  __u32 adopted;                 /* 0: members of the policy are still setting themselves up, unruled */
+  __u32 closing;                 /* 1: members may not fork any more */
+  __u32 any_tracked;             /* 0: no namespace was ever tracked, nothing can be held */
+  __u32 adopt_found;             /* HF_NS_* that the adoption has recorded */
   __u32 adopt_inum[HF_NS_COUNT]; /* namespaces to record, by bit number of HF_NS_*; 0: none */
   __u64 adopt_set;
   __u32 adopt_owner;

@@ -16,8 +16,7 @@
 #include "bpf/decision.bpf.h"
 #include "core/bucket.h"
 
-extern int bpf_sock_read_xattr(struct socket *sock, const char *name__str,
-                               struct bpf_dynptr *value) __ksym __weak;
+extern int bpf_sock_read_xattr(struct socket *sock, const char *name__str, struct bpf_dynptr *value) __ksym __weak;
 
 #define HF_ENODATA 61
 #define HF_ERANGE 34
@@ -111,11 +110,11 @@ static __always_inline __u32 hf_label_of(struct socket *sock, const char *name) 
   return id ? *id : HF_LABEL_ID_OTHER;
 }
 
-#define HF_READ_LABEL(i)                                                        \
-  if (i < hf_label_words.count) {                                               \
-    __u32 id_ = hf_label_of(sock, (const char *)hf_label_words.names[i]);       \
-    if (id_ == HF_LABEL_ID_UNREADABLE) r->flags |= HF_REQ_FACTS_MISSING;        \
-    r->own_labels[i] = id_;                                                     \
+#define HF_READ_LABEL(i) \
+  if (i < hf_label_words.count) { \
+    __u32 id_ = hf_label_of(sock, (const char *)hf_label_words.names[i]); \
+    if (id_ == HF_LABEL_ID_UNREADABLE) r->flags |= HF_REQ_FACTS_MISSING; \
+    r->own_labels[i] = id_; \
   }
 
 static __always_inline void hf_read_labels(struct socket *sock, struct hf_request *r) {
@@ -139,13 +138,20 @@ static __always_inline void hf_read_labels(struct socket *sock, struct hf_reques
 
 static __always_inline __u16 hf_family_of(__u16 family) {
   switch (family) {
-    case 1: return HF_FAMILY_UNIX;
-    case 2: return HF_FAMILY_INET;
-    case 10: return HF_FAMILY_INET6;
-    case 16: return HF_FAMILY_NETLINK;
-    case 17: return HF_FAMILY_PACKET;
-    case 40: return HF_FAMILY_VSOCK;
-    default: return HF_FAMILY_OTHER;
+    case 1:
+      return HF_FAMILY_UNIX;
+    case 2:
+      return HF_FAMILY_INET;
+    case 10:
+      return HF_FAMILY_INET6;
+    case 16:
+      return HF_FAMILY_NETLINK;
+    case 17:
+      return HF_FAMILY_PACKET;
+    case 40:
+      return HF_FAMILY_VSOCK;
+    default:
+      return HF_FAMILY_OTHER;
   }
 }
 
@@ -315,8 +321,8 @@ static __always_inline int hf_label_change(struct dentry *dentry, const char *na
   if (!text || length <= 0) {
     r.flags |= HF_REQ_FACTS_MISSING;
   } else {
-    int is_label = text->text[0] == 'u' && text->text[1] == 's' && text->text[2] == 'e' &&
-                   text->text[3] == 'r' && text->text[4] == '.';
+    int is_label = text->text[0] == 'u' && text->text[1] == 's' && text->text[2] == 'e' && text->text[3] == 'r' &&
+                   text->text[4] == '.';
     text->length = length - 1;
     if (bpf_map_lookup_elem(&label_names, text)) r.flags |= HF_REQ_LABEL_LISTED;
     if (!is_label) {

@@ -17,7 +17,7 @@
 #define HF_OPEN_TREE_NAMESPACE 2ull
 #define HF_FSMOUNT_NAMESPACE 2ull
 
-#define HF_TS_COMPAT 0x2             /* thread_info.status: a 32-bit entry */
+#define HF_TS_COMPAT 0x2              /* thread_info.status: a 32-bit entry */
 #define HF_X32_SYSCALL_BIT 0x40000000 /* the x32 table has the same numbers with this bit */
 
 enum hf_syscall {

@@ -30,17 +30,14 @@ struct hf_maker {
   __u16 owner;
 };
 
-static __always_inline void hf_maker_as_held(const struct hf_tables *t, __u16 subject,
-                                             struct hf_maker *maker) {
+static __always_inline void hf_maker_as_held(const struct hf_tables *t, __u16 subject, struct hf_maker *maker) {
   const struct hf_profile *own = hf_profile_at(t, subject);
   const struct hf_profile *owner;
   struct hf_held held = {};
   hf_derive_current(&held, subject);
   owner = hf_profile_at(t, held.owner);
   if (!own || !owner || held.set == HF_NO_SET) return;
-  if (own->ns_enter != HF_ENTER_LOCK &&
-      (subject == held.owner || owner->ns_visitors == HF_VISITORS_ALLOW))
-    return;
+  if (own->ns_enter != HF_ENTER_LOCK && (subject == held.owner || owner->ns_visitors == HF_VISITORS_ALLOW)) return;
   maker->set = held.set;
   maker->owner = held.owner;
 }
@@ -85,24 +82,24 @@ static __always_inline __u64 hf_number(const void *pointer) {
 
 /* ---- 6.18 and later: one function for all types ------------------------------------------------------- */
 
-#define HF_MADE(copy)                                                                                  \
-  SEC("fexit/__ns_common_init")                                                                        \
+#define HF_MADE(copy) \
+  SEC("fexit/__ns_common_init") \
   int BPF_PROG(hf_common_init##copy, struct ns_common *ns, __u32 type, const void *ops, int inum, int ret) { \
-    if (ret == 0) hf_made(hf_number(ns), hf_types_of_flags(type));                                     \
-    return 0;                                                                                          \
+    if (ret == 0) hf_made(hf_number(ns), hf_types_of_flags(type)); \
+    return 0; \
   }
 HF_MADE(1)
 HF_MADE(2)
 HF_MADE(3)
 HF_MADE(4)
 
-#define HF_FREED(copy)                                                       \
-  SEC("fentry/__ns_common_free")                                             \
-  int BPF_PROG(hf_common_free##copy, struct ns_common *ns) {                 \
-    __u32 inum = 0;                                                          \
-    bpf_core_read(&inum, sizeof(inum), &ns->inum);                           \
+#define HF_FREED(copy) \
+  SEC("fentry/__ns_common_free") \
+  int BPF_PROG(hf_common_free##copy, struct ns_common *ns) { \
+    __u32 inum = 0; \
+    bpf_core_read(&inum, sizeof(inum), &ns->inum); \
     if (inum != HF_ANONYMOUS_MOUNTS_INUM) bpf_map_delete_elem(&tracked, &inum); \
-    return 0;                                                                \
+    return 0; \
   }
 HF_FREED(1)
 HF_FREED(2)
@@ -116,15 +113,15 @@ static __always_inline int hf_copied(__u64 made, __u64 old, __u64 offset, __u32 
   return hf_made(made + offset, type);
 }
 
-#define HF_COPIED(function, kind, type, copy)                                                         \
-  SEC("fexit/" #function)                                                                             \
-  int BPF_PROG(hf_##function##copy, unsigned long flags, void *user_ns, void *old, void *ret) {       \
-    return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct kind, ns), type);   \
+#define HF_COPIED(function, kind, type, copy) \
+  SEC("fexit/" #function) \
+  int BPF_PROG(hf_##function##copy, unsigned long flags, void *user_ns, void *old, void *ret) { \
+    return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct kind, ns), type); \
   }
 #define HF_COPIES(function, kind, type) \
-  HF_COPIED(function, kind, type, 1)    \
-  HF_COPIED(function, kind, type, 2)    \
-  HF_COPIED(function, kind, type, 3)    \
+  HF_COPIED(function, kind, type, 1) \
+  HF_COPIED(function, kind, type, 2) \
+  HF_COPIED(function, kind, type, 3) \
   HF_COPIED(function, kind, type, 4)
 HF_COPIES(copy_utsname, uts_namespace, HF_NS_UTS)
 HF_COPIES(copy_ipcs, ipc_namespace, HF_NS_IPC)
@@ -133,36 +130,35 @@ HF_COPIES(copy_net_ns, net, HF_NS_NET)
 HF_COPIES(copy_cgroup_ns, cgroup_namespace, HF_NS_CGROUP)
 HF_COPIES(copy_time_ns, time_namespace, HF_NS_TIME)
 
-#define HF_COPIED_MNT(copy)                                                                           \
-  SEC("fexit/copy_mnt_ns")                                                                            \
+#define HF_COPIED_MNT(copy) \
+  SEC("fexit/copy_mnt_ns") \
   int BPF_PROG(hf_copy_mnt_ns##copy, unsigned long flags, void *old, void *user_ns, void *fs, void *ret) { \
-    return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct mnt_namespace, ns), \
-                     HF_NS_MNT);                                                                      \
+    return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct mnt_namespace, ns), HF_NS_MNT); \
   }
 HF_COPIED_MNT(1)
 HF_COPIED_MNT(2)
 HF_COPIED_MNT(3)
 HF_COPIED_MNT(4)
 
-#define HF_CREATED_USER(copy)                                                                         \
-  SEC("fexit/create_user_ns")                                                                         \
-  int BPF_PROG(hf_create_user_ns##copy, struct cred *cred, int ret) {                                 \
-    struct user_namespace *ns = 0;                                                                    \
-    if (ret) return 0;                                                                                \
-    bpf_core_read(&ns, sizeof(ns), &cred->user_ns);                                                   \
-    return hf_made(hf_number(ns) + bpf_core_field_offset(struct user_namespace, ns), HF_NS_USER);     \
+#define HF_CREATED_USER(copy) \
+  SEC("fexit/create_user_ns") \
+  int BPF_PROG(hf_create_user_ns##copy, struct cred *cred, int ret) { \
+    struct user_namespace *ns = 0; \
+    if (ret) return 0; \
+    bpf_core_read(&ns, sizeof(ns), &cred->user_ns); \
+    return hf_made(hf_number(ns) + bpf_core_field_offset(struct user_namespace, ns), HF_NS_USER); \
   }
 HF_CREATED_USER(1)
 HF_CREATED_USER(2)
 HF_CREATED_USER(3)
 HF_CREATED_USER(4)
 
-#define HF_FREED_INUM(copy)                              \
-  SEC("fentry/proc_free_inum")                           \
+#define HF_FREED_INUM(copy) \
+  SEC("fentry/proc_free_inum") \
   int BPF_PROG(hf_proc_free_inum##copy, unsigned int inum) { \
-    __u32 key = inum;                                    \
-    bpf_map_delete_elem(&tracked, &key);                 \
-    return 0;                                            \
+    __u32 key = inum; \
+    bpf_map_delete_elem(&tracked, &key); \
+    return 0; \
   }
 HF_FREED_INUM(1)
 HF_FREED_INUM(2)

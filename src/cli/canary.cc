@@ -10,8 +10,8 @@
 
 namespace holdfast::cli {
 
-// A user namespace, since making one and entering a descendant's takes no privilege: as an ordinary user
-// any other type would be refused by the kernel itself, and prove nothing.
+// A user namespace, since making one and entering a descendant's takes no privilege: as an ordinary
+// user any other type would be refused by the kernel itself, and prove nothing.
 int canary() {
   const bool made = ::unshare(CLONE_NEWUSER) == 0;
   const bool creation_refused = !made && errno == EPERM;

@@ -34,7 +34,7 @@ struct CheckOptions {
 int check(const CheckOptions& options);
 
 struct WhyOptions {
-  std::string request;                // 'key=value …' or an event's id
+  std::string request;  // 'key=value …' or an event's id
   std::vector<std::string> policies;
   std::string events = "/var/lib/holdfast/events.jsonl";  // JSON lines, one of them the event
 };
@@ -128,7 +128,7 @@ int label(const LabelOptions& options);
 struct SocketsOptions {
   std::vector<std::string> labels;  // NAME or NAME=VALUE: only sockets that have all of them
   bool json = false;
-  bool watch = false;         // then a line for each that comes or goes
+  bool watch = false;           // then a line for each that comes or goes
   unsigned interval_ms = 1000;  // between two looks
 };
 int sockets(const SocketsOptions& options);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `holdfast doctor`: what this kernel has, then proof. A probe can only say that enforcement should work;
-// the canary is a real run whose command tries what its policy forbids, and counts as held only when the
-// command was refused *and* the backend reported both refusals with their reasons.
+// `holdfast doctor`: what this kernel has, then proof. A probe can only say that enforcement should
+// work; the canary is a real run whose command tries what its policy forbids, and counts as held
+// only when the command was refused *and* the backend reported both refusals with their reasons.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -55,8 +55,8 @@ Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& p
       proof.outcome = Proof::Outcome::unavailable;
     return proof;
   }
-  const auto outcome = run::supervise(**session, {"/proc/self/exe", std::string(kCanaryArgument)}, 0,
-                                      [](pid_t) { return Result<void>(); });
+  const auto outcome = run::supervise(**session, {"/proc/self/exe", std::string(kCanaryArgument)},
+                                      0, [](pid_t) { return Result<void>(); });
   if (!outcome) {
     proof.detail = outcome.error().message();
   } else if (outcome->exit_code != 0) {
@@ -107,9 +107,8 @@ void print_pretty(const std::vector<kernel::Feature>& features, const std::vecto
 void print_json(const std::vector<kernel::Feature>& features, const std::vector<Proof>& proofs) {
   nlohmann::json report = {{"version", 1}};
   for (const kernel::Feature& feature : features)
-    report["features"].push_back({{"name", feature.name},
-                                  {"condition", word(feature.condition)},
-                                  {"state", feature.state}});
+    report["features"].push_back(
+        {{"name", feature.name}, {"condition", word(feature.condition)}, {"state", feature.state}});
   for (const Proof& proof : proofs)
     report["backends"].push_back({{"name", proof.backend},
                                   {"held", proof.outcome == Proof::Outcome::held},

@@ -15,23 +15,29 @@ void add_run(CLI::App& app, int& status) {
   run_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
       ->type_name("FILE")
       ->allow_extra_args(false);
-  run_app->add_option("--profile", o.profile, "Profile the command is a member of")->type_name("NAME");
+  run_app->add_option("--profile", o.profile, "Profile the command is a member of")
+      ->type_name("NAME");
   run_app->add_option("--backend", o.backend, "auto, lsm or supervisor")
       ->check(CLI::IsMember({"auto", "lsm", "supervisor"}))
       ->type_name("NAME");
-  run_app->add_option("--unshare", o.unshare, "Namespaces to start in: mnt,uts,ipc,user,pid,net,cgroup,time or all")
+  run_app
+      ->add_option("--unshare", o.unshare,
+                   "Namespaces to start in: mnt,uts,ipc,user,pid,net,cgroup,time or all")
       ->delimiter(',')
       ->type_name("TYPE,…")
       ->allow_extra_args(false);
   run_app->add_option("--mode", o.mode, "enforce or audit, instead of what the policy says")
       ->check(CLI::IsMember({"enforce", "audit"}))
       ->type_name("MODE");
-  run_app->add_option("--events", o.events, "Write every event to FILE, one JSON object a line")->type_name("FILE");
+  run_app->add_option("--events", o.events, "Write every event to FILE, one JSON object a line")
+      ->type_name("FILE");
   run_app->add_option("--format", o.format, "Refusals on stderr: auto, pretty or json")
       ->check(CLI::IsMember({"auto", "pretty", "json"}))
       ->type_name("FORMAT");
   run_app->add_flag("-q,--quiet", o.quiet, "No summary at the end");
-  run_app->add_option("command", o.command, "The command and its arguments")->required()->type_name("CMD");
+  run_app->add_option("command", o.command, "The command and its arguments")
+      ->required()
+      ->type_name("CMD");
   run_app->positionals_at_end();
   run_app->prefix_command(false);
   run_app->callback([&status] { status = run(o); });
@@ -40,28 +46,37 @@ void add_run(CLI::App& app, int& status) {
 void add_check(CLI::App& app, int& status) {
   static CheckOptions o;
   CLI::App* check_app = app.add_subcommand("check", "Validate policy files");
-  check_app->add_option("files", o.files, "Policy files that together form one policy")->required()->type_name("FILE");
+  check_app->add_option("files", o.files, "Policy files that together form one policy")
+      ->required()
+      ->type_name("FILE");
   check_app->add_flag("--strength", o.strength, "Show what each backend would promise here");
   check_app->callback([&status] { status = check(o); });
 }
 
 void add_why(CLI::App& app, int& status) {
   static WhyOptions o;
-  CLI::App* why_app = app.add_subcommand("why", "Explain a decision: what, which line, what would change it");
-  why_app->add_option("request", o.request, "'profile=web hook=namespace_install type=net target=host', or an event's id")
+  CLI::App* why_app =
+      app.add_subcommand("why", "Explain a decision: what, which line, what would change it");
+  why_app
+      ->add_option("request", o.request,
+                   "'profile=web hook=namespace_install type=net target=host', or an event's id")
       ->required()
       ->type_name("REQUEST|EVENT-ID");
   why_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
       ->type_name("FILE")
       ->allow_extra_args(false);
-  why_app->add_option("--events", o.events, "File written by run --events; else holdfastd's log")->type_name("FILE");
+  why_app->add_option("--events", o.events, "File written by run --events; else holdfastd's log")
+      ->type_name("FILE");
   why_app->callback([&status] { status = why(o); });
 }
 
 void add_replay(CLI::App& app, int& status) {
   static ReplayOptions o;
-  CLI::App* replay_app = app.add_subcommand("replay", "List the recorded decisions that another policy would change");
-  replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")->required()->type_name("EVENTS");
+  CLI::App* replay_app =
+      app.add_subcommand("replay", "List the recorded decisions that another policy would change");
+  replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
+      ->required()
+      ->type_name("EVENTS");
   replay_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
       ->required()
       ->type_name("FILE")
@@ -69,24 +84,34 @@ void add_replay(CLI::App& app, int& status) {
   replay_app->add_option("--format", o.format, "pretty or json")
       ->check(CLI::IsMember({"pretty", "json"}))
       ->type_name("FORMAT");
-  replay_app->footer("Exit codes: 0 nothing differs, 1 some decisions differ, 2 usage, policy or events are wrong.");
+  replay_app->footer(
+      "Exit codes: 0 nothing differs, 1 some decisions differ, 2 usage, policy or events are "
+      "wrong.");
   replay_app->callback([&status] { status = replay(o); });
 }
 
 void add_learn(CLI::App& app, int& status) {
   static LearnOptions o;
-  CLI::App* learn_app = app.add_subcommand("learn", "Propose the smallest policy that allows what was seen");
-  learn_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")->required()->type_name("EVENTS");
-  learn_app->add_option("-p,--policy", o.policies, "Policy that says which cgroups, marks and tracked namespaces a profile has")
+  CLI::App* learn_app =
+      app.add_subcommand("learn", "Propose the smallest policy that allows what was seen");
+  learn_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
+      ->required()
+      ->type_name("EVENTS");
+  learn_app
+      ->add_option("-p,--policy", o.policies,
+                   "Policy that says which cgroups, marks and tracked namespaces a profile has")
       ->type_name("FILE")
       ->allow_extra_args(false);
-  learn_app->footer("Exit codes: 0 ok, 1 some events cannot be allowed by any policy, 2 usage, policy or events are wrong.");
+  learn_app->footer(
+      "Exit codes: 0 ok, 1 some events cannot be allowed by any policy, 2 usage, policy or events "
+      "are wrong.");
   learn_app->callback([&status] { status = learn(o); });
 }
 
 CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o) {
   CLI::App* call_app = app.add_subcommand(name, what);
-  call_app->add_option("--socket", o.socket, "Where holdfastd serves io.holdfast.Control")->type_name("PATH");
+  call_app->add_option("--socket", o.socket, "Where holdfastd serves io.holdfast.Control")
+      ->type_name("PATH");
   return call_app;
 }
 
@@ -98,7 +123,8 @@ void add_format(CLI::App* app, ControlOptions& o) {
 
 void add_control(CLI::App& app, int& status) {
   static ControlOptions status_options;
-  CLI::App* status_app = add_call(app, "status", "The policy in force, its profiles and totals", status_options);
+  CLI::App* status_app =
+      add_call(app, "status", "The policy in force, its profiles and totals", status_options);
   add_format(status_app, status_options);
   status_app->callback([&status] { status = holdfast::cli::status(status_options); });
 
@@ -108,32 +134,40 @@ void add_control(CLI::App& app, int& status) {
   ps_app->callback([&status] { status = ps(ps_options); });
 
   static MonitorOptions monitor_options;
-  CLI::App* monitor_app = add_call(app, "monitor", "Decisions of the whole machine, as they are made", monitor_options);
+  CLI::App* monitor_app =
+      add_call(app, "monitor", "Decisions of the whole machine, as they are made", monitor_options);
   add_format(monitor_app, monitor_options);
-  monitor_app->add_option("--profile", monitor_options.profile, "Only those by rules of this profile")->type_name("NAME");
-  monitor_app->add_option("--verdict", monitor_options.verdict, "Only these: allow, deny")->type_name("WORD");
+  monitor_app
+      ->add_option("--profile", monitor_options.profile, "Only those by rules of this profile")
+      ->type_name("NAME");
+  monitor_app->add_option("--verdict", monitor_options.verdict, "Only these: allow, deny")
+      ->type_name("WORD");
   monitor_app->callback([&status] { status = monitor(monitor_options); });
 
   static ReloadOptions reload_options;
   CLI::App* reload_app = add_call(app, "reload", "Make the policy files live", reload_options);
-  reload_app->add_option("--confirm", reload_options.confirm, "Go back after this time unless confirmed: 60s, 5min")
+  reload_app
+      ->add_option("--confirm", reload_options.confirm,
+                   "Go back after this time unless confirmed: 60s, 5min")
       ->type_name("TIME");
   reload_app->callback([&status] { status = reload(reload_options); });
 
   static ControlOptions confirm_options;
-  add_call(app, "confirm", "Keep what reload --confirm made live", confirm_options)->callback([&status] {
-    status = confirm(confirm_options);
-  });
+  add_call(app, "confirm", "Keep what reload --confirm made live", confirm_options)
+      ->callback([&status] { status = confirm(confirm_options); });
 
   static ControlOptions rollback_options;
-  add_call(app, "rollback", "Make the policy live that was before this one", rollback_options)->callback([&status] {
-    status = rollback(rollback_options);
-  });
+  add_call(app, "rollback", "Make the policy live that was before this one", rollback_options)
+      ->callback([&status] { status = rollback(rollback_options); });
 
   static ModeOptions mode_options;
-  CLI::App* mode_app = add_call(app, "mode", "Enforce or audit a profile from now on", mode_options);
-  mode_app->add_option("profile", mode_options.profile, "The profile")->required()->type_name("PROFILE");
-  mode_app->add_option("mode", mode_options.mode, "enforce, audit, or policy for what its file says")
+  CLI::App* mode_app =
+      add_call(app, "mode", "Enforce or audit a profile from now on", mode_options);
+  mode_app->add_option("profile", mode_options.profile, "The profile")
+      ->required()
+      ->type_name("PROFILE");
+  mode_app
+      ->add_option("mode", mode_options.mode, "enforce, audit, or policy for what its file says")
       ->required()
       ->check(CLI::IsMember({"enforce", "audit", "policy"}))
       ->type_name("MODE");
@@ -142,7 +176,8 @@ void add_control(CLI::App& app, int& status) {
 
 void add_doctor(CLI::App& app, int& status) {
   static DoctorOptions o;
-  CLI::App* doctor_app = app.add_subcommand("doctor", "Probe this kernel, then prove enforcement with a canary");
+  CLI::App* doctor_app =
+      app.add_subcommand("doctor", "Probe this kernel, then prove enforcement with a canary");
   doctor_app->add_option("--format", o.format, "pretty or json")
       ->check(CLI::IsMember({"pretty", "json"}))
       ->type_name("FORMAT");
@@ -157,42 +192,58 @@ void add_delegation_set(CLI::App* app, DelegateSetOptions& set) {
 }
 
 void add_delegate(CLI::App& app, int& status) {
-  CLI::App* delegate_app = app.add_subcommand("delegate", "Hand out BPF privileges to a user namespace, and say what was");
+  CLI::App* delegate_app = app.add_subcommand(
+      "delegate", "Hand out BPF privileges to a user namespace, and say what was");
   delegate_app->require_subcommand(1);
 
   static DelegateParseOptions parse_options;
-  CLI::App* parse_app = delegate_app->add_subcommand("parse", "Print a delegation set as the kernel does");
-  parse_app->add_option("options", parse_options.options, "Mount options: delegate_cmds=…,delegate_maps=…")->type_name("OPTIONS");
+  CLI::App* parse_app =
+      delegate_app->add_subcommand("parse", "Print a delegation set as the kernel does");
+  parse_app
+      ->add_option("options", parse_options.options,
+                   "Mount options: delegate_cmds=…,delegate_maps=…")
+      ->type_name("OPTIONS");
   add_delegation_set(parse_app, parse_options.set);
   parse_app->callback([&status] { status = delegate_parse(parse_options); });
 
   static DelegateExplainOptions explain_options;
-  CLI::App* explain_app = delegate_app->add_subcommand("explain", "Say what a delegation allows, and how far it reaches");
+  CLI::App* explain_app = delegate_app->add_subcommand(
+      "explain", "Say what a delegation allows, and how far it reaches");
   explain_app
-      ->add_option("what", explain_options.what,
-                   "A path on a BPF filesystem, a pid, a token (fd:N or /proc/PID/fd/N), or mount options")
+      ->add_option(
+          "what", explain_options.what,
+          "A path on a BPF filesystem, a pid, a token (fd:N or /proc/PID/fd/N), or mount options")
       ->required()
       ->type_name("MOUNT|PID|TOKEN|OPTIONS");
   explain_app->callback([&status] { status = delegate_explain(explain_options); });
 
   static DelegateMountOptions mount_options;
-  CLI::App* mount_app = delegate_app->add_subcommand("mount", "Mount a BPF filesystem with delegation for a user namespace");
-  mount_app->add_option("--userns", mount_options.userns, "A process in it, or its file")->required()->type_name("PID|PATH");
-  mount_app->add_option("--at", mount_options.at, "Where: in the mount namespace of PID (/sys/fs/bpf), or here with PATH")
+  CLI::App* mount_app = delegate_app->add_subcommand(
+      "mount", "Mount a BPF filesystem with delegation for a user namespace");
+  mount_app->add_option("--userns", mount_options.userns, "A process in it, or its file")
+      ->required()
+      ->type_name("PID|PATH");
+  mount_app
+      ->add_option("--at", mount_options.at,
+                   "Where: in the mount namespace of PID (/sys/fs/bpf), or here with PATH")
       ->type_name("PATH");
   add_delegation_set(mount_app, mount_options.set);
   mount_app->callback([&status] { status = delegate_mount(mount_options); });
 }
 
 void add_oci_hook(CLI::App& app, int& status) {
-  app.add_subcommand("oci-hook", "createRuntime hook: the BPF delegation that a container's annotations ask for")
+  app.add_subcommand(
+         "oci-hook",
+         "createRuntime hook: the BPF delegation that a container's annotations ask for")
       ->callback([&status] { status = oci_hook(); });
 }
 
-void add_label_action(CLI::App* label_app, const char* name, const char* help, LabelOptions::Action action,
-                      LabelOptions& o, int& status) {
+void add_label_action(CLI::App* label_app, const char* name, const char* help,
+                      LabelOptions::Action action, LabelOptions& o, int& status) {
   CLI::App* action_app = label_app->add_subcommand(name, help);
-  action_app->add_option("target", o.target, "PID:FD, a socket's cookie, fd:N (inherited), or the path of a bound socket")
+  action_app
+      ->add_option("target", o.target,
+                   "PID:FD, a socket's cookie, fd:N (inherited), or the path of a bound socket")
       ->required()
       ->type_name("TARGET");
   if (action != LabelOptions::Action::list)
@@ -220,30 +271,43 @@ void add_label(CLI::App& app, int& status) {
 void add_sockets(CLI::App& app, int& status) {
   static SocketsOptions o;
   CLI::App* sockets_app = app.add_subcommand("sockets", "List the labelled sockets of the machine");
-  sockets_app->add_option("-l,--label", o.labels, "Only sockets with this label; may be given several times")
+  sockets_app
+      ->add_option("-l,--label", o.labels,
+                   "Only sockets with this label; may be given several times")
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false);
   sockets_app->add_flag("--json", o.json, "One JSON object a line");
   sockets_app->add_flag("-w,--watch", o.watch, "Go on, and show them come and go");
-  sockets_app->add_option("--interval", o.interval_ms, "Milliseconds between two looks (1000)")->type_name("MS")
+  sockets_app->add_option("--interval", o.interval_ms, "Milliseconds between two looks (1000)")
+      ->type_name("MS")
       ->check(CLI::Range(10, 3600000));
   sockets_app->callback([&status] { status = sockets(o); });
 }
 
 void add_hooks(CLI::App& app, int& status) {
-  CLI::App* hooks_app = app.add_subcommand("hooks", "BPF LSM programs for hooks that this kernel may not have");
+  CLI::App* hooks_app =
+      app.add_subcommand("hooks", "BPF LSM programs for hooks that this kernel may not have");
   hooks_app->require_subcommand(1);
-  hooks_app->add_subcommand("status", "What is native, what is bridged and by what, and what is loaded")
+  hooks_app
+      ->add_subcommand("status", "What is native, what is bridged and by what, and what is loaded")
       ->callback([&status] { status = hooks_status(); });
 
   static HooksLoadOptions load_options;
-  CLI::App* load_app = hooks_app->add_subcommand("load", "Load a BPF object, attach its programs and keep them attached");
-  load_app->add_option("object", load_options.object, "A compiled object, unmodified")->required()->type_name("OBJ");
-  load_app->add_option("--pin", load_options.pin, "Where on a BPF filesystem (/sys/fs/bpf/holdfast/hooks/NAME)")
+  CLI::App* load_app = hooks_app->add_subcommand(
+      "load", "Load a BPF object, attach its programs and keep them attached");
+  load_app->add_option("object", load_options.object, "A compiled object, unmodified")
+      ->required()
+      ->type_name("OBJ");
+  load_app
+      ->add_option("--pin", load_options.pin,
+                   "Where on a BPF filesystem (/sys/fs/bpf/holdfast/hooks/NAME)")
       ->type_name("DIR");
-  load_app->add_option("--cgroup", load_options.cgroup, "Hold only tasks of this cgroup's subtree")->type_name("PATH");
-  load_app->add_option("--alloc-refusal", load_options.alloc_refusal,
-                       "A namespace_alloc program that refuses: reject it, kill the task, or ignore what it says")
+  load_app->add_option("--cgroup", load_options.cgroup, "Hold only tasks of this cgroup's subtree")
+      ->type_name("PATH");
+  load_app
+      ->add_option("--alloc-refusal", load_options.alloc_refusal,
+                   "A namespace_alloc program that refuses: reject it, kill the task, or ignore "
+                   "what it says")
       ->check(CLI::IsMember({"reject", "kill", "ignore"}))
       ->type_name("WHAT");
   load_app->callback([&status] { status = hooks_load(load_options); });
@@ -264,8 +328,9 @@ int main(int argc, char** argv) {
   app.name("holdfast");
   app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.\n"
-             "`run` exits as its command did.");
+  app.footer(
+      "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.\n"
+      "`run` exits as its command did.");
   int status = kExitOk;
   add_run(app, status);
   add_check(app, status);

@@ -88,7 +88,8 @@ int why(const WhyOptions& options) {
   const auto id = event_id(options.request);
   if (!id) return explain_request(options);
   const auto lines = policy::read_event_lines(options.events);
-  if (!lines) return usage(lines.error().message() + " (an event's id needs a file: --events FILE)");
+  if (!lines)
+    return usage(lines.error().message() + " (an event's id needs a file: --events FILE)");
   return explain_event(*id, options, *lines);
 }
 

@@ -38,7 +38,7 @@
 #define HF_HOOK_SOCKET 4u            /* bind, connect, listen, accept, send */
 #define HF_HOOK_BPF 5u               /* a use of a delegated BPF privilege */
 #define HF_HOOK_TRACE 6u             /* ptrace, process_vm_*, pidfd_getfd, /proc/PID/mem */
-#define HF_HOOK_LABEL 7u            /* a label of a socket is set or removed */
+#define HF_HOOK_LABEL 7u             /* a label of a socket is set or removed */
 #define HF_HOOK_COUNT 8u
 
 /* ---- ways: how it was asked for (for events; a few matter to decisions) ----------------------- */
@@ -142,8 +142,8 @@
 #define HF_LABEL_ANY 1u    /* present, whatever it says */
 #define HF_LABEL_ABSENT 2u /* not present */
 
-#define HF_LABEL_ID_ABSENT 0u          /* in a request: the socket has no such label */
-#define HF_LABEL_ID_OTHER 0xffffffffu  /* in a request: a value that no rule names */
+#define HF_LABEL_ID_ABSENT 0u         /* in a request: the socket has no such label */
+#define HF_LABEL_ID_OTHER 0xffffffffu /* in a request: a value that no rule names */
 
 /* ---- actions and reasons --------------------------------------------------------------------------- */
 #define HF_ALLOW 0u
@@ -151,27 +151,27 @@
 #define HF_LOCK 2u  /* allow, and the task is locked from here on */
 #define HF_LIMIT 3u /* allow while the rule's token bucket has a token, else EAGAIN */
 
-#define HF_REASON_DEFAULT 0u         /* nothing forbids it */
-#define HF_REASON_RULE 1u            /* a rule allows it by name */
-#define HF_REASON_CREATE 2u          /* namespaces.create does not list the type */
-#define HF_REASON_ENTER_NONE 3u      /* namespaces.enter = "none" */
-#define HF_REASON_NOT_OWN 4u         /* namespaces.enter = "own": target is not of its own sandbox */
-#define HF_REASON_LOCKED 5u          /* locked: target is not of the set it is locked into */
-#define HF_REASON_ANCHOR 6u          /* creation would leave a locked task in no tracked namespace */
-#define HF_REASON_VISITORS_DENY 7u   /* target is tracked and takes no visitors */
-#define HF_REASON_LOCK_ON_ENTRY 8u   /* allowed, and locked on entry */
-#define HF_REASON_TARGET_UNKNOWN 9u  /* a rule depends on the target and the target is not known */
-#define HF_REASON_TRACE_OUTSIDE 10u  /* a locked task reaches into a task that is not held with it */
-#define HF_REASON_LEAVE 11u          /* cgroups.leave does not list the mover */
-#define HF_REASON_JOIN 12u           /* cgroups.join does not list the mover */
-#define HF_REASON_INSIDE 13u         /* cgroups.inside does not allow the move */
-#define HF_REASON_SAME_CGROUP 14u    /* source is destination: nothing changes */
-#define HF_REASON_SOCKET_DENY 15u    /* a socket rule denies it */
-#define HF_REASON_SOCKET_RATE 16u    /* a socket rule limits its rate */
-#define HF_REASON_BPF_DELEGATE 17u   /* bpf.delegate does not list it */
-#define HF_REASON_BAD_REQUEST 18u    /* the facts or tables do not make sense: refused */
-#define HF_REASON_FACTS_MISSING 19u  /* a backend could not read a fact it needs: refused */
-#define HF_REASON_LABEL_SET 20u      /* label.set does not list the name */
+#define HF_REASON_DEFAULT 0u        /* nothing forbids it */
+#define HF_REASON_RULE 1u           /* a rule allows it by name */
+#define HF_REASON_CREATE 2u         /* namespaces.create does not list the type */
+#define HF_REASON_ENTER_NONE 3u     /* namespaces.enter = "none" */
+#define HF_REASON_NOT_OWN 4u        /* namespaces.enter = "own": target is not of its own sandbox */
+#define HF_REASON_LOCKED 5u         /* locked: target is not of the set it is locked into */
+#define HF_REASON_ANCHOR 6u         /* creation would leave a locked task in no tracked namespace */
+#define HF_REASON_VISITORS_DENY 7u  /* target is tracked and takes no visitors */
+#define HF_REASON_LOCK_ON_ENTRY 8u  /* allowed, and locked on entry */
+#define HF_REASON_TARGET_UNKNOWN 9u /* a rule depends on the target and the target is not known */
+#define HF_REASON_TRACE_OUTSIDE 10u /* a locked task reaches into a task that is not held with it */
+#define HF_REASON_LEAVE 11u         /* cgroups.leave does not list the mover */
+#define HF_REASON_JOIN 12u          /* cgroups.join does not list the mover */
+#define HF_REASON_INSIDE 13u        /* cgroups.inside does not allow the move */
+#define HF_REASON_SAME_CGROUP 14u   /* source is destination: nothing changes */
+#define HF_REASON_SOCKET_DENY 15u   /* a socket rule denies it */
+#define HF_REASON_SOCKET_RATE 16u   /* a socket rule limits its rate */
+#define HF_REASON_BPF_DELEGATE 17u  /* bpf.delegate does not list it */
+#define HF_REASON_BAD_REQUEST 18u   /* the facts or tables do not make sense: refused */
+#define HF_REASON_FACTS_MISSING 19u /* a backend could not read a fact it needs: refused */
+#define HF_REASON_LABEL_SET 20u     /* label.set does not list the name */
 #define HF_REASON_COUNT 21u
 
 /* ---- hf_request.flags -------------------------------------------------------------------------------- */
@@ -211,11 +211,11 @@ struct hf_profile {
   __u16 inside_set;
   __u16 socket_count; /* rules [socket_first, socket_first + socket_count), in order of the file */
   __u32 socket_first;
-  __u8 bpf_ruled;     /* 1: the masks below hold; 0: no bpf section */
-  __u8 bpf_attach_to; /* 0: own cgroup; 1: anywhere */
-  __u8 label_ruled;   /* 1: only the names of label.set; 0: members may set any label */
-  __u8 label_inherit; /* 1: accepted sockets copy the listener's labels */
-  __u32 label_rule;   /* rule id of label.set */
+  __u8 bpf_ruled;           /* 1: the masks below hold; 0: no bpf section */
+  __u8 bpf_attach_to;       /* 0: own cgroup; 1: anywhere */
+  __u8 label_ruled;         /* 1: only the names of label.set; 0: members may set any label */
+  __u8 label_inherit;       /* 1: accepted sockets copy the listener's labels */
+  __u32 label_rule;         /* rule id of label.set */
   __u64 bpf_commands;       /* 1 << enum bpf_cmd */
   __u64 bpf_maps;           /* 1 << enum bpf_map_type */
   __u64 bpf_programs;       /* 1 << enum bpf_prog_type */
@@ -252,9 +252,9 @@ struct hf_socket_rule {
 struct hf_tables {
   __u32 magic;
   __u32 version;
-  __u32 length; /* sizeof(struct hf_tables) */
-  __u32 profile_count;    /* slots in use, slot 0 included */
-  __u64 generation;       /* grows with every policy that becomes live */
+  __u32 length;        /* sizeof(struct hf_tables) */
+  __u32 profile_count; /* slots in use, slot 0 included */
+  __u64 generation;    /* grows with every policy that becomes live */
   __u32 mover_set_count;
   __u32 socket_rule_count;
   __u32 label_name_count;
@@ -273,23 +273,23 @@ struct hf_tables {
 
 /* Facts. Fields that a hook does not use are zero. */
 struct hf_request {
-  __u16 hook;    /* HF_HOOK_* */
-  __u16 way;     /* HF_WAY_* */
-  __u32 flags;   /* HF_REQ_* */
-  __u16 subject; /* profile of the acting task */
-  __u16 object;  /* profile of the moved or traced task */
-  __u16 held_owner;   /* profile that tracks held_set */
-  __u16 target_owner; /* profile that tracks the target; 0: untracked */
-  __u64 subject_set;  /* sandbox the acting task was started in as a member; 0: none */
-  __u64 held_set;     /* set of tracked namespaces the acting task sits in now; 0: none */
-  __u64 target_set;   /* set of the target namespace; 0: untracked */
-  __u32 held_types;   /* HF_NS_* types in which it sits in held_set */
-  __u32 ns_types;     /* types to be made, or the one type entered */
+  __u16 hook;                   /* HF_HOOK_* */
+  __u16 way;                    /* HF_WAY_* */
+  __u32 flags;                  /* HF_REQ_* */
+  __u16 subject;                /* profile of the acting task */
+  __u16 object;                 /* profile of the moved or traced task */
+  __u16 held_owner;             /* profile that tracks held_set */
+  __u16 target_owner;           /* profile that tracks the target; 0: untracked */
+  __u64 subject_set;            /* sandbox the acting task was started in as a member; 0: none */
+  __u64 held_set;               /* set of tracked namespaces the acting task sits in now; 0: none */
+  __u64 target_set;             /* set of the target namespace; 0: untracked */
+  __u32 held_types;             /* HF_NS_* types in which it sits in held_set */
+  __u32 ns_types;               /* types to be made, or the one type entered */
   __u16 src_chain[HF_MAX_NEST]; /* profiles the source cgroup lies in, deepest first, 0 ends */
   __u16 dst_chain[HF_MAX_NEST];
-  __u16 sock_op;     /* one HF_SOCK_* */
-  __u16 sock_family; /* one HF_FAMILY_* */
-  __u32 bpf_value;   /* enum value of the command, map, program or attachment, as way says */
+  __u16 sock_op;                        /* one HF_SOCK_* */
+  __u16 sock_family;                    /* one HF_FAMILY_* */
+  __u32 bpf_value;                      /* enum value of the command, map, program or attachment, as way says */
   __u32 own_labels[HF_MAX_LABEL_NAMES]; /* by label name index: value id, HF_LABEL_ID_* */
   __u32 peer_labels[HF_MAX_LABEL_NAMES];
 };
@@ -315,10 +315,10 @@ struct hf_task {
 };
 
 struct hf_event {
-  __u32 version; /* HF_ABI_VERSION */
-  __u32 length;  /* sizeof(struct hf_event) */
-  __u64 id;      /* unique in one session or one boot of the daemon; grows */
-  __u64 time_ns; /* CLOCK_BOOTTIME */
+  __u32 version;    /* HF_ABI_VERSION */
+  __u32 length;     /* sizeof(struct hf_event) */
+  __u64 id;         /* unique in one session or one boot of the daemon; grows */
+  __u64 time_ns;    /* CLOCK_BOOTTIME */
   __u64 generation; /* of the tables that decided */
   __u64 repeats;    /* further identical decisions folded into this event */
   __u64 source;     /* cgroup_attach: source cgroup id */

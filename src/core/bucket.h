@@ -22,8 +22,8 @@ struct hf_bucket {
 HF_LAYOUT(sizeof(struct hf_bucket) == 16);
 
 /* Takes a token if there is one: 1, or 0. `now_ns` is of any clock that does not go back. */
-static inline __attribute__((always_inline)) int hf_bucket_take(struct hf_bucket* bucket, __u64 now_ns,
-                                                                 const struct hf_socket_rule* rule) {
+static inline __attribute__((always_inline)) int hf_bucket_take(struct hf_bucket *bucket, __u64 now_ns,
+                                                                const struct hf_socket_rule *rule) {
   __u64 most = (__u64)rule->rate_burst * rule->rate_period_ns;
   __u64 parts = bucket->parts;
   __u64 passed = now_ns - bucket->time_ns;

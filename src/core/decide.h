@@ -46,7 +46,7 @@
  */
 #define HF_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
-HF_INLINE const struct hf_profile* hf_profile_at(const struct hf_tables* t, __u32 index) {
+HF_INLINE const struct hf_profile *hf_profile_at(const struct hf_tables *t, __u32 index) {
   HF_OPAQUE(index);
   if (index >= HF_PROFILE_SLOTS) return 0;
   return &t->profiles[index];
@@ -54,8 +54,8 @@ HF_INLINE const struct hf_profile* hf_profile_at(const struct hf_tables* t, __u3
 
 /* ---- stating an opinion ---------------------------------------------------------------------------- */
 
-HF_INLINE void hf_set(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind,
-                      __u8 action, __u16 reason) {
+HF_INLINE void hf_set(struct hf_verdict *v, const struct hf_profile *p, __u16 profile, __u32 kind, __u8 action,
+                      __u16 reason) {
   v->action = action;
   v->mode = p->mode;
   v->reason = reason;
@@ -65,14 +65,12 @@ HF_INLINE void hf_set(struct hf_verdict* v, const struct hf_profile* p, __u16 pr
   v->set = HF_NO_SET;
 }
 
-HF_INLINE void hf_refuse(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind,
-                         __u16 reason) {
+HF_INLINE void hf_refuse(struct hf_verdict *v, const struct hf_profile *p, __u16 profile, __u32 kind, __u16 reason) {
   if (v->action == HF_DENY && (v->mode == HF_MODE_ENFORCE || p->mode == HF_MODE_AUDIT)) return;
   hf_set(v, p, profile, kind, HF_DENY, reason);
 }
 
-HF_INLINE void hf_lock(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind,
-                       __u64 set) {
+HF_INLINE void hf_lock(struct hf_verdict *v, const struct hf_profile *p, __u16 profile, __u32 kind, __u64 set) {
   if (v->action == HF_DENY) return;
   if (v->action == HF_LOCK && (v->mode == HF_MODE_ENFORCE || p->mode == HF_MODE_AUDIT)) return;
   hf_set(v, p, profile, kind, HF_LOCK, HF_REASON_LOCK_ON_ENTRY);
@@ -80,13 +78,13 @@ HF_INLINE void hf_lock(struct hf_verdict* v, const struct hf_profile* p, __u16 p
 }
 
 /* Records which rule allows, where one says so and nothing stronger was said. */
-HF_INLINE void hf_name(struct hf_verdict* v, const struct hf_profile* p, __u16 profile, __u32 kind) {
+HF_INLINE void hf_name(struct hf_verdict *v, const struct hf_profile *p, __u16 profile, __u32 kind) {
   if (v->action != HF_ALLOW || v->reason != HF_REASON_DEFAULT || !p->rules[kind]) return;
   hf_set(v, p, profile, kind, HF_ALLOW, HF_REASON_RULE);
 }
 
 /* A refusal that belongs to no rule. */
-HF_INLINE void hf_refuse_unruled(struct hf_verdict* v, __u8 mode, __u16 reason) {
+HF_INLINE void hf_refuse_unruled(struct hf_verdict *v, __u8 mode, __u16 reason) {
   v->action = HF_DENY;
   v->mode = mode;
   v->reason = reason;
@@ -98,15 +96,13 @@ HF_INLINE void hf_refuse_unruled(struct hf_verdict* v, __u8 mode, __u16 reason) 
 }
 
 /* Bad facts or tables: always enforced. */
-HF_INLINE void hf_refuse_plain(struct hf_verdict* v, __u16 reason) {
-  hf_refuse_unruled(v, HF_MODE_ENFORCE, reason);
-}
+HF_INLINE void hf_refuse_plain(struct hf_verdict *v, __u16 reason) { hf_refuse_unruled(v, HF_MODE_ENFORCE, reason); }
 
 /* ---- namespaces ------------------------------------------------------------------------------------- */
 
 /* Is the subject held by the owner of the set it sits in, as a visitor? */
-HF_INLINE int hf_held_as_visitor(const struct hf_tables* t, const struct hf_request* r,
-                                 const struct hf_profile* owner) {
+HF_INLINE int hf_held_as_visitor(const struct hf_tables *t, const struct hf_request *r,
+                                 const struct hf_profile *owner) {
   if (r->held_set == HF_NO_SET) return 0;
   /* In more than one set at once: which one holds is not derivable from one owner, so any may. */
   if (r->flags & HF_REQ_HELD_MIXED) return t->any_visitors_hold;
@@ -117,17 +113,16 @@ HF_INLINE int hf_held_as_visitor(const struct hf_tables* t, const struct hf_requ
  * In more than one set, the backend names the owner of one, which may not be the one that holds. So it is
  * refused for real when any profile that holds visitors enforces.
  */
-HF_INLINE void hf_refuse_visitor(const struct hf_tables* t, const struct hf_request* r,
-                                 const struct hf_profile* owner, struct hf_verdict* v, __u16 reason) {
+HF_INLINE void hf_refuse_visitor(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *owner,
+                                 struct hf_verdict *v, __u16 reason) {
   __u8 mode = owner->mode;
-  if (r->flags & HF_REQ_HELD_MIXED)
-    mode = t->any_visitors_hold == HF_SOME_ENFORCE ? HF_MODE_ENFORCE : HF_MODE_AUDIT;
+  if (r->flags & HF_REQ_HELD_MIXED) mode = t->any_visitors_hold == HF_SOME_ENFORCE ? HF_MODE_ENFORCE : HF_MODE_AUDIT;
   if (v->action == HF_DENY && (v->mode == HF_MODE_ENFORCE || mode == HF_MODE_AUDIT)) return;
   hf_set(v, owner, r->held_owner, HF_RULE_NS_VISITORS, HF_DENY, reason);
   v->mode = mode;
 }
 
-HF_INLINE int hf_held_as_member(const struct hf_request* r, const struct hf_profile* own) {
+HF_INLINE int hf_held_as_member(const struct hf_request *r, const struct hf_profile *own) {
   return r->held_set != HF_NO_SET && own->ns_enter == HF_ENTER_LOCK;
 }
 
@@ -135,44 +130,38 @@ HF_INLINE int hf_held_as_member(const struct hf_request* r, const struct hf_prof
  * The anchor: a held task may not create its way out. It stays held while one tracked type remains;
  * the active pid and user namespace always remain, since what it creates there nests below.
  */
-HF_INLINE int hf_keeps_anchor(const struct hf_request* r) {
+HF_INLINE int hf_keeps_anchor(const struct hf_request *r) {
   __u32 replaced = r->ns_types & ~(HF_NS_PID | HF_NS_USER);
   if (r->flags & HF_REQ_HELD_ANCHORED) return 1;
   return (r->held_types & ~replaced) != 0;
 }
 
-HF_INLINE void hf_decide_create(const struct hf_tables* t, const struct hf_request* r,
-                                const struct hf_profile* own, const struct hf_profile* owner,
-                                struct hf_verdict* v) {
-  if (r->ns_types & ~own->ns_create)
-    hf_refuse(v, own, r->subject, HF_RULE_NS_CREATE, HF_REASON_CREATE);
+HF_INLINE void hf_decide_create(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own,
+                                const struct hf_profile *owner, struct hf_verdict *v) {
+  if (r->ns_types & ~own->ns_create) hf_refuse(v, own, r->subject, HF_RULE_NS_CREATE, HF_REASON_CREATE);
   if (!hf_keeps_anchor(r)) {
-    if (hf_held_as_visitor(t, r, owner))
-      hf_refuse_visitor(t, r, owner, v, HF_REASON_ANCHOR);
-    if (hf_held_as_member(r, own))
-      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_ANCHOR);
+    if (hf_held_as_visitor(t, r, owner)) hf_refuse_visitor(t, r, owner, v, HF_REASON_ANCHOR);
+    if (hf_held_as_member(r, own)) hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_ANCHOR);
   }
   hf_name(v, own, r->subject, HF_RULE_NS_CREATE);
 }
 
 /* What the subject's own profile says about entering. */
-HF_INLINE void hf_enter_as_member(const struct hf_request* r, const struct hf_profile* own, int known,
-                                  struct hf_verdict* v) {
+HF_INLINE void hf_enter_as_member(const struct hf_request *r, const struct hf_profile *own, int known,
+                                  struct hf_verdict *v) {
   int own_set = known && r->target_set != HF_NO_SET && r->target_owner == r->subject &&
                 (r->subject_set == HF_NO_SET || r->target_set == r->subject_set);
-  if (own->ns_enter == HF_ENTER_NONE)
-    hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_ENTER_NONE);
+  if (own->ns_enter == HF_ENTER_NONE) hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_ENTER_NONE);
   if (own->ns_enter == HF_ENTER_OWN && !own_set)
-    hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER,
-              known ? HF_REASON_NOT_OWN : HF_REASON_TARGET_UNKNOWN);
+    hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, known ? HF_REASON_NOT_OWN : HF_REASON_TARGET_UNKNOWN);
   if (own->ns_enter == HF_ENTER_LOCK && known && r->target_set != HF_NO_SET)
     hf_lock(v, own, r->subject, HF_RULE_NS_ENTER, r->target_set);
 }
 
 /* What the profile that tracks the target says about visitors. */
-HF_INLINE void hf_enter_as_visitor(const struct hf_tables* t, const struct hf_request* r, int known,
-                                   struct hf_verdict* v) {
-  const struct hf_profile* host = hf_profile_at(t, r->target_owner);
+HF_INLINE void hf_enter_as_visitor(const struct hf_tables *t, const struct hf_request *r, int known,
+                                   struct hf_verdict *v) {
+  const struct hf_profile *host = hf_profile_at(t, r->target_owner);
   if (!known) {
     /* Some profile refuses visitors and nobody can say that this is not its namespace. */
     __u8 mode = t->any_visitors_deny == HF_SOME_ENFORCE ? HF_MODE_ENFORCE : HF_MODE_AUDIT;
@@ -183,20 +172,16 @@ HF_INLINE void hf_enter_as_visitor(const struct hf_tables* t, const struct hf_re
   if (!host || r->target_set == HF_NO_SET || r->target_owner == r->subject) return;
   if (host->ns_visitors == HF_VISITORS_DENY)
     hf_refuse(v, host, r->target_owner, HF_RULE_NS_VISITORS, HF_REASON_VISITORS_DENY);
-  if (host->ns_visitors == HF_VISITORS_LOCK)
-    hf_lock(v, host, r->target_owner, HF_RULE_NS_VISITORS, r->target_set);
+  if (host->ns_visitors == HF_VISITORS_LOCK) hf_lock(v, host, r->target_owner, HF_RULE_NS_VISITORS, r->target_set);
 }
 
-HF_INLINE void hf_decide_enter(const struct hf_tables* t, const struct hf_request* r,
-                               const struct hf_profile* own, const struct hf_profile* owner,
-                               struct hf_verdict* v) {
+HF_INLINE void hf_decide_enter(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own,
+                               const struct hf_profile *owner, struct hf_verdict *v) {
   int known = (r->flags & HF_REQ_TARGET_KNOWN) != 0;
   int in_set = known && r->target_set == r->held_set && !(r->flags & HF_REQ_HELD_MIXED);
   if (!in_set) {
-    if (hf_held_as_visitor(t, r, owner))
-      hf_refuse_visitor(t, r, owner, v, HF_REASON_LOCKED);
-    if (hf_held_as_member(r, own))
-      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_LOCKED);
+    if (hf_held_as_visitor(t, r, owner)) hf_refuse_visitor(t, r, owner, v, HF_REASON_LOCKED);
+    if (hf_held_as_member(r, own)) hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_LOCKED);
   }
   hf_enter_as_member(r, own, known, v);
   hf_enter_as_visitor(t, r, known, v);
@@ -204,26 +189,21 @@ HF_INLINE void hf_decide_enter(const struct hf_tables* t, const struct hf_reques
 }
 
 /* A task that is confined may only trace what is confined with it: the tracee acts for the tracer. */
-HF_INLINE void hf_decide_trace(const struct hf_tables* t, const struct hf_request* r,
-                               const struct hf_profile* own, const struct hf_profile* owner,
-                               struct hf_verdict* v) {
+HF_INLINE void hf_decide_trace(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own,
+                               const struct hf_profile *owner, struct hf_verdict *v) {
   if (!(r->flags & HF_REQ_OBJECT_HELD_SAME)) {
-    if (hf_held_as_visitor(t, r, owner))
-      hf_refuse_visitor(t, r, owner, v, HF_REASON_TRACE_OUTSIDE);
-    if (hf_held_as_member(r, own))
-      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_TRACE_OUTSIDE);
+    if (hf_held_as_visitor(t, r, owner)) hf_refuse_visitor(t, r, owner, v, HF_REASON_TRACE_OUTSIDE);
+    if (hf_held_as_member(r, own)) hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_TRACE_OUTSIDE);
   }
   if (r->object != r->subject) {
-    if (own->ns_enter != HF_ENTER_ANY)
-      hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_TRACE_OUTSIDE);
-    if (own->ns_create != HF_NS_ALL)
-      hf_refuse(v, own, r->subject, HF_RULE_NS_CREATE, HF_REASON_TRACE_OUTSIDE);
+    if (own->ns_enter != HF_ENTER_ANY) hf_refuse(v, own, r->subject, HF_RULE_NS_ENTER, HF_REASON_TRACE_OUTSIDE);
+    if (own->ns_create != HF_NS_ALL) hf_refuse(v, own, r->subject, HF_RULE_NS_CREATE, HF_REASON_TRACE_OUTSIDE);
   }
 }
 
 /* ---- cgroups ------------------------------------------------------------------------------------------ */
 
-HF_STEP int hf_in_chain(const __u16* chain, __u16 profile) {
+HF_STEP int hf_in_chain(const __u16 *chain, __u16 profile) {
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
     if (chain[i] == HF_NO_PROFILE) return 0;
     if (chain[i] == profile) return 1;
@@ -231,33 +211,32 @@ HF_STEP int hf_in_chain(const __u16* chain, __u16 profile) {
   return 0;
 }
 
-HF_INLINE int hf_mover_listed(const struct hf_tables* t, __u16 set, __u16 mover) {
+HF_INLINE int hf_mover_listed(const struct hf_tables *t, __u16 set, __u16 mover) {
   if (set >= HF_MAX_MOVER_SETS || set >= t->mover_set_count) return 0;
   if (mover == HF_NO_PROFILE || mover >= HF_PROFILE_SLOTS) return 0;
   return (t->mover_sets[set].bits[mover >> 6] >> (mover & 63u)) & 1u;
 }
 
-HF_STEP void hf_check_leave(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
-                              struct hf_verdict* v) {
-  const struct hf_profile* p = hf_profile_at(t, profile);
+HF_STEP void hf_check_leave(const struct hf_tables *t, const struct hf_request *r, __u16 profile,
+                            struct hf_verdict *v) {
+  const struct hf_profile *p = hf_profile_at(t, profile);
   if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (p->cg_leave == HF_MOVERS_LIST && !hf_mover_listed(t, p->leave_set, r->subject))
     hf_refuse(v, p, profile, HF_RULE_CG_LEAVE, HF_REASON_LEAVE);
   hf_name(v, p, profile, HF_RULE_CG_LEAVE);
 }
 
-HF_STEP void hf_check_join(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
-                             struct hf_verdict* v) {
-  const struct hf_profile* p = hf_profile_at(t, profile);
+HF_STEP void hf_check_join(const struct hf_tables *t, const struct hf_request *r, __u16 profile, struct hf_verdict *v) {
+  const struct hf_profile *p = hf_profile_at(t, profile);
   if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (p->cg_join == HF_MOVERS_LIST && !hf_mover_listed(t, p->join_set, r->subject))
     hf_refuse(v, p, profile, HF_RULE_CG_JOIN, HF_REASON_JOIN);
   hf_name(v, p, profile, HF_RULE_CG_JOIN);
 }
 
-HF_STEP void hf_check_inside(const struct hf_tables* t, const struct hf_request* r, __u16 profile,
-                               struct hf_verdict* v) {
-  const struct hf_profile* p = hf_profile_at(t, profile);
+HF_STEP void hf_check_inside(const struct hf_tables *t, const struct hf_request *r, __u16 profile,
+                             struct hf_verdict *v) {
+  const struct hf_profile *p = hf_profile_at(t, profile);
   if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (p->cg_inside == HF_INSIDE_LIST && !hf_mover_listed(t, p->inside_set, r->subject))
     hf_refuse(v, p, profile, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
@@ -271,8 +250,7 @@ HF_STEP void hf_check_inside(const struct hf_tables* t, const struct hf_request*
  * lies in, and happens inside the deepest one that both lie in. A member by other means than its cgroup
  * (started by run, or by mark) leaves its profile whenever it moves anywhere outside that profile.
  */
-HF_INLINE void hf_decide_attach(const struct hf_tables* t, const struct hf_request* r,
-                                struct hf_verdict* v) {
+HF_INLINE void hf_decide_attach(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
   int inside = 0;
   if (r->flags & HF_REQ_SAME_CGROUP) {
     v->reason = HF_REASON_SAME_CGROUP;
@@ -288,8 +266,7 @@ HF_INLINE void hf_decide_attach(const struct hf_tables* t, const struct hf_reque
       hf_check_inside(t, r, p, v);
     }
   }
-  if (r->object != HF_NO_PROFILE && !hf_in_chain(r->src_chain, r->object) &&
-      !hf_in_chain(r->dst_chain, r->object))
+  if (r->object != HF_NO_PROFILE && !hf_in_chain(r->src_chain, r->object) && !hf_in_chain(r->dst_chain, r->object))
     hf_check_leave(t, r, r->object, v);
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
     __u16 p = r->dst_chain[i];
@@ -300,7 +277,7 @@ HF_INLINE void hf_decide_attach(const struct hf_tables* t, const struct hf_reque
 
 /* ---- sockets -------------------------------------------------------------------------------------------- */
 
-HF_INLINE int hf_labels_match(const struct hf_label_match* want, __u32 count, const __u32* have) {
+HF_INLINE int hf_labels_match(const struct hf_label_match *want, __u32 count, const __u32 *have) {
   for (__u32 i = 0; i < HF_MAX_LABEL_MATCHES; i++) {
     __u32 value;
     if (i >= count) break;
@@ -314,12 +291,12 @@ HF_INLINE int hf_labels_match(const struct hf_label_match* want, __u32 count, co
 }
 
 /* The first rule that matches decides; none: allowed. */
-HF_INLINE void hf_decide_socket(const struct hf_tables* t, const struct hf_request* r,
-                                const struct hf_profile* own, struct hf_verdict* v) {
+HF_INLINE void hf_decide_socket(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own,
+                                struct hf_verdict *v) {
   if (!own->socket_count) return;
   if (!r->sock_op || !r->sock_family) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   for (__u32 i = 0; i < HF_MAX_PROFILE_SOCKET_RULES; i++) {
-    const struct hf_socket_rule* rule;
+    const struct hf_socket_rule *rule;
     __u32 at = own->socket_first + i;
     if (i >= own->socket_count) return;
     HF_OPAQUE(at);
@@ -348,8 +325,7 @@ HF_INLINE void hf_decide_socket(const struct hf_tables* t, const struct hf_reque
 /* ---- labels --------------------------------------------------------------------------------------------- */
 
 /* A label is a claim; who may make it is policy. To remove one, or to replace it, is a claim as well. */
-HF_INLINE void hf_decide_label(const struct hf_request* r, const struct hf_profile* own,
-                               struct hf_verdict* v) {
+HF_INLINE void hf_decide_label(const struct hf_request *r, const struct hf_profile *own, struct hf_verdict *v) {
   if (!own->label_ruled) return;
   v->mode = own->mode;
   v->profile = r->subject;
@@ -365,8 +341,7 @@ HF_INLINE void hf_decide_label(const struct hf_request* r, const struct hf_profi
 
 HF_INLINE int hf_bit(__u64 mask, __u32 bit) { return bit < 64 && ((mask >> (bit & 63u)) & 1u); }
 
-HF_INLINE void hf_decide_bpf(const struct hf_request* r, const struct hf_profile* own,
-                             struct hf_verdict* v) {
+HF_INLINE void hf_decide_bpf(const struct hf_request *r, const struct hf_profile *own, struct hf_verdict *v) {
   __u32 kind;
   int listed;
   if (!own->bpf_ruled) return;
@@ -392,9 +367,8 @@ HF_INLINE void hf_decide_bpf(const struct hf_request* r, const struct hf_profile
 
 /* ---- the function --------------------------------------------------------------------------------------------- */
 
-HF_INLINE void hf_choose_log(const struct hf_tables* t, const struct hf_request* r,
-                             struct hf_verdict* v) {
-  const struct hf_profile* p = hf_profile_at(t, v->profile ? v->profile : r->subject);
+HF_INLINE void hf_choose_log(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
+  const struct hf_profile *p = hf_profile_at(t, v->profile ? v->profile : r->subject);
   if (!p || v->log) return;
   if (p->log == HF_LOG_NONE) return;
   v->log = p->log == HF_LOG_ALL || v->action == HF_DENY || v->action == HF_LOCK;
@@ -406,14 +380,13 @@ HF_INLINE void hf_choose_log(const struct hf_tables* t, const struct hf_request*
  * arguments, writes all of *v. Never fails: what cannot be decided is refused. Pure; any thread. A caller
  * in BPF passes a map value as `t`.
  */
-HF_INLINE void hf_decide_some(const struct hf_tables* t, const struct hf_request* r, __u32 hooks,
-                              struct hf_verdict* v) {
-  const struct hf_profile* own = hf_profile_at(t, r->subject);
-  const struct hf_profile* owner = hf_profile_at(t, r->held_owner);
+HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request *r, __u32 hooks,
+                              struct hf_verdict *v) {
+  const struct hf_profile *own = hf_profile_at(t, r->subject);
+  const struct hf_profile *owner = hf_profile_at(t, r->held_owner);
   __builtin_memset(v, 0, sizeof(*v));
   if (r->flags & HF_REQ_FACTS_MISSING) return hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
-  if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION)
-    return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (!(hooks & (1u << (r->hook & 31u)))) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (!own || !owner || r->subject >= t->profile_count || r->held_owner >= t->profile_count ||
       r->object >= t->profile_count || r->target_owner >= t->profile_count)
@@ -447,7 +420,7 @@ HF_INLINE void hf_decide_some(const struct hf_tables* t, const struct hf_request
 }
 
 /* Decides about any hook. */
-HF_INLINE void hf_decide(const struct hf_tables* t, const struct hf_request* r, struct hf_verdict* v) {
+HF_INLINE void hf_decide(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
   hf_decide_some(t, r, ~0u, v);
 }
 
@@ -455,8 +428,8 @@ HF_INLINE void hf_decide(const struct hf_tables* t, const struct hf_request* r, 
  * Turns a limit into what its bucket said: HF_LIMIT stays and is reported when there was no token, else it
  * becomes HF_ALLOW.
  */
-HF_INLINE void hf_settle(const struct hf_tables* t, struct hf_verdict* v, int had_token) {
-  const struct hf_profile* p = hf_profile_at(t, v->profile);
+HF_INLINE void hf_settle(const struct hf_tables *t, struct hf_verdict *v, int had_token) {
+  const struct hf_profile *p = hf_profile_at(t, v->profile);
   if (v->action != HF_LIMIT) return;
   if (had_token) {
     v->action = HF_ALLOW;
@@ -467,7 +440,7 @@ HF_INLINE void hf_settle(const struct hf_tables* t, struct hf_verdict* v, int ha
 }
 
 /* What the operation returns for a verdict, settled if it was a limit: 0, or a negative errno when enforced. */
-HF_INLINE int hf_enforced_error(const struct hf_verdict* v) {
+HF_INLINE int hf_enforced_error(const struct hf_verdict *v) {
   if ((v->action != HF_DENY && v->action != HF_LIMIT) || v->mode != HF_MODE_ENFORCE) return 0;
   return -v->error;
 }

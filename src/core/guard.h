@@ -6,15 +6,15 @@
 #include "core/abi.h"
 
 /* What was refused. */
-#define HF_GUARD_BY_ID 1u    /* a program, map or link of ours by its id */
-#define HF_GUARD_MAP 2u      /* a descriptor of a map of ours */
-#define HF_GUARD_PROGRAM 3u  /* a descriptor of a program of ours */
-#define HF_GUARD_PIN 4u      /* removing, renaming or adding pins */
-#define HF_GUARD_UMOUNT 5u   /* taking the BPF filesystem away */
-#define HF_GUARD_SIGNAL 6u   /* a signal to the daemon */
-#define HF_GUARD_TRACE 7u    /* tracing it */
-#define HF_GUARD_LIMIT 8u    /* changing its resource limits */
-#define HF_GUARD_SYSCTL 9u   /* kernel.ftrace_enabled */
+#define HF_GUARD_BY_ID 1u   /* a program, map or link of ours by its id */
+#define HF_GUARD_MAP 2u     /* a descriptor of a map of ours */
+#define HF_GUARD_PROGRAM 3u /* a descriptor of a program of ours */
+#define HF_GUARD_PIN 4u     /* removing, renaming or adding pins */
+#define HF_GUARD_UMOUNT 5u  /* taking the BPF filesystem away */
+#define HF_GUARD_SIGNAL 6u  /* a signal to the daemon */
+#define HF_GUARD_TRACE 7u   /* tracing it */
+#define HF_GUARD_LIMIT 8u   /* changing its resource limits */
+#define HF_GUARD_SYSCTL 9u  /* kernel.ftrace_enabled */
 #define HF_GUARD_COUNT 10u
 
 /* Kinds of what an id belongs to, the upper half of a key of guard_ids. */
@@ -27,8 +27,8 @@
 #define HF_GUARDED_WHOLE 2u  /* nor may anything be added to it or removed from it */
 
 struct hf_guard_state {
-  __u64 exe_inode; /* sealed: the one file that makes a task the daemon's, */
-  __s64 exe_ctime; /* unchanged since, in seconds, */
+  __u64 exe_inode;  /* sealed: the one file that makes a task the daemon's, */
+  __s64 exe_ctime;  /* unchanged since, in seconds, */
   __u32 exe_device; /* on this device. Not sealed: any file of root's that is named holdfastd */
   __u32 sealed;
   __u32 pins_device;

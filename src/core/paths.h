@@ -19,10 +19,10 @@
 
 #include "core/abi.h"
 
-#define HF_PATH_NAME 256u  /* NAME_MAX and the final NUL */
-#define HF_PATH_STATES 8u  /* nodes a walk may be at: more is refused, not cut short */
-#define HF_PATH_GLOBS 64u  /* patterns that start at one node */
-#define HF_PATH_DEPTH 256u /* levels below the root; a deeper cgroup cannot be told: refused */
+#define HF_PATH_NAME 256u         /* NAME_MAX and the final NUL */
+#define HF_PATH_STATES 8u         /* nodes a walk may be at: more is refused, not cut short */
+#define HF_PATH_GLOBS 64u         /* patterns that start at one node */
+#define HF_PATH_DEPTH 256u        /* levels below the root; a deeper cgroup cannot be told: refused */
 #define HF_PATH_START 0xffffffffu /* the node before the root's component */
 
 /* Key of a component by its name. Bytes after the name's NUL are zero. */

@@ -22,8 +22,8 @@ struct hf_layout {
   __u32 version;     /* of this file's description */
   __u32 abi_version; /* HF_ABI_VERSION of the maps' values */
   __u32 pad0;
-  __u64 object;      /* digest of the compiled programs: the same means the same code and maps */
-  char build[40];    /* holdfast's version, for a reader */
+  __u64 object;   /* digest of the compiled programs: the same means the same code and maps */
+  char build[40]; /* holdfast's version, for a reader */
 };
 
 HF_LAYOUT(sizeof(struct hf_layout) == 64);

@@ -3,17 +3,20 @@
 // Between fork and exec. Only async-signal-safe calls: no allocation, no locks, no C++ runtime.
 //
 // The order is what makes it safe:
-//   1. The copy of the parent's end of the channel, which the fork brought along, is closed, so that the
-//      channel ends when the parent does; then PDEATHSIG. A parent that dies before that is noticed at
-//      the channel, and a listener on its way to it dies with it: the canary fails. So at no moment does
-//      the child outlive its parent and get to exec.
+//   1. The copy of the parent's end of the channel, which the fork brought along, is closed, so
+//   that the
+//      channel ends when the parent does; then PDEATHSIG. A parent that dies before that is noticed
+//      at the channel, and a listener on its way to it dies with it: the canary fails. So at no
+//      moment does the child outlive its parent and get to exec.
 //   2. What needs privilege in the new namespaces: lo, mounts, /proc.
 //   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and
 //   so is
 //      the init of a new pid namespace, which the command could otherwise take over with ptrace.
-//   4. The parent takes the listener out of this process, under a number that it is told before the filter
+//   4. The parent takes the listener out of this process, under a number that it is told before the
+//   filter
 //      is there: with some policies the filter sees sendmsg, which nobody could answer yet.
-//   5. The canary, which the parent answers when it has the listener. Then the listener is closed here:
+//   5. The canary, which the parent answers when it has the listener. Then the listener is closed
+//   here:
 //      nobody in the tree may answer for it. Then the wait for the release.
 #include "kernel/child.h"
 
@@ -94,8 +97,8 @@ void confine(const ChildSpec& spec) {
   if (number < 0) fail(spec, ChildStep::seccomp, kExitNotReady);
   close(number);
   send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, number});
-  const int listener_fd = static_cast<int>(
-      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, spec.filter));
+  const int listener_fd =
+      static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, spec.filter));
   if (listener_fd != number) fail(spec, ChildStep::seccomp, kExitNotReady);
   prove_filter(spec);
   close(listener_fd);

@@ -33,7 +33,8 @@ struct ChildReport {
   Kind kind;
   ChildStep step;
   std::int32_t error;  // errno of a failure
-  std::int32_t listener_number;  // with `ready`: the descriptor that the listener is about to be; -1: none
+  std::int32_t
+      listener_number;  // with `ready`: the descriptor that the listener is about to be; -1: none
 };
 
 // From parent to child, one byte each.

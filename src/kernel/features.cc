@@ -53,8 +53,7 @@ bool has_function(const btf* types, const std::string& name) {
 Feature bpf_lsm(const btf* types) {
   const bool configured = has_function(types, "bpf_lsm_capable");
   const auto active = is_lsm_active("bpf");
-  if (!active)
-    return {"BPF LSM", Condition::unknown, "cannot tell: " + active.error().message()};
+  if (!active) return {"BPF LSM", Condition::unknown, "cannot tell: " + active.error().message()};
   if (*active) return {"BPF LSM", Condition::good, "active"};
   return {"BPF LSM", Condition::missing,
           configured ? "configured but not active: add bpf to lsm= at boot" : "not built in"};
@@ -175,10 +174,11 @@ void add_functions(std::vector<Feature>& features, const btf* types) {
 }
 
 void add_native_hooks(std::vector<Feature>& features, const btf* types) {
-  for (const char* hook : {"namespace_alloc", "namespace_free", "namespace_install", "cgroup_attach"}) {
+  for (const char* hook :
+       {"namespace_alloc", "namespace_free", "namespace_install", "cgroup_attach"}) {
     const bool native = has_function(types, std::string("bpf_lsm_") + hook);
-    features.push_back({std::string("hook ") + hook, Condition::good,
-                        native ? "native" : "not native: bridged"});
+    features.push_back(
+        {std::string("hook ") + hook, Condition::good, native ? "native" : "not native: bridged"});
   }
 }
 
@@ -187,8 +187,8 @@ void add_native_hooks(std::vector<Feature>& features, const btf* types) {
 std::vector<Feature> survey_features() {
   const Types types(has_kernel_types() ? btf__load_vmlinux_btf() : nullptr);
   std::vector<Feature> features = {
-      kernel_release(), privilege(),        bpf_lsm(types.get()), type_information(),
-      lockdown(),       ftrace(),           preemption(),         landlock(),
+      kernel_release(),   privilege(),       bpf_lsm(types.get()), type_information(),
+      lockdown(),         ftrace(),          preemption(),         landlock(),
       seccomp_listener(), user_namespaces(), unified_cgroups(),
   };
   add_native_hooks(features, types.get());

@@ -273,8 +273,8 @@ Result<std::string> TaskDirectory::cgroup() const {
 Result<std::string> TaskMemory::read(std::uint64_t address, std::size_t bytes) const {
   std::string text(bytes, '\0');
   for (std::size_t done = 0; done < bytes;) {
-    const ssize_t length = ::pread(fd_.get(), text.data() + done, bytes - done,
-                                   static_cast<off_t>(address + done));
+    const ssize_t length =
+        ::pread(fd_.get(), text.data() + done, bytes - done, static_cast<off_t>(address + done));
     if (length <= 0) return Error{EFAULT, "read memory", {}, {}};
     done += static_cast<std::size_t>(length);
   }

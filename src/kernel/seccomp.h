@@ -65,8 +65,8 @@ class Listener {
   Result<void> let_through(std::uint64_t id);
   // The call returns this without having been made.
   Result<void> answer(std::uint64_t id, std::int64_t value);
-  // Makes a duplicate of `fd` the caller's, under a number of the kernel's choice, which is what the
-  // call returns. EMFILE: the caller has no room; the call still waits.
+  // Makes a duplicate of `fd` the caller's, under a number of the kernel's choice, which is what
+  // the call returns. EMFILE: the caller has no room; the call still waits.
   Result<void> answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags);
 
  private:

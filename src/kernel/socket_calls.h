@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket calls made for somebody else, on a duplicate of its descriptor: connect(2), accept(2), send(2).
+// Socket calls made for somebody else, on a duplicate of its descriptor: connect(2), accept(2),
+// send(2).
 #ifndef HOLDFAST_KERNEL_SOCKET_CALLS_H
 #define HOLDFAST_KERNEL_SOCKET_CALLS_H
 
@@ -15,8 +16,8 @@
 
 namespace holdfast::kernel {
 
-// All of these may block where the descriptor may; a signal ends that with EINTR. Errors are the calls'
-// own. Addresses are raw struct sockaddr_*.
+// All of these may block where the descriptor may; a signal ends that with EINTR. Errors are the
+// calls' own. Addresses are raw struct sockaddr_*.
 Result<void> bind_socket(int socket_fd, std::string_view address);
 Result<void> connect_socket(int socket_fd, std::string_view address);
 Result<void> listen_socket(int socket_fd, int backlog);
@@ -32,7 +33,7 @@ struct Message {
   std::string data = {};
   std::string address = {};  // empty: none
   std::string control = {};  // raw struct cmsghdr
-  int flags = 0;        // MSG_*
+  int flags = 0;             // MSG_*
 };
 // The number of bytes sent. Raises no SIGPIPE.
 Result<std::int64_t> send_message(int socket_fd, const Message& message);
@@ -46,7 +47,8 @@ Result<void> limit_capabilities(std::uint64_t capabilities);
 // To one thread; ESRCH.
 Result<void> signal_thread(pid_t process, pid_t thread, int signal);
 
-// A signal that does nothing but end a call that blocks. Once for the process, before interrupt_thread().
+// A signal that does nothing but end a call that blocks. Once for the process, before
+// interrupt_thread().
 Result<void> prepare_interrupts();
 void interrupt_thread(pthread_t thread);
 

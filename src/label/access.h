@@ -13,9 +13,9 @@
 namespace holdfast::label {
 
 inline constexpr std::string_view kUserPrefix = "user.";
-inline constexpr std::size_t kMostNameBytes = 255;     // XATTR_NAME_MAX
+inline constexpr std::size_t kMostNameBytes = 255;        // XATTR_NAME_MAX
 inline constexpr std::size_t kMostOneValueBytes = 65536;  // XATTR_SIZE_MAX
-inline constexpr std::size_t kMostListBytes = 65536;   // XATTR_LIST_MAX
+inline constexpr std::size_t kMostListBytes = 65536;      // XATTR_LIST_MAX
 
 [[nodiscard]] inline bool is_label_name(std::string_view name) {
   return name.starts_with(kUserPrefix);
@@ -23,8 +23,8 @@ inline constexpr std::size_t kMostListBytes = 65536;   // XATTR_LIST_MAX
 
 enum class Access { read, write };
 
-// Whose capabilities count: none do for a task in another user namespace than the socket's maker may
-// be in, which is stricter than the kernel where the socket's mode was taken away.
+// Whose capabilities count: none do for a task in another user namespace than the socket's maker
+// may be in, which is stricter than the kernel where the socket's mode was taken away.
 enum class Capabilities { count, do_not_count };
 
 // inode_permission() of the socket's inode. 0 or EACCES.

@@ -53,7 +53,7 @@ struct Store::Entry {
 // A chain is changed only under the lock. An entry that is taken out keeps its `next`, so a reader
 // that stands on it still comes to the end of the chain.
 struct Store::Table {
-  std::unique_ptr<std::atomic<Entry*>[]> heads{new std::atomic<Entry*>[kBuckets]()};
+  std::unique_ptr<std::atomic<Entry*>[]> heads { new std::atomic<Entry*>[ kBuckets ]() };
 };
 
 Store::Reading::Reading() { urcu_bp_read_lock(); }
@@ -91,8 +91,7 @@ std::vector<std::string> Store::list(Cookie socket) const {
   std::vector<std::string> names;
   const Reading reading;
   const Entry* entry = find(socket);
-  const Labels* labels =
-      entry == nullptr ? nullptr : entry->labels.load(std::memory_order_acquire);
+  const Labels* labels = entry == nullptr ? nullptr : entry->labels.load(std::memory_order_acquire);
   if (labels == nullptr) return names;
   for (const Label& label : labels->all) names.push_back(label.name);
   return names;

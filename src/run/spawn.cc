@@ -177,8 +177,9 @@ Result<void> Spawned::wait_until_ready() {
   return take_listener((*received)->listener_number);
 }
 
-// The child says beforehand which descriptor will be the listener, and cannot say when it is: its filter may
-// see what it would say it with. From then on it waits in its canary call, so the number stays what it is.
+// The child says beforehand which descriptor will be the listener, and cannot say when it is: its
+// filter may see what it would say it with. From then on it waits in its canary call, so the number
+// stays what it is.
 Result<void> Spawned::take_listener(int number) {
   for (;;) {
     auto listener = kernel::duplicate_from(forked_.pidfd.get(), number);
@@ -203,8 +204,7 @@ Result<void> Spawned::wait_for_canary() {
   auto received = kernel::receive_report(channel_.get());
   if (!received) return received.error();
   if (!*received) return Error{0, "prove the seccomp filter", {}, "the child died"};
-  if ((*received)->kind != ChildReport::Kind::canary_held)
-    return describe_child_error(**received);
+  if ((*received)->kind != ChildReport::Kind::canary_held) return describe_child_error(**received);
   return {};
 }
 

@@ -12,8 +12,8 @@
 namespace holdfast::run {
 namespace {
 
-// Passed on when somebody sends them. SIGTSTP and the like keep their effect: a stop of the terminal
-// stops the command and this process together, as its shell expects.
+// Passed on when somebody sends them. SIGTSTP and the like keep their effect: a stop of the
+// terminal stops the command and this process together, as its shell expects.
 constexpr std::array kForwarded = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
                                    SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGURG};
 

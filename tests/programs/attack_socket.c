@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attack_socket HOW: connects or sends with a socket that is labelled user.varlink=client, which may not.
+ * attack_socket HOW: connects or sends with a socket that is labelled user.varlink=client, which
+ * may not.
  *
  *   swap-thread     a thread swaps the descriptor between that socket and one that may, 2000 times
  *   swap-process    a process that shares the table of descriptors does
@@ -34,7 +35,8 @@ static int new_socket(int type) {
 }
 
 static void label(int fd) {
-  if (fsetxattr(fd, "user.varlink", "client", 6, 0) != 0 && errno != EPERM && errno != EOPNOTSUPP) broken("label");
+  if (fsetxattr(fd, "user.varlink", "client", 6, 0) != 0 && errno != EPERM && errno != EOPNOTSUPP)
+    broken("label");
 }
 
 static int new_server(int type) {
@@ -60,7 +62,9 @@ _Noreturn static void judge(long result) {
   refused((int)-result);
 }
 
-static long try_connect(int fd) { return raw(SYS_connect, fd, (long)&address, sizeof address, 0, 0); }
+static long try_connect(int fd) {
+  return raw(SYS_connect, fd, (long)&address, sizeof address, 0, 0);
+}
 
 static void* swap_forever(void* unused) {
   while (!stop) {
@@ -120,10 +124,13 @@ _Noreturn static void by_other(bool scm) {
       struct cmsghdr align;
     } control = {0};
     struct iovec data = {"x", 1};
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
     struct cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(sizeof(int));
+    header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS,
+    header->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(header), &denied, sizeof(int));
     if (sendmsg(pair[0], &message, 0) != 1) broken("sendmsg");
   }
@@ -146,8 +153,10 @@ _Noreturn static void by_aio(void) {
   label(sender);
   long result = raw(SYS_io_setup, 4, (long)&context, 0, 0, 0);
   if (result < 0) refused((int)-result);
-  struct iocb block = {.aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = (unsigned)sender,
-                       .aio_buf = (unsigned long)"x", .aio_nbytes = 1};
+  struct iocb block = {.aio_lio_opcode = IOCB_CMD_PWRITE,
+                       .aio_fildes = (unsigned)sender,
+                       .aio_buf = (unsigned long)"x",
+                       .aio_nbytes = 1};
   struct iocb* blocks[] = {&block};
   result = raw(SYS_io_submit, (long)context, 1, (long)blocks, 0, 0);
   if (result < 0) refused((int)-result);

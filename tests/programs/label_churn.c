@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * label_churn COUNT: opens COUNT labelled sockets and closes them, a few thousand at a time, and says how much more
- * memory the supervisor (its parent) has in the end: "back to its start", within 2 MiB, or not.
+ * label_churn COUNT: opens COUNT labelled sockets and closes them, a few thousand at a time, and
+ * says how much more memory the supervisor (its parent) has in the end: "back to its start", within
+ * 2 MiB, or not.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a socket's user.* attributes do, call by call, as TAP. True of Linux 7.3 by itself, and so of what
- * `holdfast run` gives to a kernel without them.
+ * What a socket's user.* attributes do, call by call, as TAP. True of Linux 7.3 by itself, and so
+ * of what `holdfast run` gives to a kernel without them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,8 +28,9 @@ struct at_arguments {
 static int number;
 static void check(const char* name, long got, long wanted) {
   printf("%sok %d - %s\n", got == wanted ? "" : "not ", ++number, name);
-  if (got != wanted) printf("# got %ld (%s), wanted %ld (%s)\n", got, got < 0 ? strerror((int)-got) : "", wanted,
-                            wanted < 0 ? strerror((int)-wanted) : "");
+  if (got != wanted)
+    printf("# got %ld (%s), wanted %ld (%s)\n", got, got < 0 ? strerror((int)-got) : "", wanted,
+           wanted < 0 ? strerror((int)-wanted) : "");
 }
 static long result(long value) { return value < 0 ? -errno : value; }
 
@@ -41,7 +42,8 @@ static long get(int fd, const char* name, const char* wanted) {
   char value[256] = "";
   long length = result(fgetxattr(fd, name, value, sizeof value));
   if (length < 0) return length;
-  return (size_t)length == strlen(wanted) && memcmp(value, wanted, (size_t)length) == 0 ? length : -EPROTO;
+  return (size_t)length == strlen(wanted) && memcmp(value, wanted, (size_t)length) == 0 ? length
+                                                                                        : -EPROTO;
 }
 
 static void values(void) {
@@ -55,9 +57,10 @@ static void values(void) {
   check("replace", set(fd, "user.a", "three", XATTR_REPLACE), 0);
   long length = result(flistxattr(fd, list, sizeof list));
   const char wanted[] = "user.a\0user.b\0system.sockprotoname";
-  check("the list is in order of the first set, the protocol's name is last",
-        length == (long)sizeof wanted && memcmp(list, wanted, sizeof wanted) == 0 ? length : -EPROTO,
-        (long)sizeof wanted);
+  check(
+      "the list is in order of the first set, the protocol's name is last",
+      length == (long)sizeof wanted && memcmp(list, wanted, sizeof wanted) == 0 ? length : -EPROTO,
+      (long)sizeof wanted);
   check("its length", result(flistxattr(fd, NULL, 0)), (long)sizeof wanted);
   check("a list in too little room", result(flistxattr(fd, list, 5)), -ERANGE);
   check("the length of a value", result(fgetxattr(fd, "user.a", NULL, 0)), 5);
@@ -71,7 +74,8 @@ static void values(void) {
   check("it is gone", get(fd, "user.a", ""), -ENODATA);
   check("remove it again", result(fremovexattr(fd, "user.a")), -ENODATA);
   char protocol[16];
-  check("the protocol's name", result(fgetxattr(fd, "system.sockprotoname", protocol, sizeof protocol)), 4);
+  check("the protocol's name",
+        result(fgetxattr(fd, "system.sockprotoname", protocol, sizeof protocol)), 4);
   close(fd);
 }
 
@@ -102,7 +106,8 @@ static void arguments(void) {
   memcpy(page + 4096 - 6, "user.b", 6);
   check("a name without an end", result(fsetxattr(fd, page + 4096 - 6, "v", 1, 0)), -EFAULT);
   check("a value that cannot be read", result(fsetxattr(fd, "user.a", page + 4095, 2, 0)), -EFAULT);
-  check("a buffer that cannot be written", result(fgetxattr(fd, "user.a", page + 4096, 8)), -EFAULT);
+  check("a buffer that cannot be written", result(fgetxattr(fd, "user.a", page + 4096, 8)),
+        -EFAULT);
   check("unknown flags", set(fd, "user.a", "v", 4), -EINVAL);
   check("they come before the descriptor", set(-1, "user.a", "v", 4), -EINVAL);
   check("the name as well", set(-1, "", "v", 0), -ERANGE);
@@ -211,11 +216,15 @@ static void paths(void) {
   check("setxattrat", done, 0);
   check("reaches the socket", get(fd, "user.a", "v"), 1);
   a = (struct at_arguments){(unsigned long)value, sizeof value, 0};
-  check("getxattrat", result(syscall(getxattrat_number, fd, "", AT_EMPTY_PATH, "user.a", &a, sizeof a)), 1);
+  check("getxattrat",
+        result(syscall(getxattrat_number, fd, "", AT_EMPTY_PATH, "user.a", &a, sizeof a)), 1);
   a.flags = 1;
-  check("with flags", result(syscall(getxattrat_number, fd, "", AT_EMPTY_PATH, "user.a", &a, sizeof a)), -EINVAL);
-  check("with short arguments", result(syscall(setxattrat_number, fd, "", AT_EMPTY_PATH, "user.a", &a, 8)), -EINVAL);
-  check("with unknown flags of a path", result(syscall(removexattrat_number, fd, "", 1, "user.a")), -EINVAL);
+  check("with flags",
+        result(syscall(getxattrat_number, fd, "", AT_EMPTY_PATH, "user.a", &a, sizeof a)), -EINVAL);
+  check("with short arguments",
+        result(syscall(setxattrat_number, fd, "", AT_EMPTY_PATH, "user.a", &a, 8)), -EINVAL);
+  check("with unknown flags of a path", result(syscall(removexattrat_number, fd, "", 1, "user.a")),
+        -EINVAL);
   check("listxattrat", result(syscall(listxattrat_number, fd, "", AT_EMPTY_PATH, NULL, 0)), 7 + 21);
   check("removexattrat", result(syscall(removexattrat_number, fd, "", AT_EMPTY_PATH, "user.a")), 0);
   close(fd);
@@ -243,10 +252,12 @@ static void permissions(void) {
   void* done;
   pthread_create(&thread, NULL, label_in_thread, two);
   pthread_join(thread, &done);
-  /* Before Linux 6.9 nobody but the thread can get at its table: refused under holdfast, not mistaken. */
+  /* Before Linux 6.9 nobody but the thread can get at its table: refused under holdfast, not
+   * mistaken. */
   int thread_pidfd = (int)syscall(SYS_pidfd_open, gettid(), O_EXCL /* PIDFD_THREAD */);
   check("a thread with descriptors of its own", (long)done, thread_pidfd < 0 ? -EPERM : 0);
-  check("labels what its number means", get(two[1], "user.thread", "t"), thread_pidfd < 0 ? -ENODATA : 1);
+  check("labels what its number means", get(two[1], "user.thread", "t"),
+        thread_pidfd < 0 ? -ENODATA : 1);
   check("not what it means elsewhere", get(two[0], "user.thread", ""), -ENODATA);
   close(two[0]), close(two[1]);
 }

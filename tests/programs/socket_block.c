@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * socket_block: a thread connects to a server that takes no more, so it blocks. Meanwhile others are answered;
- * then a signal with a handler ends the connect, as it would without anybody in between.
+ * socket_block: a thread connects to a server that takes no more, so it blocks. Meanwhile others
+ * are answered; then a signal with a handler ends the connect, as it would without anybody in
+ * between.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -56,7 +57,8 @@ int main(void) {
     close(fd);
   }
   clock_gettime(CLOCK_MONOTONIC, &end);
-  printf("%d of 100 others connected, while one was %s\n", good, blocked_error < 0 ? "blocked" : "not blocked");
+  printf("%d of 100 others connected, while one was %s\n", good,
+         blocked_error < 0 ? "blocked" : "not blocked");
   fprintf(stderr, "# in %.3f s\n",
           (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) * 1e-9);
   for (int i = 0; i < 100 && blocked_error < 0; i++) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * socket_rate TOKENS SENDERS SECONDS: sends as fast as it can under a rule of TOKENS a second, and says whether as
- * many messages went through as that gives, to the token: "exact", or what else; "too slow" when it cannot send
- * that fast at all.
+ * socket_rate TOKENS SENDERS SECONDS: sends as fast as it can under a rule of TOKENS a second, and
+ * says whether as many messages went through as that gives, to the token: "exact", or what else;
+ * "too slow" when it cannot send that fast at all.
  *
- * It sends until it is refused: there is less than a token then. What goes through from there on until it is refused
- * again is what was added meanwhile. When exactly the two refusals were decided is not known, but each lies between
- * two looks at the clock.
+ * It sends until it is refused: there is less than a token then. What goes through from there on
+ * until it is refused again is what was added meanwhile. When exactly the two refusals were decided
+ * is not known, but each lies between two looks at the clock.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -86,7 +86,8 @@ int main(int argc, char** argv) {
   while (wait(NULL) > 0) continue;
   long total = drain(&before_last, &after_last);
   for (int i = 0; i < senders; i++) total += counts[i];
-  const double least = tokens * (before_last - after_first) - 1, most = tokens * (after_last - before_first) + 1;
+  const double least = tokens * (before_last - after_first) - 1,
+               most = tokens * (after_last - before_first) + 1;
   if ((double)total >= least && (double)total <= most)
     puts("exact");
   else

@@ -15,8 +15,8 @@
 namespace holdfast::backend::supervisor {
 
 struct Answer {
-  // go_on: the kernel makes the call; descriptor: the caller gets `fd`; later: a job answers; dead: the
-  // caller is gone.
+  // go_on: the kernel makes the call; descriptor: the caller gets `fd`; later: a job answers; dead:
+  // the caller is gone.
   enum class Kind { go_on, error, value, descriptor, later, dead } kind;
   std::int64_t value = 0;  // the errno of an error; the flags of a descriptor
   std::shared_ptr<const Fd> fd = {};
@@ -24,7 +24,7 @@ struct Answer {
   static Answer go_on() { return {Kind::go_on}; }
   static Answer error(int code) { return {Kind::error, code}; }
   static Answer returns(std::int64_t value) { return {Kind::value, value}; }
-  static Answer descriptor(Fd fd, int flags) { 
+  static Answer descriptor(Fd fd, int flags) {
     return {Kind::descriptor, flags, std::make_shared<const Fd>(std::move(fd))};
   }
   static Answer later() { return {Kind::later}; }

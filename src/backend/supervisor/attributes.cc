@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The object of a call is whatever its descriptor named when the duplicate was taken; all that follows
-// is about the duplicate. A name or a value is read once. So nothing that another thread changes
-// meanwhile makes a difference between what is judged and what is done.
+// The object of a call is whatever its descriptor named when the duplicate was taken; all that
+// follows is about the duplicate. A name or a value is read once. So nothing that another thread
+// changes meanwhile makes a difference between what is judged and what is done.
 //
-// CONTINUE is safe where the kernel's sockets keep no attributes: whatever the call comes to mean, the
-// kernel refuses to label a socket. Where they do, CONTINUE is for calls that cannot come to mean a
-// socket: a descriptor of something else in a table that nobody shares, a path whose last link is not
-// followed.
+// CONTINUE is safe where the kernel's sockets keep no attributes: whatever the call comes to mean,
+// the kernel refuses to label a socket. Where they do, CONTINUE is for calls that cannot come to
+// mean a socket: a descriptor of something else in a table that nobody shares, a path whose last
+// link is not followed.
 #include "backend/supervisor/attributes.h"
 
 #include <fcntl.h>
@@ -109,8 +109,8 @@ std::optional<int> number_behind(std::string_view text) {
   return value;
 }
 
-// The descriptor of the caller's that a path names by itself. Links that lead to such a path are not
-// followed here.
+// The descriptor of the caller's that a path names by itself. Links that lead to such a path are
+// not followed here.
 std::optional<int> descriptor_of_path(std::string_view path, pid_t own_number) {
   for (std::size_t i = 0; i < kStreams.size(); i++)
     if (path == kStreams[i]) return static_cast<int>(i);
@@ -273,8 +273,8 @@ Stop Attempt::read_name() {
 
 Stop Attempt::check_target() {
   if (!socket_) return stop(EBADF);
-  // The kernel's own: system.sockprotoname, security modules'. A name in memory may change before the
-  // kernel reads it, so where it could become a label it is not left to the kernel.
+  // The kernel's own: system.sockprotoname, security modules'. A name in memory may change before
+  // the kernel reads it, so where it could become a label it is not left to the kernel.
   if (call_.operation != Operation::list && !label::is_label_name(name_))
     return native() ? stop(EOPNOTSUPP) : Answer::go_on();
   const auto cookie = kernel::socket_cookie(socket_.get());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The extended attributes of the tree's sockets: setxattr(2) and its family, answered here.
 //
-// On a kernel whose sockets keep no user.* attributes all of it is emulated, with the answers of Linux 7.3.
-// On one whose sockets do, the kernel is left alone, unless the profile says which labels may be set: then
-// what sets and removes is decided and done here, on a duplicate.
+// On a kernel whose sockets keep no user.* attributes all of it is emulated, with the answers of
+// Linux 7.3. On one whose sockets do, the kernel is left alone, unless the profile says which
+// labels may be set: then what sets and removes is decided and done here, on a duplicate.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_ATTRIBUTES_H
 #define HOLDFAST_BACKEND_SUPERVISOR_ATTRIBUTES_H
 
@@ -43,7 +43,8 @@ class SocketLabels {
   // Nothing: no such label. Errors: what the kernel says.
   [[nodiscard]] Result<std::optional<std::string>> get(int socket_fd, label::Cookie cookie,
                                                        const std::string& name) const;
-  // Of a socket that is not at hand. Nothing: none, or this kernel keeps it where it cannot be read.
+  // Of a socket that is not at hand. Nothing: none, or this kernel keeps it where it cannot be
+  // read.
   [[nodiscard]] std::optional<std::string> get_remote(label::Cookie cookie,
                                                       const std::string& name) const;
   [[nodiscard]] Result<std::vector<std::string>> list(int socket_fd, label::Cookie cookie) const;
@@ -78,8 +79,10 @@ class SocketLabels {
 struct AttributeCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
-  const std::function<bool()>& in_own_user_namespace;  // in the supervisor's: its capabilities count
-  const std::function<bool()>& waiting;  // is it still there? Its memory is touched only after a yes
+  const std::function<bool()>&
+      in_own_user_namespace;  // in the supervisor's: its capabilities count
+  const std::function<bool()>&
+      waiting;  // is it still there? Its memory is touched only after a yes
   const Judge& judge;
   const LabelWords& words;
 };

@@ -63,8 +63,8 @@ Question ask_trace(const Scene& scene, const Caller& caller);
 
 // A duplicate of one of the caller's descriptors.
 struct Duplicate {
-  Fd fd;        // invalid: there is none of that number, or it cannot be read
-  bool stable;  // the number still names the same object when the call continues
+  Fd fd;              // invalid: there is none of that number, or it cannot be read
+  bool stable;        // the number still names the same object when the call continues
   bool none = false;  // beyond doubt there is none of that number
 };
 [[nodiscard]] Duplicate duplicate_of(const Caller& caller, int remote_fd);

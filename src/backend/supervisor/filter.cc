@@ -51,7 +51,8 @@ void add_trace(SeccompFilter& filter) {
   filter.add(SYS_pidfd_getfd, {}, SECCOMP_RET_USER_NOTIF);
 }
 
-// A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's business.
+// A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's
+// business.
 void add_attributes(SeccompFilter& filter, AttributeCalls seen) {
   if (seen == AttributeCalls::none) return;
   for (const int number : {SYS_setxattr, SYS_fsetxattr, SYS_removexattr, SYS_fremovexattr,
@@ -70,7 +71,8 @@ void notify(SeccompFilter& filter, std::initializer_list<int> numbers) {
 // setsockopt(SOL_SCTP): bind and connect by other names.
 void add_sctp(SeccompFilter& filter) {
   constexpr std::uint32_t kSolSctp = 132;
-  for (const std::uint32_t option : {100u /* BINDX_ADD */, 107u /* CONNECTX_OLD */, 110u /* CONNECTX */})
+  for (const std::uint32_t option :
+       {100u /* BINDX_ADD */, 107u /* CONNECTX_OLD */, 110u /* CONNECTX */})
     filter.add(SYS_setsockopt, {{1, Kind::equals, kSolSctp}, {2, Kind::equals, option}},
                seccomp_error(EPERM));
   filter.add(SYS_getsockopt, {{1, Kind::equals, kSolSctp}, {2, Kind::equals, 111 /* CONNECTX3 */}},

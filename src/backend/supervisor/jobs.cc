@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kMostJobs = 512;
 constexpr std::uint64_t kLookMs = 20;
 constexpr unsigned kEndingUs = 500;
-// The kernel's own, never seen outside of it: it makes the call again, or EINTR, as the handler says.
+// The kernel's own, never seen outside of it: it makes the call again, or EINTR, as the handler
+// says.
 constexpr int kRestart = 512;  // ERESTARTSYS
 
 }  // namespace

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that may block, made on duplicates, each in a thread of its own: the others are answered meanwhile.
+// Calls that may block, made on duplicates, each in a thread of its own: the others are answered
+// meanwhile.
 //
-// While its call is here, a caller wakes up for fatal signals only (WAIT_KILLABLE_RECV). So that handlers of
-// other signals do not wait for a connection that may never come, pending signals are looked for, and a call
-// whose caller has one is ended as the kernel would: restarted or EINTR, as the handler was installed.
+// While its call is here, a caller wakes up for fatal signals only (WAIT_KILLABLE_RECV). So that
+// handlers of other signals do not wait for a connection that may never come, pending signals are
+// looked for, and a call whose caller has one is ended as the kernel would: restarted or EINTR, as
+// the handler was installed.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_JOBS_H
 #define HOLDFAST_BACKEND_SUPERVISOR_JOBS_H
 
@@ -29,8 +31,8 @@ class Jobs {
   Jobs& operator=(Jobs&&) = delete;
   ~Jobs();  // ends all that still run
 
-  // Runs `work` in a new thread that has no more capabilities than these, and gives its answer to the
-  // call. EAGAIN: too many run already. `listener` is borrowed until the jobs are gone.
+  // Runs `work` in a new thread that has no more capabilities than these, and gives its answer to
+  // the call. EAGAIN: too many run already. `listener` is borrowed until the jobs are gone.
   Result<void> start(const seccomp_notif& call, kernel::TaskDirectory task,
                      std::uint64_t capabilities, kernel::Listener& listener,
                      std::function<Answer()> work);

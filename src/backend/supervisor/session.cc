@@ -48,8 +48,7 @@ std::uint16_t hook_of(int number) {
 }  // namespace
 
 SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter,
-                                     kernel::Proc proc, Fd landlock,
-                                     SocketAttributes attributes)
+                                     kernel::Proc proc, Fd landlock, SocketAttributes attributes)
     : spec_(spec),
       filter_(std::move(filter)),
       proc_(std::move(proc)),
@@ -72,8 +71,8 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
                 socket_operations(*spec.tables, spec.profile).ruled};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
   return std::unique_ptr<SupervisorSession>(
-      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted),
-                            std::move(*proc), std::move(landlock), attributes));
+      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted), std::move(*proc),
+                            std::move(landlock), attributes));
 }
 
 Result<ChildPlan> SupervisorSession::before_fork() {
@@ -188,8 +187,7 @@ Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
   };
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
   return give(*listener_, call.id,
-              answer_attribute_call(*labels_,
-                                    {call, *task, own, waiting, judged, spec_.labels}));
+              answer_attribute_call(*labels_, {call, *task, own, waiting, judged, spec_.labels}));
 }
 
 Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,

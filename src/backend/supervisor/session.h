@@ -36,8 +36,7 @@ class SupervisorSession final : public Session {
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
-  Result<void> handle_sockets(const seccomp_notif& call,
-                              const Result<kernel::TaskDirectory>& task);
+  Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
   // Decides, counts, reports. The errno of an enforced refusal, or 0.
   int judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
             hf_request request, std::uint64_t target, unsigned tokens);

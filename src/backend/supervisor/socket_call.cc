@@ -67,8 +67,8 @@ class Reader {
       const auto vector = plain<iovec>(address + i * sizeof(iovec));
       const std::size_t room = kMostDataBytes - all.size();
       if (vector.iov_len > room && !stream) return fail(EMSGSIZE);
-      all += bytes(reinterpret_cast<std::uint64_t>(vector.iov_base),
-                   std::min(vector.iov_len, room));
+      all +=
+          bytes(reinterpret_cast<std::uint64_t>(vector.iov_base), std::min(vector.iov_len, room));
     }
     return all;
   }
@@ -140,9 +140,8 @@ class Performer {
   Answer with_address(std::uint64_t at, std::uint64_t length) {
     const std::string address = reader_.address(at, static_cast<std::uint32_t>(length));
     if (reader_.error()) return Answer::error(reader_.error());
-    return plain_answer(p_.data.nr == SYS_bind
-                            ? kernel::bind_socket(p_.socket->get(), address)
-                            : kernel::connect_socket(p_.socket->get(), address));
+    return plain_answer(p_.data.nr == SYS_bind ? kernel::bind_socket(p_.socket->get(), address)
+                                               : kernel::connect_socket(p_.socket->get(), address));
   }
 
   kernel::Message to(const __u64 (&a)[6]) {
@@ -206,7 +205,8 @@ class Performer {
     return Answer::descriptor(std::move(accepted->fd), flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
   }
 
-  bool write_address(std::uint64_t at, std::uint64_t length_at, int room, std::string_view address) {
+  bool write_address(std::uint64_t at, std::uint64_t length_at, int room,
+                     std::string_view address) {
     const int length = static_cast<int>(address.size());
     std::string raw(sizeof(length), '\0');
     std::memcpy(raw.data(), &length, sizeof(length));
@@ -276,6 +276,8 @@ bool can_perform(const seccomp_data& data, std::uint16_t family) {
   }
 }
 
-Answer perform_socket_call(const Performance& performance) { return Performer(performance).perform(); }
+Answer perform_socket_call(const Performance& performance) {
+  return Performer(performance).perform();
+}
 
 }  // namespace holdfast::backend::supervisor

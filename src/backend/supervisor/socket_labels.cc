@@ -136,8 +136,8 @@ void SocketLabels::collect() {
   }
   if (store_->socket_count() == 0) return;
   const std::uint64_t took_ms = (kernel::boottime_ns() - began_ns) / kNsPerMs;
-  timer_armed_ = bool(
-      kernel::arm_timer(timer_.get(), std::max(kCollectMs, took_ms * kCollectShare)));
+  timer_armed_ =
+      bool(kernel::arm_timer(timer_.get(), std::max(kCollectMs, took_ms * kCollectShare)));
 }
 
 }  // namespace holdfast::backend::supervisor

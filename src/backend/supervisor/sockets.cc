@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The labels are the socket's, not the number's. So before a call goes on, it has to be sure that the kernel
-// will use the very socket that was judged. In a process with one thread, whose table nobody shares (the
-// filter sees to that), the number cannot change while that thread is blocked: the kernel makes the call. In a
-// process with several, another thread could swap the descriptor after the look, so the call is made here, on
-// the duplicate that was judged. Where that would lend the supervisor's credentials (unix sockets, netlink) it
-// is refused.
+// The labels are the socket's, not the number's. So before a call goes on, it has to be sure that
+// the kernel will use the very socket that was judged. In a process with one thread, whose table
+// nobody shares (the filter sees to that), the number cannot change while that thread is blocked:
+// the kernel makes the call. In a process with several, another thread could swap the descriptor
+// after the look, so the call is made here, on the duplicate that was judged. Where that would lend
+// the supervisor's credentials (unix sockets, netlink) it is refused.
 //
 // Only what a rule refuses or limits is worth that: what may go on for every socket simply goes on.
 #include "backend/supervisor/sockets.h"
@@ -175,8 +175,7 @@ Answer SocketDesk::decide(const SocketCaller& caller, Call& call, const JudgeRat
   if (!read_labels(call.duplicate.fd.get(), call.cookie, request))
     request.flags |= HF_REQ_FACTS_MISSING;
   const bool enforces = profile_.mode == HF_MODE_ENFORCE;
-  const bool exact =
-      call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
+  const bool exact = call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
   const bool inherits = profile_.label_inherit && (call.operations & HF_SOCK_ACCEPT);
   const bool performs = inherits || !exact;
   if (performs && !can_perform(caller.call.data, call.family)) {
@@ -203,20 +202,17 @@ Answer SocketDesk::perform(const SocketCaller& caller, Call& call) {
   const auto status = caller.task.status();
   if (!memory || !owner || !status) return Answer::error(EPERM);
   if (!caller.waiting()) return Answer::dead();  // what was just opened is the caller's
-  Performance performance{caller.call.data,
-                          status->process,
-                          status->thread,
-                          std::make_shared<const Fd>(std::move(call.duplicate.fd)),
-                          call.cookie,
-                          std::make_shared<const kernel::TaskMemory>(std::move(*memory)),
-                          *owner,
-                          profile_.label_inherit ? &labels_ : nullptr};
+  Performance performance{
+      caller.call.data, status->process,
+      status->thread,   std::make_shared<const Fd>(std::move(call.duplicate.fd)),
+      call.cookie,      std::make_shared<const kernel::TaskMemory>(std::move(*memory)),
+      *owner,           profile_.label_inherit ? &labels_ : nullptr};
   const std::uint64_t capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0;
   auto directory = caller.task.duplicate();
   if (!directory) return Answer::error(EPERM);
   auto started = jobs_.start(caller.call, std::move(*directory), capabilities, listener_,
                              [performance] { return perform_socket_call(performance); });
   return started ? Answer::later() : Answer::error(started.error().code);
-}
+}  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a shared_ptr that the job copies
 
 }  // namespace holdfast::backend::supervisor

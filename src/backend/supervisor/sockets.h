@@ -18,8 +18,9 @@ namespace holdfast::backend::supervisor {
 
 // Operations that a profile's rules are about.
 struct SocketOperations {
-  std::uint32_t ruled = 0;    // HF_SOCK_*: some rule is about it
-  std::uint32_t refused = 0;  // some rule refuses it, or limits it: what is decided has to be what is done
+  std::uint32_t ruled = 0;  // HF_SOCK_*: some rule is about it
+  std::uint32_t refused =
+      0;  // some rule refuses it, or limits it: what is decided has to be what is done
   std::uint32_t by_peer = 0;  // some rule looks at the label of a unix socket's peer
 };
 [[nodiscard]] SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profile);
@@ -30,7 +31,8 @@ struct SocketOperations {
 struct SocketCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
-  const std::function<bool()>& in_own_user_namespace;  // in the supervisor's: its capabilities count
+  const std::function<bool()>&
+      in_own_user_namespace;  // in the supervisor's: its capabilities count
   const std::function<bool()>& waiting;
   const hf_request& common;  // subject filled in
 };

@@ -33,7 +33,8 @@ class SupervisorBackend final : public Backend {
         {RuleKind::trace, Strength::best_effort,
          "among tasks of the tree, /proc/PID/mem of one that is not locked stays open"},
         {RuleKind::socket, Strength::best_effort,
-         "a process with several threads can send by write() and its like on a socket that it swaps "
+         "a process with several threads can send by write() and its like on a socket that it "
+         "swaps "
          "in; its unix and netlink sockets, and what depends on a peer's label, are refused"},
         {RuleKind::label, Strength::enforced, {}},
     };
@@ -42,8 +43,8 @@ class SupervisorBackend final : public Backend {
         if (promise.strength != Strength::none)
           promise = {promise.kind, Strength::best_effort,
                      "without Landlock, root in the tree can take over the supervisor"};
-    for (const RuleKind kind :
-         {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside, RuleKind::mark})
+    for (const RuleKind kind : {RuleKind::cgroups_leave, RuleKind::cgroups_join,
+                                RuleKind::cgroups_inside, RuleKind::mark})
       promises.push_back({kind, Strength::none, kNotSeen});
     promises.push_back(
         {RuleKind::bpf_delegate, Strength::best_effort,
