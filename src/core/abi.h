@@ -97,8 +97,8 @@
 #define HF_MOVERS_LIST 1u /* the profiles of a mover set; an empty set is nobody */
 
 #define HF_INSIDE_ANY 0u
-#define HF_INSIDE_LIST 1u
-#define HF_INSIDE_DELEGATED 2u
+#define HF_INSIDE_LIST 1u      /* the profiles of a mover set */
+#define HF_INSIDE_DELEGATED 2u /* those, and anybody within a delegated subtree */
 
 /* ---- rule kinds: one slot of hf_profile.rules each, holding a rule id --------------------------- */
 #define HF_RULE_NS_CREATE 0u

@@ -238,9 +238,8 @@ HF_STEP void hf_check_inside(const struct hf_tables *t, const struct hf_request 
                              struct hf_verdict *v) {
   const struct hf_profile *p = hf_profile_at(t, profile);
   if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  if (p->cg_inside == HF_INSIDE_LIST && !hf_mover_listed(t, p->inside_set, r->subject))
-    hf_refuse(v, p, profile, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
-  if (p->cg_inside == HF_INSIDE_DELEGATED && !(r->flags & HF_REQ_DELEGATED))
+  if (p->cg_inside != HF_INSIDE_ANY && !hf_mover_listed(t, p->inside_set, r->subject) &&
+      !(p->cg_inside == HF_INSIDE_DELEGATED && (r->flags & HF_REQ_DELEGATED)))
     hf_refuse(v, p, profile, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
   hf_name(v, p, profile, HF_RULE_CG_INSIDE);
 }

@@ -161,11 +161,20 @@ class Changes {
     movers(&Profile::cg_join, "cgroups.join");
     set(&Profile::cg_inside, "cgroups.inside", quoted("delegated"),
         Inside{HF_INSIDE_DELEGATED, {}});
-    if (!mover_.empty())
-      set(&Profile::cg_inside, "cgroups.inside", list_text({mover_}),
-          Inside{HF_INSIDE_LIST, {{mover_, {}}}});
+    if (!mover_.empty()) inside_by_mover();
     set(&Profile::cg_inside, "cgroups.inside", "[]", Inside{HF_INSIDE_LIST, {}});
     set(&Profile::cg_inside, "cgroups.inside", quoted("any"), Inside{});
+  }
+
+  // The list with the mover in it.
+  void inside_by_mover() {
+    Inside changed{HF_INSIDE_LIST, {}};
+    if (p_.cg_inside && p_.cg_inside->value.kind != HF_INSIDE_ANY) changed = p_.cg_inside->value;
+    changed.names.push_back({mover_, {}});
+    std::vector<std::string> listed;
+    for (const ProfileName& name : changed.names) listed.push_back(name.name);
+    if (changed.kind == HF_INSIDE_DELEGATED) listed.push_back("delegated");
+    set(&Profile::cg_inside, "cgroups.inside", list_text(listed), changed);
   }
 
   void sockets() {

@@ -61,7 +61,7 @@ class Checker {
     if (p.cg_leave && !p.cg_leave->value.any)
       check_movers(p.cg_leave->value.names, p.cg_leave->where);
     if (p.cg_join && !p.cg_join->value.any) check_movers(p.cg_join->value.names, p.cg_join->where);
-    if (p.cg_inside && p.cg_inside->value.kind == HF_INSIDE_LIST)
+    if (p.cg_inside && p.cg_inside->value.kind != HF_INSIDE_ANY)
       check_movers(p.cg_inside->value.names, p.cg_inside->where);
     if (!p.cgroups.empty() || p.mark) return;
     if (p.cg_join)

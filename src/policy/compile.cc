@@ -132,7 +132,7 @@ class Compiler {
     add_movers(slot, HF_RULE_CG_JOIN, p, "cgroups.join", p.cg_join, slot.cg_join, slot.join_set);
     if (p.cg_inside) {
       slot.cg_inside = p.cg_inside->value.kind;
-      if (slot.cg_inside == HF_INSIDE_LIST) slot.inside_set = mover_set(p.cg_inside->value.names);
+      if (slot.cg_inside != HF_INSIDE_ANY) slot.inside_set = mover_set(p.cg_inside->value.names);
       add_rule(slot, HF_RULE_CG_INSIDE, p, p.cg_inside->where, "cgroups.inside", p.cg_inside->text);
     }
     if (p.cg_leave || p.cg_join || p.cg_inside) tables_->any_cgroup_rules = 1;

@@ -39,7 +39,7 @@ struct Movers {
 
 struct Inside {
   std::uint8_t kind = 0;           // HF_INSIDE_*
-  std::vector<ProfileName> names;  // with HF_INSIDE_LIST
+  std::vector<ProfileName> names;  // unless HF_INSIDE_ANY
 };
 
 struct LabelCondition {

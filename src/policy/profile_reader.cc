@@ -22,7 +22,8 @@ void check_version(const Value& root, Reader& in) {
 
 // Words that requests use for what is not a profile; a profile of that name could never be meant.
 bool is_reserved(std::string_view name) {
-  return name == "any" || name == "none" || name == "own" || name == "host" || name == "unknown";
+  return name == "any" || name == "none" || name == "own" || name == "host" ||
+         name == "unknown" || name == "delegated";
 }
 
 bool check_name(const Entry& entry, Reader& in) {
@@ -67,7 +68,9 @@ Setting<Inside> read_inside(const Entry* entry, Reader& in) {
     return stated(*entry, Inside{HF_INSIDE_DELEGATED, {}});
   Setting<Movers> movers = read_movers(entry, in);
   if (!movers) return std::nullopt;
-  const std::uint8_t kind = movers->value.any ? HF_INSIDE_ANY : HF_INSIDE_LIST;
+  std::uint8_t kind = movers->value.any ? HF_INSIDE_ANY : HF_INSIDE_LIST;
+  const auto is_delegated = [](const ProfileName& mover) { return mover.name == "delegated"; };
+  if (std::erase_if(movers->value.names, is_delegated) > 0) kind = HF_INSIDE_DELEGATED;
   return stated(*entry, Inside{kind, std::move(movers->value.names)});
 }
 

@@ -72,7 +72,7 @@ class Validator {
             "profile {}: leave set", number);
     require(p.cg_join != HF_MOVERS_LIST || p.join_set < t_.mover_set_count, "profile {}: join set",
             number);
-    require(p.cg_inside != HF_INSIDE_LIST || p.inside_set < t_.mover_set_count,
+    require(p.cg_inside == HF_INSIDE_ANY || p.inside_set < t_.mover_set_count,
             "profile {}: inside set", number);
     require(p.socket_count <= HF_MAX_PROFILE_SOCKET_RULES &&
                 p.socket_first <= t_.socket_rule_count &&

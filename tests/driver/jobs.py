@@ -75,7 +75,7 @@ class GuestTest:
 
     DEFAULTS = {
         "kernels": "all", "files": "", "smp": "1", "mem": "768", "module": "", "append": "",
-        "timeout": str(GUEST_TEST_TIMEOUT_S), "needs": "", "icount": "no", "alone": "no", "full": "",
+        "timeout": str(GUEST_TEST_TIMEOUT_S), "needs": "", "icount": "no", "alone": "no", "full": "", "root": "",
     }
 
     def __init__(self, source, file, build):
@@ -99,7 +99,13 @@ class GuestTest:
             raise SystemExit(f"{self.path}: unknown setting '{key}'; there are {known}")
         self.settings[key] = value
 
+    def roots(self):
+        """`# root: 6.1=debian12 7.3=debian13`: a whole system on each of these kernels."""
+        return dict(pair.split("=") for pair in self.settings["root"].split())
+
     def kernels(self):
+        if self.settings["root"]:
+            return list(self.roots())
         listed = self.settings["kernels"]
         return KERNELS if listed == "all" else listed.replace(",", " ").split()
 
@@ -110,7 +116,7 @@ class GuestTest:
 
     def batch_key(self):
         """Tests with the same key may share a guest."""
-        machine = tuple(self.settings[key] for key in ("smp", "mem", "module", "append", "icount"))
+        machine = tuple(self.settings[key] for key in ("smp", "mem", "module", "append", "icount", "root"))
         return machine + ((self.name,) if self.settings["alone"] == "yes" else ())
 
 
@@ -119,6 +125,8 @@ def guest_job(tests, kernel, build):
     timeout_s = sum(test.timeout_s for test in tests) + GUEST_BOOT_S
     command = ["tools/vm", "--kernel", kernel, "--timeout", str(timeout_s)]
     command += ["--smp", settings["smp"], "--mem", settings["mem"]]
+    if settings["root"]:
+        command += ["--root", tests[0].roots()[kernel]]
     if settings["module"]:
         command += ["--module", settings["module"].replace(" ", ",")]
     if settings["append"]:

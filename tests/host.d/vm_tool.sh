@@ -55,6 +55,10 @@ sed -n 's/^ok [0-9]* - //p' "$work/out" > "$work/passed"
 is "a guest has what a booted system has, and nothing fails" \
   "$(grep -c . "$work/passed") $(grep -v '^ok' "$work/out")" "12 "
 
+is "a system that is not known is named" "$(tools/vm --root debian1 -- true 2>&1; echo $?)" \
+  "tools/vm: no root 'debian1': there are debian12 and debian13
+2"
+
 tools/vm -- sh -c 'seq 1 30000' < /dev/null > "$work/out" 2>&1
 is "a long output is complete" "$(md5sum < "$work/out")" "$(seq 1 30000 | md5sum)"
 

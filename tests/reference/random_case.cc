@@ -106,7 +106,9 @@ std::string profile(Random& random, std::uint32_t index, std::uint32_t count) {
   if (random.once_in(2)) text += fmt::format("cgroups.join = {}\n", movers(random, count));
   if (random.once_in(2))
     text += fmt::format("cgroups.inside = {}\n",
-                        random.once_in(3) ? "\"delegated\"" : movers(random, count));
+                        random.once_in(3)   ? "\"delegated\""
+                        : random.once_in(3) ? fmt::format("[\"{}\", \"delegated\"]", kProfiles[random.below(count)])
+                                            : movers(random, count));
   if (random.once_in(2)) text += bpf(random);
   for (std::uint32_t i = random.below(5); i > 0; i--) text += socket_rule(random, name);
   return text;

@@ -177,9 +177,9 @@ class Interpreter {
   void check_inside(const Profile& p) {
     if (p.cg_inside) {
       const policy::Inside& inside = p.cg_inside->value;
-      const bool listed = inside.kind != HF_INSIDE_LIST || lists(inside.names, f_.subject);
-      const bool delegated = inside.kind != HF_INSIDE_DELEGATED || f_.delegated;
-      if (!listed || !delegated) opinions_.deny(p.name, "cgroups.inside", "inside");
+      const bool listed = inside.kind == HF_INSIDE_ANY || lists(inside.names, f_.subject);
+      const bool delegated = inside.kind == HF_INSIDE_DELEGATED && f_.delegated;
+      if (!listed && !delegated) opinions_.deny(p.name, "cgroups.inside", "inside");
     }
     opinions_.allow_by(p.name, "cgroups.inside");
   }
