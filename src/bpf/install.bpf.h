@@ -14,6 +14,7 @@
 #ifndef HOLDFAST_BPF_INSTALL_BPF_H
 #define HOLDFAST_BPF_INSTALL_BPF_H
 
+#include "bpf/decision_points.h"
 #include "bpf/maps.bpf.h"
 
 static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
@@ -50,13 +51,7 @@ static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
   HF_CAPTURE(function, type, 3) \
   HF_CAPTURE(function, type, 4)
 
-HF_CAPTURES(mntns_install, HF_NS_MNT)
-HF_CAPTURES(utsns_install, HF_NS_UTS)
-HF_CAPTURES(ipcns_install, HF_NS_IPC)
-HF_CAPTURES(userns_install, HF_NS_USER)
-HF_CAPTURES(pidns_install, HF_NS_PID)
-HF_CAPTURES(netns_install, HF_NS_NET)
-HF_CAPTURES(cgroupns_install, HF_NS_CGROUP)
-HF_CAPTURES(timens_install, HF_NS_TIME)
+#define HF_CAPTURE_POINT(proc, TYPE, install, ...) HF_CAPTURES(install, HF_NS_##TYPE)
+HF_NAMESPACE_POINTS(HF_CAPTURE_POINT)
 
 #endif /* HOLDFAST_BPF_INSTALL_BPF_H */

@@ -19,11 +19,11 @@
 #define HOLDFAST_BPF_TRACK_BPF_H
 
 #include "bpf/decision.bpf.h"
+#include "bpf/decision_points.h"
 #include "bpf/namespace_types.bpf.h"
 #include "bpf/record.bpf.h"
 
-#define HF_ANONYMOUS_MOUNTS_INUM 0xEFFFFFF7u /* 7.x: mount namespaces that open_tree makes, never entered */
-#define HF_IS_ERR(address) ((address) >= (__u64)-4095)
+#define HF_IS_ERR(address) ((address) >= (__u64)-HF_MAX_ERRNO)
 
 struct hf_maker {
   __u64 set; /* HF_NO_SET: what it makes is not tracked */
@@ -83,7 +83,7 @@ static __always_inline __u64 hf_number(const void *pointer) {
 /* ---- 6.18 and later: one function for all types ------------------------------------------------------- */
 
 #define HF_MADE(copy) \
-  SEC("fexit/__ns_common_init") \
+  SEC("fexit/" HF_MAKES_EVERY_NS) \
   int BPF_PROG(hf_common_init##copy, struct ns_common *ns, __u32 type, const void *ops, int inum, int ret) { \
     if (ret == 0) hf_made(hf_number(ns), hf_types_of_flags(type)); \
     return 0; \
@@ -94,7 +94,7 @@ HF_MADE(3)
 HF_MADE(4)
 
 #define HF_FREED(copy) \
-  SEC("fentry/__ns_common_free") \
+  SEC("fentry/" HF_FREES_EVERY_NS) \
   int BPF_PROG(hf_common_free##copy, struct ns_common *ns) { \
     __u32 inum = 0; \
     bpf_core_read(&inum, sizeof(inum), &ns->inum); \
@@ -118,43 +118,31 @@ static __always_inline int hf_copied(__u64 made, __u64 old, __u64 offset, __u32 
   int BPF_PROG(hf_##function##copy, unsigned long flags, void *user_ns, void *old, void *ret) { \
     return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct kind, ns), type); \
   }
-#define HF_COPIES(function, kind, type) \
-  HF_COPIED(function, kind, type, 1) \
-  HF_COPIED(function, kind, type, 2) \
-  HF_COPIED(function, kind, type, 3) \
-  HF_COPIED(function, kind, type, 4)
-HF_COPIES(copy_utsname, uts_namespace, HF_NS_UTS)
-HF_COPIES(copy_ipcs, ipc_namespace, HF_NS_IPC)
-HF_COPIES(copy_pid_ns, pid_namespace, HF_NS_PID)
-HF_COPIES(copy_net_ns, net, HF_NS_NET)
-HF_COPIES(copy_cgroup_ns, cgroup_namespace, HF_NS_CGROUP)
-HF_COPIES(copy_time_ns, time_namespace, HF_NS_TIME)
-
-#define HF_COPIED_MNT(copy) \
-  SEC("fexit/copy_mnt_ns") \
-  int BPF_PROG(hf_copy_mnt_ns##copy, unsigned long flags, void *old, void *user_ns, void *fs, void *ret) { \
-    return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct mnt_namespace, ns), HF_NS_MNT); \
+#define HF_COPIED_MNT(function, kind, type, copy) \
+  SEC("fexit/" #function) \
+  int BPF_PROG(hf_##function##copy, unsigned long flags, void *old, void *user_ns, void *fs, void *ret) { \
+    return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct kind, ns), type); \
   }
-HF_COPIED_MNT(1)
-HF_COPIED_MNT(2)
-HF_COPIED_MNT(3)
-HF_COPIED_MNT(4)
 
-#define HF_CREATED_USER(copy) \
-  SEC("fexit/create_user_ns") \
-  int BPF_PROG(hf_create_user_ns##copy, struct cred *cred, int ret) { \
-    struct user_namespace *ns = 0; \
+#define HF_CREATED_USER(function, kind, type, copy) \
+  SEC("fexit/" #function) \
+  int BPF_PROG(hf_##function##copy, struct cred *cred, int ret) { \
+    struct kind *ns = 0; \
     if (ret) return 0; \
     bpf_core_read(&ns, sizeof(ns), &cred->user_ns); \
-    return hf_made(hf_number(ns) + bpf_core_field_offset(struct user_namespace, ns), HF_NS_USER); \
+    return hf_made(hf_number(ns) + bpf_core_field_offset(struct kind, ns), type); \
   }
-HF_CREATED_USER(1)
-HF_CREATED_USER(2)
-HF_CREATED_USER(3)
-HF_CREATED_USER(4)
+
+#define HF_MADE_BY(program, ...) \
+  program(__VA_ARGS__, 1) program(__VA_ARGS__, 2) program(__VA_ARGS__, 3) program(__VA_ARGS__, 4)
+#define HF_MADE_BY_COPY(...) HF_MADE_BY(HF_COPIED, __VA_ARGS__)
+#define HF_MADE_BY_COPY_MNT(...) HF_MADE_BY(HF_COPIED_MNT, __VA_ARGS__)
+#define HF_MADE_BY_CREATE_USER(...) HF_MADE_BY(HF_CREATED_USER, __VA_ARGS__)
+#define HF_MAKER_POINT(proc, TYPE, install, questions, how, make, kind) HF_MADE_BY_##how(make, kind, HF_NS_##TYPE)
+HF_NAMESPACE_POINTS(HF_MAKER_POINT)
 
 #define HF_FREED_INUM(copy) \
-  SEC("fentry/proc_free_inum") \
+  SEC("fentry/" HF_FREES_EVERY_INUM) \
   int BPF_PROG(hf_proc_free_inum##copy, unsigned int inum) { \
     __u32 key = inum; \
     bpf_map_delete_elem(&tracked, &key); \

@@ -6,15 +6,16 @@
 #include <optional>
 #include <utility>
 
+#include "bpf/decision_points.h"
+
 namespace holdfast::hooks {
 namespace {
 
 using From = Argument::From;
 using Test = Condition::Test;
 
-// The inode number of every anonymous mount namespace (the kernel's MNT_NS_ANON_INO): not one that
-// a policy could mean.
-constexpr std::int32_t kAnonymousMount = static_cast<std::int32_t>(0xEFFFFFF7);
+constexpr std::int32_t kAnonymousMount = static_cast<std::int32_t>(HF_ANONYMOUS_MOUNTS_INUM);
+constexpr std::uint32_t CLONE_NEWMNT = CLONE_NEWNS;  // as the list of types spells it
 
 Argument context(int index) { return {.from = From::kContext, .index = index}; }
 Argument zero() { return {}; }
@@ -71,25 +72,28 @@ Offer bridged(Offer offer, std::string how) {
   return offer;
 }
 
-// setns() calls one of these for each namespace, with the hook's own arguments. `questions` is how
-// often each asks capable() for what the enforcer answers.
+enum class Make { COPY, COPY_MNT, CREATE_USER };
+
+struct NamespacePoint {
+  const char* install;
+  std::uint32_t questions;
+  Make how;
+  const char* make;
+  std::uint32_t clone_flag;
+};
+#define HF_NAMESPACE_POINT(proc, TYPE, install, questions, how, make, kind) \
+  NamespacePoint{#install, questions, Make::how, #make, CLONE_NEW##TYPE},
+constexpr NamespacePoint kNamespacePoints[] = {HF_NAMESPACE_POINTS(HF_NAMESPACE_POINT)};
+#undef HF_NAMESPACE_POINT
+
+// setns() calls one of these for each namespace, with the hook's own arguments.
 Offer find_install(const btf* kernel) {
-  struct Install {
-    const char* function;
-    std::uint32_t ns_type;
-    std::uint32_t questions;
-  };
-  static constexpr Install kInstalls[] = {
-      {"utsns_install", CLONE_NEWUTS, 2},   {"ipcns_install", CLONE_NEWIPC, 2},
-      {"netns_install", CLONE_NEWNET, 2},   {"mntns_install", CLONE_NEWNS, 3},
-      {"pidns_install", CLONE_NEWPID, 2},   {"cgroupns_install", CLONE_NEWCGROUP, 2},
-      {"timens_install", CLONE_NEWTIME, 2}, {"userns_install", CLONE_NEWUSER, 1}};
   Offer offer;
-  for (const Install& install : kInstalls) {
-    Site site{.function = install.function, .arguments = {context(0), context(1), zero()}};
+  for (const NamespacePoint& point : kNamespacePoints) {
+    Site site{.function = point.install, .arguments = {context(0), context(1), zero()}};
     site.object = 1;
-    site.ns_type = install.ns_type;
-    site.questions = install.questions;
+    site.ns_type = point.clone_flag;
+    site.questions = point.questions;
     if (!add_site(offer, kernel, std::move(site))) return offer;
   }
   return bridged(std::move(offer),
@@ -100,57 +104,71 @@ Offer find_install(const btf* kernel) {
 Offer find_alloc_common(const btf* kernel) {
   Offer offer;
   Site site{
-      .function = "__ns_common_init", .attach = BPF_TRACE_FEXIT, .arguments = {context(0), zero()}};
+      .function = HF_MAKES_EVERY_NS, .attach = BPF_TRACE_FEXIT, .arguments = {context(0), zero()}};
   site.conditions = {{Test::kDiffers, 3, kAnonymousMount}, {Test::kZero, 4}};
   site.object = 0;
   if (!add_site(offer, kernel, std::move(site))) return offer;
-  return bridged(std::move(offer), "fexit of __ns_common_init");
+  return bridged(std::move(offer), "fexit of " HF_MAKES_EVERY_NS);
 }
 
-// Otherwise the functions that copy or make one namespace each. They return the old one unless
-// `flags`, their first argument, asks for a new one.
-Offer find_alloc_copies(const btf* kernel) {
-  static constexpr std::pair<const char*, int> kCopies[] = {
-      {"copy_utsname", CLONE_NEWUTS}, {"copy_ipcs", CLONE_NEWIPC},
-      {"copy_pid_ns", CLONE_NEWPID},  {"copy_net_ns", CLONE_NEWNET},
-      {"copy_mnt_ns", CLONE_NEWNS},   {"copy_cgroup_ns", CLONE_NEWCGROUP},
-      {"copy_time_ns", CLONE_NEWTIME}};
-  Offer offer;
-  for (const auto& [function, flag] : kCopies) {
-    Site site{.function = function, .attach = BPF_TRACE_FEXIT};
-    site.ns_type = static_cast<std::uint32_t>(flag);
-    if (!add_site(offer, kernel, std::move(site))) return offer;
-    Site& added = offer.sites.back();
-    const btf_type* function_type = prototype(kernel, added.function_id);
-    const btf_type* result = skip_modifiers(kernel, function_type->type);
-    const auto offset = member_offset(kernel, skip_modifiers(kernel, result->type), "ns");
-    if (!offset) return {.how = std::string("the result of ") + function + " has no member ns"};
-    const int returned = btf_vlen(function_type);
-    added.arguments = {{.from = From::kMember, .index = returned, .offset = *offset}, zero()};
-    added.conditions = {{Test::kAnyBit, 0, flag}, {Test::kNoErrorPointer, returned}};
-    added.object = returned;
+// A function that returns a namespace: the old one unless `flags`, its first argument, asks for a
+// new one.
+bool add_copier(Offer& offer, const btf* kernel, const NamespacePoint& point) {
+  Site site{.function = point.make, .attach = BPF_TRACE_FEXIT};
+  site.ns_type = point.clone_flag;
+  if (!add_site(offer, kernel, std::move(site))) return false;
+  Site& added = offer.sites.back();
+  const btf_type* function_type = prototype(kernel, added.function_id);
+  const btf_type* result = skip_modifiers(kernel, function_type->type);
+  const auto offset = member_offset(kernel, skip_modifiers(kernel, result->type), "ns");
+  if (!offset) {
+    offer.how = "the result of " + added.function + " has no member ns";
+    return false;
   }
+  const int returned = btf_vlen(function_type);
+  added.arguments = {{.from = From::kMember, .index = returned, .offset = *offset}, zero()};
+  added.conditions = {{Test::kAnyBit, 0, static_cast<std::int32_t>(point.clone_flag)},
+                      {Test::kNoErrorPointer, returned}};
+  added.object = returned;
+  return true;
+}
+
+// A function that leaves a new user namespace in the credentials that it is given.
+bool add_user_creator(Offer& offer, const btf* kernel, const NamespacePoint& point) {
   const auto user_ns = member_offset(kernel, "cred", "user_ns");
   const auto offset = member_offset(kernel, "user_namespace", "ns");
-  if (!user_ns || !offset)
-    return {.how = "struct cred or struct user_namespace is not as expected"};
-  Site site{.function = "create_user_ns", .attach = BPF_TRACE_FEXIT};
-  site.ns_type = CLONE_NEWUSER;
+  if (!user_ns || !offset) {
+    offer.how = "struct cred or struct user_namespace is not as expected";
+    return false;
+  }
+  Site site{.function = point.make, .attach = BPF_TRACE_FEXIT};
+  site.ns_type = point.clone_flag;
   site.arguments = {{.from = From::kPointee, .index = 0, .offset = *offset, .via = *user_ns},
                     zero()};
   site.conditions = {{Test::kZero, 1}};
   site.object = 0;
-  if (!add_site(offer, kernel, std::move(site))) return offer;
+  return add_site(offer, kernel, std::move(site));
+}
+
+// Before that: a function for each type.
+Offer find_alloc_each(const btf* kernel) {
+  Offer offer;
+  for (const NamespacePoint& point : kNamespacePoints) {
+    const bool added = point.how == Make::CREATE_USER ? add_user_creator(offer, kernel, point)
+                                                      : add_copier(offer, kernel, point);
+    if (!added) return offer;
+  }
   return bridged(std::move(offer), "fexit of copy_utsname, copy_ipcs, … and create_user_ns");
 }
 
 Offer find_free(const btf* kernel) {
   Offer offer;
-  Site site{.function = "__ns_common_free", .arguments = {context(0), zero()}};
+  Site site{.function = HF_FREES_EVERY_NS, .arguments = {context(0), zero()}};
   site.object = 0;
   site.key = CallKey::kObject;
-  if (add_site(offer, kernel, site)) return bridged(std::move(offer), "fentry of __ns_common_free");
-  site.function = "proc_free_inum";
+  if (add_site(offer, kernel, site))
+    return bridged(std::move(offer), "fentry of " HF_FREES_EVERY_NS);
+  site.function = HF_FREES_EVERY_INUM;
   site.arguments = {{.from = From::kInum, .index = 0}, zero()};
   const int common = btf__find_by_name_kind(kernel, "ns_common", BTF_KIND_STRUCT);
   const auto inum = member_offset(kernel, "ns_common", "inum");
@@ -159,34 +177,42 @@ Offer find_free(const btf* kernel) {
   site.ns_common_bytes = (bytes + 7) / 8 * 8;
   site.inum_offset = *inum;
   if (!add_site(offer, kernel, std::move(site))) return offer;
-  return bridged(std::move(offer), "fentry of proc_free_inum, with nothing but the number");
+  return bridged(std::move(offer),
+                 "fentry of " HF_FREES_EVERY_INUM ", with nothing but the number");
 }
 
 // cgroup_attach_permissions(src_cgrp, dst_cgrp, sb, threadgroup, cgroup_ns), always under
 // cgroup_mutex.
 Offer find_cgroup_attach(const btf* kernel) {
   Offer offer;
-  for (const char* function : {"cgroup_procs_write_start", "cgroup_procs_write_finish"}) {
+  for (const char* function : {HF_MOVE_NAMED, HF_MOVE_NAMED_END}) {
     if (function_id(kernel, function) == 0) {
       offer.how = std::string("this kernel's type information lacks ") + function;
       return offer;
     }
   }
-  Site site{.function = "cgroup_attach_permissions"};
+  Site site{.function = HF_MOVE_ASKED};
   site.arguments = {
       {.from = From::kTask}, context(0), context(1), context(2), context(3), context(4), zero()};
   site.copies = 1;
   site.questions = 1;
   if (!add_site(offer, kernel, std::move(site))) return offer;
-  return bridged(std::move(offer),
-                 "fentry of cgroup_attach_permissions, enforced by lsm/inode_permission");
+  return bridged(std::move(offer), "fentry of " HF_MOVE_ASKED ", enforced by lsm/inode_permission");
+}
+
+StorageDefect find_storage_defect(const btf* kernel) {
+  const int busy = btf__find_by_name_kind(kernel, "bpf_task_storage_busy", BTF_KIND_VAR);
+  const auto switches = member_offset(kernel, "task_struct", "nivcsw");
+  const bool mended = function_id(kernel, "bpf_task_storage_get_recur") != 0;
+  if (busy < 0 || mended || !switches) return {};
+  return {.busy_id = static_cast<std::uint32_t>(busy), .switches_offset = *switches};
 }
 
 Offer find_bridge(const btf* kernel, Hook hook) {
   switch (hook) {
     case Hook::kAlloc: {
-      const bool common = function_id(kernel, "__ns_common_init") != 0;
-      return common ? find_alloc_common(kernel) : find_alloc_copies(kernel);
+      const bool common = function_id(kernel, HF_MAKES_EVERY_NS) != 0;
+      return common ? find_alloc_common(kernel) : find_alloc_each(kernel);
     }
     case Hook::kFree:
       return find_free(kernel);
@@ -220,6 +246,7 @@ Offer find_offer(const btf* kernel, Hook hook) {
   }
   Offer offer = find_bridge(kernel, hook);
   if (offer.state != Offer::State::kBridged) offer.sites.clear();
+  offer.storage = find_storage_defect(kernel);
   offer.has_ns_type = member_offset(kernel, "ns_common", "ns_type").has_value();
   return offer;
 }

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bpf/decision_points.h"
+
 namespace holdfast::hooks {
 
 enum class Hook { kAlloc, kFree, kInstall, kCgroupAttach };
@@ -57,11 +59,18 @@ struct Site {
   std::vector<Condition> conditions{};
   int object = -1;  // index of the argument that tells one call of a task from the next
   CallKey key = CallKey::kTask;
-  int copies = 4;               // 1 where a lock keeps two calls from meeting
+  int copies = HF_COPIES;       // 1 where a lock keeps two calls from meeting
   std::uint32_t ns_type = 0;    // CLONE_NEW…; 0: not known from the function
   std::uint32_t questions = 0;  // how often the enforcer is asked within one call; 0: it has none
   int ns_common_bytes = 0;      // for kInum, multiple of 8
   int inum_offset = 0;
+};
+
+// On kernels before 6.2 a look-up in task storage finds nothing while another task is preempted
+// inside one on the same processor. How a program can tell that this happened.
+struct StorageDefect {
+  std::uint32_t busy_id = 0;  // in the kernel's BTF: the counter of such tasks; 0: no defect
+  int switches_offset = 0;    // of task_struct.nivcsw, which counts how often a task was preempted
 };
 
 // What this kernel offers for a hook.
@@ -71,6 +80,7 @@ struct Offer {
   std::string how;  // "fentry of the eight *ns_install functions, …", or why not
   std::vector<Site> sites{};
   bool has_ns_type = false;  // ns_common says its type
+  StorageDefect storage{};
 };
 
 // kernel: the running kernel's BTF. Native when it has bpf_lsm_<hook>.

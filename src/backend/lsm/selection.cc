@@ -3,33 +3,24 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <utility>
+
+#include "bpf/decision_points.h"
 
 namespace holdfast::backend::lsm {
 
 namespace {
-
-constexpr std::string_view kOneMaker = "__ns_common_init";  // 6.18 and later
-constexpr std::string_view kOneFreer = "__ns_common_free";
-constexpr std::string_view kOldFreer = "proc_free_inum";
 
 struct TypeFunctions {
   std::string_view proc_name;  // /proc/self/ns/…: there when the kernel has the type
   std::string_view enter;
   std::string_view make;  // before 6.18
 };
-constexpr std::array kTypes = {
-    TypeFunctions{"mnt", "mntns_install", "copy_mnt_ns"},
-    TypeFunctions{"uts", "utsns_install", "copy_utsname"},
-    TypeFunctions{"ipc", "ipcns_install", "copy_ipcs"},
-    TypeFunctions{"user", "userns_install", "create_user_ns"},
-    TypeFunctions{"pid", "pidns_install", "copy_pid_ns"},
-    TypeFunctions{"net", "netns_install", "copy_net_ns"},
-    TypeFunctions{"cgroup", "cgroupns_install", "copy_cgroup_ns"},
-    TypeFunctions{"time", "timens_install", "copy_time_ns"},
-};
+#define HF_TYPE_FUNCTIONS(proc, TYPE, install, questions, how, make, kind) \
+  TypeFunctions{#proc, #install, #make},
+constexpr TypeFunctions kTypes[] = {HF_NAMESPACE_POINTS(HF_TYPE_FUNCTIONS)};
+#undef HF_TYPE_FUNCTIONS
 
 bool kernel_has_type(std::string_view name) {
   return access(("/proc/self/ns/" + std::string(name)).c_str(), F_OK) == 0;
@@ -62,7 +53,7 @@ Needs needs_of(const hf_tables& tables) {
     const hf_profile& profile = tables.profiles[i];
     const bool holds =
         profile.ns_enter == HF_ENTER_LOCK || profile.ns_visitors != HF_VISITORS_ALLOW;
-    if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = 4;
+    if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = HF_COPIES;
     if (holds || profile.ns_track != 0) needs.tracking = true;
     if (profile.socket_count > 0 || profile.label_ruled != 0) needs.sockets = true;
   }
@@ -78,9 +69,10 @@ Result<Selection> Selection::choose(const Needs& needs) {
   for (const TypeFunctions& type : kTypes) {
     if (!kernel_has_type(type.proc_name)) continue;
     if (!has(type.enter)) return lacking(type.enter);
-    if (needs.tracking && !has(kOneMaker) && !has(type.make)) return lacking(type.make);
+    if (needs.tracking && !has(HF_MAKES_EVERY_NS) && !has(type.make)) return lacking(type.make);
   }
-  if (needs.tracking && !has(kOneFreer) && !has(kOldFreer)) return lacking(kOldFreer);
+  if (needs.tracking && !has(HF_FREES_EVERY_NS) && !has(HF_FREES_EVERY_INUM))
+    return lacking(HF_FREES_EVERY_INUM);
   return Selection(needs, std::move(*types));
 }
 
@@ -95,8 +87,9 @@ bool Selection::wants(std::string_view section, std::string_view program) const 
   if (!types_.has_function(function)) return false;
   if (is_capture(function)) return program.back() - '0' <= needs_.capture_copies;
   if (!needs_.tracking) return false;
-  if (function == kOneMaker || function == kOneFreer) return true;
-  return !types_.has_function(std::string(function == kOldFreer ? kOneFreer : kOneMaker));
+  if (function == HF_MAKES_EVERY_NS || function == HF_FREES_EVERY_NS) return true;
+  return !types_.has_function(
+      std::string(function == HF_FREES_EVERY_INUM ? HF_FREES_EVERY_NS : HF_MAKES_EVERY_NS));
 }
 
 }  // namespace holdfast::backend::lsm
