@@ -9,34 +9,13 @@
  * anything, and BPF is asked after the capability module, so nothing is allowed here that the
  * kernel would refuse.
  */
-#include <linux/bpf.h>
-#include <linux/errno.h>
-#include <linux/types.h>
-#include <stdbool.h>
+#include "bpf/syscall.bpf.h"
 
-#include <bpf/bpf_helpers.h>
+#include <linux/errno.h>
 
 #include "bpf/hooks_verdict.h"
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct thread_info {
-  __u32 status;
-};
-struct task_struct {
-  struct thread_info thread_info;
-};
-struct pt_regs {
-  unsigned long orig_ax;
-};
-#pragma clang attribute pop
-
-enum {
-  CAP_SYS_CHROOT = 18,
-  CAP_SYS_ADMIN = 21,
-  TS_COMPAT = 2, /* the system call came through the 32-bit entry */
-  NR_SETNS = 308,
-  NR_SETNS_32 = 346,
-};
+#define CAP_SYS_CHROOT 18
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -70,35 +49,26 @@ static __always_inline int refuse(__u32 why) {
   return -EPERM;
 }
 
-static __always_inline bool in_setns(struct task_struct *task) {
-  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  unsigned long number = regs->orig_ax;
-  if (task->thread_info.status & TS_COMPAT) return number == NR_SETNS_32;
-  return number == NR_SETNS;
-}
-
 SEC("lsm/capable")
 int hooks_install(unsigned long long *ctx) {
   int capability = (int)ctx[2];
-  if (capability != CAP_SYS_ADMIN && capability != CAP_SYS_CHROOT) return 0;
-  struct task_struct *task = bpf_get_current_task_btf();
-  if (!in_setns(task)) return 0;
+  struct hf_call_args call = {};
+  if (capability != HF_CAP_SYS_ADMIN && capability != CAP_SYS_CHROOT) return 0;
+  hf_read_call(&call);
+  if (call.syscall != HF_SYSCALL_SETNS) return 0;
 
-  __u64 key = (__u64)task;
+  __u64 key = (__u64)bpf_get_current_task();
   struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);
   if (!answer) {
     /* An error of the cgroup test counts as inside. */
     if (hf_scope_id != 0 && bpf_current_task_under_cgroup(&scope, 0) == 0) return 0;
     return refuse(HF_HOOK_NO_ANSWER);
   }
-  if (answer->verdict != 0) {
-    bpf_map_delete_elem(&verdicts, &key);
-    return refuse(HF_HOOK_REFUSED);
-  }
-  if (answer->uses >= answer->max_uses) {
-    bpf_map_delete_elem(&verdicts, &key);
-    return refuse(HF_HOOK_NO_ANSWER);
-  }
-  answer->uses++;
-  return 0;
+  __u32 why = answer->verdict == 0 ? HF_HOOK_NO_ANSWER : HF_HOOK_REFUSED;
+  int answers = answer->verdict == 0 && answer->uses < answer->max_uses;
+  if (answers) answer->uses++;
+  /* Gone with the call's last question: what forgets the rest can be skipped. */
+  if (!answers || answer->uses == answer->max_uses) bpf_map_delete_elem(&verdicts, &key);
+  if (answers) return 0;
+  return refuse(why);
 }

@@ -21,6 +21,8 @@ struct hf_hook_verdict {
 struct hf_moved_task {
   __u64 task;    /* a pointer that the verifier knows */
   __u64 outside; /* 1: not of the cgroup that the program is limited to */
+  __u64 child;   /* its address when clone3() makes it; 0 when it is moved by a write */
+  __u64 asked;   /* 1: clone3() has asked whether it may write to the target */
 };
 
 /* Concurrent calls, not tasks: a full table is a refusal. */

@@ -18,7 +18,6 @@
 namespace holdfast::hooks {
 namespace {
 
-constexpr int kCopies = 4;
 constexpr int kLogBytes = 64 * 1024;
 
 // The verifier's last words, without its statistics.
@@ -83,6 +82,8 @@ Result<void> Adapter::prepare(bpf_program* program, bpf_prog_load_opts& options,
   if (!context) return std::move(context).error();
   context_ = *context;
   refusal_ = refusal_at(hook_, choices);
+  const bool may_be_wrong = refusal_ == Refusal::kEnforced && uses_task_storage(body_);
+  storage_ = may_be_wrong ? offer_.storage : StorageDefect{};
   if (Result<void> made = make_maps(); !made) return made;
   if (Result<void> made = make_scope(choices.scope_cgroup_fd); !made) return made;
   Result<DebugInfo> debug = patch_debug_info(options);
@@ -146,7 +147,8 @@ Wrapping Adapter::wrapping(const Site& site, int copy) const {
           .tasks_fd = tasks_.get(),
           .copy = copy,
           .refusal = refusal_,
-          .context = context_};
+          .context = context_,
+          .storage = storage_};
 }
 
 Instructions Adapter::whole(const Site& site, int copy) const {

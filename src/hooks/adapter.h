@@ -63,6 +63,7 @@ class Adapter {
   Instructions body_;
   Context context_ = Context::kArguments;
   Refusal refusal_ = Refusal::kEnforced;
+  StorageDefect storage_{};
   Fd verdicts_;
   Fd scope_;
   Fd tasks_;

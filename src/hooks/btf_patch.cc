@@ -73,6 +73,8 @@ std::pair<int, int> add_entry(btf* types, const char* tag, const char* pointee) 
   const int value = btf__add_struct(types, "hf_moved_task", sizeof(hf_moved_task));
   btf__add_field(types, "task", pointer, offsetof(hf_moved_task, task) * 8, 0);
   btf__add_field(types, "outside", number, offsetof(hf_moved_task, outside) * 8, 0);
+  btf__add_field(types, "child", number, offsetof(hf_moved_task, child) * 8, 0);
+  btf__add_field(types, "asked", number, offsetof(hf_moved_task, asked) * 8, 0);
   return {number, value};
 }
 

@@ -31,7 +31,6 @@ namespace {
 
 constexpr int kSlotBytes = 8;
 constexpr int kKey = -kSlotBytes;  // of the stack frame: the current task's address
-constexpr int kMaxErrno = 4095;    // an address above -4095 is an error
 constexpr int kVerdictBytes = sizeof(hf_hook_verdict);
 
 // Collects instructions, and jumps to one place behind them all.
@@ -41,6 +40,11 @@ class Code {
 
   void add_map(int dst, int map_fd) {
     add(insn(BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_MAP_FD, 0, map_fd));
+    add(insn(0, 0, 0, 0, 0));
+  }
+
+  void add_kernel_variable(int dst, std::uint32_t id) {
+    add(insn(BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_BTF_ID, 0, static_cast<__s32>(id)));
     add(insn(0, 0, 0, 0, 0));
   }
 
@@ -93,7 +97,7 @@ void leave_unless(Code& code, const Condition& condition) {
       code.leave_from(jump32_imm(BPF_JEQ, BPF_REG_1, condition.value));
       return;
     case Condition::Test::kNoErrorPointer:
-      code.leave_from(jump_imm(BPF_JGE, BPF_REG_1, -kMaxErrno));
+      code.leave_from(jump_imm(BPF_JGE, BPF_REG_1, -HF_MAX_ERRNO));
       return;
   }
 }
@@ -199,9 +203,38 @@ void lay_argument(Code& code, const Wrapping& w, const Argument& argument, int a
   code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
 }
 
-// r0 = what the program returned, or a refusal when an argument is not to be had.
+// r0 = how often the task was preempted.
+void count_switches(Code& code, const StorageDefect& storage) {
+  code.add(call_helper(BPF_FUNC_get_current_task_btf));
+  code.add(load(BPF_DW, BPF_REG_0, BPF_REG_0, storage.switches_offset));
+}
+
+// When nobody is inside task storage now, and this task is not preempted until the program has
+// returned, every look-up of the program told the truth. r9 = how often it was preempted so far.
+void begin_storage_watch(Code& code, const StorageDefect& storage,
+                         std::vector<std::size_t>& unknown) {
+  count_switches(code, storage);
+  code.add(move(BPF_REG_9, BPF_REG_0));
+  code.add_kernel_variable(BPF_REG_1, storage.busy_id);
+  code.add(call_helper(BPF_FUNC_this_cpu_ptr));
+  code.add(load(BPF_W, BPF_REG_0, BPF_REG_0, 0));
+  unknown.push_back(code.jump_from(jump_imm(BPF_JNE, BPF_REG_0, 0)));
+}
+
+void end_storage_watch(Code& code, const StorageDefect& storage,
+                       std::vector<std::size_t>& unknown) {
+  code.add(move(BPF_REG_8, BPF_REG_0));
+  count_switches(code, storage);
+  unknown.push_back(code.jump_from(jump_reg(BPF_JNE, BPF_REG_0, BPF_REG_9)));
+  code.add(move(BPF_REG_0, BPF_REG_8));
+}
+
+// r0 = what the program returned, or a refusal when an argument is not to be had or what it looked
+// up cannot be relied on.
 void call_with_arguments(Code& code, const Wrapping& w) {
   std::vector<std::size_t> unknown;
+  const bool watched = w.storage.busy_id != 0;
+  if (watched) begin_storage_watch(code, w.storage, unknown);
   if (w.context == Context::kOriginal) {
     code.add(move(BPF_REG_1, BPF_REG_6));
   } else {
@@ -214,6 +247,7 @@ void call_with_arguments(Code& code, const Wrapping& w) {
     code.add(add_imm(BPF_REG_1, arguments_bottom(*w.site)));
   }
   code.call_program_behind();
+  if (watched) end_storage_watch(code, w.storage, unknown);
   if (unknown.empty()) return;
   const std::size_t known = code.jump_from(jump());
   for (std::size_t from : unknown) code.land(from);

@@ -38,6 +38,7 @@ struct Wrapping {
   int copy = 0;          // 0..3
   Refusal refusal = Refusal::kEnforced;
   Context context = Context::kArguments;
+  StorageDefect storage{};  // busy_id: 0 unless it can lead the program to a wrong verdict
 };
 
 // The code that goes in front of a program: instruction 0 is entered by the kernel, the program
@@ -49,6 +50,9 @@ Instructions forget_verdict(int verdicts_fd);
 
 // Refuses what cannot work outside the native hook, by name.
 Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer& offer, Hook hook);
+
+// Does it look things up in task storage?
+bool uses_task_storage(std::span<const bpf_insn> insns);
 
 // Puts the type that the site implies where the program reads ns_common.ns_type and the kernel has
 // no such field. body: relocated; original: the same program before that, without what was

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a program may not do when its hook is bridged, found before the verifier would say it in
 // terms of a function its author has never heard of.
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -80,6 +81,11 @@ Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer&
     }
   }
   return context;
+}
+
+bool uses_task_storage(std::span<const bpf_insn> insns) {
+  return std::ranges::any_of(
+      insns, [](const bpf_insn& insn) { return is_helper_call(insn, BPF_FUNC_task_storage_get); });
 }
 
 void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, const Site& site,
