@@ -12,6 +12,7 @@ namespace holdfast::hooks {
 
 struct KernelHooks {
   std::array<Offer, kHooks.size()> offers;
+  bool reads_labels = false;  // its programs can read a socket's labels (bpf_sock_read_xattr)
   [[nodiscard]] const Offer& offer(Hook hook) const {
     return offers[static_cast<std::size_t>(hook)];
   }

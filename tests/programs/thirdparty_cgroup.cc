@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads thirdparty_cgroup.bpf.o as any program would, and moves tasks in every way there is.
 //
-//     thirdparty_cgroup [--scope]     --scope: the program is limited to the cgroup /scoped
+//     thirdparty_cgroup
+//     thirdparty_cgroup --scope           the program is limited to the cgroup /scoped
+//     thirdparty_cgroup --race SECONDS    tasks that share a processor move all the time
 #include <bpf/bpf.h>
 #include <linux/sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include <ctime>
 #include <string_view>
 #include <thread>
 
@@ -149,10 +153,74 @@ void try_scope(const thirdparty_cgroup_bpf* skeleton) {
   waitpid(child, nullptr, 0);
 }
 
+// A verdict that gets lost is a refusal.
+void try_without_room() {
+  const pid_t child = sleeper();
+  {
+    const NoRoom no_room;
+    check(no_room.full(), "no room for verdicts");
+    is(move("allowed", child), EPERM, "cgroup.procs: refused for want of a verdict");
+    is(clone_into("allowed"), EPERM, "clone3: refused for want of a verdict");
+  }
+  is(move("allowed", child), 0, "with room it moves again");
+  is(clone_into("allowed"), 0, "and clone3 works again");
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+}
+
+constexpr int kRacers = 4;
+
+struct Counts {
+  unsigned long through, held, moved, refused;
+};
+
+void race_until(time_t end, Counts& counts) {
+  while (time(nullptr) < end) {
+    for (int i = 0; i < 50; i++) {
+      const bool clone = i % 10 == 9;
+      const int into_denied = clone ? clone_into("denied") : move("denied", 0);
+      const int into_allowed = clone ? clone_into("allowed") : move(i % 2 == 0 ? "allowed" : "", 0);
+      (into_denied == EPERM ? counts.held : counts.through)++;
+      (into_allowed == 0 ? counts.moved : counts.refused)++;
+    }
+  }
+}
+
+void race(int seconds) {
+  auto* counts =
+      static_cast<Counts*>(mmap(nullptr, sizeof(Counts) * kRacers, PROT_READ | PROT_WRITE,
+                                MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  const time_t end = time(nullptr) + seconds;
+  for (int i = 0; i < kRacers; i++) {
+    if (fork() != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    race_until(end, counts[i]);
+    _exit(0);
+  }
+  while (wait(nullptr) > 0) {
+  }
+  Counts total{};
+  for (int i = 0; i < kRacers; i++) {
+    total.through += counts[i].through;
+    total.held += counts[i].held;
+    total.moved += counts[i].moved;
+    total.refused += counts[i].refused;
+  }
+  std::printf("# %d tasks: %lu moves that are denied, %lu through; %lu that are not, %lu refused\n",
+              kRacers, total.held + total.through, total.through, total.moved + total.refused,
+              total.refused);
+  check(total.held > 500, "the race was run");
+  is(static_cast<long long>(total.through), 0, "nobody got through");
+  is(static_cast<long long>(total.refused), 0, "no move was refused that is not denied");
+}
+
 }  // namespace
 
-int main(int argc, char**) {
-  const bool scoped = argc > 1;
+int main(int argc, char** argv) {
+  const bool scoped = argc == 2;
   make_cgroups();
   is(holdfast_hooks_enable(), 0, "the hooks are enabled");
   const int scope_fd = open((kRoot + "scoped").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -167,7 +235,12 @@ int main(int argc, char**) {
     try_scope(skeleton);
     return tap_end();
   }
+  if (argc > 2) {
+    race(std::atoi(argv[2]));
+    return tap_end();
+  }
   try_moves(skeleton);
+  try_without_room();
   is(move("threads", 0), 0, "into the threaded subtree");
   try_threads(skeleton);
   is(move("", 0), 0, "back out");

@@ -2,11 +2,14 @@
 // Loads thirdparty_install.bpf.o as any program that uses libbpf would, and shows that it enforces
 // on every kind of namespace, that its side effects happen once, and that it can be detached.
 //
-//     thirdparty_install [OBJECT]     without OBJECT: the skeleton
+//     thirdparty_install                     the skeleton
+//     thirdparty_install OBJECT              an object file, and bpf_program__attach()
+//     thirdparty_install OBJECT attach_lsm   the same, and bpf_program__attach_lsm()
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
 
+#include <filesystem>
 #include <vector>
 
 #include "bpf/thirdparty_install.skel.h"
@@ -48,7 +51,7 @@ bpf_map* map_ending(bpf_object* object, const std::string& end) {
   return nullptr;
 }
 
-bool load(Loaded& loaded, const char* path) {
+bool load(Loaded& loaded, const char* path, bool as_lsm) {
   if (path == nullptr) {
     loaded.skeleton = thirdparty_install_bpf__open_and_load();
     if (loaded.skeleton == nullptr) return false;
@@ -64,7 +67,7 @@ bool load(Loaded& loaded, const char* path) {
   loaded.globals = static_cast<Globals*>(globals);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, loaded.object) {
-    bpf_link* link = bpf_program__attach(program);
+    bpf_link* link = as_lsm ? bpf_program__attach_lsm(program) : bpf_program__attach(program);
     if (link == nullptr) return false;
     loaded.links.push_back(link);
   }
@@ -117,6 +120,42 @@ void try_type(const Loaded& loaded, const Type& type, int denied_fd, ring_buffer
   close(fd);
 }
 
+// A verdict that gets lost is a refusal. The second program's would allow.
+void try_without_room(int denied_fd, int fd, unsigned inum) {
+  bpf_map_delete_elem(denied_fd, &inum);
+  {
+    const NoRoom no_room;
+    check(no_room.full(), "no room for verdicts");
+    is(in_child([fd] { return setns_errno(fd, 0); }), EPERM, "refused for want of a verdict");
+  }
+  is(in_child([fd] { return setns_errno(fd, 0); }), 0, "with room it works again");
+  const unsigned one = 1;
+  bpf_map_update_elem(denied_fd, &inum, &one, BPF_ANY);
+}
+
+constexpr const char* kPin = "/sys/fs/bpf/thirdparty_link";
+
+bool try_pin(bpf_link* link) {
+  is(bpf_link__pin(link, kPin), 0, "its link can be pinned");
+  is(bpf_link__pin(link, kPin), -EBUSY, "once");
+  check(bpf_link__pin_path(link) != nullptr && std::string(bpf_link__pin_path(link)) == kPin,
+        "and says where");
+  is(bpf_link__unpin(link), 0, "unpinned");
+  check(access(kPin, F_OK) != 0, "and gone");
+  return check(bpf_link__pin(link, kPin) == 0, "and pinned again");
+}
+
+// The kernel lets go of what a file pinned a moment after it is removed.
+void unpin_as_anybody_would(int fd, const Loaded& loaded) {
+  std::filesystem::remove_all(kPin);
+  for (int i = 0; i < 100; i++) {
+    const unsigned long long before = loaded.globals->calls;
+    const bool free = in_child([fd] { return setns_errno(fd, 0); }) == 0;
+    if (free && loaded.globals->calls == before) return;
+    usleep(20000);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -124,7 +163,7 @@ int main(int argc, char** argv) {
   is(holdfast_hooks_enable(), 0, "the hooks are enabled");
 #endif
   Loaded loaded;
-  if (!check(load(loaded, argc > 1 ? argv[1] : nullptr), "the object loads and attaches"))
+  if (!check(load(loaded, argc > 1 ? argv[1] : nullptr, argc > 2), "the object loads and attaches"))
     return tap_end();
   const int denied_fd = bpf_object__find_map_fd_by_name(loaded.object, "denied");
   ring_buffer* ring = ring_buffer__new(bpf_object__find_map_fd_by_name(loaded.object, "events"),
@@ -137,9 +176,19 @@ int main(int argc, char** argv) {
   const unsigned one = 1;
   bpf_map_update_elem(denied_fd, &inum, &one, BPF_ANY);
   is(in_child([fd] { return setns_errno(fd, 0); }), EPERM, "refused before it is detached");
+  try_without_room(denied_fd, fd, inum);
+  bpf_link* first =
+      loaded.skeleton != nullptr ? loaded.skeleton->links.first_install : loaded.links.front();
+  const bool pinned = try_pin(first);
   const unsigned long long before = loaded.globals->calls;
   detach(loaded);
+  if (pinned) {
+    is(in_child([fd] { return setns_errno(fd, 0); }), EPERM, "a pinned link goes on refusing");
+    check(loaded.globals->calls > before, "and its program runs");
+    unpin_as_anybody_would(fd, loaded);
+  }
+  const unsigned long long after = loaded.globals->calls;
   is(in_child([fd] { return setns_errno(fd, 0); }), 0, "free after it is detached");
-  is(static_cast<long long>(loaded.globals->calls - before), 0, "and the program does not run");
+  is(static_cast<long long>(loaded.globals->calls - after), 0, "and the program does not run");
   return tap_end();
 }

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <ctime>
+#include <fstream>
 
 #include "bpf/thirdparty_lock.skel.h"
 #include "holdfast/hooks.h"
@@ -82,6 +83,17 @@ void race_until(time_t end, int box, int host, Counts& counts, bool inside) {
   }
 }
 
+// Does a look-up in task storage find nothing while another task is preempted inside one?
+bool storage_can_fail() {
+  std::ifstream symbols("/proc/kallsyms");
+  bool counts = false;
+  for (std::string line; std::getline(symbols, line);) {
+    if (line.ends_with(" bpf_task_storage_get_recur")) return false;
+    counts |= line.ends_with(" bpf_task_storage_busy");
+  }
+  return counts;
+}
+
 void race(int seconds) {
   const int host = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
   const int box = own_namespace(kTypes[0]);
@@ -114,7 +126,11 @@ void race(int seconds) {
       total.refused);
   check(total.held > 1000, "the race was run");
   is(static_cast<long long>(total.through), 0, "nobody got through");
-  is(static_cast<long long>(total.refused), 0, "nobody was refused who is not locked");
+  // Before Linux 6.2 the program may not be told what is in task storage; where it may have been
+  // misled, its verdict does not count.
+  const unsigned long moves = total.entered + total.refused;
+  const unsigned long tolerated = storage_can_fail() ? moves / 10 : 0;
+  check(total.refused <= tolerated, "nobody was refused who is not locked");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_TESTS_PROGRAMS_THIRDPARTY_TAP_H
 #define HOLDFAST_TESTS_PROGRAMS_THIRDPARTY_TAP_H
 
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace thirdparty {
 
@@ -99,6 +101,43 @@ inline int in_child(const std::function<int()>& act) {
 }
 
 inline int setns_errno(int fd, int type) { return setns(fd, type) == 0 ? 0 : errno; }
+
+// The map of this name that was made last; -1 when there is none.
+inline int newest_map(const std::string& name) {
+  int newest = -1;
+  for (unsigned id = 0; bpf_map_get_next_id(id, &id) == 0;) {
+    int fd = bpf_map_get_fd_by_id(id);
+    bpf_map_info info{};
+    unsigned bytes = sizeof info;
+    const bool found = fd >= 0 && bpf_map_get_info_by_fd(fd, &info, &bytes) == 0 &&
+                       name == static_cast<const char*>(info.name);
+    if (found) std::swap(newest, fd);
+    if (fd >= 0) close(fd);
+  }
+  return newest;
+}
+
+// Leaves no room for verdicts, so that each gets lost, for as long as it lives. Of the program that
+// was loaded last.
+class NoRoom {
+ public:
+  NoRoom() : fd_(newest_map("hf_verdicts")) {
+    const char value[64] = {};
+    for (unsigned long long key = 1; bpf_map_update_elem(fd_, &key, value, BPF_NOEXIST) == 0; key++)
+      filled_ = key;
+  }
+  ~NoRoom() {
+    for (unsigned long long key = 1; key <= filled_; key++) bpf_map_delete_elem(fd_, &key);
+    close(fd_);
+  }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+  [[nodiscard]] bool full() const { return filled_ > 1000; }
+
+ private:
+  int fd_;
+  unsigned long long filled_ = 0;
+};
 
 }  // namespace thirdparty
 

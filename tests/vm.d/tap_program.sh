@@ -14,6 +14,7 @@ tap_program() {
   if [ -z "$failed" ] && [ $tap_status -eq 0 ]; then
     pass "$tap_name: $(echo "$tap_output" | grep -c '^ok') checks"
   else
-    fail "$tap_name" "$tap_output"
+    fail "$tap_name" "exit status $tap_status
+$(echo "$tap_output" | grep -v '^ok')"
   fi
 }

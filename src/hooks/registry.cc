@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// libbpf asks here for every program in one of the hooks' sections: when it opens, loads and
+// attaches it.
+#include "hooks/registry.h"
+
+#include <bpf/bpf.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "hooks/hooks_kernel.h"
+
+namespace holdfast::hooks {
+namespace {
+
+struct State {
+  Choices choices;
+  std::string error;
+  // By address: libbpf tells nobody when it closes an object. An address that is used again
+  // replaces what was kept for the program that had it before.
+  std::map<const bpf_program*, std::unique_ptr<Adapter>> adapters;
+};
+
+State& state() {
+  static State instance;
+  return instance;
+}
+
+void print_to(libbpf_print_fn_t print, const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  print(LIBBPF_WARN, format, arguments);
+  va_end(arguments);
+}
+
+int report(const bpf_program* program, const Error& error) {
+  warn(std::string("prog '") + bpf_program__name(program) + "': " + error.message());
+  return error.code != 0 ? -error.code : -EINVAL;
+}
+
+int set_up(bpf_program* program, long cookie) {
+  const auto hook = static_cast<Hook>(cookie);
+  const bpf_insn* insns = bpf_program__insns(program);
+  state().adapters[program] =
+      std::make_unique<Adapter>(hook, running_kernel()->offer(hook), bpf_program__name(program),
+                                Instructions(insns, insns + bpf_program__insn_cnt(program)));
+  return 0;
+}
+
+int prepare(bpf_program* program, bpf_prog_load_opts* options, long) {
+  const auto found = state().adapters.find(program);
+  if (found == state().adapters.end()) return -ENOENT;
+  const Result<void> prepared = found->second->prepare(program, *options, state().choices);
+  return prepared ? 0 : report(program, prepared.error());
+}
+
+int attach(const bpf_program* program, long, bpf_link** link) {
+  *link = nullptr;
+  const auto found = state().adapters.find(program);
+  if (found == state().adapters.end()) return -ENOENT;
+  const Result<bpf_link*> attached = found->second->attach(program);
+  if (!attached) return report(program, attached.error());
+  *link = *attached;
+  return 0;
+}
+
+}  // namespace
+
+int register_hook(Hook hook) {
+  LIBBPF_OPTS(libbpf_prog_handler_opts, options);
+  options.cookie = static_cast<long>(hook);
+  options.prog_setup_fn = set_up;
+  options.prog_prepare_load_fn = prepare;
+  options.prog_attach_fn = attach;
+  for (const char* prefix : {"lsm/", "lsm.s/"}) {
+    const std::string section = prefix + std::string(hook_name(hook));
+    const int id = libbpf_register_prog_handler(section.c_str(), BPF_PROG_TYPE_TRACING,
+                                                BPF_TRACE_FENTRY, &options);
+    if (id < 0) return id;
+  }
+  return 0;
+}
+
+bool is_bridged(const bpf_program* program) { return state().adapters.contains(program); }
+
+bpf_link* attach_bridged(const bpf_program* program) {
+  bpf_link* link = nullptr;
+  if (const int error = attach(program, 0, &link); error < 0) errno = -error;
+  return link;
+}
+
+Choices& choices() { return state().choices; }
+
+const std::string& last_warning() { return state().error; }
+
+void warn(const std::string& message) {
+  state().error = message;
+  const libbpf_print_fn_t print = libbpf_set_print(nullptr);
+  libbpf_set_print(print);
+  if (print != nullptr) print_to(print, "holdfast-hooks: %s\n", message.c_str());
+}
+
+}  // namespace holdfast::hooks
