@@ -30,6 +30,7 @@
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
 #include "bpf/machine_namespace.bpf.h"
+#include "bpf/mark.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -85,27 +86,26 @@ static __noinline int share_delegation(__u64 src, __u64 dst) {
   return walk.matched;
 }
 
-/* Fills what the source says. Returns 0, or -1 when a fact is missing. */
-static __noinline int gather_source(struct hf_event *e, __u64 generation, __u64 src, __u64 dst) {
+/* Fills what the source and the moved task say. Returns 0, or -1 when a fact is missing. */
+static __noinline int gather_source(struct hf_event *e, __u64 generation, __u64 moved, __u64 src, __u64 dst) {
+  __u16 marked = profile_of_task_mark(generation, moved);
   if (!e) return -1;
   e->source = cgroup_id(src);
   e->request.flags &= ~(HF_REQ_SAME_CGROUP | HF_REQ_DELEGATED);
   if (src == dst) e->request.flags |= HF_REQ_SAME_CGROUP;
   if (share_delegation(src, dst)) e->request.flags |= HF_REQ_DELEGATED;
   if (path_profiles(&walk, generation, src, e->request.src_chain)) return -1;
-  e->request.object = e->request.src_chain[0];
+  e->request.object = marked ? marked : e->request.src_chain[0];
   return 0;
 }
 
 /* Returns 0, or -1 when a fact is missing. */
-static __noinline int gather(struct hf_event *e, __u64 generation, __u64 src, __u64 dst) {
-  __u16 chain[HF_MAX_NEST];
+static __noinline int gather(struct hf_event *e, __u64 generation, __u64 moved, __u64 src, __u64 dst) {
   if (!e || !e->object.pid) return -1;
   e->target = cgroup_id(dst);
-  if (path_profiles(&walk, generation, cgroup_of(bpf_get_current_task()), chain)) return -1;
-  e->request.subject = chain[0];
+  if (mover_of(&walk, generation, bpf_get_current_task(), &e->request.subject)) return -1;
   if (path_profiles(&walk, generation, dst, e->request.dst_chain)) return -1;
-  return gather_source(e, generation, src, dst);
+  return gather_source(e, generation, moved, src, dst);
 }
 
 /* hf_decide() for this one hook: the others' rules would only cost verification time. */
@@ -162,7 +162,7 @@ static long decide_thread(__u32 step, void *context) {
   __builtin_memcpy(other, &call.event, sizeof(*other));
   __builtin_memset(&other->verdict, 0, sizeof(other->verdict));
   describe_task(&other->object, task);
-  if (!cgroup || gather_source(other, tables->generation, cgroup, scan->dst))
+  if (!cgroup || gather_source(other, tables->generation, task, cgroup, scan->dst))
     refuse_without_facts(other);
   else
     decide(tables, other);
@@ -213,7 +213,7 @@ int BPF_PROG(cgroup_capture, struct cgroup___cg *src, struct cgroup___cg *dst, v
   if (moved) describe_task(&e->object, moved);
   if (threadgroup) e->request.flags = HF_REQ_THREADGROUP;
   e->request.way = call.clone ? HF_WAY_CLONE_INTO_CGROUP : threadgroup ? HF_WAY_CGROUP_PROCS : HF_WAY_CGROUP_THREADS;
-  if (!tables || gather(e, e->generation, (__u64)src, (__u64)dst)) {
+  if (!tables || gather(e, e->generation, moved, (__u64)src, (__u64)dst)) {
     refuse_without_facts(e);
   } else {
     decide(tables, e);

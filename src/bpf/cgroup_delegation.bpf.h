@@ -83,7 +83,8 @@ static __noinline int gather_delegation(struct xattr_call *call, __u64 generatio
   r = &call->event.request;
   call->event.target = cgroup_id(cgroup);
   if (path_profiles(&call->walk, generation, cgroup_of(bpf_get_current_task()), chain)) return -1;
-  r->subject = chain[0];
+  r->subject = profile_of_task_mark(generation, bpf_get_current_task());
+  if (!r->subject) r->subject = chain[0];
   return path_profiles(&call->walk, generation, cgroup, r->dst_chain);
 }
 
@@ -158,6 +159,7 @@ SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_removed, struct cgroup___cg *cgroup, const char *path) {
   __u64 id = cgroup_id((__u64)cgroup);
   bpf_map_delete_elem(&cgroup_delegated, &id);
+  bpf_map_delete_elem(&marked_cgroups, &id);
   return 0;
 }
 

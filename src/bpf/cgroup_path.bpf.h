@@ -10,6 +10,7 @@
 #define HOLDFAST_BPF_CGROUP_PATH_H
 
 #include "bpf/cgroup_types.bpf.h"
+#include "bpf/mark_maps.bpf.h"
 #include "core/paths.h"
 
 #define MAX_LOOPS (1 << 23) /* BPF_MAX_LOOPS */
@@ -207,7 +208,11 @@ static long path_read_level(__u32 level, void *context) {
   if (bpf_loop(MAX_LOOPS, path_step, &inner, 0) == MAX_LOOPS) w->failed = 1;
   __builtin_memcpy(w->at, w->next, sizeof(w->at));
   w->count = w->next_count;
-  return w->count == 0 || w->failed;
+  if (mark_rules) {
+    __u16 marked = profile_of_cgroup_mark(w->generation, cgroup_id((__u64)ancestor));
+    if (marked) path_add_profile(w, marked);
+  }
+  return (w->count == 0 && !mark_rules) || w->failed;
 }
 
 /*
@@ -232,7 +237,7 @@ static __noinline int path_profiles(struct path_walk *w, __u64 generation, __u64
   w->key.pad0 = 0;
   w->glob_key.generation = generation;
   bpf_loop(level < (int)HF_PATH_DEPTH ? level + 1 : (int)HF_PATH_DEPTH, path_read_level, &inner, 0);
-  if (w->failed || (level >= (int)HF_PATH_DEPTH && w->count)) return -1;
+  if (w->failed || (level >= (int)HF_PATH_DEPTH && (w->count || mark_rules))) return -1;
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
     if (i >= w->found) break;
     chain[i] = w->chain[(w->found - 1 - i) & (HF_MAX_NEST - 1)];

@@ -16,6 +16,7 @@
 
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
+#include "bpf/mark_maps.bpf.h"
 #include "bpf/namespace_types.bpf.h"
 #include "bpf/syscall.bpf.h"
 
@@ -29,6 +30,8 @@ struct namespace_slot {
   __u32 pad0;
   struct path_walk walk;
   struct hf_event event;
+  struct hf_mark_key mark_key;
+  struct hf_mark mark;
 };
 
 struct {
@@ -63,7 +66,8 @@ static __always_inline struct namespace_slot *take_slot(void) {
 
 static __always_inline void give_back(struct namespace_slot *slot) { __sync_val_compare_and_swap(&slot->taken, 1, 0); }
 
-#define NAMESPACE_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
+#define NAMESPACE_HOOKS \
+  (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE | 1u << HF_HOOK_MARK)
 
 /* A global function: verified once, and what it writes is unknown to its callers (decision.bpf.h). */
 __noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
@@ -72,12 +76,20 @@ __noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, s
   return 0;
 }
 
-/* The deepest profile that a task's cgroup lies in. Returns 0, or -1 when it cannot be told. */
+/* The deepest profile that a task's cgroup lies in, or else that of its mark. Returns 0, or -1 when it cannot be told. */
 static __noinline int profile_of(struct path_walk *walk, __u64 generation, __u64 task, __u16 *profile) {
   __u16 chain[HF_MAX_NEST];
   if (!walk || !profile || path_profiles(walk, generation, cgroup_of(task), chain)) return -1;
-  *profile = chain[0];
+  *profile = chain[0] ? chain[0] : profile_of_task_mark(generation, task);
   return 0;
+}
+
+/* As what a task moves others: its mark says so before its cgroup does. */
+static __always_inline int mover_of(struct path_walk *walk, __u64 generation, __u64 task, __u16 *profile) {
+  __u16 marked = profile_of_task_mark(generation, task);
+  if (!profile) return -1;
+  *profile = marked;
+  return marked ? 0 : profile_of(walk, generation, task, profile);
 }
 
 /* Decides what slot->event asks, of `actor` and, unless 0, of `object`. Not 0: refused. */

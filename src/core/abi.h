@@ -39,7 +39,8 @@
 #define HF_HOOK_BPF 5u               /* a use of a delegated BPF privilege */
 #define HF_HOOK_TRACE 6u             /* ptrace, process_vm_*, pidfd_getfd, /proc/PID/mem */
 #define HF_HOOK_LABEL 7u             /* a label of a socket is set or removed */
-#define HF_HOOK_COUNT 8u
+#define HF_HOOK_MARK 8u              /* what confers a profile is changed, or taken over */
+#define HF_HOOK_COUNT 9u
 
 /* ---- ways: how it was asked for (for events; a few matter to decisions) ----------------------- */
 #define HF_WAY_NONE 0u
@@ -62,7 +63,11 @@
 #define HF_WAY_PTRACE 17u
 #define HF_WAY_LABEL_SET 18u
 #define HF_WAY_LABEL_REMOVE 19u
-#define HF_WAY_COUNT 20u
+#define HF_WAY_MARK_SET 20u
+#define HF_WAY_MARK_REMOVE 21u
+#define HF_WAY_MARK_WRITE 22u /* a marked executable is opened for writing, or cut */
+#define HF_WAY_MARK_EXEC 23u  /* it is executed by a task that somebody else could make act */
+#define HF_WAY_COUNT 24u
 
 /* ---- namespace types, a mask ------------------------------------------------------------------ */
 #define HF_NS_MNT (1u << 0)
@@ -113,7 +118,8 @@
 #define HF_RULE_BPF_PROGRAMS 9u
 #define HF_RULE_BPF_ATTACHMENTS 10u
 #define HF_RULE_PROFILE 11u /* the profile itself: where it is defined */
-#define HF_RULE_KINDS 12u
+#define HF_RULE_MARK 12u
+#define HF_RULE_KINDS 13u
 
 #define HF_RULE_DEFAULT 0u /* rule id of "no line of policy said anything" */
 
@@ -172,7 +178,8 @@
 #define HF_REASON_BAD_REQUEST 18u   /* the facts or tables do not make sense: refused */
 #define HF_REASON_FACTS_MISSING 19u /* a backend could not read a fact it needs: refused */
 #define HF_REASON_LABEL_SET 20u     /* label.set does not list the name */
-#define HF_REASON_COUNT 21u
+#define HF_REASON_MARK 21u          /* mark_by does not list who changes the mark */
+#define HF_REASON_COUNT 22u
 
 /* ---- hf_request.flags -------------------------------------------------------------------------------- */
 #define HF_REQ_TARGET_KNOWN (1u << 0)     /* target_* fields are exact */
@@ -221,6 +228,9 @@ struct hf_profile {
   __u64 bpf_programs;       /* 1 << enum bpf_prog_type */
   __u64 bpf_attachments[2]; /* bit enum bpf_attach_type */
   __u32 rules[HF_RULE_KINDS];
+  __u8 mark_by; /* HF_MOVERS_*: who may set and remove its mark */
+  __u8 pad0;
+  __u16 mark_set;
 };
 
 struct hf_mover_set {
@@ -338,7 +348,7 @@ struct hf_event {
 #define HF_AT(type, field, at) HF_LAYOUT(__builtin_offsetof(struct type, field) == (at))
 
 HF_LAYOUT(HF_MOVER_WORDS * 64u >= HF_PROFILE_SLOTS);
-HF_LAYOUT(sizeof(struct hf_profile) == 120);
+HF_LAYOUT(sizeof(struct hf_profile) == 128);
 HF_AT(hf_profile, ns_create, 8);
 HF_AT(hf_profile, leave_set, 12);
 HF_AT(hf_profile, socket_first, 20);
@@ -346,6 +356,7 @@ HF_AT(hf_profile, label_ruled, 26);
 HF_AT(hf_profile, label_rule, 28);
 HF_AT(hf_profile, bpf_commands, 32);
 HF_AT(hf_profile, rules, 72);
+HF_AT(hf_profile, mark_by, 124);
 HF_LAYOUT(sizeof(struct hf_mover_set) == 136);
 HF_LAYOUT(sizeof(struct hf_label_match) == 8);
 HF_LAYOUT(sizeof(struct hf_socket_rule) == 96);

@@ -336,6 +336,20 @@ HF_INLINE void hf_decide_label(const struct hf_request *r, const struct hf_profi
   v->error = HF_EPERM;
 }
 
+/* ---- marks ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Who changes a mark says who has its profile, and so does who writes to a marked executable or takes over a
+ * task that runs one. `object` is that profile.
+ */
+HF_INLINE void hf_decide_mark(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
+  const struct hf_profile *p = hf_profile_at(t, r->object);
+  if (!p || r->object == HF_NO_PROFILE) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (p->mark_by == HF_MOVERS_LIST && !hf_mover_listed(t, p->mark_set, r->subject))
+    hf_refuse(v, p, r->object, HF_RULE_MARK, HF_REASON_MARK);
+  hf_name(v, p, r->object, HF_RULE_MARK);
+}
+
 /* ---- bpf -------------------------------------------------------------------------------------------------- */
 
 HF_INLINE int hf_bit(__u64 mask, __u32 bit) { return bit < 64 && ((mask >> (bit & 63u)) & 1u); }
@@ -408,6 +422,9 @@ HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request
       break;
     case HF_HOOK_LABEL:
       if (hooks & (1u << HF_HOOK_LABEL)) hf_decide_label(r, own, v);
+      break;
+    case HF_HOOK_MARK:
+      if (hooks & (1u << HF_HOOK_MARK)) hf_decide_mark(t, r, v);
       break;
     case HF_HOOK_TRACE:
       if (hooks & (1u << HF_HOOK_TRACE)) hf_decide_trace(t, r, own, owner, v);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "base/digest.h"
 #include "core/abi.h"
 #include "kernel/text_file.h"
 #include "kernel/whole_file.h"
@@ -104,17 +105,13 @@ std::optional<Generation> Generations::newest() const {
   return all.empty() ? std::nullopt : load(all.back());
 }
 
-// FNV-1a.
 std::uint64_t digest(const std::vector<policy::Source>& sources) {
-  std::uint64_t digest = 0xcbf29ce484222325u;
-  const auto take = [&digest](const std::string& text) {
-    for (const char c : text) digest = (digest ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    digest = (digest ^ 0xffu) * 0x100000001b3u;
-  };
-  for (const policy::Source& source : sources) {
-    take(source.name);
-    take(source.text);
-  }
+  constexpr std::string_view kEnd = "\xff";  // no byte of UTF-8
+  std::uint64_t digest = kDigestStart;
+  for (const policy::Source& source : sources)
+    for (const std::string_view part :
+         {std::string_view(source.name), kEnd, std::string_view(source.text), kEnd})
+      digest = digest_of(part, digest);
   return digest;
 }
 

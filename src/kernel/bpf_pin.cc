@@ -196,16 +196,16 @@ Result<LinkShape> link_shape(int link_fd) {
   bytes = sizeof(of);
   if (bpf_prog_get_info_by_fd(program.get(), &of, &bytes) != 0)
     return system_error("describe program");
-  return LinkShape{info.id, info.type, of.name};
+  return LinkShape{info.prog_id, info.type, of.name};
 }
 
-Result<void> wait_for_link_end(std::uint32_t id) {
+Result<void> wait_for_program_end(std::uint32_t id) {
   for (int i = 0; i < kWaitSteps; i++) {
-    const Fd still(bpf_link_get_fd_by_id(id));
+    const Fd still(bpf_prog_get_fd_by_id(id));
     if (!still && errno == ENOENT) return {};
     sleep_us(kWaitStepUs);
   }
-  return Error{ETIMEDOUT, "wait for the end of a link", {}, "somebody else holds it"};
+  return Error{ETIMEDOUT, "wait for the end of a program", {}, "somebody else holds it"};
 }
 
 Result<Fd> inner_map(int outer_fd) {

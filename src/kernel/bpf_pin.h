@@ -55,7 +55,7 @@ struct MapShape {
 [[nodiscard]] Result<std::uint32_t> map_entries(int map_fd);
 
 struct LinkShape {
-  std::uint32_t id = 0;
+  std::uint32_t program_id = 0;
   std::uint32_t type = 0;  // BPF_LINK_TYPE_*
   std::string program;     // its name, at most 15 bytes
 };
@@ -68,8 +68,9 @@ struct LinkShape {
 [[nodiscard]] Result<void> attach_sysctl_program(int program_fd);
 [[nodiscard]] Result<void> detach_sysctl_program(int program_fd);
 
-// Waits until the kernel has let go of a link that nobody holds. Errors: ETIMEDOUT after 5 s.
-[[nodiscard]] Result<void> wait_for_link_end(std::uint32_t id);
+// Waits until the kernel has let go of a program that nobody holds. A link has no number any more
+// before its program is detached. Errors: ETIMEDOUT after 5 s.
+[[nodiscard]] Result<void> wait_for_program_end(std::uint32_t id);
 
 // The map that an array of maps holds at index 0. Errors: ENOENT none.
 [[nodiscard]] Result<Fd> inner_map(int outer_fd);

@@ -80,15 +80,21 @@ Result<std::string> cgroup_path(int root_fd, CgroupId id) {
   return below.empty() ? std::string("/") : below;
 }
 
-bool has_attribute(const std::string& directory, const std::string& name, std::string_view value) {
+namespace {
+
+bool has_attribute(const std::string& directory, const std::string& name,
+                   std::optional<std::string_view> value) {
   std::array<char, 256> text;
+  if (!value) return getxattr(directory.c_str(), name.c_str(), nullptr, 0) >= 0;
   const ssize_t length = getxattr(directory.c_str(), name.c_str(), text.data(), text.size());
-  return length >= 0 && std::string_view(text.data(), static_cast<std::size_t>(length)) == value;
+  return length >= 0 && std::string_view(text.data(), static_cast<std::size_t>(length)) == *value;
 }
+
+}  // namespace
 
 Result<std::vector<std::string>> cgroups_with_attribute(const std::string& directory,
                                                         const std::string& name,
-                                                        std::string_view value) {
+                                                        std::optional<std::string_view> value) {
   std::vector<std::string> found;
   std::vector<std::string> todo = {directory};
   while (!todo.empty()) {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,14 +30,12 @@ using CgroupId = std::uint64_t;
 // CAP_DAC_READ_SEARCH.
 [[nodiscard]] Result<std::string> cgroup_path(int root_fd, CgroupId id);
 
-// The cgroups below `directory`, itself included, whose extended attribute `name` is `value` now. A
-// cgroup that goes away meanwhile is passed over. Errors: what reading the hierarchy gave.
-[[nodiscard]] Result<std::vector<std::string>> cgroups_with_attribute(const std::string& directory,
-                                                                      const std::string& name,
-                                                                      std::string_view value);
-// Whether the directory's attribute is that value now.
-[[nodiscard]] bool has_attribute(const std::string& directory, const std::string& name,
-                                 std::string_view value);
+// The cgroups below `directory`, itself included, that have the extended attribute `name` now, of
+// that value or, without one, of any. A cgroup that goes away meanwhile is passed over. Errors:
+// what reading the hierarchy gave.
+[[nodiscard]] Result<std::vector<std::string>> cgroups_with_attribute(
+    const std::string& directory, const std::string& name,
+    std::optional<std::string_view> value = std::nullopt);
 
 [[nodiscard]] Result<void> make_cgroup(const std::string& directory);
 [[nodiscard]] Result<void> remove_cgroup(const std::string& directory);

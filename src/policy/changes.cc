@@ -58,6 +58,9 @@ class Changes {
       case HF_HOOK_CGROUP_ATTACH:
         cgroups();
         break;
+      case HF_HOOK_MARK:
+        if (p_.mark) marks();
+        break;
       case HF_HOOK_SOCKET:
         sockets();
         break;
@@ -164,6 +167,13 @@ class Changes {
     if (!mover_.empty()) inside_by_mover();
     set(&Profile::cg_inside, "cgroups.inside", "[]", Inside{HF_INSIDE_LIST, {}});
     set(&Profile::cg_inside, "cgroups.inside", quoted("any"), Inside{});
+  }
+
+  // Where nothing is said, nobody may.
+  void marks() {
+    if (!p_.mark_by && !mover_.empty())
+      set(&Profile::mark_by, "mark_by", list_text({mover_}), Movers{false, {{mover_, {}}}});
+    movers(&Profile::mark_by, "mark_by");
   }
 
   // The list with the mover in it.

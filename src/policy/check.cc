@@ -63,6 +63,10 @@ class Checker {
     if (p.cg_join && !p.cg_join->value.any) check_movers(p.cg_join->value.names, p.cg_join->where);
     if (p.cg_inside && p.cg_inside->value.kind != HF_INSIDE_ANY)
       check_movers(p.cg_inside->value.names, p.cg_inside->where);
+    if (p.mark_by && !p.mark_by->value.any) check_movers(p.mark_by->value.names, p.mark_by->where);
+    if (p.mark_by && !p.mark)
+      error(p.mark_by->where, "'mark_by' can never apply: the profile has no mark",
+            "add mark = \"trusted.NAME\"");
     if (!p.cgroups.empty() || p.mark) return;
     if (p.cg_join)
       error(p.cg_join->where, "'join' can never apply: the profile holds no cgroup",

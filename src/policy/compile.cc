@@ -220,6 +220,16 @@ class Compiler {
     }
   }
 
+  // Unless the policy says who, nobody changes a mark.
+  void add_mark(const Profile& p, std::uint16_t number, hf_profile& slot) {
+    out_->marks.push_back({p.mark->value, number, p.mark->where});
+    slot.mark_by = HF_MOVERS_LIST;
+    if (p.mark_by)
+      return add_movers(slot, HF_RULE_MARK, p, "mark_by", p.mark_by, slot.mark_by, slot.mark_set);
+    slot.mark_set = mover_set({});
+    add_rule(slot, HF_RULE_MARK, p, p.mark->where, "mark", p.mark->text);
+  }
+
   void add_profile(const Profile& p, std::uint16_t number) {
     hf_profile& slot = tables_->profiles[number];
     permit_all(slot);
@@ -233,7 +243,7 @@ class Compiler {
     add_labels(p, slot);
     for (const Stated<std::string>& cgroup : p.cgroups)
       out_->bindings.push_back({cgroup.value, number, cgroup.where});
-    if (p.mark) out_->marks.push_back({p.mark->value, number, p.mark->where});
+    if (p.mark) add_mark(p, number, slot);
   }
 
   const Model& model_;

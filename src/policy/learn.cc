@@ -64,6 +64,7 @@ struct Concerned {
   std::set<std::uint16_t> namespaces;
   std::set<std::uint16_t> tracked;
   std::set<std::uint16_t> cgroups;
+  std::set<std::uint16_t> marks;
 };
 
 Concerned concerned(const std::vector<Seen>& seen) {
@@ -82,6 +83,9 @@ Concerned concerned(const std::vector<Seen>& seen) {
         found.cgroups.insert(r.object);
         found.cgroups.insert(std::begin(r.src_chain), std::end(r.src_chain));
         found.cgroups.insert(std::begin(r.dst_chain), std::end(r.dst_chain));
+        break;
+      case HF_HOOK_MARK:
+        found.marks.insert(r.object);
         break;
       default:
         break;
@@ -146,6 +150,13 @@ class Writer {
       setting("namespaces.visitors", trial_.visitors(number));
   }
 
+  void mark(std::uint16_t number, const Profile& of) {
+    if (concerned_.marks.contains(number))
+      setting("mark_by", trial_.mark_by(number));
+    else
+      from_base("mark_by", of.mark_by);
+  }
+
   // Who holds no cgroup, as far as is known, cannot say who joins it.
   void cgroups(std::uint16_t number, const Profile* of) {
     if (!concerned_.cgroups.contains(number)) return;
@@ -163,6 +174,7 @@ class Writer {
     const Profile* of = number <= base_.profiles.size() ? &base_.profiles[number - 1u] : nullptr;
     text_ += fmt::format("\n[profile.{}]\n", toml_key(names_.profiles[number]));
     if (of != nullptr) bindings(*of);
+    if (of != nullptr && of->mark) mark(number, *of);
     namespaces(number, of);
     cgroups(number, of);
     if (of != nullptr) from_base("label.set", of->labels.set);

@@ -134,6 +134,10 @@ LearnedSetting Trial::leave(std::uint16_t profile) {
 }
 LearnedSetting Trial::join(std::uint16_t profile) { return movers(profile, &hf_profile::cg_join); }
 
+LearnedSetting Trial::mark_by(std::uint16_t profile) {
+  return movers(profile, &hf_profile::mark_by);
+}
+
 LearnedSetting Trial::inside(std::uint16_t profile) {
   hf_profile& slot = tables_->profiles[profile];
   slot.cg_inside = HF_INSIDE_LIST;

@@ -51,6 +51,7 @@ class Trial {
   LearnedSetting visitors(std::uint16_t profile);
   LearnedSetting leave(std::uint16_t profile);
   LearnedSetting join(std::uint16_t profile);
+  LearnedSetting mark_by(std::uint16_t profile);
   LearnedSetting inside(std::uint16_t profile);
 
  private:

@@ -91,6 +91,7 @@ struct Profile {
   Span where;
   std::vector<Stated<std::string>> cgroups;
   Setting<std::string> mark;
+  Setting<Movers> mark_by;     // with a mark
   Setting<std::uint8_t> mode;  // of the profile, or else of its file
   Setting<std::uint8_t> log;   // likewise
   Setting<std::uint32_t> ns_create;

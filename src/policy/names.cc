@@ -73,6 +73,8 @@ std::string_view describe_reason(std::uint32_t reason) {
       return "the facts or the tables make no sense: refused";
     case HF_REASON_LABEL_SET:
       return "may not set or remove this label";
+    case HF_REASON_MARK:
+      return "may not change or take over what confers this profile";
     case HF_REASON_FACTS_MISSING:
       return "a fact that the decision needs could not be read: refused";
     default:

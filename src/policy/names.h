@@ -19,7 +19,7 @@ using holdfast::name_of;
 using holdfast::Names;
 using holdfast::value_of;
 
-inline constexpr std::array<Name, 7> kHookNames = {{
+inline constexpr std::array<Name, 8> kHookNames = {{
     {HF_HOOK_NAMESPACE_ALLOC, "namespace_alloc"},
     {HF_HOOK_NAMESPACE_INSTALL, "namespace_install"},
     {HF_HOOK_CGROUP_ATTACH, "cgroup_attach"},
@@ -27,9 +27,10 @@ inline constexpr std::array<Name, 7> kHookNames = {{
     {HF_HOOK_BPF, "bpf"},
     {HF_HOOK_TRACE, "trace"},
     {HF_HOOK_LABEL, "label"},
+    {HF_HOOK_MARK, "mark"},
 }};
 
-inline constexpr std::array<Name, 19> kWayNames = {{
+inline constexpr std::array<Name, 23> kWayNames = {{
     {HF_WAY_SETNS, "setns"},
     {HF_WAY_UNSHARE, "unshare"},
     {HF_WAY_CLONE, "clone"},
@@ -49,6 +50,10 @@ inline constexpr std::array<Name, 19> kWayNames = {{
     {HF_WAY_PTRACE, "ptrace"},
     {HF_WAY_LABEL_SET, "label_set"},
     {HF_WAY_LABEL_REMOVE, "label_remove"},
+    {HF_WAY_MARK_SET, "mark_set"},
+    {HF_WAY_MARK_REMOVE, "mark_remove"},
+    {HF_WAY_MARK_WRITE, "mark_write"},
+    {HF_WAY_MARK_EXEC, "mark_exec"},
 }};
 
 // The names under /proc/PID/ns.
@@ -92,6 +97,7 @@ inline constexpr std::array<Name, HF_REASON_COUNT> kReasonNames = {{
     {HF_REASON_BAD_REQUEST, "bad-request"},
     {HF_REASON_FACTS_MISSING, "facts-missing"},
     {HF_REASON_LABEL_SET, "label-set"},
+    {HF_REASON_MARK, "mark"},
 }};
 
 inline constexpr std::array<Name, 5> kSocketOpNames = {{

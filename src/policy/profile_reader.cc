@@ -22,8 +22,8 @@ void check_version(const Value& root, Reader& in) {
 
 // Words that requests use for what is not a profile; a profile of that name could never be meant.
 bool is_reserved(std::string_view name) {
-  return name == "any" || name == "none" || name == "own" || name == "host" ||
-         name == "unknown" || name == "delegated";
+  return name == "any" || name == "none" || name == "own" || name == "host" || name == "unknown" ||
+         name == "delegated";
 }
 
 bool check_name(const Entry& entry, Reader& in) {
@@ -107,7 +107,8 @@ Profile read_profile(const Entry& entry, Reader& in) {
   profile.name = entry.key;
   profile.where = entry.key_where;
   in.only_keys(table,
-               {"cgroup", "mark", "mode", "log", "namespaces", "cgroups", "socket", "bpf", "label"},
+               {"cgroup", "mark", "mark_by", "mode", "log", "namespaces", "cgroups", "socket",
+                "bpf", "label"},
                fmt::format("[profile.{}]", entry.key));
   if (const Entry* cgroup = table.find("cgroup"); cgroup != nullptr) {
     profile.cgroups = in.strings(*cgroup, Reader::Single::allowed);
@@ -115,6 +116,7 @@ Profile read_profile(const Entry& entry, Reader& in) {
       in.error(cgroup->value.where, "'cgroup' names no cgroup", "leave it out");
   }
   profile.mark = in.string(table.find("mark"));
+  profile.mark_by = read_movers(table.find("mark_by"), in);
   profile.mode = in.word(table.find("mode"), kModeNames);
   profile.log = in.word(table.find("log"), kLogNames);
   if (const Value* section = in.table(table, "namespaces"); section != nullptr)

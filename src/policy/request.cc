@@ -47,6 +47,10 @@ constexpr WayHook kHookOfWay[] = {
     {HF_WAY_PTRACE, HF_HOOK_TRACE},
     {HF_WAY_LABEL_SET, HF_HOOK_LABEL},
     {HF_WAY_LABEL_REMOVE, HF_HOOK_LABEL},
+    {HF_WAY_MARK_SET, HF_HOOK_MARK},
+    {HF_WAY_MARK_REMOVE, HF_HOOK_MARK},
+    {HF_WAY_MARK_WRITE, HF_HOOK_MARK},
+    {HF_WAY_MARK_EXEC, HF_HOOK_MARK},
 };
 
 std::uint32_t hook_of_way(std::uint32_t way) {
@@ -69,6 +73,8 @@ std::uint32_t usual_way(std::uint32_t hook) {
       return HF_WAY_PTRACE;
     case HF_HOOK_LABEL:
       return HF_WAY_LABEL_SET;
+    case HF_HOOK_MARK:
+      return HF_WAY_MARK_SET;
     default:
       return HF_WAY_NONE;
   }
@@ -87,6 +93,7 @@ class Parser {
     cgroups();
     socket();
     label_name();
+    mark();
     bpf();
     flags();
     check_used();
@@ -306,6 +313,11 @@ class Parser {
     const auto& listed = policy_.label_rights[r_.subject].set;
     if (std::find(listed.begin(), listed.end(), *name) != listed.end())
       r_.flags |= HF_REQ_LABEL_LISTED;
+  }
+
+  void mark() {
+    if (r_.hook == HF_HOOK_MARK && r_.object == HF_NO_PROFILE)
+      fail("whose mark is missing: object=PROFILE");
   }
 
   void bpf() {

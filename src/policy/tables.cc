@@ -74,6 +74,9 @@ class Validator {
             number);
     require(p.cg_inside == HF_INSIDE_ANY || p.inside_set < t_.mover_set_count,
             "profile {}: inside set", number);
+    require(p.mark_by <= HF_MOVERS_LIST && p.pad0 == 0 &&
+                (p.mark_by != HF_MOVERS_LIST || p.mark_set < t_.mover_set_count),
+            "profile {}: mark", number);
     require(p.socket_count <= HF_MAX_PROFILE_SOCKET_RULES &&
                 p.socket_first <= t_.socket_rule_count &&
                 p.socket_count <= t_.socket_rule_count - p.socket_first,

@@ -29,6 +29,8 @@ Hook hook_of(std::uint16_t hook) {
       return Hook::trace;
     case HF_HOOK_LABEL:
       return Hook::label;
+    case HF_HOOK_MARK:
+      return Hook::mark;
     default:
       return Hook::none;
   }

@@ -35,6 +35,8 @@ Place find_place(const policy::Profile& p, const std::string& key) {
   if (key == "cgroups.leave") return place_of(p.cg_leave, key);
   if (key == "cgroups.join") return place_of(p.cg_join, key);
   if (key == "cgroups.inside") return place_of(p.cg_inside, key);
+  if (key == "mark") return place_of(p.mark, key);
+  if (key == "mark_by") return place_of(p.mark_by, key);
   if (!p.bpf) return {};
   Place place;
   if (key == "bpf.delegate.commands") place = place_of(p.bpf->commands, key);

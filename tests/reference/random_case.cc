@@ -106,9 +106,14 @@ std::string profile(Random& random, std::uint32_t index, std::uint32_t count) {
   if (random.once_in(2)) text += fmt::format("cgroups.join = {}\n", movers(random, count));
   if (random.once_in(2))
     text += fmt::format("cgroups.inside = {}\n",
-                        random.once_in(3)   ? "\"delegated\""
-                        : random.once_in(3) ? fmt::format("[\"{}\", \"delegated\"]", kProfiles[random.below(count)])
-                                            : movers(random, count));
+                        random.once_in(3) ? "\"delegated\""
+                        : random.once_in(3)
+                            ? fmt::format("[\"{}\", \"delegated\"]", kProfiles[random.below(count)])
+                            : movers(random, count));
+  if (random.once_in(3)) {
+    text += fmt::format("mark = \"trusted.{}\"\n", name);
+    if (random.once_in(2)) text += fmt::format("mark_by = {}\n", movers(random, count));
+  }
   if (random.once_in(2)) text += bpf(random);
   for (std::uint32_t i = random.below(5); i > 0; i--) text += socket_rule(random, name);
   return text;
@@ -178,7 +183,7 @@ std::string random_policy(Random& random) {
 
 hf_request random_request(Random& random, const policy::Compiled& policy) {
   hf_request r{};
-  r.hook = static_cast<__u16>(1 + random.below(random.once_in(100) ? 9 : 6));
+  r.hook = static_cast<__u16>(1 + random.below(random.once_in(100) ? 10 : 8));
   r.subject = any_profile(random, policy);
   r.object = random.once_in(2) ? r.subject : any_profile(random, policy);
   r.flags = some_bits(random, 0xff & ~HF_REQ_FACTS_MISSING & ~HF_REQ_SAME_CGROUP);

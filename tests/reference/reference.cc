@@ -45,6 +45,10 @@ class Interpreter {
         break;
       case Hook::label:
         return label();
+      case Hook::mark:
+        if (f_.object.empty()) return opinions_.impossible("bad-request");
+        mark();
+        break;
     }
     return opinions_.strongest(f_.subject);
   }
@@ -204,6 +208,16 @@ class Interpreter {
       if (!in(f_.source, profile))
         check_movers(profile, "cgroups.join", "join", find(profile)->cg_join);
     }
+  }
+
+  // Without mark_by nobody may, and the mark's own line is the one to blame.
+  void mark() {
+    const Profile& p = *find(f_.object);
+    const std::string key = p.mark_by ? "mark_by" : "mark";
+    if (p.mark && !p.mark_by) opinions_.deny(p.name, key, "mark");
+    if (p.mark && p.mark_by && !p.mark_by->value.any && !lists(p.mark_by->value.names, f_.subject))
+      opinions_.deny(p.name, key, "mark");
+    if (p.mark) opinions_.allow_by(p.name, key);
   }
 
   static bool meets(const std::vector<policy::LabelCondition>& conditions,

@@ -20,7 +20,7 @@ struct Sandbox {
   std::uint64_t id = 0;
 };
 
-enum class Hook { none, create, enter, move, socket, bpf, trace, label };
+enum class Hook { none, create, enter, move, socket, bpf, trace, label, mark };
 
 // What a backend says of an operation; "" as a profile's name: none.
 struct Facts {

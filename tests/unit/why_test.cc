@@ -130,7 +130,7 @@ TEST(Flip, SaysSoWhenNothingWould) {
 // Whatever is suggested does flip it, and is decided in earnest.
 TEST(Flip, IsTrueForRandomPolicies) {
   int found = 0;
-  for (std::uint64_t seed = 1; seed <= 60; seed++) {
+  for (std::uint64_t seed = 1; seed <= 80; seed++) {
     reference::Random random(seed);
     const Policy made = make(random_policy(random));
     for (int i = 0; i < 5; i++) {

@@ -18,6 +18,7 @@
 
 #include "backend/lsm/instance.h"
 #include "backend/lsm/machine_guard.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
 #include "kernel/cgroup.h"
@@ -80,6 +81,23 @@ Result<void> check_link(const bpf_program* program, const std::string& path, int
 
 std::uint64_t read_counter(const __u64& counter) {
   return std::atomic_ref<const __u64>(counter).load(std::memory_order_relaxed);
+}
+
+// Of the program that the pinned link attaches. 0: no link is pinned there.
+std::uint32_t program_id(const std::string& pin) {
+  const auto link = kernel::open_pinned(pin);
+  if (!link) return 0;
+  const auto shape = kernel::link_shape(link->get());
+  return shape ? shape->program_id : 0;
+}
+
+// Of the links that pin() left, the guard's too.
+std::vector<std::uint32_t> program_ids(const std::string& directory) {
+  std::vector<std::uint32_t> ids;
+  const auto names = kernel::names_in(directory);
+  for (const std::string& name : names ? *names : std::vector<std::string>())
+    if (const std::uint32_t id = program_id(directory + "/" + name); id != 0) ids.push_back(id);
+  return ids;
 }
 
 using Globals = std::remove_pointer_t<decltype(cgroup_bpf::bss)>;
@@ -159,7 +177,13 @@ void CgroupHooks::erase(const CgroupPaths& paths) {
   for (const auto& glob : paths.globs) bpf_map_delete_elem(globs_fd, &glob.key);
 }
 
-Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
+MarkMaps CgroupHooks::mark_maps() const {
+  return {map_fd("mark_names"), map_fd("mark_ids"), map_fd("marked_cgroups"),
+          map_fd("mark_learner")};
+}
+
+Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths,
+                                  std::vector<MarkEntry> marks) {
   const std::uint32_t zero = 0;
   const Fd inner(
       bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_tables", sizeof(zero), sizeof(tables), 1, nullptr));
@@ -168,24 +192,35 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths) {
     return bpf_error(code, "fill table map");
   // From here on nobody, with whatever descriptor, changes what it says.
   if (bpf_map_freeze(inner.get()) != 0) return kernel::system_error("freeze table map");
-  if (auto inserted = insert(paths); !inserted) {
+  const auto take_back = [&] {
     erase(paths);
+    lsm::erase(mark_maps(), marks);
+  };
+  auto inserted = insert(paths);
+  if (inserted) inserted = lsm::insert(mark_maps(), marks);
+  if (!inserted) {
+    take_back();
     return inserted;
   }
   // Looked at before the tables: on before they are live, off only after.
-  const std::atomic_ref<__u32> ruled(globals_of(skeleton_, adopted_totals_).namespace_rules);
+  auto& globals = globals_of(skeleton_, adopted_totals_);
+  const std::atomic_ref<__u32> ruled(globals.namespace_rules);
+  const std::atomic_ref<__u32> marked(globals.mark_rules);
   const bool rules_namespaces = restricts_namespaces(tables);
   if (rules_namespaces) ruled.store(1);
+  if (!marks.empty()) marked.store(1);
   const int inner_fd = inner.get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
   const int code = bpf_map_update_elem(map_fd("cgroup_tables"), &zero, &inner_fd, BPF_ANY);
   if (code != 0) {
-    erase(paths);
+    take_back();
     return bpf_error(code, "make policy live");
   }
   if (!rules_namespaces) ruled.store(0);
+  if (marks.empty()) marked.store(0);
   erase(std::exchange(live_, std::move(paths)));
+  lsm::erase(mark_maps(), std::exchange(live_marks_, std::move(marks)));
   return {};
 }
 
@@ -209,6 +244,19 @@ Result<void> CgroupHooks::attach() {
       {&links.machine_userns, programs.machine_userns},
       {&links.machine_trace, programs.machine_trace},
       {&links.machine_traceme, programs.machine_traceme},
+      {&links.mark_task_end, programs.mark_task_end},
+      {&links.mark_unmount, programs.mark_unmount},
+      {&links.mark_unlink, programs.mark_unlink},
+      {&links.mark_rename, programs.mark_rename},
+      {&links.mark_set_xattr, programs.mark_set_xattr},
+      {&links.mark_remove_xattr, programs.mark_remove_xattr},
+      {&links.mark_get_xattr, programs.mark_get_xattr},
+      {&links.mark_open, programs.mark_open},
+      {&links.mark_truncate, programs.mark_truncate},
+      {&links.mark_trace, programs.mark_trace},
+      {&links.mark_fork, programs.mark_fork},
+      {&links.mark_prepare_exec, programs.mark_prepare_exec},
+      {&links.mark_exec, programs.mark_exec},
   };
   for (const auto& [link, program] : in_order) {
     *link = bpf_program__attach(program);
@@ -221,7 +269,7 @@ Result<void> CgroupHooks::attach() {
 std::uint64_t CgroupHooks::digest() {
   std::size_t bytes = 0;
   const void* data = cgroup_bpf::elf_bytes(&bytes);
-  return digest_of(data, bytes);
+  return digest_of({static_cast<const char*>(data), bytes});
 }
 
 Result<std::unique_ptr<CgroupHooks>> CgroupHooks::adopt(const std::string& directory,
@@ -281,18 +329,19 @@ Result<void> CgroupHooks::pin(const std::string& directory) const {
 
 Result<void> CgroupHooks::remove(const std::string& directory) {
   const std::string decider = directory + "/" + kDecider;
-  std::uint32_t id = 0;
-  if (const auto link = kernel::open_pinned(decider)) {
-    const auto shape = kernel::link_shape(link->get());
-    if (shape) id = shape->id;
-  }
+  const std::uint32_t id = program_id(decider);
+  const std::vector<std::uint32_t> programs = program_ids(directory);
   if (auto detached = MachineGuard::detach_sysctl(directory); !detached) return detached;
   // From here on the directory is one that was never completed, whatever happens to this process.
   for (const std::string& pin : {directory + "/layout", decider})
     if (auto removed = kernel::remove_pin(pin); !removed) return removed;
   if (id != 0)
-    if (auto ended = kernel::wait_for_link_end(id); !ended) return ended;
-  return kernel::remove_pin_directory(directory);
+    if (auto ended = kernel::wait_for_program_end(id); !ended) return ended;
+  if (auto removed = kernel::remove_pin_directory(directory); !removed) return removed;
+  // What is not refused any more is true when this returns.
+  for (const std::uint32_t program : programs)
+    if (auto ended = kernel::wait_for_program_end(program); !ended) return ended;
+  return {};
 }
 
 Result<std::uint64_t> CgroupHooks::live_generation() const {
@@ -308,7 +357,7 @@ Result<std::uint64_t> CgroupHooks::live_generation() const {
 }
 
 Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
-  // The generation comes first in both keys.
+  // The generation comes first in each key.
   const auto sweep_map = [&](int fd, std::size_t key_bytes) {
     std::vector<std::byte> key(key_bytes), next(key_bytes);
     std::vector<std::vector<std::byte>> old;
@@ -324,6 +373,8 @@ Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
   };
   sweep_map(map_fd("cgroup_names"), sizeof(hf_path_key));
   sweep_map(map_fd("cgroup_globs"), sizeof(hf_glob_key));
+  sweep_map(map_fd("mark_names"), sizeof(hf_mark_key));
+  sweep_map(map_fd("mark_ids"), sizeof(hf_mark_id_key));
   return {};
 }
 
@@ -341,6 +392,10 @@ Result<void> CgroupHooks::learn_delegations(const std::string& cgroup_root) {
     if (code != 0 && code != -EEXIST) return bpf_error(code, "learn delegation", directory);
   }
   return {};
+}
+
+Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root) {
+  return lsm::learn_marks(mark_maps(), cgroup_root, live_marks_);
 }
 
 int CgroupHooks::poll_fd() const { return ring_buffer__epoll_fd(ring_); }

@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "backend/lsm/cgroup_paths.h"
+#include "backend/lsm/marks.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/bpf_pin.h"
@@ -39,9 +40,11 @@ class CgroupHooks {
   CgroupHooks(const CgroupHooks&) = delete;
   CgroupHooks& operator=(const CgroupHooks&) = delete;
 
-  // Makes tables and paths live with one store and returns once no decision uses the ones before.
-  // Their generations must be equal, and differ from the live one's. On error nothing has changed.
-  [[nodiscard]] Result<void> publish(const hf_tables& tables, CgroupPaths paths);
+  // Makes tables, paths and marks live with one store and returns once no decision uses the ones
+  // before. Their generations must be equal, and differ from the live one's. On error nothing has
+  // changed.
+  [[nodiscard]] Result<void> publish(const hf_tables& tables, CgroupPaths paths,
+                                     std::vector<MarkEntry> marks);
 
   // Without a policy that is live every move is refused, so publish() first.
   [[nodiscard]] Result<void> attach();
@@ -60,6 +63,9 @@ class CgroupHooks {
 
   // Adds the delegations that were there before attach(). Later ones are seen as they are made.
   [[nodiscard]] Result<void> learn_delegations(const std::string& cgroup_root);
+  // Adds what had one of the live policy's marks before that was live. Later ones are seen as they
+  // are made.
+  [[nodiscard]] Result<void> learn_marks(const std::string& cgroup_root);
 
   [[nodiscard]] int poll_fd() const;
   // Hands events that are ready to the sink, 4096 at most.
@@ -77,6 +83,7 @@ class CgroupHooks {
   [[nodiscard]] Result<void> open_ring();
   // -1: no such map.
   [[nodiscard]] int map_fd(std::string_view name) const;
+  [[nodiscard]] MarkMaps mark_maps() const;
   [[nodiscard]] Result<void> insert(const CgroupPaths& paths);
   void erase(const CgroupPaths& paths);
 
@@ -87,6 +94,7 @@ class CgroupHooks {
   std::unique_ptr<kernel::MappedValue> adopted_totals_;
   ring_buffer* ring_ = nullptr;
   CgroupPaths live_;
+  std::vector<MarkEntry> live_marks_;
 };
 
 }  // namespace holdfast::backend::lsm

@@ -87,13 +87,6 @@ Result<std::optional<Instance>> newest_instance(const std::string& pin_directory
   return std::optional<Instance>();
 }
 
-std::uint64_t digest_of(const void* data, std::size_t bytes) {
-  std::uint64_t digest = 0xcbf29ce484222325u;
-  const auto* at = static_cast<const unsigned char*>(data);
-  for (std::size_t i = 0; i < bytes; i++) digest = (digest ^ at[i]) * 0x100000001b3u;
-  return digest;
-}
-
 Result<std::uint32_t> newest_complete(const std::string& pin_directory) {
   const auto numbers = numbers_in(pin_directory);
   if (!numbers) return numbers.error();

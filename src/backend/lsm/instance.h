@@ -29,9 +29,6 @@ struct Instance {
 // layout is not one that this version knows.
 [[nodiscard]] Result<std::optional<Instance>> newest_instance(const std::string& pin_directory);
 
-// FNV-1a. It tells builds apart; nobody who could put a forged one there needs to.
-[[nodiscard]] std::uint64_t digest_of(const void* data, std::size_t bytes);
-
 // The number of the last one that was completed; 0: none. Changes nothing.
 [[nodiscard]] Result<std::uint32_t> newest_complete(const std::string& pin_directory);
 

@@ -92,18 +92,18 @@ class LsmMachine final : public Machine {
   Result<void> dispatch() override { return cgroups_->dispatch(); }
 
   Result<void> update(const MachineSpec& spec) override {
-    if (!spec.marks.empty())
-      return Error{ENOTSUP, "attach policy", spec.marks.front().name,
-                   "marks are not enforced by this build"};
     const std::uint64_t generation =
         std::max<std::uint64_t>(spec.tables->generation, generation_ + 1);
     auto paths = lsm::build_cgroup_paths(spec.bindings, generation);
     if (!paths) return std::move(paths).error();
+    auto marks = lsm::mark_entries(spec.marks, generation);
+    if (!marks) return std::move(marks).error();
     auto tables = std::make_unique<hf_tables>(*spec.tables);
     tables->generation = generation;
-    if (auto live = cgroups_->publish(*tables, *std::move(paths)); !live) return live;
+    if (auto live = cgroups_->publish(*tables, *std::move(paths), *std::move(marks)); !live)
+      return live;
     generation_ = generation;
-    return {};
+    return cgroups_->learn_marks(spec.cgroup_root);
   }
 
   // A move that the kernel allowed unasked is an error, though not a refusal.
@@ -128,7 +128,7 @@ class LsmMachine final : public Machine {
     canary_ = *std::move(canary);
     auto paths = lsm::build_cgroup_paths(canary_->spec().bindings, 0);
     if (!paths) return std::move(paths).error();
-    if (auto live = cgroups_->publish(*canary_->spec().tables, *std::move(paths)); !live)
+    if (auto live = cgroups_->publish(*canary_->spec().tables, *std::move(paths), {}); !live)
       return live;
     if (auto attached = cgroups_->attach(); !attached) return attached;
     if (auto refused = canary_->attempt(); !refused) return refused;
@@ -178,7 +178,7 @@ std::vector<Promise> machine_promises() {
       {RuleKind::cgroups_leave, enforced, {}},
       {RuleKind::cgroups_join, enforced, {}},
       {RuleKind::cgroups_inside, enforced, {}},
-      {RuleKind::mark, none, not_yet},
+      {RuleKind::mark, enforced, {}},
       {RuleKind::socket, none, not_yet},
       {RuleKind::label, none, not_yet},
       {RuleKind::bpf_delegate, none, not_yet},

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "backend/lsm/instance.h"
+#include "base/digest.h"
 #include "bpf/machine_guard.skel.h"
 #include "kernel/process.h"
 #include "kernel/system_error.h"
@@ -85,7 +86,7 @@ Result<void> MachineGuard::use(int state_fd, int events_fd) {
 std::uint64_t MachineGuard::digest() {
   std::size_t bytes = 0;
   const void* data = machine_guard_bpf::elf_bytes(&bytes);
-  return digest_of(data, bytes);
+  return digest_of({static_cast<const char*>(data), bytes});
 }
 
 Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(const std::string& pin_directory) {

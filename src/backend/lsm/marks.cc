@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/marks.h"
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/digest.h"
+#include "kernel/attributed_files.h"
+#include "kernel/cgroup.h"
+
+namespace holdfast::backend::lsm {
+namespace {
+
+constexpr const char* kPlaces[] = {"/usr", "/opt"};
+
+Error failed(int code, const char* operation, const std::string& object) {
+  return Error{-code, operation, object, {}};
+}
+
+hf_mark_id_key id_key(const MarkEntry& entry) { return {entry.key.generation, entry.mark.id}; }
+
+Result<void> learn_cgroups(const MarkMaps& maps, const std::string& root, const MarkEntry& entry) {
+  const auto found = kernel::cgroups_with_attribute(root, entry.key.name);
+  if (!found) return found.error();
+  for (const std::string& directory : *found) {
+    const auto id = kernel::cgroup_id(directory);
+    if (!id) continue;  // gone
+    // An entry that is there already is newer than what was read here.
+    const int code = bpf_map_update_elem(maps.cgroups, &*id, &entry.mark.id, BPF_NOEXIST);
+    if (code != 0 && code != -EEXIST) return failed(code, "learn mark", directory);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<MarkEntry>> mark_entries(const std::vector<MarkBinding>& marks,
+                                            std::uint64_t generation) {
+  if (marks.size() > HF_MARKS_MAX)
+    return Error{E2BIG, "bind marks", marks.back().name, "too many marks"};
+  std::vector<MarkEntry> entries;
+  for (const MarkBinding& mark : marks) {
+    if (mark.name.size() >= HF_MARK_NAME)
+      return Error{E2BIG, "bind marks", mark.name, "the name is too long"};
+    MarkEntry entry = {};
+    entry.key.generation = generation;
+    std::memcpy(entry.key.name, mark.name.data(), mark.name.size());
+    entry.mark.id = digest_of(mark.name) | 1;
+    entry.mark.profile = mark.profile;
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+Result<void> insert(const MarkMaps& maps, const std::vector<MarkEntry>& marks) {
+  for (const MarkEntry& entry : marks) {
+    const hf_mark_id_key id = id_key(entry);
+    if (const int code = bpf_map_update_elem(maps.names, &entry.key, &entry.mark, BPF_NOEXIST);
+        code != 0)
+      return failed(code, "bind mark", entry.key.name);
+    if (const int code = bpf_map_update_elem(maps.ids, &id, &entry.mark, BPF_NOEXIST); code != 0)
+      return failed(code, "bind mark", entry.key.name);
+  }
+  return {};
+}
+
+void erase(const MarkMaps& maps, const std::vector<MarkEntry>& marks) {
+  for (const MarkEntry& entry : marks) {
+    const hf_mark_id_key id = id_key(entry);
+    bpf_map_delete_elem(maps.names, &entry.key);
+    bpf_map_delete_elem(maps.ids, &id);
+  }
+}
+
+// The programs cannot read an attribute, and this process does not know a file as they do. So it
+// asks twice: the second time the programs note which file was asked about.
+Result<void> learn_marks(const MarkMaps& maps, const std::string& cgroup_root,
+                         const std::vector<MarkEntry>& marks) {
+  if (marks.empty()) return {};
+  std::vector<std::string> names;
+  for (const MarkEntry& entry : marks) {
+    names.emplace_back(entry.key.name);
+    if (auto learned = learn_cgroups(maps, cgroup_root, entry); !learned) return learned;
+  }
+  const std::uint32_t zero = 0;
+  const auto self = static_cast<std::uint32_t>(getpid());
+  const auto teach = [&](int fd, const std::string& name) {
+    bpf_map_update_elem(maps.learner, &zero, &self, BPF_ANY);
+    (void)kernel::has_attribute(fd, name);
+    bpf_map_update_elem(maps.learner, &zero, &zero, BPF_ANY);
+  };
+  for (const char* place : kPlaces) kernel::each_executable_with(place, names, teach);
+  return {};
+}
+
+}  // namespace holdfast::backend::lsm

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// FNV-1a. Tells things apart that nobody forges; it keeps nobody out.
+#ifndef HOLDFAST_BASE_DIGEST_H
+#define HOLDFAST_BASE_DIGEST_H
+
+#include <cstdint>
+#include <string_view>
+
+namespace holdfast {
+
+inline constexpr std::uint64_t kDigestStart = 0xcbf29ce484222325u;
+
+// Of bytes, going on from the digest of what came before them.
+[[nodiscard]] constexpr std::uint64_t digest_of(std::string_view bytes,
+                                                std::uint64_t from = kDigestStart) {
+  for (const char byte : bytes) from = (from ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+  return from;
+}
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_BASE_DIGEST_H
