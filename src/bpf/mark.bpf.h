@@ -22,8 +22,7 @@
 #define F2FS_SUPER_MAGIC 0xf2f52010
 #define TMPFS_MAGIC 0x01021994
 #define S_IFREG 0100000
-#define FMODE_WRITE 2
-#define O_TRUNC 01000
+#define MAY_ACCESS 0x10
 #define UNSAFE_EXEC 7 /* LSM_UNSAFE_SHARE, _PTRACE, _NO_NEW_PRIVS */
 #define BPRM_SECUREEXEC 1
 
@@ -45,12 +44,7 @@ struct inode___mark {
 struct dentry___mark {
   struct inode___mark *d_inode;
 };
-struct path___mark {
-  struct dentry___mark *dentry;
-};
 struct file___mark {
-  unsigned int f_mode;
-  unsigned int f_flags;
   struct inode___mark *f_inode;
 };
 struct linux_binprm___mark {
@@ -210,23 +204,14 @@ int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
 
 /* ---- the file ------------------------------------------------------------------------------------------------- */
 
-static __noinline int write_file(struct inode___mark *inode) {
-  __u64 id = mark_of_file(inode);
+/*
+ * Whoever opens a file for writing, cuts it, or truncates it by its name, is asked with MAY_WRITE. Called from the
+ * program that answers moves, so that opening a file costs no second one. Who only asks (access()) does not write.
+ */
+static __noinline int may_write(struct inode___mark *inode, int mask) {
+  __u64 id = mask & MAY_ACCESS ? 0 : mark_of_file(inode);
   if (!id) return 0;
   return judge_marked(id, HF_WAY_MARK_WRITE, BPF_CORE_READ(inode, i_ino));
-}
-
-SEC("lsm/file_open")
-int BPF_PROG(mark_open, struct file___mark *file) {
-  if (!mark_rules) return 0;
-  if (!(file->f_mode & FMODE_WRITE) && !(file->f_flags & O_TRUNC)) return 0;
-  return answer(write_file(file->f_inode));
-}
-
-SEC("lsm/path_truncate")
-int BPF_PROG(mark_truncate, struct path___mark *path) {
-  if (!mark_rules) return 0;
-  return answer(write_file(BPF_CORE_READ(path, dentry, d_inode)));
 }
 
 /* A file that loses its last name is forgotten before its number can be another's. */

@@ -162,6 +162,7 @@ constexpr Case kCases[] = {
     {"clone3 with VFORK", ways::clone_vfork, HF_WAY_CLONE_INTO_CGROUP, Moves::child},
     {"clone3 with VM and VFORK", ways::clone_vm, HF_WAY_CLONE_INTO_CGROUP, Moves::child},
     {"a second mount", ways::second_mount, HF_WAY_CGROUP_PROCS, Moves::victim},
+    {"a cgroup namespace", ways::cgroup_namespace, HF_WAY_CGROUP_PROCS, Moves::victim},
     {"io_uring", ways::io_uring_write, HF_WAY_CGROUP_PROCS, Moves::victim},
     {"an inherited descriptor", ways::inherited_fd, HF_WAY_CGROUP_PROCS, Moves::victim},
     {"a descriptor passed by SCM_RIGHTS", ways::passed_fd, HF_WAY_CGROUP_PROCS, Moves::victim},

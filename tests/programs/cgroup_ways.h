@@ -121,11 +121,19 @@ inline int second_mount(const Victim& victim, const std::string& to) {
   return write_file("/tmp/second" + to + "/cgroup.procs", std::to_string(victim.pid));
 }
 
-// In a cgroup namespace whose root is the mover's cgroup the hierarchy's root is reached through
-// "..".
+// From a cgroup namespace, through a mount of its own. Its root is the hierarchy's: moves to outside of a namespace's
+// root the kernel refuses by itself.
 inline int cgroup_namespace(const Victim& victim, const std::string& to) {
+  char text[256] = {};
+  const int own = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+  if (own < 0 || read(own, text, sizeof(text) - 1) < 0) return errno;
+  close(own);
+  std::string home = std::strstr(text, "0::") + 3;
+  home.resize(home.find('\n'));
+  if (const int error = write_file(kRoot + "/cgroup.procs", "0")) return error;
   if (unshare(CLONE_NEWCGROUP) != 0) return errno;
-  return write_file(kRoot + to + "/cgroup.procs", std::to_string(victim.pid));
+  if (const int error = write_file(kRoot + home + "/cgroup.procs", "0")) return error;
+  return second_mount(victim, to);
 }
 
 // The descriptor was opened by somebody else, before.

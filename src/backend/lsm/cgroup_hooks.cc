@@ -251,8 +251,6 @@ Result<void> CgroupHooks::attach() {
       {&links.mark_set_xattr, programs.mark_set_xattr},
       {&links.mark_remove_xattr, programs.mark_remove_xattr},
       {&links.mark_get_xattr, programs.mark_get_xattr},
-      {&links.mark_open, programs.mark_open},
-      {&links.mark_truncate, programs.mark_truncate},
       {&links.mark_trace, programs.mark_trace},
       {&links.mark_fork, programs.mark_fork},
       {&links.mark_prepare_exec, programs.mark_prepare_exec},
