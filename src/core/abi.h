@@ -119,7 +119,32 @@
 #define HF_RULE_BPF_ATTACHMENTS 10u
 #define HF_RULE_PROFILE 11u /* the profile itself: where it is defined */
 #define HF_RULE_MARK 12u
-#define HF_RULE_KINDS 13u
+#define HF_RULE_BPF_ATTACH_TO 13u
+#define HF_RULE_BPF_QUOTA_MAPS 14u
+#define HF_RULE_BPF_QUOTA_PROGRAMS 15u
+#define HF_RULE_BPF_QUOTA_MEMORY 16u
+#define HF_RULE_KINDS 17u
+
+/* ---- BPF privileges ------------------------------------------------------------------------------- */
+#define HF_ATTACH_OWN_CGROUP 0u
+#define HF_ATTACH_ANYWHERE 1u
+
+/* hf_profile.bpf_quotas: which quotas are stated. */
+#define HF_QUOTA_MAPS (1u << 0)
+#define HF_QUOTA_PROGRAMS (1u << 1)
+#define HF_QUOTA_MEMORY (1u << 2)
+
+/* enum bpf_cmd: what a kernel asks a token for, so what can be delegated. */
+#define HF_BPF_MAP_CREATE 0u
+#define HF_BPF_PROG_LOAD 5u
+#define HF_BPF_BTF_LOAD 18u
+#define HF_BPF_TOKEN_CREATE 36u
+#define HF_BPF_BTF_GET_FD_BY_ID 19u
+#define HF_BPF_TOKEN_COMMANDS \
+  (1ull << HF_BPF_MAP_CREATE | 1ull << HF_BPF_PROG_LOAD | 1ull << HF_BPF_BTF_LOAD | 1ull << HF_BPF_BTF_GET_FD_BY_ID)
+#define HF_BPF_KNOWN_COMMANDS 39u /* from here on nobody here knows what they do */
+
+#define HF_BPF_MAP_STRUCT_OPS 26u /* enum bpf_map_type: filling one in replaces a part of the kernel */
 
 #define HF_RULE_DEFAULT 0u /* rule id of "no line of policy said anything" */
 
@@ -179,7 +204,10 @@
 #define HF_REASON_FACTS_MISSING 19u /* a backend could not read a fact it needs: refused */
 #define HF_REASON_LABEL_SET 20u     /* label.set does not list the name */
 #define HF_REASON_MARK 21u          /* mark_by does not list who changes the mark */
-#define HF_REASON_COUNT 22u
+#define HF_REASON_BPF_ATTACH_TO 22u /* delegate.attach_to: it would reach beyond its own cgroup */
+#define HF_REASON_BPF_QUOTA 23u     /* a bpf.quota is used up */
+#define HF_REASON_BPF_FOREIGN 24u   /* a BPF object would cross the profile's border */
+#define HF_REASON_COUNT 25u
 
 /* ---- hf_request.flags -------------------------------------------------------------------------------- */
 #define HF_REQ_TARGET_KNOWN (1u << 0)     /* target_* fields are exact */
@@ -191,6 +219,10 @@
 #define HF_REQ_THREADGROUP (1u << 6)      /* the whole thread group moves */
 #define HF_REQ_HELD_ANCHORED (1u << 7)    /* active pid or user namespace is in the set: creation keeps it */
 #define HF_REQ_LABEL_LISTED (1u << 8)     /* the label's name is one that label.set lists */
+#define HF_REQ_BPF_OUTSIDE (1u << 9)      /* not proven to stay within the subject's own cgroup */
+#define HF_REQ_BPF_FOREIGN (1u << 10)     /* a BPF object enters or leaves the profile */
+#define HF_REQ_OVER_QUOTA (1u << 11)      /* one more map or program than bpf.quota allows */
+#define HF_REQ_OVER_MEMORY (1u << 12)     /* more memory than bpf.quota.memory */
 
 /* ---- hf_tables.any_visitors_*: does any profile have it, and does one of them enforce? ---------------- */
 #define HF_SOME_NONE 0u
@@ -219,7 +251,7 @@ struct hf_profile {
   __u16 socket_count; /* rules [socket_first, socket_first + socket_count), in order of the file */
   __u32 socket_first;
   __u8 bpf_ruled;           /* 1: the masks below hold; 0: no bpf section */
-  __u8 bpf_attach_to;       /* 0: own cgroup; 1: anywhere */
+  __u8 bpf_attach_to;       /* HF_ATTACH_* */
   __u8 label_ruled;         /* 1: only the names of label.set; 0: members may set any label */
   __u8 label_inherit;       /* 1: accepted sockets copy the listener's labels */
   __u32 label_rule;         /* rule id of label.set */
@@ -227,10 +259,15 @@ struct hf_profile {
   __u64 bpf_maps;           /* 1 << enum bpf_map_type */
   __u64 bpf_programs;       /* 1 << enum bpf_prog_type */
   __u64 bpf_attachments[2]; /* bit enum bpf_attach_type */
+  __u64 bpf_max_memory;     /* bytes; of the quotas those that bpf_quotas names hold */
+  __u32 bpf_max_maps;
+  __u32 bpf_max_programs;
+  __u32 bpf_quotas; /* HF_QUOTA_* */
   __u32 rules[HF_RULE_KINDS];
   __u8 mark_by; /* HF_MOVERS_*: who may set and remove its mark */
   __u8 pad0;
   __u16 mark_set;
+  __u32 pad1;
 };
 
 struct hf_mover_set {
@@ -348,15 +385,17 @@ struct hf_event {
 #define HF_AT(type, field, at) HF_LAYOUT(__builtin_offsetof(struct type, field) == (at))
 
 HF_LAYOUT(HF_MOVER_WORDS * 64u >= HF_PROFILE_SLOTS);
-HF_LAYOUT(sizeof(struct hf_profile) == 128);
+HF_LAYOUT(sizeof(struct hf_profile) == 168);
 HF_AT(hf_profile, ns_create, 8);
 HF_AT(hf_profile, leave_set, 12);
 HF_AT(hf_profile, socket_first, 20);
 HF_AT(hf_profile, label_ruled, 26);
 HF_AT(hf_profile, label_rule, 28);
 HF_AT(hf_profile, bpf_commands, 32);
-HF_AT(hf_profile, rules, 72);
-HF_AT(hf_profile, mark_by, 124);
+HF_AT(hf_profile, bpf_max_memory, 72);
+HF_AT(hf_profile, bpf_quotas, 88);
+HF_AT(hf_profile, rules, 92);
+HF_AT(hf_profile, mark_by, 160);
 HF_LAYOUT(sizeof(struct hf_mover_set) == 136);
 HF_LAYOUT(sizeof(struct hf_label_match) == 8);
 HF_LAYOUT(sizeof(struct hf_socket_rule) == 96);

@@ -354,27 +354,55 @@ HF_INLINE void hf_decide_mark(const struct hf_tables *t, const struct hf_request
 
 HF_INLINE int hf_bit(__u64 mask, __u32 bit) { return bit < 64 && ((mask >> (bit & 63u)) & 1u); }
 
-HF_INLINE void hf_decide_bpf(const struct hf_request *r, const struct hf_profile *own, struct hf_verdict *v) {
-  __u32 kind;
-  int listed;
-  if (!own->bpf_ruled) return;
-  if (r->way == HF_WAY_BPF_COMMAND) {
-    kind = HF_RULE_BPF_COMMANDS;
-    listed = hf_bit(own->bpf_commands, r->bpf_value);
-  } else if (r->way == HF_WAY_BPF_MAP) {
-    kind = HF_RULE_BPF_MAPS;
-    listed = hf_bit(own->bpf_maps, r->bpf_value);
-  } else if (r->way == HF_WAY_BPF_PROGRAM) {
-    kind = HF_RULE_BPF_PROGRAMS;
-    listed = hf_bit(own->bpf_programs, r->bpf_value);
-  } else if (r->way == HF_WAY_BPF_ATTACH) {
-    kind = HF_RULE_BPF_ATTACHMENTS;
-    listed = r->bpf_value < 64 ? hf_bit(own->bpf_attachments[0], r->bpf_value)
-                               : hf_bit(own->bpf_attachments[1], r->bpf_value - 64u);
-  } else {
-    return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+/*
+ * Most commands act on a descriptor, and the kernel asks no token for them: they are not delegated, and not
+ * refused for not being listed. One that is newer than this has to be.
+ */
+HF_INLINE int hf_needs_delegation(__u32 command) {
+  return command >= HF_BPF_KNOWN_COMMANDS || hf_bit(HF_BPF_TOKEN_COMMANDS, command);
+}
+
+/* Which list answers, and whether it lists the value. A token is good for what else is delegated. */
+HF_INLINE __u32 hf_bpf_list(const struct hf_request *r, const struct hf_profile *own, int *listed) {
+  __u32 value = r->bpf_value;
+  switch (r->way) {
+    case HF_WAY_BPF_COMMAND:
+      *listed = hf_bit(own->bpf_commands, value) || (value == HF_BPF_TOKEN_CREATE && own->bpf_commands) ||
+                (value != HF_BPF_TOKEN_CREATE && !hf_needs_delegation(value));
+      return HF_RULE_BPF_COMMANDS;
+    case HF_WAY_BPF_MAP:
+      *listed = hf_bit(own->bpf_maps, value);
+      return HF_RULE_BPF_MAPS;
+    case HF_WAY_BPF_PROGRAM:
+      *listed = hf_bit(own->bpf_programs, value);
+      return HF_RULE_BPF_PROGRAMS;
+    case HF_WAY_BPF_ATTACH:
+      *listed = value < 64 ? hf_bit(own->bpf_attachments[0], value) : hf_bit(own->bpf_attachments[1], value - 64u);
+      return HF_RULE_BPF_ATTACHMENTS;
+    default:
+      return HF_RULE_KINDS;
   }
+}
+
+HF_INLINE void hf_decide_bpf(const struct hf_request *r, const struct hf_profile *own, struct hf_verdict *v) {
+  int listed = 0;
+  __u32 kind, quota;
+  if (!own->bpf_ruled) return;
+  kind = hf_bpf_list(r, own, &listed);
+  if (kind >= HF_RULE_KINDS) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (!listed) hf_refuse(v, own, r->subject, kind, HF_REASON_BPF_DELEGATE);
+  if (own->bpf_attach_to == HF_ATTACH_OWN_CGROUP) {
+    if (r->flags & HF_REQ_BPF_FOREIGN) hf_refuse(v, own, r->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_FOREIGN);
+    if ((r->flags & HF_REQ_BPF_OUTSIDE) || (r->way == HF_WAY_BPF_MAP && r->bpf_value == HF_BPF_MAP_STRUCT_OPS))
+      hf_refuse(v, own, r->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_ATTACH_TO);
+  }
+  quota = r->way == HF_WAY_BPF_MAP ? HF_QUOTA_MAPS : HF_QUOTA_PROGRAMS;
+  if ((r->flags & HF_REQ_OVER_QUOTA) && (own->bpf_quotas & quota))
+    hf_refuse(v, own, r->subject, quota == HF_QUOTA_MAPS ? HF_RULE_BPF_QUOTA_MAPS : HF_RULE_BPF_QUOTA_PROGRAMS,
+              HF_REASON_BPF_QUOTA);
+  if ((r->flags & HF_REQ_OVER_MEMORY) && (own->bpf_quotas & HF_QUOTA_MEMORY))
+    hf_refuse(v, own, r->subject, HF_RULE_BPF_QUOTA_MEMORY, HF_REASON_BPF_QUOTA);
+  if (r->way == HF_WAY_BPF_COMMAND && !hf_bit(own->bpf_commands, r->bpf_value)) return; /* no line names it */
   hf_name(v, own, r->subject, kind);
 }
 

@@ -246,8 +246,38 @@ class Changes {
     return list_text(listed);
   }
 
-  // The mask with one value more, or without it when it is there.
+  void attach_to(std::uint8_t value) {
+    const std::string text = quoted(name_of(kAttachToNames, value));
+    if (!p_.bpf || (p_.bpf->attach_to && p_.bpf->attach_to->value == value)) return;
+    const Span where = p_.bpf->attach_to ? p_.bpf->attach_to->where : Span{};
+    found_.push_back({index_, "bpf.delegate.attach_to", text, where,
+                      [value, text](Profile& p) { p.bpf->attach_to = statement(value, text); }});
+  }
+
+  void no_quota(Setting<std::uint64_t> BpfDelegate::*field, std::string key) {
+    if (!p_.bpf || !((*p_.bpf).*field)) return;
+    found_.push_back({index_, std::move(key), "", ((*p_.bpf).*field)->where,
+                      [field](Profile& p) { ((*p.bpf).*field).reset(); }});
+  }
+
+  // What the request's flags say is about where it reaches and how much there is, not about a list.
   void bpf() {
+    const bool loosen = direction_ == Direction::loosen;
+    if (loosen && (r_.flags & HF_REQ_OVER_MEMORY))
+      no_quota(&BpfDelegate::max_memory, "bpf.quota.memory");
+    if (loosen && (r_.flags & HF_REQ_OVER_QUOTA)) {
+      if (r_.way == HF_WAY_BPF_MAP)
+        no_quota(&BpfDelegate::max_maps, "bpf.quota.maps");
+      else
+        no_quota(&BpfDelegate::max_programs, "bpf.quota.programs");
+    }
+    if (loosen) attach_to(HF_ATTACH_ANYWHERE);
+    bpf_list();
+    if (!loosen) attach_to(HF_ATTACH_OWN_CGROUP);
+  }
+
+  // The mask with one value more, or without it when it is there.
+  void bpf_list() {
     std::string key;
     const auto field = bpf_field(key);
     BpfMask mask;

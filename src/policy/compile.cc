@@ -144,6 +144,14 @@ class Compiler {
     if (mask) add_rule(slot, kind, p, mask->where, key, mask->text);
   }
 
+  template <typename Field>
+  void set_quota(const Profile& p, hf_profile& slot, std::uint32_t kind, std::string_view of,
+                 const Setting<std::uint64_t>& quota, Field& field) {
+    if (!quota) return;
+    set(slot, kind, p, fmt::format("bpf.quota.{}", of), quota, field);
+    slot.bpf_quotas |= HF_QUOTA_MAPS << (kind - HF_RULE_BPF_QUOTA_MAPS);
+  }
+
   // A list that is left out delegates nothing; then the section itself is the line to blame.
   void add_bpf(const Profile& p, hf_profile& slot) {
     const BpfDelegate& bpf = *p.bpf;
@@ -153,6 +161,15 @@ class Compiler {
     add_bpf_mask(p, slot, HF_RULE_BPF_PROGRAMS, "bpf.delegate.programs", bpf.programs, section);
     add_bpf_mask(p, slot, HF_RULE_BPF_ATTACHMENTS, "bpf.delegate.attachments", bpf.attachments,
                  section);
+    if (!bpf.attach_to)
+      add_rule(slot, HF_RULE_BPF_ATTACH_TO, p, bpf.where, "bpf.delegate.attach_to",
+               "\"own-cgroup\"");
+    set(slot, HF_RULE_BPF_ATTACH_TO, p, "bpf.delegate.attach_to", bpf.attach_to,
+        slot.bpf_attach_to);
+    set_quota(p, slot, HF_RULE_BPF_QUOTA_MAPS, "maps", bpf.max_maps, slot.bpf_max_maps);
+    set_quota(p, slot, HF_RULE_BPF_QUOTA_PROGRAMS, "programs", bpf.max_programs,
+              slot.bpf_max_programs);
+    set_quota(p, slot, HF_RULE_BPF_QUOTA_MEMORY, "memory", bpf.max_memory, slot.bpf_max_memory);
     slot.bpf_ruled = 1;
     if (bpf.commands) slot.bpf_commands = bpf.commands->value.low;
     if (bpf.maps) slot.bpf_maps = bpf.maps->value.low;
@@ -161,7 +178,6 @@ class Compiler {
       slot.bpf_attachments[0] = bpf.attachments->value.low;
       slot.bpf_attachments[1] = bpf.attachments->value.high;
     }
-    if (bpf.attach_to) slot.bpf_attach_to = bpf.attach_to->value;
   }
 
   void add_labels(const Profile& p, hf_profile& slot) {

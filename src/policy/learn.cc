@@ -182,7 +182,8 @@ class Writer {
     text_ += learned_sockets(seen_, names_, number);
     const std::string bpf = learned_bpf(seen_, names_, number);
     text_ += bpf;
-    if (!bpf.empty() && of != nullptr && of->bpf)
+    if (!bpf.empty() && of != nullptr && of->bpf &&
+        bpf.find("delegate.attach_to") == std::string::npos)
       from_base("delegate.attach_to", of->bpf->attach_to);
   }
 

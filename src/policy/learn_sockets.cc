@@ -170,15 +170,21 @@ std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,
                                                               {HF_WAY_BPF_PROGRAM, "programs"},
                                                               {HF_WAY_BPF_ATTACH, "attachments"}};
   std::map<std::uint32_t, std::map<std::string_view, Ids>> found;
+  Ids reaching;  // what needs more than its own cgroup
   for (const Seen& one : seen) {
     const hf_request& r = one.request;
     if (r.hook != HF_HOOK_BPF || r.subject != profile) continue;
     const std::string_view word = name_of(bpf_names(r.way), r.bpf_value);
     if (word.empty()) return "";  // refused as soon as there is any list
     add(found[r.way][word], one.ids);
+    const bool replaces = r.way == HF_WAY_BPF_MAP && r.bpf_value == HF_BPF_MAP_STRUCT_OPS;
+    if (replaces || (r.flags & (HF_REQ_BPF_OUTSIDE | HF_REQ_BPF_FOREIGN)) != 0)
+      add(reaching, one.ids);
   }
   if (found.empty()) return "";
   std::string text = fmt::format("\n[profile.{}.bpf]\n", toml_key(names.profiles[profile]));
+  if (!reaching.empty())
+    text += fmt::format("delegate.attach_to = \"anywhere\"  # {}\n", comment(reaching));
   for (const auto& [way, key] : kLists) {
     if (!found.contains(way)) continue;
     text += fmt::format("delegate.{} = [\n", key);

@@ -78,7 +78,10 @@ struct BpfDelegate {
   Setting<BpfMask> maps;
   Setting<BpfMask> programs;
   Setting<BpfMask> attachments;
-  Setting<std::uint8_t> attach_to;  // 0: own cgroup; 1: anywhere
+  Setting<std::uint8_t> attach_to;  // HF_ATTACH_*
+  Setting<std::uint64_t> max_maps;
+  Setting<std::uint64_t> max_programs;
+  Setting<std::uint64_t> max_memory;  // bytes
 };
 
 struct Labels {

@@ -69,6 +69,12 @@ std::string_view describe_reason(std::uint32_t reason) {
       return "a socket rule limits its rate";
     case HF_REASON_BPF_DELEGATE:
       return "not among the delegated BPF privileges";
+    case HF_REASON_BPF_ATTACH_TO:
+      return "would reach beyond its own cgroup";
+    case HF_REASON_BPF_QUOTA:
+      return "the profile's quota is used up";
+    case HF_REASON_BPF_FOREIGN:
+      return "BPF objects neither enter nor leave this profile";
     case HF_REASON_BAD_REQUEST:
       return "the facts or the tables make no sense: refused";
     case HF_REASON_LABEL_SET:

@@ -98,6 +98,9 @@ inline constexpr std::array<Name, HF_REASON_COUNT> kReasonNames = {{
     {HF_REASON_FACTS_MISSING, "facts-missing"},
     {HF_REASON_LABEL_SET, "label-set"},
     {HF_REASON_MARK, "mark"},
+    {HF_REASON_BPF_ATTACH_TO, "bpf-attach-to"},
+    {HF_REASON_BPF_QUOTA, "bpf-quota"},
+    {HF_REASON_BPF_FOREIGN, "bpf-foreign"},
 }};
 
 inline constexpr std::array<Name, 5> kSocketOpNames = {{
@@ -147,12 +150,12 @@ inline constexpr std::array<Name, 2> kSocketVerdictNames = {{
 }};
 
 inline constexpr std::array<Name, 2> kAttachToNames = {{
-    {0, "own-cgroup"},
-    {1, "anywhere"},
+    {HF_ATTACH_OWN_CGROUP, "own-cgroup"},
+    {HF_ATTACH_ANYWHERE, "anywhere"},
 }};
 
 // Bits of hf_request.flags.
-inline constexpr std::array<Name, 9> kRequestFlagNames = {{
+inline constexpr std::array<Name, 13> kRequestFlagNames = {{
     {HF_REQ_TARGET_KNOWN, "target-known"},
     {HF_REQ_HELD_MIXED, "held-mixed"},
     {HF_REQ_SAME_CGROUP, "same-cgroup"},
@@ -162,6 +165,10 @@ inline constexpr std::array<Name, 9> kRequestFlagNames = {{
     {HF_REQ_THREADGROUP, "threadgroup"},
     {HF_REQ_HELD_ANCHORED, "held-anchored"},
     {HF_REQ_LABEL_LISTED, "label-listed"},
+    {HF_REQ_BPF_OUTSIDE, "outside"},
+    {HF_REQ_BPF_FOREIGN, "foreign"},
+    {HF_REQ_OVER_QUOTA, "over-quota"},
+    {HF_REQ_OVER_MEMORY, "over-memory"},
 }};
 
 // The words of the bits of a mask, joined; bits without a word as one hexadecimal number at the

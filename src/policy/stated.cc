@@ -67,6 +67,12 @@ class Collector {
       last = profile_.rules[kind];
       add("bpf.delegate", last);
     }
+    for (const std::uint32_t kind :
+         std::array<std::uint32_t, 4>{HF_RULE_BPF_ATTACH_TO, HF_RULE_BPF_QUOTA_MAPS,
+                                      HF_RULE_BPF_QUOTA_PROGRAMS, HF_RULE_BPF_QUOTA_MEMORY}) {
+      if (kind == HF_RULE_BPF_ATTACH_TO && profile_.bpf_attach_to == HF_ATTACH_ANYWHERE) continue;
+      if (profile_.rules[kind] != HF_RULE_DEFAULT) add("bpf.delegate", profile_.rules[kind]);
+    }
   }
 
   const Compiled& policy_;

@@ -56,12 +56,17 @@ std::optional<hf_verdict> try_change(const Model& model, const Compiled& policy,
   return verdict;
 }
 
+// A recorded request can name a profile that this policy does not have.
+std::string name_of_profile(const Compiled& policy, std::uint16_t number) {
+  return number < policy.profiles.size() ? policy.profiles[number] : std::string();
+}
+
 // Candidates of the key to blame come first; a change of mode, which changes everything else too,
 // last.
 std::vector<Candidate> candidates(const Model& model, const Compiled& policy,
                                   const hf_request& request, const hf_verdict& verdict) {
   std::vector<Candidate> all;
-  const std::string& mover = policy.profiles[request.subject];
+  const std::string mover = name_of_profile(policy, request.subject);
   const Direction direction = goes_through(verdict) ? Direction::tighten : Direction::loosen;
   for (const std::uint16_t number : profiles_in(request, verdict)) {
     if (number == 0 || number > model.profiles.size()) continue;
@@ -135,7 +140,7 @@ std::optional<Change> find_flip(const Model& model, const Compiled& policy,
 std::string explain(const Model& model, const Compiled& policy, const hf_request& request) {
   hf_verdict verdict;
   hf_decide(policy.tables.get(), &request, &verdict);
-  const std::string& subject = policy.profiles[request.subject];
+  const std::string subject = name_of_profile(policy, request.subject);
   std::string text = fmt::format("{} by a task of {}\n", describe_operation(request),
                                  subject.empty() ? "no profile" : "profile " + subject);
   text += verdict_line(verdict, policy);

@@ -127,6 +127,10 @@ Facts facts_of(const hf_request& r, const policy::Compiled& policy) {
                  ? "other"
                  : policy::name_of(policy::kFamilyNames, r.sock_family);
   f.bpf_value = r.bpf_value;
+  f.bpf_outside = (r.flags & HF_REQ_BPF_OUTSIDE) != 0;
+  f.bpf_foreign = (r.flags & HF_REQ_BPF_FOREIGN) != 0;
+  f.over_quota = (r.flags & HF_REQ_OVER_QUOTA) != 0;
+  f.over_memory = (r.flags & HF_REQ_OVER_MEMORY) != 0;
   f.labels = labels_of(r.own_labels, policy);
   f.peer_labels = labels_of(r.peer_labels, policy);
   f.sensible = name.sensible;

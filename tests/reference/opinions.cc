@@ -43,6 +43,11 @@ Place find_place(const policy::Profile& p, const std::string& key) {
   if (key == "bpf.delegate.maps") place = place_of(p.bpf->maps, key);
   if (key == "bpf.delegate.programs") place = place_of(p.bpf->programs, key);
   if (key == "bpf.delegate.attachments") place = place_of(p.bpf->attachments, key);
+  if (key == "bpf.delegate.attach_to")
+    return p.bpf->attach_to ? place_of(p.bpf->attach_to, key) : Place{key, p.bpf->where.line};
+  if (key == "bpf.quota.maps") return place_of(p.bpf->max_maps, key);
+  if (key == "bpf.quota.programs") return place_of(p.bpf->max_programs, key);
+  if (key == "bpf.quota.memory") return place_of(p.bpf->max_memory, key);
   return place.line == 0 ? Place{"bpf.delegate", p.bpf->where.line} : place;
 }
 

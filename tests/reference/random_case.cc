@@ -91,8 +91,14 @@ std::string bpf(Random& random) {
   list("maps", policy::kBpfMapNames);
   list("programs", policy::kBpfProgramNames);
   list("attachments", policy::kBpfAttachNames);
+  if (random.once_in(3))
+    text +=
+        fmt::format("bpf.delegate.attach_to = \"{}\"\n", random.pick({"own-cgroup", "anywhere"}));
+  if (random.once_in(3)) text += fmt::format("bpf.quota.maps = {}\n", random.below(9));
+  if (random.once_in(3)) text += fmt::format("bpf.quota.programs = {}\n", random.below(9));
+  if (random.once_in(3)) text += fmt::format("bpf.quota.memory = \"{}K\"\n", random.below(9));
   if (random.once_in(5)) text += "bpf.delegate.maps = \"any\"\n";
-  return text.find("maps") == text.rfind("maps") ? text : "";
+  return text.find("delegate.maps") == text.rfind("delegate.maps") ? text : "";
 }
 
 std::string profile(Random& random, std::uint32_t index, std::uint32_t count) {
@@ -196,6 +202,10 @@ hf_request random_request(Random& random, const policy::Compiled& policy) {
   if (!random.once_in(50)) r.sock_op = static_cast<__u16>(1u << random.below(5));
   if (!random.once_in(50)) r.sock_family = static_cast<__u16>(1u << random.below(7));
   r.way = static_cast<__u16>(HF_WAY_BPF_COMMAND + random.below(random.once_in(50) ? 5 : 4));
+  r.flags &= ~(HF_REQ_BPF_OUTSIDE | HF_REQ_BPF_FOREIGN | HF_REQ_OVER_QUOTA | HF_REQ_OVER_MEMORY);
+  for (const std::uint32_t flag :
+       {HF_REQ_BPF_OUTSIDE, HF_REQ_BPF_FOREIGN, HF_REQ_OVER_QUOTA, HF_REQ_OVER_MEMORY})
+    if (random.once_in(4)) r.flags |= flag;
   r.bpf_value = random.below(random.once_in(20) ? 200 : 60);
   random_labels(random, policy, r.own_labels);
   random_labels(random, policy, r.peer_labels);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "policy/bpf_names.h"
 #include "policy/names.h"
 #include "reference/opinions.h"
 
@@ -271,8 +272,30 @@ class Interpreter {
     if (mask && value >= 64 && value < 128 && list == "attachments")
       listed = (mask->value.high >> (value - 64) & 1) != 0;
     const std::string key = "bpf.delegate." + list;
+    const bool named = listed || list != "commands";
+    if (list == "commands") {
+      // The kernel asks a token for these four; a token itself is good for any command.
+      const auto word = policy::name_of(policy::bpf_names(HF_WAY_BPF_COMMAND), value);
+      const bool asked = word == "map_create" || word == "prog_load" || word == "btf_load" ||
+                         word == "btf_get_fd_by_id";
+      const bool any = mask && mask->value.low != 0;
+      listed = listed || (word == "token_create" ? any : !asked && value < HF_BPF_KNOWN_COMMANDS);
+    }
+    const std::string where = "bpf.delegate.attach_to";
+    const bool replaces_kernel =
+        list == "maps" && policy::name_of(policy::bpf_names(HF_WAY_BPF_MAP), value) == "struct_ops";
+    const bool confined = !p->bpf->attach_to || p->bpf->attach_to->value == 0;
     if (!listed) opinions_.deny(f_.subject, key, "bpf-delegate");
-    opinions_.allow_by(f_.subject, key);
+    if (confined && f_.bpf_foreign) opinions_.deny(f_.subject, where, "bpf-foreign");
+    if (confined && (f_.bpf_outside || replaces_kernel))
+      opinions_.deny(f_.subject, where, "bpf-attach-to");
+    const auto& count = list == "maps" ? p->bpf->max_maps : p->bpf->max_programs;
+    if (f_.over_quota && count)
+      opinions_.deny(f_.subject, list == "maps" ? "bpf.quota.maps" : "bpf.quota.programs",
+                     "bpf-quota");
+    if (f_.over_memory && p->bpf->max_memory)
+      opinions_.deny(f_.subject, "bpf.quota.memory", "bpf-quota");
+    if (named) opinions_.allow_by(f_.subject, key);
   }
 
   const policy::Model& model_;

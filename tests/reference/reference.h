@@ -46,6 +46,10 @@ struct Facts {
   std::string operation;  // socket operation, or "command", "map", "program", "attach"
   std::string family;
   std::uint32_t bpf_value = 0;
+  bool bpf_outside = false;
+  bool bpf_foreign = false;
+  bool over_quota = false;
+  bool over_memory = false;
   std::vector<std::pair<std::string, std::string>>
       labels;  // those present; value "\x01": one no rule names
   std::vector<std::pair<std::string, std::string>> peer_labels;
