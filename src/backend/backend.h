@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,6 +97,17 @@ struct Child {
       namespace_fd;  // by bit number of HF_NS_*: each type in unshare_types, else -1
 };
 
+// What was made with delegated BPF privileges.
+struct BpfUsage {
+  std::uint64_t tokens = 0;
+  std::uint64_t maps = 0;
+  std::uint64_t programs = 0;
+  std::uint64_t attached = 0;       // links, and programs without one
+  std::uint64_t most_maps = 0;      // at one time
+  std::uint64_t most_programs = 0;  // at one time
+  std::uint64_t most_memory = 0;    // bytes, as core/bpf_memory.h counts
+};
+
 struct Totals {
   std::uint64_t allowed = 0;
   std::uint64_t denied = 0;   // refused
@@ -103,6 +115,7 @@ struct Totals {
   std::uint64_t locked = 0;
   std::uint64_t errors = 0;  // refused because a fact could not be read; part of denied
   std::uint64_t lost = 0;    // events that did not fit the ring
+  std::optional<BpfUsage> bpf = std::nullopt;  // where the backend decides about it
 };
 
 class Session {

@@ -11,6 +11,7 @@
 #define HOLDFAST_BPF_GUARD_BPF_H
 
 #include "bpf/confined.bpf.h"
+#include "bpf/delegated.bpf.h"
 #include "core/decide.h"
 
 #define HF_SYSCTL_NAME 32
@@ -33,6 +34,7 @@ int BPF_PROG(hf_task_setrlimit, struct task_struct *p) {
 SEC("lsm/bpf")
 int BPF_PROG(hf_bpf, int cmd) {
   struct hf_session *s = hf_session();
+  if (hf_bpf_limits.decided && hf_member_of(bpf_get_current_task())) return 0; /* refused with a word, there */
   if (cmd != BPF_PROG_GET_FD_BY_ID && cmd != BPF_MAP_GET_FD_BY_ID && cmd != BPF_LINK_GET_FD_BY_ID) return 0;
   return hf_answer(s && hf_is_confined(s, bpf_get_current_task()));
 }

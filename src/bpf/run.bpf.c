@@ -10,11 +10,14 @@
  *   trace       ptrace_access_check        tracing out of confinement
  *   guard       task_kill, bpf, sysctl     what would end the enforcement
  *   socket      socket_*, inode_*xattr     bind, connect, listen, accept, send; who may label
+ *   delegated   bpf, bpf_map_*, bpf_prog_* BPF privileges: what is made, how much, and where it is attached
+ *   border      bpf_map, file_receive, …   BPF objects that would enter or leave
  *   adopt       iterators                  for user space: the child's namespaces, the members
  *
  * Only programs of type LSM, and the sysctl guard, ever refuse.
  */
 #include "bpf/adopt.bpf.h"
+#include "bpf/border.bpf.h"
 #include "bpf/guard.bpf.h"
 #include "bpf/install.bpf.h"
 #include "bpf/member.bpf.h"

@@ -22,9 +22,9 @@
 /* A task that belongs to the session by descent. Key: address of its task_struct. */
 struct hf_member {
   __u16 profile;
-  __u16 tables; /* HF_TABLES_*: which policy decides about it */
-  __u32 pad0;
-  __u64 set; /* the sandbox it was started in */
+  __u16 tables;       /* HF_TABLES_*: which policy decides about it */
+  __u32 files_shared; /* 1: others could change its descriptors at some time since it executed */
+  __u64 set;          /* the sandbox it was started in */
 };
 
 /*
@@ -75,6 +75,36 @@ struct hf_label_words {
   char names[HF_MAX_LABEL_NAMES][HF_LABEL_TEXT]; /* by index of a label name */
 };
 
+#define HF_BPF_OBJECTS_MAX 32768u /* maps, programs and tokens of a session at one time */
+
+/* A map, program or token that was made under the session's profile. Key: its address. */
+struct hf_bpf_object {
+  __u64 bytes;
+  __u32 kind;    /* HF_WAY_BPF_MAP, HF_WAY_BPF_PROGRAM; HF_WAY_BPF_COMMAND: a token */
+  __u16 profile; /* that it counts for */
+  __u16 tables;  /* HF_TABLES_* */
+};
+
+/* What there is now, the most there ever was, and what was made in all. */
+struct hf_bpf_usage {
+  __u64 maps;
+  __u64 programs;
+  __u64 memory; /* bytes, as core/bpf_memory.h counts them */
+  __u64 most_maps;
+  __u64 most_programs;
+  __u64 most_memory;
+  __u64 maps_made;
+  __u64 programs_made;
+  __u64 tokens_made;
+  __u64 attached;
+};
+
+/* Read-only to the programs, filled in before they are loaded. */
+struct hf_bpf_limits {
+  __u32 cpus;    /* possible processors */
+  __u32 decided; /* 1: the use of BPF privileges is decided */
+};
+
 struct hf_session_totals {
   __u64 allowed;
   __u64 denied;
@@ -104,6 +134,9 @@ struct hf_session {
    * namespace has the number, and the hash need not be asked. Nearly all questions end here.
    */
   __u64 tracked_numbers[HF_NUMBER_WORDS];
+  __u64 home_cgroup; /* id of the cgroup that the command was started in; 0: not adopted yet */
+  __u32 home_level;  /* its depth; 0: the root */
+  __u32 pad1;
 };
 
 HF_LAYOUT(sizeof(struct hf_label_text) == 260);
@@ -116,12 +149,15 @@ HF_LAYOUT(sizeof(struct hf_call) == 48);
 HF_AT(hf_call, inum, 16);
 HF_AT(hf_call, flags, 32);
 HF_LAYOUT(sizeof(struct hf_session_totals) == 56);
-HF_LAYOUT(sizeof(struct hf_session) == 664);
+HF_LAYOUT(sizeof(struct hf_bpf_object) == 16);
+HF_LAYOUT(sizeof(struct hf_bpf_usage) == 80);
+HF_LAYOUT(sizeof(struct hf_session) == 680);
 HF_AT(hf_session, adopted, 24);
 HF_AT(hf_session, adopt_inum, 40);
 HF_AT(hf_session, adopt_set, 72);
 HF_AT(hf_session, protected_tgid, 88);
 HF_AT(hf_session, totals, 96);
 HF_AT(hf_session, tracked_numbers, 152);
+HF_AT(hf_session, home_cgroup, 664);
 
 #endif /* HOLDFAST_BPF_SESSION_H */

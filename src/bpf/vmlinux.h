@@ -98,6 +98,44 @@ struct thread_info {
   __u32 status;
 };
 
+struct kernfs_node {
+  __u64 id;
+  void *priv;
+};
+
+struct cgroup {
+  int level;
+  struct kernfs_node *kn;
+  struct cgroup *ancestors[0];
+};
+
+struct css_set {
+  struct cgroup *dfl_cgrp;
+};
+
+struct super_block {
+  unsigned long s_magic;
+};
+
+struct file {
+  struct inode *f_inode;
+  void *private_data;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+struct files_struct {
+  atomic_t count;
+  struct fdtable *fdt;
+};
+
 struct task_struct {
   struct thread_info thread_info;
   unsigned int flags;
@@ -109,6 +147,8 @@ struct task_struct {
   const struct cred *cred;
   char comm[16];
   struct nsproxy *nsproxy;
+  struct files_struct *files;
+  struct css_set *cgroups;
 };
 
 struct pt_regs {
@@ -138,10 +178,34 @@ struct msghdr {
 
 struct inode {
   unsigned short i_mode;
+  struct super_block *i_sb;
+  void *i_private;
 };
 
 struct dentry {
   struct inode *d_inode;
+};
+
+struct bpf_token;
+
+struct bpf_map {
+  enum bpf_map_type map_type;
+  __u32 key_size;
+  __u32 value_size;
+  __u32 max_entries;
+};
+
+struct bpf_prog {
+  enum bpf_prog_type type;
+};
+
+struct bpf_link {
+  enum bpf_link_type type;
+};
+
+struct bpf_cgroup_link {
+  struct bpf_link link;
+  struct cgroup *cgroup;
 };
 
 struct nsset;

@@ -75,8 +75,11 @@ void print_summary(const policy::Compiled& compiled) {
                policy::name_of(policy::kModeNames, compiled.tables->profiles[i].mode),
                rules - trace, rules - trace == 1 ? "restriction" : "restrictions",
                members_of(compiled, number));
-    for (const std::string& warning : run::delegation_warnings(compiled.tables->profiles[i]))
-      fmt::print("  warning: bpf.delegate: {}\n", warning);
+    const hf_profile& profile = compiled.tables->profiles[i];
+    const bool confined = profile.bpf_attach_to == HF_ATTACH_OWN_CGROUP;
+    for (const std::string& warning : run::delegation_warnings(profile))
+      fmt::print("  warning: bpf.delegate: {}{}\n", confined ? "without the lsm backend: " : "",
+                 warning);
   }
 }
 

@@ -90,6 +90,9 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
     return complain(kExitImpossible,
                     fmt::format("cannot hold the command: {}", attached.error().message()));
   const hf_profile& profile = session.tables.profiles[session.profile];
+  if (!options.quiet && !run::confines_delegation(*attached->backend, profile))
+    for (const std::string& warning : run::delegation_warnings(profile))
+      complain(0, "warning: bpf.delegate: " + warning);
   auto outcome = run::supervise(*attached->session, options.command, session.unshare_types,
                                 [&](pid_t child) { return run::delegate_bpf(profile, child); });
   reporter.finish();
@@ -119,9 +122,6 @@ int run(const RunOptions& options) {
   const auto profile = choose_profile(*policy, options.profile);
   if (!profile) return kExitUsage;
   const hf_profile& rules = policy->tables->profiles[*profile];
-  if (!options.quiet)
-    for (const std::string& warning : run::delegation_warnings(rules))
-      complain(0, "warning: bpf.delegate: " + warning);
   const auto format = options.format == "json" ? run::EventFormat::json : run::EventFormat::pretty;
   auto reporter = run::Reporter::create(*policy, format, stderr_colour(), options.events);
   if (!reporter) return complain(kExitFailed, reporter.error().message());

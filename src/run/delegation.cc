@@ -40,4 +40,12 @@ std::vector<std::string> delegation_warnings(const hf_profile& profile) {
   return delegate::explain(set_of(profile), delegate::built_in_vocabulary()).warnings;
 }
 
+bool confines_delegation(const backend::Backend& backend, const hf_profile& profile) {
+  if (profile.bpf_attach_to != HF_ATTACH_OWN_CGROUP) return false;
+  for (const backend::Promise& promise : backend.promises())
+    if (promise.kind == backend::RuleKind::bpf_delegate)
+      return promise.strength == backend::Strength::enforced;
+  return false;
+}
+
 }  // namespace holdfast::run

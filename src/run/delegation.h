@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/backend.h"
 #include "base/result.h"
 #include "core/abi.h"
 
@@ -23,8 +24,12 @@ namespace holdfast::run {
 // nothing for a profile that delegates nothing. Errors: those of delegate::grant().
 [[nodiscard]] Result<void> delegate_bpf(const hf_profile& profile, pid_t child);
 
-// What the delegation reaches beyond the command, one sentence each; empty: nothing.
+// What the delegation reaches beyond the command where nothing but the kernel holds it, one
+// sentence each; empty: nothing.
 [[nodiscard]] std::vector<std::string> delegation_warnings(const hf_profile& profile);
+
+// Does the backend keep what is delegated to the command's own cgroup, as the profile asks?
+[[nodiscard]] bool confines_delegation(const backend::Backend& backend, const hf_profile& profile);
 
 }  // namespace holdfast::run
 

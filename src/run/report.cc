@@ -13,9 +13,10 @@ constexpr std::size_t kMaxFolded = 256;  // distinct refusals remembered at a ti
 
 // What makes two events the same to a reader.
 std::string key_of(const hf_event& event) {
-  return fmt::format("{} {} {} {} {} {} {} {}", event.request.hook, event.request.way,
-                     event.request.ns_types, event.request.sock_family, event.verdict.action,
-                     event.verdict.reason, event.verdict.rule, std::string_view(event.actor.comm));
+  return fmt::format("{} {} {} {} {} {} {} {} {}", event.request.hook, event.request.way,
+                     event.request.ns_types, event.request.sock_family, event.request.bpf_value,
+                     event.verdict.action, event.verdict.reason, event.verdict.rule,
+                     std::string_view(event.actor.comm));
 }
 
 }  // namespace

@@ -43,6 +43,16 @@ std::string decision_line(const backend::Totals& totals) {
                      parts);
 }
 
+std::string bpf_line(const backend::BpfUsage& used) {
+  const auto some = [](std::uint64_t number, std::string_view what) {
+    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+  };
+  return fmt::format("  bpf: {}, {} ({} at a time), {} ({} at a time), {}; at most {} KiB\n",
+                     some(used.tokens, "token"), some(used.maps, "map"), used.most_maps,
+                     some(used.programs, "program"), used.most_programs,
+                     some(used.attached, "attachment"), (used.most_memory + 1023) / 1024);
+}
+
 std::string rule_lines(const Summary& summary, policy::Colour colour) {
   struct Line {
     std::string place, rule, counts;
@@ -129,7 +139,9 @@ std::string render(const Summary& summary, policy::Colour colour) {
                                  decision_line(summary.totals));
   if (!summary.passed_over.empty())
     text += painted(fmt::format("  (not {})", summary.passed_over), kDim, colour);
-  return text + "\n" + rule_lines(summary, colour) + strength_lines(summary, colour);
+  text += "\n";
+  if (summary.totals.bpf) text += bpf_line(*summary.totals.bpf);
+  return text + rule_lines(summary, colour) + strength_lines(summary, colour);
 }
 
 }  // namespace holdfast::run

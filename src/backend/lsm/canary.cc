@@ -2,6 +2,7 @@
 #include "backend/lsm/canary.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -14,11 +15,13 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "kernel/process.h"
+#include "kernel/sysctl.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -73,6 +76,28 @@ int try_connect() {
   return connect(fd, reinterpret_cast<const sockaddr*>(&nobody), sizeof(nobody));
 }
 
+// Of the parent's, set before it forks: a cgroup program, and the root cgroup.
+int some_program = -1;
+int root_cgroup = -1;
+
+int try_bpf_attach() {
+  bpf_attr attr;
+  std::memset(&attr, 0, sizeof(attr));
+  attr.link_create.prog_fd = static_cast<__u32>(some_program);
+  attr.link_create.target_fd = static_cast<__u32>(root_cgroup);
+  attr.link_create.attach_type = BPF_CGROUP_SYSCTL;
+  return static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)));
+}
+
+int try_bpf_map() {
+  bpf_attr attr;
+  std::memset(&attr, 0, sizeof(attr));
+  attr.map_type = BPF_MAP_TYPE_ARRAY;
+  attr.key_size = attr.value_size = sizeof(__u32);
+  attr.max_entries = 1;
+  return static_cast<int>(syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)));
+}
+
 constexpr std::array kAttempts = {
     Attempt{"unshare", try_unshare, HF_HOOK_NAMESPACE_ALLOC, HF_WAY_UNSHARE, HF_NS_UTS,
             HF_REASON_CREATE},
@@ -85,6 +110,10 @@ constexpr std::array kAttempts = {
     Attempt{"trace", try_trace, HF_HOOK_TRACE, HF_WAY_PTRACE, 0, HF_REASON_TRACE_OUTSIDE},
     // Only where socket rules are decided.
     Attempt{"connect", try_connect, HF_HOOK_SOCKET, HF_WAY_CONNECT, 0, HF_REASON_SOCKET_DENY},
+    // Only where BPF privileges are decided.
+    Attempt{"BPF map", try_bpf_map, HF_HOOK_BPF, HF_WAY_BPF_COMMAND, 0, HF_REASON_BPF_DELEGATE},
+    Attempt{"BPF attachment to the root cgroup", try_bpf_attach, HF_HOOK_BPF, HF_WAY_BPF_ATTACH, 0,
+            HF_REASON_BPF_ATTACH_TO},
     // Refused by the guard, to everybody and without an event.
     Attempt{"kernel.ftrace_enabled", try_silencing, kNoEvent, 0, 0, 0},
 };
@@ -101,6 +130,8 @@ std::unique_ptr<hf_tables> canary_tables() {
   tables->profiles[0].ns_create = HF_NS_ALL;
   tables->profiles[kCanaryProfile].ns_enter = HF_ENTER_OWN;
   tables->profiles[kCanaryProfile].socket_count = 1;
+  tables->profiles[kCanaryProfile].bpf_ruled = 1;
+  tables->profiles[kCanaryProfile].bpf_attachments[0] = ~0ull;
   tables->any_socket_rules = 1;
   tables->socket_rule_count = 1;
   tables->socket_rules[0].ops = HF_SOCK_CONNECT;
@@ -122,6 +153,11 @@ bool is_event_of(const hf_event& event, const Attempt& attempt) {
          event.verdict.reason == attempt.reason && event.verdict.action == HF_DENY;
 }
 
+bool is_decided(const Programs& programs, const Attempt& attempt) {
+  if (attempt.hook == HF_HOOK_SOCKET) return programs.decide_sockets();
+  return attempt.hook != HF_HOOK_BPF || programs.decide_bpf();
+}
+
 Result<Errnos> attempt_all(const Programs& programs) {
   std::array<int, 2> channel;
   if (pipe2(channel.data(), O_CLOEXEC) != 0) return kernel::system_error("pipe");
@@ -131,12 +167,17 @@ Result<Errnos> attempt_all(const Programs& programs) {
   member.profile = kCanaryProfile;
   member.tables = HF_TABLES_CANARY;
   member.set = kCanarySet;
+  const auto root = kernel::open_whole_cgroup_hierarchy();
+  if (!root) return root.error();
+  root_cgroup = root->get();
+  some_program = programs.attachable_program_fd();
   if (auto done = programs.arm(member); !done) return std::move(done).error();
   const pid_t pid = fork();
   if (pid < 0) return kernel::system_error("fork");
   if (pid == 0) {
     Errnos codes{};
-    for (std::size_t i = 0; i < codes.size(); i++) codes[i] = kAttempts[i].call() == 0 ? 0 : errno;
+    for (std::size_t i = 0; i < codes.size(); i++)
+      if (is_decided(programs, kAttempts[i])) codes[i] = kAttempts[i].call() >= 0 ? 0 : errno;
     _exit(write(out.get(), codes.data(), sizeof(codes)) == sizeof(codes) ? 0 : 1);
   }
   out.reset();
@@ -152,7 +193,7 @@ Result<void> judge(const Programs& programs, const Errnos& codes,
   for (std::size_t i = 0; i < codes.size(); i++) {
     const Attempt& attempt = kAttempts[i];
     if (kernel_has_none(attempt, codes[i])) continue;
-    if (attempt.hook == HF_HOOK_SOCKET && !programs.decide_sockets()) continue;
+    if (!is_decided(programs, attempt)) continue;
     if (codes[i] != EPERM)
       return Error{
           EPERM, "prove enforcement", attempt.name,

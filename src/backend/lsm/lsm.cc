@@ -47,6 +47,11 @@ bool labels_can_be_read() {
   return types && types->has_function(std::string(lsm::kLabelReader));
 }
 
+bool bpf_can_be_decided() {
+  const auto types = kernel::KernelTypes::load();
+  return types && types->has_function(std::string(lsm::kTokenHook));
+}
+
 std::vector<Promise> LsmBackend::promises() const {
   constexpr auto enforced = Strength::enforced;
   constexpr auto none = Strength::none;
@@ -67,9 +72,11 @@ std::vector<Promise> LsmBackend::promises() const {
           ? Promise{RuleKind::label, Strength::best_effort,
                     "who may set labels is enforced; accepted sockets do not inherit any"}
           : Promise{RuleKind::label, none, kNoLabels},
-      {RuleKind::bpf_delegate, Strength::best_effort,
-       "the kernel holds the command to what is delegated, but not to its own cgroup: where a "
-       "program is attached is not confined"},
+      bpf_can_be_decided()
+          ? Promise{RuleKind::bpf_delegate, enforced,
+                    "confined to its own cgroup, a process that has or had threads attaches "
+                    "nothing"}
+          : Promise{RuleKind::bpf_delegate, none, "this kernel has no BPF tokens (Linux 6.9)"},
   };
 }
 

@@ -70,10 +70,14 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   const hf_label_words words = words_of(spec);
   if (auto done = object->set_initial_value(".rodata.labels", &words, sizeof(words)); !done)
     return std::move(done).error();
+  const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection->bpf()};
+  if (auto done = object->set_initial_value(".rodata.bpf", &limits, sizeof(limits)); !done)
+    return std::move(done).error();
   if (auto done = object->load(); !done) return std::move(done).error();
 
   std::unique_ptr<Programs> programs(new Programs(std::move(*object)));
   programs->decide_sockets_ = selection->sockets();
+  programs->decide_bpf_ = selection->bpf();
   if (auto done = programs->name_labels(spec.labels); !done) return std::move(done).error();
   auto record = SessionRecord::map(programs->object_.map_fd("session"));
   if (!record) return std::move(record).error();
@@ -144,6 +148,20 @@ Result<void> Programs::adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_CO
   if (found != wanted)
     return Error{ESRCH, "track namespaces", {}, "the child is not in all of them"};
   return {};
+}
+
+Result<BpfUsage> Programs::bpf_usage() const {
+  struct {
+    __u32 lock;
+    __u32 pad0;
+    hf_bpf_usage usage;
+  } value = {};
+  const __u32 slot = HF_TABLES_POLICY;
+  if (bpf_map_lookup_elem(object_.map_fd("bpf_usage"), &slot, &value) != 0)
+    return kernel::system_error("read BPF map", "bpf_usage");
+  const hf_bpf_usage& u = value.usage;
+  return BpfUsage{u.tokens_made, u.maps_made,     u.programs_made, u.attached,
+                  u.most_maps,   u.most_programs, u.most_memory};
 }
 
 Result<std::vector<pid_t>> Programs::members() const {

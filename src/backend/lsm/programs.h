@@ -23,6 +23,9 @@ class Programs {
   // and the kernel can.
   static Result<std::unique_ptr<Programs>> load(const Needs& needs, const SessionSpec& spec);
   [[nodiscard]] bool decide_sockets() const { return decide_sockets_; }
+  [[nodiscard]] bool decide_bpf() const { return decide_bpf_; }
+  // A program of ours, for the canary to attach where it must not. Borrowed.
+  [[nodiscard]] int attachable_program_fd() const { return object_.program_fd("hf_sysctl"); }
 
   // A policy becomes the live one of a slot (HF_TABLES_*) by one store; the map is frozen before.
   Result<void> publish(std::uint32_t slot, const hf_tables& tables) const;
@@ -41,6 +44,9 @@ class Programs {
   // Process numbers of all members, each once.
   [[nodiscard]] Result<std::vector<pid_t>> members() const;
 
+  // What the members made with BPF privileges.
+  [[nodiscard]] Result<BpfUsage> bpf_usage() const;
+
   [[nodiscard]] const SessionRecord& record() const { return *record_; }
   [[nodiscard]] int events_fd() const { return object_.map_fd("events"); }
 
@@ -51,6 +57,7 @@ class Programs {
 
   kernel::BpfObject object_;
   bool decide_sockets_ = false;
+  bool decide_bpf_ = false;
   std::unique_ptr<SessionRecord> record_;
   std::vector<kernel::BpfLink> links_;
 };

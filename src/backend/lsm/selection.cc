@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -38,6 +40,26 @@ bool is_about_sockets(std::string_view section) {
          section == "lsm/inode_removexattr";
 }
 
+// What the programs of delegated.bpf.h and border.bpf.h are attached to, besides "bpf" itself.
+constexpr std::array<std::string_view, 13> kBpfHooks = {
+    "bpf_map_create",       "bpf_map_free",      "bpf_prog_load",
+    "bpf_prog_free",        "bpf_token_create",  "bpf_token_free",
+    "bpf_token_capable",    "bpf_map",           "bpf_prog",
+    "file_receive",         "file_ioctl_compat", "file_ioctl",
+    "bprm_committing_creds"};
+constexpr std::string_view kOnlyNewKernels =
+    "file_ioctl_compat";  // 6.8; before, file_ioctl has all
+
+std::string lsm_hook(std::string_view section) {
+  constexpr std::string_view kPrefix = "lsm/";
+  return section.starts_with(kPrefix) ? std::string(section.substr(kPrefix.size())) : std::string();
+}
+
+bool is_about_bpf(std::string_view section, std::string_view program) {
+  return program == "hf_delegated" ||
+         std::ranges::find(kBpfHooks, lsm_hook(section)) != kBpfHooks.end();
+}
+
 bool is_capture(std::string_view function) { return function.ends_with("_install"); }
 
 Error lacking(std::string_view function) {
@@ -55,6 +77,7 @@ Needs needs_of(const hf_tables& tables) {
         profile.ns_enter == HF_ENTER_LOCK || profile.ns_visitors != HF_VISITORS_ALLOW;
     if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = HF_COPIES;
     if (holds || profile.ns_track != 0) needs.tracking = true;
+    if (profile.bpf_ruled != 0) needs.bpf = true;
     if (profile.socket_count > 0 || profile.label_ruled != 0) needs.sockets = true;
   }
   return needs;
@@ -73,6 +96,10 @@ Result<Selection> Selection::choose(const Needs& needs) {
   }
   if (needs.tracking && !has(HF_FREES_EVERY_NS) && !has(HF_FREES_EVERY_INUM))
     return lacking(HF_FREES_EVERY_INUM);
+  // Whole, or not at all: without tokens nothing can be made, and the command alone is decided.
+  if (needs.bpf && has(kTokenHook))
+    for (const std::string_view hook : kBpfHooks)
+      if (hook != kOnlyNewKernels && !has("bpf_lsm_" + std::string(hook))) return lacking(hook);
   return Selection(needs, std::move(*types));
 }
 
@@ -82,6 +109,8 @@ bool Selection::sockets() const {
 
 bool Selection::wants(std::string_view section, std::string_view program) const {
   if (is_about_sockets(section)) return sockets();
+  if (is_about_bpf(section, program))
+    return needs_.bpf && types_.has_function("bpf_lsm_" + lsm_hook(section));
   const std::string function = traced_function(section);
   if (function.empty()) return true;
   if (!types_.has_function(function)) return false;

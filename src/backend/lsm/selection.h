@@ -16,6 +16,9 @@
 
 namespace holdfast::backend::lsm {
 
+// There when the kernel has tokens, and with them the hooks that see what is made (Linux 6.9).
+inline constexpr std::string_view kTokenHook = "bpf_lsm_bpf_token_create";
+
 // Reads a label of a socket (Linux 7.3).
 inline constexpr std::string_view kLabelReader = "bpf_sock_read_xattr";
 
@@ -28,6 +31,8 @@ struct Needs {
   bool tracking = false;
   // Some rule is about sockets or their labels.
   bool sockets = false;
+  // Some profile delegates BPF privileges.
+  bool bpf = false;
 };
 [[nodiscard]] Needs needs_of(const hf_tables& tables);
 
@@ -40,6 +45,8 @@ class Selection {
   // Can socket rules be decided: is there a kernel function that reads a socket's labels (7.3), and
   // does the policy have any?
   [[nodiscard]] bool sockets() const;
+  // Is the use of BPF privileges decided?
+  [[nodiscard]] bool bpf() const { return needs_.bpf; }
   // A program by its section ("fentry/utsns_install") and name; the last character of a copy's name
   // is its number, from 1 ("hf_utsns_install3").
   [[nodiscard]] bool wants(std::string_view section, std::string_view program) const;

@@ -98,7 +98,13 @@ Result<Totals> LsmSession::finish() {
   const auto gone = kill_members(*programs_, kDyingPatienceMs);
   if (!gone) return gone.error();
   if (auto done = ring_->consume(); !done) return std::move(done).error();
-  return programs_->record().totals();
+  Totals totals = programs_->record().totals();
+  if (programs_->decide_bpf()) {
+    const auto usage = programs_->bpf_usage();
+    if (!usage) return usage.error();
+    totals.bpf = *usage;
+  }
+  return totals;
 }
 
 }  // namespace holdfast::backend::lsm
