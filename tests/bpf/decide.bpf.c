@@ -79,6 +79,13 @@ __noinline int decide_label(struct hf_request* r, struct hf_verdict* v) {
   return 0;
 }
 
+__noinline int decide_mark(struct hf_request* r, struct hf_verdict* v) {
+  const struct hf_tables* t = the_tables();
+  if (!t || !r || !v) return -1;
+  hf_decide_some(t, r, 1u << HF_HOOK_MARK, v);
+  return 0;
+}
+
 static __always_inline int decide_one(struct hf_request* r, struct hf_verdict* v) {
   switch (r->hook) {
     case HF_HOOK_CGROUP_ATTACH:
@@ -89,6 +96,8 @@ static __always_inline int decide_one(struct hf_request* r, struct hf_verdict* v
       return decide_bpf(r, v);
     case HF_HOOK_LABEL:
       return decide_label(r, v);
+    case HF_HOOK_MARK:
+      return decide_mark(r, v);
     default:
       return decide_namespaces(r, v);
   }
