@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (holdfast_hooks_enable() < 0) {
-    fprintf(stderr, "stay: this kernel has no type information\n");
+    fprintf(stderr, "stay: %s\n", holdfast_hooks_error());
     return 1;
   }
   holdfast_hooks_limit_to_cgroup(cgroup);

@@ -40,7 +40,9 @@ struct holdfast_hook_status {
 
 /*
  * Registers with libbpf. Calling it again does nothing. 0, or a negative errno: -ENOENT when the
- * kernel has no type information (/sys/kernel/btf/vmlinux).
+ * kernel has no type information (/sys/kernel/btf/vmlinux); -ENOTSUP when libbpf is found before
+ * this library, so that bpf_program__attach_lsm() would enforce nothing. holdfast_hooks_error()
+ * says it in words.
  */
 HOLDFAST_HOOKS_API int holdfast_hooks_enable(void);
 
@@ -71,14 +73,14 @@ HOLDFAST_HOOKS_API void holdfast_hooks_alloc_refusal(enum holdfast_alloc_refusal
  * Keeps what a link of a bridged program stands for attached after the process ends: pins it as
  * files in `directory`, which must exist on a BPF filesystem. Removing the files detaches; in the
  * order of their names, no operation is refused in between. 0, or a negative errno: -EINVAL when
- * the link is of another kind (use bpf_link__pin).
+ * the link is of another kind. bpf_link__pin() makes the directory itself, and takes both kinds.
  */
 struct bpf_link;
 HOLDFAST_HOOKS_API int holdfast_hooks_pin(const struct bpf_link* link, const char* directory);
 
 /*
- * Why the last program was refused, "" when none was. The same text goes to libbpf's print callback
- * as a warning. Valid until the next load.
+ * Why enabling failed or the last program was refused, "" when neither. The same text goes to
+ * libbpf's print callback as a warning. Valid until the next load.
  */
 HOLDFAST_HOOKS_API const char* holdfast_hooks_error(void);
 

@@ -37,7 +37,10 @@ int holdfast_hooks_enable() {
   static bool enabled = false;
   if (enabled) return 0;
   const auto& kernel = holdfast::hooks::running_kernel();
-  if (!kernel) return -kernel.error().code;
+  if (!kernel) {
+    holdfast::hooks::warn(kernel.error().message());
+    return -kernel.error().code;
+  }
   if (!holdfast::hooks::stands_before_libbpf()) {
     holdfast::hooks::warn(
         "libbpf is found first, so that bpf_program__attach_lsm() would enforce nothing: link "

@@ -71,7 +71,9 @@ Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer&
     }
     if (is_helper_call(insn, BPF_FUNC_tail_call)) {
       return refused(hook, "bpf_tail_call",
-                     "the programs of the array would have to be bridged in the same place");
+                     "the array would need other programs for each function that stands in for the "
+                     "hook, and whoever fills it, now or later, does not know: an empty slot would "
+                     "let the call through");
     }
     if (const auto known = find(insn, kOriginalContext)) {
       if (hook != Hook::kInstall) {

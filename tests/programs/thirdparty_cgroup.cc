@@ -240,7 +240,7 @@ int main(int argc, char** argv) {
     return tap_end();
   }
   try_moves(skeleton);
-  try_without_room();
+  if (!kernel_has("bpf_lsm_cgroup_attach")) try_without_room();
   is(move("threads", 0), 0, "into the threaded subtree");
   try_threads(skeleton);
   is(move("", 0), 0, "back out");

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 
 #include <ctime>
-#include <fstream>
 
 #include "bpf/thirdparty_lock.skel.h"
 #include "holdfast/hooks.h"
@@ -85,13 +84,7 @@ void race_until(time_t end, int box, int host, Counts& counts, bool inside) {
 
 // Does a look-up in task storage find nothing while another task is preempted inside one?
 bool storage_can_fail() {
-  std::ifstream symbols("/proc/kallsyms");
-  bool counts = false;
-  for (std::string line; std::getline(symbols, line);) {
-    if (line.ends_with(" bpf_task_storage_get_recur")) return false;
-    counts |= line.ends_with(" bpf_task_storage_busy");
-  }
-  return counts;
+  return kernel_has("bpf_task_storage_busy") && !kernel_has("bpf_task_storage_get_recur");
 }
 
 void race(int seconds) {

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <utility>
@@ -101,6 +102,14 @@ inline int in_child(const std::function<int()>& act) {
 }
 
 inline int setns_errno(int fd, int type) { return setns(fd, type) == 0 ? 0 : errno; }
+
+inline bool kernel_has(const std::string& symbol) {
+  std::ifstream symbols("/proc/kallsyms");
+  for (std::string line; std::getline(symbols, line);) {
+    if (line.ends_with(" " + symbol)) return true;
+  }
+  return false;
+}
 
 // The map of this name that was made last; -1 when there is none.
 inline int newest_map(const std::string& name) {
