@@ -50,23 +50,22 @@ Function* find_real(const char* name, Function*) {
 
 thread_local bool reached = false;
 
+// libbpf has made an ordinary function of it by now; nobody defines one of this name.
 bool imports(const bpf_object* object, const char* function) {
   const btf* types = object != nullptr ? bpf_object__btf(object) : nullptr;
-  if (types == nullptr) return false;
-  const int id = btf__find_by_name_kind(types, function, BTF_KIND_FUNC);
-  return id > 0 && btf_vlen(btf__type_by_id(types, static_cast<__u32>(id))) == BTF_FUNC_EXTERN;
+  return types != nullptr && btf__find_by_name_kind(types, function, BTF_KIND_FUNC) > 0;
 }
 
-// libbpf says ESRCH of a function that the kernel does not have, and which; not since when there is
-// one. One that is declared weak is the program's own affair.
+// libbpf names a function that the kernel does not have; not since when there is one, nor what to
+// do.
 int explain(const bpf_object* object, int error) {
-  if (error != -ESRCH || !imports(object, kLabelReader)) return error;
+  if (error == 0 || !imports(object, kLabelReader)) return error;
   const auto& kernel = running_kernel();
   if (!kernel || kernel->reads_labels) return error;
   warn(std::string(kLabelReader) +
        ": this kernel's programs cannot read the labels of a socket, from Linux 7.3 on they can, "
        "and nothing can stand in for it: no older kernel has a copy of a socket's labels that is "
-       "known to be complete. Declare it __weak to load without");
+       "known to be complete. An object that declares it without __weak does not load");
   return error;
 }
 
