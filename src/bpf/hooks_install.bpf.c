@@ -64,11 +64,13 @@ int hooks_install(unsigned long long *ctx) {
     if (hf_scope_id != 0 && bpf_current_task_under_cgroup(&scope, 0) == 0) return 0;
     return refuse(HF_HOOK_NO_ANSWER);
   }
+  if (answer->verdict == 0 && answer->uses < answer->max_uses) {
+    /* After the call's last question it is nobody's: what forgets it then can be skipped, and the
+       next call would take it for its own. */
+    if (++answer->uses == answer->max_uses) answer->object = 0;
+    return 0;
+  }
   __u32 why = answer->verdict == 0 ? HF_HOOK_NO_ANSWER : HF_HOOK_REFUSED;
-  int answers = answer->verdict == 0 && answer->uses < answer->max_uses;
-  if (answers) answer->uses++;
-  /* Gone with the call's last question: what forgets the rest can be skipped. */
-  if (!answers || answer->uses == answer->max_uses) bpf_map_delete_elem(&verdicts, &key);
-  if (answers) return 0;
+  bpf_map_delete_elem(&verdicts, &key);
   return refuse(why);
 }
