@@ -21,6 +21,7 @@ exported=$(nm -D --defined-only "$library/libholdfast-hooks.so" | awk '{ print $
 is "it exports nothing else but what stands before libbpf's" "$exported" \
   "bpf_link__pin bpf_link__unpin bpf_object__load bpf_object__load_skeleton bpf_program__attach_lsm "
 
+sed -i "s|^prefix=.*|prefix=$folder/prefix|" "$pc" # wherever it was to be installed
 export PKG_CONFIG_PATH=${pc%/*}
 cp -r examples/hooks "$folder/stay"
 check "the example's Makefile builds it" make -s -C "$folder/stay"
