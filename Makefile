@@ -45,7 +45,7 @@ install: setup
 	@DESTDIR=$(DESTDIR) cmake --install build
 
 deb: setup
-	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX=/usr > /dev/null
+	@cmake --preset release --log-level=WARNING > /dev/null
 	@cmake --build --preset release
 	@cd build && cpack -G DEB > /dev/null && ls -1 $(CURDIR)/build/*.deb
 

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+#
+# under_load KILLS POLICY CGROUP: while two attackers move nginx's worker to CGROUP, the package is upgraded, then
+# holdfastd is killed KILLS times, each time after ten swaps of POLICY. Needs tests/tap.sh, worker() and fetch().
+
+attacker() {
+  through=0 tried=0
+  while [ ! -e /root/enough ]; do
+    tried=$((tried + 1))
+    pid=$(worker)
+    if [ -n "$pid" ] && echo "$pid" 2> /dev/null > "$elsewhere/cgroup.procs"; then through=$((through + 1)); fi
+  done
+  echo "$tried $through" >> /root/attacks
+}
+under_load() {
+  kills=$1 swapped=$2 elsewhere=$3
+  attacker & attacker &
+  check "the package is upgraded" dpkg -i /root/holdfast.deb
+  is "the daemon runs" "$(systemctl is-active holdfastd)" active
+  killed=0 swaps=0
+  while [ $killed -lt "$kills" ]; do
+    pid=$(systemctl show -P MainPID holdfastd)
+    for swap in 1 2 3 4 5 6 7 8 9 10; do
+      sed -i "s/^# swap.*//; \$a# swap $killed $swap" "$swapped"
+      holdfast reload > /dev/null 2>&1 && swaps=$((swaps + 1))
+    done
+    systemctl kill --signal=KILL holdfastd && killed=$((killed + 1))
+    tries=0
+    until new=$(systemctl show -P MainPID holdfastd) && [ "$new" != 0 ] && [ "$new" != "$pid" ] && holdfast status > /dev/null 2>&1 ||
+      [ $((tries += 1)) -gt 300 ]; do sleep 0.1; done
+  done
+  touch /root/enough
+  sleep 2
+  is "attackers: none through" "$(awk '{ n += $2 } END { print n + 0 }' /root/attacks)" 0
+  check "after attempts, $(awk '{ n += $1 } END { print n }' /root/attacks), $killed kills, $swaps swaps" \
+    test "$(awk '{ n += $1 } END { print n }' /root/attacks)" -gt 20
+  check "policies were swapped" test $swaps -ge $((kills * 8))
+  status=$(holdfast status)
+  diag "$status"
+  like "no decision is unaccounted" "$status" "*, 0 errors, 0 events lost*"
+  is "nginx serves" "$(fetch)" 200
+}
