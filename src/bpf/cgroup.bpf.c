@@ -29,14 +29,12 @@
 #include "bpf/cgroup_delegation.bpf.h"
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
+#include "bpf/decision_points.h"
 #include "bpf/machine_namespace.bpf.h"
 #include "bpf/mark.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define MAY_WRITE 2
-#define CLONE_INTO_CGROUP 0x200000000ULL
-#define MAX_ERRNO 4095
 #define MAX_THREADS 65536 /* of one process; more are refused where threads may be in several cgroups */
 
 struct cgroup_call {
@@ -203,7 +201,7 @@ static __u64 find_moved(void) {
   return call.namer == current ? call.named : 0;
 }
 
-SEC("fentry/cgroup_attach_permissions")
+SEC("fentry/" HF_MOVE_ASKED)
 int BPF_PROG(cgroup_capture, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, _Bool threadgroup) {
   const struct hf_tables *tables = live_tables();
   struct hf_event *e = &call.event;
@@ -229,8 +227,8 @@ SEC("lsm/inode_permission")
 int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
   struct hf_event *e = &call.event;
   /* Two tests that almost every call of this hook fails, the cheaper one first. */
-  if (!(mask & MAY_WRITE)) return 0;
-  if (mask != MAY_WRITE || call.inside != bpf_get_current_task()) {
+  if (!(mask & HF_MAY_WRITE)) return 0;
+  if (mask != HF_MAY_WRITE || call.inside != bpf_get_current_task()) {
     if (!mark_rules) return 0;
     return answer(may_write(inode, mask));
   }
@@ -242,7 +240,7 @@ int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
   return -HF_EPERM;
 }
 
-SEC("fexit/cgroup_attach_permissions")
+SEC("fexit/" HF_MOVE_ASKED)
 int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, _Bool threadgroup, void *ns,
              int ret) {
   __u64 current = bpf_get_current_task();
@@ -257,9 +255,9 @@ int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, v
 /* ---- who is moved
  * -------------------------------------------------------------------------------------- */
 
-SEC("fexit/cgroup_procs_write_start")
+SEC("fexit/" HF_MOVE_NAMED)
 int BPF_PROG(cgroup_named, char *buf, _Bool threadgroup, void *lock, void *task) {
-  if ((__u64)task >= (__u64)-MAX_ERRNO) return 0;
+  if ((__u64)task >= (__u64)-HF_MAX_ERRNO) return 0;
   call.named = (__u64)task;
   call.namer = bpf_get_current_task();
   return 0;
@@ -270,7 +268,7 @@ int BPF_PROG(cgroup_clone, void *task, unsigned long clone_flags, int ret) {
   __u64 parent = bpf_get_current_task();
   __u64 child = (__u64)task;
   if (ret) return ret;
-  if (!(clone_flags & CLONE_INTO_CGROUP)) return 0;
+  if (!(clone_flags & HF_CLONE_INTO_CGROUP)) return 0;
   if (bpf_map_update_elem(&cgroup_clones, &parent, &child, BPF_ANY)) return -HF_EAGAIN;
   return 0;
 }

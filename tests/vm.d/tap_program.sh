@@ -13,6 +13,7 @@ tap_program() {
   failed=$(echo "$tap_output" | grep -A1 '^not ok')
   if [ -z "$failed" ] && [ $tap_status -eq 0 ]; then
     pass "$tap_name: $(echo "$tap_output" | grep -c '^ok') checks"
+    echo "$tap_output" | grep '^# '
   else
     fail "$tap_name" "exit status $tap_status
 $(echo "$tap_output" | grep -v '^ok')"
