@@ -12,6 +12,7 @@
 #include <memory>
 #include <string_view>
 
+#include "kernel/bpffs.h"
 #include "kernel/landlock.h"
 #include "kernel/probe.h"
 #include "kernel/process.h"
@@ -130,6 +131,17 @@ Feature unified_cgroups() {
   return {"cgroup v2", Condition::good, "mounted"};
 }
 
+// Whole on every kernel that has the first of them (Linux 6.9).
+Feature bpf_tokens(const btf* types) {
+  if (const auto probed = probe_bpf_tokens(); !probed)
+    return {"BPF tokens", Condition::limited, "none: [profile.NAME.bpf] takes Linux 6.9"};
+  for (const char* hook : {"bpf_token_create", "bpf_map_create", "bpf_prog_load"})
+    if (!has_function(types, std::string("bpf_lsm_") + hook))
+      return {"BPF tokens", Condition::limited,
+              std::string("delegated, but their use cannot be decided: no hook ") + hook};
+  return {"BPF tokens", Condition::good, "their use is decided by the lsm backend"};
+}
+
 // A function, or the one that older kernels have in its place.
 struct Needed {
   const char* purpose;
@@ -189,7 +201,7 @@ std::vector<Feature> survey_features() {
   std::vector<Feature> features = {
       kernel_release(),   privilege(),       bpf_lsm(types.get()), type_information(),
       lockdown(),         ftrace(),          preemption(),         landlock(),
-      seccomp_listener(), user_namespaces(), unified_cgroups(),
+      seccomp_listener(), user_namespaces(), unified_cgroups(),    bpf_tokens(types.get()),
   };
   add_native_hooks(features, types.get());
   add_functions(features, types.get());
