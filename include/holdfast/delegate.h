@@ -44,7 +44,7 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return is_.index() == 0; }
   const T& operator*() const { return *std::get_if<0>(&is_); }
   const T* operator->() const { return std::get_if<0>(&is_); }
-  const Error& error() const { return *std::get_if<1>(&is_); }
+  [[nodiscard]] const Error& error() const { return *std::get_if<1>(&is_); }
 
  private:
   std::variant<T, Error> is_;
@@ -59,7 +59,7 @@ struct Set {
 
   std::uint64_t& operator[](Kind kind) { return masks[static_cast<std::size_t>(kind)]; }
   std::uint64_t operator[](Kind kind) const { return masks[static_cast<std::size_t>(kind)]; }
-  bool empty() const { return masks == std::array<std::uint64_t, 4>{}; }
+  [[nodiscard]] bool empty() const { return masks == std::array<std::uint64_t, 4>{}; }
 };
 
 // One option's value as the kernel takes it: words without prefix, "any", numbers, joined by ':'. A

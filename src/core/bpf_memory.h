@@ -71,10 +71,10 @@ HF_INLINE __u64 hf_entry_bytes(const struct hf_map_shape *m, __u32 cpus) {
       return value;
     case 26: /* struct_ops */
       return 2 * value + HF_PAGE;
-    case 27: /* ringbuf */
-    case 31: /* user_ringbuf */
+    case 27:    /* ringbuf */
+    case 31:    /* user_ringbuf */
       return 1; /* max_entries is bytes */
-    case 30: /* bloom_filter: at most 15 hashes of 7/5 bits, to the next power of two */
+    case 30:    /* bloom_filter: at most 15 hashes of 7/5 bits, to the next power of two */
       return 8;
     case 33: /* arena: max_entries is pages */
       return HF_PAGE;
@@ -90,8 +90,6 @@ HF_INLINE __u64 hf_map_bytes(const struct hf_map_shape *m, __u32 cpus) {
   return each * m->max_entries + HF_MAP_OVERHEAD + HF_RING_PAGES * HF_PAGE;
 }
 
-HF_INLINE __u64 hf_program_bytes(__u32 instructions) {
-  return (__u64)instructions * HF_PROGRAM_INSTRUCTION + HF_PAGE;
-}
+HF_INLINE __u64 hf_program_bytes(__u32 instructions) { return (__u64)instructions * HF_PROGRAM_INSTRUCTION + HF_PAGE; }
 
 #endif /* HOLDFAST_CORE_BPF_MEMORY_H */

@@ -45,6 +45,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -55,7 +56,7 @@ enum { kInheritedLink = 9, kMaxThreads = 64 };
 static int token_fd = -1;
 static int program_fd = -1;
 static int map_fd = -1;
-static char note[64];  // said instead of "ok"
+static char note[96];  // said instead of "ok"
 
 static long bpf(int command, union bpf_attr* attr) {
   return syscall(SYS_bpf, command, attr, sizeof(*attr));
@@ -302,11 +303,25 @@ static int swapper(void* argument) {
   return 0;
 }
 
+// Does the link belong to another cgroup than the one that was looked at?
+static int is_astray(int link, int own) {
+  struct bpf_link_info info;
+  union bpf_attr attr;
+  struct stat directory;
+  memset(&info, 0, sizeof(info));
+  memset(&attr, 0, sizeof(attr));
+  attr.info.bpf_fd = (uint32_t)link;
+  attr.info.info_len = sizeof(info);
+  attr.info.info = (uint64_t)(uintptr_t)&info;
+  if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) != 0 || fstat(own, &directory) != 0) return 1;
+  return info.cgroup.cgroup_id != directory.st_ino;
+}
+
 static long race(const char* own, const char* other, unsigned attempts) {
   struct swap* s =
       mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   static char stack[65536] __attribute__((aligned(64)));
-  unsigned attached = 0, refused = 0, failed = 0, shared = 0;
+  unsigned attached = 0, astray = 0, refused = 0, failed = 0, shared = 0;
   s->own = open_cgroup(own);
   s->other = open_cgroup(other);
   s->slot = fcntl(s->own, F_DUPFD_CLOEXEC, 50);
@@ -322,6 +337,7 @@ static long race(const char* own, const char* other, unsigned attempts) {
     link = create_link(s->slot, BPF_CGROUP_INET_EGRESS);
     if (link >= 0) {
       attached++;
+      astray += is_astray((int)link, s->own);
       close((int)link);
     } else if (errno == EPERM) {
       refused++;
@@ -334,8 +350,8 @@ static long race(const char* own, const char* other, unsigned attempts) {
       }
     }
   }
-  snprintf(note, sizeof(note), "%u attached %u refused %u failed of %u, %s", attached, refused,
-           failed, attempts, shared > 0 ? "shared" : "never shared");
+  snprintf(note, sizeof(note), "%u attached %u astray %u refused %u failed, %s", attached, astray,
+           refused, failed, shared > 0 ? "shared" : "never shared");
   return 0;
 }
 
