@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "daemon/journal_entry.h"
+#include "daemon/refusals.h"
 #include "kernel/cgroup.h"
 #include "policy/event_json.h"
 
@@ -48,8 +50,7 @@ std::string EventWriter::json(const hf_event& event, const policy::Compiled& pol
                      target.empty() ? "null" : quoted(target));
 }
 
-std::string EventWriter::line(const hf_event& event, const policy::Compiled& policy) const {
-  if (format_ == EventFormat::json) return json(event, policy);
+std::string EventWriter::text(const hf_event& event, const policy::Compiled& policy) const {
   std::string text = policy::event_text(event, policy, colour_);
   if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return text;
   const auto shown = [](const std::string& path) {
@@ -59,9 +60,29 @@ std::string EventWriter::line(const hf_event& event, const policy::Compiled& pol
                      shown(path_of(event.target)));
 }
 
-void EventWriter::write(const hf_event& event, const policy::Compiled& policy) {
-  fmt::print(to_, "{}\n", line(event, policy));
+void EventWriter::print(const std::string& line) {
+  fmt::print(to_, "{}\n", line);
   std::fflush(to_);
+}
+
+Result<void> EventWriter::write(const hf_event& event, const policy::Compiled& policy) {
+  if (format_ == EventFormat::json) return print(json(event, policy)), Result<void>();
+  const std::string line = text(event, policy);
+  if (format_ == EventFormat::pretty) return print(line), Result<void>();
+  CgroupPathsOf paths;
+  if (event.request.hook == HF_HOOK_CGROUP_ATTACH)
+    paths = {path_of(event.source), path_of(event.target)};
+  auto sent = journal_.send(journal_fields(event, policy, paths, line));
+  if (!sent) print(line);
+  return sent;
+}
+
+Result<void> EventWriter::write(const hf_guard_event& refusal) {
+  if (format_ == EventFormat::json) return print(refusal_json(refusal)), Result<void>();
+  if (format_ == EventFormat::pretty) return print(refusal_text(refusal)), Result<void>();
+  auto sent = journal_.send(journal_fields(refusal));
+  if (!sent) print(refusal_text(refusal));
+  return sent;
 }
 
 }  // namespace holdfast::daemon

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes each decision as one line: JSON, or text for a reader.
+// Writes each decision, and each refused attempt on the enforcement itself, as one line, JSON or
+// text for a reader, or as an entry of the journal.
 #ifndef HOLDFAST_DAEMON_EVENT_WRITER_H
 #define HOLDFAST_DAEMON_EVENT_WRITER_H
 
@@ -7,12 +8,15 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/result.h"
+#include "core/guard.h"
+#include "kernel/journal.h"
 #include "policy/compiled.h"
 #include "policy/event_text.h"
 
 namespace holdfast::daemon {
 
-enum class EventFormat { pretty, json };
+enum class EventFormat { pretty, json, journal };
 
 // Not thread safe.
 class EventWriter {
@@ -20,20 +24,24 @@ class EventWriter {
   // `to` is borrowed. `cgroup_root` is where paths of cgroups are looked up; empty: they are not.
   EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root);
 
-  // `policy` is the one that decided.
-  void write(const hf_event& event, const policy::Compiled& policy);
+  // `policy` is the one that decided. Errors: what sending to the journal gave; then the line is on
+  // the stream.
+  Result<void> write(const hf_event& event, const policy::Compiled& policy);
+  Result<void> write(const hf_guard_event& refusal);
 
   // One JSON object, with the paths of cgroups.
   [[nodiscard]] std::string json(const hf_event& event, const policy::Compiled& policy) const;
 
  private:
-  [[nodiscard]] std::string line(const hf_event& event, const policy::Compiled& policy) const;
+  [[nodiscard]] std::string text(const hf_event& event, const policy::Compiled& policy) const;
+  void print(const std::string& line);
   [[nodiscard]] std::string path_of(std::uint64_t cgroup) const;
 
   std::FILE* to_;
   EventFormat format_;
   policy::Colour colour_;
   Fd cgroup_root_;
+  kernel::Journal journal_;
 };
 
 }  // namespace holdfast::daemon

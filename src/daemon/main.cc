@@ -29,8 +29,8 @@ int main(int argc, char** argv) {
                  "Directory of *.toml files; a later one hides files of the same name")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  app.add_option("--format", format, "Events on standard output: pretty or json")
-      ->check(CLI::IsMember({"pretty", "json"}))
+  app.add_option("--format", format, "Events on standard output, pretty or json; or to the journal, with fields")
+      ->check(CLI::IsMember({"pretty", "json", "journal"}))
       ->type_name("FORMAT");
   app.add_flag("--check", only_check, "Validate the policy and end");
   app.add_flag("--allow-unenforced", allow_unenforced,
@@ -56,7 +56,8 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
   if (!dirs.empty()) options.dirs = {dirs, Missing::is_error};
-  options.format = format == "json" ? EventFormat::json : EventFormat::pretty;
+  if (format == "json") options.format = EventFormat::json;
+  if (format == "journal") options.format = EventFormat::journal;
   options.unheld = allow_unenforced ? Unheld::allow : Unheld::refuse;
   options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
   options.guard = no_guard ? holdfast::backend::Guard::off : holdfast::backend::Guard::on;

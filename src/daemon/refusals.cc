@@ -42,6 +42,8 @@ std::string_view comm_of(const hf_guard_event& event) {
 
 }  // namespace
 
+std::string_view refusal_word(const hf_guard_event& event) { return what_of(event).word; }
+
 std::string refusal_text(const hf_guard_event& event) {
   return fmt::format("denied  {} ({}) by {}[{}]", what_of(event).text, event.detail,
                      policy::escape(comm_of(event)), event.actor.pid);

@@ -4,11 +4,14 @@
 #define HOLDFAST_DAEMON_REFUSALS_H
 
 #include <string>
+#include <string_view>
 
 #include "core/guard.h"
 
 namespace holdfast::daemon {
 
+// "signal", "pin", …
+[[nodiscard]] std::string_view refusal_word(const hf_guard_event& event);
 // "denied  a signal to holdfastd (9) by kill[17]"
 [[nodiscard]] std::string refusal_text(const hf_guard_event& event);
 // {"version":1,"guard":"signal","detail":9,"verdict":"deny",…}

@@ -65,9 +65,10 @@ void tell_manager(const std::string& state) {
 class Reporter {
  public:
   Reporter(const Options& options, Fd cgroup_root)
-      : format_(options.format),
-        writer_(stdout, options.format,
-                isatty(STDOUT_FILENO) == 1 ? policy::Colour::on : policy::Colour::off,
+      : writer_(stdout, options.format,
+                options.format == EventFormat::pretty && isatty(STDOUT_FILENO) == 1
+                    ? policy::Colour::on
+                    : policy::Colour::off,
                 std::move(cgroup_root)) {
     if (options.log_bytes == 0 || options.lifetime == Lifetime::transient) return;
     auto log = EventLog::open(options.state_dir + "/events.jsonl", options.log_bytes);
@@ -80,18 +81,21 @@ class Reporter {
   void use(Control* control) { control_ = control; }
 
   void decision(const hf_event& event, const policy::Compiled& policy) {
-    writer_.write(event, policy);
+    written(writer_.write(event, policy));
     if (log_ || control_ != nullptr) keep(writer_.json(event, policy));
   }
 
   void refusal(const hf_guard_event& refusal) {
-    const std::string json = refusal_json(refusal);
-    fmt::print("{}\n", format_ == EventFormat::json ? json : refusal_text(refusal));
-    std::fflush(stdout);
-    keep(json);
+    written(writer_.write(refusal));
+    keep(refusal_json(refusal));
   }
 
  private:
+  void written(const Result<void>& sent) {
+    if (!sent && !journal_failed_) say(sent.error().message() + ": events go to standard output");
+    journal_failed_ = !sent;
+  }
+
   // Said when it begins to fail and when it works again, not for each line.
   void keep(const std::string& json) {
     if (control_ != nullptr) control_->tell(json);
@@ -102,11 +106,11 @@ class Reporter {
       say(fmt::format("events are kept again; {} were not", std::exchange(unkept_, 0)));
   }
 
-  EventFormat format_;
   EventWriter writer_;
   std::unique_ptr<EventLog> log_;
   Control* control_ = nullptr;
   std::uint64_t unkept_ = 0;
+  bool journal_failed_ = false;
 };
 
 class Service {

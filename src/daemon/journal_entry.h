@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decisions and refusals as entries of the journal, whose fields docs/daemon.md lists.
+#ifndef HOLDFAST_DAEMON_JOURNAL_ENTRY_H
+#define HOLDFAST_DAEMON_JOURNAL_ENTRY_H
+
+#include <string>
+#include <vector>
+
+#include "core/guard.h"
+#include "kernel/journal.h"
+#include "policy/compiled.h"
+
+namespace holdfast::daemon {
+
+// What the kernel's numbers of cgroups mean now; empty: nothing, or it is gone.
+struct CgroupPathsOf {
+  std::string source;
+  std::string target;
+};
+
+// `message` is the text for a reader.
+[[nodiscard]] std::vector<kernel::JournalField> journal_fields(const hf_event& event,
+                                                               const policy::Compiled& policy,
+                                                               const CgroupPathsOf& paths,
+                                                               std::string message);
+[[nodiscard]] std::vector<kernel::JournalField> journal_fields(const hf_guard_event& refusal);
+
+}  // namespace holdfast::daemon
+
+#endif  // HOLDFAST_DAEMON_JOURNAL_ENTRY_H
