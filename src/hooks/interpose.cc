@@ -43,7 +43,7 @@ Function* find_real(const char* name, Function*) {
   static void* const libbpf = dlopen("libbpf.so.1", RTLD_LAZY | RTLD_NOLOAD);
   return libbpf == nullptr ? nullptr : reinterpret_cast<Function*>(dlsym(libbpf, name));
 }
-#define REAL(name) holdfast::hooks::find_real(#name, &name)
+#define REAL(name) holdfast::hooks::find_real(#name, &(name))
 #else
 #define REAL(name) __real_##name
 #endif

@@ -14,7 +14,8 @@ struct socket {
   short type;
 } __attribute__((preserve_access_index));
 
-extern int bpf_sock_read_xattr(struct socket *sock, const char *name__str, struct bpf_dynptr *value) __ksym;
+extern int bpf_sock_read_xattr(struct socket* sock, const char* name__str,
+                               struct bpf_dynptr* value) __ksym;
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -23,7 +24,7 @@ __s32 last_length = 0;
 char text[16] = {};
 
 SEC("lsm.s/socket_connect")
-int BPF_PROG(clients_stay, struct socket *sock) {
+int BPF_PROG(clients_stay, struct socket* sock) {
   struct bpf_dynptr value;
   if (bpf_get_current_pid_tgid() >> 32 != monitored) return 0;
   if (bpf_dynptr_from_mem(text, sizeof text, 0, &value)) return -EPERM;
