@@ -230,14 +230,12 @@ int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
   if (!(mask & HF_MAY_WRITE)) return 0;
   if (mask != HF_MAY_WRITE || call.inside != bpf_get_current_task()) {
     if (!mark_rules) return 0;
-    return answer(may_write(inode, mask));
+    return hf_answer(may_write(inode, mask));
   }
   if (call.answered) return 0;
   call.answered = 1;
   report(e);
-  if (!hf_enforced_error(&e->verdict)) return 0;
-  asm volatile(""); /* keeps this a branch: the verifier cannot bound a return that is computed */
-  return -HF_EPERM;
+  return hf_answer(hf_enforced_error(&e->verdict));
 }
 
 SEC("fexit/" HF_MOVE_ASKED)

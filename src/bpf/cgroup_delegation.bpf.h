@@ -11,6 +11,7 @@
 #ifndef HOLDFAST_BPF_CGROUP_DELEGATION_H
 #define HOLDFAST_BPF_CGROUP_DELEGATION_H
 
+#include "bpf/answer.bpf.h"
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
 
@@ -133,11 +134,7 @@ int BPF_PROG(cgroup_set_xattr, void *idmap, struct dentry___cg *dentry, const ch
   /* 6.1's verifier does not let an argument of type const void * be read from the context. */
   if (bpf_get_func_arg(ctx, 3, &value)) return -HF_EPERM;
   if (size == 1) bpf_probe_read_kernel(&first, sizeof(first), (void *)value);
-  if (change_delegation(cgroup, first == '1')) {
-    asm volatile("");
-    return -HF_EPERM;
-  }
-  return 0;
+  return hf_answer(change_delegation(cgroup, first == '1'));
 }
 
 SEC("lsm/inode_removexattr")
@@ -147,11 +144,7 @@ int BPF_PROG(cgroup_remove_xattr, void *idmap, struct dentry___cg *dentry, const
   if (!is_delegate_name(name)) return 0;
   cgroup = cgroup_of_dentry(dentry);
   if (!cgroup) return 0;
-  if (change_delegation(cgroup, 0)) {
-    asm volatile("");
-    return -HF_EPERM;
-  }
-  return 0;
+  return hf_answer(change_delegation(cgroup, 0));
 }
 
 /* Ids are never used again; the entry would only take room. */

@@ -14,6 +14,7 @@
 #ifndef HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H
 #define HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H
 
+#include "bpf/answer.bpf.h"
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
 #include "bpf/mark_maps.bpf.h"
@@ -134,13 +135,6 @@ static __always_inline int decide_creation(__u32 way, __u32 types, __u32 voice) 
   return decide_namespace(HF_HOOK_NAMESPACE_ALLOC, way, types, voice);
 }
 
-/* The answer of an LSM program, in branches that the verifier can follow. */
-static __always_inline int answer(int refused) {
-  if (!refused) return 0;
-  asm volatile("");
-  return -HF_EPERM;
-}
-
 /* Has this task's call, known by a number of its own, just been spoken of? Every second time. */
 static __always_inline __u32 voice_of(__u64 call) {
   __u64 task = bpf_get_current_task();
@@ -182,14 +176,14 @@ int BPF_PROG(machine_capable, void *cred, void *ns, int cap) {
     refused = decide_unshare(a.arg[0]);
   else if (hf_mounts_namespace(&a))
     refused = decide_creation(HF_WAY_MOUNT, HF_NS_MNT, SPEAK);
-  return answer(refused);
+  return hf_answer(refused);
 }
 
 /* In the parent, before namespaces are copied and before the child is in any cgroup but its parent's. */
 SEC("lsm/task_alloc")
 int BPF_PROG(machine_clone, void *task, unsigned long clone_flags) {
   if (!namespace_rules) return 0;
-  return answer(decide_creation(HF_WAY_CLONE, hf_types_of_flags(clone_flags), SPEAK));
+  return hf_answer(decide_creation(HF_WAY_CLONE, hf_types_of_flags(clone_flags), SPEAK));
 }
 
 /* Of clone and clone3 task_alloc speaks, which knows all the flags. */
@@ -199,8 +193,8 @@ int BPF_PROG(machine_userns, void *cred) {
   if (!namespace_rules) return 0;
   hf_read_call(&a);
   if (a.syscall == HF_SYSCALL_UNSHARE)
-    return answer(decide_creation(HF_WAY_UNSHARE, hf_types_of_unshare(a.arg[0]), SPEAK));
-  return answer(decide_creation(HF_WAY_CLONE, HF_NS_USER, SPEAK_OF_REFUSALS));
+    return hf_answer(decide_creation(HF_WAY_UNSHARE, hf_types_of_unshare(a.arg[0]), SPEAK));
+  return hf_answer(decide_creation(HF_WAY_CLONE, HF_NS_USER, SPEAK_OF_REFUSALS));
 }
 
 static __always_inline int decide_tracing(__u64 tracer, __u64 tracee) {
@@ -221,13 +215,13 @@ static __always_inline int decide_tracing(__u64 tracer, __u64 tracee) {
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(machine_trace, void *child, unsigned int mode) {
   if (!namespace_rules || !(mode & PTRACE_MODE_ATTACH)) return 0;
-  return answer(decide_tracing(bpf_get_current_task(), (__u64)child));
+  return hf_answer(decide_tracing(bpf_get_current_task(), (__u64)child));
 }
 
 SEC("lsm/ptrace_traceme")
 int BPF_PROG(machine_traceme, void *parent) {
   if (!namespace_rules) return 0;
-  return answer(decide_tracing((__u64)parent, bpf_get_current_task()));
+  return hf_answer(decide_tracing((__u64)parent, bpf_get_current_task()));
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H */

@@ -16,6 +16,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/answer.bpf.h"
 #include "bpf/session.h"
 
 struct {
@@ -56,16 +57,6 @@ static __always_inline struct hf_session *hf_session(void) {
 static __always_inline struct hf_member *hf_member_of(__u64 task) { return bpf_map_lookup_elem(&members, &task); }
 
 static __always_inline struct hf_call *hf_call_of(__u64 task) { return bpf_map_lookup_elem(&calls, &task); }
-
-/*
- * The answer of an LSM program. A branch for each: from 6.12 on the verifier wants to see a number in
- * [-4095, 0], and does not see it in the arithmetic that a compiler makes of `refused ? -1 : 0`.
- */
-static __always_inline int hf_answer(int refused) {
-  if (!refused) return 0;
-  asm volatile("");
-  return -1; /* -EPERM: the kernel's callers know no other */
-}
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 

@@ -168,13 +168,13 @@ static __always_inline int change_attribute(struct dentry___mark *dentry, __u64 
 SEC("lsm/inode_setxattr")
 int BPF_PROG(mark_set_xattr, void *idmap, struct dentry___mark *dentry, const char *name) {
   if (!mark_rules) return 0;
-  return answer(change_attribute(dentry, (__u64)name, HF_WAY_MARK_SET));
+  return hf_answer(change_attribute(dentry, (__u64)name, HF_WAY_MARK_SET));
 }
 
 SEC("lsm/inode_removexattr")
 int BPF_PROG(mark_remove_xattr, void *idmap, struct dentry___mark *dentry, const char *name) {
   if (!mark_rules) return 0;
-  return answer(change_attribute(dentry, (__u64)name, HF_WAY_MARK_REMOVE));
+  return hf_answer(change_attribute(dentry, (__u64)name, HF_WAY_MARK_REMOVE));
 }
 
 static __noinline int learn_mark(struct namespace_slot *slot, struct dentry___mark *dentry, __u64 name) {
@@ -274,10 +274,7 @@ static __noinline int prepare_exec(struct linux_binprm___mark *bprm) {
 SEC("lsm/bprm_check_security")
 int BPF_PROG(mark_prepare_exec, struct linux_binprm___mark *bprm) {
   if (!mark_rules) return 0;
-  if (prepare_exec(bprm)) {
-    asm volatile("");
-    return -HF_EPERM;
-  }
+  if (prepare_exec(bprm)) return hf_answer(1);
   if (mark_of_file(BPF_CORE_READ(bprm, file, f_inode))) bpf_bprm_opts_set((void *)bprm, BPRM_SECUREEXEC);
   return 0;
 }
@@ -324,7 +321,7 @@ int BPF_PROG(mark_trace, void *child, unsigned int mode) {
   if (!id || !*id) return 0;
   own = bpf_map_lookup_elem(&marked_tasks, &tracer);
   if (own && *own == *id) return 0;
-  return answer(judge_marked(*id, HF_WAY_PTRACE, 0));
+  return hf_answer(judge_marked(*id, HF_WAY_PTRACE, 0));
 }
 
 #endif /* HOLDFAST_BPF_MARK_BPF_H */

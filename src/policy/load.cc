@@ -54,7 +54,7 @@ void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnost
     const SourceLines lines(source);
     for (Diagnostic& diagnostic : diagnostics) {
       if (diagnostic.where.file != source.name) continue;
-      std::string line = lines.line(diagnostic.where.line);
+      std::string line(lines.line(diagnostic.where.line));
       if (line.size() <= kMaxLineBytes) diagnostic.line = std::move(line);
     }
   }

@@ -7,16 +7,6 @@
 namespace holdfast::policy {
 namespace {
 
-// The byte, from 0, at which character number `column` (from 1) starts; at most the line's length.
-std::size_t byte_of_column(std::string_view line, std::uint32_t column) {
-  std::size_t at = 0;
-  for (std::uint32_t i = 1; i < column && at < line.size(); i++) {
-    at++;
-    while (at < line.size() && (static_cast<unsigned char>(line[at]) & 0xc0) == 0x80) at++;
-  }
-  return at;
-}
-
 // The last byte before `at` that is not blank; npos: none.
 std::size_t last_before(std::string_view line, std::size_t at) {
   return at == 0 ? std::string_view::npos : line.find_last_not_of(" \t", at - 1);
@@ -43,27 +33,40 @@ SourceLines::SourceLines(const Source& source) : source_(source) {
   }
 }
 
-std::string SourceLines::line(std::uint32_t number) const {
+std::string_view SourceLines::line(std::uint32_t number) const {
   if (number == 0 || number > starts_.size()) return "";
   const std::size_t start = starts_[number - 1];
   std::size_t end = number < starts_.size() ? starts_[number] - 1 : source_.text.size();
   if (end > start && source_.text[end - 1] == '\r') end--;
-  return source_.text.substr(start, end - start);
+  return std::string_view(source_.text).substr(start, end - start);
+}
+
+// At most the line's length.
+std::size_t SourceLines::byte_of(std::uint32_t number, std::uint32_t column) const {
+  const std::string_view text = line(number);
+  if (last_.line != number || last_.column > column) last_ = {number};
+  while (last_.column < column && last_.byte < text.size()) {
+    last_.column++;
+    last_.byte++;
+    while (last_.byte < text.size() && (static_cast<unsigned char>(text[last_.byte]) & 0xc0) == 0x80)
+      last_.byte++;
+  }
+  return last_.byte;
 }
 
 Span SourceLines::span(std::uint32_t line_number, std::uint32_t column, std::uint32_t end_line,
                        std::uint32_t end_column) const {
   Span span{source_.name, std::max(line_number, 1u), 1, 0};
-  const std::string text = line(span.line);
-  const std::size_t start = byte_of_column(text, column);
-  const std::size_t end = end_line > line_number ? text.size() : byte_of_column(text, end_column);
+  const std::size_t start = byte_of(span.line, column);
+  const std::size_t end =
+      end_line > line_number ? line(span.line).size() : byte_of(span.line, end_column);
   span.column = static_cast<std::uint32_t>(start + 1);
   span.length = end > start ? static_cast<std::uint32_t>(end - start) : 0;
   return span;
 }
 
 Span SourceLines::statement(const Span& key, const Span& value) const {
-  const std::string text = line(key.line);
+  const std::string_view text = line(key.line);
   std::size_t start = std::min<std::size_t>(key.column - 1, text.size());
   for (std::size_t dot = last_before(text, start); dot != std::string::npos && text[dot] == '.';
        dot = last_before(text, start))

@@ -4,14 +4,14 @@
 #define HOLDFAST_POLICY_SOURCE_LINES_H
 
 #include <cstdint>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/load.h"
 
 namespace holdfast::policy {
 
-// Borrows the source.
+// Borrows the source. Not thread safe: it remembers where it looked last.
 class SourceLines {
  public:
   explicit SourceLines(const Source& source);
@@ -19,7 +19,7 @@ class SourceLines {
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(starts_.size()); }
 
   // Without its newline; "" for a line that does not exist.
-  [[nodiscard]] std::string line(std::uint32_t number) const;
+  [[nodiscard]] std::string_view line(std::uint32_t number) const;
 
   // From a region whose columns count characters, its end exclusive, to a Span whose columns count
   // bytes. A region that ends on a later line ends with its first.
@@ -30,8 +30,18 @@ class SourceLines {
   [[nodiscard]] Span statement(const Span& key, const Span& value) const;
 
  private:
+  // Where a character of a line starts.
+  struct Place {
+    std::uint32_t line = 0;
+    std::uint32_t column = 1;  // character, from 1
+    std::size_t byte = 0;      // from 0
+  };
+
+  [[nodiscard]] std::size_t byte_of(std::uint32_t line, std::uint32_t column) const;
+
   const Source& source_;
   std::vector<std::size_t> starts_;
+  mutable Place last_;  // places come in order, mostly, and a line may be the whole file
 };
 
 // Order within one file.

@@ -63,7 +63,7 @@ bool starts_key(char c) {
 
 std::optional<ScanMistake> scan_toml(const SourceLines& lines) {
   for (std::uint32_t number = 1; number <= lines.count(); number++) {
-    const std::string line = lines.line(number);
+    const std::string line(lines.line(number));
     const std::size_t skipped =
         number == 1 && line.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
     const auto mistake = scan_line(std::string_view(line).substr(skipped));
@@ -77,7 +77,7 @@ std::optional<ScanMistake> scan_toml(const SourceLines& lines) {
 
 std::uint32_t find_broken_header(const SourceLines& lines) {
   for (std::uint32_t number = 1; number <= lines.count(); number++) {
-    const std::string line = lines.line(number);
+    const std::string line(lines.line(number));
     const std::size_t bracket = line.find_first_not_of(" \t");
     if (bracket == std::string::npos || line[bracket] != '[') continue;
     const std::size_t inside = bracket + (line[bracket + 1] == '[' ? 2 : 1);
