@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
                  "Directory of *.toml files; a later one hides files of the same name")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  app.add_option("--format", format, "Events on standard output, pretty or json; or to the journal, with fields")
+  app.add_option("--format", format,
+                 "Events on standard output, pretty or json; or to the journal, with fields")
       ->check(CLI::IsMember({"pretty", "json", "journal"}))
       ->type_name("FORMAT");
   app.add_flag("--check", only_check, "Validate the policy and end");

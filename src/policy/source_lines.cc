@@ -48,7 +48,8 @@ std::size_t SourceLines::byte_of(std::uint32_t number, std::uint32_t column) con
   while (last_.column < column && last_.byte < text.size()) {
     last_.column++;
     last_.byte++;
-    while (last_.byte < text.size() && (static_cast<unsigned char>(text[last_.byte]) & 0xc0) == 0x80)
+    while (last_.byte < text.size() &&
+           (static_cast<unsigned char>(text[last_.byte]) & 0xc0) == 0x80)
       last_.byte++;
   }
   return last_.byte;

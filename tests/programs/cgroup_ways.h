@@ -121,8 +121,8 @@ inline int second_mount(const Victim& victim, const std::string& to) {
   return write_file("/tmp/second" + to + "/cgroup.procs", std::to_string(victim.pid));
 }
 
-// From a cgroup namespace, through a mount of its own. Its root is the hierarchy's: moves to outside of a namespace's
-// root the kernel refuses by itself.
+// From a cgroup namespace, through a mount of its own. Its root is the hierarchy's: moves to
+// outside of a namespace's root the kernel refuses by itself.
 inline int cgroup_namespace(const Victim& victim, const std::string& to) {
   char text[256] = {};
   const int own = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel's prog_tests/token.c needs of test_progs, which it is a part of: a subtest is one line of TAP. As
-// there, what fails in a child counts when the child exits so; the lines before say what it was.
+// What the kernel's prog_tests/token.c needs of test_progs, which it is a part of: a subtest is one
+// line of TAP. As there, what fails in a child counts when the child exits so; the lines before say
+// what it was.
 #include "test_progs.h"
 
 struct test_env env;
@@ -11,7 +12,8 @@ static int started, failures, skipped, failed;
 
 static void end_subtest(void) {
   if (current == NULL) return;
-  printf("%s %d - %s%s\n", failures > 0 ? "not ok" : "ok", started, current, skipped ? " # SKIP" : "");
+  printf("%s %d - %s%s\n", failures > 0 ? "not ok" : "ok", started, current,
+         skipped ? " # SKIP" : "");
   failed += failures > 0;
   current = NULL;
 }

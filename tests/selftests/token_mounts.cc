@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands for syscall() in the kernel's prog_tests/token.c: what its parent asks fsconfig(2) to delegate is read, and
-// the filesystem created, by holdfast.
+// Stands for syscall() in the kernel's prog_tests/token.c: what its parent asks fsconfig(2) to
+// delegate is read, and the filesystem created, by holdfast.
 #include <linux/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
