@@ -72,7 +72,7 @@ Result<void> Enforcement::begin() {
   bool files_are_good = true;
   auto policy = first_policy(files_are_good);
   if (!policy) return std::move(policy).error();
-  if (options_.lifetime == Lifetime::kept) return begin_kept(*std::move(policy), files_are_good);
+  if (options_.lifetime == Lifetime::kept) return begin_kept(*policy, files_are_good);
   live_.number = 1;
   live_.sources = std::move(policy->sources);
   compiled_ = std::move(policy->compiled);
@@ -86,7 +86,7 @@ Result<void> Enforcement::begin() {
 
 // What is adopted may be another policy than the files': then its events come first, and the files
 // after. Files that were turned away by a rollback stay away until they change.
-Result<void> Enforcement::begin_kept(LoadedPolicy policy, bool files_are_good) {
+Result<void> Enforcement::begin_kept(const LoadedPolicy& policy, bool files_are_good) {
   const auto newest = generations_.newest();
   Generation first;
   first.number = newest ? newest->number + 1 : 1;
@@ -233,7 +233,7 @@ int Enforcement::timeout_ms() const {
   if (live_.confirm_by == 0) return -1;
   const std::uint64_t now = kernel::boottime_ns();
   if (now >= live_.confirm_by) return 0;
-  constexpr std::uint64_t kMostMs = 3600 * 1000;
+  constexpr std::uint64_t kMostMs = 3'600'000;
   return static_cast<int>(std::min((live_.confirm_by - now) / kNsPerMs + 1, kMostMs));
 }
 

@@ -65,7 +65,7 @@ class Enforcement {
  private:
   Enforcement(const Options& options, Sink sink, std::function<void(const std::string&)> said);
   Result<void> begin();
-  Result<void> begin_kept(LoadedPolicy policy, bool files_are_good);
+  Result<void> begin_kept(const LoadedPolicy& policy, bool files_are_good);
   Result<LoadedPolicy> first_policy(bool& files_are_good);
   Result<std::uint64_t> publish(Generation next, Compiled compiled);
   void deliver(const hf_event& event);

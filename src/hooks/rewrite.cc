@@ -39,12 +39,12 @@ class Code {
   void add(bpf_insn insn) { insns_.push_back(insn); }
 
   void add_map(int dst, int map_fd) {
-    add(insn(BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_MAP_FD, 0, map_fd));
+    add(insn(kLoad64, dst, BPF_PSEUDO_MAP_FD, 0, map_fd));
     add(insn(0, 0, 0, 0, 0));
   }
 
   void add_kernel_variable(int dst, std::uint32_t id) {
-    add(insn(BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_BTF_ID, 0, static_cast<__s32>(id)));
+    add(insn(kLoad64, dst, BPF_PSEUDO_BTF_ID, 0, static_cast<__s32>(id)));
     add(insn(0, 0, 0, 0, 0));
   }
 

@@ -25,9 +25,11 @@ constexpr bpf_insn move(int dst, int src) {
 constexpr bpf_insn move_imm(int dst, std::int32_t imm) {
   return insn(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, imm);
 }
+// The names say more than the zeros that some of them are.
 constexpr bpf_insn add_imm(int dst, std::int32_t imm) {
-  return insn(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, imm);
+  return insn(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, imm);  // NOLINT(misc-redundant-expression)
 }
+inline constexpr int kLoad64 = BPF_LD | BPF_DW | BPF_IMM;  // NOLINT(misc-redundant-expression)
 constexpr bpf_insn and_imm(int dst, std::int32_t imm) {
   return insn(BPF_ALU64 | BPF_AND | BPF_K, dst, 0, 0, imm);
 }

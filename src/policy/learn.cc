@@ -101,7 +101,7 @@ class Writer {
 
   std::string write() {
     text_ = "version = 1\n";
-    for (std::uint16_t i = 1; i < names_.profiles.size(); i++) profile(i);
+    for (std::size_t i = 1; i < names_.profiles.size(); i++) profile(static_cast<std::uint16_t>(i));
     return std::move(text_);
   }
 

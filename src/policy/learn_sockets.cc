@@ -52,7 +52,8 @@ struct Use {
   std::vector<std::string> own;
   std::vector<std::string> peer;
   std::uint32_t family = 0;  // one HF_FAMILY_*; 0: any, for one that has no word
-  auto operator<=>(const Use&) const = default;
+  auto operator<=>(const Use&) const =
+      default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 };
 
 struct Used {

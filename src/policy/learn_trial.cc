@@ -31,7 +31,7 @@ Trial::Trial(const std::vector<Seen>& seen, const Compiled& names)
   t.label_value_count = static_cast<__u32>(names.label_values.size());
   t.mover_set_count = 1;
   t.any_cgroup_rules = 1;
-  for (std::uint16_t i = 0; i < names.profiles.size(); i++) reset(i);
+  for (std::size_t i = 0; i < names.profiles.size(); i++) reset(static_cast<std::uint16_t>(i));
 }
 
 void Trial::reset(std::uint16_t profile) {
@@ -108,7 +108,7 @@ void Trial::set_movers(std::uint16_t without) {
   hf_mover_set& set = tables_->mover_sets[0];
   set = {};
   if (without == HF_NO_PROFILE) return;
-  for (std::uint16_t i = 1; i < names_.profiles.size(); i++)
+  for (std::size_t i = 1; i < names_.profiles.size(); i++)
     if (i != without) set.bits[i / 64] |= std::uint64_t{1} << (i % 64);
 }
 
@@ -120,7 +120,8 @@ LearnedSetting Trial::movers(std::uint16_t profile, std::uint8_t hf_profile::*fi
   const Ids unlisted = refused();
   LearnedSetting list{true, true, {}};
   if (!unlisted.empty()) list = single(quoted("any"), unlisted);
-  for (std::uint16_t i = 1; unlisted.empty() && i < names_.profiles.size(); i++) {
+  const auto count = static_cast<std::uint16_t>(names_.profiles.size());
+  for (std::uint16_t i = 1; unlisted.empty() && i < count; i++) {
     set_movers(i);
     Ids ids = refused();
     if (!ids.empty()) list.values.push_back({quoted(names_.profiles[i]), std::move(ids)});

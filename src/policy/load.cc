@@ -91,7 +91,7 @@ Result<std::string> read_file(const std::string& path, std::string_view operatio
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return failed(errno);
   std::string text;
-  std::string block(64 * 1024, '\0');
+  std::string block(std::size_t{64} * 1024, '\0');
   while (true) {
     const ssize_t count = read(fd.get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;

@@ -102,7 +102,7 @@ class Parser {
   }
 
  private:
-  void fail(std::string mistake, std::string hint = "") {
+  void fail(std::string mistake, const std::string& hint = "") {
     if (!mistake_.empty()) return;
     mistake_ = std::move(mistake);
     if (!hint.empty()) mistake_ += "; " + hint;
