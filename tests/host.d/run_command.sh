@@ -67,6 +67,7 @@ is "the signal mask is as it was" "$(hold -q -- grep SigBlk /proc/self/status)" 
 
 # A signal sent to holdfast reaches the command.
 forwarded() {
+  : > "$folder/out" # or the last command's word would count
   "$HOLDFAST_BUILD/holdfast" run -q --backend supervisor "$@" -- sh -c 'trap "echo got; exit 3" USR1; echo ready; while :; do sleep 0.05; done' \
     >"$folder/out" 2>/dev/null &
   local runner=$! waited=0
