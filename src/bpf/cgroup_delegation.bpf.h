@@ -78,19 +78,16 @@ static __noinline int decide_delegation(const struct hf_tables *t, struct hf_eve
 }
 
 static __noinline int gather_delegation(struct xattr_call *call, __u64 generation, __u64 cgroup) {
-  __u16 chain[HF_MAX_NEST];
   struct hf_request *r;
   if (!call) return -1;
   r = &call->event.request;
   call->event.target = cgroup_id(cgroup);
-  if (path_profiles(&call->walk, generation, cgroup_of(bpf_get_current_task()), chain)) return -1;
-  r->subject = profile_of_task_mark(generation, bpf_get_current_task());
-  if (!r->subject) r->subject = chain[0];
+  if (mover_of(&call->walk, generation, bpf_get_current_task(), &r->subject)) return -1;
   return path_profiles(&call->walk, generation, cgroup, r->dst_chain);
 }
 
 /* Returns whether the attribute may change. */
-static __noinline int may_delegate(__u64 cgroup) {
+static __always_inline int may_delegate(__u64 cgroup) {
   const struct hf_tables *tables = live_tables();
   __u64 current = bpf_get_current_task();
   struct xattr_call *call;

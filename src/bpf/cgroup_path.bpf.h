@@ -245,4 +245,20 @@ static __noinline int path_profiles(struct path_walk *w, __u64 generation, __u64
   return 0;
 }
 
+/* The deepest profile that a task's cgroup lies in, or else that of its mark. Returns 0, or -1 when it cannot be told. */
+static __noinline int profile_of(struct path_walk *walk, __u64 generation, __u64 task, __u16 *profile) {
+  __u16 chain[HF_MAX_NEST];
+  if (!walk || !profile || path_profiles(walk, generation, cgroup_of(task), chain)) return -1;
+  *profile = chain[0] ? chain[0] : profile_of_task_mark(generation, task);
+  return 0;
+}
+
+/* As what a task moves others: its mark says so before its cgroup does. */
+static __always_inline int mover_of(struct path_walk *walk, __u64 generation, __u64 task, __u16 *profile) {
+  __u16 marked = profile_of_task_mark(generation, task);
+  if (!profile) return -1;
+  *profile = marked;
+  return marked ? 0 : profile_of(walk, generation, task, profile);
+}
+
 #endif /* HOLDFAST_BPF_CGROUP_PATH_H */

@@ -134,7 +134,7 @@ static __always_inline int refuse_mark(struct namespace_slot *slot) {
 static __noinline int change_mark(struct namespace_slot *slot, struct dentry___mark *dentry, __u64 name, __u32 way) {
   struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
   __u64 cgroup = cgroup_of_dentry((const struct dentry___cg *)dentry);
-  __u64 id, target = BPF_CORE_READ(inode, i_ino);
+  __u64 id, had, target = BPF_CORE_READ(inode, i_ino);
   struct hf_file_key key = {};
   if (!slot) return 1;
   if (find_mark(slot, name)) return 1;
@@ -146,13 +146,14 @@ static __noinline int change_mark(struct namespace_slot *slot, struct dentry___m
     return bpf_map_update_elem(&marked_cgroups, &target, &id, BPF_ANY) ? refuse_mark(slot) : 0;
   }
   name_file(&key, inode);
+  had = mark_of_file(inode);
   if (!id) {
-    if (mark_of_file(inode) == slot->mark.id) bpf_map_delete_elem(&marked_files, &key);
+    if (had == slot->mark.id) bpf_map_delete_elem(&marked_files, &key);
     return 0;
   }
   /* Who has it open for writing could change it later, and a second mark would hide the first. */
   if (!can_carry(inode) || BPF_CORE_READ(inode, i_writecount.counter) > 0) return refuse_mark(slot);
-  if (mark_of_file(inode) && mark_of_file(inode) != id) return refuse_mark(slot);
+  if (had && had != id) return refuse_mark(slot);
   return bpf_map_update_elem(&marked_files, &key, &id, BPF_ANY) ? refuse_mark(slot) : 0;
 }
 

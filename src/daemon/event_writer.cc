@@ -72,7 +72,7 @@ Result<void> EventWriter::write(const hf_event& event, const policy::Compiled& p
   CgroupPathsOf paths;
   if (event.request.hook == HF_HOOK_CGROUP_ATTACH)
     paths = {path_of(event.source), path_of(event.target)};
-  auto sent = journal_.send(journal_fields(event, policy, paths, line));
+  auto sent = kernel::send_to_journal(journal_fields(event, policy, paths, line));
   if (!sent) print(line);
   return sent;
 }
@@ -80,7 +80,7 @@ Result<void> EventWriter::write(const hf_event& event, const policy::Compiled& p
 Result<void> EventWriter::write(const hf_guard_event& refusal) {
   if (format_ == EventFormat::json) return print(refusal_json(refusal)), Result<void>();
   if (format_ == EventFormat::pretty) return print(refusal_text(refusal)), Result<void>();
-  auto sent = journal_.send(journal_fields(refusal));
+  auto sent = kernel::send_to_journal(journal_fields(refusal));
   if (!sent) print(refusal_text(refusal));
   return sent;
 }

@@ -10,7 +10,6 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/guard.h"
-#include "kernel/journal.h"
 #include "policy/compiled.h"
 #include "policy/event_text.h"
 
@@ -41,7 +40,6 @@ class EventWriter {
   EventFormat format_;
   policy::Colour colour_;
   Fd cgroup_root_;
-  kernel::Journal journal_;
 };
 
 }  // namespace holdfast::daemon

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/refusals.h"
+#include "policy/event_text.h"
 #include "policy/names.h"
 
 namespace holdfast::daemon {
@@ -17,11 +18,6 @@ constexpr char kAttempt[] = "d3c6b1c8e7a44d0fb6f4a1b95b1f2e60";
 constexpr char kWarning[] = "4";
 constexpr char kNotice[] = "5";
 constexpr char kInformation[] = "6";
-
-std::string comm_of(const hf_task& task) {
-  const std::string_view comm(task.comm, sizeof(task.comm));
-  return std::string(comm.substr(0, comm.find('\0')));
-}
 
 const char* priority_of(const hf_verdict& verdict) {
   if (verdict.action == HF_ALLOW) return kInformation;
@@ -55,7 +51,7 @@ std::vector<kernel::JournalField> journal_fields(const hf_event& event,
       {"HOLDFAST_PID", std::to_string(event.actor.tgid)},
       {"HOLDFAST_TID", std::to_string(event.actor.pid)},
       {"HOLDFAST_UID", std::to_string(event.actor.uid)},
-      {"HOLDFAST_COMM", comm_of(event.actor)},
+      {"HOLDFAST_COMM", std::string(policy::comm_of(event.actor))},
   };
   if (v.error != 0) fields.push_back({"ERRNO", std::to_string(v.error)});
   if (v.profile != HF_NO_PROFILE && v.profile < policy.profiles.size())
@@ -68,7 +64,7 @@ std::vector<kernel::JournalField> journal_fields(const hf_event& event,
   }
   if (event.object.pid != 0) {
     fields.push_back({"HOLDFAST_OBJECT_PID", std::to_string(event.object.tgid)});
-    fields.push_back({"HOLDFAST_OBJECT_COMM", comm_of(event.object)});
+    fields.push_back({"HOLDFAST_OBJECT_COMM", std::string(policy::comm_of(event.object))});
   }
   if (!paths.source.empty()) fields.push_back({"HOLDFAST_SOURCE", paths.source});
   if (!paths.target.empty()) fields.push_back({"HOLDFAST_TARGET", paths.target});
@@ -86,7 +82,7 @@ std::vector<kernel::JournalField> journal_fields(const hf_guard_event& refusal) 
           {"HOLDFAST_PID", std::to_string(refusal.actor.tgid)},
           {"HOLDFAST_TID", std::to_string(refusal.actor.pid)},
           {"HOLDFAST_UID", std::to_string(refusal.actor.uid)},
-          {"HOLDFAST_COMM", comm_of(refusal.actor)}};
+          {"HOLDFAST_COMM", std::string(policy::comm_of(refusal.actor))}};
 }
 
 }  // namespace holdfast::daemon

@@ -35,27 +35,27 @@ const What& what_of(const hf_guard_event& event) {
   return kWhat[event.what < kWhat.size() ? event.what : 0];
 }
 
-std::string_view comm_of(const hf_guard_event& event) {
-  const std::string_view comm(event.actor.comm, sizeof(event.actor.comm));
-  return comm.substr(0, comm.find('\0'));
-}
-
 }  // namespace
 
 std::string_view refusal_word(const hf_guard_event& event) { return what_of(event).word; }
 
 std::string refusal_text(const hf_guard_event& event) {
   return fmt::format("denied  {} ({}) by {}[{}]", what_of(event).text, event.detail,
-                     policy::escape(comm_of(event)), event.actor.pid);
+                     policy::escape(policy::comm_of(event.actor)), event.actor.pid);
 }
 
 std::string refusal_json(const hf_guard_event& event) {
-  nlohmann::ordered_json json = {{"version", 1},           {"guard", what_of(event).word},
-                                 {"detail", event.detail}, {"time_ns", event.time_ns},
-                                 {"verdict", "deny"},      {"enforced", true},
-                                 {"errno", "EPERM"},       {"pid", event.actor.tgid},
-                                 {"tid", event.actor.pid}, {"uid", event.actor.uid},
-                                 {"comm", comm_of(event)}};
+  nlohmann::ordered_json json = {{"version", 1},
+                                 {"guard", what_of(event).word},
+                                 {"detail", event.detail},
+                                 {"time_ns", event.time_ns},
+                                 {"verdict", "deny"},
+                                 {"enforced", true},
+                                 {"errno", "EPERM"},
+                                 {"pid", event.actor.tgid},
+                                 {"tid", event.actor.pid},
+                                 {"uid", event.actor.uid},
+                                 {"comm", policy::comm_of(event.actor)}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

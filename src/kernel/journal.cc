@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/journal.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <cstddef>
-#include <cstring>
 #include <utility>
 
-#include "kernel/system_error.h"
+#include "kernel/local_socket.h"
 
 namespace holdfast::kernel {
 
@@ -30,21 +25,9 @@ std::string journal_entry(const std::vector<JournalField>& fields) {
   return entry;
 }
 
-Journal::Journal(std::string socket) : path_(std::move(socket)) {}
-
-Result<void> Journal::send(const std::vector<JournalField>& fields) {
-  if (!socket_) socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket_) return system_error("socket");
-  sockaddr_un address = {};
-  if (path_.size() >= sizeof(address.sun_path))
-    return Error{ENAMETOOLONG, "send to journal", path_, {}};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path_.data(), path_.size());
-  const std::string entry = journal_entry(fields);
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size() + 1);
-  if (::sendto(socket_.get(), entry.data(), entry.size(), MSG_NOSIGNAL,
-               reinterpret_cast<const sockaddr*>(&address), length) < 0)
-    return system_error("send to journal", path_);
+Result<void> send_to_journal(const std::vector<JournalField>& fields, const std::string& socket) {
+  if (auto sent = send_datagram(socket, journal_entry(fields)); !sent)
+    return wrap(std::move(sent).error(), "journal");
   return {};
 }
 

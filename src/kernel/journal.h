@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/fd.h"
 #include "base/result.h"
 
 namespace holdfast::kernel {
@@ -22,20 +21,10 @@ struct JournalField {
 // One entry as it goes over the socket.
 [[nodiscard]] std::string journal_entry(const std::vector<JournalField>& fields);
 
-// One thread.
-class Journal {
- public:
-  // Nothing is connected before the first entry: the journal may start later, and restart.
-  explicit Journal(std::string socket = "/run/systemd/journal/socket");
-
-  // Waits while the journal is busy. Errors: what socket(2) and sendto(2) say, ENOENT without a
-  // journal.
-  [[nodiscard]] Result<void> send(const std::vector<JournalField>& fields);
-
- private:
-  std::string path_;
-  Fd socket_;
-};
+// Waits while the journal is busy. Errors: what sending a datagram gave, ENOENT without a journal.
+[[nodiscard]] Result<void> send_to_journal(
+    const std::vector<JournalField>& fields,
+    const std::string& socket = "/run/systemd/journal/socket");
 
 }  // namespace holdfast::kernel
 

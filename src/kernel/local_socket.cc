@@ -42,6 +42,19 @@ Result<Fd> listen_at(const std::string& path, mode_t mode) {
   return fd;
 }
 
+Result<void> send_datagram(const std::string& path, std::string_view bytes) {
+  auto address = address_of(path);
+  if (!address) return address.error();
+  if (path.starts_with('@')) address->sun_path[0] = '\0';
+  const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("socket");
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  if (sendto(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL,
+             reinterpret_cast<const sockaddr*>(&*address), length) < 0)
+    return system_error("send", path);
+  return {};
+}
+
 Result<std::optional<Fd>> accept_one(int listener_fd) {
   Fd fd(accept4(listener_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (fd) return std::optional<Fd>(std::move(fd));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stream sockets of the unix family: unix(7).
+// Sockets of the unix family: unix(7).
 #ifndef HOLDFAST_KERNEL_LOCAL_SOCKET_H
 #define HOLDFAST_KERNEL_LOCAL_SOCKET_H
 
@@ -22,6 +22,10 @@ namespace holdfast::kernel {
 [[nodiscard]] Result<std::optional<Fd>> accept_one(int listener_fd);
 // Blocks. Errors: of connect(2).
 [[nodiscard]] Result<Fd> connect_to(const std::string& path);
+
+// One datagram to who is bound there; '@' first means an abstract address. Waits while the receiver
+// is busy. Errors: of sendto(2); ENAMETOOLONG.
+[[nodiscard]] Result<void> send_datagram(const std::string& path, std::string_view bytes);
 
 struct PeerCredentials {
   pid_t pid = -1;

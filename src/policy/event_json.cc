@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "policy/bpf_names.h"
+#include "policy/event_text.h"
 #include "policy/names.h"
 
 namespace holdfast::policy {
@@ -31,11 +32,7 @@ Json profile_json(const Compiled& policy, std::uint16_t profile) {
 }
 
 Json task_json(const hf_task& task) {
-  const std::string_view comm(task.comm, sizeof(task.comm));
-  return {{"pid", task.tgid},
-          {"tid", task.pid},
-          {"uid", task.uid},
-          {"comm", comm.substr(0, comm.find('\0'))}};
+  return {{"pid", task.tgid}, {"tid", task.pid}, {"uid", task.uid}, {"comm", comm_of(task)}};
 }
 
 Json chain_json(const Compiled& policy, const __u16 (&chain)[HF_MAX_NEST]) {

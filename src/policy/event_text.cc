@@ -26,8 +26,7 @@ std::string_view colour_of(const hf_verdict& verdict) {
 }
 
 std::string task_text(const hf_task& task) {
-  const std::string_view comm(task.comm, sizeof(task.comm));
-  return fmt::format("{}[{}]", escape(comm.substr(0, comm.find('\0'))), task.pid);
+  return fmt::format("{}[{}]", escape(comm_of(task)), task.pid);
 }
 
 std::string rule_text(const hf_verdict& verdict, const Compiled& policy) {
@@ -63,6 +62,11 @@ std::string escape(std::string_view text) {
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return out;
+}
+
+std::string_view comm_of(const hf_task& task) {
+  const std::string_view comm(task.comm, sizeof(task.comm));
+  return comm.substr(0, comm.find('\0'));
 }
 
 std::string describe_operation(const hf_request& request) {

@@ -17,6 +17,9 @@ enum class Colour { off, on };
 //   "lock"  (event 3)
 [[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour);
 
+// A task's name, up to its NUL. Borrows the task.
+[[nodiscard]] std::string_view comm_of(const hf_task& task);
+
 // What was attempted: "setns(net)", "connect(unix)", "bpf_map(hash)".
 [[nodiscard]] std::string describe_operation(const hf_request& request);
 

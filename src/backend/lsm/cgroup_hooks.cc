@@ -21,7 +21,6 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
-#include "kernel/cgroup.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -377,19 +376,9 @@ Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
 }
 
 Result<void> CgroupHooks::learn_delegations(const std::string& cgroup_root) {
-  static constexpr char kName[] = "trusted.delegate";
-  const auto found = kernel::cgroups_with_attribute(cgroup_root, kName, "1");
-  if (!found) return found.error();
-  const int delegated_fd = map_fd("cgroup_delegated");
-  for (const std::string& directory : *found) {
-    const auto id = kernel::cgroup_id(directory);
-    if (!id) continue;  // gone
-    const std::uint8_t delegated = 1;
-    // An entry that is there already is newer than what was read here.
-    const int code = bpf_map_update_elem(delegated_fd, &*id, &delegated, BPF_NOEXIST);
-    if (code != 0 && code != -EEXIST) return bpf_error(code, "learn delegation", directory);
-  }
-  return {};
+  const std::uint8_t delegated = 1;
+  return record_cgroups(map_fd("cgroup_delegated"), &delegated, cgroup_root, "trusted.delegate",
+                        "1");
 }
 
 Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root) {

@@ -22,20 +22,20 @@ Error failed(int code, const char* operation, const std::string& object) {
 
 hf_mark_id_key id_key(const MarkEntry& entry) { return {entry.key.generation, entry.mark.id}; }
 
-Result<void> learn_cgroups(const MarkMaps& maps, const std::string& root, const MarkEntry& entry) {
-  const auto found = kernel::cgroups_with_attribute(root, entry.key.name);
+}  // namespace
+
+Result<void> record_cgroups(int map_fd, const void* entry, const std::string& root,
+                            const std::string& attribute, std::optional<std::string_view> value) {
+  const auto found = kernel::cgroups_with_attribute(root, attribute, value);
   if (!found) return found.error();
   for (const std::string& directory : *found) {
     const auto id = kernel::cgroup_id(directory);
     if (!id) continue;  // gone
-    // An entry that is there already is newer than what was read here.
-    const int code = bpf_map_update_elem(maps.cgroups, &*id, &entry.mark.id, BPF_NOEXIST);
-    if (code != 0 && code != -EEXIST) return failed(code, "learn mark", directory);
+    const int code = bpf_map_update_elem(map_fd, &*id, entry, BPF_NOEXIST);
+    if (code != 0 && code != -EEXIST) return failed(code, "learn", directory);
   }
   return {};
 }
-
-}  // namespace
 
 Result<std::vector<MarkEntry>> mark_entries(const std::vector<MarkBinding>& marks,
                                             std::uint64_t generation) {
@@ -83,7 +83,8 @@ Result<void> learn_marks(const MarkMaps& maps, const std::string& cgroup_root,
   std::vector<std::string> names;
   for (const MarkEntry& entry : marks) {
     names.emplace_back(entry.key.name);
-    if (auto learned = learn_cgroups(maps, cgroup_root, entry); !learned) return learned;
+    if (auto done = record_cgroups(maps.cgroups, &entry.mark.id, cgroup_root, names.back()); !done)
+      return done;
   }
   const std::uint32_t zero = 0;
   const auto self = static_cast<std::uint32_t>(getpid());

@@ -5,7 +5,9 @@
 #define HOLDFAST_BACKEND_LSM_MARKS_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/machine.h"
@@ -26,6 +28,13 @@ struct MarkEntry {
   hf_mark_key key;
   hf_mark mark;
 };
+
+// Records in a map, by id, the cgroups below `root` that have the attribute now, of that value or,
+// without one, of any. An entry that is there already is newer than what is read here, and stays.
+// Errors: what reading the hierarchy gave.
+[[nodiscard]] Result<void> record_cgroups(int map_fd, const void* entry, const std::string& root,
+                                          const std::string& attribute,
+                                          std::optional<std::string_view> value = std::nullopt);
 
 // As entries of one generation. Errors: E2BIG more than HF_MARKS_MAX.
 [[nodiscard]] Result<std::vector<MarkEntry>> mark_entries(const std::vector<MarkBinding>& marks,
