@@ -76,6 +76,11 @@ Result<std::string> cgroup_path(int root_fd, CgroupId id) {
   auto path = link_of(fd.get());
   if (!path) return path;
   if (!path->starts_with(*root)) return Error{ESTALE, "resolve cgroup", std::to_string(id), *path};
+  // A cgroup removed since it was opened is written with that ending, and one may be named so.
+  constexpr std::string_view kRemoved = " (deleted)";
+  struct stat at = {};
+  if (path->ends_with(kRemoved) && (stat(path->c_str(), &at) != 0 || at.st_ino != id))
+    path->resize(path->size() - kRemoved.size());
   const std::string below = path->substr(*root == "/" ? 0 : root->size());
   return below.empty() ? std::string("/") : below;
 }

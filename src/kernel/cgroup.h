@@ -26,8 +26,8 @@ using CgroupId = std::uint64_t;
 
 [[nodiscard]] Result<CgroupId> cgroup_id(const std::string& directory);
 
-// The path of a cgroup below `root_fd`, "/" for the root itself. ESTALE: it is gone. Needs
-// CAP_DAC_READ_SEARCH.
+// The path of a cgroup below `root_fd`, "/" for the root itself; the last one of a cgroup that is
+// removed meanwhile. ESTALE: it is gone. Needs CAP_DAC_READ_SEARCH.
 [[nodiscard]] Result<std::string> cgroup_path(int root_fd, CgroupId id);
 
 // The cgroups below `directory`, itself included, that have the extended attribute `name` now, of
