@@ -8,6 +8,7 @@
 #include <charconv>
 #include <optional>
 
+#include "kernel/mount_table.h"
 #include "kernel/open_files.h"
 #include "kernel/text_file.h"
 
@@ -33,38 +34,21 @@ std::optional<T> number(std::string_view text, int base = 10) {
   return value;
 }
 
-// Space, tab, newline and backslash stand as \040 and so on (fs/seq_file.c, mangle_path).
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i++) {
-    const auto code = text[i] == '\\' ? number<unsigned>(text.substr(i + 1, 3), 8) : std::nullopt;
-    if (!code || i + 3 >= text.size()) {
-      out += text[i];
-      continue;
-    }
-    out += static_cast<char>(*code);
-    i += 3;
+Result<std::vector<Mount>> delegating(const Result<std::vector<kernel::MountEntry>>& entries,
+                                      const Vocabulary& vocabulary) {
+  if (!entries) return entries.error();
+  std::vector<Mount> mounts;
+  for (const kernel::MountEntry& entry : *entries) {
+    if (entry.type != "bpf") continue;
+    auto set = parse_options(entry.options, vocabulary);
+    if (!set) return std::move(set).error();
+    mounts.push_back({entry.id, entry.point, entry.options, *set});
   }
-  return out;
-}
-
-// 36 35 98:0 / /sys/fs/bpf rw,nosuid shared:1 - bpf bpf rw,delegate_cmds=any
-Result<std::optional<Mount>> parse_line(std::string_view line, const Vocabulary& vocabulary) {
-  const auto fields = split(line, ' ');
-  const auto dash = std::ranges::find(fields, "-");
-  const auto id = number<std::uint64_t>(fields[0]);
-  if (fields.size() < 9 || fields.end() - dash < 4 || !id)
-    return Error{EINVAL, "read mountinfo line", std::string(line), ""};
-  if (dash[1] != "bpf") return std::optional<Mount>();
-  auto set = parse_options(dash[3], vocabulary);
-  if (!set) return std::move(set).error();
-  return std::optional(Mount{*id, unescape(fields[4]), std::string(dash[3]), *set});
+  return mounts;
 }
 
 Result<std::vector<Mount>> read_mounts(const std::string& mountinfo, const Vocabulary& vocabulary) {
-  auto text = kernel::read_text_file(mountinfo);
-  if (!text) return std::move(text).error();
-  return parse_mountinfo(*text, vocabulary);
+  return delegating(kernel::mount_table(mountinfo), vocabulary);
 }
 
 // The mountinfo that shows the mount on which `path` lies.
@@ -78,14 +62,7 @@ std::string mountinfo_for(const std::string& path) {
 }  // namespace
 
 Result<std::vector<Mount>> parse_mountinfo(std::string_view text, const Vocabulary& vocabulary) {
-  std::vector<Mount> mounts;
-  for (const std::string_view line : split(text, '\n')) {
-    if (line.empty()) continue;
-    auto mount = parse_line(line, vocabulary);
-    if (!mount) return std::move(mount).error();
-    if (*mount) mounts.push_back(**std::move(mount));
-  }
-  return mounts;
+  return delegating(kernel::parse_mount_table(text), vocabulary);
 }
 
 Result<std::vector<Mount>> mounts_of(pid_t pid, const Vocabulary& vocabulary) {

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "kernel/bpffs.h"
 #include "kernel/landlock.h"
+#include "kernel/mount_table.h"
 #include "kernel/probe.h"
 #include "kernel/process.h"
 #include "kernel/seccomp.h"
@@ -121,10 +123,13 @@ Feature user_namespaces() {
 }
 
 Feature unified_cgroups() {
-  const auto text = read_text_file("/proc/self/mountinfo");
-  if (!text) return {"cgroup v2", Condition::unknown, text.error().message()};
-  const bool unified = text->find(" - cgroup2 ") != std::string::npos;
-  const bool legacy = text->find(" - cgroup ") != std::string::npos;
+  const auto mounts = mount_table();
+  if (!mounts) return {"cgroup v2", Condition::unknown, mounts.error().message()};
+  const auto mounted = [&](const char* type) {
+    return std::ranges::find(*mounts, type, &MountEntry::type) != mounts->end();
+  };
+  const bool unified = mounted("cgroup2");
+  const bool legacy = mounted("cgroup");
   if (!unified) return {"cgroup v2", Condition::missing, "not mounted"};
   if (legacy)
     return {"cgroup v2", Condition::limited, "mounted beside v1, whose hierarchies nobody holds"};

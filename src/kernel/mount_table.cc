@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/mount_table.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+
+#include "kernel/text_file.h"
+
+namespace holdfast::kernel {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+template <typename T>
+std::optional<T> number(std::string_view text, int base) {
+  T value{};
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || error != std::errc() || stop != text.data() + text.size())
+    return std::nullopt;
+  return value;
+}
+
+// Space, tab, newline and backslash stand as \040 and so on (fs/seq_file.c, mangle_path).
+std::string unescape(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i++) {
+    const auto code = text[i] == '\\' ? number<unsigned>(text.substr(i + 1, 3), 8) : std::nullopt;
+    if (!code || i + 3 >= text.size()) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(*code);
+    i += 3;
+  }
+  return out;
+}
+
+// 36 35 98:0 / /sys/fs/bpf rw,nosuid shared:1 - bpf bpf rw,delegate_cmds=any
+Result<MountEntry> parse_line(std::string_view line) {
+  const auto fields = split(line, ' ');
+  const auto dash = std::ranges::find(fields, "-");
+  const auto id = number<std::uint64_t>(fields[0], 10);
+  if (fields.size() < 9 || fields.end() - dash < 4 || !id)
+    return Error{EINVAL, "read mountinfo line", std::string(line), ""};
+  return MountEntry{*id, unescape(fields[3]), unescape(fields[4]), std::string(dash[1]),
+                    std::string(dash[3])};
+}
+
+}  // namespace
+
+Result<std::vector<MountEntry>> parse_mount_table(std::string_view text) {
+  std::vector<MountEntry> entries;
+  for (const std::string_view line : split(text, '\n')) {
+    if (line.empty()) continue;
+    auto entry = parse_line(line);
+    if (!entry) return std::move(entry).error();
+    entries.push_back(std::move(*entry));
+  }
+  return entries;
+}
+
+Result<std::vector<MountEntry>> mount_table(const std::string& mountinfo) {
+  const auto text = read_text_file(mountinfo);
+  if (!text) return text.error();
+  return parse_mount_table(*text);
+}
+
+}  // namespace holdfast::kernel
