@@ -12,23 +12,6 @@
 
 namespace holdfast::daemon {
 
-namespace {
-
-// A JSON string. Bytes above 0x7f pass as they are: cgroup names are UTF-8 or the reader's problem.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      out += c;
-  }
-  return out + '"';
-}
-
-}  // namespace
-
 EventWriter::EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root)
     : to_(to), format_(format), colour_(colour), cgroup_root_(std::move(cgroup_root)) {}
 
@@ -39,25 +22,13 @@ std::string EventWriter::path_of(std::uint64_t cgroup) const {
   return path ? *path : std::string();
 }
 
-std::string EventWriter::json(const hf_event& event, const policy::Compiled& policy) const {
-  std::string json = policy::event_json(event, policy);
-  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return json;
-  const std::string source = path_of(event.source);
-  const std::string target = path_of(event.target);
-  json.pop_back();
-  return fmt::format("{},\"source_path\":{},\"target_path\":{}}}", json,
-                     source.empty() ? "null" : quoted(source),
-                     target.empty() ? "null" : quoted(target));
+policy::EventPaths EventWriter::paths_of(const hf_event& event) const {
+  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return {};
+  return {path_of(event.source), path_of(event.target)};
 }
 
-std::string EventWriter::text(const hf_event& event, const policy::Compiled& policy) const {
-  std::string text = policy::event_text(event, policy, colour_);
-  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return text;
-  const auto shown = [](const std::string& path) {
-    return path.empty() ? std::string("(gone)") : policy::escape(path);
-  };
-  return fmt::format("{}  {} -> {}", text, shown(path_of(event.source)),
-                     shown(path_of(event.target)));
+std::string EventWriter::json(const hf_event& event, const policy::Compiled& policy) const {
+  return policy::event_json(event, policy, paths_of(event));
 }
 
 void EventWriter::print(const std::string& line) {
@@ -67,11 +38,9 @@ void EventWriter::print(const std::string& line) {
 
 Result<void> EventWriter::write(const hf_event& event, const policy::Compiled& policy) {
   if (format_ == EventFormat::json) return print(json(event, policy)), Result<void>();
-  const std::string line = text(event, policy);
+  const policy::EventPaths paths = paths_of(event);
+  const std::string line = policy::event_text(event, policy, colour_, paths);
   if (format_ == EventFormat::pretty) return print(line), Result<void>();
-  CgroupPathsOf paths;
-  if (event.request.hook == HF_HOOK_CGROUP_ATTACH)
-    paths = {path_of(event.source), path_of(event.target)};
   auto sent = kernel::send_to_journal(journal_fields(event, policy, paths, line));
   if (!sent) print(line);
   return sent;

@@ -32,8 +32,8 @@ class EventWriter {
   [[nodiscard]] std::string json(const hf_event& event, const policy::Compiled& policy) const;
 
  private:
-  [[nodiscard]] std::string text(const hf_event& event, const policy::Compiled& policy) const;
   void print(const std::string& line);
+  [[nodiscard]] policy::EventPaths paths_of(const hf_event& event) const;
   [[nodiscard]] std::string path_of(std::uint64_t cgroup) const;
 
   std::FILE* to_;

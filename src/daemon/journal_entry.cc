@@ -33,7 +33,8 @@ std::string word(policy::Names names, std::uint32_t value) {
 
 std::vector<kernel::JournalField> journal_fields(const hf_event& event,
                                                  const policy::Compiled& policy,
-                                                 const CgroupPathsOf& paths, std::string message) {
+                                                 const policy::EventPaths& paths,
+                                                 std::string message) {
   const hf_verdict& v = event.verdict;
   std::vector<kernel::JournalField> fields = {
       {"MESSAGE", std::move(message)},

@@ -9,19 +9,14 @@
 #include "core/guard.h"
 #include "kernel/journal.h"
 #include "policy/compiled.h"
+#include "policy/event_text.h"
 
 namespace holdfast::daemon {
-
-// What the kernel's numbers of cgroups mean now; empty: nothing, or it is gone.
-struct CgroupPathsOf {
-  std::string source;
-  std::string target;
-};
 
 // `message` is the text for a reader.
 [[nodiscard]] std::vector<kernel::JournalField> journal_fields(const hf_event& event,
                                                                const policy::Compiled& policy,
-                                                               const CgroupPathsOf& paths,
+                                                               const policy::EventPaths& paths,
                                                                std::string message);
 [[nodiscard]] std::vector<kernel::JournalField> journal_fields(const hf_guard_event& refusal);
 

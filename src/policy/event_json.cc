@@ -307,7 +307,9 @@ Error not_an_event(std::string detail) { return {EINVAL, "read event", "", std::
 
 }  // namespace
 
-std::string event_json(const hf_event& event, const Compiled& policy) {
+namespace {
+
+Json event_object(const hf_event& event, const Compiled& policy) {
   const hf_request& request = event.request;
   Json json = {{"version", event.version}, {"id", event.id}, {"time_ns", event.time_ns}};
   json["generation"] = event.generation;
@@ -321,7 +323,26 @@ std::string event_json(const hf_event& event, const Compiled& policy) {
   json["target"] = event.target;
   json["repeats"] = event.repeats;
   json["request"] = request_json(request, policy);
+  return json;
+}
+
+std::string one_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string event_json(const hf_event& event, const Compiled& policy) {
+  return one_line(event_object(event, policy));
+}
+
+std::string event_json(const hf_event& event, const Compiled& policy, const EventPaths& paths) {
+  Json json = event_object(event, policy);
+  if (event.request.hook == HF_HOOK_CGROUP_ATTACH) {
+    json["source_path"] = paths.source.empty() ? Json() : Json(paths.source);
+    json["target_path"] = paths.target.empty() ? Json() : Json(paths.target);
+  }
+  return one_line(json);
 }
 
 Result<hf_event> event_from_json(std::string_view line, const Compiled& policy) {

@@ -11,13 +11,16 @@
 
 #include "base/result.h"
 #include "policy/compiled.h"
+#include "policy/event_text.h"
 
 namespace holdfast::policy {
 
 // One JSON object on one line, without a newline. `policy` is the one that decided: profiles,
 // labels and rules are written by name and place, so that a reader, or another policy, understands
-// them.
+// them. `paths`: source_path and target_path of a move between cgroups.
 [[nodiscard]] std::string event_json(const hf_event& event, const Compiled& policy);
+[[nodiscard]] std::string event_json(const hf_event& event, const Compiled& policy,
+                                     const EventPaths& paths);
 
 // The reverse. Profiles and labels are looked up by name in `policy`, which need not be the one
 // that decided: a profile that it lacks is "no profile", a label value that it does not name is
@@ -38,11 +41,7 @@ struct EventNames {
 // Adds what one such line names; nothing when it is not an event.
 void collect_names(std::string_view line, EventNames& names);
 
-// Where a move between cgroups came from and went to; empty when the line does not say.
-struct EventPaths {
-  std::string source;
-  std::string target;
-};
+// What such a line says of its paths.
 [[nodiscard]] EventPaths event_paths(std::string_view line);
 
 }  // namespace holdfast::policy

@@ -108,4 +108,14 @@ std::string event_text(const hf_event& event, const Compiled& policy, Colour col
   return text + "  " + painted(tail, kDim, colour);
 }
 
+std::string event_text(const hf_event& event, const Compiled& policy, Colour colour,
+                       const EventPaths& paths) {
+  const std::string text = event_text(event, policy, colour);
+  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return text;
+  const auto shown = [](const std::string& path) {
+    return path.empty() ? std::string("(gone)") : escape(path);
+  };
+  return fmt::format("{}  {} -> {}", text, shown(paths.source), shown(paths.target));
+}
+
 }  // namespace holdfast::policy

@@ -12,10 +12,19 @@ namespace holdfast::policy {
 
 enum class Colour { off, on };
 
+// Where a move between cgroups came from and went to; empty: not known, or it is gone.
+struct EventPaths {
+  std::string source;
+  std::string target;
+};
+
 // One line, without a newline:
 //   denied  setns(net) by nsenter[1234]: locked into this sandbox   p.toml:7:1 namespaces.enter =
 //   "lock"  (event 3)
 [[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour);
+// With "  /web -> /free" behind it when it is about a move between cgroups.
+[[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour,
+                                     const EventPaths& paths);
 
 // A task's name, up to its NUL. Borrows the task.
 [[nodiscard]] std::string_view comm_of(const hf_task& task);

@@ -42,16 +42,17 @@ void Reporter::count(const hf_verdict& verdict) {
     hits.allowed++;
 }
 
-void Reporter::event(const hf_event& event) {
+void Reporter::event(const hf_event& event, const policy::EventPaths& paths) {
   count(event.verdict);
   if (file_) {
-    const std::string line = policy::event_json(event, *policy_) + "\n";
+    const std::string line = policy::event_json(event, *policy_, paths) + "\n";
     if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size()) unwritten_++;
   }
   const std::string key = key_of(event);
   const auto known = folded_.find(key);
   if (known != folded_.end() && event.time_ns - known->second.shown_ns < kSecondNs) {
     known->second.last = event;
+    known->second.paths = paths;
     known->second.count++;
     return;
   }
@@ -60,9 +61,9 @@ void Reporter::event(const hf_event& event) {
     return;
   }
   const std::uint64_t repeats = known == folded_.end() ? 0 : known->second.count;
-  show(event, repeats);
+  show(event, paths, repeats);
   if (known == folded_.end() && folded_.size() >= kMaxFolded) finish();
-  folded_[key] = Folded{event, event.time_ns, 0};
+  folded_[key] = Folded{event, paths, event.time_ns, 0};
 }
 
 bool Reporter::may_show(std::uint64_t now_ns) {
@@ -73,18 +74,18 @@ bool Reporter::may_show(std::uint64_t now_ns) {
   return lines_++ < kLinesPerSecond;
 }
 
-void Reporter::show(const hf_event& event, std::uint64_t repeats) {
+void Reporter::show(const hf_event& event, const policy::EventPaths& paths, std::uint64_t repeats) {
   hf_event shown = event;
   shown.repeats = repeats;
   const std::string line = format_ == EventFormat::json
-                               ? policy::event_json(shown, *policy_)
-                               : "holdfast: " + policy::event_text(shown, *policy_, colour_);
+                               ? policy::event_json(shown, *policy_, paths)
+                               : "holdfast: " + policy::event_text(shown, *policy_, colour_, paths);
   fmt::print(stderr, "{}\n", line);
 }
 
 void Reporter::finish() {
   for (const auto& [key, folded] : folded_)
-    if (folded.count > 0) show(folded.last, folded.count - 1);
+    if (folded.count > 0) show(folded.last, folded.paths, folded.count - 1);
   folded_.clear();
   if (unshown_ > 0 && format_ == EventFormat::pretty)
     fmt::print(stderr, "holdfast: {} more events not shown\n", unshown_);

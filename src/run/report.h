@@ -36,7 +36,7 @@ class Reporter {
   static Result<Reporter> create(const policy::Compiled& policy, EventFormat format,
                                  policy::Colour colour, const std::string& events_path);
 
-  void event(const hf_event& event);
+  void event(const hf_event& event, const policy::EventPaths& paths);
   // Shows what was folded and not shown yet.
   void finish();
   [[nodiscard]] const std::map<std::uint32_t, RuleHits>& hits() const { return hits_; }
@@ -46,13 +46,14 @@ class Reporter {
  private:
   struct Folded {
     hf_event last;
+    policy::EventPaths paths;
     std::uint64_t shown_ns;
     std::uint64_t count;  // since it was shown
   };
   Reporter(const policy::Compiled& policy, EventFormat format, policy::Colour colour)
       : policy_(&policy), format_(format), colour_(colour) {}
   void count(const hf_verdict& verdict);
-  void show(const hf_event& event, std::uint64_t repeats);
+  void show(const hf_event& event, const policy::EventPaths& paths, std::uint64_t repeats);
   [[nodiscard]] bool may_show(std::uint64_t now_ns);
 
   const policy::Compiled* policy_;
