@@ -62,6 +62,14 @@ struct Promise {
 // Receives every decision that is to be reported. Called from the thread that calls dispatch().
 using EventSink = std::function<void(const hf_event&)>;
 
+// The same for a move between cgroups that the backend knows by path, below the root of the
+// caller's cgroup namespace.
+struct MovePaths {
+  std::string source;
+  std::string target;
+};
+using MoveSink = std::function<void(const hf_event&, const MovePaths&)>;
+
 // What the tables say about labels by number, in words.
 struct LabelWords {
   std::vector<std::string> names;    // by index of a label name
@@ -76,6 +84,9 @@ struct SessionSpec {
       0;  // HF_NS_* that the child makes; with ns_track or not, they are this sandbox's set
   EventSink sink;
   LabelWords labels = {};
+  MoveSink move_sink = {};
+  // The profiles whose cgroups hold this path, deepest first.
+  std::function<std::vector<std::uint16_t>(std::string_view path)> profiles_of_cgroup = {};
 };
 
 // What the child does to itself between fork and exec. Plain data: no destructor runs there.

@@ -10,6 +10,7 @@
 #include "kernel/namespaces.h"
 #include "kernel/process.h"
 #include "kernel/stream.h"
+#include "policy/cgroup_path.h"
 #include "policy/compile.h"
 #include "run/choice.h"
 #include "run/delegation.h"
@@ -82,9 +83,16 @@ struct Session {
 };
 
 int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter) {
-  const backend::SessionSpec spec{&session.tables, session.profile, session.unshare_types,
-                                  [&](const hf_event& event) { reporter.event(event); },
-                                  run::label_words(session.policy, session.profile)};
+  const backend::SessionSpec spec{
+      &session.tables,
+      session.profile,
+      session.unshare_types,
+      [&](const hf_event& event) { reporter.event(event, {}); },
+      run::label_words(session.policy, session.profile),
+      [&](const hf_event& event, const backend::MovePaths& paths) {
+        reporter.event(event, {paths.source, paths.target});
+      },
+      [&](std::string_view path) { return policy::profiles_of_cgroup(session.policy, path); }};
   auto attached = run::attach(options.backend, spec);
   if (!attached)
     return complain(kExitImpossible,

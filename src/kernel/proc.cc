@@ -239,6 +239,18 @@ Result<TaskMemory> TaskDirectory::memory() const {
   return TaskMemory(std::move(fd));
 }
 
+Result<Fd> TaskDirectory::root() const {
+  Fd fd(::openat(directory_.get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return system_error("open", "root");
+  return fd;
+}
+
+Result<Fd> TaskDirectory::working_directory() const {
+  Fd fd(::openat(directory_.get(), "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return system_error("open", "cwd");
+  return fd;
+}
+
 Result<TaskDirectory> TaskDirectory::duplicate() const {
   Fd copy(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 3));
   if (!copy) return system_error("duplicate a descriptor");

@@ -84,6 +84,9 @@ class TaskDirectory {
   [[nodiscard]] Result<Fd> open_namespace(std::size_t link) const;
   [[nodiscard]] Result<FileCredentials> file_credentials() const;
   [[nodiscard]] Result<TaskMemory> memory() const;
+  // What "/" and "." are for it: O_PATH descriptors.
+  [[nodiscard]] Result<Fd> root() const;
+  [[nodiscard]] Result<Fd> working_directory() const;
   // Another one of the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
   // Is a signal pending that it does not block? No, also when that cannot be read.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/choice.h"
 
+#include <algorithm>
+
 namespace holdfast::run {
 namespace {
 
@@ -13,16 +15,23 @@ Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
   return Attached{std::move(backend), std::move(*session), {}};
 }
 
-// Does the profile state rules about sockets or their labels, which this backend leaves unheld?
-bool leaves_sockets(const backend::Backend& backend, const backend::SessionSpec& spec) {
+// What the profile states and this backend leaves wholly unheld, in words; "": nothing.
+std::string_view left_unheld(const backend::Backend& backend, const backend::SessionSpec& spec) {
+  using backend::RuleKind;
   const hf_profile& profile = spec.tables->profiles[spec.profile];
-  const auto unheld = [&](backend::RuleKind kind) {
-    for (const backend::Promise& promise : backend.promises())
-      if (promise.kind == kind) return promise.strength == backend::Strength::none;
-    return true;
+  const auto promises = backend.promises();
+  const auto unheld = [&](RuleKind kind) {
+    const auto found = std::ranges::find(promises, kind, &backend::Promise::kind);
+    return found == promises.end() || found->strength == backend::Strength::none;
   };
-  return (profile.socket_count > 0 && unheld(backend::RuleKind::socket)) ||
-         ((profile.label_ruled || profile.label_inherit) && unheld(backend::RuleKind::label));
+  const bool labels = profile.label_ruled || profile.label_inherit;
+  if ((profile.socket_count > 0 && unheld(RuleKind::socket)) || (labels && unheld(RuleKind::label)))
+    return "sockets";
+  if ((profile.cg_leave != HF_MOVERS_ANY && unheld(RuleKind::cgroups_leave)) ||
+      (profile.cg_join != HF_MOVERS_ANY && unheld(RuleKind::cgroups_join)) ||
+      (profile.cg_inside != HF_INSIDE_ANY && unheld(RuleKind::cgroups_inside)))
+    return "moves between cgroups in a run";
+  return {};
 }
 
 }  // namespace
@@ -36,9 +45,10 @@ Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spe
   if (wanted == "supervisor") return attach_one(backend::make_supervisor_backend(), spec);
   auto lsm = backend::make_lsm_backend();
   // Visitors are held by that backend alone.
-  const bool needs_other = leaves_sockets(*lsm, spec) &&
-                           spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;
-  std::string passed_over = "lsm: it does not decide about sockets";
+  const std::string_view unheld = left_unheld(*lsm, spec);
+  const bool needs_other =
+      !unheld.empty() && spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;
+  std::string passed_over = "lsm: it does not decide about " + std::string(unheld);
   if (!needs_other) {
     auto strongest = attach_one(std::move(lsm), spec);
     if (strongest) return strongest;

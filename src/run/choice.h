@@ -21,8 +21,9 @@ struct Attached {
 };
 
 // `wanted` is "lsm", "supervisor", or "auto": the strongest that is available and proves itself,
-// lsm first, but for a profile whose rules about sockets it would leave unheld. The error of a
-// single backend is its own; for auto it is the last one's, with the other in its detail.
+// lsm first, but for a profile whose rules about sockets or cgroups it would leave unheld. The
+// error of a single backend is its own; for auto it is the last one's, with the other in its
+// detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec);
 
 // The words of the policy that a backend needs besides the tables.

@@ -117,7 +117,8 @@ TEST(CgroupPaths, RefusesMorePatternsThanTheProgramsTry) {
 }
 
 TEST(CgroupExamples, AreValid) {
-  for (const char* name : {"cgroup-service", "cgroup-delegated", "cgroup-pid1", "cgroup-audit"}) {
+  for (const char* name : {"cgroup-service", "cgroup-delegated", "cgroup-pid1", "cgroup-audit",
+                           "cgroup-run"}) {
     auto source = holdfast::policy::read_source(std::string(HOLDFAST_SOURCE_DIR "/examples/") +
                                                 name + ".toml");
     ASSERT_TRUE(source) << name;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "backend/backend.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/abi.h"
@@ -33,6 +34,15 @@ struct Answer {
 
 // Any thread.
 Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer);
+
+// What is decided, with all that an event tells of it.
+struct Asked {
+  hf_request request = {};
+  std::uint64_t source = 0;  // as in hf_event
+  std::uint64_t target = 0;
+  hf_task object = {};
+  MovePaths paths = {};
+};
 
 // Decides, counts and reports a request of the call at hand, about the socket with this cookie. The
 // errno of an enforced refusal, or 0.

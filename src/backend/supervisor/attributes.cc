@@ -13,10 +13,10 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
+
+#include "backend/supervisor/descriptor_path.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
@@ -24,10 +24,6 @@ namespace {
 constexpr std::size_t kPathBytes = 4096;
 constexpr std::uint64_t kArgumentsBytes = 16;  // XATTR_ARGS_SIZE_VER0
 constexpr std::uint64_t kArgumentsMostBytes = 4096;
-
-constexpr std::array<std::string_view, 3> kDescriptorFolders = {
-    "/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"};
-constexpr std::array<std::string_view, 3> kStreams = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
 
 enum class Operation { set, get, list, remove };
 
@@ -100,25 +96,6 @@ Decoded decode(const seccomp_data& data) {
       break;
   }
   return d;
-}
-
-std::optional<int> number_behind(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
-// The descriptor of the caller's that a path names by itself. Links that lead to such a path are
-// not followed here.
-std::optional<int> descriptor_of_path(std::string_view path, pid_t own_number) {
-  for (std::size_t i = 0; i < kStreams.size(); i++)
-    if (path == kStreams[i]) return static_cast<int>(i);
-  for (const std::string_view folder : kDescriptorFolders)
-    if (path.starts_with(folder)) return number_behind(path.substr(folder.size()));
-  const std::string own = "/proc/" + std::to_string(own_number) + "/fd/";
-  if (path.starts_with(own)) return number_behind(path.substr(own.size()));
-  return std::nullopt;
 }
 
 // Nothing: go on. Else the answer, which ends the call.

@@ -58,6 +58,11 @@ std::vector<Question> ask_entry(const Scene& scene, const Caller& caller);
 // ptrace, process_vm_readv, process_vm_writev, pidfd_getfd.
 Question ask_trace(const Scene& scene, const Caller& caller);
 
+// The task that has this number in the caller's pid namespace, by the supervisor's number. Nothing:
+// there is none.
+[[nodiscard]] std::optional<pid_t> supervisors_number(const Scene& scene, const Caller& caller,
+                                                      pid_t pid);
+
 // For events. Nothing: the thread has died, or cannot be looked into.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
 

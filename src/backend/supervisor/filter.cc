@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/supervisor/filter.h"
 
+#include <fcntl.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <sys/socket.h>
@@ -96,6 +97,17 @@ void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
   }
 }
 
+// The two writes that programs make to cgroup.procs: libc's streams use one or the other.
+void add_cgroup_files(SeccompFilter& filter) {
+  constexpr std::uint32_t kMostVectors = 3;
+  static_assert((kMostMoveBytes & (kMostMoveBytes + 1)) == 0, "a mask of low bits");
+  filter.add(SYS_open, {{1, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_openat, {{2, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
+  notify(filter, {SYS_openat2, SYS_creat});
+  filter.add(SYS_write, {{2, Kind::no_bit, ~kMostMoveBytes}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_writev, {{2, Kind::no_bit, ~kMostVectors}}, SECCOMP_RET_USER_NOTIF);
+}
+
 // Against the supervisor itself, and ways around every filter.
 void add_self_defence(SeccompFilter& filter) {
   // After the supervisor has died a new listener could answer in its place.
@@ -132,6 +144,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   if (confines(profile)) add_trace(filter);
   add_attributes(filter, wanted.attributes);
   add_sockets(filter, wanted.socket_operations);
+  if (wanted.cgroup_files) add_cgroup_files(filter);
   add_self_defence(filter);
   return filter;
 }

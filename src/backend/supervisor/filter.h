@@ -21,6 +21,9 @@ inline constexpr int kGetxattratNumber = 464;
 inline constexpr int kListxattratNumber = 465;
 inline constexpr int kRemovexattratNumber = 466;
 
+// The longest write to a file of a cgroup that is seen as a move, in bytes. A number has 10 digits.
+inline constexpr std::uint32_t kMostMoveBytes = 31;
+
 // Calls of the xattr family: none, those that change something, or all.
 enum class AttributeCalls { none, changes, all };
 
@@ -34,6 +37,7 @@ enum class AttributeCalls { none, changes, all };
 struct Wanted {
   AttributeCalls attributes = AttributeCalls::none;
   std::uint32_t socket_operations = 0;  // HF_SOCK_*
+  bool cgroup_files = false;            // opened for writing, and written to
 };
 
 [[nodiscard]] kernel::SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile,

@@ -31,11 +31,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <sstream>
 #include <string>
 
+#include "kernel/mount_table.h"
 #include "kernel/process.h"
-#include "kernel/text_file.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
@@ -97,15 +96,11 @@ void Sandbox::survey_process(pid_t pid) {
 
 // Namespaces without a process, kept by a bind mount: ip-netns(8).
 void Sandbox::survey_mounts() {
-  const auto text = kernel::read_text_file("/proc/self/mountinfo");
-  if (!text) return;
-  std::istringstream lines(*text);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.find(" - nsfs ") == std::string::npos) continue;
-    std::istringstream fields(line);
-    std::string id, parent, device, root, mount_point;
-    fields >> id >> parent >> device >> root >> mount_point;
-    auto fd = kernel::open_namespace_file(mount_point);
+  const auto mounts = kernel::mount_table();
+  if (!mounts) return;
+  for (const kernel::MountEntry& mount : *mounts) {
+    if (mount.type != "nsfs") continue;
+    auto fd = kernel::open_namespace_file(mount.point);
     if (!fd) continue;
     const auto object = kernel::identify_namespace(fd->get());
     if (!object || is_ours(object->inode) || outside_.contains(object->inode)) continue;

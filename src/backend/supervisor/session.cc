@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "backend/supervisor/filter.h"
@@ -25,11 +26,28 @@ namespace {
 // The one sandbox of a run. Its number matters only in events.
 constexpr std::uint64_t kSet = 1;
 
+// Another mount namespace may show a cgroup below a directory where Landlock lets the tree write.
+bool could_change_mounts(const Question& question) {
+  const hf_request& request = question.request;
+  return request.hook == HF_HOOK_NAMESPACE_INSTALL &&
+         (request.ns_types == 0 || (request.ns_types & HF_NS_MNT));
+}
+
 constexpr int kCanaryTimeoutMs = 10'000;
 // Calls answered before dispatch() returns, so that signals and the child's end get their turn.
 constexpr int kCallsPerDispatch = 64;
 constexpr int kCreationLooks = 20;
 constexpr unsigned kCreationLookUs = 100;
+
+// What Landlock closes has to be closed from the start.
+Result<kernel::CgroupMounts> mounts_to_protect() {
+  const auto open = kernel::writable_cgroup_files();
+  if (!open) return open.error();
+  if (!open->empty())
+    return Error{EBUSY, "keep the command from files of cgroups", open->front(),
+                 "this descriptor is open for writing and would be handed down: close it"};
+  return kernel::CgroupMounts::read();
+}
 
 std::uint16_t hook_of(int number) {
   switch (number) {
@@ -48,31 +66,40 @@ std::uint16_t hook_of(int number) {
 }  // namespace
 
 SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter,
-                                     kernel::Proc proc, Fd landlock, SocketAttributes attributes)
+                                     kernel::Proc proc, Fd landlock, SocketAttributes attributes,
+                                     std::optional<kernel::CgroupMounts> cgroup_mounts)
     : spec_(spec),
       filter_(std::move(filter)),
       proc_(std::move(proc)),
       landlock_(std::move(landlock)),
       tree_(proc_),
-      attributes_(attributes) {}
+      attributes_(attributes),
+      cgroup_mounts_(std::move(cgroup_mounts)) {}
 
 Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const SessionSpec& spec) {
   auto proc = kernel::Proc::open();
   if (!proc) return proc.error();
+  const hf_profile& profile = spec.tables->profiles[spec.profile];
   Fd landlock;
+  std::optional<kernel::CgroupMounts> cgroup_mounts;
   if (const auto abi = kernel::landlock_abi()) {
-    auto ruleset = kernel::make_wall_ruleset(*abi);
+    if (protects_cgroups(profile)) {
+      auto mounts = mounts_to_protect();
+      if (!mounts) return mounts.error();
+      cgroup_mounts = std::move(*mounts);
+    }
+    auto ruleset = cgroup_mounts ? kernel::make_wall_ruleset_without(*abi, cgroup_mounts->points())
+                                 : kernel::make_wall_ruleset(*abi);
     if (!ruleset) return ruleset.error();
     landlock = std::move(*ruleset);
   }
   const SocketAttributes attributes = socket_attributes();
-  const hf_profile& profile = spec.tables->profiles[spec.profile];
   Wanted wanted{attribute_calls_to_see(profile, attributes),
-                socket_operations(*spec.tables, spec.profile).ruled};
+                socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value()};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
   return std::unique_ptr<SupervisorSession>(
       new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted), std::move(*proc),
-                            std::move(landlock), attributes));
+                            std::move(landlock), attributes, std::move(cgroup_mounts)));
 }
 
 Result<ChildPlan> SupervisorSession::before_fork() {
@@ -112,6 +139,11 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   sandbox_.emplace(proc_, tree_, tracking ? Sandbox::Tracking::on : Sandbox::Tracking::off);
   auto started = sandbox_->start_with(child);
   if (!started) return started;
+  if (cgroup_mounts_) {
+    auto desk = CgroupDesk::create(spec_, *cgroup_mounts_, proc_);
+    if (!desk) return wrap(desk.error(), "keep cgroups");
+    cgroups_.emplace(std::move(*desk));
+  }
   return answer_canary(child.pid);
 }
 
@@ -159,6 +191,12 @@ Result<void> SupervisorSession::handle_next() {
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
+  if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
+    const seccomp_notif cgroup_call = **call;
+    if (const auto answer = ask_cgroups(cgroup_call, task)) return give(*listener_, id, *answer);
+    const bool of_sockets = sockets_->rules_about(cgroup_call.data);
+    return of_sockets ? handle_sockets(cgroup_call, task) : give(*listener_, id, Answer::go_on());
+  }
   if (is_socket_call((*call)->data.nr)) return handle_sockets(**call, task);
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
@@ -203,6 +241,33 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
   return give(*listener_, call.id, sockets_->handle({call, *task, own, waiting, common}, judged));
 }
 
+std::optional<Answer> SupervisorSession::ask_cgroups(const seccomp_notif& call,
+                                                     const Result<kernel::TaskDirectory>& task) {
+  if (!task) return Answer::error(EPERM);
+  const auto namespaces = task->namespaces();
+  if (!namespaces) return Answer::error(EPERM);
+  hf_request common = {};
+  common.subject = spec_.profile;
+  common.subject_set = kSet;
+  const Scene scene{profile(), *sandbox_, tree_, proc_};
+  return cgroups_->handle(
+      scene, Caller{call, *task, *namespaces, common}, [&] { return listener_->waiting(call.id); },
+      [&](const Asked& move) { return judge_move(call, *task, move); });
+}
+
+int SupervisorSession::judge_move(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                                  const Asked& move) {
+  hf_verdict verdict;
+  hf_decide(spec_.tables, &move.request, &verdict);
+  count(verdict);
+  if (verdict.log) {
+    hf_task actor = describe_task(task).value_or(hf_task{});
+    actor.pid = call.pid;
+    report(move, verdict, actor);
+  }
+  return -hf_enforced_error(&verdict);
+}
+
 bool SupervisorSession::has_tokens(const hf_verdict& verdict,
                                    const Result<kernel::TaskDirectory>& task, unsigned tokens) {
   const auto cgroup = task ? task->cgroup() : Result<std::string>(task.error());
@@ -227,7 +292,7 @@ int SupervisorSession::judge(const seccomp_notif& call, const Result<kernel::Tas
   if (verdict.log) {
     hf_task actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
     actor.pid = call.pid;
-    report(request, target, {}, verdict, actor);
+    report({.request = request, .target = target}, verdict, actor);
   }
   return -hf_enforced_error(&verdict);
 }
@@ -310,6 +375,7 @@ std::optional<int> SupervisorSession::decide_call(
     auto asked = ask(Caller{call, *task, *namespaces, common});
     if (!asked) return asked.error().code;
     questions = std::move(*asked);
+    if (cgroups_ && std::ranges::any_of(questions, could_change_mounts)) return EPERM;
   }
   // A dead caller's number may mean another thread by now: then all of this was about somebody
   // else.
@@ -330,7 +396,8 @@ int SupervisorSession::decide_questions(const seccomp_notif& call,
         actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
         actor->pid = call.pid;
       }
-      report(question.request, question.target, question.object, verdict, *actor);
+      report({.request = question.request, .target = question.target, .object = question.object},
+             verdict, *actor);
     }
     if (const int error = -hf_enforced_error(&verdict)) return error;
   }
@@ -356,8 +423,7 @@ void SupervisorSession::count(const hf_verdict& verdict) {
   }
 }
 
-void SupervisorSession::report(const hf_request& request, std::uint64_t target,
-                               const hf_task& object, const hf_verdict& verdict,
+void SupervisorSession::report(const Asked& asked, const hf_verdict& verdict,
                                const hf_task& actor) {
   hf_event event = {};
   event.version = HF_ABI_VERSION;
@@ -365,12 +431,17 @@ void SupervisorSession::report(const hf_request& request, std::uint64_t target,
   event.id = next_event_++;
   event.time_ns = kernel::boottime_ns();
   event.generation = spec_.tables->generation;
-  event.target = target;
+  event.source = asked.source;
+  event.target = asked.target;
   event.actor = actor;
-  event.object = object;
+  event.object = asked.object;
   event.verdict = verdict;
-  event.request = request;
-  if (spec_.sink) spec_.sink(event);
+  event.request = asked.request;
+  const bool moves = asked.request.hook == HF_HOOK_CGROUP_ATTACH;
+  if (moves && spec_.move_sink)
+    spec_.move_sink(event, asked.paths);
+  else if (spec_.sink)
+    spec_.sink(event);
 }
 
 Result<Totals> SupervisorSession::finish() {

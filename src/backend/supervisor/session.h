@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "backend/supervisor/attributes.h"
 #include "backend/supervisor/calls.h"
+#include "backend/supervisor/cgroups.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/sockets.h"
 #include "backend/supervisor/tree.h"
@@ -29,7 +30,8 @@ class SupervisorSession final : public Session {
 
  private:
   SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter, kernel::Proc proc,
-                    Fd landlock, SocketAttributes attributes);
+                    Fd landlock, SocketAttributes attributes,
+                    std::optional<kernel::CgroupMounts> cgroup_mounts);
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
   Result<void> answer_canary(pid_t child);
@@ -37,6 +39,9 @@ class SupervisorSession final : public Session {
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
   Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
+  // Nothing: it is not about a cgroup.
+  std::optional<Answer> ask_cgroups(const seccomp_notif& call,
+                                    const Result<kernel::TaskDirectory>& task);
   // Decides, counts, reports. The errno of an enforced refusal, or 0.
   int judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
             hf_request request, std::uint64_t target, unsigned tokens);
@@ -47,6 +52,7 @@ class SupervisorSession final : public Session {
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
                                  const Result<kernel::TaskNamespaces>& namespaces);
+  int judge_move(const seccomp_notif& call, const kernel::TaskDirectory& task, const Asked& move);
   int decide_questions(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                        std::vector<Question>& questions);
   Result<std::vector<Question>> ask(const Caller& caller) const;
@@ -54,8 +60,7 @@ class SupervisorSession final : public Session {
   [[nodiscard]] Question without_facts(const seccomp_notif& call) const;
   void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before);
   void count(const hf_verdict& verdict);
-  void report(const hf_request& request, std::uint64_t target, const hf_task& object,
-              const hf_verdict& verdict, const hf_task& actor);
+  void report(const Asked& asked, const hf_verdict& verdict, const hf_task& actor);
 
   SessionSpec spec_;
   kernel::SeccompFilter filter_;
@@ -63,6 +68,8 @@ class SupervisorSession final : public Session {
   Fd landlock_;
   Tree tree_;
   SocketAttributes attributes_;
+  std::optional<kernel::CgroupMounts> cgroup_mounts_;  // with cgroups protected
+  std::optional<CgroupDesk> cgroups_;
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<SocketLabels> labels_;
   Buckets buckets_;

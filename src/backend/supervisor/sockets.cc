@@ -141,6 +141,10 @@ bool SocketDesk::read_labels(int socket_fd, std::uint64_t cookie, hf_request& re
   return true;
 }
 
+bool SocketDesk::rules_about(const seccomp_data& call) const {
+  return (decode_socket_call(call).operations & operations_.ruled) != 0;
+}
+
 Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
   Call call(decode_socket_call(caller.call.data));
   call.duplicate = duplicate_of_thread(caller.call, caller.task, call.fd);

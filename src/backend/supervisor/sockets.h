@@ -58,6 +58,8 @@ class SocketDesk {
              SocketLabels& labels, Jobs& jobs, kernel::Listener& listener,
              std::uint64_t exempt_cookie);
 
+  // Does some rule have to see this call?
+  [[nodiscard]] bool rules_about(const seccomp_data& call) const;
   Answer handle(const SocketCaller& caller, const JudgeRate& judge);
 
  private:

@@ -2,6 +2,8 @@
 //
 // The supervisor backend: seccomp user notification and Landlock for the tree of one run, without
 // privilege.
+#include <cerrno>
+
 #include "backend/supervisor/session.h"
 #include "kernel/landlock.h"
 #include "kernel/process.h"
@@ -11,6 +13,9 @@ namespace holdfast::backend {
 namespace {
 
 constexpr char kNotSeen[] = "only the lsm backend sees it";
+constexpr char kOwnMovesOnly[] =
+    "moves by the command's own tasks are held, and mount() is refused to them; a task outside can "
+    "still move them";
 
 class SupervisorBackend final : public Backend {
  public:
@@ -19,7 +24,11 @@ class SupervisorBackend final : public Backend {
   [[nodiscard]] Result<void> available() const override {
     auto listener = kernel::probe_seccomp_listener();
     if (!listener)
-      return Error{listener.error().code, "seccomp user notification", {}, "needs Linux 5.19"};
+      return Error{listener.error().code,
+                   "seccomp user notification",
+                   {},
+                   listener.error().code == EBUSY ? "a supervisor holds this process already"
+                                                  : "needs Linux 5.19"};
     return {};
   }
 
@@ -43,9 +52,11 @@ class SupervisorBackend final : public Backend {
         if (promise.strength != Strength::none)
           promise = {promise.kind, Strength::best_effort,
                      "without Landlock, root in the tree can take over the supervisor"};
-    for (const RuleKind kind : {RuleKind::cgroups_leave, RuleKind::cgroups_join,
-                                RuleKind::cgroups_inside, RuleKind::mark})
-      promises.push_back({kind, Strength::none, kNotSeen});
+    for (const RuleKind kind :
+         {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside})
+      promises.push_back(abi ? Promise{kind, Strength::best_effort, kOwnMovesOnly}
+                             : Promise{kind, Strength::none, "needs Landlock"});
+    promises.push_back({RuleKind::mark, Strength::none, kNotSeen});
     promises.push_back(
         {RuleKind::bpf_delegate, Strength::best_effort,
          "the kernel holds the command to what is delegated, but not to its own cgroup: where a "

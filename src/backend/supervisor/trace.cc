@@ -11,9 +11,16 @@
 
 #include "backend/supervisor/calls.h"
 #include "kernel/namespaces.h"
+#include "kernel/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
+
+bool in_own_pid_namespace(const Scene& scene, const Caller& caller) {
+  const auto self = scene.proc.task(kernel::own_pid());
+  const auto own = self ? self->namespaces() : Result<kernel::TaskNamespaces>(self.error());
+  return own && own->link[kernel::kPidNamespace] == caller.namespaces.link[kernel::kPidNamespace];
+}
 
 // Kernels before 6.11 do not translate pids: look for the thread of the tree that has this number.
 std::optional<pid_t> search_tree(const Scene& scene, const Caller& caller, pid_t pid) {
@@ -30,22 +37,11 @@ std::optional<pid_t> search_tree(const Scene& scene, const Caller& caller, pid_t
   return found;
 }
 
-// The number in the caller's pid namespace as the supervisor's number.
-std::optional<pid_t> translate(const Scene& scene, const Caller& caller, pid_t pid) {
-  if (pid <= 0) return std::nullopt;
-  const auto own_namespace = caller.task.open_namespace(kernel::kPidNamespace);
-  if (!own_namespace) return std::nullopt;
-  const auto translated = kernel::pid_from_namespace(own_namespace->get(), pid);
-  if (translated) return *translated > 0 ? std::optional(*translated) : std::nullopt;
-  if (translated.error().code != ENOTTY) return std::nullopt;
-  return search_tree(scene, caller, pid);
-}
-
 std::optional<pid_t> traced_task(const Scene& scene, const Caller& caller) {
   const auto& arguments = caller.call.data.args;
   switch (caller.call.data.nr) {
     case SYS_ptrace:
-      return translate(scene, caller, static_cast<pid_t>(arguments[1]));
+      return supervisors_number(scene, caller, static_cast<pid_t>(arguments[1]));
     case SYS_pidfd_getfd: {
       const Duplicate target = duplicate_of(caller, static_cast<int>(arguments[0]));
       if (!target.fd || !target.stable) return std::nullopt;
@@ -53,11 +49,21 @@ std::optional<pid_t> traced_task(const Scene& scene, const Caller& caller) {
       return process && *process > 0 ? std::optional(*process) : std::nullopt;
     }
     default:
-      return translate(scene, caller, static_cast<pid_t>(arguments[0]));
+      return supervisors_number(scene, caller, static_cast<pid_t>(arguments[0]));
   }
 }
 
 }  // namespace
+
+std::optional<pid_t> supervisors_number(const Scene& scene, const Caller& caller, pid_t pid) {
+  if (pid <= 0) return std::nullopt;
+  const auto own_namespace = caller.task.open_namespace(kernel::kPidNamespace);
+  if (!own_namespace) return std::nullopt;
+  const auto translated = kernel::pid_from_namespace(own_namespace->get(), pid);
+  if (translated) return *translated > 0 ? std::optional(*translated) : std::nullopt;
+  if (translated.error().code != ENOTTY) return std::nullopt;
+  return in_own_pid_namespace(scene, caller) ? pid : search_tree(scene, caller, pid);
+}
 
 Question ask_trace(const Scene& scene, const Caller& caller) {
   Question question;

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves as a task of a supervised tree asks for them, one line each: "WAY moved" or "WAY ERRNO".
+//   cgroup_supervised TO PID WAY...    TO: a cgroup's path; PID: what is moved
+//   cgroup_supervised race TO PID      a path that changes while the call is looked at
+#include <linux/openat2.h>
+#include <sys/uio.h>
+
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "cgroup_ways.h"
+
+namespace {
+
+using ways::Victim;
+
+std::string procs(const std::string& to) { return ways::kRoot + to + "/cgroup.procs"; }
+
+int write_and_close(int fd, const Victim& victim) {
+  if (fd < 0) return errno;
+  const int error = ways::write_to(fd, std::to_string(victim.pid));
+  close(fd);
+  return error;
+}
+
+int by_directory(const Victim& victim, const std::string& to) {
+  const int directory = open((ways::kRoot + to).c_str(), O_PATH | O_DIRECTORY);
+  if (directory < 0) return errno;
+  return write_and_close(openat(directory, "cgroup.procs", O_WRONLY), victim);
+}
+
+int relative(const Victim& victim, const std::string& to) {
+  if (chdir((ways::kRoot + to).c_str()) != 0) return errno;
+  const int error = write_and_close(open("./cgroup.procs", O_WRONLY), victim);
+  return chdir("/") == 0 ? error : errno;
+}
+
+// As runc opens files of cgroups.
+int beneath(const Victim& victim, const std::string& to) {
+  const int root = open(ways::kRoot.c_str(), O_PATH | O_DIRECTORY);
+  open_how how = {};
+  how.flags = O_WRONLY | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  const std::string path = procs(to).substr(ways::kRoot.size() + 1);
+  return write_and_close(
+      static_cast<int>(syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))), victim);
+}
+
+int created(const Victim& victim, const std::string& to) {
+  return write_and_close(creat(procs(to).c_str(), 0644), victim);
+}
+
+int read_and_write(const Victim& victim, const std::string& to) {
+  return write_and_close(open(procs(to).c_str(), O_RDWR), victim);
+}
+
+int symbolic_link(const Victim& victim, const std::string& to) {
+  unlink("/tmp/link");
+  if (symlink(procs(to).c_str(), "/tmp/link") != 0) return errno;
+  return write_and_close(open("/tmp/link", O_WRONLY), victim);
+}
+
+int reopened(const Victim& victim, const std::string& to) {
+  const int readable = open(procs(to).c_str(), O_RDONLY);
+  if (readable < 0) return errno;
+  const std::string path = "/proc/self/fd/" + std::to_string(readable);
+  return write_and_close(open(path.c_str(), O_WRONLY), victim);
+}
+
+// A name that the supervisor does not follow: only the wall is there.
+int reopened_by_thread(const Victim& victim, const std::string& to) {
+  const int readable = open(procs(to).c_str(), O_PATH);
+  const std::string path = "/proc/self/task/" + std::to_string(gettid()) + "/fd/" +
+                           std::to_string(readable);
+  return write_and_close(open(path.c_str(), O_WRONLY), victim);
+}
+
+int by_handle(const Victim& victim, const std::string& to) {
+  struct {
+    file_handle handle;
+    char bytes[128];
+  } named = {};
+  named.handle.handle_bytes = sizeof(named.bytes);
+  int mount_id = 0;
+  if (name_to_handle_at(AT_FDCWD, procs(to).c_str(), &named.handle, &mount_id, 0) != 0)
+    return errno;
+  const int mount = open(ways::kRoot.c_str(), O_RDONLY | O_DIRECTORY);
+  return write_and_close(open_by_handle_at(mount, &named.handle, O_WRONLY), victim);
+}
+
+// A mount that is attached nowhere.
+int detached_mount(const Victim& victim, const std::string& to) {
+  const int context = static_cast<int>(syscall(SYS_fsopen, "cgroup2", 0));
+  if (context < 0) return errno;
+  constexpr unsigned kCreate = 6;  // FSCONFIG_CMD_CREATE
+  if (syscall(SYS_fsconfig, context, kCreate, nullptr, nullptr, 0) != 0) return errno;
+  const int mount = static_cast<int>(syscall(SYS_fsmount, context, 0, 0));
+  if (mount < 0) return errno;
+  return write_and_close(openat(mount, procs(to).substr(ways::kRoot.size() + 1).c_str(), O_WRONLY),
+                         victim);
+}
+
+int by_vectors(const Victim& victim, const std::string& to) {
+  const int fd = open(procs(to).c_str(), O_WRONLY);
+  if (fd < 0) return errno;
+  std::string text = std::to_string(victim.pid);
+  const iovec parts[] = {{text.data(), 1}, {text.data() + 1, text.size() - 1}};
+  const int error = writev(fd, parts, 2) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
+// libc's streams, as service managers write.
+int by_stream(const Victim& victim, const std::string& to) {
+  FILE* const file = std::fopen(procs(to).c_str(), "we");
+  if (file == nullptr) return errno;
+  std::fprintf(file, "%d\n", victim.pid);
+  const int error = std::fflush(file) != 0 ? errno : 0;
+  std::fclose(file);
+  return error;
+}
+
+// Ways to write that no program uses here.
+int by_position(const Victim& victim, const std::string& to) {
+  const int fd = open(procs(to).c_str(), O_WRONLY);
+  if (fd < 0) return errno;
+  const std::string text = std::to_string(victim.pid);
+  const int error = pwrite(fd, text.data(), text.size(), 0) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
+int padded(const Victim& victim, const std::string& to) {
+  const int fd = open(procs(to).c_str(), O_WRONLY);
+  if (fd < 0) return errno;
+  const int error = ways::write_to(fd, std::to_string(victim.pid) + std::string(100, ' '));
+  close(fd);
+  return error;
+}
+
+int nonsense(const Victim&, const std::string& to) {
+  return ways::write_file(procs(to), "1 2");
+}
+
+int nobody_there(const Victim&, const std::string& to) {
+  return ways::write_file(procs(to), "4194300");
+}
+
+int unprivileged(const Victim& victim, const std::string& to) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0) _exit(errno);
+    _exit(write_and_close(open(procs(to).c_str(), O_WRONLY), victim));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+using Way = std::function<int(const Victim&, const std::string&)>;
+const std::map<std::string, Way> kWays = {
+    {"own-pid", ways::own_pid},
+    {"zero", ways::zero},
+    {"pid", ways::other_pid},
+    {"tid", ways::other_tid},
+    {"threads", ways::thread},
+    {"clone3", ways::clone_plain},
+    {"clone3-vfork", ways::clone_vfork},
+    {"second-mount", ways::second_mount},
+    {"io_uring", ways::io_uring_write},
+    {"directory", by_directory},
+    {"relative", relative},
+    {"openat2", beneath},
+    {"creat", created},
+    {"rdwr", read_and_write},
+    {"link", symbolic_link},
+    {"reopened", reopened},
+    {"reopened-by-thread", reopened_by_thread},
+    {"handle", by_handle},
+    {"detached-mount", detached_mount},
+    {"writev", by_vectors},
+    {"stream", by_stream},
+    {"pwrite", by_position},
+    {"padded", padded},
+    {"nonsense", nonsense},
+    {"nobody-there", nobody_there},
+    {"unprivileged", unprivileged},
+};
+
+void tell(const std::string& way, int error) {
+  std::printf("%s %s\n", way.c_str(), error == 0 ? "moved" : strerrorname_np(error));
+  std::fflush(stdout);
+}
+
+// One thread turns the path between a harmless file and the cgroup's, the other opens it.
+int race(const std::string& to, const Victim& victim) {
+  const std::string harmless = "/tmp/harmless";
+  close(open(harmless.c_str(), O_CREAT | O_WRONLY, 0644));
+  static char path[256];
+  std::strcpy(path, harmless.c_str());
+  std::atomic<bool> stop = false;
+  std::thread turner([&] {
+    while (!stop) {
+      std::strcpy(path, procs(to).c_str());
+      std::strcpy(path, harmless.c_str());
+    }
+  });
+  for (int i = 0; i < 2000; i++) {
+    const int fd = open(path, O_WRONLY);
+    if (fd < 0) continue;
+    // A long write goes to the kernel as it is.
+    (void)ways::write_to(fd, std::to_string(victim.pid) + std::string(64, '\n'));
+    close(fd);
+  }
+  stop = true;
+  turner.join();
+  char text[256] = {};
+  const int own = open(("/proc/" + std::to_string(victim.pid) + "/cgroup").c_str(), O_RDONLY);
+  if (own < 0 || read(own, text, sizeof(text) - 1) <= 0) return 1;
+  std::printf("race moved %d\n", std::strstr(text, ("0::" + to).c_str()) != nullptr);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) return 2;
+  if (std::string(argv[1]) == "race") return race(argv[2], {std::atoi(argv[3]), -1});
+  const std::string to = argv[1];
+  const Victim victim = {std::atoi(argv[2]), std::atoi(argv[2])};
+  for (int i = 3; i < argc; i++) {
+    const auto way = kWays.find(argv[i]);
+    if (way == kWays.end()) return 2;
+    tell(argv[i], way->second(victim, to));
+  }
+  return 0;
+}
