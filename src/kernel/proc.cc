@@ -99,6 +99,12 @@ Fd mount_detached_proc() {
                                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)));
 }
 
+Result<Fd> find(int directory, const std::string& link) {
+  Fd fd(::openat(directory, link.c_str(), O_PATH | O_CLOEXEC));
+  if (!fd) return system_error("open", link);
+  return fd;
+}
+
 }  // namespace
 
 Result<Proc> Proc::open() {
@@ -239,16 +245,12 @@ Result<TaskMemory> TaskDirectory::memory() const {
   return TaskMemory(std::move(fd));
 }
 
-Result<Fd> TaskDirectory::root() const {
-  Fd fd(::openat(directory_.get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return system_error("open", "root");
-  return fd;
-}
+Result<Fd> TaskDirectory::root() const { return find(directory_.get(), "root"); }
 
-Result<Fd> TaskDirectory::working_directory() const {
-  Fd fd(::openat(directory_.get(), "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return system_error("open", "cwd");
-  return fd;
+Result<Fd> TaskDirectory::working_directory() const { return find(directory_.get(), "cwd"); }
+
+Result<Fd> TaskDirectory::named_by(int descriptor) const {
+  return find(directory_.get(), "fd/" + std::to_string(descriptor));
 }
 
 Result<TaskDirectory> TaskDirectory::duplicate() const {

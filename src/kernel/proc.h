@@ -87,6 +87,9 @@ class TaskDirectory {
   // What "/" and "." are for it: O_PATH descriptors.
   [[nodiscard]] Result<Fd> root() const;
   [[nodiscard]] Result<Fd> working_directory() const;
+  // What one of its descriptors names now, as an O_PATH descriptor. ENOENT: it has none of this
+  // number.
+  [[nodiscard]] Result<Fd> named_by(int descriptor) const;
   // Another one of the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
   // Is a signal pending that it does not block? No, also when that cannot be read.

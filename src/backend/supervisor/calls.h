@@ -17,6 +17,9 @@
 
 namespace holdfast::backend::supervisor {
 
+// The one sandbox of a run. Its number matters only in events.
+inline constexpr std::uint64_t kOnlySet = 1;
+
 // The run that a call belongs to. Borrowed.
 struct Scene {
   const hf_profile& profile;

@@ -110,18 +110,20 @@ Result<CgroupDesk> CgroupDesk::create(const SessionSpec& spec, const kernel::Cgr
   return desk;
 }
 
-// One call. Nothing as an answer: it is about something else.
+// One call. Nothing as an answer: it is about something else. That is what most calls are, so it
+// is found out first, with as little as possible.
 class CgroupDesk::Attempt {
  public:
   using Outcome = std::optional<Answer>;
 
-  Attempt(const CgroupDesk& desk, const Scene& scene, const Caller& caller, const JudgeMove& judge,
-          const kernel::TaskMemory& memory)
-      : desk_(desk), scene_(scene), caller_(caller), judge_(judge), memory_(memory) {}
+  Attempt(const CgroupDesk& desk, const Scene& scene, const seccomp_notif& call,
+          const kernel::TaskDirectory& task, const std::function<bool()>& waiting,
+          const JudgeMove& judge)
+      : desk_(desk), scene_(scene), call_(call), task_(task), waiting_(waiting), judge_(judge) {}
 
   Outcome run() {
-    const auto& a = caller_.call.data.args;
-    switch (caller_.call.data.nr) {
+    const auto& a = call_.data.args;
+    switch (call_.data.nr) {
       case SYS_open:
         return open(AT_FDCWD, a[0], static_cast<int>(a[1]), 0);
       case SYS_creat:
@@ -131,25 +133,33 @@ class CgroupDesk::Attempt {
       case SYS_openat2:
         return open_how(static_cast<int>(a[0]), a[1], a[2], a[3]);
       case SYS_write:
-        return write(static_cast<int>(a[0]), [&] { return memory_.read(a[1], a[2]); });
+        return write(static_cast<int>(a[0]), [&] { return memory_->read(a[1], a[2]); });
       default:
         return write(static_cast<int>(a[0]), [&] { return vectors(a[1], a[2]); });
     }
   }
 
  private:
+  // From a yes on memory_ is the caller's.
+  bool open_memory() {
+    auto memory = task_.memory();
+    if (!memory || !waiting_()) return false;
+    memory_.emplace(std::move(*memory));
+    return true;
+  }
+
   Outcome open_how(int base, std::uint64_t path, std::uint64_t at, std::uint64_t bytes) {
     ::open_how how = {};
-    if (bytes < sizeof(how)) return std::nullopt;
-    const auto raw = memory_.read(at, sizeof(how));
+    if (bytes < sizeof(how) || !open_memory()) return std::nullopt;
+    const auto raw = memory_->read(at, sizeof(how));
     if (!raw) return std::nullopt;
     std::memcpy(&how, raw->data(), sizeof(how));
     return open(base, path, static_cast<int>(how.flags), how.resolve);
   }
 
   Outcome open(int base, std::uint64_t at, int flags, std::uint64_t resolve) {
-    if (!writes(flags)) return std::nullopt;
-    const auto path = memory_.read_string(at, kPathBytes);
+    if (!writes(flags) || (!memory_ && !open_memory())) return std::nullopt;
+    const auto path = memory_->read_string(at, kPathBytes);
     if (!path || path->empty()) return std::nullopt;
     const auto file = named(base, *path, flags, resolve);
     if (!file || kernel::hierarchy_of(file->get()) != kernel::Hierarchy::unified)
@@ -169,14 +179,17 @@ class CgroupDesk::Attempt {
 
   // What the path names for the caller. A wrong answer is as good as none.
   Result<Fd> named(int base, const std::string& path, int flags, std::uint64_t resolve) {
-    const auto status = caller_.task.status();
-    if (!status) return status.error();
-    if (const auto own = descriptor_of_path(path, status->innermost_pid))
-      return std::move(duplicate_of(caller_, *own).fd);
+    pid_t own_number = 0;
+    if (path.starts_with("/proc/") && !path.starts_with("/proc/self/")) {
+      const auto status = task_.status();
+      if (!status) return status.error();
+      own_number = status->innermost_pid;
+    }
+    if (const auto own = descriptor_of_path(path, own_number)) return task_.named_by(*own);
     const bool from_root = path.front() == '/' && !(resolve & RESOLVE_IN_ROOT);
-    auto start = from_root          ? caller_.task.root()
-                 : base == AT_FDCWD ? caller_.task.working_directory()
-                                    : Result<Fd>(std::move(duplicate_of(caller_, base).fd));
+    auto start = from_root          ? task_.root()
+                 : base == AT_FDCWD ? task_.working_directory()
+                                    : task_.named_by(base);
     if (!start) return start;
     return kernel::find_file(start->get(), path, flags & (O_NOFOLLOW | O_DIRECTORY),
                              resolve | (from_root ? RESOLVE_IN_ROOT : 0) | RESOLVE_NO_MAGICLINKS);
@@ -184,37 +197,44 @@ class CgroupDesk::Attempt {
 
   template <typename Read>
   Outcome write(int number, const Read& read) {
-    const Duplicate target = duplicate_of(caller_, number);
-    if (!target.fd || kernel::hierarchy_of(target.fd.get()) != kernel::Hierarchy::unified)
+    const auto target = task_.named_by(number);
+    if (!target || kernel::hierarchy_of(target->get()) != kernel::Hierarchy::unified)
       return std::nullopt;
-    const auto facts = desk_.mounts_.file(target.fd.get());
+    const auto facts = desk_.mounts_.file(target->get());
     if (facts && way_of(*facts) == 0) return std::nullopt;
     if (!facts || !same_credentials()) return refuse_unknown(facts);
+    if (!open_memory()) return Answer::error(EPERM);
     const auto text = read();
     if (!text) return Answer::error(EFAULT);
     const auto written = number_written(*text);
     if (!written) return Answer::error(EINVAL);
-    const auto moved = *written == 0 ? std::optional(static_cast<pid_t>(caller_.call.pid))
-                                     : supervisors_number(scene_, caller_, *written);
+    const auto moved = task_meant(*written);
     const auto task = moved ? scene_.proc.task(*moved)
                             : Result<kernel::TaskDirectory>(Error{ESRCH, "find task", {}, {}});
     if (!task) return Answer::error(ESRCH);
     if (const int error = decide(*facts, *task)) return Answer::error(error);
     if (!task->status()) return Answer::error(ESRCH);
-    const auto done = kernel::move_task(target.fd.get(), *moved);
+    const auto done = kernel::move_task(target->get(), *moved);
     if (!done) return Answer::error(done.error().code);
     return Answer::returns(static_cast<std::int64_t>(text->size()));
+  }
+
+  [[nodiscard]] std::optional<pid_t> task_meant(pid_t written) const {
+    if (written == 0) return static_cast<pid_t>(call_.pid);
+    const auto namespaces = task_.namespaces();
+    if (!namespaces) return std::nullopt;
+    return supervisors_number(scene_, Caller{call_, task_, *namespaces, {}}, written);
   }
 
   Result<std::string> vectors(std::uint64_t at, std::uint64_t count) {
     std::string all;
     for (std::uint64_t i = 0; i < count; i++) {
-      const auto raw = memory_.read(at + i * sizeof(iovec), sizeof(iovec));
+      const auto raw = memory_->read(at + i * sizeof(iovec), sizeof(iovec));
       if (!raw) return raw.error();
       iovec one = {};
       std::memcpy(&one, raw->data(), sizeof(one));
       if (one.iov_len > kMostMoveBytes - all.size()) return Error{EINVAL, "read", {}, {}};
-      const auto part = memory_.read(reinterpret_cast<std::uint64_t>(one.iov_base), one.iov_len);
+      const auto part = memory_->read(reinterpret_cast<std::uint64_t>(one.iov_base), one.iov_len);
       if (!part) return part.error();
       all += *part;
     }
@@ -227,7 +247,7 @@ class CgroupDesk::Attempt {
   }
 
   [[nodiscard]] bool same_credentials() const {
-    const auto theirs = credentials(caller_.task);
+    const auto theirs = credentials(task_);
     if (!theirs) return false;
     const auto& own = desk_.own_;
     return theirs->file.uid == own.file.uid && theirs->file.gid == own.file.gid &&
@@ -238,7 +258,8 @@ class CgroupDesk::Attempt {
 
   [[nodiscard]] Asked common(const Result<kernel::CgroupFile>& file) const {
     Asked move;
-    move.request = caller_.common;
+    move.request.subject = desk_.spec_.profile;
+    move.request.subject_set = kOnlySet;
     move.request.hook = HF_HOOK_CGROUP_ATTACH;
     move.request.way = HF_WAY_CGROUP_PROCS;
     if (!file) return move;
@@ -305,18 +326,18 @@ class CgroupDesk::Attempt {
 
   const CgroupDesk& desk_;
   const Scene& scene_;
-  const Caller& caller_;
+  const seccomp_notif& call_;
+  const kernel::TaskDirectory& task_;
+  const std::function<bool()>& waiting_;
   const JudgeMove& judge_;
-  const kernel::TaskMemory& memory_;
+  std::optional<kernel::TaskMemory> memory_;
 };
 
-std::optional<Answer> CgroupDesk::handle(const Scene& scene, const Caller& caller,
+std::optional<Answer> CgroupDesk::handle(const Scene& scene, const seccomp_notif& call,
+                                         const kernel::TaskDirectory& task,
                                          const std::function<bool()>& waiting,
                                          const JudgeMove& judge) const {
-  const auto memory = caller.task.memory();
-  if (!memory) return Answer::error(EPERM);
-  if (!waiting()) return Answer::dead();  // else this is the caller's memory from here on
-  return Attempt(*this, scene, caller, judge, *memory).run();
+  return Attempt(*this, scene, call, task, waiting, judge).run();
 }
 
 }  // namespace holdfast::backend::supervisor

@@ -34,7 +34,8 @@ class CgroupDesk {
                                    const kernel::Proc& proc);
 
   // Nothing: the call is about something else. Landlock refuses what is let through in error.
-  [[nodiscard]] std::optional<Answer> handle(const Scene& scene, const Caller& caller,
+  [[nodiscard]] std::optional<Answer> handle(const Scene& scene, const seccomp_notif& call,
+                                             const kernel::TaskDirectory& task,
                                              const std::function<bool()>& waiting,
                                              const JudgeMove& judge) const;
 

@@ -23,9 +23,6 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-// The one sandbox of a run. Its number matters only in events.
-constexpr std::uint64_t kSet = 1;
-
 // Another mount namespace may show a cgroup below a directory where Landlock lets the tree write.
 bool could_change_mounts(const Question& question) {
   const hf_request& request = question.request;
@@ -244,14 +241,9 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
 std::optional<Answer> SupervisorSession::ask_cgroups(const seccomp_notif& call,
                                                      const Result<kernel::TaskDirectory>& task) {
   if (!task) return Answer::error(EPERM);
-  const auto namespaces = task->namespaces();
-  if (!namespaces) return Answer::error(EPERM);
-  hf_request common = {};
-  common.subject = spec_.profile;
-  common.subject_set = kSet;
   const Scene scene{profile(), *sandbox_, tree_, proc_};
   return cgroups_->handle(
-      scene, Caller{call, *task, *namespaces, common}, [&] { return listener_->waiting(call.id); },
+      scene, call, *task, [&] { return listener_->waiting(call.id); },
       [&](const Asked& move) { return judge_move(call, *task, move); });
 }
 
@@ -283,7 +275,7 @@ bool SupervisorSession::has_tokens(const hf_verdict& verdict,
 int SupervisorSession::judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                              hf_request request, std::uint64_t target, unsigned tokens) {
   request.subject = spec_.profile;
-  request.subject_set = kSet;
+  request.subject_set = kOnlySet;
   hf_verdict verdict;
   hf_decide(spec_.tables, &request, &verdict);
   if (verdict.action == HF_LIMIT)
@@ -326,10 +318,10 @@ hf_request SupervisorSession::common_facts(const kernel::TaskNamespaces& namespa
   const Held held = sandbox_->held(namespaces);
   hf_request request = {};
   request.subject = spec_.profile;
-  request.subject_set = kSet;
+  request.subject_set = kOnlySet;
   request.held_types = held.types;
   if (held.types != 0) {
-    request.held_set = kSet;
+    request.held_set = kOnlySet;
     request.held_owner = spec_.profile;
   }
   if (held.anchored) request.flags |= HF_REQ_HELD_ANCHORED;
@@ -340,7 +332,7 @@ Question SupervisorSession::without_facts(const seccomp_notif& call) const {
   Question question;
   question.request.hook = hook_of(call.data.nr);
   question.request.subject = spec_.profile;
-  question.request.subject_set = kSet;
+  question.request.subject_set = kOnlySet;
   question.request.flags = HF_REQ_FACTS_MISSING;
   return question;
 }
