@@ -39,6 +39,14 @@ struct MachineSpec {
 // Whether the enforcement that is kept is guarded against those it holds.
 enum class Guard { on, off };
 
+// How enforcement is kept when the process ends.
+struct Keeping {
+  std::string pin_directory;
+  Guard guard = Guard::on;
+  // Absolute, without symbolic links. Only the daemon changes what is in them; needs the guard.
+  std::vector<std::string> guarded_directories;
+};
+
 // Attached whole. From attach_machine() it is until destroyed; from keep_machine() on, destroyed or
 // not, until stop_machine(). One thread.
 class Machine {
@@ -59,6 +67,8 @@ class Machine {
   [[nodiscard]] virtual bool sealed() const = 0;
   // Was it found in force, with its policy, and left as it was?
   [[nodiscard]] virtual bool adopted() const = 0;
+  // Are directories guarded?
+  [[nodiscard]] virtual bool guards_files() const = 0;
 };
 
 // What attach_machine() promises, one entry for each RuleKind. Of namespaces.enter only "any" and
@@ -72,15 +82,15 @@ class Machine {
                                                               EventSink sink);
 
 // Enforcement that outlives this process, pinned under `pin_directory` (core/pins.h). What is found
-// there by the same build is adopted: no policy changes. What another build left is replaced by
-// `spec`, which is live before the old programs go. Nothing there: attached with `spec`, and with a
-// guard unless that is off.
+// there by the same build is adopted: no policy changes. What another build left, or one that did
+// not guard directories when some are to be now, or the other way round, is replaced by `spec`,
+// which is live before the old programs go; not while it is sealed. Nothing there: attached with
+// `spec`, and with a guard unless that is off.
 // Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPERM
 // the guard does not take this process for holdfastd; EPROTO what is there is not holdfast's or of
 // a version that this one does not know: it stays in force.
 [[nodiscard]] Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
-                                                            const std::string& pin_directory,
-                                                            Guard guard, EventSink sink);
+                                                            const Keeping& keeping, EventSink sink);
 
 // Ends what keep_machine() left. Returns how many instances there were. Errors: EBUSY a process
 // serves it; EPERM it is sealed, or as keep_machine(); what removing pins gave.

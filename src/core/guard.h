@@ -15,25 +15,44 @@
 #define HF_GUARD_TRACE 7u   /* tracing it */
 #define HF_GUARD_LIMIT 8u   /* changing its resource limits */
 #define HF_GUARD_SYSCTL 9u  /* kernel.ftrace_enabled */
-#define HF_GUARD_COUNT 10u
+#define HF_GUARD_FILES 10u  /* a change of a policy's files, of the state, or of where they are */
+#define HF_GUARD_MOUNT 11u  /* mounting over them, or moving what they are on */
+#define HF_GUARD_COUNT 12u
 
 /* Kinds of what an id belongs to, the upper half of a key of guard_ids. */
 #define HF_GUARDED_PROGRAM 1ull
 #define HF_GUARDED_MAP 2ull
 #define HF_GUARDED_LINK 3ull
 
-/* Values of guard_dirs, by inode number. */
-#define HF_GUARDED_ITSELF 1u /* may not be removed or renamed */
-#define HF_GUARDED_WHOLE 2u  /* nor may anything be added to it or removed from it */
+/* hf_guarded_dir.how */
+#define HF_GUARDED_ITSELF 1u /* may not be removed, renamed, or mounted over */
+#define HF_GUARDED_WHOLE 2u  /* nor may anything in it be changed, added or removed */
+
+#define HF_GUARDED_MOUNTS 8u /* mounts that guarded directories lie on */
+
+/* Which file, on every filesystem that gives each its own number. */
+struct hf_guarded_inode {
+  __u64 number;
+  __u32 device;
+  __u32 pad0;
+};
+
+struct hf_guarded_dir {
+  __u32 how;   /* HF_GUARDED_* */
+  __u32 what;  /* HF_GUARD_PIN, HF_GUARD_FILES */
+  __u64 mount; /* address of the struct vfsmount it was found on */
+};
 
 struct hf_guard_state {
   __u64 exe_inode;  /* sealed: the one file that makes a task the daemon's, */
   __s64 exe_ctime;  /* unchanged since, in seconds, */
-  __u32 exe_device; /* on this device. Not sealed: any file of root's that is named holdfastd */
-  __u32 sealed;
-  __u32 pins_device;
-  __u32 claim_fd; /* for hf_guard_claim: a descriptor on the BPF filesystem */
-  __u64 mount;    /* address of that filesystem's struct vfsmount; 0: unknown */
+  __u32 exe_device; /* on this device */
+  __u32 sealed;     /* 0: any file of root's that is named holdfastd in the directory below */
+  __u64 home_inode; /* where the daemon's executable lies */
+  __u32 home_device;
+  __u32 claim_fd;                  /* for programs that the daemon runs: a descriptor of what it is about, */
+  struct hf_guarded_dir claim;     /* and what is to be recorded of it */
+  __u64 mounts[HF_GUARDED_MOUNTS]; /* addresses of struct vfsmount; 0 ends */
   __u64 refused;
   __u64 lost;       /* refusals that did not fit the ring */
   char secret[128]; /* of the break-glass token, as crypt(3) made it; "": there is none */
@@ -42,13 +61,16 @@ struct hf_guard_state {
 struct hf_guard_event {
   __u64 time_ns; /* CLOCK_BOOTTIME */
   __u32 what;    /* HF_GUARD_* */
-  __u32 detail;  /* the id, the signal; 0: nothing to add */
+  __u32 detail;  /* the id, the signal, of files the inode number; 0: nothing to add */
   struct hf_task actor;
 };
 
-HF_LAYOUT(sizeof(struct hf_guard_state) == 184);
-HF_AT(hf_guard_state, mount, 32);
-HF_AT(hf_guard_state, secret, 56);
+HF_LAYOUT(sizeof(struct hf_guarded_inode) == 16);
+HF_LAYOUT(sizeof(struct hf_guarded_dir) == 16);
+HF_LAYOUT(sizeof(struct hf_guard_state) == 264);
+HF_AT(hf_guard_state, claim, 40);
+HF_AT(hf_guard_state, mounts, 56);
+HF_AT(hf_guard_state, secret, 136);
 HF_LAYOUT(sizeof(struct hf_guard_event) == 48);
 
 #endif /* HOLDFAST_CORE_GUARD_H */

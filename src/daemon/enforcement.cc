@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/policy_files.h"
 #include "daemon/unheld.h"
 #include "kernel/process.h"
 #include "policy/compile.h"
@@ -95,9 +96,11 @@ Result<void> Enforcement::begin_kept(const LoadedPolicy& policy, bool files_are_
   live_ = first;
   compiled_ = policy.compiled;
   const auto tables = tables_of(first, *policy.compiled);
-  auto machine =
-      backend::keep_machine(spec_of(*policy.compiled, *tables), options_.pin_dir, options_.guard,
-                            [this](const hf_event& event) { deliver(event); });
+  backend::Keeping keeping{options_.pin_dir, options_.guard, {}};
+  if (options_.policy_files == PolicyFiles::guarded)
+    keeping.guarded_directories = guarded_directories(options_);
+  auto machine = backend::keep_machine(spec_of(*policy.compiled, *tables), keeping,
+                                       [this](const hf_event& event) { deliver(event); });
   if (!machine) return std::move(machine).error();
   machine_ = *std::move(machine);
   if (!machine_->adopted()) {

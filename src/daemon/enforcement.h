@@ -61,6 +61,7 @@ class Enforcement {
     return machine_->take_refusals();
   }
   [[nodiscard]] bool adopted() const { return machine_->adopted(); }
+  [[nodiscard]] bool guards_files() const { return machine_->guards_files(); }
 
  private:
   Enforcement(const Options& options, Sink sink, std::function<void(const std::string&)> said);

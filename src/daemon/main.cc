@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `holdfastd`: its arguments, and nothing else.
 #include <CLI/CLI.hpp>
+#include <iostream>
 
+#include "daemon/policy_files.h"
 #include "daemon/seal.h"
 #include "daemon/service.h"
 
@@ -25,6 +27,9 @@ int main(int argc, char** argv) {
   bool no_guard = false;
   bool do_seal = false;
   bool do_unseal = false;
+  bool protect = false;
+  std::vector<std::string> install;
+  std::string remove;
   app.add_option("--policy-dir", dirs,
                  "Directory of *.toml files; a later one hides files of the same name")
       ->type_name("DIR")
@@ -39,6 +44,14 @@ int main(int argc, char** argv) {
   app.add_flag("--stop-enforcing", stop, "End what a holdfastd left in force, and end");
   app.add_flag("--transient", transient, "Enforce only as long as this process runs");
   app.add_flag("--no-guard", no_guard, "Do not keep root from what is pinned");
+  app.add_flag("--protect-policy", protect,
+               "Nobody but holdfastd changes the policy's files and its state");
+  app.add_option("--install-policy", install,
+                 "Check the policy with FILE, put it into the last policy directory, and end")
+      ->type_name("FILE...");
+  app.add_option("--remove-policy", remove,
+                 "Check the policy without NAME.toml, remove it, and end")
+      ->type_name("NAME.toml");
   app.add_flag("--seal", do_seal,
                "Seal what is in force, print the token that unseals it, and end");
   app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and end");
@@ -62,6 +75,13 @@ int main(int argc, char** argv) {
   options.unheld = allow_unenforced ? Unheld::allow : Unheld::refuse;
   options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
   options.guard = no_guard ? holdfast::backend::Guard::off : holdfast::backend::Guard::on;
+  if (protect && (transient || no_guard)) {
+    std::cerr << "holdfastd: --protect-policy needs the guard and what is pinned\n";
+    return kExitUsage;
+  }
+  if (protect) options.policy_files = PolicyFiles::guarded;
+  if (!install.empty()) return install_policy(options, install);
+  if (!remove.empty()) return remove_policy(options, remove);
   if (do_seal) return seal(options);
   if (do_unseal) return unseal(options);
   if (stop) return stop_enforcing(options);

@@ -23,12 +23,16 @@ enum class Unheld { refuse, allow };
 // Whether enforcement goes on when the process ends.
 enum class Lifetime { kept, transient };
 
+// Whether only holdfastd changes the files of the policy and its own state.
+enum class PolicyFiles { free, guarded };
+
 struct Options {
   PolicyDirs dirs;
   EventFormat format = EventFormat::pretty;
   Unheld unheld = Unheld::refuse;
   Lifetime lifetime = Lifetime::kept;
   backend::Guard guard = backend::Guard::on;
+  PolicyFiles policy_files = PolicyFiles::free;
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string pin_dir = "/sys/fs/bpf/holdfast/machine";
   std::string socket = rpc::kControlSocket;           // empty: none

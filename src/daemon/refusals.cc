@@ -29,6 +29,8 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"trace", "tracing holdfastd"},
     {"limit", "limits of holdfastd"},
     {"sysctl", "a write to kernel.ftrace_enabled"},
+    {"files", "a change of the policy's files or holdfastd's state"},
+    {"mount", "mounting over holdfast's files"},
 }};
 
 const What& what_of(const hf_guard_event& event) {

@@ -15,6 +15,7 @@
 #include "daemon/enforcement.h"
 #include "daemon/event_log.h"
 #include "daemon/folder.h"
+#include "daemon/policy_files.h"
 #include "daemon/refusals.h"
 #include "daemon/seal.h"
 #include "daemon/unheld.h"
@@ -69,9 +70,15 @@ class Reporter {
                 options.format == EventFormat::pretty && isatty(STDOUT_FILENO) == 1
                     ? policy::Colour::on
                     : policy::Colour::off,
-                std::move(cgroup_root)) {
-    if (options.log_bytes == 0 || options.lifetime == Lifetime::transient) return;
-    auto log = EventLog::open(options.state_dir + "/events.jsonl", options.log_bytes);
+                std::move(cgroup_root)),
+        options_(options) {
+    open_log();
+  }
+
+  void close_log() { log_.reset(); }
+  void open_log() {
+    if (options_.log_bytes == 0 || options_.lifetime == Lifetime::transient) return;
+    auto log = EventLog::open(options_.state_dir + "/events.jsonl", options_.log_bytes);
     if (log)
       log_ = std::make_unique<EventLog>(*std::move(log));
     else
@@ -107,6 +114,7 @@ class Reporter {
   }
 
   EventWriter writer_;
+  const Options& options_;
   std::unique_ptr<EventLog> log_;
   Control* control_ = nullptr;
   std::uint64_t unkept_ = 0;
@@ -203,6 +211,23 @@ int failed(const Error& error) {
   return exit_code_of(error);
 }
 
+// What somebody could still write from before they were guarded becomes a copy.
+Result<void> renew_files(const Enforcement& enforcement, const Options& options,
+                         Reporter& reporter) {
+  if (options.policy_files == PolicyFiles::free) return {};
+  if (!enforcement.guards_files()) {
+    say("sealed: the policy's files stay unprotected, as they were");
+    return {};
+  }
+  reporter.close_log();
+  const auto copied = renew_guarded_files(options);
+  reporter.open_log();
+  if (!copied) return copied.error();
+  for (const std::string& path : *copied)
+    say(path + ": somebody could have changed it by another way: replaced by a copy");
+  return {};
+}
+
 void say_end(const Enforcement& enforcement, const Options& options) {
   const backend::Totals t = enforcement.totals();
   say(fmt::format("ended: {} allowed, {} denied, {} would be denied, {} errors, {} events lost",
@@ -238,6 +263,8 @@ int serve(const Options& options) {
     if (const auto policy = load_policy(options.dirs); !policy) return failed(policy.error());
     return failed(usable.error());
   }
+  if (options.policy_files == PolicyFiles::guarded)
+    if (auto ready = prepare_guarded_files(options); !ready) return failed(ready.error());
   // Before attaching: a signal that arrives meanwhile waits until there is somebody to obey it.
   const auto signals = open_signals();
   if (!signals) return failed(signals.error());
@@ -256,6 +283,8 @@ int serve(const Options& options) {
       },
       [](const std::string& text) { fmt::print(stderr, "{}", text); });
   if (!enforcement) return failed(enforcement.error());
+  if (auto renewed = renew_files(**enforcement, options, reporter); !renewed)
+    return failed(renewed.error());
   say(fmt::format("policy generation {} is live{}", (*enforcement)->live().number,
                   (*enforcement)->adopted() ? ", adopted" : ""));
   std::unique_ptr<Control> control;

@@ -2,8 +2,10 @@
 #include "kernel/whole_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
@@ -42,10 +44,12 @@ Result<void> make_directories(const std::string& directory) {
   return {};
 }
 
-Result<void> replace_file(const std::string& path, std::string_view text) {
+Result<void> replace_file(const std::string& path, std::string_view text, unsigned mode) {
+  // What is there by this name may be in somebody's hands.
   const std::string temporary = path + ".new";
-  const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) return system_error("write", temporary);
+  if (unlink(temporary.c_str()) != 0 && errno != ENOENT) return system_error("write", temporary);
+  const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd || fchmod(fd.get(), mode) != 0) return system_error("write", temporary);
   while (!text.empty()) {
     const ssize_t written = write(fd.get(), text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
@@ -59,6 +63,29 @@ Result<void> replace_file(const std::string& path, std::string_view text) {
   if (fsync(fd.get()) != 0) return system_error("sync", temporary);
   if (rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
   return {};
+}
+
+Result<std::vector<std::string>> directories_below(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> found = {directory};
+  std::error_code failed;
+  for (fs::recursive_directory_iterator at(directory, failed);
+       !failed && at != fs::recursive_directory_iterator(); at.increment(failed))
+    if (at->symlink_status(failed).type() == fs::file_type::directory)
+      found.push_back(at->path().string());
+  if (failed) return Error{failed.value(), "read directory", directory, {}};
+  return found;
+}
+
+Result<bool> is_within_reach(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat found = {};
+  if (!fd || fstat(fd.get(), &found) != 0) return system_error("open", path);
+  if (found.st_nlink > 1) return true;
+  // Who opens it meanwhile would have us signalled; this signal is ignored.
+  if (fcntl(fd.get(), F_SETSIG, SIGURG) != 0) return true;
+  if (fcntl(fd.get(), F_SETLEASE, F_RDLCK) != 0) return true;
+  return fcntl(fd.get(), F_SETLEASE, F_UNLCK) != 0;
 }
 
 }  // namespace holdfast::kernel

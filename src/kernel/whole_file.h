@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -22,9 +23,18 @@ namespace holdfast::kernel {
 // Makes the directory and those above it, those that are missing with mode 0755.
 [[nodiscard]] Result<void> make_directories(const std::string& directory);
 
-// Writes to a temporary file, syncs, and renames it to `path`, mode 0600: after a crash the old
-// text is there or the new one. Errors: of open(2), write(2), fsync(2), rename(2).
-[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text);
+// Writes to a new temporary file, syncs, and renames it to `path`: after a crash the old text is
+// there or the new one. Errors: of open(2), write(2), fsync(2), rename(2).
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text,
+                                        unsigned mode = 0600);
+
+// The directory and all directories below it, with their paths; links are not followed.
+[[nodiscard]] Result<std::vector<std::string>> directories_below(const std::string& directory);
+
+// Has anybody but the caller a way to it that its directory's guard does not see: another name, or
+// a descriptor or mapping that writes? `path` is a regular file that the caller itself has not open
+// for writing. Yes, when it cannot be told. Source: F_SETLEASE in fcntl(2). Errors: of open(2).
+[[nodiscard]] Result<bool> is_within_reach(const std::string& path);
 
 }  // namespace holdfast::kernel
 

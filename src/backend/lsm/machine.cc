@@ -22,8 +22,16 @@ namespace {
 using lsm::CgroupCanary;
 using lsm::CgroupHooks;
 
-// The guard is part of the build: another one is replaced with the rest.
-std::uint64_t build_digest() { return CgroupHooks::digest() ^ lsm::MachineGuard::digest(); }
+// The guard is part of the build: another one is replaced with the rest, also one that has not all
+// its programs attached.
+std::uint64_t build_digest(lsm::GuardFiles files) {
+  const std::uint64_t digest = CgroupHooks::digest() ^ lsm::MachineGuard::digest();
+  return files == lsm::GuardFiles::yes ? ~digest : digest;
+}
+
+lsm::GuardFiles files_of(const Keeping& keeping) {
+  return keeping.guarded_directories.empty() ? lsm::GuardFiles::no : lsm::GuardFiles::yes;
+}
 
 class LsmMachine final : public Machine {
  public:
@@ -41,7 +49,8 @@ class LsmMachine final : public Machine {
   }
 
   // Takes over what another process left, whose policy stays.
-  Result<void> adopt(const std::string& directory, const std::string& cgroup_root) {
+  Result<void> adopt(const std::string& directory, const std::string& cgroup_root,
+                     const Keeping& keeping, lsm::GuardFiles files) {
     auto hooks = CgroupHooks::adopt(directory, [this](const hf_event& event) { deliver(event); });
     if (!hooks) return std::move(hooks).error();
     cgroups_ = *std::move(hooks);
@@ -53,23 +62,31 @@ class LsmMachine final : public Machine {
       auto guard = lsm::MachineGuard::adopt(directory);
       if (!guard) return std::move(guard).error();
       guard_ = *std::move(guard);
+      guards_files_ = files == lsm::GuardFiles::yes;
+      if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered)
+        return covered;
     }
     if (auto swept = cgroups_->sweep(generation_); !swept) return swept;
     return prove_alive(cgroup_root);
   }
 
   // The guard covers what is pinned when protect() is called, so once more for the last pin.
-  Result<void> pin(const std::string& directory, Guard wanted) {
+  Result<void> pin(const std::string& directory, const Keeping& keeping) {
+    const lsm::GuardFiles files = files_of(keeping);
     if (auto pinned = cgroups_->pin(directory); !pinned) return pinned;
-    if (wanted == Guard::off) return lsm::complete_instance(directory, build_digest());
-    auto guard = lsm::MachineGuard::attach(directory);
+    if (keeping.guard == Guard::off) return lsm::complete_instance(directory, build_digest(files));
+    auto guard = lsm::MachineGuard::attach(files);
     if (!guard) return wrap(std::move(guard).error(), "guard");
     guard_ = *std::move(guard);
     if (auto pinned = guard_->pin(directory); !pinned) return pinned;
     if (auto covered = guard_->protect(directory); !covered) return covered;
-    if (auto whole = lsm::complete_instance(directory, build_digest()); !whole) return whole;
+    guards_files_ = files == lsm::GuardFiles::yes;
+    if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered) return covered;
+    if (auto whole = lsm::complete_instance(directory, build_digest(files)); !whole) return whole;
     return guard_->protect(directory);
   }
+
+  [[nodiscard]] bool guards_files() const override { return guards_files_; }
 
   [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() override {
     if (!guard_) return std::vector<hf_guard_event>();
@@ -160,6 +177,7 @@ class LsmMachine final : public Machine {
   std::unique_ptr<lsm::MachineGuard> guard_;
   std::uint64_t generation_ = 0;
   bool adopted_ = false;
+  bool guards_files_ = false;
   Fd lock_;
 };
 
@@ -188,45 +206,61 @@ std::vector<Promise> machine_promises() {
 namespace {
 
 Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec,
-                                               const std::string& directory, Guard guard,
+                                               const std::string& directory, const Keeping& keeping,
                                                EventSink sink) {
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
   if (auto attached = machine->attach(spec); !attached)
     return wrap(std::move(attached).error(), "attach");
   if (auto made = kernel::make_pin_directory(directory); !made) return std::move(made).error();
-  if (auto pinned = machine->pin(directory, guard); !pinned) return std::move(pinned).error();
+  if (auto pinned = machine->pin(directory, keeping); !pinned) return std::move(pinned).error();
   return machine;
 }
 
-Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec,
-                                                     const std::string& pin_directory,
+// What programs with this digest guard. Nothing: they are of another build.
+std::optional<lsm::GuardFiles> guarded_files(std::uint64_t object) {
+  for (const lsm::GuardFiles files : {lsm::GuardFiles::no, lsm::GuardFiles::yes})
+    if (object == build_digest(files)) return files;
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec, Keeping keeping,
                                                      const std::optional<lsm::Instance>& found,
-                                                     Guard guard, EventSink sink) {
-  if (!found) return attach_new(spec, lsm::instance_path(pin_directory, 1), guard, std::move(sink));
-  if (found->layout.object != build_digest())
-    return attach_new(spec, lsm::instance_path(pin_directory, found->number + 1), guard,
-                      std::move(sink));
+                                                     EventSink sink) {
+  const std::string& pins = keeping.pin_directory;
+  if (!found) return attach_new(spec, lsm::instance_path(pins, 1), keeping, std::move(sink));
+  const std::string directory = lsm::instance_path(pins, found->number);
+  const auto guards = guarded_files(found->layout.object);
+  if (!guards)
+    return attach_new(spec, lsm::instance_path(pins, found->number + 1), keeping, std::move(sink));
+  if (*guards != files_of(keeping)) {
+    const auto secret = secret_of_machine(pins);
+    if (!secret) return secret.error();
+    // Who restarts the daemon with other options has not shown the token.
+    if (!*secret)
+      return attach_new(spec, lsm::instance_path(pins, found->number + 1), keeping,
+                        std::move(sink));
+    keeping.guarded_directories.clear();
+  }
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  const std::string directory = lsm::instance_path(pin_directory, found->number);
-  if (auto done = machine->adopt(directory, spec.cgroup_root); !done)
+  if (auto done = machine->adopt(directory, spec.cgroup_root, keeping, *guards); !done)
     return std::move(done).error();
   return machine;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
-                                              const std::string& pin_directory, Guard guard,
+Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec, const Keeping& keeping,
                                               EventSink sink) {
-  if (auto made = kernel::make_pin_directory(pin_directory); !made) return std::move(made).error();
-  auto lock = lsm::lock_instances(pin_directory);
+  const std::string& pins = keeping.pin_directory;
+  if (auto made = kernel::make_pin_directory(pins); !made) return std::move(made).error();
+  auto lock = lsm::lock_instances(pins);
   if (!lock) return std::move(lock).error();
-  const auto found = lsm::newest_instance(pin_directory);
+  const auto found = lsm::newest_instance(pins);
   if (!found) return found.error();
-  auto machine = adopt_or_replace(spec, pin_directory, *found, guard, std::move(sink));
+  auto machine = adopt_or_replace(spec, keeping, *found, std::move(sink));
   if (!machine) return std::move(machine).error();
   const std::uint32_t live = !*found ? 1 : (*found)->number + ((*machine)->adopted() ? 0u : 1u);
-  if (auto removed = lsm::remove_instances_but(pin_directory, live); !removed)
+  if (auto removed = lsm::remove_instances_but(pins, live); !removed)
     return std::move(removed).error();
   (*machine)->hold(*std::move(lock));
   return std::unique_ptr<Machine>(*std::move(machine));

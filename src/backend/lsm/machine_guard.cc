@@ -12,6 +12,7 @@
 #include "backend/lsm/instance.h"
 #include "base/digest.h"
 #include "bpf/machine_guard.skel.h"
+#include "kernel/btf.h"
 #include "kernel/process.h"
 #include "kernel/system_error.h"
 #include "kernel/whole_file.h"
@@ -24,9 +25,9 @@ namespace {
 constexpr char kState[] = "/guard_map_state";
 constexpr char kEvents[] = "/guard_map_events";
 constexpr char kIds[] = "/guard_map_ids";
-constexpr char kDirs[] = "/guard_map_dirs";
 constexpr char kSysctl[] = "/guard_program_sysctl";
 constexpr char kSeal[] = "/guard_program_seal";
+constexpr char kProtect[] = "/guard_program_protect";
 constexpr char kLink[] = "/guard_link_";
 
 std::uint64_t guarded_kind(kernel::BpfKind kind) {
@@ -48,15 +49,23 @@ Result<void> guard_id(int ids_fd, std::uint64_t kind, std::uint32_t id) {
   return {};
 }
 
-Result<void> guard_directory(int dirs_fd, const std::string& path, std::uint32_t how) {
-  const auto inode = kernel::inode_number(path);
-  if (!inode) return inode.error();
-  if (bpf_map_update_elem(dirs_fd, &*inode, &how, BPF_ANY) != 0)
-    return kernel::system_error("guard", path);
-  return {};
-}
-
 std::string above(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// Those that are about files; the others guard pins and the daemon.
+constexpr std::string_view kOfFiles[] = {
+    "guard_file_open",    "guard_setattr",    "guard_setxattr",   "guard_removexattr",
+    "guard_set_acl",      "guard_remove_acl", "guard_file_ioctl", "guard_file_ioctl_compat",
+    "guard_file_setattr", "guard_mount",      "guard_move_mount", "guard_pivotroot"};
+
+// Not every kernel has a hook for each: where it has none, another one is asked.
+bool is_wanted(const bpf_program* program, GuardFiles files, const kernel::KernelTypes& types) {
+  const bool of_files =
+      std::ranges::find(kOfFiles, bpf_program__name(program)) != std::end(kOfFiles);
+  if (!of_files) return true;
+  const std::string_view section = bpf_program__section_name(program);
+  return files == GuardFiles::yes &&
+         types.has_function("bpf_lsm_" + std::string(section.substr(section.find('/') + 1)));
+}
 
 Result<Fd> copy_of(int fd) {
   if (fd < 0) return Error{ENOENT, "find BPF map or program", "machine_guard", {}};
@@ -89,31 +98,35 @@ std::uint64_t MachineGuard::digest() {
   return digest_of({static_cast<const char*>(data), bytes});
 }
 
-Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(const std::string& pin_directory) {
+Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
   std::unique_ptr<MachineGuard> guard(new MachineGuard());
   std::size_t bytes = 0;
   const void* data = machine_guard_bpf::elf_bytes(&bytes);
   auto object =
       kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, "machine_guard");
   if (!object) return std::move(object).error();
+  const auto types = kernel::KernelTypes::load();
+  if (!types) return types.error();
+  object->keep_programs(
+      [&](const bpf_program* program) { return is_wanted(program, files, *types); });
   if (auto loaded = object->load(); !loaded) return loaded.error();
   guard->object_ = *std::move(object);
   const kernel::BpfObject& o = *guard->object_;
   if (auto used = guard->use(o.map_fd("guard_state"), o.map_fd("guard_events")); !used)
     return used.error();
   const std::pair<Fd*, int> copies[] = {{&guard->ids_, o.map_fd("guard_ids")},
-                                        {&guard->dirs_, o.map_fd("guard_dirs")},
                                         {&guard->sysctl_, o.program_fd("guard_sysctl")},
-                                        {&guard->seal_, o.program_fd("guard_seal")}};
+                                        {&guard->seal_, o.program_fd("guard_seal")},
+                                        {&guard->protect_, o.program_fd("guard_protect")}};
   for (const auto& [to, from] : copies) {
     auto copy = copy_of(from);
     if (!copy) return copy.error();
     *to = *std::move(copy);
   }
   // Claimed before it is attached: then this process is never a stranger to it.
-  const auto directory = kernel::open_for_reading(pin_directory);
-  if (!directory) return directory.error();
-  guard->state().claim_fd = static_cast<__u32>(directory->get());
+  const auto self = kernel::open_for_reading("/proc/self/exe");
+  if (!self) return self.error();
+  guard->state().claim_fd = static_cast<__u32>(self->get());
   if (auto claimed = kernel::run_bpf_program(o.program_fd("guard_claim"), "guard_claim"); !claimed)
     return claimed.error();
   if (auto attached = o.attach(guard->links_); !attached) return attached.error();
@@ -136,11 +149,13 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::adopt(const std::string& dir
   if (!events) return events.error();
   if (auto used = guard->use(state->get(), events->get()); !used) return used.error();
   const std::pair<Fd*, const char*> pins[] = {{&guard->ids_, kIds},
-                                              {&guard->dirs_, kDirs},
                                               {&guard->sysctl_, kSysctl},
-                                              {&guard->seal_, kSeal}};
+                                              {&guard->seal_, kSeal},
+                                              {&guard->protect_, kProtect}};
   for (const auto& [to, name] : pins) {
     auto pin = kernel::open_pinned(directory + name);
+    // One of an earlier build, to be unsealed or ended.
+    if (!pin && pin.error().code == ENOENT && name == kProtect) continue;
     if (!pin) return pin.error();
     *to = *std::move(pin);
   }
@@ -162,9 +177,9 @@ Result<void> MachineGuard::pin(const std::string& directory) {
   const std::pair<const char*, int> pins[] = {{kState, object_->map_fd("guard_state")},
                                               {kEvents, object_->map_fd("guard_events")},
                                               {kIds, ids_.get()},
-                                              {kDirs, dirs_.get()},
                                               {kSysctl, sysctl_.get()},
-                                              {kSeal, seal_.get()}};
+                                              {kSeal, seal_.get()},
+                                              {kProtect, protect_.get()}};
   for (const auto& [name, fd] : pins)
     if (auto pinned = kernel::pin_bpf(fd, directory + name); !pinned) return pinned;
   for (std::size_t i = 0; i < links_.size(); i++)
@@ -173,10 +188,13 @@ Result<void> MachineGuard::pin(const std::string& directory) {
         !pinned)
       return pinned;
   pinned_ = true;
-  // One that is in no pin: whoever could write it would be the daemon.
-  const auto marked = kernel::bpf_id(object_->map_fd("guard_marked"));
-  if (!marked) return marked.error();
-  return guard_id(ids_.get(), HF_GUARDED_MAP, marked->id);
+  // In no pin: whoever could write the one would be the daemon, or the other, guard nothing.
+  for (const char* name : {"guard_marked", "guard_dirs"}) {
+    const auto map = kernel::bpf_id(object_->map_fd(name));
+    if (!map) return map.error();
+    if (auto done = guard_id(ids_.get(), HF_GUARDED_MAP, map->id); !done) return done;
+  }
+  return {};
 }
 
 Result<void> MachineGuard::protect(const std::string& directory) const {
@@ -196,7 +214,31 @@ Result<void> MachineGuard::protect(const std::string& directory) const {
       {above(directory), HF_GUARDED_WHOLE},
       {above(above(directory)), HF_GUARDED_ITSELF}};
   for (const auto& [path, how] : directories)
-    if (auto done = guard_directory(dirs_.get(), path, how); !done) return done;
+    if (auto done = protect_directory(path, how, HF_GUARD_PIN); !done) return done;
+  return {};
+}
+
+Result<void> MachineGuard::protect_directory(const std::string& path, std::uint32_t how,
+                                             std::uint32_t what) const {
+  const auto directory = kernel::open_for_reading(path);
+  if (!directory) return directory.error();
+  state().claim_fd = static_cast<__u32>(directory->get());
+  state().claim = {how, what, 0};
+  if (auto done = kernel::run_bpf_program(protect_.get(), "guard_protect"); !done)
+    return wrap(std::move(done).error(), path);
+  return {};
+}
+
+Result<void> MachineGuard::protect_files(const std::vector<std::string>& directories) const {
+  for (const std::string& directory : directories) {
+    for (std::string path = above(directory); !path.empty(); path = above(path))
+      if (auto done = protect_directory(path, HF_GUARDED_ITSELF, HF_GUARD_FILES); !done)
+        return done;
+    const auto below = kernel::directories_below(directory);
+    if (!below) return below.error();
+    for (const std::string& path : *below)
+      if (auto done = protect_directory(path, HF_GUARDED_WHOLE, HF_GUARD_FILES); !done) return done;
+  }
   return {};
 }
 

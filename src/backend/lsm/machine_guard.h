@@ -17,13 +17,15 @@
 
 namespace holdfast::backend::lsm {
 
+// Whether there are files to guard besides the pins: it costs everybody who opens one for writing.
+enum class GuardFiles { no, yes };
+
 // One thread.
 class MachineGuard {
  public:
-  // Loads and attaches; the calling process is the daemon from here on. `pin_directory` lies on the
-  // filesystem that will hold the pins. Detached when destroyed unless pin() was called.
-  [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> attach(
-      const std::string& pin_directory);
+  // Loads and attaches; the calling process is the daemon from here on, and so is whoever executes
+  // a file of its name in its directory. Detached when destroyed unless pin() was called.
+  [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> attach(GuardFiles files);
   // What pin() left in an instance's directory. Nothing: it was made without a guard. Errors: EPERM
   // the calling process is not the daemon's to the guard in force; EPROTO pins are missing.
   [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> adopt(const std::string& directory);
@@ -37,6 +39,9 @@ class MachineGuard {
   [[nodiscard]] Result<void> pin(const std::string& directory);
   // From here on what is pinned in the directory, and it and the two above, are out of reach.
   [[nodiscard]] Result<void> protect(const std::string& directory) const;
+  // Only the daemon changes these directories, with all below, from here on; those above stay where
+  // they are. Of an instance that was attached with GuardFiles::yes.
+  [[nodiscard]] Result<void> protect_files(const std::vector<std::string>& directories) const;
   // Takes the program off that no pin holds. Before the pins are removed.
   [[nodiscard]] static Result<void> detach_sysctl(const std::string& directory);
 
@@ -54,6 +59,8 @@ class MachineGuard {
  private:
   MachineGuard() = default;
   [[nodiscard]] Result<void> use(int state_fd, int events_fd);
+  [[nodiscard]] Result<void> protect_directory(const std::string& path, std::uint32_t how,
+                                               std::uint32_t what) const;
   [[nodiscard]] hf_guard_state& state() const {
     return *static_cast<hf_guard_state*>(state_->data());
   }
@@ -61,7 +68,7 @@ class MachineGuard {
   std::optional<kernel::BpfObject> object_;  // not when adopted
   std::vector<kernel::BpfLink> links_;
   std::vector<Fd> pins_;
-  Fd ids_, dirs_, sysctl_, seal_;
+  Fd ids_, sysctl_, seal_, protect_;
   bool pinned_ = false;
   std::unique_ptr<kernel::MappedValue> state_;
   std::unique_ptr<kernel::BpfRing> ring_;

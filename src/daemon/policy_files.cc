@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/policy_files.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include "backend/machine.h"
+#include "daemon/policy_dir.h"
+#include "daemon/unheld.h"
+#include "kernel/whole_file.h"
+
+namespace holdfast::daemon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr unsigned kPolicyMode = 0644;
+
+std::string absolute(const std::string& path) {
+  std::error_code failed;
+  std::string text = fs::absolute(path, failed).lexically_normal().string();
+  while (text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+Error through_a_link(const std::string& path) {
+  return Error{ELOOP, "protect", path, "a symbolic link: what it leads to would not be protected"};
+}
+
+Result<bool> renew(const fs::path& path) {
+  const auto reachable = kernel::is_within_reach(path.string());
+  if (!reachable) return reachable.error();
+  if (!*reachable) return false;
+  // Nobody else makes or opens anything here any more.
+  const fs::path copy = path.string() + ".new";
+  std::error_code failed;
+  fs::remove(copy, failed);
+  if (!failed) fs::copy_file(path, copy, failed);
+  if (!failed) fs::rename(copy, path, failed);
+  if (failed) return Error{failed.value(), "copy", path.string(), {}};
+  return true;
+}
+
+int failed(const Error& error) {
+  if (error.code == 0)
+    fmt::print(stderr, "{}", error.detail);
+  else
+    fmt::print(stderr, "holdfastd: {}\n", error.message());
+  return error.code == 0 ? kExitUsage : kExitFailed;
+}
+
+// The files in effect, by name.
+using Files = std::map<std::string, policy::Source>;
+
+Result<Files> files_of(const PolicyDirs& dirs) {
+  const auto paths = policy_files(dirs);
+  if (!paths) return paths.error();
+  Files files;
+  for (const std::string& path : *paths) {
+    auto source = policy::read_source(path);
+    if (!source) return std::move(source).error();
+    files.emplace(fs::path(path).filename().string(), *std::move(source));
+  }
+  return files;
+}
+
+// Would they be accepted?
+Result<void> check_files(const Files& files, const Options& options) {
+  std::vector<policy::Source> sources;
+  sources.reserve(files.size());
+  for (const auto& [name, source] : files) sources.push_back(source);
+  const auto loaded = compile_sources(std::move(sources));
+  if (!loaded) return loaded.error();
+  if (options.unheld == Unheld::allow) return {};
+  std::string text;
+  for (const UnheldRule& rule : unheld_rules(*loaded->compiled))
+    text +=
+        fmt::format("{}: error: not enforced: {} ({})\n", rule.where.place(), rule.text, rule.why);
+  return text.empty() ? Result<void>() : Error{0, "check", {}, std::move(text)};
+}
+
+Result<void> refuse_when_sealed(const Options& options) {
+  const auto secret = backend::secret_of_machine(options.pin_dir);
+  if (!secret) return secret.error();
+  if (*secret) return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> guarded_directories(const Options& options) {
+  std::vector<std::string> directories;
+  for (const std::string& path : options.dirs.paths) directories.push_back(absolute(path));
+  directories.push_back(absolute(options.state_dir));
+  return directories;
+}
+
+Result<void> prepare_guarded_files(const Options& options) {
+  std::error_code failed;
+  if (auto made = kernel::make_directories(options.state_dir + "/generations"); !made) return made;
+  for (const std::string& path : guarded_directories(options)) {
+    if (auto made = kernel::make_directories(path); !made) return made;
+    if (fs::canonical(path, failed).string() != path) return through_a_link(path);
+  }
+  const auto files = policy_files(options.dirs);
+  if (!files) return files.error();
+  for (const std::string& file : *files)
+    if (fs::is_symlink(fs::symlink_status(file, failed))) return through_a_link(file);
+  return {};
+}
+
+Result<std::vector<std::string>> renew_guarded_files(const Options& options) {
+  std::vector<std::string> copied;
+  for (const std::string& guarded : guarded_directories(options)) {
+    const auto directories = kernel::directories_below(guarded);
+    if (!directories) return directories.error();
+    for (const std::string& directory : *directories) {
+      std::error_code failed;
+      for (const fs::directory_entry& entry : fs::directory_iterator(directory, failed)) {
+        if (entry.symlink_status(failed).type() != fs::file_type::regular) continue;
+        const auto done = renew(entry.path());
+        if (!done) return done.error();
+        if (*done) copied.push_back(entry.path().string());
+      }
+      if (failed) return Error{failed.value(), "read directory", directory, {}};
+    }
+  }
+  return copied;
+}
+
+int install_policy(const Options& options, const std::vector<std::string>& files) {
+  if (auto free = refuse_when_sealed(options); !free) return failed(free.error());
+  auto all = files_of(options.dirs);
+  if (!all) return failed(all.error());
+  const std::string directory = options.dirs.paths.back();
+  std::vector<policy::Source> added;
+  for (const std::string& file : files) {
+    auto source = policy::read_source(file);
+    if (!source) return failed(source.error());
+    const std::string name = fs::path(file).filename().string();
+    if (!name.ends_with(".toml") || name.starts_with('.'))
+      return failed(Error{EINVAL, "install", file, "a policy's file is named NAME.toml"});
+    source->name = directory + "/" + name;
+    added.push_back(*source);
+    (*all)[name] = *std::move(source);
+  }
+  if (auto good = check_files(*all, options); !good) return failed(good.error());
+  if (auto made = kernel::make_directories(directory); !made) return failed(made.error());
+  for (const policy::Source& source : added)
+    if (auto written = kernel::replace_file(source.name, source.text, kPolicyMode); !written)
+      return failed(written.error());
+  return kExitOk;
+}
+
+int remove_policy(const Options& options, const std::string& name) {
+  if (auto free = refuse_when_sealed(options); !free) return failed(free.error());
+  const std::string path = options.dirs.paths.back() + "/" + name;
+  auto left = files_of(options.dirs);
+  if (!left) return failed(left.error());
+  const auto found = left->find(name);
+  if (found == left->end() || found->second.name != path)
+    return failed(Error{ENOENT, "remove", path, ""});
+  left->erase(found);
+  // What it hid is in effect again.
+  PolicyDirs before = options.dirs;
+  before.paths.pop_back();
+  if (const auto hidden = files_of(before); hidden && hidden->contains(name))
+    left->insert(*hidden->find(name));
+  if (auto good = check_files(*left, options); !good) return failed(good.error());
+  std::error_code error;
+  fs::remove(path, error);
+  return error ? failed(Error{error.value(), "remove", path, ""}) : kExitOk;
+}
+
+}  // namespace holdfast::daemon
