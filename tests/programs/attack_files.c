@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attack_files WAY FILE [READY]: changes FILE in a way that a shell has no command for. Exits with 0
- * when the change was made, with 1 and the errno's name when it was refused.
+ * attack_files WAY FILE [READY]: changes FILE in a way that a shell has no command for. Exits with
+ * 0 when the change was made, with 1 and the errno's name when it was refused.
  *
- *   held      opened for writing and mapped before; waits until READY exists, then writes both ways.
- *             Refused here means that FILE, by its name, is another file by now.
- *   uring     opened by an io_uring
- *   handle    opened by its handle, after the kernel forgot its name
- *   flags     made immutable, as chattr(1) does
- *   setattr   the same by file_setattr(2); exits with 77 where there is none
- *   truncate  cut by truncate(2)
- *   reopen    opened for reading before, and for writing through /proc/self/fd
- *   exchange  exchanged with another file, READY
- *   mounted   a file system mounted on FILE, a directory, by fsmount(2) and move_mount(2)
+ * - held: opened for writing and mapped before; waits until READY exists, then writes both ways.
+ *   Refused here means that FILE, by its name, is another file by now.
+ * - uring: opened by an io_uring
+ * - handle: opened by its handle, after the kernel forgot its name
+ * - flags: made append-only, as chattr(1) does
+ * - setattr: the same by file_setattr(2); exits with 77 where there is none
+ * - truncate: cut by truncate(2)
+ * - reopen: opened for reading before, and for writing through /proc/self/fd
+ * - exchange: exchanged with another file, READY
+ * - mounted: a file system mounted on FILE, a directory, by fsmount(2) and move_mount(2)
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -120,7 +120,8 @@ static int mount_on(const char* directory) {
     return refused("fsopen");
   int made = (int)syscall(SYS_fsmount, context, 0, 0);
   if (made < 0) return refused("fsmount");
-  if (syscall(SYS_move_mount, made, "", AT_FDCWD, directory, MOVE_MOUNT_F_EMPTY_PATH) == 0) return 0;
+  if (syscall(SYS_move_mount, made, "", AT_FDCWD, directory, MOVE_MOUNT_F_EMPTY_PATH) == 0)
+    return 0;
   return refused("move_mount");
 }
 
@@ -142,7 +143,8 @@ int main(int argc, char** argv) {
   if (strcmp(way, "truncate") == 0) return truncate(file, 0) == 0 ? 0 : refused("truncate");
   if (strcmp(way, "reopen") == 0) return reopen(file);
   if (strcmp(way, "exchange") == 0)
-    return renameat2(AT_FDCWD, other, AT_FDCWD, file, RENAME_EXCHANGE) == 0 ? 0 : refused("exchange");
+    return renameat2(AT_FDCWD, other, AT_FDCWD, file, RENAME_EXCHANGE) == 0 ? 0
+                                                                            : refused("exchange");
   if (strcmp(way, "mounted") == 0) return mount_on(file);
   fprintf(stderr, "usage: attack_files WAY FILE [READY]\n");
   return 2;
