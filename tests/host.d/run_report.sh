@@ -13,7 +13,8 @@ version = 1
 
 [profile.box]
 namespaces.create = ["user"]
-cgroups.leave = []
+namespaces.track = true
+namespaces.visitors = "deny"
 POLICY
 hold() { "$HOLDFAST_BUILD/holdfast" run --backend supervisor --policy "$folder/p.toml" "$@"; }
 
@@ -22,7 +23,7 @@ err=$(cat "$folder/err")
 like "a refusal names operation, place and rule" "$err" \
   "*denied  unshare(ipc) by unshare*:4:1 namespaces.create = *(event 1)*"
 like "the summary counts" "$err" "*1 decision: 1 refused*:4:1*1 refused*"
-like "a rule that cannot be enforced is named" "$err" "*cgroups.leave*none: *"
+like "a rule that cannot be enforced is named" "$err" "*namespaces.visitors*none: *"
 is "one event in the file" "$(wc -l <"$folder/events")" 1
 like "with its facts" "$(cat "$folder/events")" '{*"hook":"namespace_alloc"*"reason":"create"*}'
 

@@ -22,10 +22,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "backend/supervisor/descriptor_path.h"
@@ -52,12 +52,18 @@ std::optional<pid_t> number_written(std::string text) {
   const char* const kSpace = " \t\n\v\f\r";
   const std::size_t first = text.find_first_not_of(kSpace);
   if (first == std::string::npos) return std::nullopt;
-  text = text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
-  char* end = nullptr;
-  errno = 0;
-  const long number = std::strtol(text.c_str(), &end, 0);
-  if (end != text.c_str() + text.size() || number < 0 || number > INT_MAX) return std::nullopt;
-  return static_cast<pid_t>(number);
+  const std::size_t last = text.find_last_not_of(kSpace);
+  std::string_view digits = std::string_view(text).substr(first, last + 1 - first);
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  const bool hexadecimal = digits.starts_with("0x") || digits.starts_with("0X");
+  const int base = hexadecimal ? 16 : digits.starts_with('0') ? 8 : 10;
+  if (hexadecimal) digits.remove_prefix(2);
+  pid_t number = 0;
+  const auto [end, mistake] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  if (mistake != std::errc() || end != digits.data() + digits.size() || number < 0)
+    return std::nullopt;
+  return number;
 }
 
 }  // namespace
