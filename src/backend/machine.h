@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/meters.h"
 #include "base/result.h"
 #include "core/abi.h"
 #include "core/guard.h"
@@ -33,6 +34,7 @@ struct MachineSpec {
   const hf_tables* tables = nullptr;  // borrowed during attach() and update() only: copied
   std::vector<CgroupBinding> bindings;
   std::vector<MarkBinding> marks;
+  std::vector<std::string> profiles;           // names, by their numbers in the tables
   std::string cgroup_root = "/sys/fs/cgroup";  // where the unified hierarchy is mounted
 };
 
@@ -59,6 +61,8 @@ class Machine {
   virtual Result<void> update(const MachineSpec& spec) = 0;
   // With what was counted before this process adopted it.
   [[nodiscard]] virtual Totals totals() const = 0;
+  // Reads every entry of every map.
+  [[nodiscard]] virtual Result<Meters> meters() const = 0;
   // Of the policy that is live.
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
   // Attempts on the enforcement itself that were refused since the last call.

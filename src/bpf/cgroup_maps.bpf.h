@@ -7,6 +7,7 @@
 
 #include "bpf/cgroup_types.bpf.h"
 #include "core/decide.h"
+#include "core/meters.h"
 
 /* Read by user space. */
 struct {
@@ -40,6 +41,20 @@ struct {
   __uint(max_entries, 1 << 20);
 } cgroup_events SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, HF_METER_SLOTS);
+  __type(key, __u32);
+  __type(value, struct hf_meter);
+} cgroup_meters SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_PROFILE_SLOTS); /* two generations while one replaces the other */
+  __type(key, struct hf_meter_key);
+  __type(value, __u32);
+} meter_slots SEC(".maps");
+
 static const struct hf_tables *live_tables(void) {
   __u32 zero = 0;
   void *inner = bpf_map_lookup_elem(&cgroup_tables, &zero);
@@ -64,17 +79,29 @@ static __u64 cgroup_id(__u64 address) { return BPF_CORE_READ((struct cgroup___cg
 
 static void count(__u64 *total) { __sync_fetch_and_add(total, 1); }
 
+static __always_inline void meter(const struct hf_event *e, __u32 kind) {
+  struct hf_meter_key key = {.generation = e->generation, .profile = e->verdict.profile};
+  __u32 none = HF_METER_NONE, other = HF_METER_OTHER, hook = e->request.hook;
+  __u32 *slot = key.profile == HF_NO_PROFILE ? &none : bpf_map_lookup_elem(&meter_slots, &key);
+  struct hf_meter *m = bpf_map_lookup_elem(&cgroup_meters, slot ? slot : &other);
+  if (m && hook < HF_HOOK_COUNT && kind < HF_METER_KINDS) count(&m->counts[hook][kind]);
+}
+
 /* Counts a decision and reports it when its policy says so. */
 static __noinline int report(struct hf_event *e) {
   struct hf_verdict *v;
   if (!e) return 0;
   v = &e->verdict;
-  if (v->action != HF_DENY)
+  if (v->action != HF_DENY) {
     count(&cgroup_totals.allowed);
-  else if (v->mode == HF_MODE_AUDIT)
+    meter(e, HF_METER_ALLOW);
+  } else if (v->mode == HF_MODE_AUDIT) {
     count(&cgroup_totals.audited);
-  else
+    meter(e, HF_METER_AUDIT);
+  } else {
     count(&cgroup_totals.denied);
+    meter(e, HF_METER_DENY);
+  }
   if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_BAD_REQUEST) count(&cgroup_totals.errors);
   if (!v->log) return 0;
   e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;

@@ -57,7 +57,7 @@ static __noinline int refuse(__u32 what, __u32 detail) {
   event.actor.tgid = BPF_CORE_READ(task, tgid);
   event.actor.uid = BPF_CORE_READ(task, real_cred, euid.val);
   bpf_core_read_str(event.actor.comm, sizeof(event.actor.comm), &task->comm);
-  if (s) __sync_fetch_and_add(&s->refused, 1);
+  if (s && what < HF_GUARD_KINDS) __sync_fetch_and_add(&s->refused[what], 1);
   if (bpf_ringbuf_output(&guard_events, &event, sizeof(event), 0) && s) __sync_fetch_and_add(&s->lost, 1);
   return 0;
 }

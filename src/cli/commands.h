@@ -65,6 +65,11 @@ int ps(const ControlOptions& options);
 int confirm(const ControlOptions& options);
 int rollback(const ControlOptions& options);
 
+struct MetricsOptions : ControlOptions {
+  bool http = false;  // answers one request of HTTP, on standard input and output
+};
+int metrics(const MetricsOptions& options);
+
 struct MonitorOptions : ControlOptions {
   std::string profile;  // whose rule it was; empty: any
   std::string verdict;  // "deny", "allow"; empty: any

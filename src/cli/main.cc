@@ -144,6 +144,13 @@ void add_control(CLI::App& app, int& status) {
       ->type_name("WORD");
   monitor_app->callback([&status] { status = monitor(monitor_options); });
 
+  static MetricsOptions metrics_options;
+  CLI::App* metrics_app = add_call(
+      app, "metrics", "Counts and sizes, in the text format of Prometheus", metrics_options);
+  metrics_app->add_flag("--http", metrics_options.http,
+                        "Answer one request on standard input, as a socket unit's service");
+  metrics_app->callback([&status] { status = metrics(metrics_options); });
+
   static ReloadOptions reload_options;
   CLI::App* reload_app = add_call(app, "reload", "Make the policy files live", reload_options);
   reload_app

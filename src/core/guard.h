@@ -18,6 +18,7 @@
 #define HF_GUARD_FILES 10u  /* a change of a policy's files, of the state, or of where they are */
 #define HF_GUARD_MOUNT 11u  /* mounting over them, or moving what they are on */
 #define HF_GUARD_COUNT 12u
+#define HF_GUARD_KINDS 16u /* with room for more */
 
 /* Kinds of what an id belongs to, the upper half of a key of guard_ids. */
 #define HF_GUARDED_PROGRAM 1ull
@@ -53,9 +54,9 @@ struct hf_guard_state {
   __u32 claim_fd;                  /* for programs that the daemon runs: a descriptor of what it is about, */
   struct hf_guarded_dir claim;     /* and what is to be recorded of it */
   __u64 mounts[HF_GUARDED_MOUNTS]; /* addresses of struct vfsmount; 0 ends */
-  __u64 refused;
-  __u64 lost;       /* refusals that did not fit the ring */
-  char secret[128]; /* of the break-glass token, as crypt(3) made it; "": there is none */
+  __u64 refused[HF_GUARD_KINDS];   /* by HF_GUARD_* */
+  __u64 lost;                      /* refusals that did not fit the ring */
+  char secret[128];                /* of the break-glass token, as crypt(3) made it; "": there is none */
 };
 
 struct hf_guard_event {
@@ -67,10 +68,10 @@ struct hf_guard_event {
 
 HF_LAYOUT(sizeof(struct hf_guarded_inode) == 16);
 HF_LAYOUT(sizeof(struct hf_guarded_dir) == 16);
-HF_LAYOUT(sizeof(struct hf_guard_state) == 264);
+HF_LAYOUT(sizeof(struct hf_guard_state) == 384);
 HF_AT(hf_guard_state, claim, 40);
 HF_AT(hf_guard_state, mounts, 56);
-HF_AT(hf_guard_state, secret, 136);
+HF_AT(hf_guard_state, secret, 256);
 HF_LAYOUT(sizeof(struct hf_guard_event) == 48);
 
 #endif /* HOLDFAST_CORE_GUARD_H */

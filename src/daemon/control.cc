@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "daemon/metrics.h"
 #include "daemon/tasks.h"
 #include "kernel/whole_file.h"
 #include "policy/names.h"
@@ -77,6 +78,7 @@ void Control::tell(const std::string& json) {
 
 Answer Control::answer(const rpc::Call& call) {
   if (call.method == named("Status")) return status();
+  if (call.method == named("Metrics")) return metrics();
   if (call.peer.uid != 0) return {"org.varlink.service.PermissionDenied", Json::object(), false};
   if (call.method == named("Tasks")) return tasks();
   if (call.method == named("Monitor")) {
@@ -152,6 +154,15 @@ Answer Control::status() const {
                        {"lost", t.lost}}}};
   if (live.confirm_by != 0) parameters["confirm_ms"] = enforcement_.timeout_ms();
   return {"", std::move(parameters), false};
+}
+
+Answer Control::metrics() const {
+  const auto meters = enforcement_.meters();
+  if (!meters) return failed(meters.error());
+  const Condition condition = {enforcement_.live().number,
+                               enforcement_.policy().profiles.size() - 1, enforcement_.sealed(),
+                               enforcement_.adopted(), enforcement_.totals()};
+  return {"", {{"exposition", exposition(condition, *meters)}}, false};
 }
 
 Answer Control::tasks() const {

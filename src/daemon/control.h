@@ -35,6 +35,7 @@ class Control {
   [[nodiscard]] rpc::Answer reload(const rpc::Json& parameters);
   [[nodiscard]] rpc::Answer set_mode(const rpc::Json& parameters);
   [[nodiscard]] rpc::Answer status() const;
+  [[nodiscard]] rpc::Answer metrics() const;
   [[nodiscard]] rpc::Answer tasks() const;
 
   Enforcement& enforcement_;

@@ -147,6 +147,7 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
   spec.cgroup_root = options_.cgroup_root;
   for (const policy::Binding& binding : compiled.bindings)
     spec.bindings.push_back({binding.cgroup, binding.profile});
+  spec.profiles = compiled.profiles;
   for (const policy::Mark& mark : compiled.marks) spec.marks.push_back({mark.name, mark.profile});
   return spec;
 }

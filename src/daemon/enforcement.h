@@ -56,6 +56,7 @@ class Enforcement {
   [[nodiscard]] const Generation& live() const { return live_; }
   [[nodiscard]] const policy::Compiled& policy() const { return *compiled_; }
   [[nodiscard]] backend::Totals totals() const { return machine_->totals(); }
+  [[nodiscard]] Result<backend::Meters> meters() const { return machine_->meters(); }
   [[nodiscard]] bool sealed() const { return machine_->sealed(); }
   [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() {
     return machine_->take_refusals();

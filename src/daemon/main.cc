@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   bool do_seal = false;
   bool do_unseal = false;
   bool protect = false;
+  bool count_runs = false;
   std::vector<std::string> install;
   std::string remove;
   app.add_option("--policy-dir", dirs,
@@ -46,6 +47,8 @@ int main(int argc, char** argv) {
   app.add_flag("--no-guard", no_guard, "Do not keep root from what is pinned");
   app.add_flag("--protect-policy", protect,
                "Nobody but holdfastd changes the policy's files and its state");
+  app.add_flag("--count-runs", count_runs,
+               "Have the kernel count and time the runs of BPF programs, for holdfast metrics");
   app.add_option("--install-policy", install,
                  "Check the policy with FILE, put it into the last policy directory, and end")
       ->type_name("FILE...");
@@ -79,6 +82,7 @@ int main(int argc, char** argv) {
     std::cerr << "holdfastd: --protect-policy needs the guard and what is pinned\n";
     return kExitUsage;
   }
+  if (count_runs) options.program_runs = ProgramRuns::counted;
   if (protect) options.policy_files = PolicyFiles::guarded;
   if (!install.empty()) return install_policy(options, install);
   if (!remove.empty()) return remove_policy(options, remove);

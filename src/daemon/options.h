@@ -26,6 +26,9 @@ enum class Lifetime { kept, transient };
 // Whether only holdfastd changes the files of the policy and its own state.
 enum class PolicyFiles { free, guarded };
 
+// Whether the kernel counts and times the runs of BPF programs while holdfastd runs.
+enum class ProgramRuns { uncounted, counted };
+
 struct Options {
   PolicyDirs dirs;
   EventFormat format = EventFormat::pretty;
@@ -33,6 +36,7 @@ struct Options {
   Lifetime lifetime = Lifetime::kept;
   backend::Guard guard = backend::Guard::on;
   PolicyFiles policy_files = PolicyFiles::free;
+  ProgramRuns program_runs = ProgramRuns::uncounted;
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string pin_dir = "/sys/fs/bpf/holdfast/machine";
   std::string socket = rpc::kControlSocket;           // empty: none

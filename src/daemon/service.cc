@@ -19,6 +19,7 @@
 #include "daemon/refusals.h"
 #include "daemon/seal.h"
 #include "daemon/unheld.h"
+#include "kernel/bpf_stats.h"
 #include "kernel/cgroup.h"
 #include "kernel/process.h"
 #include "kernel/service_notify.h"
@@ -293,6 +294,12 @@ int serve(const Options& options) {
     if (!made) return failed(made.error());
     control = *std::move(made);
     reporter.use(control.get());
+  }
+  Fd counting;  // as long as it is open
+  if (options.program_runs == ProgramRuns::counted) {
+    auto begun = kernel::count_program_runs();
+    if (!begun) return failed(begun.error());
+    counting = *std::move(begun);
   }
   tell_manager("READY=1");
   const auto ran =

@@ -21,6 +21,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
+#include "kernel/bpf_stats.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -146,6 +147,7 @@ Result<void> CgroupHooks::load_programs() {
 Result<void> CgroupHooks::open_ring() {
   ring_ = ring_buffer__new(map_fd("cgroup_events"), on_event, reading_.get(), nullptr);
   if (ring_ == nullptr) return kernel::system_error("open event ring", "cgroup");
+  meters_.use(map_fd("cgroup_meters"), map_fd("meter_slots"));
   return {};
 }
 
@@ -182,7 +184,8 @@ MarkMaps CgroupHooks::mark_maps() const {
 }
 
 Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths,
-                                  std::vector<MarkEntry> marks) {
+                                  std::vector<MarkEntry> marks,
+                                  const std::vector<std::string>& profiles) {
   const std::uint32_t zero = 0;
   const Fd inner(
       bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_tables", sizeof(zero), sizeof(tables), 1, nullptr));
@@ -194,9 +197,11 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths,
   const auto take_back = [&] {
     erase(paths);
     lsm::erase(mark_maps(), marks);
+    meters_.erase(tables.generation, profiles.size());
   };
   auto inserted = insert(paths);
   if (inserted) inserted = lsm::insert(mark_maps(), marks);
+  if (inserted) inserted = meters_.insert(tables.generation, profiles);
   if (!inserted) {
     take_back();
     return inserted;
@@ -220,6 +225,10 @@ Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths,
   if (marks.empty()) marked.store(0);
   erase(std::exchange(live_, std::move(paths)));
   lsm::erase(mark_maps(), std::exchange(live_marks_, std::move(marks)));
+  meters_.erase(std::exchange(live_number_, tables.generation),
+                std::exchange(live_profiles_, profiles.size()));
+  // What was adopted is not known one by one.
+  if (std::exchange(adopted_live_, false)) return sweep(tables.generation);
   return {};
 }
 
@@ -303,6 +312,7 @@ Result<void> CgroupHooks::open_pins(const std::string& directory) {
       bpf_map__value_size(skeleton_->maps.bss));
   if (!mapped) return std::move(mapped).error();
   adopted_totals_ = std::make_unique<kernel::MappedValue>(*std::move(mapped));
+  adopted_live_ = true;
   return open_ring();
 }
 
@@ -372,6 +382,7 @@ Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
   sweep_map(map_fd("cgroup_globs"), sizeof(hf_glob_key));
   sweep_map(map_fd("mark_names"), sizeof(hf_mark_key));
   sweep_map(map_fd("mark_ids"), sizeof(hf_mark_id_key));
+  sweep_map(map_fd("meter_slots"), sizeof(hf_meter_key));
   return {};
 }
 
@@ -397,6 +408,26 @@ Result<void> CgroupHooks::dispatch() {
 void CgroupHooks::discount_denied(std::uint64_t count) {
   std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_).cgroup_totals.denied)
       .fetch_sub(count, std::memory_order_relaxed);
+  meters_.forget_canary();
+}
+
+Result<std::vector<Fill>> CgroupHooks::fills() const {
+  constexpr const char* kHashes[] = {
+      "cgroup_names", "cgroup_globs", "cgroup_clones",  "mark_names",       "marked_files",
+      "marked_tasks", "mark_ids",     "marked_cgroups", "cgroup_delegated", "meter_slots"};
+  std::vector<Fill> fills;
+  for (const char* name : kHashes) {
+    const int fd = map_fd(name);
+    const auto used = kernel::map_used(fd);
+    const auto shape = kernel::map_shape(fd);
+    if (!used) return wrap(used.error(), name);
+    if (!shape) return wrap(shape.error(), name);
+    fills.push_back({name, FillUnit::entries, *used, shape->max_entries});
+  }
+  const ring* events = ring_buffer__ring(ring_, 0);
+  fills.push_back(
+      {"cgroup_events", FillUnit::bytes, ring__avail_data_size(events), ring__size(events)});
+  return fills;
 }
 
 Totals CgroupHooks::totals() const {

@@ -12,6 +12,7 @@
 #include "backend/backend.h"
 #include "backend/lsm/cgroup_paths.h"
 #include "backend/lsm/marks.h"
+#include "backend/lsm/meters.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/bpf_pin.h"
@@ -41,10 +42,11 @@ class CgroupHooks {
   CgroupHooks& operator=(const CgroupHooks&) = delete;
 
   // Makes tables, paths and marks live with one store and returns once no decision uses the ones
-  // before. Their generations must be equal, and differ from the live one's. On error nothing has
-  // changed.
+  // before. Their generations must be equal, and differ from the live one's. `profiles`: their
+  // names by number, to count by. On error nothing has changed.
   [[nodiscard]] Result<void> publish(const hf_tables& tables, CgroupPaths paths,
-                                     std::vector<MarkEntry> marks);
+                                     std::vector<MarkEntry> marks,
+                                     const std::vector<std::string>& profiles);
 
   // Without a policy that is live every move is refused, so publish() first.
   [[nodiscard]] Result<void> attach();
@@ -60,6 +62,10 @@ class CgroupHooks {
 
   // Takes back what the canary did from the totals.
   void discount_denied(std::uint64_t count);
+
+  // How full the maps and the ring are, and what was decided.
+  [[nodiscard]] Result<std::vector<Fill>> fills() const;
+  [[nodiscard]] std::vector<DecisionCount> decisions() const { return meters_.counts(); }
 
   // Adds the delegations that were there before attach(). Later ones are seen as they are made.
   [[nodiscard]] Result<void> learn_delegations(const std::string& cgroup_root);
@@ -95,6 +101,10 @@ class CgroupHooks {
   ring_buffer* ring_ = nullptr;
   CgroupPaths live_;
   std::vector<MarkEntry> live_marks_;
+  MeterSlots meters_;
+  std::uint64_t live_number_ = 0;  // the generation that was published last, and its profiles
+  std::size_t live_profiles_ = 0;
+  bool adopted_live_ = false;  // what is live was found
 };
 
 }  // namespace holdfast::backend::lsm

@@ -7,10 +7,12 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <map>
 #include <vector>
 
 #include "backend/lsm/cgroup_hooks.h"
 #include "kernel/bpf_pin.h"
+#include "kernel/bpf_stats.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -109,6 +111,27 @@ Result<void> complete_instance(const std::string& directory, std::uint64_t objec
   if (bpf_map_update_elem(map.get(), &zero, &layout, BPF_ANY) != 0)
     return kernel::system_error("fill BPF map", "layout");
   return kernel::pin_bpf(map.get(), directory + kLayoutPin);
+}
+
+std::vector<Runs> program_runs(const std::string& directory) {
+  const auto names = directory.empty() ? std::vector<std::string>() : kernel::names_in(directory);
+  std::map<std::string, Runs> found;
+  bool counted = kernel::counts_program_runs();
+  for (const std::string& name : names ? *names : std::vector<std::string>()) {
+    const auto pin = kernel::open_pinned(directory + "/" + name);
+    const auto runs = pin ? kernel::program_runs(pin->get()) : pin.error();
+    if (!runs) continue;  // a map, or not one of ours
+    // The kernel shortens names, so two may be one.
+    Runs& sum = found[runs->name];
+    sum.program = runs->name;
+    sum.count += runs->runs;
+    sum.ns += runs->run_ns;
+    counted = counted || runs->runs > 0;
+  }
+  std::vector<Runs> all;
+  if (!counted) return all;
+  for (auto& [name, runs] : found) all.push_back(std::move(runs));
+  return all;
 }
 
 Result<void> remove_instances_but(const std::string& pin_directory, std::uint32_t number) {

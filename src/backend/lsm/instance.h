@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "backend/meters.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/pins.h"
@@ -34,6 +36,9 @@ struct Instance {
 
 // Declares what is pinned in `directory` complete.
 [[nodiscard]] Result<void> complete_instance(const std::string& directory, std::uint64_t object);
+
+// How often the programs pinned there ran, by name; none when the kernel does not count.
+[[nodiscard]] std::vector<Runs> program_runs(const std::string& directory);
 
 // Takes all others down; 0: all.
 [[nodiscard]] Result<void> remove_instances_but(const std::string& pin_directory,

@@ -58,6 +58,7 @@ class LsmMachine final : public Machine {
     if (!generation) return generation.error();
     generation_ = *generation;
     adopted_ = true;
+    directory_ = directory;
     if (lsm::MachineGuard::is_in(directory)) {
       auto guard = lsm::MachineGuard::adopt(directory);
       if (!guard) return std::move(guard).error();
@@ -73,6 +74,7 @@ class LsmMachine final : public Machine {
   // The guard covers what is pinned when protect() is called, so once more for the last pin.
   Result<void> pin(const std::string& directory, const Keeping& keeping) {
     const lsm::GuardFiles files = files_of(keeping);
+    directory_ = directory;
     if (auto pinned = cgroups_->pin(directory); !pinned) return pinned;
     if (keeping.guard == Guard::off) return lsm::complete_instance(directory, build_digest(files));
     auto guard = lsm::MachineGuard::attach(files);
@@ -117,10 +119,24 @@ class LsmMachine final : public Machine {
     if (!marks) return std::move(marks).error();
     auto tables = std::make_unique<hf_tables>(*spec.tables);
     tables->generation = generation;
-    if (auto live = cgroups_->publish(*tables, *std::move(paths), *std::move(marks)); !live)
+    if (auto live = cgroups_->publish(*tables, *std::move(paths), *std::move(marks), spec.profiles);
+        !live)
       return live;
     generation_ = generation;
     return cgroups_->learn_marks(spec.cgroup_root);
+  }
+
+  [[nodiscard]] Result<Meters> meters() const override {
+    Meters meters;
+    auto fills = cgroups_->fills();
+    if (!fills) return std::move(fills).error();
+    meters.fills = *std::move(fills);
+    meters.decisions = cgroups_->decisions();
+    meters.runs = lsm::program_runs(directory_);
+    if (!guard_) return meters;
+    meters.refusals = guard_->refused();
+    meters.refusals_lost = guard_->lost();
+    return meters;
   }
 
   // A move that the kernel allowed unasked is an error, though not a refusal.
@@ -145,7 +161,7 @@ class LsmMachine final : public Machine {
     canary_ = *std::move(canary);
     auto paths = lsm::build_cgroup_paths(canary_->spec().bindings, 0);
     if (!paths) return std::move(paths).error();
-    if (auto live = cgroups_->publish(*canary_->spec().tables, *std::move(paths), {}); !live)
+    if (auto live = cgroups_->publish(*canary_->spec().tables, *std::move(paths), {}, {}); !live)
       return live;
     if (auto attached = cgroups_->attach(); !attached) return attached;
     if (auto refused = canary_->attempt(); !refused) return refused;
@@ -178,6 +194,7 @@ class LsmMachine final : public Machine {
   std::uint64_t generation_ = 0;
   bool adopted_ = false;
   bool guards_files_ = false;
+  std::string directory_;  // of its pins; empty: none
   Fd lock_;
 };
 

@@ -264,9 +264,14 @@ void MachineGuard::unseal() {
 
 bool MachineGuard::sealed() const { return std::atomic_ref<__u32>(state().sealed).load() != 0; }
 std::string MachineGuard::secret() const { return state().secret; }
-std::uint64_t MachineGuard::refused() const {
-  return std::atomic_ref<__u64>(state().refused).load();
+
+std::vector<std::uint64_t> MachineGuard::refused() const {
+  std::vector<std::uint64_t> counts;
+  for (__u64& count : state().refused) counts.push_back(std::atomic_ref<__u64>(count).load());
+  return counts;
 }
+
+std::uint64_t MachineGuard::lost() const { return std::atomic_ref<__u64>(state().lost).load(); }
 
 int MachineGuard::poll_fd() const { return ring_->poll_fd(); }
 

@@ -50,7 +50,9 @@ class MachineGuard {
   void unseal();
   [[nodiscard]] bool sealed() const;
   [[nodiscard]] std::string secret() const;
-  [[nodiscard]] std::uint64_t refused() const;
+  // Refusals since it was attached, by HF_GUARD_*, and those whose event was lost.
+  [[nodiscard]] std::vector<std::uint64_t> refused() const;
+  [[nodiscard]] std::uint64_t lost() const;
 
   [[nodiscard]] int poll_fd() const;
   // The refusals since the last call.

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slots in which the machine-wide programs count decisions (core/meters.h).
+#ifndef HOLDFAST_BACKEND_LSM_METERS_H
+#define HOLDFAST_BACKEND_LSM_METERS_H
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backend/meters.h"
+#include "base/result.h"
+
+namespace holdfast::backend::lsm {
+
+// One thread.
+class MeterSlots {
+ public:
+  // The maps cgroup_meters and meter_slots, borrowed; with the names that have slots already.
+  void use(int meters_fd, int slots_fd);
+
+  // Before a policy is live: where to count for its profiles, by their numbers. A name that finds
+  // no free slot is counted with all such. Errors: of bpf(2).
+  [[nodiscard]] Result<void> insert(std::uint64_t generation,
+                                    const std::vector<std::string>& profiles);
+  // When it is not live any more.
+  void erase(std::uint64_t generation, std::size_t profiles) const;
+  // Nothing was ever decided but by the canary's policy, whose profiles have no slots.
+  void forget_canary() const;
+
+  [[nodiscard]] std::vector<DecisionCount> counts() const;
+
+ private:
+  [[nodiscard]] Result<std::uint32_t> slot_of(const std::string& profile);
+  int meters_fd_ = -1;
+  int slots_fd_ = -1;
+  std::map<std::string, std::uint32_t, std::less<>> slots_;
+};
+
+}  // namespace holdfast::backend::lsm
+
+#endif  // HOLDFAST_BACKEND_LSM_METERS_H

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Counts of decisions by profile, hook and verdict, as the machine-wide programs keep them.
+ *
+ * They outlive policies and the daemon: a profile keeps its slot by its name, and a policy's profile finds the
+ * slot by its number and the policy's generation.
+ */
+#ifndef HOLDFAST_CORE_METERS_H
+#define HOLDFAST_CORE_METERS_H
+
+#include "core/abi.h"
+
+#define HF_METER_SLOTS 2048u
+#define HF_METER_NONE 0u  /* slot of decisions by no profile's rule */
+#define HF_METER_OTHER 1u /* of profiles that found no free slot */
+#define HF_METER_FIRST 2u
+#define HF_METER_NAME 72u /* of a profile, and zeros */
+
+#define HF_METER_ALLOW 0u
+#define HF_METER_DENY 1u
+#define HF_METER_AUDIT 2u /* would have been denied */
+#define HF_METER_KINDS 3u
+
+struct hf_meter_key {
+  __u64 generation;
+  __u32 profile;
+  __u32 pad0;
+};
+
+struct hf_meter {
+  char profile[HF_METER_NAME]; /* "": the slot is free */
+  __u64 counts[HF_HOOK_COUNT][HF_METER_KINDS];
+};
+
+HF_LAYOUT(sizeof(struct hf_meter_key) == 16);
+HF_LAYOUT(sizeof(struct hf_meter) == 288);
+HF_AT(hf_meter, counts, 72);
+
+#endif /* HOLDFAST_CORE_METERS_H */

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/metrics.h"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "daemon/refusals.h"
+#include "policy/names.h"
+
+namespace holdfast::daemon {
+
+namespace {
+
+constexpr std::array<std::string_view, HF_METER_KINDS> kVerdicts = {"allow", "deny", "audit"};
+
+using Label = std::pair<std::string_view, std::string_view>;
+
+// A value of a label: backslash, quote and newline have another form there.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    out += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return out;
+}
+
+class Text {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  }
+
+  template <typename Value>
+  void sample(Value value, std::initializer_list<Label> labels = {}) {
+    text_ += name_;
+    char before = '{';
+    for (const auto& [name, text] : labels) {
+      text_ += fmt::format("{}{}=\"{}\"", before, name, escaped(text));
+      before = ',';
+    }
+    text_ += fmt::format("{} {}\n", before == ',' ? "}" : "", value);
+  }
+
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string_view name_;
+  std::string text_;
+};
+
+void add_condition(Text& text, const Condition& condition) {
+  text.family("holdfast_build_info", "gauge", "The version of holdfastd, as a label.");
+  text.sample(1, {{"version", HOLDFAST_VERSION}});
+  text.family("holdfast_policy_generation", "gauge", "Number of the policy that is live.");
+  text.sample(condition.generation);
+  text.family("holdfast_policy_profiles", "gauge", "Profiles of the policy that is live.");
+  text.sample(condition.profiles);
+  text.family("holdfast_sealed", "gauge", "1 when the policy can only be changed with the token.");
+  text.sample(condition.sealed ? 1 : 0);
+  text.family("holdfast_adopted", "gauge", "1 when enforcement was found in force by holdfastd.");
+  text.sample(condition.adopted ? 1 : 0);
+  text.family("holdfast_decision_errors_total", "counter",
+              "Decisions that were refusals because a fact could not be read.");
+  text.sample(condition.totals.errors);
+}
+
+void add_decisions(Text& text, const backend::Meters& meters) {
+  text.family("holdfast_decisions_total", "counter",
+              "Decisions by hook, verdict (audit: would have been denied) and the profile whose "
+              "rule it was (none: nobody's).");
+  for (const backend::DecisionCount& d : meters.decisions)
+    text.sample(d.count, {{"hook", policy::name_of(policy::kHookNames, d.hook)},
+                          {"verdict", kVerdicts.at(d.kind)},
+                          {"profile", d.profile}});
+  text.family("holdfast_refused_attempts_total", "counter",
+              "Attempts on the enforcement itself that were refused, by what they were about.");
+  for (std::uint32_t what = 1; what < meters.refusals.size() && what < HF_GUARD_COUNT; what++)
+    text.sample(meters.refusals[what], {{"guard", refusal_word({0, what, 0, {}})}});
+}
+
+void add_events(Text& text, const Condition& condition, const backend::Meters& meters) {
+  text.family("holdfast_lost_events_total", "counter",
+              "Events that did not fit their ring; what they tell of was enforced.");
+  text.sample(condition.totals.lost, {{"ring", "decisions"}});
+  text.sample(meters.refusals_lost, {{"ring", "guard"}});
+}
+
+void add_fills(Text& text, const backend::Meters& meters) {
+  const auto each = [&](backend::FillUnit unit, std::string_view label, auto value) {
+    for (const backend::Fill& fill : meters.fills)
+      if (fill.unit == unit) text.sample(value(fill), {{label, fill.name}});
+  };
+  const auto used = [](const backend::Fill& fill) { return fill.used; };
+  const auto most = [](const backend::Fill& fill) { return fill.most; };
+  text.family("holdfast_map_entries", "gauge", "Entries of a BPF map.");
+  each(backend::FillUnit::entries, "map", used);
+  text.family("holdfast_map_max_entries", "gauge", "Entries that a BPF map has room for.");
+  each(backend::FillUnit::entries, "map", most);
+  text.family("holdfast_ring_bytes", "gauge", "Bytes of events that wait to be read.");
+  each(backend::FillUnit::bytes, "ring", used);
+  text.family("holdfast_ring_size_bytes", "gauge", "Bytes that a ring of events has room for.");
+  each(backend::FillUnit::bytes, "ring", most);
+}
+
+void add_runs(Text& text, const backend::Meters& meters) {
+  if (meters.runs.empty()) return;
+  text.family("holdfast_program_runs_total", "counter",
+              "Runs of a BPF program while the kernel counted them.");
+  for (const backend::Runs& runs : meters.runs)
+    text.sample(runs.count, {{"program", runs.program}});
+  text.family("holdfast_program_run_seconds_total", "counter", "Time that these took.");
+  for (const backend::Runs& runs : meters.runs)
+    text.sample(fmt::format("{:.9f}", static_cast<double>(runs.ns) / 1e9),
+                {{"program", runs.program}});
+}
+
+}  // namespace
+
+std::string exposition(const Condition& condition, const backend::Meters& meters) {
+  Text text;
+  add_condition(text, condition);
+  add_decisions(text, meters);
+  add_events(text, condition, meters);
+  add_fills(text, meters);
+  add_runs(text, meters);
+  return text.take();
+}
+
+}  // namespace holdfast::daemon
