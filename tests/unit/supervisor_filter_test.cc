@@ -86,8 +86,23 @@ TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereSocketsAreJudged) {
   EXPECT_EQ(run(SYS_clone, CLONE_FILES | 17), kEpermError);
 }
 
+TEST(FilterWithoutLimits, StopsNothingByItself) {
+  constexpr std::uint32_t k32Bit = AUDIT_ARCH_I386;
+  auto filter = kernel::SeccompFilter::without_limits();
+  filter.add(SYS_setns, {{1, kernel::ArgumentTest::Kind::equals, 7}}, SECCOMP_RET_USER_NOTIF);
+  const sock_fprog& program = *filter.finish();
+  const auto run = [&](int number, std::uint64_t a1, std::uint32_t arch = AUDIT_ARCH_X86_64) {
+    return interpret(program, {number, arch, 0, {0, a1, 0, 0, 0, 0}});
+  };
+  EXPECT_EQ(run(SYS_setns, 7), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_setns, 8), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_setns, 7, k32Bit), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(100'000, 7), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_setns | 0x40000000, 7), SECCOMP_RET_ALLOW);
+}
+
 TEST_F(Filter, SeesAttributesWhereAsked) {
-  using backend::supervisor::AttributeCalls;
+  using backend::notify::AttributeCalls;
   for (const int number : {SYS_fsetxattr, SYS_setxattr, SYS_fremovexattr, 463, 466}) {
     wanted_.attributes = AttributeCalls::none;
     EXPECT_EQ(run(number), SECCOMP_RET_ALLOW) << number;

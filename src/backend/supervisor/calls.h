@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "backend/notify/caller.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/tree.h"
 #include "base/fd.h"
@@ -66,19 +67,11 @@ Question ask_trace(const Scene& scene, const Caller& caller);
 [[nodiscard]] std::optional<pid_t> supervisors_number(const Scene& scene, const Caller& caller,
                                                       pid_t pid);
 
-// For events. Nothing: the thread has died, or cannot be looked into.
-[[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
-
-// A duplicate of one of the caller's descriptors.
-struct Duplicate {
-  Fd fd;              // invalid: there is none of that number, or it cannot be read
-  bool stable;        // the number still names the same object when the call continues
-  bool none = false;  // beyond doubt there is none of that number
-};
-[[nodiscard]] Duplicate duplicate_of(const Caller& caller, int remote_fd);
-// From the calling thread's own table, which after unshare(CLONE_FILES) is not its process's.
-[[nodiscard]] Duplicate duplicate_of_thread(const seccomp_notif& call,
-                                            const kernel::TaskDirectory& task, int remote_fd);
+using notify::describe_task;
+using notify::Duplicate;
+[[nodiscard]] inline Duplicate duplicate_of(const Caller& caller, int remote_fd) {
+  return notify::duplicate_of_thread(caller.call, caller.task, remote_fd);
+}
 
 }  // namespace holdfast::backend::supervisor
 

@@ -28,7 +28,7 @@
 #include <string_view>
 #include <utility>
 
-#include "backend/supervisor/descriptor_path.h"
+#include "backend/notify/descriptor_path.h"
 #include "backend/supervisor/filter.h"
 #include "kernel/process.h"
 

@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "backend/supervisor/answer.h"
+#include "backend/notify/answer.h"
 #include "backend/supervisor/calls.h"
 #include "kernel/cgroup_files.h"
 
 namespace holdfast::backend::supervisor {
+
+using namespace notify;
 
 // Does the profile say who may move tasks? Then the tree gets the shape "cgroups protected".
 [[nodiscard]] bool protects_cgroups(const hf_profile& profile);

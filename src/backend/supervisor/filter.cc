@@ -52,20 +52,7 @@ void add_trace(SeccompFilter& filter) {
   filter.add(SYS_pidfd_getfd, {}, SECCOMP_RET_USER_NOTIF);
 }
 
-// A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's
-// business.
-void add_attributes(SeccompFilter& filter, AttributeCalls seen) {
-  if (seen == AttributeCalls::none) return;
-  for (const int number : {SYS_setxattr, SYS_fsetxattr, SYS_removexattr, SYS_fremovexattr,
-                           kSetxattratNumber, kRemovexattratNumber})
-    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
-  if (seen == AttributeCalls::changes) return;
-  for (const int number : {SYS_getxattr, SYS_fgetxattr, SYS_listxattr, SYS_flistxattr,
-                           kGetxattratNumber, kListxattratNumber})
-    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
-}
-
-void notify(SeccompFilter& filter, std::initializer_list<int> numbers) {
+void ask_about(SeccompFilter& filter, std::initializer_list<int> numbers) {
   for (const int number : numbers) filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
 }
 
@@ -81,14 +68,14 @@ void add_sctp(SeccompFilter& filter) {
 }
 
 void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
-  if (operations & HF_SOCK_BIND) notify(filter, {SYS_bind});
-  if (operations & HF_SOCK_CONNECT) notify(filter, {SYS_connect});
+  if (operations & HF_SOCK_BIND) ask_about(filter, {SYS_bind});
+  if (operations & HF_SOCK_CONNECT) ask_about(filter, {SYS_connect});
   if (operations & (HF_SOCK_BIND | HF_SOCK_CONNECT)) add_sctp(filter);
-  if (operations & HF_SOCK_LISTEN) notify(filter, {SYS_listen});
-  if (operations & HF_SOCK_ACCEPT) notify(filter, {SYS_accept, SYS_accept4});
+  if (operations & HF_SOCK_LISTEN) ask_about(filter, {SYS_listen});
+  if (operations & HF_SOCK_ACCEPT) ask_about(filter, {SYS_accept, SYS_accept4});
   if (operations & HF_SOCK_SEND) {
-    notify(filter, {SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev, SYS_pwritev2,
-                    SYS_sendfile, SYS_splice});
+    ask_about(filter, {SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev, SYS_pwritev2,
+                       SYS_sendfile, SYS_splice});
     filter.add(SYS_io_submit, {}, seccomp_error(ENOSYS));  // writes to sockets too
   } else if (operations & HF_SOCK_CONNECT) {
     filter.add(SYS_sendto, {{3, Kind::any_bit, MSG_FASTOPEN}}, SECCOMP_RET_USER_NOTIF);
@@ -103,7 +90,7 @@ void add_cgroup_files(SeccompFilter& filter) {
   static_assert((kMostMoveBytes & (kMostMoveBytes + 1)) == 0, "a mask of low bits");
   filter.add(SYS_open, {{1, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_openat, {{2, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
-  notify(filter, {SYS_openat2, SYS_creat});
+  ask_about(filter, {SYS_openat2, SYS_creat});
   filter.add(SYS_write, {{2, Kind::no_bit, ~kMostMoveBytes}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_writev, {{2, Kind::no_bit, ~kMostVectors}}, SECCOMP_RET_USER_NOTIF);
 }
@@ -142,7 +129,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   add_creation(filter);
   filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
   if (confines(profile)) add_trace(filter);
-  add_attributes(filter, wanted.attributes);
+  notify::add_attribute_calls(filter, wanted.attributes);
   add_sockets(filter, wanted.socket_operations);
   if (wanted.cgroup_files) add_cgroup_files(filter);
   add_self_defence(filter);

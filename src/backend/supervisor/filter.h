@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "backend/notify/attributes.h"
 #include "core/abi.h"
 #include "kernel/seccomp.h"
 
@@ -15,17 +16,8 @@ inline constexpr std::uint64_t kUnshareEmptyMntns = 0x00100000;
 inline constexpr std::uint32_t kFsmountNamespace = 2;
 inline constexpr std::uint32_t kOpenTreeNamespace = 2;
 inline constexpr int kOpenTreeAttrNumber = 467;
-// Linux 6.13.
-inline constexpr int kSetxattratNumber = 463;
-inline constexpr int kGetxattratNumber = 464;
-inline constexpr int kListxattratNumber = 465;
-inline constexpr int kRemovexattratNumber = 466;
-
 // The longest write to a file of a cgroup that is seen as a move, in bytes. A number has 10 digits.
 inline constexpr std::uint32_t kMostMoveBytes = 31;
-
-// Calls of the xattr family: none, those that change something, or all.
-enum class AttributeCalls { none, changes, all };
 
 // Does the profile confine its members, so that reaching into tasks outside has to be refused?
 [[nodiscard]] bool confines(const hf_profile& profile);
@@ -35,7 +27,7 @@ enum class AttributeCalls { none, changes, all };
 
 // What is seen only where somebody needs it: each costs the calls it is about.
 struct Wanted {
-  AttributeCalls attributes = AttributeCalls::none;
+  notify::AttributeCalls attributes = notify::AttributeCalls::none;
   std::uint32_t socket_operations = 0;  // HF_SOCK_*
   bool cgroup_files = false;            // opened for writing, and written to
 };

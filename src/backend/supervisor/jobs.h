@@ -15,13 +15,15 @@
 #include <memory>
 #include <thread>
 
-#include "backend/supervisor/answer.h"
+#include "backend/notify/answer.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/proc.h"
 #include "kernel/seccomp.h"
 
 namespace holdfast::backend::supervisor {
+
+using namespace notify;
 
 // One thread, but for the jobs themselves.
 class Jobs {

@@ -14,9 +14,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "backend/notify/caller.h"
 #include "backend/supervisor/filter.h"
 #include "core/decide.h"
-#include "kernel/child.h"
 #include "kernel/landlock.h"
 #include "kernel/process.h"
 
@@ -30,7 +30,6 @@ bool could_change_mounts(const Question& question) {
          (request.ns_types == 0 || (request.ns_types & HF_NS_MNT));
 }
 
-constexpr int kCanaryTimeoutMs = 10'000;
 // Calls answered before dispatch() returns, so that signals and the child's end get their turn.
 constexpr int kCallsPerDispatch = 64;
 constexpr int kCreationLooks = 20;
@@ -141,23 +140,7 @@ Result<void> SupervisorSession::adopt(const Child& child) {
     if (!desk) return wrap(desk.error(), "keep cgroups");
     cgroups_.emplace(std::move(*desk));
   }
-  return answer_canary(child.pid);
-}
-
-// The child makes one call that has to come here and be refused with a value that nothing else
-// returns.
-Result<void> SupervisorSession::answer_canary(pid_t child) {
-  auto ready = kernel::poll_readable({listener_fd_.get()}, kCanaryTimeoutMs);
-  if (!ready) return ready.error();
-  if (!(ready->front() & POLLIN))
-    return Error{ETIMEDOUT, "prove the seccomp filter", {}, "the child's call did not arrive"};
-  auto call = listener_->receive();
-  if (!call) return wrap(call.error(), "prove the seccomp filter");
-  const seccomp_notif& canary = **call;
-  if (static_cast<pid_t>(canary.pid) != child || canary.data.nr != SYS_setns ||
-      static_cast<int>(canary.data.args[1]) != kernel::kCanaryArgument)
-    return Error{EPROTO, "prove the seccomp filter", {}, "another call arrived first"};
-  return listener_->refuse(canary.id, kernel::kCanaryError);
+  return notify::answer_canary(*listener_, listener_fd_.get(), child.pid);
 }
 
 std::vector<int> SupervisorSession::poll_fds() const {

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "backend/backend.h"
-#include "backend/supervisor/attributes.h"
+#include "backend/notify/attributes.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroups.h"
 #include "backend/supervisor/sandbox.h"
@@ -16,6 +16,8 @@
 #include "kernel/seccomp.h"
 
 namespace holdfast::backend::supervisor {
+
+using namespace notify;
 
 // One run under the supervisor. See backend.h for the order of calls.
 class SupervisorSession final : public Session {
@@ -34,7 +36,6 @@ class SupervisorSession final : public Session {
                     std::optional<kernel::CgroupMounts> cgroup_mounts);
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
-  Result<void> answer_canary(pid_t child);
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);

@@ -7,11 +7,13 @@
 
 #include <memory>
 
-#include "backend/supervisor/answer.h"
-#include "backend/supervisor/attributes.h"
+#include "backend/notify/answer.h"
+#include "backend/notify/attributes.h"
 #include "kernel/proc.h"
 
 namespace holdfast::backend::supervisor {
+
+using namespace notify;
 
 struct SocketCall {
   std::uint32_t operations = 0;  // HF_SOCK_*: what it does, all of it

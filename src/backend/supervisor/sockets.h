@@ -9,12 +9,14 @@
 #include <unordered_map>
 
 #include "backend/backend.h"
-#include "backend/supervisor/attributes.h"
+#include "backend/notify/attributes.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/jobs.h"
 #include "core/bucket.h"
 
 namespace holdfast::backend::supervisor {
+
+using namespace notify;
 
 // Operations that a profile's rules are about.
 struct SocketOperations {

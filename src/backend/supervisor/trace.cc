@@ -85,16 +85,4 @@ Question ask_trace(const Scene& scene, const Caller& caller) {
   return question;
 }
 
-std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {
-  const auto status = directory.status();
-  const auto name = directory.command_name();
-  if (!status || !name) return std::nullopt;
-  hf_task task = {};
-  task.pid = static_cast<__u32>(status->thread);
-  task.tgid = static_cast<__u32>(status->process);
-  task.uid = status->uid;
-  std::memcpy(task.comm, name->data(), std::min(name->size(), sizeof(task.comm) - 1));
-  return task;
-}
-
 }  // namespace holdfast::backend::supervisor

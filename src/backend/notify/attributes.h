@@ -4,8 +4,8 @@
 // On a kernel whose sockets keep no user.* attributes all of it is emulated, with the answers of
 // Linux 7.3. On one whose sockets do, the kernel is left alone, unless the profile says which
 // labels may be set: then what sets and removes is decided and done here, on a duplicate.
-#ifndef HOLDFAST_BACKEND_SUPERVISOR_ATTRIBUTES_H
-#define HOLDFAST_BACKEND_SUPERVISOR_ATTRIBUTES_H
+#ifndef HOLDFAST_BACKEND_NOTIFY_ATTRIBUTES_H
+#define HOLDFAST_BACKEND_NOTIFY_ATTRIBUTES_H
 
 #include <linux/seccomp.h>
 
@@ -16,22 +16,44 @@
 #include <string>
 
 #include "backend/backend.h"
-#include "backend/supervisor/answer.h"
-#include "backend/supervisor/calls.h"
-#include "backend/supervisor/filter.h"
+#include "backend/notify/answer.h"
 #include "kernel/live_files.h"
+#include "kernel/proc.h"
+#include "kernel/seccomp.h"
 #include "kernel/sockets.h"
 #include "label/access.h"
 #include "label/store.h"
 
-namespace holdfast::backend::supervisor {
+namespace holdfast::backend::notify {
 
 // Do this kernel's sockets keep attributes of their own?
 enum class SocketAttributes { native, emulated };
 [[nodiscard]] SocketAttributes socket_attributes();
 
+// Linux 6.13; not in the headers of the oldest supported build machine.
+inline constexpr int kSetxattratNumber = 463;
+inline constexpr int kGetxattratNumber = 464;
+inline constexpr int kListxattratNumber = 465;
+inline constexpr int kRemovexattratNumber = 466;
+
+// Calls of the xattr family: none, those that change something, or all.
+enum class AttributeCalls { none, changes, all };
+
 [[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_profile& profile,
                                                     SocketAttributes kernel);
+
+// Somebody who has to know at once what labels are kept here: the programs of the lsm backend.
+class LabelMirror {
+ public:
+  using Value = std::function<std::optional<std::string>(const std::string& name)>;
+
+  virtual ~LabelMirror() = default;
+  // What the labels of this socket are from now on.
+  virtual Result<void> write(int socket_fd, const Value& value) = 0;
+  // The listener whose labels it was given when it was accepted; 0: none, or they were taken over.
+  [[nodiscard]] virtual label::Cookie inherited_from(int socket_fd) const = 0;
+  virtual Result<void> take_over(int socket_fd) = 0;
+};
 
 // The labels of sockets, wherever this kernel has them. Any thread; collect() is for one.
 class SocketLabels {
@@ -39,15 +61,13 @@ class SocketLabels {
   // `proc` is borrowed.
   static Result<SocketLabels> create(const kernel::Proc& proc, SocketAttributes kernel);
 
+  // Tells it of every change from here on. Borrowed.
+  void mirror_to(LabelMirror& mirror) { mirror_ = &mirror; }
   [[nodiscard]] SocketAttributes kernel() const { return kernel_; }
   // Nothing: no such label. Errors: what the kernel says.
   [[nodiscard]] Result<std::optional<std::string>> get(int socket_fd, label::Cookie cookie,
-                                                       const std::string& name) const;
-  // Of a socket that is not at hand. Nothing: none, or this kernel keeps it where it cannot be
-  // read.
-  [[nodiscard]] std::optional<std::string> get_remote(label::Cookie cookie,
-                                                      const std::string& name) const;
-  [[nodiscard]] Result<std::vector<std::string>> list(int socket_fd, label::Cookie cookie) const;
+                                                       const std::string& name);
+  [[nodiscard]] Result<std::vector<std::string>> list(int socket_fd, label::Cookie cookie);
   Result<void> set(int socket_fd, label::Cookie cookie, const std::string& name,
                    std::string_view value, int flags);
   Result<void> remove(int socket_fd, label::Cookie cookie, const std::string& name);
@@ -62,8 +82,11 @@ class SocketLabels {
  private:
   SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer, kernel::LiveFiles live);
   Result<void> watch(int socket_fd, label::Cookie cookie);
+  Result<void> take_over(int socket_fd, label::Cookie cookie);
+  Result<void> tell(int socket_fd, label::Cookie cookie);
 
   const kernel::Proc& proc_;
+  LabelMirror* mirror_ = nullptr;
   SocketAttributes kernel_;
   Fd timer_;
   kernel::LiveFiles live_;
@@ -73,6 +96,7 @@ class SocketLabels {
   bool timer_armed_ = false;
 };
 
+void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen);
 [[nodiscard]] bool is_attribute_call(int number);
 
 // Who makes the call.
@@ -88,6 +112,6 @@ struct AttributeCaller {
 };
 [[nodiscard]] Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller);
 
-}  // namespace holdfast::backend::supervisor
+}  // namespace holdfast::backend::notify
 
-#endif  // HOLDFAST_BACKEND_SUPERVISOR_ATTRIBUTES_H
+#endif  // HOLDFAST_BACKEND_NOTIFY_ATTRIBUTES_H

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "backend/supervisor/attributes.h"
+#include "backend/notify/attributes.h"
 #include "kernel/process.h"
 
-namespace holdfast::backend::supervisor {
+namespace holdfast::backend::notify {
 namespace {
 
 constexpr std::uint64_t kCollectMs = 1000;
@@ -41,22 +41,22 @@ Result<SocketLabels> SocketLabels::create(const kernel::Proc& proc, SocketAttrib
 }
 
 Result<std::optional<std::string>> SocketLabels::get(int socket_fd, label::Cookie cookie,
-                                                     const std::string& name) const {
-  if (kernel_ == SocketAttributes::emulated) return store_->get(cookie, name);
+                                                     const std::string& name) {
+  if (kernel_ == SocketAttributes::emulated) {
+    if (auto taken = take_over(socket_fd, cookie); !taken) return taken.error();
+    return store_->get(cookie, name);
+  }
   auto value = kernel::get_attribute(socket_fd, name);
   if (value) return std::optional(std::move(*value));
   if (value.error().code == ENODATA) return std::optional<std::string>();
   return value.error();
 }
 
-std::optional<std::string> SocketLabels::get_remote(label::Cookie cookie,
-                                                    const std::string& name) const {
-  return store_->get(cookie, name);
-}
-
-Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie cookie) const {
+Result<std::vector<std::string>> SocketLabels::list(int socket_fd,
+                                                           label::Cookie cookie) {
   auto names = kernel::list_attributes(socket_fd);
   if (!names || kernel_ == SocketAttributes::native) return names;
+  if (auto taken = take_over(socket_fd, cookie); !taken) return taken.error();
   // As sockfs_listxattr() of 7.3: labels of security modules, users', then the protocol's name.
   const auto behind = std::find_if(names->begin(), names->end(), [](const std::string& name) {
     return !name.starts_with("security.");
@@ -76,21 +76,54 @@ Result<void> SocketLabels::watch(int socket_fd, label::Cookie cookie) {
   return kernel::arm_timer(timer_.get(), kCollectMs);
 }
 
+// What a socket got when it was accepted is known to the mirror first, which is where that happens.
+Result<void> SocketLabels::take_over(int socket_fd, label::Cookie cookie) {
+  if (mirror_ == nullptr) return {};
+  const label::Cookie listener = mirror_->inherited_from(socket_fd);
+  if (listener == 0) return {};
+  if (store_->has(listener) && !store_->has(cookie)) {
+    if (auto watched = watch(socket_fd, cookie); !watched) return watched;
+    if (auto copied = store_->copy(listener, cookie); !copied) return copied;
+  }
+  return mirror_->take_over(socket_fd);
+}
+
+Result<void> SocketLabels::tell(int socket_fd, label::Cookie cookie) {
+  if (mirror_ == nullptr) return {};
+  return mirror_->write(socket_fd,
+                        [&](const std::string& name) { return store_->get(cookie, name); });
+}
+
 Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::string& name,
                                std::string_view value, int flags) {
   if (kernel_ == SocketAttributes::native)
     return kernel::set_attribute(socket_fd, name, value, flags);
+  if (auto taken = take_over(socket_fd, cookie); !taken) return taken;
   auto watched = watch(socket_fd, cookie);
   if (!watched) return watched;
+  const auto before = store_->get(cookie, name);
   auto done = store_->set(cookie, name, value, flags);
-  if (done || done.error().code != ENOSPC) return done;
-  collect();  // perhaps what fills it is gone
-  return store_->set(cookie, name, value, flags);
+  if (!done && done.error().code == ENOSPC) {
+    collect();  // perhaps what fills it is gone
+    done = store_->set(cookie, name, value, flags);
+  }
+  if (!done) return done;
+  auto told = tell(socket_fd, cookie);
+  if (told) return {};
+  // A label that decides nothing would be worse than none.
+  (void)(before ? store_->set(cookie, name, *before, 0) : store_->remove(cookie, name));
+  return told;
 }
 
 Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std::string& name) {
   if (kernel_ == SocketAttributes::native) return kernel::remove_attribute(socket_fd, name);
-  return store_->remove(cookie, name);
+  if (auto taken = take_over(socket_fd, cookie); !taken) return taken;
+  const auto before = store_->get(cookie, name);
+  auto done = store_->remove(cookie, name);
+  if (!done) return done;
+  auto told = tell(socket_fd, cookie);
+  if (!told && before) (void)store_->set(cookie, name, *before, 0);
+  return told;
 }
 
 Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to) {
@@ -140,4 +173,4 @@ void SocketLabels::collect() {
       bool(kernel::arm_timer(timer_.get(), std::max(kCollectMs, took_ms * kCollectShare)));
 }
 
-}  // namespace holdfast::backend::supervisor
+}  // namespace holdfast::backend::notify

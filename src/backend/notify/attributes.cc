@@ -8,7 +8,7 @@
 // the kernel refuses to label a socket. Where they do, CONTINUE is for calls that cannot come to
 // mean a socket: a descriptor of something else in a table that nobody shares, a path whose last
 // link is not followed.
-#include "backend/supervisor/attributes.h"
+#include "backend/notify/attributes.h"
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -16,9 +16,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "backend/supervisor/descriptor_path.h"
+#include "backend/notify/caller.h"
+#include "backend/notify/descriptor_path.h"
 
-namespace holdfast::backend::supervisor {
+namespace holdfast::backend::notify {
 namespace {
 
 constexpr std::size_t kPathBytes = 4096;
@@ -332,6 +333,19 @@ Answer Attempt::list() {
 
 }  // namespace
 
+// A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's
+// business.
+void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen) {
+  if (seen == AttributeCalls::none) return;
+  for (const int number : {SYS_setxattr, SYS_fsetxattr, SYS_removexattr, SYS_fremovexattr,
+                           kSetxattratNumber, kRemovexattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+  if (seen == AttributeCalls::changes) return;
+  for (const int number : {SYS_getxattr, SYS_fgetxattr, SYS_listxattr, SYS_flistxattr,
+                           kGetxattratNumber, kListxattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+}
+
 bool is_attribute_call(int number) {
   switch (number) {
     case SYS_setxattr:
@@ -356,4 +370,4 @@ Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller
   return Attempt(labels, caller).run();
 }
 
-}  // namespace holdfast::backend::supervisor
+}  // namespace holdfast::backend::notify

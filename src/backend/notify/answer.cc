@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backend/supervisor/answer.h"
+#include "backend/notify/answer.h"
 
 #include <cerrno>
 
-namespace holdfast::backend::supervisor {
+namespace holdfast::backend::notify {
 namespace {
 
 Result<void> give_descriptor(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
@@ -38,4 +38,4 @@ Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& an
   return {};
 }
 
-}  // namespace holdfast::backend::supervisor
+}  // namespace holdfast::backend::notify

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a call gets.
-#ifndef HOLDFAST_BACKEND_SUPERVISOR_ANSWER_H
-#define HOLDFAST_BACKEND_SUPERVISOR_ANSWER_H
+#ifndef HOLDFAST_BACKEND_NOTIFY_ANSWER_H
+#define HOLDFAST_BACKEND_NOTIFY_ANSWER_H
 
 #include <cstdint>
 #include <functional>
@@ -13,7 +13,7 @@
 #include "core/abi.h"
 #include "kernel/seccomp.h"
 
-namespace holdfast::backend::supervisor {
+namespace holdfast::backend::notify {
 
 struct Answer {
   // go_on: the kernel makes the call; descriptor: the caller gets `fd`; later: a job answers; dead:
@@ -48,6 +48,6 @@ struct Asked {
 // errno of an enforced refusal, or 0.
 using Judge = std::function<int(hf_request request, std::uint64_t cookie)>;
 
-}  // namespace holdfast::backend::supervisor
+}  // namespace holdfast::backend::notify
 
-#endif  // HOLDFAST_BACKEND_SUPERVISOR_ANSWER_H
+#endif  // HOLDFAST_BACKEND_NOTIFY_ANSWER_H

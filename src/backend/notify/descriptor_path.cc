@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backend/supervisor/descriptor_path.h"
+#include "backend/notify/descriptor_path.h"
 
 #include <array>
 #include <charconv>
 #include <string>
 
-namespace holdfast::backend::supervisor {
+namespace holdfast::backend::notify {
 namespace {
 
 constexpr std::array<std::string_view, 3> kDescriptorFolders = {
@@ -31,4 +31,4 @@ std::optional<int> descriptor_of_path(std::string_view path, pid_t own_number) {
   return std::nullopt;
 }
 
-}  // namespace holdfast::backend::supervisor
+}  // namespace holdfast::backend::notify
