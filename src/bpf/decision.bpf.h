@@ -9,6 +9,13 @@
 #define HOLDFAST_BPF_DECISION_BPF_H
 
 #include "bpf/held.bpf.h"
+
+/* Programs about sockets bring their own search (socket.bpf.h). */
+struct hf_tables;
+struct hf_request;
+struct hf_profile;
+static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own);
+#define HF_FIRST_SOCKET_RULE(t, r, own) hf_search_first(t, r, own)
 #include "core/decide.h"
 
 /*

@@ -9,7 +9,8 @@
  *   track       records                    namespaces that are made meanwhile
  *   trace       ptrace_access_check        tracing out of confinement
  *   guard       task_kill, bpf, sysctl     what would end the enforcement
- *   socket      socket_*, inode_*xattr     bind, connect, listen, accept, send; who may label
+ *   socket      socket_*, unix_*           bind, connect, listen, accept, send
+ *   label       inode_*xattr               who may label; the mirror of labels
  *   delegated   bpf, bpf_map_*, bpf_prog_* BPF privileges: what is made, how much, and where it is attached
  *   border      bpf_map, file_receive, …   BPF objects that would enter or leave
  *   adopt       iterators                  for user space: the child's namespaces, the members
@@ -20,8 +21,10 @@
 #include "bpf/border.bpf.h"
 #include "bpf/guard.bpf.h"
 #include "bpf/install.bpf.h"
+#include "bpf/label.bpf.h"
 #include "bpf/member.bpf.h"
 #include "bpf/namespace.bpf.h"
 #include "bpf/socket.bpf.h"
+#include "bpf/socket_peer.bpf.h"
 #include "bpf/trace.bpf.h"
 #include "bpf/track.bpf.h"

@@ -25,6 +25,8 @@ struct hf_member {
   __u16 tables;       /* HF_TABLES_*: which policy decides about it */
   __u32 files_shared; /* 1: others could change its descriptors at some time since it executed */
   __u64 set;          /* the sandbox it was started in */
+  __u32 meets_peer;   /* HF_SOCK_* that the task is about to do, and that is decided when its peer is met; or 0 */
+  __u32 pad0;
 };
 
 /*
@@ -66,12 +68,24 @@ struct hf_label_text {
   char text[HF_LABEL_TEXT];
 };
 
+/* What the map label_names says of a name. */
+#define HF_LABEL_MAY_SET (1u << 31)
+#define HF_LABEL_INDEX 0xffu /* in the policy's names, from 1 on; 0: no rule asks for it */
+
+/* The labels of one socket, in the terms of the policy. In the storage of its inode. */
+struct hf_socket_labels {
+  __u32 ids[HF_MAX_LABEL_NAMES]; /* by index of a label name: value id, HF_LABEL_ID_* */
+  __u64 inherited_from;          /* cookie of the listener, until user space has taken them over as well; 0: none */
+};
+
 /* Read-only to the programs, filled in before they are loaded. */
 struct hf_label_words {
   __u32 count;                                   /* of names */
   __u32 operations;                              /* HF_SOCK_* that rules are about */
   __u32 peer_operations;                         /* those that some rule decides by the peer's label */
-  __u32 label_ruled;                             /* 1: only the names in the map label_names may be set */
+  __u32 label_ruled;                             /* 1: only names with HF_LABEL_MAY_SET may be set */
+  __u32 mirrored;                                /* 1: labels are read from the inodes' storage, else by kfunc */
+  __u32 inherit;                                 /* 1: accepted sockets get the listener's labels */
   char names[HF_MAX_LABEL_NAMES][HF_LABEL_TEXT]; /* by index of a label name */
 };
 
@@ -134,15 +148,19 @@ struct hf_session {
    * namespace has the number, and the hash need not be asked. Nearly all questions end here.
    */
   __u64 tracked_numbers[HF_NUMBER_WORDS];
-  __u64 home_cgroup; /* id of the cgroup that the command was started in; 0: not adopted yet */
-  __u32 home_level;  /* its depth; 0: the root */
-  __u32 pad1;
+  __u64 home_cgroup;    /* id of the cgroup that the command was started in; 0: not adopted yet */
+  __u32 home_level;     /* its depth; 0: the root */
+  __u32 labels_lost;    /* 1: a label could not be mirrored; nothing can be decided about sockets any more */
+  __u64 channel_cookie; /* of the child's socket to holdfast, which it loses when it executes CMD: not ruled about */
 };
 
 HF_LAYOUT(sizeof(struct hf_label_text) == 260);
-HF_LAYOUT(sizeof(struct hf_label_words) == 16 + 16 * 256);
-HF_LAYOUT(sizeof(struct hf_member) == 16);
+HF_LAYOUT(sizeof(struct hf_label_words) == 24 + 16 * 256);
+HF_LAYOUT(sizeof(struct hf_socket_labels) == 72);
+HF_AT(hf_socket_labels, inherited_from, 64);
+HF_LAYOUT(sizeof(struct hf_member) == 24);
 HF_AT(hf_member, set, 8);
+HF_AT(hf_member, meets_peer, 16);
 HF_LAYOUT(sizeof(struct hf_tracked) == 32);
 HF_AT(hf_tracked, type, 24);
 HF_LAYOUT(sizeof(struct hf_call) == 48);
@@ -151,13 +169,13 @@ HF_AT(hf_call, flags, 32);
 HF_LAYOUT(sizeof(struct hf_session_totals) == 56);
 HF_LAYOUT(sizeof(struct hf_bpf_object) == 16);
 HF_LAYOUT(sizeof(struct hf_bpf_usage) == 80);
-HF_LAYOUT(sizeof(struct hf_session) == 680);
-HF_AT(hf_session, adopted, 24);
-HF_AT(hf_session, adopt_inum, 40);
-HF_AT(hf_session, adopt_set, 72);
-HF_AT(hf_session, protected_tgid, 88);
-HF_AT(hf_session, totals, 96);
-HF_AT(hf_session, tracked_numbers, 152);
-HF_AT(hf_session, home_cgroup, 664);
+HF_LAYOUT(sizeof(struct hf_session) == 696);
+HF_AT(hf_session, adopted, 32);
+HF_AT(hf_session, adopt_inum, 48);
+HF_AT(hf_session, adopt_set, 80);
+HF_AT(hf_session, protected_tgid, 96);
+HF_AT(hf_session, totals, 104);
+HF_AT(hf_session, tracked_numbers, 160);
+HF_AT(hf_session, home_cgroup, 672);
 
 #endif /* HOLDFAST_BPF_SESSION_H */

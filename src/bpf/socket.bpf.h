@@ -1,64 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Socket rules: members' bind, connect, listen, accept and send, decided by the labels of the socket.
- *
- * The labels are read from the socket itself at the time of the decision (bpf_sock_read_xattr, Linux 7.3),
- * which takes no lock, so nothing is mirrored and nothing can be stale. The names to read have to be constants
- * to the verifier: user space puts them into read-only data before loading.
- *
- * A value is compared with those that rules name by looking it up in a hash. The buffer that it is read
- * into belongs to the task, by a hash keyed by its address: a buffer of the processor could be overwritten by
- * another task that preempts this one in the same program.
+ * Socket rules: members' bind, connect, listen, accept and send, decided by the labels of the socket, and of the
+ * peer for unix sockets (socket_peer.bpf.h). Where the labels are read: socket_labels.bpf.h.
  */
 #ifndef HOLDFAST_BPF_SOCKET_BPF_H
 #define HOLDFAST_BPF_SOCKET_BPF_H
 
-#include "bpf/decision.bpf.h"
+#include "bpf/socket_labels.bpf.h"
+#include "bpf/syscall.bpf.h"
 #include "core/bucket.h"
 
-extern int bpf_sock_read_xattr(struct socket *sock, const char *name__str, struct bpf_dynptr *value) __ksym __weak;
-
-#define HF_ENODATA 61
-#define HF_ERANGE 34
-#define HF_EOPNOTSUPP 95
 #define HF_MSG_FASTOPEN 0x20000000
-#define HF_S_IFMT 0170000
-#define HF_S_IFSOCK 0140000
-#define HF_LABEL_ID_UNREADABLE 0xfffffffeu
-
-/* What the policy of the session says about labels, from user space. */
-const volatile struct hf_label_words hf_label_words SEC(".rodata.labels") = {};
-
-/* Values that rules name, and names that members may set. Bytes behind the text are zero. */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_MAX_LABEL_VALUES);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, struct hf_label_text);
-  __type(value, __u32);
-} label_values SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_MAX_LABEL_VALUES);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, struct hf_label_text);
-  __type(value, __u32);
-} label_names SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_LABEL_TEXTS_MAX);
-  __type(key, __u64);
-  __type(value, struct hf_label_text);
-} label_texts SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct hf_label_text);
-} empty_text SEC(".maps");
+#define HF_SOCK_STREAM 1
+#define HF_SOCK_DGRAM 2
+#define HF_SOCK_SEQPACKET 5
 
 struct hf_bucket_key {
   __u64 cgroup;
@@ -80,62 +35,6 @@ struct {
   __type(value, struct hf_locked_bucket);
 } buckets SEC(".maps");
 
-/* The current task's buffer, all zero. */
-static __always_inline struct hf_label_text *hf_own_text(void) {
-  __u64 task = bpf_get_current_task();
-  __u32 zero = 0;
-  struct hf_label_text *empty = bpf_map_lookup_elem(&empty_text, &zero);
-  if (!empty || bpf_map_update_elem(&label_texts, &task, empty, BPF_ANY)) return 0;
-  return bpf_map_lookup_elem(&label_texts, &task);
-}
-
-static __always_inline void hf_drop_text(void) {
-  __u64 task = bpf_get_current_task();
-  bpf_map_delete_elem(&label_texts, &task);
-}
-
-static __always_inline __u32 hf_label_of(struct socket *sock, const char *name) {
-  struct hf_label_text *text = hf_own_text();
-  struct bpf_dynptr value;
-  __u32 *id;
-  int length;
-  if (!text) return HF_LABEL_ID_UNREADABLE;
-  if (bpf_dynptr_from_mem(text->text, sizeof(text->text), 0, &value)) return HF_LABEL_ID_UNREADABLE;
-  length = bpf_sock_read_xattr(sock, name, &value);
-  if (length == -HF_ENODATA || length == -HF_EOPNOTSUPP) return HF_LABEL_ID_ABSENT;
-  if (length == -HF_ERANGE) return HF_LABEL_ID_OTHER; /* longer than any that a rule may name */
-  if (length < 0) return HF_LABEL_ID_UNREADABLE;
-  text->length = length;
-  id = bpf_map_lookup_elem(&label_values, text);
-  return id ? *id : HF_LABEL_ID_OTHER;
-}
-
-#define HF_READ_LABEL(i) \
-  if (i < hf_label_words.count) { \
-    __u32 id_ = hf_label_of(sock, (const char *)hf_label_words.names[i]); \
-    if (id_ == HF_LABEL_ID_UNREADABLE) r->flags |= HF_REQ_FACTS_MISSING; \
-    r->own_labels[i] = id_; \
-  }
-
-static __always_inline void hf_read_labels(struct socket *sock, struct hf_request *r) {
-  HF_READ_LABEL(0)
-  HF_READ_LABEL(1)
-  HF_READ_LABEL(2)
-  HF_READ_LABEL(3)
-  HF_READ_LABEL(4)
-  HF_READ_LABEL(5)
-  HF_READ_LABEL(6)
-  HF_READ_LABEL(7)
-  HF_READ_LABEL(8)
-  HF_READ_LABEL(9)
-  HF_READ_LABEL(10)
-  HF_READ_LABEL(11)
-  HF_READ_LABEL(12)
-  HF_READ_LABEL(13)
-  HF_READ_LABEL(14)
-  HF_READ_LABEL(15)
-}
-
 static __always_inline __u16 hf_family_of(__u16 family) {
   switch (family) {
     case 1:
@@ -155,18 +54,51 @@ static __always_inline __u16 hf_family_of(__u16 family) {
   }
 }
 
+/* A search among the rules of a profile, one round at a time. */
+struct hf_rule_search {
+  const struct hf_tables *t;
+  const struct hf_request *r; /* null: for the rule with this id */
+  __u32 rule_id;
+  __u32 first;
+  __u32 found;
+  __u32 pad0;
+};
+
+static long hf_search_matching(__u32 i, struct hf_rule_search *search) {
+  __u32 at = search->first + i;
+  HF_OPAQUE(at);
+  if (at >= HF_MAX_SOCKET_RULES) return 1;
+  if (!hf_socket_rule_matches(&search->t->socket_rules[at], search->r)) return 0;
+  search->found = at;
+  return 1;
+}
+
+static long hf_search_id(__u32 i, struct hf_rule_search *search) {
+  __u32 at = search->first + i;
+  HF_OPAQUE(at);
+  if (at >= HF_MAX_SOCKET_RULES) return 1;
+  if (search->t->socket_rules[at].rule != search->rule_id) return 0;
+  search->found = at;
+  return 1;
+}
+
+static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own) {
+  struct hf_rule_search search = {.t = t, .r = r, .first = own->socket_first, .found = HF_MAX_SOCKET_RULES};
+  bpf_loop(own->socket_count, hf_search_matching, &search, 0);
+  return search.found;
+}
+
 static __always_inline const struct hf_socket_rule *hf_rule_of(const struct hf_tables *t, __u32 subject,
                                                                __u32 rule_id) {
   const struct hf_profile *own = hf_profile_at(t, subject);
+  struct hf_rule_search search = {.t = t, .rule_id = rule_id, .found = HF_MAX_SOCKET_RULES};
+  __u32 at;
   if (!own) return 0;
-  for (__u32 i = 0; i < HF_MAX_PROFILE_SOCKET_RULES; i++) {
-    __u32 at = own->socket_first + i;
-    if (i >= own->socket_count) return 0;
-    HF_OPAQUE(at);
-    if (at >= HF_MAX_SOCKET_RULES) return 0;
-    if (t->socket_rules[at].rule == rule_id) return &t->socket_rules[at];
-  }
-  return 0;
+  search.first = own->socket_first;
+  bpf_loop(own->socket_count, hf_search_id, &search, 0);
+  at = search.found;
+  HF_OPAQUE(at);
+  return at < HF_MAX_SOCKET_RULES ? &t->socket_rules[at] : 0;
 }
 
 /* Takes a token of the rule's bucket for the current cgroup: 1, or 0. */
@@ -232,34 +164,77 @@ static __always_inline int hf_socket_answer(int error) {
   return -HF_EPERM;
 }
 
-static __always_inline const struct hf_member *hf_ruled_member(const struct hf_session *s) {
-  const struct hf_member *member = hf_member_of(bpf_get_current_task());
+static __always_inline struct hf_member *hf_ruled_member(const struct hf_session *s) {
+  struct hf_member *member = hf_member_of(bpf_get_current_task());
   if (!member || hf_not_yet_ruled(s, member)) return 0;
   return member;
+}
+
+/* The current task, if its policy has rules about the operation, as the subject of a request. */
+static __always_inline struct hf_member *hf_socket_subject(const struct hf_session *s, struct hf_request *r,
+                                                           struct hf_context *context) {
+  struct hf_member *member = hf_ruled_member(s);
+  if (!member) return 0;
+  member->meets_peer = 0; /* left over from what failed before it met anybody */
+  if (member->tables == HF_TABLES_POLICY && !(hf_label_words.operations & r->sock_op)) return 0;
+  context->task = bpf_get_current_task();
+  context->slot = member->tables;
+  r->subject = member->profile;
+  r->subject_set = member->set;
+  return member;
+}
+
+/*
+ * The other end of a connected stream. It stays that until the socket is released, which who sends on it holds.
+ * One that nobody has accepted yet is no socket yet, and has no labels; nor has none at all.
+ */
+static __always_inline void hf_read_connected_peer(struct sock *sk, struct hf_request *r) {
+  struct unix_sock *own = bpf_skc_to_unix_sock(sk);
+  const struct hf_socket_labels *labels;
+  struct sock *peer;
+  if (!own) {
+    r->flags |= HF_REQ_FACTS_MISSING;
+    return;
+  }
+  peer = own->peer;
+  if (!peer) return;
+  labels = hf_mirror_of(peer->sk_socket, 0);
+  if (labels) hf_copy_ids(r->peer_labels, labels);
+}
+
+/*
+ * A rule asks for the peer's labels. 1: the peer is met later in the same call (socket_peer.bpf.h), which decides.
+ * Who binds or listens has no peer; whom an accept will find nobody knows yet.
+ */
+static __always_inline int hf_peer_comes_later(struct hf_member *member, struct sock *sk, struct hf_request *r) {
+  if (r->sock_op == HF_SOCK_ACCEPT) r->flags |= HF_REQ_FACTS_MISSING;
+  if (r->sock_op != HF_SOCK_CONNECT && r->sock_op != HF_SOCK_SEND) return 0;
+  if (r->sock_op == HF_SOCK_SEND && sk->sk_type != HF_SOCK_DGRAM) {
+    hf_read_connected_peer(sk, r);
+    return 0;
+  }
+  member->meets_peer = r->sock_op;
+  return 1;
 }
 
 static __always_inline int hf_socket(struct socket *sock, __u16 operation, __u16 way) {
   struct hf_request r = {.hook = HF_HOOK_SOCKET, .way = way, .sock_op = operation};
   struct hf_context context = {.voice = HF_SAY, .member = 1};
   struct hf_session *s = hf_session();
-  const struct hf_member *member;
+  struct hf_member *member;
   struct sock *sk;
   if (!s) return -HF_EPERM;
-  member = hf_ruled_member(s);
+  member = hf_socket_subject(s, &r, &context);
   if (!member) return 0;
-  if (member->tables == HF_TABLES_POLICY && !(hf_label_words.operations & operation)) return 0;
-  context.task = bpf_get_current_task();
-  context.slot = member->tables;
-  r.subject = member->profile;
-  r.subject_set = member->set;
   sk = sock->sk;
   if (!sk) return -HF_EPERM;
   r.sock_family = hf_family_of(sk->__sk_common.skc_family);
   context.target = bpf_get_socket_cookie(sk);
-  hf_read_labels(sock, &r);
-  hf_drop_text();
-  if (r.sock_family == HF_FAMILY_UNIX && (hf_label_words.peer_operations & operation))
-    r.flags |= HF_REQ_FACTS_MISSING; /* the peer's labels cannot be read here */
+  if (context.target == s->channel_cookie) return 0;
+  if (r.sock_family == HF_FAMILY_UNIX && (hf_label_words.peer_operations & operation) &&
+      member->tables == HF_TABLES_POLICY && hf_peer_comes_later(member, sk, &r))
+    return 0;
+  hf_read_labels(sock, s, &r);
   return hf_conclude_socket(&r, &context);
 }
 
@@ -278,14 +253,55 @@ int BPF_PROG(hf_socket_listen, struct socket *sock) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_LISTEN, HF_WAY_LISTEN));
 }
 
+/* The file of the socket that will be accepted is there already, and its inode's storage with it. */
+static __always_inline int hf_inherit(struct socket *listener, struct socket *accepted) {
+  const struct hf_session *s = hf_session();
+  const struct hf_socket_labels *from;
+  struct hf_socket_labels *to;
+  if (!s || !hf_ruled_member(s)) return 0;
+  from = hf_mirror_of(listener, 0);
+  if (!from) return 0;
+  to = hf_mirror_of(accepted, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!to) return -HF_EPERM;
+  hf_copy_ids(to->ids, from);
+  to->inherited_from = listener->sk ? bpf_get_socket_cookie(listener->sk) : 0;
+  return 0;
+}
+
 SEC("lsm/socket_accept")
-int BPF_PROG(hf_socket_accept, struct socket *sock) {
-  return hf_socket_answer(hf_socket(sock, HF_SOCK_ACCEPT, HF_WAY_ACCEPT));
+int BPF_PROG(hf_socket_accept, struct socket *sock, struct socket *newsock) {
+  int refused = hf_socket(sock, HF_SOCK_ACCEPT, HF_WAY_ACCEPT);
+  if (!refused && hf_label_words.inherit) refused = hf_inherit(sock, newsock);
+  return hf_socket_answer(refused);
 }
 
 /* Every way of sending ends here: send, write, sendfile, splice, aio, a ring. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(hf_socket_sendmsg, struct socket *sock) {
+  return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_WAY_SEND));
+}
+
+#define HF_MAY_WRITE 2
+
+/*
+ * Before Linux 6.5 sendfile() and splice() hand pages to a protocol without asking about a message. They ask about
+ * writing to the file, as every write does: those that come to socket_sendmsg as well are left to it, by the number of the
+ * call. A ring has no number: its write is decided here and there, and takes two tokens.
+ */
+SEC("lsm/file_permission")
+int BPF_PROG(hf_send_pages, struct file *file, int mask) {
+  struct socket *sock;
+  struct sock *sk;
+  __u16 family;
+  if (!(mask & HF_MAY_WRITE)) return 0;
+  sock = bpf_sock_from_file(file);
+  if (!sock) return 0;
+  sk = sock->sk;
+  if (!sk || hf_writes_message()) return 0;
+  family = hf_family_of(sk->__sk_common.skc_family);
+  /* Without pages of their own these make a message of it. */
+  if (family == HF_FAMILY_NETLINK || family == HF_FAMILY_PACKET || family == HF_FAMILY_VSOCK) return 0;
+  if (family == HF_FAMILY_UNIX && sk->sk_type != HF_SOCK_STREAM) return 0;
   return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_WAY_SEND));
 }
 
@@ -296,53 +312,27 @@ int BPF_PROG(hf_socket_fastopen, struct socket *sock, struct msghdr *message) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_WAY_CONNECT));
 }
 
-/* ---- who may label --------------------------------------------------------------------------------------- */
+#define HF_SCTP_BINDX_ADD 100
+#define HF_SCTP_PRIMARY_ADDR 6
+#define HF_SCTP_SET_PEER_PRIMARY_ADDR 5
 
-static __always_inline int hf_label_change(struct dentry *dentry, const char *name, __u16 way) {
-  struct hf_request r = {.hook = HF_HOOK_LABEL, .way = way};
+/*
+ * SCTP binds and connects by other names too: setsockopt(), and a message that connects. The kernel hands the socket
+ * over in a form whose labels cannot be read, so where bind or connect are ruled about, these are refused.
+ */
+SEC("lsm/sctp_bind_connect")
+int BPF_PROG(hf_sctp_bind_connect, struct sock *sk, int option) {
+  int binds = option == HF_SCTP_BINDX_ADD || option == HF_SCTP_PRIMARY_ADDR || option == HF_SCTP_SET_PEER_PRIMARY_ADDR;
+  struct hf_request r = {.hook = HF_HOOK_SOCKET, .flags = HF_REQ_FACTS_MISSING};
   struct hf_context context = {.voice = HF_SAY, .member = 1};
   struct hf_session *s = hf_session();
-  const struct hf_member *member;
-  struct hf_label_text *text;
-  struct inode *inode;
-  long length;
   if (!s) return -HF_EPERM;
-  inode = dentry->d_inode;
-  if (!inode) return 0; /* newer verifiers want it asked */
-  if ((inode->i_mode & HF_S_IFMT) != HF_S_IFSOCK) return 0;
-  member = hf_ruled_member(s);
-  if (!member || !hf_label_words.label_ruled) return 0;
-  context.task = bpf_get_current_task();
-  context.slot = member->tables;
-  r.subject = member->profile;
-  r.subject_set = member->set;
-  text = hf_own_text();
-  length = text ? bpf_probe_read_kernel_str(text->text, sizeof(text->text), name) : 0;
-  if (!text || length <= 0) {
-    r.flags |= HF_REQ_FACTS_MISSING;
-  } else {
-    int is_label = text->text[0] == 'u' && text->text[1] == 's' && text->text[2] == 'e' && text->text[3] == 'r' &&
-                   text->text[4] == '.';
-    text->length = length - 1;
-    if (bpf_map_lookup_elem(&label_names, text)) r.flags |= HF_REQ_LABEL_LISTED;
-    if (!is_label) {
-      hf_drop_text();
-      return 0;
-    }
-  }
-  hf_drop_text();
-  return hf_conclude_socket(&r, &context);
-}
-
-/* The first argument is an id map of the mount, of one type or another. */
-SEC("lsm/inode_setxattr")
-int BPF_PROG(hf_inode_setxattr, void *idmap, struct dentry *dentry, const char *name) {
-  return hf_socket_answer(hf_label_change(dentry, name, HF_WAY_LABEL_SET));
-}
-
-SEC("lsm/inode_removexattr")
-int BPF_PROG(hf_inode_removexattr, void *idmap, struct dentry *dentry, const char *name) {
-  return hf_socket_answer(hf_label_change(dentry, name, HF_WAY_LABEL_REMOVE));
+  r.sock_op = binds ? HF_SOCK_BIND : HF_SOCK_CONNECT;
+  r.way = binds ? HF_WAY_BIND : HF_WAY_CONNECT;
+  if (!hf_socket_subject(s, &r, &context)) return 0;
+  r.sock_family = hf_family_of(sk->__sk_common.skc_family);
+  context.target = bpf_get_socket_cookie(sk);
+  return hf_socket_answer(hf_conclude_socket(&r, &context));
 }
 
 #endif /* HOLDFAST_BPF_SOCKET_BPF_H */

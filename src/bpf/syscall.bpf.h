@@ -64,6 +64,21 @@ static __always_inline void hf_read_call(struct hf_call_args *out) {
   out->arg[2] = regs->dx;
 }
 
+/*
+ * Is the current task in one of the plain write calls, which on a socket become a message? A worker of a ring has
+ * the registers of io_uring_enter().
+ */
+static __always_inline int hf_writes_message(void) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  __u64 nr = regs->orig_ax;
+  if (task->thread_info.status & HF_TS_COMPAT) /* write, writev, pwrite64, io_submit, pwritev, pwritev2 */
+    return nr == 4 || nr == 146 || nr == 181 || nr == 248 || nr == 334 || nr == 379;
+  nr &= ~(__u64)HF_X32_SYSCALL_BIT; /* whose table has numbers of its own for some, from 512 on */
+  return nr == 1 || nr == 18 || nr == 20 || nr == 209 || nr == 296 || nr == 328 || nr == 516 || nr == 535 ||
+         nr == 544 || nr == 547;
+}
+
 /* Does this call make a mount namespace of its own? */
 static __always_inline int hf_mounts_namespace(const struct hf_call_args *call) {
   if (call->syscall == HF_SYSCALL_OPEN_TREE) return (call->arg[2] & HF_OPEN_TREE_NAMESPACE) != 0;

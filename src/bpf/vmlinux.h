@@ -166,10 +166,17 @@ struct sock_common {
 
 struct sock {
   struct sock_common __sk_common;
+  __u16 sk_type;
+  struct socket *sk_socket;
 };
 
 struct socket {
   struct sock *sk;
+  struct file *file;
+};
+
+struct unix_sock {
+  struct sock *peer;
 };
 
 struct msghdr {

@@ -289,35 +289,56 @@ HF_INLINE int hf_labels_match(const struct hf_label_match *want, __u32 count, co
   return 1;
 }
 
+HF_INLINE int hf_socket_rule_matches(const struct hf_socket_rule *rule, const struct hf_request *r) {
+  if (!(rule->ops & r->sock_op) || !(rule->families & r->sock_family)) return 0;
+  return hf_labels_match(rule->own, rule->own_count, r->own_labels) &&
+         hf_labels_match(rule->peer, rule->peer_count, r->peer_labels);
+}
+
+/*
+ * The index of the first rule that matches; HF_MAX_SOCKET_RULES: none. Another search may stand in for this one: the
+ * verifier of the kernel walks through every round of a loop that it can count, once more for each program.
+ */
+#ifndef HF_FIRST_SOCKET_RULE
+#define HF_FIRST_SOCKET_RULE(t, r, own) hf_first_socket_rule(t, r, own)
+HF_INLINE __u32 hf_first_socket_rule(const struct hf_tables *t, const struct hf_request *r,
+                                     const struct hf_profile *own) {
+  for (__u32 i = 0; i < HF_MAX_PROFILE_SOCKET_RULES; i++) {
+    __u32 at = own->socket_first + i;
+    if (i >= own->socket_count) break;
+    HF_OPAQUE(at);
+    if (at >= HF_MAX_SOCKET_RULES) break;
+    if (hf_socket_rule_matches(&t->socket_rules[at], r)) return at;
+  }
+  return HF_MAX_SOCKET_RULES;
+}
+#endif
+
 /* The first rule that matches decides; none: allowed. */
 HF_INLINE void hf_decide_socket(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own,
                                 struct hf_verdict *v) {
+  const struct hf_socket_rule *rule;
+  __u32 at;
   if (!own->socket_count) return;
   if (!r->sock_op || !r->sock_family) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  for (__u32 i = 0; i < HF_MAX_PROFILE_SOCKET_RULES; i++) {
-    const struct hf_socket_rule *rule;
-    __u32 at = own->socket_first + i;
-    if (i >= own->socket_count) return;
-    HF_OPAQUE(at);
-    if (at >= HF_MAX_SOCKET_RULES) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-    rule = &t->socket_rules[at];
-    if (!(rule->ops & r->sock_op) || !(rule->families & r->sock_family)) continue;
-    if (!hf_labels_match(rule->own, rule->own_count, r->own_labels)) continue;
-    if (!hf_labels_match(rule->peer, rule->peer_count, r->peer_labels)) continue;
-    v->mode = own->mode;
-    v->profile = r->subject;
-    v->rule = rule->rule;
-    v->reason = HF_REASON_RULE;
-    if (rule->verdict == HF_SOCK_DENY) {
-      v->action = HF_DENY;
-      v->reason = HF_REASON_SOCKET_DENY;
-      v->error = HF_EPERM;
-    } else if (rule->verdict == HF_SOCK_RATE) {
-      v->action = HF_LIMIT;
-      v->reason = HF_REASON_SOCKET_RATE;
-      v->error = HF_EAGAIN; /* what it will be once the bucket is empty */
-    }
-    return;
+  if (own->socket_count > HF_MAX_PROFILE_SOCKET_RULES || own->socket_first > HF_MAX_SOCKET_RULES - own->socket_count)
+    return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  at = HF_FIRST_SOCKET_RULE(t, r, own);
+  HF_OPAQUE(at);
+  if (at >= HF_MAX_SOCKET_RULES) return;
+  rule = &t->socket_rules[at];
+  v->mode = own->mode;
+  v->profile = r->subject;
+  v->rule = rule->rule;
+  v->reason = HF_REASON_RULE;
+  if (rule->verdict == HF_SOCK_DENY) {
+    v->action = HF_DENY;
+    v->reason = HF_REASON_SOCKET_DENY;
+    v->error = HF_EPERM;
+  } else if (rule->verdict == HF_SOCK_RATE) {
+    v->action = HF_LIMIT;
+    v->reason = HF_REASON_SOCKET_RATE;
+    v->error = HF_EAGAIN; /* what it will be once the bucket is empty */
   }
 }
 

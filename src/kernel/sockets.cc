@@ -65,6 +65,12 @@ Result<FileFacts> describe_file(int fd) {
                    status.st_mode,           status.st_ino};
 }
 
+Result<Fd> make_socket() {
+  Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("socket");
+  return fd;
+}
+
 Result<std::uint64_t> socket_cookie(int socket_fd) {
   std::uint64_t cookie = 0;
   socklen_t length = sizeof(cookie);

@@ -30,6 +30,8 @@ Result<FileFacts> describe_file(int fd);
 Result<std::uint64_t> socket_cookie(int socket_fd);
 // AF_*.
 Result<int> socket_family(int socket_fd);
+// An unbound one, close-on-exec.
+Result<Fd> make_socket();
 // SOCK_*.
 Result<int> socket_type(int socket_fd);
 

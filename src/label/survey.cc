@@ -48,22 +48,29 @@ std::map<std::string, std::string> labels_of_path(const std::string& path) {
   return labels;
 }
 
-void look_at(const kernel::TaskDirectory& task, pid_t pid, int number, const Fd& socket,
-             std::set<std::uint64_t>& seen, Survey& survey) {
-  const auto cookie = kernel::socket_cookie(socket.get());
-  if (!cookie || !seen.insert(*cookie).second) return;
-  const auto end = kernel::describe_socket(socket.get());
+// What a visitor is told about where a socket was found.
+struct Place {
+  const kernel::TaskDirectory& task;
+  pid_t pid;
+  int number;
+  std::uint64_t cookie;
+};
+using VisitPlace = std::function<void(int socket_fd, const Place& place)>;
+
+void look_at(int socket_fd, const Place& place, Survey& survey) {
+  const auto end = kernel::describe_socket(socket_fd);
   if (!end) return;
   LabelledSocket found{};
-  found.labels = labels_of(socket.get());
+  found.labels = labels_of(socket_fd);
   if (end->path)  // as its process names it
-    found.path_labels = labels_of_path("/proc/" + std::to_string(pid) + "/root" + end->address);
+    found.path_labels =
+        labels_of_path("/proc/" + std::to_string(place.pid) + "/root" + end->address);
   if (found.labels.empty() && found.path_labels.empty()) return;
-  found.cookie = *cookie;
-  found.pid = pid;
-  found.fd = number;
-  found.command = task.command_name() ? *task.command_name() : "";
-  found.cgroup = task.cgroup() ? *task.cgroup() : "";
+  found.cookie = place.cookie;
+  found.pid = place.pid;
+  found.fd = place.number;
+  found.command = place.task.command_name() ? *place.task.command_name() : "";
+  found.cgroup = place.task.cgroup() ? *place.task.cgroup() : "";
   found.unit = unit_of(found.cgroup);
   found.family = end->family;
   found.state = end->state;
@@ -71,41 +78,54 @@ void look_at(const kernel::TaskDirectory& task, pid_t pid, int number, const Fd&
   survey.sockets.push_back(std::move(found));
 }
 
-void look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& seen, Survey& survey) {
+// No: this process may not be looked into.
+bool look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& seen,
+               const VisitPlace& visit) {
   const auto task = proc.task(pid);
-  if (!task) return;  // it has ended
+  if (!task) return true;  // it has ended
   const auto files = kernel::open_files(pid);
   const auto pidfd = kernel::open_pidfd(pid);
-  if (!files || !pidfd) {
-    if ((!files && files.error().code == EACCES) || (!pidfd && pidfd.error().code == EPERM))
-      survey.closed_processes++;
-    return;
-  }
+  if (!files || !pidfd)
+    return !(!files && files.error().code == EACCES) && !(!pidfd && pidfd.error().code == EPERM);
   for (const kernel::OpenFile& file : *files) {
     if (!file.target.starts_with("socket:")) continue;
     int number = -1;
     const std::string_view digits = std::string_view(file.path).substr(file.path.rfind('/') + 1);
     std::from_chars(digits.data(), digits.data() + digits.size(), number);
     const auto socket = kernel::duplicate_from(pidfd->get(), number);
-    if (socket) {
-      look_at(*task, pid, number, *socket, seen, survey);
-    } else if (socket.error().code == EPERM) {
-      survey.closed_processes++;
-      return;
-    }
+    if (!socket && socket.error().code == EPERM) return false;
+    const auto cookie =
+        socket ? kernel::socket_cookie(socket->get()) : Result<std::uint64_t>(socket.error());
+    if (cookie && seen.insert(*cookie).second)
+      visit(socket->get(), Place{*task, pid, number, *cookie});
   }
+  return true;
+}
+
+Result<std::size_t> visit_places(const VisitPlace& visit) {
+  const auto proc = kernel::Proc::open();
+  if (!proc) return proc.error();
+  std::set<std::uint64_t> seen;
+  std::size_t closed = 0;
+  std::vector<pid_t> processes = proc->processes();
+  std::sort(processes.begin(), processes.end());
+  for (const pid_t pid : processes)
+    if (!look_into(*proc, pid, seen, visit)) closed++;
+  return closed;
 }
 
 }  // namespace
 
+Result<std::size_t> visit_sockets(const std::function<void(int)>& visit) {
+  return visit_places([&](int socket_fd, const Place&) { visit(socket_fd); });
+}
+
 Result<Survey> survey_sockets() {
-  const auto proc = kernel::Proc::open();
-  if (!proc) return proc.error();
   Survey survey;
-  std::set<std::uint64_t> seen;
-  std::vector<pid_t> processes = proc->processes();
-  std::sort(processes.begin(), processes.end());
-  for (const pid_t pid : processes) look_into(*proc, pid, seen, survey);
+  const auto closed =
+      visit_places([&](int socket_fd, const Place& place) { look_at(socket_fd, place, survey); });
+  if (!closed) return closed.error();
+  survey.closed_processes = *closed;
   return survey;
 }
 

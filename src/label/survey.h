@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,6 +14,10 @@
 #include "base/result.h"
 
 namespace holdfast::label {
+
+// Calls with every socket in a process that may be looked into, once each, as a duplicate that is
+// borrowed. The number of processes that may not.
+Result<std::size_t> visit_sockets(const std::function<void(int socket_fd)>& visit);
 
 struct LabelledSocket {
   std::uint64_t cookie;

@@ -24,9 +24,6 @@ std::string_view left_unheld(const backend::Backend& backend, const backend::Ses
     const auto found = std::ranges::find(promises, kind, &backend::Promise::kind);
     return found == promises.end() || found->strength == backend::Strength::none;
   };
-  const bool labels = profile.label_ruled || profile.label_inherit;
-  if ((profile.socket_count > 0 && unheld(RuleKind::socket)) || (labels && unheld(RuleKind::label)))
-    return "sockets";
   if ((profile.cg_leave != HF_MOVERS_ANY && unheld(RuleKind::cgroups_leave)) ||
       (profile.cg_join != HF_MOVERS_ANY && unheld(RuleKind::cgroups_join)) ||
       (profile.cg_inside != HF_INSIDE_ANY && unheld(RuleKind::cgroups_inside)))

@@ -8,6 +8,7 @@
 #include "backend/lsm/session.h"
 #include "kernel/btf.h"
 #include "kernel/probe.h"
+#include "kernel/sockets.h"
 
 namespace holdfast::backend {
 
@@ -40,11 +41,11 @@ Result<void> LsmBackend::available() const {
   return {};
 }
 
-constexpr char kNoLabels[] = "this kernel has no way to read a socket's labels (Linux 7.3)";
-
-bool labels_can_be_read() {
-  const auto types = kernel::KernelTypes::load();
-  return types && types->has_function(std::string(lsm::kLabelReader));
+// Sockets keep labels from Linux 7.1 on; before, the xattr calls of the members are answered here.
+std::string label_reservation() {
+  return kernel::has_socket_attributes()
+             ? "accepted sockets carry the listener's labels in decisions, but do not show them"
+             : "a 32-bit program cannot label its sockets";
 }
 
 bool bpf_can_be_decided() {
@@ -65,13 +66,8 @@ std::vector<Promise> LsmBackend::promises() const {
       {RuleKind::cgroups_join, none, later},
       {RuleKind::cgroups_inside, none, later},
       {RuleKind::mark, none, later},
-      labels_can_be_read()
-          ? Promise{RuleKind::socket, enforced, "what depends on a unix socket's peer is refused"}
-          : Promise{RuleKind::socket, none, kNoLabels},
-      labels_can_be_read()
-          ? Promise{RuleKind::label, Strength::best_effort,
-                    "who may set labels is enforced; accepted sockets do not inherit any"}
-          : Promise{RuleKind::label, none, kNoLabels},
+      {RuleKind::socket, enforced, "an accept that depends on the peer's label is refused"},
+      {RuleKind::label, enforced, label_reservation()},
       bpf_can_be_decided()
           ? Promise{RuleKind::bpf_delegate, enforced,
                     "confined to its own cgroup, a process that has or had threads attaches "

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "bpf/run.skel.h"
@@ -16,10 +17,12 @@ namespace holdfast::backend::lsm {
 
 namespace {
 
-hf_label_words words_of(const SessionSpec& spec) {
+hf_label_words words_of(const SessionSpec& spec, const Selection& selection) {
   hf_label_words words = {};
   const hf_profile& profile = spec.tables->profiles[spec.profile];
   words.label_ruled = profile.label_ruled;
+  words.inherit = profile.label_inherit;
+  words.mirrored = selection.mirrored();
   words.count =
       static_cast<__u32>(std::min<std::size_t>(spec.labels.names.size(), HF_MAX_LABEL_NAMES));
   for (__u32 i = 0; i < words.count; i++)
@@ -50,8 +53,12 @@ Result<void> Programs::name_labels(const LabelWords& words) const {
     auto put = put_text(object_.map_fd("label_values"), words.values[id], static_cast<__u32>(id));
     if (!put) return put;
   }
-  for (const std::string& name : words.may_set) {
-    auto put = put_text(object_.map_fd("label_names"), name, 1);
+  std::map<std::string, __u32> names;
+  for (std::size_t i = 0; i < words.names.size(); i++)
+    names[words.names[i]] = static_cast<__u32>(i + 1);
+  for (const std::string& name : words.may_set) names[name] |= HF_LABEL_MAY_SET;
+  for (const auto& [name, known] : names) {
+    auto put = put_text(object_.map_fd("label_names"), name, known);
     if (!put) return put;
   }
   return {};
@@ -67,7 +74,7 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   object->keep_programs([&selection](const bpf_program* program) {
     return selection->wants(bpf_program__section_name(program), bpf_program__name(program));
   });
-  const hf_label_words words = words_of(spec);
+  const hf_label_words words = words_of(spec, *selection);
   if (auto done = object->set_initial_value(".rodata.labels", &words, sizeof(words)); !done)
     return std::move(done).error();
   const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection->bpf()};
@@ -78,6 +85,8 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   std::unique_ptr<Programs> programs(new Programs(std::move(*object)));
   programs->decide_sockets_ = selection->sockets();
   programs->decide_bpf_ = selection->bpf();
+  programs->kernel_labels_ = selection->kernel_labels();
+  programs->mirrored_ = selection->sockets() && selection->mirrored();
   if (auto done = programs->name_labels(spec.labels); !done) return std::move(done).error();
   auto record = SessionRecord::map(programs->object_.map_fd("session"));
   if (!record) return std::move(record).error();

@@ -19,11 +19,15 @@ class Programs {
  public:
   // Loads; decides nothing yet. Errors: ENOENT without type information, ENOTSUP when the kernel
   // lacks a function to attach to, what the verifier says.
-  // `spec` says what the programs for sockets read; those are only there when `needs` asks for them
-  // and the kernel can.
+  // `spec` says what the programs for sockets read; those are only there when `needs` asks for
+  // them.
   static Result<std::unique_ptr<Programs>> load(const Needs& needs, const SessionSpec& spec);
   [[nodiscard]] bool decide_sockets() const { return decide_sockets_; }
   [[nodiscard]] bool decide_bpf() const { return decide_bpf_; }
+  // Does the kernel keep labels of sockets? Do the programs read them from label_mirror_fd()?
+  [[nodiscard]] bool kernel_labels() const { return kernel_labels_; }
+  [[nodiscard]] bool mirrored() const { return mirrored_; }
+  [[nodiscard]] int label_mirror_fd() const { return object_.map_fd("socket_labels"); }
   // A program of ours, for the canary to attach where it must not. Borrowed.
   [[nodiscard]] int attachable_program_fd() const { return object_.program_fd("hf_sysctl"); }
 
@@ -58,6 +62,8 @@ class Programs {
   kernel::BpfObject object_;
   bool decide_sockets_ = false;
   bool decide_bpf_ = false;
+  bool kernel_labels_ = false;
+  bool mirrored_ = false;
   std::unique_ptr<SessionRecord> record_;
   std::vector<kernel::BpfLink> links_;
 };

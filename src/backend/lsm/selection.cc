@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bpf/decision_points.h"
+#include "kernel/sockets.h"
 
 namespace holdfast::backend::lsm {
 
@@ -36,8 +37,9 @@ std::string traced_function(std::string_view section) {
 }
 
 bool is_about_sockets(std::string_view section) {
-  return section.starts_with("lsm/socket_") || section == "lsm/inode_setxattr" ||
-         section == "lsm/inode_removexattr";
+  return section.starts_with("lsm/socket_") || section.starts_with("lsm/unix_") ||
+         section == "lsm/sctp_bind_connect" || section == "lsm/file_permission" ||
+         (section.starts_with("lsm/inode_") && section.ends_with("xattr"));
 }
 
 // What the programs of delegated.bpf.h and border.bpf.h are attached to, besides "bpf" itself.
@@ -78,7 +80,14 @@ Needs needs_of(const hf_tables& tables) {
     if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = HF_COPIES;
     if (holds || profile.ns_track != 0) needs.tracking = true;
     if (profile.bpf_ruled != 0) needs.bpf = true;
-    if (profile.socket_count > 0 || profile.label_ruled != 0) needs.sockets = true;
+    if (profile.label_inherit != 0) needs.inherit = true;
+    if (profile.socket_count > 0 || profile.label_ruled != 0 || profile.label_inherit != 0)
+      needs.sockets = true;
+  }
+  for (std::uint32_t i = 0; i < tables.socket_rule_count && i < HF_MAX_SOCKET_RULES; i++) {
+    const hf_socket_rule& rule = tables.socket_rules[i];
+    if (rule.ops & HF_SOCK_SEND) needs.sends = true;
+    if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX)) needs.peers = true;
   }
   return needs;
 }
@@ -100,15 +109,27 @@ Result<Selection> Selection::choose(const Needs& needs) {
   if (needs.bpf && has(kTokenHook))
     for (const std::string_view hook : kBpfHooks)
       if (hook != kOnlyNewKernels && !has("bpf_lsm_" + std::string(hook))) return lacking(hook);
-  return Selection(needs, std::move(*types));
+  return Selection(needs, std::move(*types), kernel::has_socket_attributes());
 }
 
-bool Selection::sockets() const {
-  return needs_.sockets && types_.has_function(std::string(kLabelReader));
+bool Selection::mirrored() const {
+  return needs_.peers || needs_.inherit || !types_.has_function(std::string(kLabelReader));
+}
+
+bool Selection::wants_for_sockets(std::string_view section, std::string_view program) const {
+  if (!needs_.sockets) return false;
+  if (section.starts_with("lsm/unix_")) return needs_.peers;
+  if (section == "lsm/file_permission")
+    return needs_.sends && types_.has_function(std::string(kPageSender));
+  if (!section.starts_with("lsm/inode_")) return true;
+  // What user space labels it mirrors itself.
+  const bool feeds_mirror =
+      section.starts_with("lsm/inode_post_") || program == "hf_room_for_label";
+  return kernel_labels_ && (!feeds_mirror || mirrored());
 }
 
 bool Selection::wants(std::string_view section, std::string_view program) const {
-  if (is_about_sockets(section)) return sockets();
+  if (is_about_sockets(section)) return wants_for_sockets(section, program);
   if (is_about_bpf(section, program))
     return needs_.bpf && types_.has_function("bpf_lsm_" + lsm_hook(section));
   const std::string function = traced_function(section);

@@ -22,6 +22,9 @@ inline constexpr std::string_view kTokenHook = "bpf_lsm_bpf_token_create";
 // Reads a label of a socket (Linux 7.3).
 inline constexpr std::string_view kLabelReader = "bpf_sock_read_xattr";
 
+// Sends to a socket without making a message of it (until Linux 6.4).
+inline constexpr std::string_view kPageSender = "kernel_sendpage";
+
 // What the policy asks about.
 struct Needs {
   // Copies of each capture: four when a decision depends on the target, since one alone can be
@@ -29,8 +32,12 @@ struct Needs {
   int capture_copies = 1;
   // Namespaces that are made later belong to a set.
   bool tracking = false;
-  // Some rule is about sockets or their labels.
+  // Some rule is about sockets or their labels; about the labels of a unix socket's peer; about
+  // sending; accepted sockets inherit labels.
   bool sockets = false;
+  bool peers = false;
+  bool sends = false;
+  bool inherit = false;
   // Some profile delegates BPF privileges.
   bool bpf = false;
 };
@@ -42,9 +49,13 @@ class Selection {
   // makes it.
   static Result<Selection> choose(const Needs& needs);
 
-  // Can socket rules be decided: is there a kernel function that reads a socket's labels (7.3), and
-  // does the policy have any?
-  [[nodiscard]] bool sockets() const;
+  // Are there rules about sockets or labels to decide?
+  [[nodiscard]] bool sockets() const { return needs_.sockets; }
+  // Are labels read from the mirror? Not where the kernel has a function that reads a socket's own
+  // labels (7.3), and these are all that anybody asks for.
+  [[nodiscard]] bool mirrored() const;
+  // Does this kernel keep labels of sockets by itself?
+  [[nodiscard]] bool kernel_labels() const { return kernel_labels_; }
   // Is the use of BPF privileges decided?
   [[nodiscard]] bool bpf() const { return needs_.bpf; }
   // A program by its section ("fentry/utsns_install") and name; the last character of a copy's name
@@ -52,10 +63,12 @@ class Selection {
   [[nodiscard]] bool wants(std::string_view section, std::string_view program) const;
 
  private:
-  Selection(const Needs& needs, kernel::KernelTypes types)
-      : needs_(needs), types_(std::move(types)) {}
+  Selection(const Needs& needs, kernel::KernelTypes types, bool kernel_labels)
+      : needs_(needs), kernel_labels_(kernel_labels), types_(std::move(types)) {}
+  [[nodiscard]] bool wants_for_sockets(std::string_view section, std::string_view program) const;
 
   Needs needs_;
+  bool kernel_labels_;
   kernel::KernelTypes types_;
 };
 

@@ -32,6 +32,8 @@ Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
   if (auto done = session->programs_->protect_caller(); !done) return std::move(done).error();
   if (auto done = fly_canary(*session->programs_); !done) return std::move(done).error();
 
+  if (auto known = session->know_labels(); !known) return std::move(known).error();
+
   auto ring = kernel::BpfRing::create(
       session->programs_->events_fd(), [self = session.get()](std::span<const std::byte> bytes) {
         if (bytes.size() == sizeof(hf_event) && self->spec_.sink)
@@ -43,6 +45,19 @@ Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
   if (!guardian) return std::move(guardian).error();
   session->guardian_.emplace(std::move(*guardian));
   return std::unique_ptr<Session>(std::move(session));
+}
+
+Result<void> LsmSession::know_labels() {
+  if (!programs_->mirrored()) return {};
+  mirror_.emplace(programs_->label_mirror_fd(), spec_.labels);
+  if (!programs_->kernel_labels()) {
+    auto desk = AttributeDesk::create(spec_, kSandboxSet, *mirror_, programs_->record());
+    if (!desk) return std::move(desk).error();
+    attributes_ = std::move(*desk);
+    return {};
+  }
+  if (auto proved = mirror_->prove(); !proved) return proved;
+  return mirror_->copy_machine();
 }
 
 LsmSession::~LsmSession() {
@@ -57,15 +72,18 @@ Result<ChildPlan> LsmSession::before_fork() {
   member.tables = HF_TABLES_POLICY;
   member.set = kSandboxSet;
   if (auto done = programs_->arm(member); !done) return std::move(done).error();
-  return ChildPlan{};
+  return ChildPlan{.filter = attributes_ ? attributes_->filter() : nullptr};
 }
 
 Result<void> LsmSession::adopt(const Child& child) {
+  SessionRecord::at(programs_->record().fields().channel_cookie).store(child.channel_cookie);
   const auto members = programs_->members();
   if (!members) return members.error();
   if (std::find(members->begin(), members->end(), child.pid) == members->end())
     return Error{ESRCH, "hold the child", {}, "it did not become a member when it was forked"};
   if (auto done = track(child); !done) return done;
+  if (attributes_)
+    if (auto done = attributes_->adopt(child); !done) return done;
   SessionRecord::at(programs_->record().fields().adopted).store(1);
   return {};
 }
@@ -84,10 +102,17 @@ Result<void> LsmSession::track(const Child& child) {
   return programs_->adopt(child.pid, inodes, kSandboxSet, spec_.profile);
 }
 
-std::vector<int> LsmSession::poll_fds() const { return {ring_->poll_fd(), guardian_->pidfd()}; }
+std::vector<int> LsmSession::poll_fds() const {
+  std::vector<int> fds = {ring_->poll_fd(), guardian_->pidfd()};
+  if (!attributes_) return fds;
+  for (const int fd : attributes_->poll_fds()) fds.push_back(fd);
+  return fds;
+}
 
 Result<void> LsmSession::dispatch() {
   if (auto done = ring_->consume(); !done) return done;
+  if (attributes_)
+    if (auto done = attributes_->dispatch([this] { return ring_->consume(); }); !done) return done;
   pollfd guardian{guardian_->pidfd(), POLLIN, 0};
   if (poll(&guardian, 1, 0) > 0)
     return Error{EOWNERDEAD, "keep watch", {}, "the guardian was killed"};

@@ -8,7 +8,9 @@
 #include <optional>
 
 #include "backend/backend.h"
+#include "backend/lsm/attribute_desk.h"
 #include "backend/lsm/guardian.h"
+#include "backend/lsm/label_mirror.h"
 #include "backend/lsm/programs.h"
 #include "base/fd.h"
 
@@ -32,10 +34,13 @@ class LsmSession : public Session {
  private:
   explicit LsmSession(const SessionSpec& spec) : spec_(spec) {}
   Result<void> track(const Child& child);
+  Result<void> know_labels();
 
   SessionSpec spec_;
   std::unique_ptr<Programs> programs_;
   std::unique_ptr<kernel::BpfRing> ring_;
+  std::optional<InodeLabels> mirror_;
+  std::unique_ptr<AttributeDesk> attributes_;  // null: the kernel keeps labels, or nobody asks
   std::optional<Guardian> guardian_;
   std::array<Fd, HF_NS_COUNT> namespaces_;  // held so that no number of the set is reused
 };
