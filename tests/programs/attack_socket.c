@@ -10,10 +10,15 @@
  *   uring | aio     by a ring; by io_submit
  *   fastopen        by a message that connects
  *   sctp            by setsockopt (SCTP_SOCKOPT_CONNECTX)
- *   unlabel         after it has taken the label off
- *   relabel-path    after it has replaced the label by the path of the descriptor
+ *   late            sends with a socket that was labelled after it was connected
+ *
+ * Where it may not connect without a label:
+ *   forge-HOW       labels the socket: fd, at, at-path, ring, other-user, or a path (doors)
+ *   reuse           with the inode and address of a labelled one
  */
 #include "attack.h"
+
+#include "ring.h"
 
 #include <linux/aio_abi.h>
 #include <net/if.h>
@@ -23,6 +28,15 @@
 #include <sys/xattr.h>
 
 enum { number_fd = 300, rounds = 2000 };
+
+/* Paths to a descriptor. */
+static const struct {
+  const char *name, *format;
+} doors[] = {{"self", "/proc/self/fd/%d"},
+             {"thread-self", "/proc/thread-self/fd/%d"},
+             {"dev", "/dev/fd/%d"},
+             {"root", "/proc/self/root/proc/self/fd/%d"},
+             {"task", "/proc/self/task/../fd/%d"}};
 
 static struct sockaddr_in address;
 static int denied, allowed;
@@ -139,10 +153,76 @@ _Noreturn static void by_other(bool scm) {
 }
 
 _Noreturn static void by_ring(void) {
-  char parameters[120] = {0};
-  long fd = raw(425, 8, (long)parameters, 0, 0, 0);
-  if (fd < 0) refused((int)-fd);
-  escaped(); /* a ring passes every filter */
+  const struct io_uring_sqe operation = {
+      .opcode = ring_connect, .fd = denied, .addr = (unsigned long)&address, .off = sizeof address};
+  judge(ring_do(&operation));
+}
+
+/* It connects while it has no label, and is labelled then. */
+_Noreturn static void label_late(void) {
+  int late = new_socket(SOCK_STREAM);
+  if (try_connect(late) < 0) broken("connect");
+  label(late);
+  long result = raw(SYS_sendto, late, (long)"x", 1, MSG_NOSIGNAL, 0);
+  if (result >= 0) escaped();
+  refused((int)-result);
+}
+
+/* Here a socket without a label may not connect, and nobody may label one. */
+_Noreturn static void forge(const char* how) {
+  const struct {
+    unsigned long value;
+    unsigned size, flags;
+  } arguments = {(unsigned long)"server", 6, 0};
+  const struct io_uring_sqe operation = {.opcode = ring_fsetxattr,
+                                         .fd = allowed,
+                                         .addr = (unsigned long)"user.varlink",
+                                         .addr2 = (unsigned long)"server",
+                                         .len = 6};
+  char path[64];
+  if (strcmp(how, "fd") == 0) fsetxattr(allowed, "user.varlink", "server", 6, 0);
+  if (strcmp(how, "at") == 0)
+    syscall(463 /* setxattrat */, allowed, "", AT_EMPTY_PATH, "user.varlink", &arguments,
+            sizeof arguments);
+  if (strcmp(how, "ring") == 0) ring_do(&operation);
+  for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
+    if (strcmp(how, doors[i].name) != 0) continue;
+    snprintf(path, sizeof path, doors[i].format, allowed);
+    setxattr(path, "user.varlink", "server", 6, 0);
+  }
+  if (strcmp(how, "at-path") == 0) {
+    snprintf(path, sizeof path, "%d", allowed);
+    int folder = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    syscall(463 /* setxattrat */, folder, path, 0, "user.varlink", &arguments, sizeof arguments);
+  }
+  if (strcmp(how, "other-user") == 0) {
+    pid_t child = fork();
+    if (child == 0) {
+      if (setuid(65534) != 0) _exit(1);
+      fsetxattr(allowed, "user.varlink", "server", 6, 0);
+      _exit(0);
+    }
+    waitpid(child, NULL, 0);
+  }
+  long result = try_connect(allowed);
+  if (result >= 0) escaped();
+  refused((int)-result);
+}
+
+/* A labelled socket is closed; the next one may get its number, its inode and its address. */
+_Noreturn static void reuse(void) {
+  long result = -EPERM;
+  for (int i = 0; i < rounds; i++) {
+    int fd = new_socket(SOCK_STREAM);
+    if (fsetxattr(fd, "user.varlink", "server", 6, 0) != 0 && errno != EPERM) broken("label");
+    close(fd);
+    fd = new_socket(SOCK_STREAM);
+    result = try_connect(fd);
+    if (result >= 0) escaped();
+    if (result != -EPERM) break;
+    close(fd);
+  }
+  refused((int)-result);
 }
 
 _Noreturn static void by_aio(void) {
@@ -185,6 +265,9 @@ int main(int argc, char** argv) {
   if (strcmp(how, "scm") == 0) by_other(true);
   if (strcmp(how, "fork") == 0) by_other(false);
   if (strcmp(how, "uring") == 0) by_ring();
+  if (strcmp(how, "late") == 0) label_late();
+  if (strcmp(how, "reuse") == 0) reuse();
+  if (strncmp(how, "forge-", 6) == 0) forge(how + 6);
   if (strcmp(how, "aio") == 0) by_aio();
   if (strcmp(how, "fastopen") == 0)
     judge(sendto(denied, "x", 1, MSG_FASTOPEN, (void*)&address, sizeof address) < 0 ? -errno : 0);
@@ -192,16 +275,6 @@ int main(int argc, char** argv) {
     long result = raw(SYS_setsockopt, denied, 132, 110, (long)&address, sizeof address);
     if (result == -ENOPROTOOPT || result == -EOPNOTSUPP) impossible("no SCTP");
     judge(result);
-  }
-  if (strcmp(how, "unlabel") == 0) {
-    fremovexattr(denied, "user.varlink");
-    judge(try_connect(denied));
-  }
-  if (strcmp(how, "relabel-path") == 0) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", denied);
-    setxattr(path, "user.varlink", "other", 5, 0);
-    judge(try_connect(denied));
   }
   errno = EINVAL;
   broken(how);

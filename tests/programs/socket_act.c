@@ -3,16 +3,20 @@
  * socket_act STEP...: makes the socket operations of a conformance case, one after the other, and
  * prints the result of each on a line: 0, or the name of an errno. A step:
  *
- *   unix | inet | inet6 | udp | netlink    the socket from here on is a new one; says nothing
- *   pair                                   it is one end of a pair, the other end its peer
- *   label:NAME=VALUE  serverlabel:NAME=VALUE  unlabel:NAME    says something only when it fails
+ *   unix | unixdgram | unixseqpacket | inet | inet6 | udp | netlink
+ *                                          the socket from here on is a new one; says nothing
+ *   pair | pairdgram | pairseqpacket       it is one end of a pair, the other end its server
+ *   label:NAME=VALUE  unlabel:NAME  serverlabel:NAME=VALUE  serverunlabel:NAME
+ *                                          says something only when it fails
  *   trylabel:NAME=VALUE  tryunlabel:NAME   by fsetxattr, fremovexattr: says what comes of it
  *   pathlabel:NAME=VALUE  atlabel:NAME=VALUE   by the path of the descriptor; by setxattrat
  *   get:NAME  getaccepted:NAME             the value, or the errno
  *   bind  connect  listen  accept          connect: to a server made for it; accept: a client made
  * for it send  sendmsg  sendmmsg  write  writev  sendfile  splice  fastopen reconnect as connect,
- * on a new socket with the same labels
+ * on a new socket with the same labels; sendaccepted: on what was accepted, whose client is gone
  *
+ *   exec COMMAND...                        hands the socket over to a command
+ *   inherited                              the socket from here on is the one handed over
  *   threads                                from here on the process has a second thread
  *
  * N* before a step makes it N times and prints how often it was 0 ("5 of 12"). The servers and
@@ -38,6 +42,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+enum { handed_fd = 199 };
 static int subject = -1, server = -1, accepted = -1, family, type;
 static bool bound, listening;
 static char kept_label[256];
@@ -78,7 +83,7 @@ static void need_server(void) {
   server = socket(family, type, 0);
   any_address();
   if (server < 0 || bind(server, (void*)&at, at_length) != 0) broken("server");
-  if (type == SOCK_STREAM && listen(server, 200) != 0) broken("server listens");
+  if (type != SOCK_DGRAM && type != SOCK_RAW && listen(server, 200) != 0) broken("server listens");
 }
 
 static void address_of(int fd) {
@@ -207,6 +212,7 @@ static long do_splice(void) {
   close(ends[0]), close(ends[1]);
   return sent;
 }
+static long do_sendaccepted(void) { return result(send(accepted, "x", 1, MSG_NOSIGNAL)); }
 static long do_fastopen(void) {
   need_server();
   address_of(server);
@@ -216,18 +222,24 @@ static long do_fastopen(void) {
 static const struct {
   const char* name;
   long (*make)(void);
-} operations[] = {{"bind", do_bind},        {"connect", do_connect},   {"reconnect", do_reconnect},
-                  {"listen", do_listen},    {"accept", do_accept},     {"send", do_send},
-                  {"sendmsg", do_sendmsg},  {"sendmmsg", do_sendmmsg}, {"write", do_write},
-                  {"writev", do_writev},    {"sendfile", do_sendfile}, {"splice", do_splice},
-                  {"fastopen", do_fastopen}};
+} operations[] = {{"bind", do_bind},           {"connect", do_connect},
+                  {"reconnect", do_reconnect}, {"listen", do_listen},
+                  {"accept", do_accept},       {"send", do_send},
+                  {"sendmsg", do_sendmsg},     {"sendmmsg", do_sendmmsg},
+                  {"write", do_write},         {"writev", do_writev},
+                  {"sendfile", do_sendfile},   {"splice", do_splice},
+                  {"fastopen", do_fastopen},   {"sendaccepted", do_sendaccepted}};
 
 static const struct {
   const char* name;
   int family, type;
-} kinds[] = {{"unix", AF_UNIX, SOCK_STREAM}, {"unixdgram", AF_UNIX, SOCK_DGRAM},
-             {"inet", AF_INET, SOCK_STREAM}, {"inet6", AF_INET6, SOCK_STREAM},
-             {"udp", AF_INET, SOCK_DGRAM},   {"netlink", AF_NETLINK, SOCK_RAW}};
+} kinds[] = {{"unix", AF_UNIX, SOCK_STREAM},
+             {"unixdgram", AF_UNIX, SOCK_DGRAM},
+             {"unixseqpacket", AF_UNIX, SOCK_SEQPACKET},
+             {"inet", AF_INET, SOCK_STREAM},
+             {"inet6", AF_INET6, SOCK_STREAM},
+             {"udp", AF_INET, SOCK_DGRAM},
+             {"netlink", AF_NETLINK, SOCK_RAW}};
 
 static void* wait_forever(void* unused) {
   for (;;) pause();
@@ -259,10 +271,22 @@ static void step(char* text) {
       server = -1, kept_label[0] = 0;
       return new_subject(kinds[i].family, kinds[i].type);
     }
-  if (strcmp(text, "pair") == 0) {
+  if (strncmp(text, "pair", 4) == 0) {
     int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) broken("socketpair");
-    subject = ends[0], server = ends[1], family = AF_UNIX, type = SOCK_STREAM;
+    family = AF_UNIX;
+    type = strcmp(text, "pairdgram") == 0       ? SOCK_DGRAM
+           : strcmp(text, "pairseqpacket") == 0 ? SOCK_SEQPACKET
+                                                : SOCK_STREAM;
+    if (socketpair(AF_UNIX, type, 0, ends) != 0) broken("socketpair");
+    subject = ends[0], server = ends[1];
+    return;
+  }
+  if (strcmp(text, "inherited") == 0) {
+    struct sockaddr own;
+    socklen_t length = sizeof own, type_length = sizeof type;
+    if (getsockname(handed_fd, &own, &length) != 0) broken("getsockname");
+    getsockopt(handed_fd, SOL_SOCKET, SO_TYPE, &type, &type_length);
+    subject = handed_fd, family = own.sa_family;
     return;
   }
   if (starts(&text, "label:")) return quiet(label(subject, text, ""), "label");
@@ -270,6 +294,7 @@ static void step(char* text) {
     need_server();
     return quiet(label(server, text, ""), "label");
   }
+  if (starts(&text, "serverunlabel:")) return quiet(label(server, text, ""), "unlabel");
   if (starts(&text, "unlabel:")) return quiet(label(subject, text, ""), "unlabel");
   if (starts(&text, "trylabel:") || starts(&text, "tryunlabel:"))
     return (void)puts(word(label(subject, text, "")));
@@ -307,7 +332,14 @@ static void loopback_up(void) {
 int main(int argc, char** argv) {
   loopback_up();
   setvbuf(stdout, NULL, _IOLBF, 0);
-  for (int i = 1; i < argc; i++) step(argv[i]);
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "exec") == 0) {
+      dup2(subject, handed_fd);
+      execv(argv[i + 1], argv + i + 1);
+      broken("exec");
+    }
+    step(argv[i]);
+  }
   fflush(stdout);
   _exit(0);
 }
