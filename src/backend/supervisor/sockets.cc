@@ -22,6 +22,7 @@ namespace holdfast::backend::supervisor {
 namespace {
 
 constexpr std::size_t kMostBuckets = 65536;
+constexpr std::uint32_t kPeerless = HF_SOCK_BIND | HF_SOCK_LISTEN;
 
 std::uint16_t family_of(int family) {
   switch (family) {
@@ -66,7 +67,8 @@ SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profil
     const hf_socket_rule& rule = tables.socket_rules[profile.socket_first + i];
     operations.ruled |= rule.ops;
     if (rule.verdict != HF_SOCK_ALLOW) operations.refused |= rule.ops;
-    if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX)) operations.by_peer |= rule.ops;
+    if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX))
+      operations.by_peer |= rule.ops & ~kPeerless;
   }
   return operations;
 }
