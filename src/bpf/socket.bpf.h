@@ -175,7 +175,6 @@ static __always_inline struct hf_member *hf_socket_subject(const struct hf_sessi
                                                            struct hf_context *context) {
   struct hf_member *member = hf_ruled_member(s);
   if (!member) return 0;
-  member->meets_peer = 0; /* left over from what failed before it met anybody */
   if (member->tables == HF_TABLES_POLICY && !(hf_label_words.operations & r->sock_op)) return 0;
   context->task = bpf_get_current_task();
   context->slot = member->tables;
@@ -224,6 +223,8 @@ static __always_inline int hf_socket(struct socket *sock, __u16 operation, __u16
   struct hf_member *member;
   struct sock *sk;
   if (!s) return -HF_EPERM;
+  member = hf_ruled_member(s);
+  if (member) member->meets_peer = 0; /* left over from the call before */
   member = hf_socket_subject(s, &r, &context);
   if (!member) return 0;
   sk = sock->sk;

@@ -4,7 +4,8 @@
  *
  * lsm/socket_connect and lsm/socket_sendmsg come before the kernel has looked up whom it is about, and leave such a
  * decision to these two hooks. The kernel calls them with the other socket locked and alive, connects no stream and
- * delivers no datagram without them, and does not look it up a second time: who is judged is who gets it.
+ * delivers no datagram without them. A datagram that waits for room looks its receiver up again when that has gone, and
+ * asks again: each time is decided, so who is judged is who gets it.
  */
 #ifndef HOLDFAST_BPF_SOCKET_PEER_BPF_H
 #define HOLDFAST_BPF_SOCKET_PEER_BPF_H

@@ -12,6 +12,9 @@
  *   sctp            by setsockopt (SCTP_SOCKOPT_CONNECTX)
  *   late            sends with a socket that was labelled after it was connected
  *
+ * Where nobody may send to one that is labelled so:
+ *   redirect        a datagram that waits for another one, which then gives up its path
+ *
  * Where it may not connect without a label:
  *   forge-HOW       labels the socket: fd, at, at-path, ring, other-user, or a path (doors)
  *   reuse           with the inode and address of a labelled one
@@ -209,6 +212,43 @@ _Noreturn static void forge(const char* how) {
   refused((int)-result);
 }
 
+static int bind_path(const char* path) {
+  struct sockaddr_un at = {.sun_family = AF_UNIX};
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  strcpy(at.sun_path, path);
+  if (fd < 0 || bind(fd, (void*)&at, sizeof at) != 0) broken("bind path");
+  return fd;
+}
+
+/*
+ * A datagram waits for room at a socket without a label. That goes, and a labelled one is bound to
+ * the path: the kernel looks the path up again.
+ */
+_Noreturn static void redirect(void) {
+  struct shared_result* result = new_shared_result();
+  struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/tmp/attack_socket.first"};
+  char byte;
+  unlink(at.sun_path);
+  int first = bind_path(at.sun_path), sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  while (sendto(sender, "x", 1, MSG_DONTWAIT, (void*)&at, sizeof at) == 1) continue;
+  pid_t child = fork();
+  if (child == 0) {
+    close(first);
+    result->result = syscall(SYS_sendto, sender, "y", 1, 0, &at, sizeof at) < 0 ? -errno : 0;
+    _exit(0);
+  }
+  usleep(300000);
+  unlink(at.sun_path);
+  int second = bind_path(at.sun_path);
+  if (fsetxattr(second, "user.varlink", "client", 6, 0) != 0 && errno != EPERM) broken("label");
+  close(first);
+  waitpid(child, NULL, 0);
+  unlink(at.sun_path);
+  if (recv(second, &byte, 1, MSG_DONTWAIT) == 1) escaped();
+  if (result->result >= 0) finish(exit_usage, "broken", "sent to nobody");
+  refused((int)-result->result);
+}
+
 /* A labelled socket is closed; the next one may get its number, its inode and its address. */
 _Noreturn static void reuse(void) {
   long result = -EPERM;
@@ -267,6 +307,7 @@ int main(int argc, char** argv) {
   if (strcmp(how, "uring") == 0) by_ring();
   if (strcmp(how, "late") == 0) label_late();
   if (strcmp(how, "reuse") == 0) reuse();
+  if (strcmp(how, "redirect") == 0) redirect();
   if (strncmp(how, "forge-", 6) == 0) forge(how + 6);
   if (strcmp(how, "aio") == 0) by_aio();
   if (strcmp(how, "fastopen") == 0)
