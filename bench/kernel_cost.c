@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * kernel_cost [-c CGROUP] KIND...: nanoseconds of guest time for one call of each kind, the
- * cheapest of several batches. "move" goes between two cgroups below CGROUP. Under `tools/vm
+ * cheapest of several batches. "move" goes between two cgroups below CGROUP, "pass" is a datagram
+ * to the other end of a pair, and its receipt. Under `tools/vm
  * --icount` 2 ns are one instruction, and the figures are the same in every run.
  */
 #define _GNU_SOURCE
@@ -17,12 +18,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { batches = 15, calls = 40 };
 
-static int uts_fd, udp_fd, file_fd, procs_fd[2];
+static int uts_fd, udp_fd, send_fd, pair_fd[2], file_fd, procs_fd[2];
 static struct sockaddr_in loopback;
 
 static void must(int ok, const char* what) {
@@ -54,6 +56,14 @@ static void do_connect(void) {
   must(connect(udp_fd, (struct sockaddr*)&loopback, sizeof loopback) == 0, "connect");
 }
 
+/* To a socket that nobody reads, which drops what it has no room for. */
+static void do_send(void) { must(send(send_fd, "x", 1, 0) == 1, "send"); }
+/* To the other end of a pair, which reads. */
+static void do_pass(void) {
+  char byte;
+  must(send(pair_fd[0], "x", 1, 0) == 1 && recv(pair_fd[1], &byte, 1, 0) == 1, "pass");
+}
+
 static void do_read(void) {
   char byte;
   must(pread(file_fd, &byte, 1, 0) == 1, "read");
@@ -80,7 +90,7 @@ static const struct {
 } kinds[] = {
     {"getppid", do_getppid}, {"stat", do_stat},   {"open", do_open},       {"connect", do_connect},
     {"fork", do_fork},       {"setns", do_setns}, {"unshare", do_unshare}, {"read", do_read},
-    {"exec", do_exec},       {"move", do_move},
+    {"exec", do_exec},       {"move", do_move},   {"send", do_send},       {"pass", do_pass},
 };
 
 static uint64_t now_ns(void) {
@@ -100,6 +110,22 @@ static uint64_t cheapest(void (*call)(void)) {
   return best;
 }
 
+/* Labelled where the kernel, or a holdfast run, keeps labels. */
+static void prepare_sockets(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof address;
+  int sink = socket(AF_INET, SOCK_DGRAM, 0);
+  send_fd = socket(AF_INET, SOCK_DGRAM, 0);
+  must(bind(sink, (struct sockaddr*)&address, length) == 0 &&
+           getsockname(sink, (struct sockaddr*)&address, &length) == 0 &&
+           connect(send_fd, (struct sockaddr*)&address, length) == 0 &&
+           socketpair(AF_UNIX, SOCK_DGRAM, 0, pair_fd) == 0,
+       "prepare sockets");
+  for (size_t i = 0; i < 4; i++)
+    (void)fsetxattr((const int[]){udp_fd, send_fd, pair_fd[0], pair_fd[1]}[i], "user.varlink",
+                    "server", 6, 0);
+}
+
 static void prepare(void) {
   mkdir("/tmp/a", 0755);
   mkdir("/tmp/a/b", 0755);
@@ -112,6 +138,7 @@ static void prepare(void) {
   loopback.sin_port = htons(9);
   loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   must(uts_fd >= 0 && udp_fd >= 0, "prepare");
+  prepare_sockets();
 }
 
 static void prepare_moves(const char* cgroup) {

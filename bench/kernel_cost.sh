@@ -15,6 +15,8 @@ guest() { # KERNEL SCRIPT PROGRAM
 for kernel; do
   echo "Linux $kernel, a run under the lsm backend: instructions a call; added to it, and as a ratio to no program"
   guest "$kernel" kernel_cost_guest.sh "$build/holdfast" | awk -v columns=empty,unrelated,member -f bench/kernel_cost.awk
+  echo "Linux $kernel, a run under the lsm backend with a socket rule"
+  guest "$kernel" socket_cost_guest.sh "$build/holdfast" | awk -v columns=empty,unrelated,member,peer -f bench/kernel_cost.awk
   echo "Linux $kernel, holdfastd with rules about cgroups and namespaces"
   guest "$kernel" machine_cost_guest.sh "$build/holdfastd" | awk -v columns=empty,unrelated,member -f bench/kernel_cost.awk
 done

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// kernel_cost_empty run|machine CMD...: runs CMD while programs that do nothing sit where those of
-// a run under the lsm backend are, or those of holdfastd.
+// kernel_cost_empty run|sockets|machine CMD...: runs CMD while programs that do nothing sit where
+// those of a run under the lsm backend are, those for its socket rules, or those of holdfastd.
 #include <bpf/btf.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 
 #include "bpf/empty_hooks.skel.h"
 #include "bpf/empty_machine.skel.h"
+#include "bpf/empty_sockets.skel.h"
 
 namespace {
 
@@ -42,13 +43,23 @@ bool attach_for_machine() {
   return hooks != nullptr && empty_machine_bpf__attach(hooks) == 0;
 }
 
+bool attach_for_sockets() {
+  empty_sockets_bpf* hooks = empty_sockets_bpf__open_and_load();
+  return hooks != nullptr && empty_sockets_bpf__attach(hooks) == 0;
+}
+
+bool attach(std::string_view where) {
+  if (where == "run") return attach_for_run();
+  if (where == "machine") return attach_for_machine();
+  return where == "sockets" && attach_for_sockets();
+}
+
 }  // namespace
 
 // What is attached goes with this process.
 int main(int argc, char** argv) {
   const std::string_view where = argc > 2 ? argv[1] : "";
-  if ((where != "run" && where != "machine") ||
-      !(where == "run" ? attach_for_run() : attach_for_machine())) {
+  if (!attach(where)) {
     std::fprintf(stderr, "kernel_cost_empty: cannot attach\n");
     return 1;
   }

@@ -19,6 +19,7 @@
 #include "kernel/probe.h"
 #include "kernel/process.h"
 #include "kernel/seccomp.h"
+#include "kernel/sockets.h"
 #include "kernel/text_file.h"
 
 namespace holdfast::kernel {
@@ -147,6 +148,15 @@ Feature bpf_tokens(const btf* types) {
   return {"BPF tokens", Condition::good, "their use is decided by the lsm backend"};
 }
 
+// Linux 7.1 keeps them; 7.3 lets a program read them.
+Feature socket_labels(const btf* types) {
+  if (!has_socket_attributes())
+    return {"socket labels", Condition::good, "none of the kernel's: kept by each holdfast run"};
+  if (!has_function(types, "bpf_sock_read_xattr"))
+    return {"socket labels", Condition::good, "kept by the kernel, mirrored for programs"};
+  return {"socket labels", Condition::good, "kept by the kernel, read by programs"};
+}
+
 // A function, or the one that older kernels have in its place.
 struct Needed {
   const char* purpose;
@@ -204,9 +214,19 @@ void add_native_hooks(std::vector<Feature>& features, const btf* types) {
 std::vector<Feature> survey_features() {
   const Types types(has_kernel_types() ? btf__load_vmlinux_btf() : nullptr);
   std::vector<Feature> features = {
-      kernel_release(),   privilege(),       bpf_lsm(types.get()), type_information(),
-      lockdown(),         ftrace(),          preemption(),         landlock(),
-      seccomp_listener(), user_namespaces(), unified_cgroups(),    bpf_tokens(types.get()),
+      kernel_release(),
+      privilege(),
+      bpf_lsm(types.get()),
+      type_information(),
+      lockdown(),
+      ftrace(),
+      preemption(),
+      landlock(),
+      seccomp_listener(),
+      user_namespaces(),
+      unified_cgroups(),
+      bpf_tokens(types.get()),
+      socket_labels(types.get()),
   };
   add_native_hooks(features, types.get());
   add_functions(features, types.get());

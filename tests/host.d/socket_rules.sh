@@ -52,7 +52,7 @@ printf 'version = 1\n[[profile.box.socket]]\non = ["connect"]\nlabel = { "user.v
 is "a connect that blocks" "$(timeout 60 "$holdfast" run -q --backend supervisor --policy "$policy" -- "$bin/socket_block" 2>/dev/null)" \
   "100 of 100 others connected, while one was blocked
 a signal ends it: EINTR"
-is "20000 labelled sockets, opened and closed" \
-  "$("$holdfast" run -q --backend supervisor -- "$bin/label_churn" 20000 2>/dev/null)" "back to its start"
+is "100000 labelled sockets, opened and closed" \
+  "$("$holdfast" run -q --backend supervisor -- "$bin/label_churn" 100000 2>/dev/null)" "back to its start"
 rm -f "$policy"
 tap_end
