@@ -9,6 +9,7 @@
 
 #include "daemon/policy_files.h"
 #include "daemon/unheld.h"
+#include "kernel/live_files.h"
 #include "kernel/process.h"
 #include "policy/compile.h"
 
@@ -47,6 +48,7 @@ Result<std::unique_ptr<Enforcement>> Enforcement::start(
   std::unique_ptr<Enforcement> enforcement(
       new Enforcement(options, std::move(sink), std::move(said)));
   if (auto begun = enforcement->begin(); !begun) return std::move(begun).error();
+  kernel::trim_memory();
   return enforcement;
 }
 
@@ -167,6 +169,7 @@ Result<std::uint64_t> Enforcement::publish(Generation next, Compiled compiled) {
   before_ = std::exchange(live_, std::move(next));
   compiled_before_ = std::exchange(compiled_, std::move(compiled));
   if (auto read = machine_->dispatch(); !read) return std::move(read).error();
+  kernel::trim_memory();  // reading a policy takes many times what is kept of it
   return live_.number;
 }
 

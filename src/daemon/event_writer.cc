@@ -12,14 +12,22 @@
 
 namespace holdfast::daemon {
 
+namespace {
+constexpr std::size_t kMostPaths = 4096;
+}  // namespace
+
 EventWriter::EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root)
     : to_(to), format_(format), colour_(colour), cgroup_root_(std::move(cgroup_root)) {}
 
-// Empty when it is gone: ids are never reused, so a path that is found is the right one.
+// Empty when it was gone before anybody asked. Asking takes a handful of system calls, of which an
+// event would make four times as many.
 std::string EventWriter::path_of(std::uint64_t cgroup) const {
   if (!cgroup_root_) return {};
+  if (const auto known = paths_.find(cgroup); known != paths_.end()) return known->second;
   auto path = kernel::cgroup_path(cgroup_root_.get(), cgroup);
-  return path ? *path : std::string();
+  if (!path) return {};
+  if (paths_.size() >= kMostPaths) paths_.clear();
+  return paths_.emplace(cgroup, *std::move(path)).first->second;
 }
 
 policy::EventPaths EventWriter::paths_of(const hf_event& event) const {

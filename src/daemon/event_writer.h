@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <string>
+#include <unordered_map>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -40,6 +41,8 @@ class EventWriter {
   EventFormat format_;
   policy::Colour colour_;
   Fd cgroup_root_;
+  // A cgroup is never renamed and its id never given again, so what was its path is.
+  mutable std::unordered_map<std::uint64_t, std::string> paths_;
 };
 
 }  // namespace holdfast::daemon

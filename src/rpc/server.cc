@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "rpc/message.h"
+
 namespace holdfast::rpc {
 
 namespace {
@@ -102,7 +104,7 @@ void Server::serve(ConnectionId id, Connection& connection) {
 
 // What is no call is not answered but disconnected, as the protocol has it.
 void Server::handle(ConnectionId id, Connection& connection, const std::string& message) {
-  const Json json = Json::parse(message, nullptr, /*allow_exceptions=*/false);
+  const Json json = parse_message(message);
   if (!json.is_object() || !json.contains("method") || !json["method"].is_string()) {
     connection.broken = true;
     return;
