@@ -28,4 +28,14 @@ completed=$(PATH="$folder/bin:$PATH" bash -c '
   COMP_WORDS=(holdfast replay --for); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"')
 is "commands and options are completed" "$completed" "replay
 --format"
+completed=$(PATH="$folder/sbin:$PATH" bash -c '
+  . "'"$folder"'/share/bash-completion/completions/holdfastd"
+  COMP_WORDS=(holdfastd --prot); COMP_CWORD=1; _holdfastd; echo "${COMPREPLY[@]}"
+  COMP_WORDS=(holdfastd --format j); COMP_CWORD=2; _holdfastd; echo "${COMPREPLY[@]}"')
+is "the daemon's, too" "$completed" "--protect-policy
+json journal"
+for unit in holdfast-metrics.socket holdfast-metrics@.service; do
+  check "$unit is there" test -s "$folder/lib/systemd/system/$unit"
+done
+like "and runs what is installed" "$(cat "$folder/lib/systemd/system/holdfast-metrics@.service")" "*ExecStart=-/*/holdfast metrics --http*"
 tap_end
