@@ -3,32 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <optional>
 
+#include "base/text.h"
 #include "kernel/text_file.h"
 
 namespace holdfast::kernel {
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (std::size_t start = 0; start <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, start), text.size());
-    parts.push_back(text.substr(start, end - start));
-    start = end + 1;
-  }
-  return parts;
-}
-
-template <typename T>
-std::optional<T> number(std::string_view text, int base) {
-  T value{};
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || error != std::errc() || stop != text.data() + text.size())
-    return std::nullopt;
-  return value;
-}
 
 // Space, tab, newline and backslash stand as \040 and so on (fs/seq_file.c, mangle_path).
 std::string unescape(std::string_view text) {

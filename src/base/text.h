@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text that programs write for programs.
+#ifndef HOLDFAST_BASE_TEXT_H
+#define HOLDFAST_BASE_TEXT_H
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace holdfast {
+
+// The parts between separators, empty ones too; they borrow `text`. "" is one empty part.
+[[nodiscard]] inline std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+// The whole text as a number without a prefix; nothing when it is not one, or does not fit.
+template <typename T>
+[[nodiscard]] std::optional<T> number(std::string_view text, int base = 10) {
+  T value{};
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || error != std::errc() || stop != text.data() + text.size())
+    return std::nullopt;
+  return value;
+}
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_BASE_TEXT_H
