@@ -17,6 +17,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernel/open_files.h"
 #include "kernel/process.h"
 #include "kernel/system_error.h"
 
@@ -64,16 +65,9 @@ Result<std::string> cgroup_path(int root_fd, CgroupId id) {
   if (!mount) return system_error("open cgroup hierarchy");
   const Fd fd(open_by_handle_at(mount.get(), &named.handle, O_PATH | O_CLOEXEC));
   if (!fd) return system_error("open cgroup by id", std::to_string(id));
-  const auto link_of = [](int of) -> Result<std::string> {
-    std::array<char, 4096> text;
-    const std::string link = "/proc/self/fd/" + std::to_string(of);
-    const ssize_t length = readlink(link.c_str(), text.data(), text.size());
-    if (length < 0) return system_error("readlink", link);
-    return std::string(text.data(), static_cast<std::size_t>(length));
-  };
-  const auto root = link_of(mount.get());
+  const auto root = path_of_descriptor(mount.get());
   if (!root) return root.error();
-  auto path = link_of(fd.get());
+  auto path = path_of_descriptor(fd.get());
   if (!path) return path;
   if (!path->starts_with(*root)) return Error{ESTALE, "resolve cgroup", std::to_string(id), *path};
   // A cgroup removed since it was opened is written with that ending, and one may be named so.

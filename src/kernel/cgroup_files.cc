@@ -9,10 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-
+#include "base/text.h"
 #include "kernel/mount_table.h"
 #include "kernel/open_files.h"
 #include "kernel/process.h"
@@ -22,13 +19,6 @@ namespace holdfast::kernel {
 namespace {
 
 std::string link_of_descriptor(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
-
-Result<std::string> path_of_descriptor(int fd) {
-  std::array<char, 4096> text;
-  const ssize_t length = readlink(link_of_descriptor(fd).c_str(), text.data(), text.size());
-  if (length < 0) return system_error("readlink", link_of_descriptor(fd));
-  return std::string(text.data(), static_cast<std::size_t>(length));
-}
 
 bool same_file(int fd, const std::string& path) {
   struct stat one = {};
@@ -111,8 +101,7 @@ Result<std::vector<std::string>> writable_cgroup_files() {
   std::vector<std::string> found;
   for (const OpenFile& file : *files) {
     const std::string number = file.path.substr(file.path.rfind('/') + 1);
-    int fd = -1;
-    std::from_chars(number.data(), number.data() + number.size(), fd);
+    const int fd = holdfast::number<int>(number).value_or(-1);
     const int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_RDONLY) continue;
     if (hierarchy_of(fd)) found.push_back(number + ": " + file.target);

@@ -7,8 +7,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <memory>
+
+#include "kernel/system_error.h"
 
 namespace holdfast::kernel {
 namespace {
@@ -31,6 +34,14 @@ Result<std::vector<OpenFile>> open_files(pid_t pid) {
     if (bytes > 0) files.push_back({file, std::string(target, static_cast<std::size_t>(bytes))});
   }
   return files;
+}
+
+Result<std::string> path_of_descriptor(int fd) {
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  std::array<char, 4096> text;
+  const ssize_t length = readlink(link.c_str(), text.data(), text.size());
+  if (length < 0) return system_error("readlink", link);
+  return std::string(text.data(), static_cast<std::size_t>(length));
 }
 
 std::string fdinfo_path(const std::string& fd_path) {

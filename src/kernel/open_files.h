@@ -21,6 +21,10 @@ struct OpenFile {
 // Descriptors that are closed meanwhile are left out. Errors: ENOENT no such process; EACCES.
 [[nodiscard]] Result<std::vector<OpenFile>> open_files(pid_t pid);
 
+// What one of this process's descriptors names, as /proc/self/fd shows it. Errors: those of
+// readlink(2).
+[[nodiscard]] Result<std::string> path_of_descriptor(int fd);
+
 // /proc/PID/fdinfo/N for /proc/PID/fd/N.
 [[nodiscard]] std::string fdinfo_path(const std::string& fd_path);
 

@@ -21,7 +21,7 @@ struct Attached {
 };
 
 // `wanted` is "lsm", "supervisor", or "auto": the strongest that is available and proves itself,
-// lsm first, but for a profile whose rules about sockets or cgroups it would leave unheld. The
+// lsm first, but for a profile whose rules about cgroups it would leave unheld. The
 // error of a single backend is its own; for auto it is the last one's, with the other in its
 // detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec);

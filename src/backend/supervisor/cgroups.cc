@@ -264,8 +264,6 @@ class CgroupDesk::Attempt {
 
   [[nodiscard]] Asked common(const Result<kernel::CgroupFile>& file) const {
     Asked move;
-    move.request.subject = desk_.spec_.profile;
-    move.request.subject_set = kOnlySet;
     move.request.hook = HF_HOOK_CGROUP_ATTACH;
     move.request.way = HF_WAY_CGROUP_PROCS;
     if (!file) return move;

@@ -201,7 +201,7 @@ Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
   if (!task) return give(*listener_, call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const Judge judged = [&](hf_request request, std::uint64_t cookie) {
-    return judge(call, task, request, cookie, 0);
+    return judge(call, task, {.request = request, .target = cookie}, 0);
   };
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
   return give(*listener_, call.id,
@@ -214,7 +214,7 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
   if (!task) return give(*listener_, call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const JudgeRate judged = [&](hf_request request, std::uint64_t cookie, unsigned tokens) {
-    return judge(call, task, request, cookie, tokens);
+    return judge(call, task, {.request = request, .target = cookie}, tokens);
   };
   const hf_request common = {};
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
@@ -227,20 +227,7 @@ std::optional<Answer> SupervisorSession::ask_cgroups(const seccomp_notif& call,
   const Scene scene{profile(), *sandbox_, tree_, proc_};
   return cgroups_->handle(
       scene, call, *task, [&] { return listener_->waiting(call.id); },
-      [&](const Asked& move) { return judge_move(call, *task, move); });
-}
-
-int SupervisorSession::judge_move(const seccomp_notif& call, const kernel::TaskDirectory& task,
-                                  const Asked& move) {
-  hf_verdict verdict;
-  hf_decide(spec_.tables, &move.request, &verdict);
-  count(verdict);
-  if (verdict.log) {
-    hf_task actor = describe_task(task).value_or(hf_task{});
-    actor.pid = call.pid;
-    report(move, verdict, actor);
-  }
-  return -hf_enforced_error(&verdict);
+      [&](const Asked& move) { return judge(call, task, move, 0); });
 }
 
 bool SupervisorSession::has_tokens(const hf_verdict& verdict,
@@ -256,18 +243,18 @@ bool SupervisorSession::has_tokens(const hf_verdict& verdict,
 }
 
 int SupervisorSession::judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
-                             hf_request request, std::uint64_t target, unsigned tokens) {
-  request.subject = spec_.profile;
-  request.subject_set = kOnlySet;
+                             Asked asked, unsigned tokens) {
+  asked.request.subject = spec_.profile;
+  asked.request.subject_set = kOnlySet;
   hf_verdict verdict;
-  hf_decide(spec_.tables, &request, &verdict);
+  hf_decide(spec_.tables, &asked.request, &verdict);
   if (verdict.action == HF_LIMIT)
     hf_settle(spec_.tables, &verdict, has_tokens(verdict, task, tokens));
   count(verdict);
   if (verdict.log) {
     hf_task actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
     actor.pid = call.pid;
-    report({.request = request, .target = target}, verdict, actor);
+    report(asked, verdict, actor);
   }
   return -hf_enforced_error(&verdict);
 }

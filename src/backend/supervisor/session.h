@@ -44,8 +44,8 @@ class SupervisorSession final : public Session {
   std::optional<Answer> ask_cgroups(const seccomp_notif& call,
                                     const Result<kernel::TaskDirectory>& task);
   // Decides, counts, reports. The errno of an enforced refusal, or 0.
-  int judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
-            hf_request request, std::uint64_t target, unsigned tokens);
+  int judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task, Asked asked,
+            unsigned tokens);
   bool has_tokens(const hf_verdict& verdict, const Result<kernel::TaskDirectory>& task,
                   unsigned tokens);
   [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
@@ -53,7 +53,6 @@ class SupervisorSession final : public Session {
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
                                  const Result<kernel::TaskNamespaces>& namespaces);
-  int judge_move(const seccomp_notif& call, const kernel::TaskDirectory& task, const Asked& move);
   int decide_questions(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                        std::vector<Question>& questions);
   Result<std::vector<Question>> ask(const Caller& caller) const;
