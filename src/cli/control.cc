@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast status, ps, monitor, reload, confirm, rollback, mode: calls to holdfastd.
+// holdfast status, monitor, reload, confirm, rollback, mode: calls to holdfastd.
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <map>
 #include <optional>
 
 #include "cli/commands.h"
@@ -147,29 +146,6 @@ int status(const ControlOptions& options) {
     fmt::print("{}\n", reply.dump());
   else
     print_status(reply);
-  return kExitOk;
-}
-
-// A tree: each cgroup under the profile that holds it, its processes below.
-int ps(const ControlOptions& options) {
-  json reply;
-  const int code = call(options, "Tasks", json::object(), reply);
-  if (code != kExitOk) return code;
-  if (options.format == "json") {
-    fmt::print("{}\n", reply.dump());
-    return kExitOk;
-  }
-  std::map<std::string, std::map<std::string, std::vector<std::string>>> tree;
-  for (const json& task : reply.value("tasks", json::array()))
-    tree[task.value("profile", "?")][task.value("cgroup", "?")].push_back(
-        fmt::format("{}  {}", task.value("pid", 0), policy::escape(task.value("comm", ""))));
-  for (const auto& [profile, cgroups] : tree) {
-    fmt::print("{}\n", profile);
-    for (const auto& [cgroup, processes] : cgroups) {
-      fmt::print("  {}\n", policy::escape(cgroup));
-      for (const std::string& process : processes) fmt::print("    {}\n", process);
-    }
-  }
   return kExitOk;
 }
 

@@ -129,7 +129,7 @@ void add_control(CLI::App& app, int& status) {
   status_app->callback([&status] { status = holdfast::cli::status(status_options); });
 
   static ControlOptions ps_options;
-  CLI::App* ps_app = add_call(app, "ps", "Who is held by what", ps_options);
+  CLI::App* ps_app = add_call(app, "ps", "Who is held by what, and locked where", ps_options);
   add_format(ps_app, ps_options);
   ps_app->callback([&status] { status = ps(ps_options); });
 

@@ -12,6 +12,8 @@
 #include "kernel/stream.h"
 #include "policy/cgroup_path.h"
 #include "policy/compile.h"
+#include "policy/names.h"
+#include "run/announcement.h"
 #include "run/choice.h"
 #include "run/delegation.h"
 #include "run/report.h"
@@ -101,6 +103,11 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
   if (!options.quiet && !run::confines_delegation(*attached->backend, profile))
     for (const std::string& warning : run::delegation_warnings(profile))
       complain(0, "warning: bpf.delegate: " + warning);
+  // Who cannot announce it is held all the same.
+  const auto announced = run::announce(
+      {kernel::own_pid(), std::string(attached->backend->name()),
+       std::string(policy::name_of(policy::kEnterNames, profile.ns_enter)),
+       session.profile == HF_NO_PROFILE ? "" : session.policy.profiles[session.profile]});
   auto outcome = run::supervise(*attached->session, options.command, session.unshare_types,
                                 [&](pid_t child) { return run::delegate_bpf(profile, child); });
   reporter.finish();

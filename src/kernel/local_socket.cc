@@ -10,7 +10,9 @@
 #include <array>
 #include <cstring>
 
+#include "base/text.h"
 #include "kernel/system_error.h"
+#include "kernel/text_file.h"
 
 namespace holdfast::kernel {
 
@@ -24,6 +26,23 @@ Result<sockaddr_un> address_of(const std::string& path) {
   if (path.size() >= sizeof(address.sun_path)) return Error{ENAMETOOLONG, "socket", path, {}};
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
+}
+
+// As long as its name: of an abstract one, which '@' begins, every byte counts.
+struct NamedAddress {
+  sockaddr_un address;
+  socklen_t length;
+  [[nodiscard]] const sockaddr* pointer() const {
+    return reinterpret_cast<const sockaddr*>(&address);
+  }
+};
+
+Result<NamedAddress> named_address(const std::string& name) {
+  auto address = address_of(name);
+  if (!address) return address.error();
+  if (name.starts_with('@')) address->sun_path[0] = '\0';
+  return NamedAddress{*address,
+                      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())};
 }
 
 }  // namespace
@@ -43,14 +62,12 @@ Result<Fd> listen_at(const std::string& path, mode_t mode) {
 }
 
 Result<void> send_datagram(const std::string& path, std::string_view bytes) {
-  auto address = address_of(path);
+  const auto address = named_address(path);
   if (!address) return address.error();
-  if (path.starts_with('@')) address->sun_path[0] = '\0';
   const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("socket");
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  if (sendto(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&*address), length) < 0)
+  if (sendto(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL, address->pointer(),
+             address->length) < 0)
     return system_error("send", path);
   return {};
 }
@@ -70,6 +87,27 @@ Result<Fd> connect_to(const std::string& path) {
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
     return system_error("connect", path);
   return fd;
+}
+
+Result<Fd> hold_abstract_name(const std::string& name) {
+  const auto address = named_address(name);
+  if (!address) return address.error();
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("socket");
+  if (bind(fd.get(), address->pointer(), address->length) != 0) return system_error("bind", name);
+  return fd;
+}
+
+// "Num RefCount Protocol Flags Type St Inode Path", the first line being these words.
+Result<std::vector<std::string>> abstract_names() {
+  const auto text = read_text_file("/proc/net/unix");
+  if (!text) return text.error();
+  std::vector<std::string> names;
+  for (const std::string_view line : split(*text, '\n')) {
+    const std::size_t at = line.find(" @");
+    if (at != std::string_view::npos) names.emplace_back(line.substr(at + 1));
+  }
+  return names;
 }
 
 Result<PeerCredentials> peer_credentials(int socket_fd) {

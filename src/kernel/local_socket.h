@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -26,6 +27,12 @@ namespace holdfast::kernel {
 // One datagram to who is bound there; '@' first means an abstract address. Waits while the receiver
 // is busy. Errors: of sendto(2); ENAMETOOLONG.
 [[nodiscard]] Result<void> send_datagram(const std::string& path, std::string_view bytes);
+
+// An abstract name ("@…") that is taken as long as the descriptor is open; nothing listens there.
+// Errors: of bind(2); ENAMETOOLONG.
+[[nodiscard]] Result<Fd> hold_abstract_name(const std::string& name);
+// Those of this process's network namespace, every NUL as '@'. Errors: of reading /proc/net/unix.
+[[nodiscard]] Result<std::vector<std::string>> abstract_names();
 
 struct PeerCredentials {
   pid_t pid = -1;
