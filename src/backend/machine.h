@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -37,6 +38,9 @@ struct MachineSpec {
   std::vector<std::string> profiles;           // names, by their numbers in the tables
   std::string cgroup_root = "/sys/fs/cgroup";  // where the unified hierarchy is mounted
 };
+
+// Of one socket: names ("user.…") and values, in the order of their first set.
+using Labels = std::vector<std::pair<std::string, std::string>>;
 
 // Whether the enforcement that is kept is guarded against those it holds.
 enum class Guard { on, off };
@@ -69,6 +73,14 @@ class Machine {
   [[nodiscard]] virtual Result<std::vector<hf_guard_event>> take_refusals() = 0;
   // Does a change of policy need the token?
   [[nodiscard]] virtual bool sealed() const = 0;
+  // The labels of sockets on kernels that keep none (before Linux 7.1): kept beside the programs,
+  // until the socket is released, whoever ends; rules read what is set here. At most 32 labels and
+  // 3472 bytes of them (4 for each, with name and value), else ENOSPC. set_labels() replaces all of
+  // the socket's, at once: a decision sees those before or these. Who may label is for the caller
+  // to ask. Errors: ENOTSOCK, EBADF; EINVAL not the name of a label, or one twice; ENOMEM; ENOTSUP
+  // this kernel's sockets have labels of their own.
+  [[nodiscard]] virtual Result<Labels> labels_of(int socket_fd) const = 0;
+  virtual Result<void> set_labels(int socket_fd, const Labels& labels) = 0;
   // Was it found in force, with its policy, and left as it was?
   [[nodiscard]] virtual bool adopted() const = 0;
   // Are directories guarded?

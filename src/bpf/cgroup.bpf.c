@@ -30,6 +30,7 @@
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
 #include "bpf/decision_points.h"
+#include "bpf/machine_label.bpf.h"
 #include "bpf/machine_namespace.bpf.h"
 #include "bpf/mark.bpf.h"
 

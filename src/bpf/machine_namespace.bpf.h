@@ -6,41 +6,18 @@
  * setns, unshare and the mount calls, task_alloc for clone, userns_create. What is different is who a task is:
  * here its cgroup says so, whose path is read when it is asked. Nothing is remembered of a task, so a child, a
  * thread, an exec or a move to another cgroup needs no code.
- *
- * Reading a path takes more memory than a program's stack has, and unlike moves these decisions have no lock that
- * keeps them apart: a task can be preempted in the middle of one. So each borrows a slot of a pool. Should all be
- * in use, the call is refused and counted as an error.
  */
 #ifndef HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H
 #define HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H
 
 #include "bpf/answer.bpf.h"
-#include "bpf/cgroup_maps.bpf.h"
-#include "bpf/cgroup_path.bpf.h"
-#include "bpf/mark_maps.bpf.h"
+#include "bpf/decision_slot.bpf.h"
 #include "bpf/namespace_types.bpf.h"
 #include "bpf/syscall.bpf.h"
 
-#define NAMESPACE_SLOTS 64 /* decisions under way at one time */
 #define PTRACE_MODE_ATTACH 0x02
 #define SPEAK 0u
 #define SPEAK_OF_REFUSALS 1u /* an earlier decision point of the same call has spoken */
-
-struct namespace_slot {
-  __u32 taken;
-  __u32 pad0;
-  struct path_walk walk;
-  struct hf_event event;
-  struct hf_mark_key mark_key;
-  struct hf_mark mark;
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, NAMESPACE_SLOTS);
-  __type(key, __u32);
-  __type(value, struct namespace_slot);
-} namespace_slots SEC(".maps");
 
 /* Calls that ask twice, by task: the second time says nothing. Losing an entry means an event too many. */
 struct {
@@ -53,20 +30,6 @@ struct {
 /* Written by user space before a policy with such rules becomes live: 0 spares everybody the walk. */
 __u32 namespace_rules;
 
-static __always_inline struct namespace_slot *take_slot(void) {
-  __u32 first = bpf_get_smp_processor_id();
-#pragma clang loop unroll(disable)
-  for (__u32 i = 0; i < NAMESPACE_SLOTS; i++) {
-    __u32 key = (first + i) % NAMESPACE_SLOTS;
-    struct namespace_slot *slot = bpf_map_lookup_elem(&namespace_slots, &key);
-    if (slot && !__sync_val_compare_and_swap(&slot->taken, 0, 1)) return slot;
-  }
-  count(&cgroup_totals.errors);
-  return 0;
-}
-
-static __always_inline void give_back(struct namespace_slot *slot) { __sync_val_compare_and_swap(&slot->taken, 1, 0); }
-
 #define NAMESPACE_HOOKS \
   (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE | 1u << HF_HOOK_MARK)
 
@@ -78,7 +41,7 @@ __noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, s
 }
 
 /* Decides what slot->event asks, of `actor` and, unless 0, of `object`. Not 0: refused. */
-static __noinline int decide_in(struct namespace_slot *slot, __u64 actor, __u64 object, __u32 voice) {
+static __noinline int decide_in(struct decision_slot *slot, __u64 actor, __u64 object, __u32 voice) {
   struct hf_tables *tables = (struct hf_tables *)live_tables();
   struct hf_event *e;
   struct hf_request *r;
@@ -102,7 +65,7 @@ static __noinline int decide_in(struct namespace_slot *slot, __u64 actor, __u64 
 }
 
 static __always_inline int decide_namespace(__u32 hook, __u32 way, __u32 types, __u32 voice) {
-  struct namespace_slot *slot = take_slot();
+  struct decision_slot *slot = take_slot();
   int refused;
   if (!slot) return 1;
   begin_event(&slot->event, 0);
@@ -182,7 +145,7 @@ int BPF_PROG(machine_userns, void *cred) {
 }
 
 static __always_inline int decide_tracing(__u64 tracer, __u64 tracee) {
-  struct namespace_slot *slot = take_slot();
+  struct decision_slot *slot = take_slot();
   int refused;
   if (!slot) return 1;
   begin_event(&slot->event, 0);

@@ -74,7 +74,7 @@ static __always_inline __u64 mark_of_file(struct inode___mark *inode) {
 }
 
 /* Reads an attribute's name into the slot and finds the mark it is. */
-static __noinline int find_mark(struct namespace_slot *slot, __u64 name) {
+static __noinline int find_mark(struct decision_slot *slot, __u64 name) {
   const struct hf_tables *tables = live_tables();
   struct hf_mark *mark;
   if (!slot) return -1;
@@ -89,7 +89,7 @@ static __noinline int find_mark(struct namespace_slot *slot, __u64 name) {
 }
 
 /* May this task do that to what confers the profile of mark `id`? Not 0: refused, and reported. */
-static __noinline int judge_mark(struct namespace_slot *slot, __u64 id, __u32 way, __u64 target) {
+static __noinline int judge_mark(struct decision_slot *slot, __u64 id, __u32 way, __u64 target) {
   struct hf_tables *tables = (struct hf_tables *)live_tables();
   __u64 current = bpf_get_current_task();
   struct hf_event *e;
@@ -114,7 +114,7 @@ static __noinline int judge_mark(struct namespace_slot *slot, __u64 id, __u32 wa
 
 /* The same, of a file. */
 static __always_inline int judge_marked(__u64 id, __u32 way, __u64 target) {
-  struct namespace_slot *slot = take_slot();
+  struct decision_slot *slot = take_slot();
   int refused;
   if (!slot) return 1;
   refused = judge_mark(slot, id, way, target);
@@ -124,14 +124,14 @@ static __always_inline int judge_marked(__u64 id, __u32 way, __u64 target) {
 
 /* ---- the attribute ------------------------------------------------------------------------------------------- */
 
-static __always_inline int refuse_mark(struct namespace_slot *slot) {
+static __always_inline int refuse_mark(struct decision_slot *slot) {
   hf_refuse_plain(&slot->event.verdict, HF_REASON_MARK);
   report(&slot->event);
   return 1;
 }
 
 /* Not 0: the attribute stays as it is. Where a full map leaves a file unmarked, that is closed. */
-static __noinline int change_mark(struct namespace_slot *slot, struct dentry___mark *dentry, __u64 name, __u32 way) {
+static __noinline int change_mark(struct decision_slot *slot, struct dentry___mark *dentry, __u64 name, __u32 way) {
   struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
   __u64 cgroup = cgroup_of_dentry((const struct dentry___cg *)dentry);
   __u64 id, had, target = BPF_CORE_READ(inode, i_ino);
@@ -158,7 +158,7 @@ static __noinline int change_mark(struct namespace_slot *slot, struct dentry___m
 }
 
 static __always_inline int change_attribute(struct dentry___mark *dentry, __u64 name, __u32 way) {
-  struct namespace_slot *slot = take_slot();
+  struct decision_slot *slot = take_slot();
   int refused;
   if (!slot) return 1;
   refused = change_mark(slot, dentry, name, way);
@@ -178,7 +178,7 @@ int BPF_PROG(mark_remove_xattr, void *idmap, struct dentry___mark *dentry, const
   return hf_answer(change_attribute(dentry, (__u64)name, HF_WAY_MARK_REMOVE));
 }
 
-static __noinline int learn_mark(struct namespace_slot *slot, struct dentry___mark *dentry, __u64 name) {
+static __noinline int learn_mark(struct decision_slot *slot, struct dentry___mark *dentry, __u64 name) {
   struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
   struct hf_file_key key = {};
   if (!slot || find_mark(slot, name) || !slot->mark.id || !can_carry(inode)) return 0;
@@ -190,7 +190,7 @@ static __noinline int learn_mark(struct namespace_slot *slot, struct dentry___ma
 /* The daemon, which has just read it, reads it again. */
 SEC("lsm/inode_getxattr")
 int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
-  struct namespace_slot *slot;
+  struct decision_slot *slot;
   __u32 zero = 0;
   __u32 *learner;
   if (!mark_rules) return 0;

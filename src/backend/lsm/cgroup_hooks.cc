@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "bpf/cgroup.skel.h"
 #include "kernel/bpf_stats.h"
+#include "kernel/sockets.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -136,9 +137,22 @@ Result<std::unique_ptr<CgroupHooks>> CgroupHooks::load(EventSink sink) {
   return hooks;
 }
 
-Result<void> CgroupHooks::load_programs() {
+// What this kernel has no use for is neither loaded nor pinned.
+Result<void> CgroupHooks::open_object() {
   skeleton_ = cgroup_bpf::open();
   if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
+  const bool labels = kernel::has_socket_attributes();
+  skeleton_->rodata->kernel_labels = labels;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    const std::string_view name = bpf_program__name(program);
+    if (name.starts_with("label_")) bpf_program__set_autoload(program, labels);
+  }
+  return {};
+}
+
+Result<void> CgroupHooks::load_programs() {
+  if (auto opened = open_object(); !opened) return opened;
   if (const int code = cgroup_bpf::load(skeleton_); code != 0)
     return bpf_error(code, "load BPF object", "cgroup");
   return open_ring();
@@ -238,6 +252,9 @@ Result<void> CgroupHooks::attach() {
   auto& links = skeleton_->links;
   const auto& programs = skeleton_->progs;
   const std::pair<bpf_link**, bpf_program*> in_order[] = {
+      {&links.label_will_be_set, programs.label_will_be_set},
+      {&links.label_was_set, programs.label_was_set},
+      {&links.label_was_removed, programs.label_was_removed},
       {&links.cgroup_removed, programs.cgroup_removed},
       {&links.cgroup_set_xattr, programs.cgroup_set_xattr},
       {&links.cgroup_remove_xattr, programs.cgroup_remove_xattr},
@@ -265,6 +282,7 @@ Result<void> CgroupHooks::attach() {
       {&links.mark_exec, programs.mark_exec},
   };
   for (const auto& [link, program] : in_order) {
+    if (!bpf_program__autoload(program)) continue;
     *link = bpf_program__attach(program);
     if (*link == nullptr)
       return kernel::system_error("attach BPF program", bpf_program__name(program));
@@ -286,8 +304,7 @@ Result<std::unique_ptr<CgroupHooks>> CgroupHooks::adopt(const std::string& direc
 }
 
 Result<void> CgroupHooks::open_pins(const std::string& directory) {
-  skeleton_ = cgroup_bpf::open();
-  if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
+  if (auto opened = open_object(); !opened) return opened;
   const auto open = [&](const std::string& name) -> Result<int> {
     auto fd = kernel::open_pinned(directory + "/" + name);
     if (!fd) return std::move(fd).error();
@@ -302,6 +319,7 @@ Result<void> CgroupHooks::open_pins(const std::string& directory) {
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
+    if (!bpf_program__autoload(program)) continue;
     const std::string name = pin_name(kLinkPrefix, bpf_program__name(program));
     const auto fd = open(name);
     if (!fd) return fd.error();
@@ -327,11 +345,23 @@ Result<void> CgroupHooks::pin(const std::string& directory) const {
   for (int i = 0; i < table->prog_cnt; i++) {
     const bpf_prog_skeleton& entry = table->progs[i];
     const std::string name = pin_name(kLinkPrefix, entry.name);
+    if (!bpf_program__autoload(*entry.prog)) continue;
     if (*entry.link == nullptr) return Error{EINVAL, "pin", name, "it is not attached"};
     if (auto pinned = kernel::pin_bpf(bpf_link__fd(*entry.link), directory + "/" + name); !pinned)
       return pinned;
   }
   return {};
+}
+
+Result<Fd> CgroupHooks::open_label_store(const std::string& directory) {
+  auto store = kernel::open_pinned(directory + "/" + pin_name(kMapPrefix, "label_store"));
+  if (!store && store.error().code == ENOENT) return Fd();
+  if (!store) return store;
+  const auto shape = kernel::map_shape(store->get());
+  if (shape && shape->type == BPF_MAP_TYPE_INODE_STORAGE &&
+      shape->value_bytes == sizeof(hf_label_store))
+    return store;
+  return Fd();
 }
 
 Result<void> CgroupHooks::remove(const std::string& directory) {
@@ -394,6 +424,10 @@ Result<void> CgroupHooks::learn_delegations(const std::string& cgroup_root) {
 
 Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root) {
   return lsm::learn_marks(mark_maps(), cgroup_root, live_marks_);
+}
+
+LabelMaps CgroupHooks::label_maps() const {
+  return {map_fd("machine_labels"), map_fd("label_store"), map_fd("label_key")};
 }
 
 int CgroupHooks::poll_fd() const { return ring_buffer__epoll_fd(ring_); }

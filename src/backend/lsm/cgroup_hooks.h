@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "backend/lsm/cgroup_paths.h"
+#include "backend/lsm/machine_labels.h"
 #include "backend/lsm/marks.h"
 #include "backend/lsm/meters.h"
 #include "base/fd.h"
@@ -34,6 +35,9 @@ class CgroupHooks {
                                                                   EventSink sink);
   // The build of the programs that load() would load.
   [[nodiscard]] static std::uint64_t digest();
+  // The labels of sockets that another instance keeps. No descriptor: it keeps none, or in a way
+  // that this build does not know.
+  [[nodiscard]] static Result<Fd> open_label_store(const std::string& directory);
   // Takes down what pin() left: the deciding program first, so that no move is refused for want of
   // facts meanwhile.
   [[nodiscard]] static Result<void> remove(const std::string& directory);
@@ -73,6 +77,9 @@ class CgroupHooks {
   // are made.
   [[nodiscard]] Result<void> learn_marks(const std::string& cgroup_root);
 
+  // Borrowed from this.
+  [[nodiscard]] LabelMaps label_maps() const;
+
   [[nodiscard]] int poll_fd() const;
   // Hands events that are ready to the sink, 4096 at most.
   [[nodiscard]] Result<void> dispatch();
@@ -84,6 +91,7 @@ class CgroupHooks {
   struct Reading;
   static int on_event(void* context, void* data, std::size_t size);
   explicit CgroupHooks(EventSink sink);
+  [[nodiscard]] Result<void> open_object();
   [[nodiscard]] Result<void> load_programs();
   [[nodiscard]] Result<void> open_pins(const std::string& directory);
   [[nodiscard]] Result<void> open_ring();

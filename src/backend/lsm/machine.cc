@@ -12,6 +12,7 @@
 #include "backend/lsm/cgroup_paths.h"
 #include "backend/lsm/instance.h"
 #include "backend/lsm/machine_guard.h"
+#include "backend/lsm/machine_labels.h"
 #include "kernel/bpf_pin.h"
 #include "kernel/cgroup.h"
 
@@ -37,13 +38,16 @@ class LsmMachine final : public Machine {
  public:
   explicit LsmMachine(EventSink sink) : sink_(std::move(sink)) {}
 
-  Result<void> attach(const MachineSpec& spec) {
+  // `before`: the pins of the programs that these replace; empty: there are none.
+  Result<void> attach(const MachineSpec& spec, const std::string& before) {
     auto root = kernel::open_cgroup_root(spec.cgroup_root);
     if (!root) return std::move(root).error();
     auto hooks = CgroupHooks::load([this](const hf_event& event) { deliver(event); });
     if (!hooks) return std::move(hooks).error();
     cgroups_ = *std::move(hooks);
+    if (auto opened = open_labels(); !opened) return opened;
     if (auto proven = attach_and_prove(spec.cgroup_root); !proven) return proven;
+    if (auto learned = learn_labels(before); !learned) return wrap(learned.error(), "learn labels");
     if (auto learned = cgroups_->learn_delegations(spec.cgroup_root); !learned) return learned;
     return update(spec);
   }
@@ -54,6 +58,7 @@ class LsmMachine final : public Machine {
     auto hooks = CgroupHooks::adopt(directory, [this](const hf_event& event) { deliver(event); });
     if (!hooks) return std::move(hooks).error();
     cgroups_ = *std::move(hooks);
+    if (auto opened = open_labels(); !opened) return opened;
     const auto generation = cgroups_->live_generation();
     if (!generation) return generation.error();
     generation_ = *generation;
@@ -101,6 +106,12 @@ class LsmMachine final : public Machine {
 
   [[nodiscard]] std::uint64_t generation() const override { return generation_; }
   [[nodiscard]] bool adopted() const override { return adopted_; }
+  [[nodiscard]] Result<Labels> labels_of(int socket_fd) const override {
+    return labels_->labels_of(socket_fd);
+  }
+  Result<void> set_labels(int socket_fd, const Labels& labels) override {
+    return labels_->set_labels(socket_fd, labels);
+  }
 
   [[nodiscard]] std::vector<int> poll_fds() const override {
     std::vector<int> fds = {cgroups_->poll_fd()};
@@ -154,6 +165,20 @@ class LsmMachine final : public Machine {
       sink_(event);
   }
 
+  Result<void> open_labels() {
+    auto labels = lsm::MachineLabels::open(cgroups_->label_maps());
+    if (!labels) return std::move(labels).error();
+    labels_.emplace(*std::move(labels));
+    return {};
+  }
+
+  Result<void> learn_labels(const std::string& before) {
+    if (auto proven = labels_->prove(); !proven) return proven;
+    auto store = before.empty() ? Result<Fd>(Fd()) : CgroupHooks::open_label_store(before);
+    if (!store) return std::move(store).error();
+    return labels_->learn(store->get());
+  }
+
   // Generation 0 is the canary's, and live before anything is attached: nobody else is refused.
   Result<void> attach_and_prove(const std::string& cgroup_root) {
     auto canary = CgroupCanary::create(cgroup_root);
@@ -190,6 +215,7 @@ class LsmMachine final : public Machine {
   EventSink sink_;
   std::unique_ptr<CgroupCanary> canary_;  // only while it sings
   std::unique_ptr<CgroupHooks> cgroups_;
+  std::optional<lsm::MachineLabels> labels_;  // borrows from cgroups_
   std::unique_ptr<lsm::MachineGuard> guard_;
   std::uint64_t generation_ = 0;
   bool adopted_ = false;
@@ -222,11 +248,14 @@ std::vector<Promise> machine_promises() {
 
 namespace {
 
-Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec,
-                                               const std::string& directory, const Keeping& keeping,
+Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec, const std::string& pins,
+                                               std::uint32_t before, const Keeping& keeping,
                                                EventSink sink) {
+  const std::string directory = lsm::instance_path(pins, before + 1);
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  if (auto attached = machine->attach(spec); !attached)
+  if (auto attached =
+          machine->attach(spec, before == 0 ? std::string() : lsm::instance_path(pins, before));
+      !attached)
     return wrap(std::move(attached).error(), "attach");
   if (auto made = kernel::make_pin_directory(directory); !made) return std::move(made).error();
   if (auto pinned = machine->pin(directory, keeping); !pinned) return std::move(pinned).error();
@@ -244,18 +273,15 @@ Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec, Ke
                                                      const std::optional<lsm::Instance>& found,
                                                      EventSink sink) {
   const std::string& pins = keeping.pin_directory;
-  if (!found) return attach_new(spec, lsm::instance_path(pins, 1), keeping, std::move(sink));
+  if (!found) return attach_new(spec, pins, 0, keeping, std::move(sink));
   const std::string directory = lsm::instance_path(pins, found->number);
   const auto guards = guarded_files(found->layout.object);
-  if (!guards)
-    return attach_new(spec, lsm::instance_path(pins, found->number + 1), keeping, std::move(sink));
+  if (!guards) return attach_new(spec, pins, found->number, keeping, std::move(sink));
   if (*guards != files_of(keeping)) {
     const auto secret = secret_of_machine(pins);
     if (!secret) return secret.error();
     // Who restarts the daemon with other options has not shown the token.
-    if (!*secret)
-      return attach_new(spec, lsm::instance_path(pins, found->number + 1), keeping,
-                        std::move(sink));
+    if (!*secret) return attach_new(spec, pins, found->number, keeping, std::move(sink));
     keeping.guarded_directories.clear();
   }
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
@@ -339,7 +365,7 @@ Result<std::size_t> stop_machine(const std::string& pin_directory) {
 
 Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec, EventSink sink) {
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  if (auto attached = machine->attach(spec); !attached)
+  if (auto attached = machine->attach(spec, {}); !attached)
     return wrap(std::move(attached).error(), "attach");
   return std::unique_ptr<Machine>(std::move(machine));
 }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Labels that change, on kernels whose sockets have them (from Linux 7.1): how the programs hear of it.
+ *
+ * Anybody may label a socket that a task with rules then uses, and a policy with rules may become live after that, so
+ * every label of the machine is recorded, with or without rules. The entry is made before the kernel sets the label, so
+ * that what has no room for one is not set: afterwards it could not be refused any more.
+ */
+#ifndef HOLDFAST_BPF_MACHINE_LABEL_BPF_H
+#define HOLDFAST_BPF_MACHINE_LABEL_BPF_H
+
+#include "bpf/machine_label_maps.bpf.h"
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define USER_PREFIX 0x2e72657375ull /* "user." */
+#define USER_PREFIX_MASK 0xffffffffffull
+#define ENOMEM 12
+
+static __always_inline int is_socket(const struct inode *inode) { return (inode->i_mode & S_IFMT) == S_IFSOCK; }
+
+/* Puts the name into the slot: 1 when it is one of a label, 0 when not, -1 when it cannot be read. */
+static __noinline int read_label_name(struct decision_slot *slot, __u64 name) {
+  long length;
+  if (!slot) return -1;
+  __builtin_memset(&slot->text, 0, sizeof(slot->text));
+  length = bpf_probe_read_kernel_str(slot->text.words, sizeof(slot->text.words), (const void *)name);
+  if (length <= 0) return -1;
+  slot->text.length = (length - 1) & (HF_SIP_BYTES - 1);
+  return (slot->text.words[0] & USER_PREFIX_MASK) == USER_PREFIX;
+}
+
+/* HF_LABEL_HASH_*; 0: it cannot be read. */
+static __noinline __u64 hash_value(struct decision_slot *slot, __u64 value, __u64 size) {
+  if (!slot) return 0;
+  if (size >= HF_SIP_BYTES) return HF_LABEL_HASH_LONG;
+  __builtin_memset(&slot->text, 0, sizeof(slot->text));
+  slot->text.length = size & (HF_SIP_BYTES - 1);
+  if (size && bpf_probe_read_kernel(slot->text.words, size & (HF_SIP_BYTES - 1), (const void *)value)) return 0;
+  return hash_text(slot);
+}
+
+/* The value before the name, and the name at once: who finds it may read what is beside it. */
+static __noinline int record_label(struct hf_machine_labels *labels, __u64 name, __u64 value) {
+  __u32 used;
+  if (!labels) return 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_MACHINE_LABELS; i++) {
+    __u32 at = i;
+    HF_OPAQUE(at);
+    if (at >= HF_MACHINE_LABELS) break;
+    if (labels->labels[at].name != name) continue;
+    labels->labels[at].value = value;
+    return 0;
+  }
+  if (value == HF_LABEL_HASH_ABSENT) return 0;
+  used = labels->used;
+  HF_OPAQUE(used);
+  if (used >= HF_MACHINE_LABELS) {
+    labels->unknown = 1;
+    return 0;
+  }
+  labels->labels[used].value = value;
+  __sync_lock_test_and_set(&labels->labels[used].name, name);
+  labels->used = used + 1;
+  return 0;
+}
+
+/* `way`: HF_WAY_LABEL_*. An empty value may have no address. */
+static __always_inline int hear_of_label(struct dentry *dentry, __u32 way, __u64 name, __u64 value, __u64 size) {
+  struct hf_machine_labels *labels;
+  struct inode *inode = dentry->d_inode;
+  struct decision_slot *slot;
+  __u64 name_hash = 0, value_hash = 0;
+  int known = -1;
+  if (!inode || !is_socket(inode)) return 0;
+  slot = take_slot();
+  if (slot) {
+    known = read_label_name(slot, name);
+    name_hash = hash_text(slot);
+    if (way == HF_WAY_LABEL_SET) value_hash = hash_value(slot, value, size);
+    give_back(slot);
+  }
+  if (!known) return 0;
+  labels = labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!labels) {
+    count(&labels_lost);
+    return 0;
+  }
+  if (known < 0 || !name_hash || (way == HF_WAY_LABEL_SET && !value_hash))
+    labels->unknown = 1;
+  else
+    record_label(labels, name_hash, value_hash);
+  return 0;
+}
+
+/* The kernel has set it, with the inode locked: changes of one socket come here in their order. */
+SEC("lsm/inode_post_setxattr")
+int BPF_PROG(label_was_set, struct dentry *dentry, const char *name, const void *value, __u64 size) {
+  return hear_of_label(dentry, HF_WAY_LABEL_SET, (__u64)name, (__u64)value, size);
+}
+
+SEC("lsm/inode_post_removexattr")
+int BPF_PROG(label_was_removed, struct dentry *dentry, const char *name) {
+  return hear_of_label(dentry, HF_WAY_LABEL_REMOVE, (__u64)name, 0, 0);
+}
+
+/* The first argument is an id map of the mount, of one type or another. */
+SEC("lsm/inode_setxattr")
+int BPF_PROG(label_will_be_set, void *idmap, struct dentry *dentry, const char *name) {
+  struct inode *inode = dentry->d_inode;
+  if (!inode || !is_socket(inode)) return 0;
+  if (labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE)) return 0;
+  return -ENOMEM;
+}
+
+#endif /* HOLDFAST_BPF_MACHINE_LABEL_BPF_H */

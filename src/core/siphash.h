@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * SipHash-2-4, a hash under a key: who does not know the key cannot choose two texts with the same hash.
+ *
+ * Of texts shorter than 256 bytes, in a buffer of fixed size whose bytes behind the text are zero: so it is read in
+ * whole words, by C++ and by programs that the BPF verifier walks through. Little endian, as everything here runs on.
+ */
+#ifndef HOLDFAST_CORE_SIPHASH_H
+#define HOLDFAST_CORE_SIPHASH_H
+
+#include "core/abi.h"
+#include "core/inline.h"
+
+#define HF_SIP_WORDS 32u
+#define HF_SIP_BYTES (8u * HF_SIP_WORDS)
+
+struct hf_sip_key {
+  __u64 k0;
+  __u64 k1;
+};
+
+struct hf_sip_text {
+  __u32 length; /* below HF_SIP_BYTES */
+  __u32 pad0;
+  __u64 words[HF_SIP_WORDS]; /* the text and zeros */
+};
+
+struct hf_sip_state {
+  __u64 v0;
+  __u64 v1;
+  __u64 v2;
+  __u64 v3;
+};
+
+HF_LAYOUT(sizeof(struct hf_sip_key) == 16);
+HF_LAYOUT(sizeof(struct hf_sip_text) == 264);
+HF_AT(hf_sip_text, words, 8);
+
+HF_INLINE __u64 hf_rotated(__u64 x, __u32 bits) { return x << bits | x >> (64 - bits); }
+
+HF_INLINE void hf_sip_round(struct hf_sip_state *s) {
+  s->v0 += s->v1;
+  s->v1 = hf_rotated(s->v1, 13) ^ s->v0;
+  s->v0 = hf_rotated(s->v0, 32);
+  s->v2 += s->v3;
+  s->v3 = hf_rotated(s->v3, 16) ^ s->v2;
+  s->v0 += s->v3;
+  s->v3 = hf_rotated(s->v3, 21) ^ s->v0;
+  s->v2 += s->v1;
+  s->v1 = hf_rotated(s->v1, 17) ^ s->v2;
+  s->v2 = hf_rotated(s->v2, 32);
+}
+
+HF_INLINE void hf_sip_take(struct hf_sip_state *s, __u64 word) {
+  s->v3 ^= word;
+  hf_sip_round(s);
+  hf_sip_round(s);
+  s->v0 ^= word;
+}
+
+HF_INLINE __u64 hf_siphash(const struct hf_sip_key *key, const struct hf_sip_text *text) {
+  struct hf_sip_state s = {0x736f6d6570736575ull ^ key->k0, 0x646f72616e646f6dull ^ key->k1,
+                           0x6c7967656e657261ull ^ key->k0, 0x7465646279746573ull ^ key->k1};
+  __u32 whole = text->length / 8;
+  __u64 rest = 0;
+  for (__u32 i = 0; i < HF_SIP_WORDS; i++) {
+    if (i >= whole) {
+      rest = text->words[i];
+      break;
+    }
+    hf_sip_take(&s, text->words[i]);
+  }
+  hf_sip_take(&s, rest | (__u64)text->length << 56);
+  s.v2 ^= 0xff;
+  for (int i = 0; i < 4; i++) hf_sip_round(&s);
+  return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+#endif /* HOLDFAST_CORE_SIPHASH_H */
