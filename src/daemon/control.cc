@@ -58,7 +58,8 @@ Result<std::unique_ptr<Control>> Control::create(Enforcement& enforcement, const
   if (auto made = kernel::make_directories(directory); !made) return std::move(made).error();
   auto server = rpc::Server::create(
       options.socket, {rpc::kControlInterface, rpc::control_description()},
-      [self = control.get()](const rpc::Call& call) { return self->answer(call); });
+      [self = control.get()](const rpc::Call& call) { return self->answer(call); },
+      rpc::start_relay);
   if (!server) return std::move(server).error();
   control->server_ = *std::move(server);
   // Before 7.1 the kernel keeps no such attribute.

@@ -6,6 +6,7 @@
 #include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -102,6 +103,48 @@ std::optional<Ended> reap_child() {
   return Ended{pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
 }
 
+Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors) {
+  constexpr int kFirst = 3;
+  constexpr int kAbove = 32;  // no number that the child is to have
+  std::vector<Fd> copies;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  int failed = 0;
+  for (std::size_t i = 0; i < descriptors.size() && failed == 0; i++) {
+    copies.emplace_back(::fcntl(descriptors[i], F_DUPFD_CLOEXEC, kAbove));
+    if (!copies.back()) failed = errno;
+    if (failed == 0)
+      failed = posix_spawn_file_actions_adddup2(&actions, copies.back().get(),
+                                                kFirst + static_cast<int>(i));
+  }
+  std::string name = "holdfastd";
+  std::string word = argument;
+  char* const arguments[] = {name.data(), word.data(), nullptr};
+  char* const environment[] = {nullptr};
+  pid_t pid = -1;
+  if (failed == 0)
+    failed = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return Error{failed, "start", argument, {}};
+  return open_pidfd(pid);  // it stays at least as a zombie until it is waited for
+}
+
+bool reap(int pidfd) {
+  siginfo_t info = {};
+  return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info,
+                  WEXITED | WNOHANG) != 0 ||
+         info.si_pid != 0;
+}
+
+void set_command_name(const char* name) { (void)::prctl(PR_SET_NAME, name); }
+
 int wait_for_end(pid_t child) {
   int status = -1;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -172,15 +215,23 @@ void sleep_us(unsigned microseconds) {
 }
 
 Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms) {
+  std::vector<Awaited> awaited;
+  awaited.reserve(fds.size());
+  for (const int fd : fds) awaited.push_back({fd, POLLIN});
+  return poll_for(awaited, timeout_ms);
+}
+
+Result<std::vector<short>> poll_for(const std::vector<Awaited>& awaited, int timeout_ms) {
   std::vector<pollfd> polled;
-  polled.reserve(fds.size());
-  for (const int fd : fds) polled.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-  std::vector<short> events(fds.size(), 0);
+  polled.reserve(awaited.size());
+  for (const Awaited& one : awaited)
+    polled.push_back({.fd = one.fd, .events = one.events, .revents = 0});
+  std::vector<short> events(awaited.size(), 0);
   if (::poll(polled.data(), polled.size(), timeout_ms) < 0) {
     if (errno == EINTR) return events;
     return system_error("poll");
   }
-  for (std::size_t i = 0; i < fds.size(); i++) events[i] = polled[i].revents;
+  for (std::size_t i = 0; i < awaited.size(); i++) events[i] = polled[i].revents;
   return events;
 }
 

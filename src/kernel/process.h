@@ -51,6 +51,15 @@ Result<Fd> duplicate_from(int pidfd, int remote_fd);
 Result<Fd> duplicate(int fd);
 Result<void> signal_process(int pidfd, int signal);
 
+// This program once more, with one argument, an empty environment, and these descriptors as 3, 4,
+// …; of the others only 0 to 2 are left, as everything here is close-on-exec. Errors: of
+// posix_spawn(3).
+Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors);
+// Has this child ended? It is waited for then.
+[[nodiscard]] bool reap(int pidfd);
+// What ps(1) shows; 15 bytes of it.
+void set_command_name(const char* name);
+
 struct Ended {
   pid_t pid;
   int exit_code;  // as a shell says it: 128 + signal for a death by signal
@@ -90,6 +99,12 @@ void sleep_us(unsigned microseconds);
 // Waits until one of the descriptors is ready or has hung up. Returns the mask of poll(2) events
 // for each, in order; all zero after timeout_ms (-1: none) or a signal.
 Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms);
+// What to wait for at one descriptor: events of poll(2); none: only that it hangs up.
+struct Awaited {
+  int fd;  // negative: nothing
+  short events;
+};
+Result<std::vector<short>> poll_for(const std::vector<Awaited>& awaited, int timeout_ms);
 
 }  // namespace holdfast::kernel
 

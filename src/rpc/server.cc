@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernel/passed_descriptors.h"
+#include "kernel/process.h"
 #include "rpc/message.h"
 
 namespace holdfast::rpc {
@@ -13,6 +15,7 @@ namespace holdfast::rpc {
 namespace {
 
 constexpr std::size_t kMostConnections = 64;
+constexpr std::size_t kMostOfOneUser = 16;              // but root
 constexpr std::size_t kMostIn = std::size_t{1} << 20;   // bytes of one call
 constexpr std::size_t kMostOut = std::size_t{4} << 20;  // bytes that a client is behind
 
@@ -39,26 +42,44 @@ error ExpectedMore ()
 
 }  // namespace
 
-Server::Server(std::string path, Fd listener, Interface interface, Handler handler)
+std::optional<Fd> Call::take_socket() const {
+  if (sockets == nullptr || sockets->empty()) return std::nullopt;
+  Fd first = std::move(sockets->front());
+  sockets->pop_front();
+  return first;
+}
+
+Server::Server(std::string path, Fd listener, Interface interface, Handler handler, Doorway doorway)
     : path_(std::move(path)),
       listener_(std::move(listener)),
       interface_(std::move(interface)),
-      handler_(std::move(handler)) {}
+      handler_(std::move(handler)),
+      doorway_(std::move(doorway)) {}
 
 Server::~Server() { unlink(path_.c_str()); }
 
 Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interface interface,
-                                               Handler handler) {
+                                               Handler handler, Doorway doorway) {
   // Anybody may connect; what he may call is decided by who he is.
   auto listener = kernel::listen_at(path, 0666);
   if (!listener) return std::move(listener).error();
-  return std::unique_ptr<Server>(
-      new Server(path, *std::move(listener), std::move(interface), std::move(handler)));
+  return std::unique_ptr<Server>(new Server(path, *std::move(listener), std::move(interface),
+                                            std::move(handler), std::move(doorway)));
+}
+
+// Who comes while there is no room waits to be accepted.
+bool Server::has_room() const { return connections_.size() < kMostConnections; }
+
+std::size_t Server::connections_of(uid_t uid) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      connections_, [uid](const auto& entry) { return entry.second.peer.uid == uid; }));
 }
 
 std::vector<int> Server::poll_fds() const {
-  std::vector<int> fds = {listener_.get()};
-  for (const auto& [id, connection] : connections_) fds.push_back(connection.fd.get());
+  std::vector<int> fds;
+  if (has_room()) fds.push_back(listener_.get());
+  for (const auto& [id, connection] : connections_)
+    fds.push_back(connection.broken ? connection.door.process.get() : connection.door.fd.get());
   return fds;
 }
 
@@ -67,31 +88,49 @@ bool Server::is_behind() const {
                              [](const auto& entry) { return !entry.second.out.empty(); });
 }
 
+// Its relay may take its time to end.
+bool Server::is_over(const Connection& connection) {
+  return connection.broken &&
+         (!connection.door.process || kernel::reap(connection.door.process.get()));
+}
+
 void Server::dispatch() {
   accept_all();
   for (auto at = connections_.begin(); at != connections_.end();) {
-    serve(at->first, at->second);
-    at = at->second.broken ? connections_.erase(at) : std::next(at);
+    Connection& connection = at->second;
+    if (!connection.broken) serve(at->first, connection);
+    if (connection.broken) {
+      connection.sockets.clear();
+      connection.out.clear();
+      connection.door.fd.reset();
+    }
+    at = is_over(connection) ? connections_.erase(at) : std::next(at);
   }
 }
 
 void Server::accept_all() {
-  for (;;) {
+  while (has_room()) {
     auto accepted = kernel::accept_one(listener_.get());
     if (!accepted || !*accepted) return;
-    if (connections_.size() >= kMostConnections) continue;  // closes it
     const auto peer = kernel::peer_credentials((*accepted)->get());
     if (!peer) continue;
+    const bool too_many = peer->uid != 0 && connections_of(peer->uid) >= kMostOfOneUser;
+    auto door = doorway_(*std::move(*accepted), too_many ? Entry::turned_away : Entry::admitted);
+    if (!door) continue;
     Connection connection;
-    connection.fd = *std::move(*accepted);
     connection.peer = *peer;
+    connection.door = *std::move(door);
+    connection.broken = too_many;
     connections_.emplace(next_++, std::move(connection));
   }
 }
 
 void Server::serve(ConnectionId id, Connection& connection) {
   flush(connection);
-  const auto open = kernel::receive_some(connection.fd.get(), connection.in, kernel::Wait::no);
+  std::vector<Fd> sockets;
+  const auto open =
+      kernel::receive_with_descriptors(connection.door.fd.get(), connection.in, sockets);
+  for (Fd& socket : sockets) connection.sockets.push_back(std::move(socket));
   for (std::size_t end = 0; !connection.streams && !connection.broken &&
                             (end = connection.in.find('\0')) != std::string::npos;) {
     const std::string message = connection.in.substr(0, end);
@@ -112,6 +151,7 @@ void Server::handle(ConnectionId id, Connection& connection, const std::string& 
   Call call;
   call.connection = id;
   call.peer = connection.peer;
+  call.sockets = &connection.sockets;
   call.method = json["method"].get<std::string>();
   call.parameters = json.value("parameters", Json::object());
   const auto flag = [&](const char* key) {
@@ -171,7 +211,7 @@ void Server::put(Connection& connection, const Json& message) {
 
 void Server::flush(Connection& connection) {
   while (!connection.out.empty() && !connection.broken) {
-    const auto sent = kernel::send_some(connection.fd.get(), connection.out);
+    const auto sent = kernel::send_some(connection.door.fd.get(), connection.out);
     if (!sent) connection.broken = true;
     if (!sent || *sent == 0) return;
     connection.out.erase(0, *sent);

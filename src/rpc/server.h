@@ -5,16 +5,19 @@
 #define HOLDFAST_RPC_SERVER_H
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/local_socket.h"
+#include "rpc/relay.h"
 
 namespace holdfast::rpc {
 
@@ -22,11 +25,15 @@ using Json = nlohmann::json;
 using ConnectionId = std::uint64_t;
 
 struct Call {
+  // Sockets that came with this call or before, and that no call has taken; the first one.
+  [[nodiscard]] std::optional<Fd> take_socket() const;
+
   ConnectionId connection = 0;
   kernel::PeerCredentials peer;
   std::string method;  // "io.holdfast.Control.Status"
   Json parameters;     // an object
   bool more = false;
+  std::deque<Fd>* sockets = nullptr;
 };
 
 // What a call is answered with: parameters, or an error by its full name.
@@ -46,9 +53,13 @@ class Server {
  public:
   using Handler = std::function<Answer(const Call&)>;
 
-  // Errors: as listen_at().
+  using Doorway = std::function<Result<Door>(Fd client, Entry entry)>;
+
+  // Each connection is passed through `doorway`, start_relay() or no_relay(). Errors: as
+  // listen_at().
   [[nodiscard]] static Result<std::unique_ptr<Server>> create(const std::string& path,
-                                                              Interface interface, Handler handler);
+                                                              Interface interface, Handler handler,
+                                                              Doorway doorway);
   ~Server();
 
   [[nodiscard]] std::vector<int> poll_fds() const;
@@ -60,18 +71,22 @@ class Server {
 
  private:
   struct Connection {
-    Fd fd;
+    Door door;  // its fd is closed when the connection is broken
     kernel::PeerCredentials peer;
+    std::deque<Fd> sockets;
     std::string in;
     std::string out;
     bool streams = false;  // a call is still being answered
     bool broken = false;
   };
-  Server(std::string path, Fd listener, Interface interface, Handler handler);
+  Server(std::string path, Fd listener, Interface interface, Handler handler, Doorway doorway);
+  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] std::size_t connections_of(uid_t uid) const;
   void accept_all();
   void serve(ConnectionId id, Connection& connection);
   void handle(ConnectionId id, Connection& connection, const std::string& message);
   [[nodiscard]] Answer answer(const Call& call) const;
+  [[nodiscard]] static bool is_over(const Connection& connection);
   static void flush(Connection& connection);
   static void put(Connection& connection, const Json& message);
 
@@ -79,6 +94,7 @@ class Server {
   Fd listener_;
   Interface interface_;
   Handler handler_;
+  Doorway doorway_;
   std::map<ConnectionId, Connection> connections_;
   ConnectionId next_ = 1;
 };

@@ -35,7 +35,8 @@ struct Fixture {
     char name[] = "/tmp/holdfast-fuzz-XXXXXX";
     require(mkdtemp(name) != nullptr);
     path = std::string(name) + "/socket";
-    auto made = rpc::Server::create(path, {kInterface, "interface io.holdfast.Control"}, answer);
+    auto made = rpc::Server::create(path, {kInterface, "interface io.holdfast.Control"}, answer,
+                                    rpc::no_relay);
     require(static_cast<bool>(made));
     server = *std::move(made);
   }

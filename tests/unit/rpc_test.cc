@@ -20,10 +20,12 @@ class RpcTest : public ::testing::Test {
     char name[] = "/tmp/holdfast-rpc-XXXXXX";
     ASSERT_NE(mkdtemp(name), nullptr);
     directory_ = name;
-    auto server = Server::create(directory_ + "/socket", {"test.Echo", "interface test.Echo"},
-                                 [](const Call& call) {
-                                   return Answer{"", call.parameters, false};
-                                 });
+    auto server = Server::create(
+        directory_ + "/socket", {"test.Echo", "interface test.Echo"},
+        [](const Call& call) {
+          return Answer{"", call.parameters, false};
+        },
+        no_relay);
     ASSERT_TRUE(server);
     server_ = *std::move(server);
   }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/passed_descriptors.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstring>
+
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+
+Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
+                                      std::vector<Fd>& descriptors) {
+  std::array<char, 65536> block;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control;
+  iovec data = {block.data(), block.size()};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  if (got < 0) return system_error("receive");
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    std::array<int, kMostDescriptors> numbers;
+    const std::size_t bytes = part->cmsg_len - CMSG_LEN(0);
+    std::memcpy(numbers.data(), CMSG_DATA(part), bytes);
+    for (std::size_t i = 0; i < bytes / sizeof(int); i++) descriptors.emplace_back(numbers[i]);
+  }
+  if (message.msg_flags & MSG_CTRUNC) return Error{EPROTO, "receive", {}, "too many descriptors"};
+  to.append(block.data(), static_cast<std::size_t>(got));
+  return got > 0;
+}
+
+Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
+                                          const std::vector<int>& descriptors) {
+  if (descriptors.size() > kMostDescriptors) return Error{EINVAL, "send", {}, "too many"};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control = {};
+  iovec data = {const_cast<char*>(bytes.data()), bytes.size()};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    const std::size_t size = descriptors.size() * sizeof(int);
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* part = CMSG_FIRSTHDR(&message);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(part), descriptors.data(), size);
+  }
+  const ssize_t sent = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  if (errno == EAGAIN || errno == EINTR) return std::size_t{0};
+  return system_error("send");
+}
+
+Result<std::array<Fd, 2>> make_stream() {
+  std::array<int, 2> ends;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
+    return system_error("socketpair");
+  return std::array<Fd, 2>{Fd(ends[0]), Fd(ends[1])};
+}
+
+void end_stream(int socket_fd) { (void)shutdown(socket_fd, SHUT_WR); }
+
+}  // namespace holdfast::kernel

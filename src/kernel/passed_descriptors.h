@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Descriptors that come with the bytes of a unix stream: SCM_RIGHTS of unix(7).
+#ifndef HOLDFAST_KERNEL_PASSED_DESCRIPTORS_H
+#define HOLDFAST_KERNEL_PASSED_DESCRIPTORS_H
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace holdfast::kernel {
+
+inline constexpr std::size_t kMostDescriptors = 8;  // at a time
+
+// Appends what is there, and the descriptors that came along, close-on-exec. False: the other side
+// has closed. Does not wait. Errors: of recvmsg(2); EPROTO: there were more than that.
+[[nodiscard]] Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
+                                                    std::vector<Fd>& descriptors);
+// They go with the first byte that is taken. Does not wait.
+[[nodiscard]] Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
+                                                        const std::vector<int>& descriptors);
+// The two ends of a stream. Neither blocks.
+[[nodiscard]] Result<std::array<Fd, 2>> make_stream();
+// The other side reads the end of the stream.
+void end_stream(int socket_fd);
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_PASSED_DESCRIPTORS_H
