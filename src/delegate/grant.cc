@@ -115,7 +115,7 @@ Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary) {
   if (auto checked = check_set(what.set, vocabulary); !checked) return std::move(checked).error();
   const auto place = find_place(what);
   if (!place) return place.error();
-  const kernel::NamespacePair inside{place->user.get(), place->mount.get()};
+  const kernel::NamespacesToJoin inside{place->user.get(), place->mount.get()};
 
   const auto context = kernel::call_in_namespaces(inside, kernel::open_bpffs_context);
   if (!context) return context.error();

@@ -117,6 +117,16 @@ Result<void> run_bpf_program(int program_fd, std::string_view name) {
   return {};
 }
 
+Result<std::uint32_t> ask_bpf_program(int program_fd, const void* packet, std::size_t bytes) {
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  options.data_in = packet;
+  options.data_size_in = static_cast<__u32>(bytes);
+  options.repeat = 1;
+  if (const int code = bpf_prog_test_run_opts(program_fd, &options); code != 0)
+    return bpf_error(code, "run BPF program", {});
+  return options.retval;
+}
+
 Result<std::vector<std::byte>> read_task_iterator(bpf_program* iterator, pid_t tid) {
   listen_to_libbpf();
   bpf_iter_link_info info{};

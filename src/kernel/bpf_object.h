@@ -5,6 +5,8 @@
 
 #include <bpf/libbpf.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -60,6 +62,9 @@ Result<BpfLink> attach_to_cgroup(bpf_program* program, int cgroup_fd);
 // Runs a SEC("syscall") program in the calling thread. Errors: what the kernel says; EIO when the
 // program returned anything but 0.
 Result<void> run_bpf_program(int program_fd, std::string_view name);
+
+// Runs a SEC("tc") program on a packet of these bytes, 14 or more. What it returns.
+Result<std::uint32_t> ask_bpf_program(int program_fd, const void* packet, std::size_t bytes);
 
 // Everything that a task iterator writes, for the task with this thread id (0: all tasks).
 Result<std::vector<std::byte>> read_task_iterator(bpf_program* iterator, pid_t tid);

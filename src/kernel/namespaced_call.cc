@@ -31,15 +31,18 @@ void put(std::array<char, N>& field, const std::string& text) {
   std::memcpy(field.data(), text.data(), std::min(text.size(), N - 1));
 }
 
-Result<Fd> join_and_call(const NamespacePair& namespaces, const std::function<Result<Fd>()>& call) {
+Result<Fd> join_and_call(const NamespacesToJoin& namespaces,
+                         const std::function<Result<Fd>()>& call) {
   // The user namespace first: its capabilities are what the mount namespace asks for.
-  if (::setns(namespaces.user_fd, CLONE_NEWUSER) != 0)
+  if (namespaces.user_fd >= 0 && ::setns(namespaces.user_fd, CLONE_NEWUSER) != 0)
     return Error{errno, "enter the user namespace", "", ""};
   if (namespaces.mount_fd < 0) {
     if (::unshare(CLONE_NEWNS) != 0) return Error{errno, "make a mount namespace", "", ""};
   } else if (::setns(namespaces.mount_fd, CLONE_NEWNS) != 0) {
     return Error{errno, "enter the mount namespace", "", "is it of another user namespace?"};
   }
+  if (namespaces.network_fd >= 0 && ::setns(namespaces.network_fd, CLONE_NEWNET) != 0)
+    return Error{errno, "enter the network namespace", "", ""};
   // Root of the namespace, where it maps one: the filesystem's root directory is the caller's.
   // Where it does not, the call goes on as whoever this is: its capabilities are enough.
   [[maybe_unused]] const bool is_root = ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0;
@@ -118,7 +121,7 @@ Result<Fd> open_namespace(const std::string& path) {
   return file;
 }
 
-Result<Fd> call_in_namespaces(const NamespacePair& namespaces,
+Result<Fd> call_in_namespaces(const NamespacesToJoin& namespaces,
                               const std::function<Result<Fd>()>& call) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)

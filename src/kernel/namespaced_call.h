@@ -13,9 +13,11 @@
 
 namespace holdfast::kernel {
 
-struct NamespacePair {
-  int user_fd = -1;   // borrowed
-  int mount_fd = -1;  // borrowed; -1: a new mount namespace that ends with the call
+// All borrowed.
+struct NamespacesToJoin {
+  int user_fd = -1;     // -1: the caller's
+  int mount_fd = -1;    // -1: a new mount namespace that ends with the call
+  int network_fd = -1;  // -1: the caller's
 };
 
 struct ProcessNamespaces {
@@ -33,7 +35,7 @@ struct ProcessNamespaces {
 // empty) or its error back.
 // The caller has one thread: after fork() of more, `call` could not allocate.
 // Errors: those of setns(2) and of `call`; ECANCELED when the child died without a word.
-[[nodiscard]] Result<Fd> call_in_namespaces(const NamespacePair& namespaces,
+[[nodiscard]] Result<Fd> call_in_namespaces(const NamespacesToJoin& namespaces,
                                             const std::function<Result<Fd>()>& call);
 
 }  // namespace holdfast::kernel

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,6 +50,14 @@ Result<Accepted> accept_socket(int socket_fd, int flags) {
   if (!fd) return system_error("accept4");
   return Accepted{std::move(fd), std::string(reinterpret_cast<const char*>(&address),
                                              std::min<std::size_t>(length, sizeof(address)))};
+}
+
+Result<bool> has_receive_timeout(int socket_fd) {
+  timeval limit = {};
+  socklen_t length = sizeof(limit);
+  if (::getsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &length) != 0)
+    return system_error("SO_RCVTIMEO");
+  return limit.tv_sec != 0 || limit.tv_usec != 0;
 }
 
 Result<std::int64_t> send_message(int socket_fd, const Message& message) {

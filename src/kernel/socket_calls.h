@@ -29,6 +29,9 @@ struct Accepted {
 // `flags`: SOCK_NONBLOCK or 0. The descriptor is close-on-exec.
 Result<Accepted> accept_socket(int socket_fd, int flags);
 
+// Does it accept and receive for a limited time only (SO_RCVTIMEO)?
+Result<bool> has_receive_timeout(int socket_fd);
+
 struct Message {
   std::string data = {};
   std::string address = {};  // empty: none

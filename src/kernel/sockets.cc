@@ -178,6 +178,14 @@ Result<SocketEnd> describe_socket(int socket_fd) {
   return end;
 }
 
+Result<void> ask_peer_name(int socket_fd) {
+  Address peer;
+  peer.length = sizeof(peer.raw);
+  if (::getpeername(socket_fd, reinterpret_cast<sockaddr*>(&peer.raw), &peer.length) != 0)
+    return system_error("getpeername");
+  return {};
+}
+
 bool has_socket_attributes() {
   static const bool has = [] {
     const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));

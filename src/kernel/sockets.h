@@ -35,6 +35,9 @@ Result<Fd> make_socket();
 // SOCK_*.
 Result<int> socket_type(int socket_fd);
 
+// getpeername(2), of which nobody wants the name: security modules hear of it. ENOTCONN.
+Result<void> ask_peer_name(int socket_fd);
+
 struct SocketEnd {
   std::string family;   // "unix", "inet", "inet6", ..., or a number
   std::string state;    // "listening", "connected", "bound", "open"
