@@ -10,6 +10,7 @@
  *   trace       ptrace_access_check        tracing out of confinement
  *   guard       task_kill, bpf, sysctl     what would end the enforcement
  *   socket      socket_*, unix_*           bind, connect, listen, accept, send
+ *   errand      getpeername, tc            what user space asks for, when it accepts for a member
  *   label       inode_*xattr               who may label; the mirror of labels
  *   delegated   bpf, bpf_map_*, bpf_prog_* BPF privileges: what is made, how much, and where it is attached
  *   border      bpf_map, file_receive, …   BPF objects that would enter or leave
@@ -19,6 +20,7 @@
  */
 #include "bpf/adopt.bpf.h"
 #include "bpf/border.bpf.h"
+#include "bpf/errand.bpf.h"
 #include "bpf/guard.bpf.h"
 #include "bpf/install.bpf.h"
 #include "bpf/label.bpf.h"

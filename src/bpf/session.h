@@ -89,6 +89,22 @@ struct hf_label_words {
   char names[HF_MAX_LABEL_NAMES][HF_LABEL_TEXT]; /* by index of a label name */
 };
 
+/* What the program hf_take_for is given: a packet that is none, for a token of a rule's bucket. */
+struct hf_token_errand {
+  __u8 head[16]; /* zero: the kernel wants a link layer's header */
+  __u32 slot;    /* HF_TABLES_* */
+  __u32 subject; /* profile */
+  __u32 rule;
+  __u32 pad0;
+  __u64 cgroup;
+};
+
+/* What the program hf_see_peer saw behind a socket. */
+struct hf_seen_peer {
+  __u64 cookie; /* of the socket that was asked about; 0: nothing was seen */
+  __u32 ids[HF_MAX_LABEL_NAMES];
+};
+
 #define HF_BPF_OBJECTS_MAX 32768u /* maps, programs and tokens of a session at one time */
 
 /* A map, program or token that was made under the session's profile. Key: its address. */
@@ -158,6 +174,9 @@ HF_LAYOUT(sizeof(struct hf_label_text) == 260);
 HF_LAYOUT(sizeof(struct hf_label_words) == 24 + 16 * 256);
 HF_LAYOUT(sizeof(struct hf_socket_labels) == 72);
 HF_AT(hf_socket_labels, inherited_from, 64);
+HF_LAYOUT(sizeof(struct hf_token_errand) == 40);
+HF_AT(hf_token_errand, cgroup, 32);
+HF_LAYOUT(sizeof(struct hf_seen_peer) == 72);
 HF_LAYOUT(sizeof(struct hf_member) == 24);
 HF_AT(hf_member, set, 8);
 HF_AT(hf_member, meets_peer, 16);

@@ -101,10 +101,10 @@ static __always_inline const struct hf_socket_rule *hf_rule_of(const struct hf_t
   return at < HF_MAX_SOCKET_RULES ? &t->socket_rules[at] : 0;
 }
 
-/* Takes a token of the rule's bucket for the current cgroup: 1, or 0. */
-__noinline int hf_take_token(__u32 slot, __u32 subject, __u32 rule_id) {
+/* Takes a token of the rule's bucket for a cgroup: 1, or 0. */
+__noinline int hf_take_token(__u32 slot, __u32 subject, __u32 rule_id, __u64 cgroup) {
   const struct hf_tables *t = hf_tables_at(slot);
-  struct hf_bucket_key key = {.rule = rule_id, .cgroup = bpf_get_current_cgroup_id()};
+  struct hf_bucket_key key = {.rule = rule_id, .cgroup = cgroup};
   struct hf_locked_bucket fresh = {};
   const struct hf_socket_rule *rule;
   struct hf_locked_bucket *bucket;
@@ -145,7 +145,7 @@ __noinline int hf_conclude_socket(struct hf_request *r, struct hf_context *conte
   if (!r || !context || !s) return -HF_EPERM;
   if (hf_judge_socket(r, &v, context->slot)) return -HF_EPERM;
   if (v.action == HF_LIMIT) {
-    int had = hf_take_token(context->slot, r->subject, v.rule);
+    int had = hf_take_token(context->slot, r->subject, v.rule, bpf_get_current_cgroup_id());
     t = hf_tables_at(context->slot);
     if (!t) return -HF_EPERM;
     hf_settle(t, &v, had);

@@ -135,6 +135,17 @@ Result<void> Programs::arm(const hf_member& as) const {
   return kernel::run_bpf_program(object_.program_fd("hf_arm"), "hf_arm");
 }
 
+bool Programs::take_token(std::uint16_t profile, std::uint32_t rule, std::uint64_t cgroup) const {
+  hf_token_errand errand = {};
+  errand.slot = HF_TABLES_POLICY;
+  errand.subject = profile;
+  errand.rule = rule;
+  errand.cgroup = cgroup;
+  const auto taken =
+      kernel::ask_bpf_program(object_.program_fd("hf_take_for"), &errand, sizeof(errand));
+  return taken && *taken == 1;
+}
+
 Result<void> Programs::protect_caller() const {
   return kernel::run_bpf_program(object_.program_fd("hf_protect"), "hf_protect");
 }

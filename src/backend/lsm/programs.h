@@ -28,6 +28,12 @@ class Programs {
   [[nodiscard]] bool kernel_labels() const { return kernel_labels_; }
   [[nodiscard]] bool mirrored() const { return mirrored_; }
   [[nodiscard]] int label_mirror_fd() const { return object_.map_fd("socket_labels"); }
+  // Where user space accepts for members: what hf_see_peer saw.
+  [[nodiscard]] int seen_peer_fd() const { return object_.map_fd("seen_peer"); }
+  // The same: takes a token of a rule's bucket for a cgroup. No: there is none, or it cannot be
+  // taken.
+  [[nodiscard]] bool take_token(std::uint16_t profile, std::uint32_t rule,
+                                std::uint64_t cgroup) const;
   // A program of ours, for the canary to attach where it must not. Borrowed.
   [[nodiscard]] int attachable_program_fd() const { return object_.program_fd("hf_sysctl"); }
 

@@ -37,8 +37,9 @@ std::string traced_function(std::string_view section) {
 }
 
 bool is_about_sockets(std::string_view section) {
-  return section.starts_with("lsm/socket_") || section.starts_with("lsm/unix_") ||
-         section == "lsm/sctp_bind_connect" || section == "lsm/file_permission" ||
+  return section == "tc" || section.starts_with("lsm/socket_") ||
+         section.starts_with("lsm/unix_") || section == "lsm/sctp_bind_connect" ||
+         section == "lsm/file_permission" ||
          (section.starts_with("lsm/inode_") && section.ends_with("xattr"));
 }
 
@@ -80,14 +81,16 @@ Needs needs_of(const hf_tables& tables) {
     if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = HF_COPIES;
     if (holds || profile.ns_track != 0) needs.tracking = true;
     if (profile.bpf_ruled != 0) needs.bpf = true;
-    if (profile.label_inherit != 0) needs.inherit = true;
+    if (profile.label_inherit != 0) needs.inherit = needs.errands = true;
     if (profile.socket_count > 0 || profile.label_ruled != 0 || profile.label_inherit != 0)
       needs.sockets = true;
   }
   for (std::uint32_t i = 0; i < tables.socket_rule_count && i < HF_MAX_SOCKET_RULES; i++) {
     const hf_socket_rule& rule = tables.socket_rules[i];
     if (rule.ops & HF_SOCK_SEND) needs.sends = true;
-    if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX)) needs.peers = true;
+    if (rule.peer_count == 0 || !(rule.families & HF_FAMILY_UNIX)) continue;
+    needs.peers = true;
+    if (rule.ops & HF_SOCK_ACCEPT) needs.errands = true;
   }
   return needs;
 }
@@ -119,6 +122,7 @@ bool Selection::mirrored() const {
 bool Selection::wants_for_sockets(std::string_view section, std::string_view program) const {
   if (!needs_.sockets) return false;
   if (section.starts_with("lsm/unix_")) return needs_.peers;
+  if (section == "tc" || section == "lsm/socket_getpeername") return needs_.errands;
   if (section == "lsm/file_permission")
     return needs_.sends && types_.has_function(std::string(kPageSender));
   if (!section.starts_with("lsm/inode_")) return true;

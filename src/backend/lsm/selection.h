@@ -33,11 +33,12 @@ struct Needs {
   // Namespaces that are made later belong to a set.
   bool tracking = false;
   // Some rule is about sockets or their labels; about the labels of a unix socket's peer; about
-  // sending; accepted sockets inherit labels.
+  // sending; accepted sockets inherit labels; accepts are made by user space.
   bool sockets = false;
   bool peers = false;
   bool sends = false;
   bool inherit = false;
+  bool errands = false;
   // Some profile delegates BPF privileges.
   bool bpf = false;
 };
