@@ -11,6 +11,8 @@
  *   trylabel:NAME=VALUE  tryunlabel:NAME   by fsetxattr, fremovexattr: says what comes of it
  *   pathlabel:NAME=VALUE  atlabel:NAME=VALUE   by the path of the descriptor; by setxattrat
  *   get:NAME  getaccepted:NAME             the value, or the errno
+ *   clientlabel:NAME=VALUE                 clients made from here on have this label
+ *   clientgone                             clients made from here on have closed by the accept
  *   bind  connect  listen  accept          connect: to a server made for it; accept: a client made
  * for it send  sendmsg  sendmmsg  write  writev  sendfile  splice  fastopen reconnect as connect,
  * on a new socket with the same labels; sendaccepted: on what was accepted, whose client is gone
@@ -20,7 +22,7 @@
  *   threads                                from here on the process has a second thread
  *
  * N* before a step makes it N times and prints how often it was 0 ("5 of 12"). The servers and
- * clients made for a step have no labels.
+ * clients made for a step have no other labels.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,7 +47,9 @@
 enum { handed_fd = 199 };
 static int subject = -1, server = -1, accepted = -1, family, type;
 static bool bound, listening;
+static bool client_gone;
 static char kept_label[256];
+static const char* client_label;
 static struct sockaddr_storage at;
 static socklen_t at_length;
 
@@ -141,7 +145,9 @@ static long do_accept(void) {
     bound = listening = true;
   }
   address_of(subject);
+  if (client_label && label(client, client_label, "") != 0) broken("label a client");
   if (connect(client, (void*)&at, at_length) != 0) broken("client");
+  if (client_gone) close(client), client = -1;
   struct sockaddr_storage from;
   socklen_t length = sizeof from;
   accepted = accept4(subject, (void*)&from, &length, SOCK_CLOEXEC);
@@ -295,6 +301,14 @@ static void step(char* text) {
     return quiet(label(server, text, ""), "label");
   }
   if (starts(&text, "serverunlabel:")) return quiet(label(server, text, ""), "unlabel");
+  if (starts(&text, "clientlabel:")) {
+    client_label = text;
+    return;
+  }
+  if (strcmp(text, "clientgone") == 0) {
+    client_gone = true;
+    return;
+  }
   if (starts(&text, "unlabel:")) return quiet(label(subject, text, ""), "unlabel");
   if (starts(&text, "trylabel:") || starts(&text, "tryunlabel:"))
     return (void)puts(word(label(subject, text, "")));

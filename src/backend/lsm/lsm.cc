@@ -44,7 +44,7 @@ Result<void> LsmBackend::available() const {
 // Sockets keep labels from Linux 7.1 on; before, the xattr calls of the members are answered here.
 std::string label_reservation() {
   return kernel::has_socket_attributes()
-             ? "accepted sockets carry the listener's labels in decisions, but do not show them"
+             ? "what a ring or a 32-bit program accepts does not show the labels it inherits"
              : "a 32-bit program cannot label its sockets";
 }
 
@@ -66,7 +66,8 @@ std::vector<Promise> LsmBackend::promises() const {
       {RuleKind::cgroups_join, none, later},
       {RuleKind::cgroups_inside, none, later},
       {RuleKind::mark, none, later},
-      {RuleKind::socket, enforced, "an accept that depends on the peer's label is refused"},
+      {RuleKind::socket, enforced,
+       "a ring's or a 32-bit program's accept that depends on the peer's label is refused"},
       {RuleKind::label, enforced, label_reservation()},
       bpf_can_be_decided()
           ? Promise{RuleKind::bpf_delegate, enforced,

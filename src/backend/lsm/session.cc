@@ -50,12 +50,12 @@ Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
 Result<void> LsmSession::know_labels() {
   if (!programs_->mirrored()) return {};
   mirror_.emplace(programs_->label_mirror_fd(), spec_.labels);
-  if (!programs_->kernel_labels()) {
-    auto desk = AttributeDesk::create(spec_, kSandboxSet, *mirror_, programs_->record());
+  if (needs_call_desk(spec_, *programs_)) {
+    auto desk = CallDesk::create(spec_, kSandboxSet, *mirror_, *programs_);
     if (!desk) return std::move(desk).error();
-    attributes_ = std::move(*desk);
-    return {};
+    calls_ = std::move(*desk);
   }
+  if (!programs_->kernel_labels()) return {};
   if (auto proved = mirror_->prove(); !proved) return proved;
   return mirror_->copy_machine();
 }
@@ -72,7 +72,7 @@ Result<ChildPlan> LsmSession::before_fork() {
   member.tables = HF_TABLES_POLICY;
   member.set = kSandboxSet;
   if (auto done = programs_->arm(member); !done) return std::move(done).error();
-  return ChildPlan{.filter = attributes_ ? attributes_->filter() : nullptr};
+  return ChildPlan{.filter = calls_ ? calls_->filter() : nullptr};
 }
 
 Result<void> LsmSession::adopt(const Child& child) {
@@ -82,8 +82,8 @@ Result<void> LsmSession::adopt(const Child& child) {
   if (std::find(members->begin(), members->end(), child.pid) == members->end())
     return Error{ESRCH, "hold the child", {}, "it did not become a member when it was forked"};
   if (auto done = track(child); !done) return done;
-  if (attributes_)
-    if (auto done = attributes_->adopt(child); !done) return done;
+  if (calls_)
+    if (auto done = calls_->adopt(child); !done) return done;
   SessionRecord::at(programs_->record().fields().adopted).store(1);
   return {};
 }
@@ -104,15 +104,15 @@ Result<void> LsmSession::track(const Child& child) {
 
 std::vector<int> LsmSession::poll_fds() const {
   std::vector<int> fds = {ring_->poll_fd(), guardian_->pidfd()};
-  if (!attributes_) return fds;
-  for (const int fd : attributes_->poll_fds()) fds.push_back(fd);
+  if (!calls_) return fds;
+  for (const int fd : calls_->poll_fds()) fds.push_back(fd);
   return fds;
 }
 
 Result<void> LsmSession::dispatch() {
   if (auto done = ring_->consume(); !done) return done;
-  if (attributes_)
-    if (auto done = attributes_->dispatch([this] { return ring_->consume(); }); !done) return done;
+  if (calls_)
+    if (auto done = calls_->dispatch([this] { return ring_->consume(); }); !done) return done;
   pollfd guardian{guardian_->pidfd(), POLLIN, 0};
   if (poll(&guardian, 1, 0) > 0)
     return Error{EOWNERDEAD, "keep watch", {}, "the guardian was killed"};

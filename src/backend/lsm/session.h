@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "backend/backend.h"
-#include "backend/lsm/attribute_desk.h"
+#include "backend/lsm/call_desk.h"
 #include "backend/lsm/guardian.h"
 #include "backend/lsm/label_mirror.h"
 #include "backend/lsm/programs.h"
@@ -40,7 +40,7 @@ class LsmSession : public Session {
   std::unique_ptr<Programs> programs_;
   std::unique_ptr<kernel::BpfRing> ring_;
   std::optional<InodeLabels> mirror_;
-  std::unique_ptr<AttributeDesk> attributes_;  // null: the kernel keeps labels, or nobody asks
+  std::unique_ptr<CallDesk> calls_;  // null: nothing is answered here
   std::optional<Guardian> guardian_;
   std::array<Fd, HF_NS_COUNT> namespaces_;  // held so that no number of the set is reused
 };

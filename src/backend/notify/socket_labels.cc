@@ -52,8 +52,7 @@ Result<std::optional<std::string>> SocketLabels::get(int socket_fd, label::Cooki
   return value.error();
 }
 
-Result<std::vector<std::string>> SocketLabels::list(int socket_fd,
-                                                           label::Cookie cookie) {
+Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie cookie) {
   auto names = kernel::list_attributes(socket_fd);
   if (!names || kernel_ == SocketAttributes::native) return names;
   if (auto taken = take_over(socket_fd, cookie); !taken) return taken.error();
@@ -128,10 +127,11 @@ Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std
 
 Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to) {
   if (kernel_ == SocketAttributes::emulated) {
+    if (auto taken = take_over(from_fd, from); !taken) return taken;
     if (!store_->has(from)) return {};
-    auto watched = watch(to_fd, to);
-    if (!watched) return watched;
-    return store_->copy(from, to);
+    if (auto watched = watch(to_fd, to); !watched) return watched;
+    if (auto copied = store_->copy(from, to); !copied) return copied;
+    return tell(to_fd, to);
   }
   const auto names = kernel::list_attributes(from_fd);
   if (!names) return names.error();

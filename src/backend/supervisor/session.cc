@@ -112,14 +112,8 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   if (!listener) return listener.error();
   listener_.emplace(std::move(*listener));
 
-  auto labels = SocketLabels::create(proc_, attributes_);
-  if (!labels) return wrap(labels.error(), "keep socket labels");
-  labels_.emplace(std::move(*labels));
-  auto jobs = Jobs::create();
-  if (!jobs) return wrap(jobs.error(), "make calls for the tree");
-  jobs_.emplace(std::move(*jobs));
-  sockets_.emplace(*spec_.tables, spec_.profile, spec_.labels, *labels_, *jobs_, *listener_,
-                   child.channel_cookie);
+  auto desks = open_desks(child);
+  if (!desks) return desks;
   if (const auto self = proc_.task(kernel::own_pid()))
     if (const auto namespaces = self->namespaces())
       own_user_namespace_ = namespaces->link[kernel::kUserNamespace];
@@ -143,13 +137,37 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   return notify::answer_canary(*listener_, listener_fd_.get(), child.pid);
 }
 
+Result<void> SupervisorSession::open_desks(const Child& child) {
+  auto labels = SocketLabels::create(proc_, attributes_);
+  if (!labels) return wrap(labels.error(), "keep socket labels");
+  labels_.emplace(std::move(*labels));
+  auto peers = operations_by_peer(*spec_.tables, profile()) == 0
+                   ? DiagPeers::nobody(proc_, spec_.labels, *labels_)
+                   : DiagPeers::create(child, proc_, spec_.labels, *labels_);
+  if (!peers) return wrap(peers.error(), "ask for the peers of sockets");
+  peers_.emplace(std::move(*peers));
+  auto jobs = Jobs::create();
+  if (!jobs) return wrap(jobs.error(), "make calls for the tree");
+  jobs_.emplace(std::move(*jobs));
+  sockets_.emplace(*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_, *jobs_,
+                   *listener_, child.channel_cookie);
+  const JudgeSocket judged = [this](const seccomp_notif& call, const kernel::TaskDirectory& task,
+                                    hf_request request, std::uint64_t cookie, unsigned tokens) {
+    return judge(call, task, {.request = request, .target = cookie}, tokens);
+  };
+  accepts_.emplace(AcceptOffice{*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_,
+                                *jobs_, *listener_, judged, Behind::nobody, child.channel_cookie});
+  return {};
+}
+
 std::vector<int> SupervisorSession::poll_fds() const {
-  return {listener_fd_.get(), labels_->timer_fd(), jobs_->timer_fd()};
+  const auto of_jobs = jobs_->poll_fds();
+  return {listener_fd_.get(), labels_->timer_fd(), of_jobs[0], of_jobs[1]};
 }
 
 Result<void> SupervisorSession::dispatch() {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
-  if (kernel::timer_expired(jobs_->timer_fd())) jobs_->look(*listener_);
+  jobs_->look(*listener_);
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
     auto ready = kernel::poll_readable({listener_fd_.get()}, 0);
     if (!ready) return ready.error();
@@ -177,6 +195,10 @@ Result<void> SupervisorSession::handle_next() {
     const bool of_sockets = sockets_->rules_about(cgroup_call.data);
     return of_sockets ? handle_sockets(cgroup_call, task) : give(*listener_, id, Answer::go_on());
   }
+  if (is_accept_call((*call)->data.nr)) {
+    const seccomp_notif accept = **call;
+    return give(*listener_, id, task ? accepts_->handle(accept, *task) : Answer::error(EPERM));
+  }
   if (is_socket_call((*call)->data.nr)) return handle_sockets(**call, task);
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
@@ -201,7 +223,7 @@ Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
   if (!task) return give(*listener_, call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const Judge judged = [&](hf_request request, std::uint64_t cookie) {
-    return judge(call, task, {.request = request, .target = cookie}, 0);
+    return judge(call, *task, {.request = request, .target = cookie}, 0);
   };
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
   return give(*listener_, call.id,
@@ -214,7 +236,7 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
   if (!task) return give(*listener_, call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const JudgeRate judged = [&](hf_request request, std::uint64_t cookie, unsigned tokens) {
-    return judge(call, task, {.request = request, .target = cookie}, tokens);
+    return judge(call, *task, {.request = request, .target = cookie}, tokens);
   };
   const hf_request common = {};
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
@@ -227,12 +249,12 @@ std::optional<Answer> SupervisorSession::ask_cgroups(const seccomp_notif& call,
   const Scene scene{profile(), *sandbox_, tree_, proc_};
   return cgroups_->handle(
       scene, call, *task, [&] { return listener_->waiting(call.id); },
-      [&](const Asked& move) { return judge(call, task, move, 0); });
+      [&](const Asked& move) { return judge(call, *task, move, 0); });
 }
 
-bool SupervisorSession::has_tokens(const hf_verdict& verdict,
-                                   const Result<kernel::TaskDirectory>& task, unsigned tokens) {
-  const auto cgroup = task ? task->cgroup() : Result<std::string>(task.error());
+bool SupervisorSession::has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task,
+                                   unsigned tokens) {
+  const auto cgroup = task.cgroup();
   if (!cgroup) return false;
   const hf_profile& own = profile();
   for (std::uint32_t i = 0; i < own.socket_count; i++) {
@@ -242,7 +264,7 @@ bool SupervisorSession::has_tokens(const hf_verdict& verdict,
   return false;
 }
 
-int SupervisorSession::judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
+int SupervisorSession::judge(const seccomp_notif& call, const kernel::TaskDirectory& task,
                              Asked asked, unsigned tokens) {
   asked.request.subject = spec_.profile;
   asked.request.subject_set = kOnlySet;
@@ -252,7 +274,7 @@ int SupervisorSession::judge(const seccomp_notif& call, const Result<kernel::Tas
     hf_settle(spec_.tables, &verdict, has_tokens(verdict, task, tokens));
   count(verdict);
   if (verdict.log) {
-    hf_task actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
+    hf_task actor = describe_task(task).value_or(hf_task{});
     actor.pid = call.pid;
     report(asked, verdict, actor);
   }

@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "backend/backend.h"
+#include "backend/notify/accepts.h"
 #include "backend/notify/attributes.h"
+#include "backend/notify/diag_peers.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroups.h"
 #include "backend/supervisor/sandbox.h"
@@ -39,15 +41,15 @@ class SupervisorSession final : public Session {
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
+  Result<void> open_desks(const Child& child);
   Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
   // Nothing: it is not about a cgroup.
   std::optional<Answer> ask_cgroups(const seccomp_notif& call,
                                     const Result<kernel::TaskDirectory>& task);
   // Decides, counts, reports. The errno of an enforced refusal, or 0.
-  int judge(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task, Asked asked,
+  int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, Asked asked,
             unsigned tokens);
-  bool has_tokens(const hf_verdict& verdict, const Result<kernel::TaskDirectory>& task,
-                  unsigned tokens);
+  bool has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task, unsigned tokens);
   [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
   // What the call gets: 0 to let it through, else an errno. Nothing: its caller has died.
   std::optional<int> decide_call(const seccomp_notif& call,
@@ -75,8 +77,10 @@ class SupervisorSession final : public Session {
   Buckets buckets_;
   Fd listener_fd_;
   std::optional<kernel::Listener> listener_;
+  std::optional<DiagPeers> peers_;
   std::optional<Jobs> jobs_;
   std::optional<SocketDesk> sockets_;
+  std::optional<AcceptDesk> accepts_;
   std::optional<Sandbox> sandbox_;
   Totals totals_;
   std::uint64_t next_event_ = 1;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/supervisor/socket_call.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -12,6 +11,7 @@
 #include <cstring>
 
 #include "kernel/socket_calls.h"
+#include "kernel/sockets.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
@@ -113,10 +113,6 @@ class Performer {
         return with_address(a[1], a[2]);
       case SYS_listen:
         return plain_answer(kernel::listen_socket(p_.socket->get(), static_cast<int>(a[1])));
-      case SYS_accept:
-        return accept(a[1], a[2], 0);
-      case SYS_accept4:
-        return accept(a[1], a[2], static_cast<int>(a[3]));
       case SYS_sendto:
         return send(to(a));
       case SYS_sendmsg:
@@ -188,41 +184,6 @@ class Performer {
     return done > 0 || !error ? Answer::returns(done) : Answer::error(error);
   }
 
-  Answer accept(std::uint64_t address_at, std::uint64_t length_at, int flags) {
-    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) return Answer::error(EINVAL);
-    int room = 0;
-    if (address_at) {
-      room = reader_.plain<int>(length_at);
-      if (reader_.error()) return Answer::error(reader_.error());
-      if (room < 0) return Answer::error(EINVAL);
-    }
-    auto accepted = kernel::accept_socket(p_.socket->get(), flags & SOCK_NONBLOCK);
-    if (!accepted) return Answer::error(accepted.error().code);
-    (void)kernel::own_socket(accepted->fd.get(), p_.owner.uid, p_.owner.gid);
-    if (const int error = hand_down(accepted->fd.get())) return Answer::error(error);
-    if (address_at && !write_address(address_at, length_at, room, accepted->address))
-      return Answer::error(EFAULT);
-    return Answer::descriptor(std::move(accepted->fd), flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
-  }
-
-  bool write_address(std::uint64_t at, std::uint64_t length_at, int room,
-                     std::string_view address) {
-    const int length = static_cast<int>(address.size());
-    std::string raw(sizeof(length), '\0');
-    std::memcpy(raw.data(), &length, sizeof(length));
-    return p_.memory->write(at, address.substr(0, static_cast<std::size_t>(room))) &&
-           p_.memory->write(length_at, raw);
-  }
-
-  // A socket that should have had labels is not given out without them.
-  int hand_down(int accepted_fd) {
-    if (!p_.inherit) return 0;
-    const auto cookie = kernel::socket_cookie(accepted_fd);
-    if (!cookie) return EPERM;
-    const auto copied = p_.inherit->copy(p_.socket->get(), p_.cookie, accepted_fd, *cookie);
-    return copied ? 0 : copied.error().code;
-  }
-
   const Performance& p_;
   Reader reader_;
   bool stream_ = false;
@@ -239,9 +200,6 @@ SocketCall decode_socket_call(const seccomp_data& data) {
       return {HF_SOCK_CONNECT, fd};
     case SYS_listen:
       return {HF_SOCK_LISTEN, fd};
-    case SYS_accept:
-    case SYS_accept4:
-      return {HF_SOCK_ACCEPT, fd};
     case SYS_sendto:
       return {send_operations(data.args[3]), fd};
     case SYS_sendmsg:
@@ -259,9 +217,6 @@ SocketCall decode_socket_call(const seccomp_data& data) {
 bool can_perform(const seccomp_data& data, std::uint16_t family) {
   const bool internet = family == HF_FAMILY_INET || family == HF_FAMILY_INET6;
   switch (data.nr) {
-    case SYS_accept:
-    case SYS_accept4:
-      return true;
     case SYS_bind:
     case SYS_connect:
     case SYS_listen:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A call about a socket, as its registers say it, and as it is made on a duplicate.
+// A call about a socket, as its registers say it, and as it is made on a duplicate. But for
+// accepts: notify/accepts.h.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_SOCKET_CALL_H
 #define HOLDFAST_BACKEND_SUPERVISOR_SOCKET_CALL_H
 
@@ -8,7 +9,6 @@
 #include <memory>
 
 #include "backend/notify/answer.h"
-#include "backend/notify/attributes.h"
 #include "kernel/proc.h"
 
 namespace holdfast::backend::supervisor {
@@ -29,10 +29,7 @@ struct Performance {
   pid_t process;
   pid_t thread;
   std::shared_ptr<const Fd> socket;
-  std::uint64_t cookie;
   std::shared_ptr<const kernel::TaskMemory> memory;
-  kernel::FileCredentials owner;
-  SocketLabels* inherit;  // null: accepted sockets have no labels
 };
 
 // Can it be made by another process, as if by the caller? Not what would lend it the supervisor's

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "backend/supervisor/socket_call.h"
@@ -22,26 +23,6 @@ namespace holdfast::backend::supervisor {
 namespace {
 
 constexpr std::size_t kMostBuckets = 65536;
-constexpr std::uint32_t kPeerless = HF_SOCK_BIND | HF_SOCK_LISTEN;
-
-std::uint16_t family_of(int family) {
-  switch (family) {
-    case AF_UNIX:
-      return HF_FAMILY_UNIX;
-    case AF_INET:
-      return HF_FAMILY_INET;
-    case AF_INET6:
-      return HF_FAMILY_INET6;
-    case AF_NETLINK:
-      return HF_FAMILY_NETLINK;
-    case AF_PACKET:
-      return HF_FAMILY_PACKET;
-    case AF_VSOCK:
-      return HF_FAMILY_VSOCK;
-    default:
-      return HF_FAMILY_OTHER;
-  }
-}
 
 std::uint16_t way_of(std::uint32_t operation) {
   switch (operation) {
@@ -51,8 +32,6 @@ std::uint16_t way_of(std::uint32_t operation) {
       return HF_WAY_CONNECT;
     case HF_SOCK_LISTEN:
       return HF_WAY_LISTEN;
-    case HF_SOCK_ACCEPT:
-      return HF_WAY_ACCEPT;
     default:
       return HF_WAY_SEND;
   }
@@ -67,9 +46,8 @@ SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profil
     const hf_socket_rule& rule = tables.socket_rules[profile.socket_first + i];
     operations.ruled |= rule.ops;
     if (rule.verdict != HF_SOCK_ALLOW) operations.refused |= rule.ops;
-    if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX))
-      operations.by_peer |= rule.ops & ~kPeerless;
   }
+  operations.by_peer = operations_by_peer(tables, profile);
   return operations;
 }
 
@@ -78,8 +56,6 @@ bool is_socket_call(int number) {
     case SYS_bind:
     case SYS_connect:
     case SYS_listen:
-    case SYS_accept:
-    case SYS_accept4:
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:
@@ -120,28 +96,16 @@ struct SocketDesk::Call : SocketCall {
 };
 
 SocketDesk::SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelWords& words,
-                       SocketLabels& labels, Jobs& jobs, kernel::Listener& listener,
+                       SocketLabels& labels, Peers& peers, Jobs& jobs, kernel::Listener& listener,
                        std::uint64_t exempt_cookie)
-    : profile_(tables.profiles[profile]),
+    : tables_(tables),
+      profile_(tables.profiles[profile]),
       operations_(socket_operations(tables, profile)),
-      words_(words),
-      labels_(labels),
+      reader_(words, labels),
+      peers_(peers),
       jobs_(jobs),
       listener_(listener),
-      exempt_cookie_(exempt_cookie) {
-  for (std::uint32_t id = 1; id < words.values.size(); id++) value_ids_[words.values[id]] = id;
-}
-
-bool SocketDesk::read_labels(int socket_fd, std::uint64_t cookie, hf_request& request) const {
-  for (std::size_t i = 0; i < words_.names.size() && i < HF_MAX_LABEL_NAMES; i++) {
-    const auto value = labels_.get(socket_fd, cookie, words_.names[i]);
-    if (!value) return false;
-    if (!*value) continue;
-    const auto known = value_ids_.find(**value);
-    request.own_labels[i] = known == value_ids_.end() ? HF_LABEL_ID_OTHER : known->second;
-  }
-  return true;
-}
+      exempt_cookie_(exempt_cookie) {}
 
 bool SocketDesk::rules_about(const seccomp_data& call) const {
   return (decode_socket_call(call).operations & operations_.ruled) != 0;
@@ -174,31 +138,45 @@ Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
   return decide(caller, call, judge);
 }
 
+// The peer of a stream stays what it is until one of both is closed. That of a datagram socket does
+// not: whoever has it too, or the next connect, changes it. Nor is anybody's known before a
+// connect.
+int SocketDesk::read_peer(const Call& call, hf_request& request) {
+  const auto type = kernel::socket_type(call.duplicate.fd.get());
+  request.flags |= HF_REQ_FACTS_MISSING;
+  if (!type || *type == SOCK_DGRAM || request.sock_op != HF_SOCK_SEND) return 0;
+  const auto peer = peers_.of(call.duplicate.fd.get());
+  if (!peer) return 0;
+  // It may be connected until the kernel looks, so that is not asked.
+  if (peer->state == Peer::State::none) return ENOTCONN;
+  request.flags &= ~static_cast<std::uint32_t>(HF_REQ_FACTS_MISSING);
+  std::ranges::copy(peer->labels, request.peer_labels);
+  return 0;
+}
+
 Answer SocketDesk::decide(const SocketCaller& caller, Call& call, const JudgeRate& judge) {
   hf_request request = caller.common;
   request.hook = HF_HOOK_SOCKET;
   request.sock_family = call.family;
-  if (!read_labels(call.duplicate.fd.get(), call.cookie, request))
+  if (const auto labels = reader_.read(call.duplicate.fd.get(), call.cookie))
+    std::ranges::copy(*labels, request.own_labels);
+  else
     request.flags |= HF_REQ_FACTS_MISSING;
   const bool enforces = profile_.mode == HF_MODE_ENFORCE;
   const bool exact = call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
-  const bool inherits = profile_.label_inherit && (call.operations & HF_SOCK_ACCEPT);
-  const bool performs = inherits || !exact;
-  if (performs && !can_perform(caller.call.data, call.family)) {
-    if (!exact) request.flags |= HF_REQ_FACTS_MISSING;
-  }
-  if (call.family == HF_FAMILY_UNIX && (call.operations & operations_.by_peer))
-    request.flags |= HF_REQ_FACTS_MISSING;  // who the peer is cannot be told from out here
+  if (!exact && !can_perform(caller.call.data, call.family)) request.flags |= HF_REQ_FACTS_MISSING;
   for (std::uint32_t operation = 1; operation <= HF_SOCK_SEND; operation <<= 1) {
     if (!(call.operations & operations_.ruled & operation)) continue;
     request.sock_op = static_cast<std::uint16_t>(operation);
     request.way = way_of(operation);
+    if (call.family == HF_FAMILY_UNIX && (operation & operations_.by_peer) &&
+        depends_on_peer(tables_, profile_, request))
+      if (const int error = read_peer(call, request)) return Answer::error(error);
     const int error = judge(request, call.cookie, operation == HF_SOCK_SEND ? call.messages : 1);
     if (error) return Answer::error(error);
   }
-  if (!performs) return Answer::go_on();
-  if (!can_perform(caller.call.data, call.family))
-    return exact ? Answer::go_on() : Answer::error(EPERM);
+  if (exact) return Answer::go_on();
+  if (!can_perform(caller.call.data, call.family)) return Answer::error(EPERM);
   return perform(caller, call);
 }
 
@@ -208,16 +186,14 @@ Answer SocketDesk::perform(const SocketCaller& caller, Call& call) {
   const auto status = caller.task.status();
   if (!memory || !owner || !status) return Answer::error(EPERM);
   if (!caller.waiting()) return Answer::dead();  // what was just opened is the caller's
-  Performance performance{
-      caller.call.data, status->process,
-      status->thread,   std::make_shared<const Fd>(std::move(call.duplicate.fd)),
-      call.cookie,      std::make_shared<const kernel::TaskMemory>(std::move(*memory)),
-      *owner,           profile_.label_inherit ? &labels_ : nullptr};
-  const std::uint64_t capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0;
+  Performance performance{caller.call.data, status->process, status->thread,
+                          std::make_shared<const Fd>(std::move(call.duplicate.fd)),
+                          std::make_shared<const kernel::TaskMemory>(std::move(*memory))};
   auto directory = caller.task.duplicate();
   if (!directory) return Answer::error(EPERM);
-  auto started = jobs_.start(caller.call, std::move(*directory), capabilities, listener_,
-                             [performance] { return perform_socket_call(performance); });
+  Job job{.work = [performance] { return perform_socket_call(performance); },
+          .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0};
+  auto started = jobs_.start(caller.call, std::move(*directory), listener_, std::move(job));
   return started ? Answer::later() : Answer::error(started.error().code);
 }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a shared_ptr that the job copies
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket rules: bind, connect, listen, accept and send, decided by the labels of the socket.
+// Socket rules: bind, connect, listen and send, decided by the labels of the socket; of a connected
+// unix socket by its peer's too. accept: notify/accepts.h.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
 #define HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
 
@@ -10,8 +11,9 @@
 
 #include "backend/backend.h"
 #include "backend/notify/attributes.h"
+#include "backend/notify/jobs.h"
+#include "backend/notify/socket_facts.h"
 #include "backend/supervisor/calls.h"
-#include "backend/supervisor/jobs.h"
 #include "core/bucket.h"
 
 namespace holdfast::backend::supervisor {
@@ -57,7 +59,7 @@ class SocketDesk {
  public:
   // All borrowed.
   SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelWords& words,
-             SocketLabels& labels, Jobs& jobs, kernel::Listener& listener,
+             SocketLabels& labels, Peers& peers, Jobs& jobs, kernel::Listener& listener,
              std::uint64_t exempt_cookie);
 
   // Does some rule have to see this call?
@@ -66,15 +68,16 @@ class SocketDesk {
 
  private:
   struct Call;
-  [[nodiscard]] bool read_labels(int socket_fd, std::uint64_t cookie, hf_request& request) const;
+  // An errno that the kernel would answer; 0: the request knows, or says that it does not.
+  int read_peer(const Call& call, hf_request& request);
   Answer decide(const SocketCaller& caller, Call& call, const JudgeRate& judge);
   Answer perform(const SocketCaller& caller, Call& call);
 
+  const hf_tables& tables_;
   const hf_profile& profile_;
   SocketOperations operations_;
-  const LabelWords& words_;
-  std::unordered_map<std::string, std::uint32_t> value_ids_;
-  SocketLabels& labels_;
+  LabelReader reader_;
+  Peers& peers_;
   Jobs& jobs_;
   kernel::Listener& listener_;
   // The child's channel to run/. It closes on exec, so nothing that is ruled about ever has it.

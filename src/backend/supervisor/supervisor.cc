@@ -44,7 +44,8 @@ class SupervisorBackend final : public Backend {
         {RuleKind::socket, Strength::best_effort,
          "a process with several threads can send by write() and its like on a socket that it "
          "swaps "
-         "in; its unix and netlink sockets, and what depends on a peer's label, are refused"},
+         "in; its unix and netlink sockets, and a connect or datagram that depends on a peer's "
+         "label, are refused"},
         {RuleKind::label, Strength::enforced, {}},
     };
     if (!abi && kernel::has_sys_admin())

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backend/supervisor/jobs.h"
-
-#include <cerrno>
+#include "backend/notify/jobs.h"
 
 #include "kernel/live_files.h"
 #include "kernel/process.h"
 #include "kernel/socket_calls.h"
+#include "kernel/wakeup.h"
 
-namespace holdfast::backend::supervisor {
+namespace holdfast::backend::notify {
 namespace {
 
 constexpr std::size_t kMostJobs = 512;
@@ -24,7 +23,9 @@ Result<Jobs> Jobs::create() {
   if (!prepared) return prepared.error();
   auto timer = kernel::make_timer();
   if (!timer) return timer.error();
-  return Jobs(std::move(*timer));
+  auto wakeup = kernel::make_wakeup();
+  if (!wakeup) return wakeup.error();
+  return Jobs(std::move(*timer), std::move(*wakeup));
 }
 
 // A job that is just about to block misses one interruption, so there are several.
@@ -40,29 +41,35 @@ Jobs::~Jobs() {
 }
 
 Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
-                         std::uint64_t capabilities, kernel::Listener& listener,
-                         std::function<Answer()> work) {
+                         kernel::Listener& listener, Job job) {
   if (running_.size() >= kMostJobs) return Error{EAGAIN, "make a call for the tree", {}, {}};
-  auto job = std::make_unique<Job>(call.id, std::move(task));
-  Job* self = job.get();
-  job->thread = std::thread([self, capabilities, &listener, work = std::move(work)] {
-    Answer answer = Answer::error(EPERM);
-    if (kernel::limit_capabilities(capabilities)) answer = work();
-    if (self->interrupted && answer.kind == Answer::Kind::error && answer.value == EINTR)
+  auto running = std::make_unique<Running>(call.id, std::move(task), std::move(job));
+  Running* self = running.get();
+  running->thread = std::thread([self, &listener, wakeup_fd = wakeup_.get()] {
+    Answer& answer = self->answer;
+    if (kernel::limit_capabilities(self->job.capabilities)) answer = self->job.work();
+    if (self->interrupted && self->job.interrupted == Interrupted::restarts &&
+        answer.kind == Answer::Kind::error && answer.value == EINTR)
       answer = Answer::error(kRestart);
-    (void)give(listener, self->id, answer);
-    self->done = true;
+    const bool unfinished = answer.kind == Answer::Kind::later;
+    if (!unfinished) (void)give(listener, self->id, answer);
+    self->done = true;  // from here on it belongs to the other thread
+    if (unfinished) kernel::wake(wakeup_fd);
   });
-  running_.push_back(std::move(job));
+  running_.push_back(std::move(running));
   return kernel::arm_timer(timer_.get(), kLookMs);
 }
 
-void Jobs::look(const kernel::Listener& listener) {
-  (void)kernel::timer_expired(timer_.get());
+void Jobs::look(kernel::Listener& listener) {
+  const bool late = kernel::timer_expired(timer_.get());
+  const bool woken = kernel::was_woken(wakeup_.get());
+  if (!late && !woken) return;
   for (auto at = running_.begin(); at != running_.end();) {
-    Job& job = **at;
+    Running& job = **at;
     if (job.done) {
       job.thread.join();
+      if (job.answer.kind == Answer::Kind::later)
+        (void)give(listener, job.id, job.job.finish(job.task));
       at = running_.erase(at);
       continue;
     }
@@ -75,4 +82,4 @@ void Jobs::look(const kernel::Listener& listener) {
   if (!running_.empty()) (void)kernel::arm_timer(timer_.get(), kLookMs);
 }
 
-}  // namespace holdfast::backend::supervisor
+}  // namespace holdfast::backend::notify
