@@ -205,6 +205,28 @@ Result<TaskStatus> TaskDirectory::status() const {
   return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filtered};
 }
 
+// A table that is smaller than the limit has a number left, or grows. Only one that is not is
+// counted.
+Result<bool> TaskDirectory::has_room_for_descriptor() const {
+  const auto limits = read_small(directory_.get(), "limits");
+  if (!limits) return limits.error();
+  constexpr std::string_view kLimit = "Max open files";
+  const std::size_t at = limits->find(kLimit);
+  const std::size_t value = at == std::string::npos
+                                ? std::string::npos
+                                : limits->find_first_not_of(' ', at + kLimit.size());
+  if (value == std::string::npos) return Error{EPROTO, "understand", "/proc/PID/limits", {}};
+  const auto most = number<std::uint64_t>(std::string_view(*limits).substr(value));
+  if (!most) return true;  // "unlimited"
+  const auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  const auto size = number_field<std::uint64_t>(*text, "FDSize", 0);
+  if (size && *size < *most) return true;
+  const auto open = numeric_entries(directory_.get(), "fd");
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+             open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < *most; })) < *most;
+}
+
 Result<std::string> TaskDirectory::command_name() const {
   auto text = read_small(directory_.get(), "comm");
   if (text && text->ends_with('\n')) text->pop_back();

@@ -94,6 +94,8 @@ class TaskDirectory {
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
   // Is a signal pending that it does not block? No, also when that cannot be read.
   [[nodiscard]] bool signal_waits() const;
+  // Could it open another file now (RLIMIT_NOFILE)?
+  [[nodiscard]] Result<bool> has_room_for_descriptor() const;
   // Its cgroup in the unified hierarchy, as a path below the reader's cgroup namespace.
   [[nodiscard]] Result<std::string> cgroup() const;
   // Of the thread's process. Racy by nature: it may miss some, and a number may be reused.

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 # shellcheck source=tests/nobody.sh
 . tests/nobody.sh
-cp "$HOLDFAST_BUILD"/tests/bin/{socket_act,socket_rate,socket_block,label_churn} "$bin/" 2>/dev/null
+cp "$HOLDFAST_BUILD"/tests/bin/{socket_act,socket_rate,socket_block,socket_accept,label_churn} "$bin/" 2>/dev/null
 chmod a+rx "$bin"/*
 
 # table NAME COMMAND...: a test for each line of TAP
@@ -52,7 +52,23 @@ printf 'version = 1\n[[profile.box.socket]]\non = ["connect"]\nlabel = { "user.v
 is "a connect that blocks" "$(timeout 60 "$holdfast" run -q --backend supervisor --policy "$policy" -- "$bin/socket_block" 2>/dev/null)" \
   "100 of 100 others connected, while one was blocked
 a signal ends it: EINTR"
+printf 'version = 1\n[profile.box.label]\ninherit = true\n[[profile.box.socket]]\non = ["accept"]\n' >"$policy"
+printf 'peer = { "user.varlink" = "client" }\nverdict = "deny"\n' >>"$policy"
+for family in unix inet; do
+  "$bin/socket_accept" $family >"$policy.bare"
+  is "accept, $family: all that the kernel does ($(wc -l <"$policy.bare") points)" \
+    "$("$holdfast" run -q --backend supervisor --policy "$policy" -- "$bin/socket_accept" $family 2>/dev/null)" \
+    "$(cat "$policy.bare")"
+done
+"$holdfast" run -q --backend supervisor --policy "$policy" -- "$bin/socket_accept" orphan "$policy.orphan" 2>/dev/null &
+runner=$!
+for _ in $(seq 100); do [ ! -e "$policy.orphan" ] || break; sleep 0.05; done
+sleep 0.3 # until it waits
+kill -KILL $runner
+wait $runner 2>/dev/null
+for _ in $(seq 100); do [ ! -s "$policy.orphan" ] || break; sleep 0.05; done
+is "whose accept waits when the supervisor dies" "$(cat "$policy.orphan")" ENOSYS
 is "100000 labelled sockets, opened and closed" \
   "$("$holdfast" run -q --backend supervisor -- "$bin/label_churn" 100000 2>/dev/null)" "back to its start"
-rm -f "$policy"
+rm -f "$policy" "$policy.bare" "$policy.orphan"
 tap_end

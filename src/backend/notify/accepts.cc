@@ -27,33 +27,29 @@ struct AcceptDesk::Attempt {
   // Of the caller.
   std::optional<kernel::TaskMemory> memory = {};
   kernel::FileCredentials owner = {};
-  int room = 0;  // bytes for the peer's address
   std::optional<kernel::Accepted> accepted = {};
 
   [[nodiscard]] std::uint64_t address_at() const { return call.data.args[1]; }
   [[nodiscard]] std::uint64_t length_at() const { return call.data.args[2]; }
-  int read_room();
-  [[nodiscard]] bool write_address() const;
+  [[nodiscard]] int write_address() const;
 };
 
-// 0, or an errno. Before anything is accepted: what cannot be told where to go takes no connection.
-int AcceptDesk::Attempt::read_room() {
+// As move_addr_to_user(): what there is room for, and how long it really is. 0, or an errno.
+int AcceptDesk::Attempt::write_address() const {
   if (address_at() == 0) return 0;
+  const std::string_view address = accepted->address;
+  int room = 0;
   const auto raw = memory->read(length_at(), sizeof(room));
   if (!raw) return EFAULT;
   std::memcpy(&room, raw->data(), sizeof(room));
-  return room < 0 ? EINVAL : 0;
-}
-
-// As move_addr_to_user(): what there is room for, and how long it really is.
-bool AcceptDesk::Attempt::write_address() const {
-  if (address_at() == 0) return true;
-  const std::string_view address = accepted->address;
+  if (room < 0) return EINVAL;
   const int length = static_cast<int>(address.size());
-  std::string raw(sizeof(length), '\0');
-  std::memcpy(raw.data(), &length, sizeof(length));
+  std::string said(sizeof(length), '\0');
+  std::memcpy(said.data(), &length, sizeof(length));
   return memory->write(address_at(), address.substr(0, static_cast<std::size_t>(room))) &&
-         memory->write(length_at(), raw);
+                 memory->write(length_at(), said)
+             ? 0
+             : EFAULT;
 }
 
 bool is_accept_call(int number) { return number == SYS_accept || number == SYS_accept4; }
@@ -139,7 +135,11 @@ Answer AcceptDesk::make(std::shared_ptr<Attempt> attempt, const kernel::TaskDire
   if (!office_.listener.waiting(attempt->call.id)) return Answer::dead();
   attempt->memory.emplace(std::move(*memory));
   attempt->owner = std::move(*owner);
-  if (const int error = attempt->read_room()) return Answer::error(error);
+
+  // The kernel looks for a number first. Without one no connection is taken.
+  const auto room = task.has_room_for_descriptor();
+  if (!room) return Answer::error(EPERM);
+  if (!*room) return Answer::error(EMFILE);
 
   const auto limited = kernel::has_receive_timeout(attempt->listener.fd.get());
   if (!limited) return Answer::error(EPERM);
@@ -174,7 +174,7 @@ Answer AcceptDesk::hand_over(Attempt& attempt, const kernel::TaskDirectory& task
         office_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
     if (!copied) return Answer::error(copied.error().code);
   }
-  if (!attempt.write_address()) return Answer::error(EFAULT);
+  if (const int error = attempt.write_address()) return Answer::error(error);
   return Answer::descriptor(std::move(attempt.accepted->fd),
                             attempt.flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
 }
