@@ -9,7 +9,6 @@
  *   fork            a child does it
  *   uring | aio     by a ring; by io_submit
  *   fastopen        by a message that connects
- *   sctp            by setsockopt (SCTP_SOCKOPT_CONNECTX)
  *   late            sends with a socket that was labelled after it was connected
  *
  * Where nobody may send to one that is labelled so:
@@ -312,11 +311,6 @@ int main(int argc, char** argv) {
   if (strcmp(how, "aio") == 0) by_aio();
   if (strcmp(how, "fastopen") == 0)
     judge(sendto(denied, "x", 1, MSG_FASTOPEN, (void*)&address, sizeof address) < 0 ? -errno : 0);
-  if (strcmp(how, "sctp") == 0) {
-    long result = raw(SYS_setsockopt, denied, 132, 110, (long)&address, sizeof address);
-    if (result == -ENOPROTOOPT || result == -EOPNOTSUPP) impossible("no SCTP");
-    judge(result);
-  }
   errno = EINVAL;
   broken(how);
 }

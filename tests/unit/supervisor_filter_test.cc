@@ -5,6 +5,8 @@
 #include <linux/audit.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <cstring>
@@ -79,6 +81,22 @@ TEST_F(Filter, SeesSocketOperationsWhereAsked) {
                            SYS_pwritev2, SYS_sendfile, SYS_splice})
     EXPECT_EQ(run(number), SECCOMP_RET_USER_NOTIF) << number;
   EXPECT_EQ(run(SYS_io_submit), kEnosysError);
+}
+
+TEST_F(Filter, AllowsNoSctpWhereBindOrConnectAreJudged) {
+  EXPECT_EQ(run(SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_SCTP), SECCOMP_RET_ALLOW);
+  for (const std::uint32_t operation : {HF_SOCK_BIND, HF_SOCK_CONNECT}) {
+    wanted_.socket_operations = operation;
+    for (const int family : {AF_INET, AF_INET6}) {
+      EXPECT_EQ(run(SYS_socket, family, SOCK_STREAM, IPPROTO_SCTP), kEpermError);
+      EXPECT_EQ(run(SYS_socket, family, SOCK_SEQPACKET), kEpermError);
+      EXPECT_EQ(run(SYS_socket, family, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK),
+                kEpermError);
+      for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_DCCP})
+        EXPECT_EQ(run(SYS_socket, family, type | SOCK_CLOEXEC), SECCOMP_RET_ALLOW) << type;
+    }
+    EXPECT_EQ(run(SYS_socket, AF_UNIX, SOCK_SEQPACKET), SECCOMP_RET_ALLOW);
+  }
 }
 
 TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereSocketsAreJudged) {

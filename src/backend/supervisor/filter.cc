@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -56,9 +57,21 @@ void ask_about(SeccompFilter& filter, std::initializer_list<int> numbers) {
   for (const int number : numbers) filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
 }
 
-// setsockopt(SOL_SCTP): bind and connect by other names.
+// SCTP binds and connects by other names: setsockopt(), and any message with an address, which no
+// filter sees. So there are none of its sockets; one that comes from outside has the message left.
 void add_sctp(SeccompFilter& filter) {
   constexpr std::uint32_t kSolSctp = 132;
+  filter.add(SYS_socket, {{2, Kind::equals, IPPROTO_SCTP}}, seccomp_error(EPERM));
+  // The protocol of SOCK_SEQPACKET where none is named. The type has flags besides.
+  static_assert(SOCK_SEQPACKET == 5);
+  for (const std::uint32_t family : {AF_INET, AF_INET6})
+    filter.add(SYS_socket,
+               {{0, Kind::equals, family},
+                {1, Kind::any_bit, 1},
+                {1, Kind::no_bit, 2},
+                {1, Kind::any_bit, 4},
+                {1, Kind::no_bit, 8}},
+               seccomp_error(EPERM));
   for (const std::uint32_t option :
        {100u /* BINDX_ADD */, 107u /* CONNECTX_OLD */, 110u /* CONNECTX */})
     filter.add(SYS_setsockopt, {{1, Kind::equals, kSolSctp}, {2, Kind::equals, option}},
