@@ -5,51 +5,195 @@
  *
  *     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
  *     int error = holdfast_label_set(fd, "user.varlink", "listen");
- *     if (error < 0 && error != -EPERM) ...     // -EPERM: this kernel's sockets keep no labels
+ *     if (error < 0 && error != -EPERM) ...     // -EPERM: nobody keeps labels of sockets here
  *
- * Where it is kept: in the socket itself (Linux 7.1), or by the `holdfast run` that the caller runs
- * under, on any kernel; the calls are the same. A label is a claim that anybody who has the socket
- * may make, unless policy says who may.
+ * Where it is kept: in the socket itself (Linux 7.1); before, by the `holdfast run` that the caller
+ * runs under, or else by holdfastd. The calls are the same. A label is a claim that anybody who has
+ * the socket may make, unless policy says who may.
  *
  * Each returns 0 or more, or a negative errno; errno itself is left alone. Any thread. Nothing is
- * allocated.
+ * allocated; about 16 KiB of stack. holdfastd is waited for, ten seconds at most.
  */
 #ifndef HOLDFAST_LABEL_H
 #define HOLDFAST_LABEL_H
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* ---- not for use: calls of io.holdfast.Control, on kernels whose sockets keep no labels ---------
+ */
+
+#define HOLDFAST_LABEL_TEXT_BYTES 8192 /* of a call or an answer; a label is below 3472 */
+#define HOLDFAST_LABEL_SECONDS 10
+
+static const char holdfast_label_digits[65] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Into `to`, four digits for three bytes, with a final NUL. */
+static inline void holdfast_label_encode(const char* from, size_t size, char* to) {
+  size_t i, k;
+  for (i = 0; i < size; i += 3) {
+    unsigned long bits = 0;
+    for (k = 0; k < 3; k++)
+      bits = bits << 8 | (i + k < size ? (unsigned long)(unsigned char)from[i + k] : 0ul);
+    for (k = 0; k < 4; k++)
+      *to++ = k <= size - i ? holdfast_label_digits[bits >> (18 - 6 * k) & 63] : '=';
+  }
+  *to = '\0';
+}
+
+/* The value's length, and of the value what fits; -EPROTO: no value. */
+static inline ssize_t holdfast_label_decode(const char* from, char* to, size_t size) {
+  unsigned long bits = 0;
+  unsigned count = 0;
+  size_t length = 0;
+  for (; *from != '"' && *from != '='; from++) {
+    const char* digit = *from == '\0' ? NULL : strchr(holdfast_label_digits, *from);
+    if (digit == NULL) return -EPROTO;
+    bits = (bits << 6 | (unsigned long)(digit - holdfast_label_digits)) & 0xfffful;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    if (length < size) to[length] = (char)(bits >> count & 255);
+    length++;
+  }
+  return (ssize_t)length;
+}
+
+/* Sends `text` with the socket and puts the answer there instead. 0 or a negative errno. */
+static inline int holdfast_label_exchange(int connection, int socket_fd, char* text) {
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct iovec data;
+  struct msghdr message;
+  struct cmsghdr* part;
+  size_t length = 0;
+  data.iov_base = text;
+  data.iov_len = strlen(text) + 1;
+  memset(&message, 0, sizeof(message));
+  memset(&control, 0, sizeof(control));
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = sizeof(control.bytes);
+  part = CMSG_FIRSTHDR(&message);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(part), &socket_fd, sizeof(int));
+  if (sendmsg(connection, &message, MSG_NOSIGNAL) != (ssize_t)data.iov_len) return -EPROTO;
+  for (;;) {
+    const ssize_t got = recv(connection, text + length, HOLDFAST_LABEL_TEXT_BYTES - length, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -errno;
+    if (got == 0) return -EPROTO;
+    length += (size_t)got;
+    if (text[length - 1] == '\0') return 0;
+    if (length == HOLDFAST_LABEL_TEXT_BYTES) return -EPROTO;
+  }
+}
+
+/*
+ * One call about one socket. `value` null: the method takes none. -ENOTSUP: holdfastd is not there,
+ * or keeps no labels since the kernel does. The answer is left in `text`.
+ */
+static inline int holdfast_label_call(int socket_fd, const char* method, const char* name,
+                                      const char* value, char* text) {
+  static const char kMember[] = "\",\"value\":\"";
+  const struct timeval patience = {HOLDFAST_LABEL_SECONDS, 0};
+  struct sockaddr_un address;
+  const char* found;
+  size_t used;
+  int connection, result;
+  if (strpbrk(name, "\"\\") != NULL || strlen(name) > 255) return -EINVAL;
+  for (found = name; *found != '\0'; found++)
+    if (*found < ' ' || *found > '~') return -EINVAL;
+  if (value != NULL && strlen(value) > 4096) return -ENOSPC;
+  used = (size_t)snprintf(text, HOLDFAST_LABEL_TEXT_BYTES,
+                          "{\"method\":\"io.holdfast.Control.%s\",\"parameters\":{\"name\":\"%s",
+                          method, name);
+  if (value != NULL) {
+    memcpy(text + used, kMember, sizeof(kMember));
+    used += sizeof(kMember) - 1;
+    holdfast_label_encode(value, strlen(value), text + used);
+    used += strlen(text + used);
+  }
+  memcpy(text + used, "\"}}", 4);
+  memset(&address, 0, sizeof(address));
+  address.sun_family = AF_UNIX;
+  strcpy(address.sun_path, "/run/holdfast/io.holdfast.Control");
+  connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connection < 0) return -errno;
+  setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  result = connect(connection, (const struct sockaddr*)&address, sizeof(address)) == 0
+               ? holdfast_label_exchange(connection, socket_fd, text)
+               : -ENOTSUP;
+  close(connection);
+  if (result < 0) return result;
+  if (strstr(text, "\"error\":") == NULL) return 0;
+  found = strstr(text, "\"errno\":");
+  return found == NULL ? -EPROTO : -atoi(found + sizeof("\"errno\":") - 1);
+}
+
+/* Does the kernel, or who emulates it, keep no labels of this socket? Also true where policy
+ * refuses every change. */
+static inline int holdfast_label_is_foreign(int socket_fd) {
+  /* Neither creates nor replaces: an attribute that is not there cannot be replaced. */
+  return fsetxattr(socket_fd, "user.holdfast.probe", "", 0, XATTR_REPLACE) != 0 &&
+         (errno == EPERM || errno == EOPNOTSUPP);
+}
+
+/* ---- for use
+ * ------------------------------------------------------------------------------------- */
+
 /* Can this socket be labelled: does somebody keep labels for it? 1, 0, or a negative errno
  * (-EBADF). */
 static inline int holdfast_label_supported(int socket_fd) {
   const int before = errno;
-  /* Neither creates nor replaces: an attribute that is not there cannot be replaced. */
-  const int result = fsetxattr(socket_fd, "user.holdfast.probe", "", 0, XATTR_REPLACE);
-  const int error = errno;
+  char text[HOLDFAST_LABEL_TEXT_BYTES];
+  int result = 1;
+  if (holdfast_label_is_foreign(socket_fd)) {
+    result = holdfast_label_call(socket_fd, "GetLabel", "user.holdfast.probe", NULL, text);
+    result = result == 0 || result == -ENODATA;
+  } else if (fgetxattr(socket_fd, "user.holdfast.probe", NULL, 0) < 0 && errno == EBADF) {
+    result = -EBADF;
+  }
   errno = before;
-  if (result == 0 || error == ENODATA || error == ENOSPC) return 1;
-  return error == EPERM || error == EOPNOTSUPP ? 0 : -error;
+  return result;
 }
 
 /*
  * Labels a socket; replaces what the label said. `name` begins with "user.", at most 255 bytes.
  * -EPERM: nobody keeps labels here, or policy keeps this one for others. -EACCES: the socket's
- * mode. -ENOSPC: more than 128 labels or 128 KiB. -EINVAL, -ERANGE: the name. -EBADF.
+ * mode. -ENOSPC: more than 128 labels or 128 KiB, with holdfastd 32 and 3472 bytes. -EINVAL,
+ * -ERANGE: the name. -EBADF. -EAGAIN, -EPROTO: holdfastd does not answer.
  */
 static inline int holdfast_label_set(int socket_fd, const char* name, const char* value) {
   const int before = errno;
-  const int result = fsetxattr(socket_fd, name, value, strlen(value), 0);
-  const int error = errno;
+  char text[HOLDFAST_LABEL_TEXT_BYTES];
+  int result = fsetxattr(socket_fd, name, value, strlen(value), 0) == 0 ? 0 : -errno;
+  if (result == -EPERM || result == -EOPNOTSUPP) {
+    result = holdfast_label_call(socket_fd, "SetLabel", name, value, text);
+    if (result == -ENOTSUP) result = -EPERM;
+  }
   errno = before;
-  return result == 0 ? 0 : -error;
+  return result;
 }
 
 /*
@@ -59,10 +203,22 @@ static inline int holdfast_label_set(int socket_fd, const char* name, const char
 static inline ssize_t holdfast_label_get(int socket_fd, const char* name, char* value,
                                          size_t size) {
   const int before = errno;
-  const ssize_t length = fgetxattr(socket_fd, name, value, size == 0 ? 0 : size - 1);
-  const int error = errno;
+  char text[HOLDFAST_LABEL_TEXT_BYTES];
+  ssize_t length = fgetxattr(socket_fd, name, value, size == 0 ? 0 : size - 1);
+  if (length < 0) length = -errno;
+  if ((length == -ENODATA || length == -EOPNOTSUPP) && holdfast_label_is_foreign(socket_fd)) {
+    length = holdfast_label_call(socket_fd, "GetLabel", name, NULL, text);
+    if (length == -ENOTSUP) length = -ENODATA;
+    if (length == 0) {
+      const char* found = strstr(text, "\"value\":\"");
+      length = found == NULL ? -EPROTO
+                             : holdfast_label_decode(found + sizeof("\"value\":\"") - 1, value,
+                                                     size == 0 ? 0 : size - 1);
+    }
+    if (length >= 0 && size > 0 && (size_t)length > size - 1) length = -ERANGE;
+  }
   errno = before;
-  if (length < 0) return -error;
+  if (length < 0) return length;
   if (size == 1 && length > 0) return -ERANGE; /* a size of 0 asks for the length */
   if (size > 0) value[size == 1 ? 0 : length] = '\0';
   return length;
@@ -71,10 +227,14 @@ static inline ssize_t holdfast_label_get(int socket_fd, const char* name, char* 
 /* -ENODATA: there is none. -EPERM: policy keeps it for others. */
 static inline int holdfast_label_remove(int socket_fd, const char* name) {
   const int before = errno;
-  const int result = fremovexattr(socket_fd, name);
-  const int error = errno;
+  char text[HOLDFAST_LABEL_TEXT_BYTES];
+  int result = fremovexattr(socket_fd, name) == 0 ? 0 : -errno;
+  if (result == -EPERM || result == -EOPNOTSUPP) {
+    result = holdfast_label_call(socket_fd, "RemoveLabel", name, NULL, text);
+    if (result == -ENOTSUP) result = -EPERM;
+  }
   errno = before;
-  return result == 0 ? 0 : -error;
+  return result;
 }
 
 #ifdef __cplusplus

@@ -81,6 +81,9 @@ class Machine {
   // this kernel's sockets have labels of their own.
   [[nodiscard]] virtual Result<Labels> labels_of(int socket_fd) const = 0;
   virtual Result<void> set_labels(int socket_fd, const Labels& labels) = 0;
+  // Counts a decision that user space made by the live policy, and hands it to the sink when it is
+  // to be logged. `profile`: the name of the one whose rule it was; empty: nobody's.
+  virtual void report(const hf_event& event, const std::string& profile) = 0;
   // Was it found in force, with its policy, and left as it was?
   [[nodiscard]] virtual bool adopted() const = 0;
   // Are directories guarded?

@@ -44,6 +44,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, HF_METER_SLOTS);
+  __uint(map_flags, BPF_F_MMAPABLE); /* holdfastd counts here too */
   __type(key, __u32);
   __type(value, struct hf_meter);
 } cgroup_meters SEC(".maps");

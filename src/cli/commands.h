@@ -127,14 +127,16 @@ struct LabelOptions {
   std::string name;    // user.NAME; not with list
   std::string value;   // with set
   bool json = false;
+  std::string socket = ControlOptions().socket;  // who keeps labels where the kernel does not
 };
 int label(const LabelOptions& options);
 
 struct SocketsOptions {
   std::vector<std::string> labels;  // NAME or NAME=VALUE: only sockets that have all of them
   bool json = false;
-  bool watch = false;           // then a line for each that comes or goes
-  unsigned interval_ms = 1000;  // between two looks
+  bool watch = false;                            // then a line for each that comes or goes
+  unsigned interval_ms = 1000;                   // between two looks
+  std::string socket = ControlOptions().socket;  // as of LabelOptions
 };
 int sockets(const SocketsOptions& options);
 

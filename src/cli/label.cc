@@ -4,8 +4,10 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
+#include "cli/kept_labels.h"
 #include "kernel/sockets.h"
 #include "label/access.h"
 #include "label/target.h"
@@ -21,21 +23,68 @@ int complain(const Error& error) {
   std::string hint;
   int status = kExitFailed;
   if (error.code == EINVAL) status = kExitUsage;
-  if (error.code == EPERM && !kernel::has_socket_attributes()) {
-    hint = ": this kernel's sockets keep no labels (Linux 7.1); under `holdfast run` they do";
+  if (error.code == ENOTSUP && !kernel::has_socket_attributes()) {
+    hint =
+        "\nholdfast: this kernel's sockets keep no labels (Linux 7.1); holdfastd does, and for its "
+        "tree"
+        " `holdfast run`";
     status = kExitImpossible;
   }
   fmt::print(stderr, "holdfast: {}{}\n", error.message(), hint);
   return status;
 }
 
+// The labels of one socket or path, wherever they are kept.
+class Labels {
+ public:
+  static Result<Labels> open(const LabelOptions& options) {
+    auto target = label::Target::open(options.target);
+    if (!target) return std::move(target).error();
+    Labels labels(*std::move(target));
+    if (labels.target_.socket_fd() < 0 || kernel::has_socket_attributes()) return labels;
+    auto kept = KeptLabels::open(options.socket);
+    if (!kept) return std::move(kept).error();
+    labels.kept_ = *std::move(kept);
+    return labels;
+  }
+
+  Result<std::string> get(const std::string& name) {
+    return kept_ ? kept_->get(fd(), name) : target_.get(name);
+  }
+  Result<void> set(const std::string& name, std::string_view value) {
+    return kept_ ? kept_->set(fd(), name, value) : target_.set(name, value);
+  }
+  Result<void> remove(const std::string& name) {
+    return kept_ ? kept_->remove(fd(), name) : target_.remove(name);
+  }
+  Result<KeptLabels::Labels> list() {
+    if (kept_) return kept_->list(fd());
+    const auto names = target_.list();
+    if (!names) return names.error();
+    KeptLabels::Labels labels;
+    for (const std::string& name : *names) {
+      auto value = target_.get(name);
+      if (!value && value.error().code == ENODATA) continue;  // removed meanwhile
+      if (!value) return value.error();
+      labels.emplace_back(name, *std::move(value));
+    }
+    return labels;
+  }
+
+ private:
+  explicit Labels(label::Target target) : target_(std::move(target)) {}
+  [[nodiscard]] int fd() const { return target_.socket_fd(); }
+  label::Target target_;
+  std::optional<KeptLabels> kept_;
+};
+
 void print_json(const LabelOptions& options, const Json& labels) {
   const Json object = {{"target", options.target}, {"labels", labels}};
   fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-int get(const label::Target& target, const LabelOptions& options) {
-  const auto value = target.get(options.name);
+int get(Labels& labels, const LabelOptions& options) {
+  const auto value = labels.get(options.name);
   if (!value) return complain(value.error());
   if (options.json)
     print_json(options, {{options.name, *value}});
@@ -44,24 +93,21 @@ int get(const label::Target& target, const LabelOptions& options) {
   return kExitOk;
 }
 
-int list(const label::Target& target, const LabelOptions& options) {
-  const auto names = target.list();
-  if (!names) return complain(names.error());
-  Json labels = Json::object();
-  for (const std::string& name : *names) {
-    const auto value = target.get(name);
-    if (!value && value.error().code == ENODATA) continue;  // removed meanwhile
-    if (!value) return complain(value.error());
-    labels[name] = *value;
-    if (!options.json) fmt::print("{}={}\n", policy::escape(name), policy::escape(*value));
+int list(Labels& labels, const LabelOptions& options) {
+  const auto all = labels.list();
+  if (!all) return complain(all.error());
+  Json json = Json::object();
+  for (const auto& [name, value] : *all) {
+    json[name] = value;
+    if (!options.json) fmt::print("{}={}\n", policy::escape(name), policy::escape(value));
   }
-  if (options.json) print_json(options, labels);
+  if (options.json) print_json(options, json);
   return kExitOk;
 }
 
-int change(const label::Target& target, const LabelOptions& options) {
+int change(Labels& labels, const LabelOptions& options) {
   const bool sets = options.action == Action::set;
-  const auto done = sets ? target.set(options.name, options.value) : target.remove(options.name);
+  const auto done = sets ? labels.set(options.name, options.value) : labels.remove(options.name);
   if (!done) return complain(done.error());
   if (options.json)
     print_json(options, sets ? Json{{options.name, options.value}} : Json::object());
@@ -76,15 +122,15 @@ int label(const LabelOptions& options) {
                policy::escape(options.name));
     return kExitUsage;
   }
-  const auto target = label::Target::open(options.target);
-  if (!target) return complain(target.error());
+  auto labels = Labels::open(options);
+  if (!labels) return complain(labels.error());
   switch (options.action) {
     case Action::get:
-      return get(*target, options);
+      return get(*labels, options);
     case Action::list:
-      return list(*target, options);
+      return list(*labels, options);
     default:
-      return change(*target, options);
+      return change(*labels, options);
   }
 }
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/kept_labels.h"
 #include "kernel/process.h"
 #include "kernel/sockets.h"
 #include "label/survey.h"
@@ -94,8 +96,19 @@ struct Look {
   std::size_t closed_processes = 0;
 };
 
-Result<Look> look(const std::vector<std::string>& wanted) {
-  auto survey = label::survey_sockets();
+// Where the kernel keeps no labels, holdfastd may.
+label::LabelSource label_source(const SocketsOptions& options) {
+  if (kernel::has_socket_attributes()) return label::own_labels;
+  auto kept = KeptLabels::open(options.socket);
+  if (!kept) return label::own_labels;
+  return [kept = std::make_shared<KeptLabels>(*std::move(kept))](int socket_fd) {
+    const auto labels = kept->list(socket_fd);
+    return labels ? label::LabelMap(labels->begin(), labels->end()) : label::LabelMap();
+  };
+}
+
+Result<Look> look(const std::vector<std::string>& wanted, const label::LabelSource& source) {
+  auto survey = label::survey_sockets(source);
   if (!survey) return survey.error();
   Look found;
   found.closed_processes = survey->closed_processes;
@@ -120,12 +133,12 @@ bool looks_same(const LabelledSocket& a, const LabelledSocket& b) {
          a.address == b.address;
 }
 
-int watch(const SocketsOptions& options, Look before) {
+int watch(const SocketsOptions& options, const label::LabelSource& source, Look before) {
   for (;;) {
     (void)std::fflush(stdout);
     if (std::ferror(stdout)) return kExitOk;  // nobody reads any more
     kernel::sleep_us(options.interval_ms * kUsPerMs);
-    auto now = look(options.labels);
+    auto now = look(options.labels, source);
     if (!now) return kExitFailed;
     for (const auto& [cookie, socket] : before.sockets)
       if (!now->sockets.contains(cookie)) show_change(options, "gone", "- ", socket);
@@ -144,7 +157,8 @@ int watch(const SocketsOptions& options, Look before) {
 }  // namespace
 
 int sockets(const SocketsOptions& options) {
-  auto found = look(options.labels);
+  const label::LabelSource source = label_source(options);
+  auto found = look(options.labels, source);
   if (!found) {
     fmt::print(stderr, "holdfast: {}\n", found.error().message());
     return kExitFailed;
@@ -164,10 +178,11 @@ int sockets(const SocketsOptions& options) {
     fmt::print(stderr, "holdfast: {} processes could not be looked into (needs root)\n",
                found->closed_processes);
   if (!kernel::has_socket_attributes())
-    fmt::print(stderr,
-               "holdfast: this kernel's sockets keep no labels (Linux 7.1); those of a "
-               "`holdfast run` are seen inside of it\n");
-  return options.watch ? watch(options, std::move(*found)) : kExitOk;
+    fmt::print(
+        stderr,
+        "holdfast: this kernel's sockets keep no labels (Linux 7.1); those that holdfastd keeps "
+        "are shown, those of a `holdfast run` inside of it\n");
+  return options.watch ? watch(options, source, std::move(*found)) : kExitOk;
 }
 
 }  // namespace holdfast::cli

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "daemon/label_service.h"
 #include "daemon/metrics.h"
 #include "daemon/tasks.h"
 #include "kernel/whole_file.h"
@@ -80,6 +81,8 @@ void Control::tell(const std::string& json) {
 Answer Control::answer(const rpc::Call& call) {
   if (call.method == named("Status")) return status();
   if (call.method == named("Metrics")) return metrics();
+  const std::string_view method = std::string_view(call.method).substr(call.method.rfind('.') + 1);
+  if (auto label = answer_label_call(enforcement_, method, call)) return *std::move(label);
   if (call.peer.uid != 0) return {"org.varlink.service.PermissionDenied", Json::object(), false};
   if (call.method == named("Tasks")) return tasks();
   if (call.method == named("Monitor")) {

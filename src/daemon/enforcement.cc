@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/decide.h"
 #include "daemon/policy_files.h"
 #include "daemon/unheld.h"
 #include "kernel/live_files.h"
@@ -182,6 +183,22 @@ void Enforcement::keep(const Generation& generation) {
 void Enforcement::deliver(const hf_event& event) {
   const bool old = event.generation == before_.number && compiled_before_;
   sink_(event, old ? compiled_before_ : compiled_);
+}
+
+int Enforcement::decide(const hf_request& request, const hf_task& actor, std::uint64_t target) {
+  const auto tables = tables_of(live_, *compiled_);
+  hf_event event = {};
+  event.version = HF_ABI_VERSION;
+  event.length = sizeof(event);
+  event.time_ns = kernel::boottime_ns();
+  event.generation = live_.number;
+  event.target = target;
+  event.actor = actor;
+  event.request = request;
+  hf_decide(tables.get(), &request, &event.verdict);
+  const std::uint16_t profile = event.verdict.profile;
+  machine_->report(event, profile < compiled_->profiles.size() ? compiled_->profiles[profile] : "");
+  return -hf_enforced_error(&event.verdict);
 }
 
 Result<std::uint64_t> Enforcement::reload(std::optional<std::uint64_t> confirm_ms) {

@@ -48,6 +48,16 @@ class Enforcement {
   // EINVAL: nothing waits to be confirmed.
   [[nodiscard]] Result<void> confirm();
 
+  // Decides a request of user space's by the live policy; counts and reports it. The errno of a
+  // refusal, or 0.
+  [[nodiscard]] int decide(const hf_request& request, const hf_task& actor, std::uint64_t target);
+  [[nodiscard]] Result<backend::Labels> labels_of(int socket_fd) const {
+    return machine_->labels_of(socket_fd);
+  }
+  [[nodiscard]] Result<void> set_labels(int socket_fd, const backend::Labels& labels) {
+    return machine_->set_labels(socket_fd, labels);
+  }
+
   // When tick() is to be called, in ms from now; -1: no need.
   [[nodiscard]] int timeout_ms() const;
   // Reverts what was not confirmed in time.

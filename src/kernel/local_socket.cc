@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "kernel/process.h"
 #include "kernel/system_error.h"
 #include "kernel/text_file.h"
 
@@ -115,7 +116,18 @@ Result<PeerCredentials> peer_credentials(int socket_fd) {
   socklen_t bytes = sizeof(credentials);
   if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0)
     return system_error("ask for credentials");
-  return PeerCredentials{credentials.pid, credentials.uid};
+  return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
+}
+
+Result<Fd> peer_process(int socket_fd) {
+  constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, not in the headers of older build machines
+  int pidfd = -1;
+  socklen_t bytes = sizeof(pidfd);
+  if (getsockopt(socket_fd, SOL_SOCKET, kPeerPidfd, &pidfd, &bytes) == 0) return Fd(pidfd);
+  if (errno != ENOPROTOOPT) return system_error("ask for the peer's process");
+  const auto credentials = peer_credentials(socket_fd);
+  if (!credentials) return credentials.error();
+  return open_pidfd(credentials->pid);
 }
 
 Result<std::size_t> send_some(int socket_fd, std::string_view bytes) {

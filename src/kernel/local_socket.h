@@ -37,8 +37,12 @@ namespace holdfast::kernel {
 struct PeerCredentials {
   pid_t pid = -1;
   uid_t uid = 0;
+  gid_t gid = 0;
 };
 [[nodiscard]] Result<PeerCredentials> peer_credentials(int socket_fd);
+// Of the process that connected. Before Linux 6.5 of whoever has its number now. ESRCH: it has
+// ended.
+[[nodiscard]] Result<Fd> peer_process(int socket_fd);
 
 // Bytes taken; 0: none now. Errors: of send(2), EPIPE without a signal.
 [[nodiscard]] Result<std::size_t> send_some(int socket_fd, std::string_view bytes);

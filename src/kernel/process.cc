@@ -143,6 +143,8 @@ bool reap(int pidfd) {
          info.si_pid != 0;
 }
 
+void end_with_parent() { (void)::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
 void set_command_name(const char* name) { (void)::prctl(PR_SET_NAME, name); }
 
 int wait_for_end(pid_t child) {

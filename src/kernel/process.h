@@ -57,6 +57,8 @@ Result<void> signal_process(int pidfd, int signal);
 Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors);
 // Has this child ended? It is waited for then.
 [[nodiscard]] bool reap(int pidfd);
+// SIGKILL for this process once its parent, the thread that started it, has ended.
+void end_with_parent();
 // What ps(1) shows; 15 bytes of it.
 void set_command_name(const char* name);
 

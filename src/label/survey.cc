@@ -28,16 +28,6 @@ std::string unit_of(const std::string& cgroup) {
   return unit;
 }
 
-std::map<std::string, std::string> labels_of(int socket_fd) {
-  std::map<std::string, std::string> labels;
-  const auto names = kernel::list_attributes(socket_fd);
-  if (!names) return labels;
-  for (const std::string& name : *names)
-    if (is_label_name(name))
-      if (auto value = kernel::get_attribute(socket_fd, name)) labels[name] = std::move(*value);
-  return labels;
-}
-
 std::map<std::string, std::string> labels_of_path(const std::string& path) {
   std::map<std::string, std::string> labels;
   const auto names = kernel::list_path_attributes(path);
@@ -57,7 +47,7 @@ struct Place {
 };
 using VisitPlace = std::function<void(int socket_fd, const Place& place)>;
 
-void look_at(int socket_fd, const Place& place, Survey& survey) {
+void look_at(int socket_fd, const Place& place, const LabelSource& labels_of, Survey& survey) {
   const auto end = kernel::describe_socket(socket_fd);
   if (!end) return;
   LabelledSocket found{};
@@ -116,14 +106,24 @@ Result<std::size_t> visit_places(const VisitPlace& visit) {
 
 }  // namespace
 
+LabelMap own_labels(int socket_fd) {
+  LabelMap labels;
+  const auto names = kernel::list_attributes(socket_fd);
+  if (!names) return labels;
+  for (const std::string& name : *names)
+    if (is_label_name(name))
+      if (auto value = kernel::get_attribute(socket_fd, name)) labels[name] = std::move(*value);
+  return labels;
+}
+
 Result<std::size_t> visit_sockets(const std::function<void(int)>& visit) {
   return visit_places([&](int socket_fd, const Place&) { visit(socket_fd); });
 }
 
-Result<Survey> survey_sockets() {
+Result<Survey> survey_sockets(const LabelSource& labels_of) {
   Survey survey;
-  const auto closed =
-      visit_places([&](int socket_fd, const Place& place) { look_at(socket_fd, place, survey); });
+  const auto closed = visit_places(
+      [&](int socket_fd, const Place& place) { look_at(socket_fd, place, labels_of, survey); });
   if (!closed) return closed.error();
   survey.closed_processes = *closed;
   return survey;

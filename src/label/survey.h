@@ -38,9 +38,15 @@ struct Survey {
   std::size_t closed_processes = 0;     // that could not be looked into
 };
 
-// Takes some microseconds for each descriptor of the machine. Sockets that are only in flight are
-// not seen.
-[[nodiscard]] Result<Survey> survey_sockets();
+using LabelMap = std::map<std::string, std::string>;
+// The labels of a socket, borrowed; none where they cannot be read.
+using LabelSource = std::function<LabelMap(int socket_fd)>;
+// Those that the socket itself has.
+[[nodiscard]] LabelMap own_labels(int socket_fd);
+
+// Takes some microseconds for each descriptor of the machine, and what the source takes for each
+// socket. Sockets that are only in flight are not seen.
+[[nodiscard]] Result<Survey> survey_sockets(const LabelSource& labels_of);
 
 }  // namespace holdfast::label
 

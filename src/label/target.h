@@ -19,6 +19,9 @@ class Target {
   // Errors: EINVAL: none of these; ENOENT: nothing has this cookie; ENOTSOCK; what opening says.
   static Result<Target> open(std::string_view text);
 
+  // Of the socket, borrowed; -1: it is a path.
+  [[nodiscard]] int socket_fd() const { return socket_.get(); }
+
   // Errors: those of xattr(7). EPERM also where nobody keeps labels of sockets.
   [[nodiscard]] Result<std::string> get(const std::string& name) const;
   [[nodiscard]] Result<std::vector<std::string>> list() const;  // only user.*

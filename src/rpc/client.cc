@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "kernel/local_socket.h"
+#include "kernel/passed_descriptors.h"
 
 namespace holdfast::rpc {
 
@@ -16,10 +17,16 @@ Result<Client> Client::connect(const std::string& path) {
   return Client(*std::move(fd));
 }
 
-Result<void> Client::send(Json message) {
+Result<void> Client::send(Json message, int socket_fd) {
   std::string text = message.dump(-1, ' ', false, Json::error_handler_t::replace);
   text += '\0';
-  for (std::string_view rest = text; !rest.empty();) {
+  std::string_view rest = text;
+  if (socket_fd >= 0) {
+    const auto sent = kernel::send_with_descriptors(fd_.get(), rest, {socket_fd});
+    if (!sent) return sent.error();
+    rest.remove_prefix(*sent);
+  }
+  while (!rest.empty()) {
     const auto sent = kernel::send_some(fd_.get(), rest);
     if (!sent) return sent.error();
     rest.remove_prefix(*sent);
@@ -46,8 +53,8 @@ Result<Reply> Client::receive(bool& continues) {
   return reply;
 }
 
-Result<Reply> Client::call(const std::string& method, const Json& parameters) {
-  if (auto sent = send({{"method", method}, {"parameters", parameters}}); !sent)
+Result<Reply> Client::call(const std::string& method, const Json& parameters, int socket_fd) {
+  if (auto sent = send({{"method", method}, {"parameters", parameters}}, socket_fd); !sent)
     return sent.error();
   bool continues = false;
   return receive(continues);

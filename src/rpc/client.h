@@ -23,14 +23,16 @@ class Client {
   // Errors: of connect(2).
   [[nodiscard]] static Result<Client> connect(const std::string& path);
   // Errors: EPROTO what came is no reply; EPIPE the server closed; of send(2), recv(2).
-  [[nodiscard]] Result<Reply> call(const std::string& method, const nlohmann::json& parameters);
+  // `socket_fd`: goes with the call; -1: none.
+  [[nodiscard]] Result<Reply> call(const std::string& method, const nlohmann::json& parameters,
+                                   int socket_fd = -1);
   // Calls with "more" and hands over each reply, until it returns false or the server ends it.
   [[nodiscard]] Result<Reply> stream(const std::string& method, const nlohmann::json& parameters,
                                      const std::function<bool(const Reply&)>& each);
 
  private:
   explicit Client(Fd fd) : fd_(std::move(fd)) {}
-  [[nodiscard]] Result<void> send(nlohmann::json message);
+  [[nodiscard]] Result<void> send(nlohmann::json message, int socket_fd = -1);
   [[nodiscard]] Result<Reply> receive(bool& continues);
   Fd fd_;
   std::string in_;

@@ -17,7 +17,10 @@ namespace {
 
 constexpr int kClientFd = 3;
 constexpr int kServerFd = 4;
-constexpr std::size_t kMostKept = 16;  // sockets of one connection
+// A client that sent its own end of the connection would be there for ever; who sends sockets has a
+// question about them and then goes.
+constexpr int kPatienceMs = 10000;
+constexpr std::size_t kMostKept = 64;  // sockets of one connection
 
 // One way. Reads only when nothing is left to be sent, so it is never ahead of its reader.
 struct Way {
@@ -85,8 +88,9 @@ int relay() {
     // Who has hung up is told so at each look, so only who is waited for is looked at.
     const auto ready = kernel::poll_for({{client_events != 0 ? kClientFd : -1, client_events},
                                          {server_events != 0 ? kServerFd : -1, server_events}},
-                                        -1);
+                                        kept.empty() ? -1 : kPatienceMs);
     if (!ready) return 1;
+    if ((*ready)[0] == 0 && (*ready)[1] == 0) client_is_there = false;
     if (out.reads() != 0 && (*ready)[1] != 0) {
       const auto open = kernel::receive_some(out.from, out.bytes, kernel::Wait::no);
       out.ended = !open || !*open;
@@ -122,6 +126,7 @@ Result<Door> no_relay(Fd client, Entry) { return Door{std::move(client), Fd()}; 
 
 void run_relay() {
   kernel::set_command_name("holdfast-relay");
+  kernel::end_with_parent();  // an end of the connection may be among what it keeps
   std::_Exit(relay());
 }
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMostConnections = 64;
 constexpr std::size_t kMostOfOneUser = 16;              // but root
+constexpr std::size_t kMostUntaken = 8;                 // sockets that came and no call took
 constexpr std::size_t kMostIn = std::size_t{1} << 20;   // bytes of one call
 constexpr std::size_t kMostOut = std::size_t{4} << 20;  // bytes that a client is behind
 
@@ -114,11 +115,13 @@ void Server::accept_all() {
     if (!accepted || !*accepted) return;
     const auto peer = kernel::peer_credentials((*accepted)->get());
     if (!peer) continue;
+    auto process = kernel::peer_process((*accepted)->get());
     const bool too_many = peer->uid != 0 && connections_of(peer->uid) >= kMostOfOneUser;
     auto door = doorway_(*std::move(*accepted), too_many ? Entry::turned_away : Entry::admitted);
     if (!door) continue;
     Connection connection;
     connection.peer = *peer;
+    if (process) connection.peer_fd = *std::move(process);
     connection.door = *std::move(door);
     connection.broken = too_many;
     connections_.emplace(next_++, std::move(connection));
@@ -131,6 +134,7 @@ void Server::serve(ConnectionId id, Connection& connection) {
   const auto open =
       kernel::receive_with_descriptors(connection.door.fd.get(), connection.in, sockets);
   for (Fd& socket : sockets) connection.sockets.push_back(std::move(socket));
+  if (connection.sockets.size() > kMostUntaken) connection.broken = true;
   for (std::size_t end = 0; !connection.streams && !connection.broken &&
                             (end = connection.in.find('\0')) != std::string::npos;) {
     const std::string message = connection.in.substr(0, end);
@@ -152,6 +156,7 @@ void Server::handle(ConnectionId id, Connection& connection, const std::string& 
   call.connection = id;
   call.peer = connection.peer;
   call.sockets = &connection.sockets;
+  call.peer_fd = connection.peer_fd.get();
   call.method = json["method"].get<std::string>();
   call.parameters = json.value("parameters", Json::object());
   const auto flag = [&](const char* key) {

@@ -34,6 +34,7 @@ struct Call {
   Json parameters;     // an object
   bool more = false;
   std::deque<Fd>* sockets = nullptr;
+  int peer_fd = -1;  // a pidfd of the peer, borrowed; -1: it had ended when it was accepted
 };
 
 // What a call is answered with: parameters, or an error by its full name.
@@ -73,6 +74,7 @@ class Server {
   struct Connection {
     Door door;  // its fd is closed when the connection is broken
     kernel::PeerCredentials peer;
+    Fd peer_fd;
     std::deque<Fd> sockets;
     std::string in;
     std::string out;

@@ -445,6 +445,25 @@ void CgroupHooks::discount_denied(std::uint64_t count) {
   meters_.forget_canary();
 }
 
+void CgroupHooks::report(hf_event event, const std::string& profile) {
+  auto& totals = globals_of(skeleton_, adopted_totals_).cgroup_totals;
+  const auto add = [](auto& counter) {
+    return std::atomic_ref(counter).fetch_add(1, std::memory_order_relaxed) + 1;
+  };
+  const hf_verdict& verdict = event.verdict;
+  const bool refused = verdict.action == HF_DENY;
+  const bool audited = refused && verdict.mode == HF_MODE_AUDIT;
+  add(!refused ? totals.allowed : audited ? totals.audited : totals.denied);
+  meters_.count(profile, event.request.hook,
+                !refused  ? HF_METER_ALLOW
+                : audited ? HF_METER_AUDIT
+                          : HF_METER_DENY);
+  if (verdict.reason == HF_REASON_FACTS_MISSING) add(totals.errors);
+  if (!verdict.log) return;
+  event.id = add(totals.events);
+  sink_(event);
+}
+
 Result<std::vector<Fill>> CgroupHooks::fills() const {
   constexpr const char* kHashes[] = {
       "cgroup_names", "cgroup_globs", "cgroup_clones",  "mark_names",       "marked_files",

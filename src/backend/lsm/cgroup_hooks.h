@@ -64,6 +64,8 @@ class CgroupHooks {
   // left.
   [[nodiscard]] Result<void> sweep(std::uint64_t generation) const;
 
+  // Counts and reports a decision of user space's as the programs do theirs.
+  void report(hf_event event, const std::string& profile);
   // Takes back what the canary did from the totals.
   void discount_denied(std::uint64_t count);
 

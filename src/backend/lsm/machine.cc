@@ -101,6 +101,10 @@ class LsmMachine final : public Machine {
   }
   [[nodiscard]] bool sealed() const override { return guard_ && guard_->sealed(); }
 
+  void report(const hf_event& event, const std::string& profile) override {
+    cgroups_->report(event, profile);
+  }
+
   // Held as long as this process serves the pins.
   void hold(Fd lock) { lock_ = std::move(lock); }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/lsm/meters.h"
 
+#include <atomic>
+
 #include <bpf/bpf.h>
 
 #include <cstring>
@@ -72,6 +74,21 @@ void MeterSlots::forget_canary() const {
   const hf_meter none = {};
   const std::uint32_t slot = HF_METER_OTHER;
   bpf_map_update_elem(meters_fd_, &slot, &none, BPF_ANY);
+}
+
+void MeterSlots::count(const std::string& profile, std::uint16_t hook, std::uint32_t kind) {
+  if (!mapped_) {
+    auto mapped = kernel::MappedValue::map(meters_fd_, sizeof(hf_meter) * HF_METER_SLOTS);
+    if (!mapped) return;
+    mapped_.emplace(*std::move(mapped));
+  }
+  const auto found = slots_.find(profile);
+  const std::uint32_t slot = profile.empty()         ? HF_METER_NONE
+                             : found == slots_.end() ? HF_METER_OTHER
+                                                     : found->second;
+  if (hook >= HF_HOOK_COUNT || kind >= HF_METER_KINDS) return;
+  std::atomic_ref<__u64>(static_cast<hf_meter*>(mapped_->data())[slot].counts[hook][kind])
+      .fetch_add(1, std::memory_order_relaxed);
 }
 
 std::vector<DecisionCount> MeterSlots::counts() const {

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/meters.h"
 #include "base/result.h"
+#include "kernel/bpf_pin.h"
 
 namespace holdfast::backend::lsm {
 
@@ -28,6 +30,9 @@ class MeterSlots {
   // Nothing was ever decided but by the canary's policy, whose profiles have no slots.
   void forget_canary() const;
 
+  // A decision of user space's, of the rule of this profile; "": nobody's. `kind`: HF_METER_*.
+  void count(const std::string& profile, std::uint16_t hook, std::uint32_t kind);
+
   [[nodiscard]] std::vector<DecisionCount> counts() const;
 
  private:
@@ -35,6 +40,7 @@ class MeterSlots {
   int meters_fd_ = -1;
   int slots_fd_ = -1;
   std::map<std::string, std::uint32_t, std::less<>> slots_;
+  std::optional<kernel::MappedValue> mapped_;  // the meters, once user space has counted
 };
 
 }  // namespace holdfast::backend::lsm
