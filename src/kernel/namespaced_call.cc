@@ -86,7 +86,7 @@ Result<Fd> receive_answer(int channel_fd) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof(control);
-  ssize_t bytes;
+  ssize_t bytes = 0;
   do bytes = ::recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC);
   while (bytes < 0 && errno == EINTR);
   Fd received;

@@ -123,10 +123,11 @@ Answer AcceptDesk::handle(const seccomp_notif& call, const kernel::TaskDirectory
   // What is judged has to be what is used; where nothing is refused it makes no difference.
   const bool exact = listener.stable || profile_.mode != HF_MODE_ENFORCE || !refused_;
   if (!needed && exact) return Answer::go_on();
-  return make(std::move(attempt), task);
+  return make(attempt, task);
 }
 
-Answer AcceptDesk::make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task) {
+Answer AcceptDesk::make(const std::shared_ptr<Attempt>& attempt,
+                        const kernel::TaskDirectory& task) {
   auto memory = task.memory();
   auto owner = task.file_credentials();
   auto directory = task.duplicate();

@@ -52,7 +52,7 @@ class AcceptDesk {
   struct Attempt;
   [[nodiscard]] hf_request request_for(const Attempt& attempt) const;
   int judge(const Attempt& attempt, const kernel::TaskDirectory& task, const hf_request& request);
-  Answer make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task);
+  Answer make(const std::shared_ptr<Attempt>& attempt, const kernel::TaskDirectory& task);
   Answer hand_over(Attempt& attempt, const kernel::TaskDirectory& task);
   int judge_with_peer(const Attempt& attempt, const kernel::TaskDirectory& task);
 
