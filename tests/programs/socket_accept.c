@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { many = 100, waiters = 4 };
+enum { many = 100, waiters = 4, some = 10 };
 
 static int family;
 static struct sockaddr_storage address;
@@ -185,6 +185,35 @@ static void say_full_table(void) {
   close(client), close(listener);
 }
 
+/* A child waits and is killed; who asks next, or waits too, gets the connection. */
+static void say_killed(void) {
+  const struct timeval limit = {5, 0};
+  int after = 0, beside = 0;
+  for (int i = 0; i < 2 * some; i++) {
+    int listener = new_listener(0);
+    setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    pid_t waits = fork(), also = 1;
+    if (waits == 0) _exit(accept(listener, NULL, NULL) < 0);
+    if (i >= some && (usleep(30 * 1000), also = fork()) == 0)
+      _exit(accept(listener, NULL, NULL) >= 0);
+    usleep(60 * 1000);
+    kill(waits, SIGKILL);
+    waitpid(waits, NULL, 0);
+    int client = new_client(), status = 0;
+    if (i < some) {
+      int fd = accept(listener, NULL, NULL);
+      after += fd >= 0;
+      close(fd);
+    } else {
+      waitpid(also, &status, 0);
+      beside += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+    }
+    close(client), close(listener);
+  }
+  printf("after one that was killed: %d of %d\n", after, some);
+  printf("beside one that was killed: %d of %d\n", beside, some);
+}
+
 static int shared_listener, other_listener;
 static int accepted_by[waiters];
 
@@ -254,6 +283,7 @@ int main(int argc, char** argv) {
   say_waiting();
   say_result();
   say_full_table();
+  say_killed();
   say_many();
   fflush(stdout);
   _exit(0);

@@ -13,6 +13,11 @@
 #include "kernel/socket_calls.h"
 
 namespace holdfast::backend::notify {
+namespace {
+
+constexpr std::size_t kMostGivenBack = 64;
+
+}  // namespace
 
 // One call, from its registers to the socket that it gets. Shared with the job that waits.
 struct AcceptDesk::Attempt {
@@ -24,20 +29,21 @@ struct AcceptDesk::Attempt {
   std::uint16_t family = 0;
   int flags = 0;  // SOCK_CLOEXEC, SOCK_NONBLOCK
   bool by_peer = false;
+  bool served = false;  // another's connection was handed to it
   // Of the caller.
+  std::optional<kernel::TaskDirectory> task = {};
   std::optional<kernel::TaskMemory> memory = {};
   kernel::FileCredentials owner = {};
-  std::optional<kernel::Accepted> accepted = {};
+  std::optional<kernel::Accepted> accepted = {};  // the job's, until it is done
 
   [[nodiscard]] std::uint64_t address_at() const { return call.data.args[1]; }
   [[nodiscard]] std::uint64_t length_at() const { return call.data.args[2]; }
-  [[nodiscard]] int write_address() const;
+  [[nodiscard]] int write_address(std::string_view address) const;
 };
 
 // As move_addr_to_user(): what there is room for, and how long it really is. 0, or an errno.
-int AcceptDesk::Attempt::write_address() const {
+int AcceptDesk::Attempt::write_address(std::string_view address) const {
   if (address_at() == 0) return 0;
-  const std::string_view address = accepted->address;
   int room = 0;
   const auto raw = memory->read(length_at(), sizeof(room));
   if (!raw) return EFAULT;
@@ -130,17 +136,26 @@ Answer AcceptDesk::make(const std::shared_ptr<Attempt>& attempt,
                         const kernel::TaskDirectory& task) {
   auto memory = task.memory();
   auto owner = task.file_credentials();
+  auto own = task.duplicate();
   auto directory = task.duplicate();
-  if (!memory || !owner || !directory) return Answer::error(EPERM);
+  if (!memory || !owner || !own || !directory) return Answer::error(EPERM);
   // What was just opened is the caller's.
   if (!office_.listener.waiting(attempt->call.id)) return Answer::dead();
   attempt->memory.emplace(std::move(*memory));
   attempt->owner = std::move(*owner);
+  attempt->task.emplace(std::move(*own));
 
   // The kernel looks for a number first. Without one no connection is taken.
   const auto room = task.has_room_for_descriptor();
   if (!room) return Answer::error(EPERM);
   if (!*room) return Answer::error(EMFILE);
+
+  const auto given_back = std::ranges::find(given_back_, attempt->cookie, &GivenBack::listener);
+  if (given_back != given_back_.end()) {
+    kernel::Accepted connection = std::move(given_back->connection);
+    given_back_.erase(given_back);
+    return hand_over(*attempt, std::move(connection));
+  }
 
   const auto limited = kernel::has_receive_timeout(attempt->listener.fd.get());
   if (!limited) return Answer::error(EPERM);
@@ -152,20 +167,45 @@ Answer AcceptDesk::make(const std::shared_ptr<Attempt>& attempt,
                 attempt->accepted.emplace(std::move(*accepted));
                 return Answer::later();
               },
-          .finish = [this,
-                     attempt](const kernel::TaskDirectory& of) { return hand_over(*attempt, of); },
+          .finish = [this, attempt](const kernel::TaskDirectory&) { return finish(*attempt); },
           .interrupted = *limited ? Interrupted::ends : Interrupted::restarts};
   auto started =
       office_.jobs.start(attempt->call, std::move(*directory), office_.listener, std::move(job));
-  return started ? Answer::later() : Answer::error(started.error().code);
+  if (!started) return Answer::error(started.error().code);
+  std::erase_if(waiting_, [](const std::weak_ptr<Attempt>& one) { return one.expired(); });
+  waiting_.push_back(attempt);
+  return Answer::later();
+}
+
+Answer AcceptDesk::finish(Attempt& attempt) {
+  kernel::Accepted connection = std::move(*attempt.accepted);
+  if (!attempt.served && office_.listener.waiting(attempt.call.id))
+    return hand_over(attempt, std::move(connection));
+  give_back(attempt, std::move(connection));
+  return Answer::dead();
+}
+
+// Its caller was killed meanwhile. In the kernel the connection would still be in the queue: it
+// goes to somebody else who waits there, or to who asks next.
+void AcceptDesk::give_back(const Attempt& from, kernel::Accepted connection) {
+  for (const std::weak_ptr<Attempt>& one : waiting_) {
+    const auto other = one.lock();
+    if (!other || other.get() == &from || other->cookie != from.cookie || other->served) continue;
+    if (!office_.listener.waiting(other->call.id)) continue;
+    other->served = true;  // its job ends when it is looked at
+    (void)give(office_.listener, other->call.id, hand_over(*other, std::move(connection)));
+    return;
+  }
+  if (given_back_.size() >= kMostGivenBack) given_back_.pop_front();
+  given_back_.push_back({from.cookie, std::move(connection)});
 }
 
 // The connection is there. Whatever ends in an error closes it.
-Answer AcceptDesk::hand_over(Attempt& attempt, const kernel::TaskDirectory& task) {
+Answer AcceptDesk::hand_over(const Attempt& attempt, kernel::Accepted connection) {
   if (!office_.listener.waiting(attempt.call.id)) return Answer::dead();
-  const int accepted_fd = attempt.accepted->fd.get();
+  const int accepted_fd = connection.fd.get();
   if (attempt.by_peer)
-    if (const int error = judge_with_peer(attempt, task)) return Answer::error(error);
+    if (const int error = judge_with_peer(attempt, accepted_fd)) return Answer::error(error);
   (void)kernel::own_socket(accepted_fd, attempt.owner.uid, attempt.owner.gid);
   if (profile_.label_inherit) {
     const auto cookie = kernel::socket_cookie(accepted_fd);
@@ -175,21 +215,20 @@ Answer AcceptDesk::hand_over(Attempt& attempt, const kernel::TaskDirectory& task
         office_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
     if (!copied) return Answer::error(copied.error().code);
   }
-  if (const int error = attempt.write_address()) return Answer::error(error);
-  return Answer::descriptor(std::move(attempt.accepted->fd),
-                            attempt.flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
+  if (const int error = attempt.write_address(connection.address)) return Answer::error(error);
+  return Answer::descriptor(std::move(connection.fd), attempt.flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
 }
 
 // The listener's labels are read again: it may have waited long. A peer that has closed has no
 // labels any more that could be asked for, so nobody gets past a rule by sending and closing.
-int AcceptDesk::judge_with_peer(const Attempt& attempt, const kernel::TaskDirectory& task) {
+int AcceptDesk::judge_with_peer(const Attempt& attempt, int accepted_fd) {
   hf_request request = request_for(attempt);
-  const auto peer = office_.peers.of(attempt.accepted->fd.get());
+  const auto peer = office_.peers.of(accepted_fd);
   if (peer && peer->state == Peer::State::known)
     std::ranges::copy(peer->labels, request.peer_labels);
   else
     request.flags |= HF_REQ_FACTS_MISSING;
-  return judge(attempt, task, request);
+  return judge(attempt, *attempt.task, request);
 }
 
 }  // namespace holdfast::backend::notify

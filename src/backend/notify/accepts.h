@@ -11,10 +11,15 @@
 
 #include <linux/seccomp.h>
 
+#include <deque>
+#include <memory>
+#include <vector>
+
 #include "backend/backend.h"
 #include "backend/notify/answer.h"
 #include "backend/notify/jobs.h"
 #include "backend/notify/socket_facts.h"
+#include "kernel/socket_calls.h"
 
 namespace holdfast::backend::notify {
 
@@ -53,8 +58,10 @@ class AcceptDesk {
   [[nodiscard]] hf_request request_for(const Attempt& attempt) const;
   int judge(const Attempt& attempt, const kernel::TaskDirectory& task, const hf_request& request);
   Answer make(const std::shared_ptr<Attempt>& attempt, const kernel::TaskDirectory& task);
-  Answer hand_over(Attempt& attempt, const kernel::TaskDirectory& task);
-  int judge_with_peer(const Attempt& attempt, const kernel::TaskDirectory& task);
+  Answer finish(Attempt& attempt);
+  void give_back(const Attempt& from, kernel::Accepted connection);
+  Answer hand_over(const Attempt& attempt, kernel::Accepted connection);
+  int judge_with_peer(const Attempt& attempt, int accepted_fd);
 
   AcceptOffice office_;
   const hf_profile& profile_;
@@ -62,6 +69,12 @@ class AcceptDesk {
   std::uint32_t refused_ = 0;  // the same: some rule refuses or limits it
   bool by_peer_ = false;
   LabelReader reader_;
+  std::vector<std::weak_ptr<Attempt>> waiting_;  // in jobs
+  struct GivenBack {
+    std::uint64_t listener;  // its cookie
+    kernel::Accepted connection;
+  };
+  std::deque<GivenBack> given_back_;  // the oldest first
 };
 
 }  // namespace holdfast::backend::notify
