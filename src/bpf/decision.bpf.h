@@ -8,15 +8,8 @@
 #ifndef HOLDFAST_BPF_DECISION_BPF_H
 #define HOLDFAST_BPF_DECISION_BPF_H
 
+#include "bpf/decide.bpf.h"
 #include "bpf/held.bpf.h"
-
-/* Programs about sockets bring their own search (socket.bpf.h). */
-struct hf_tables;
-struct hf_request;
-struct hf_profile;
-static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own);
-#define HF_FIRST_SOCKET_RULE(t, r, own) hf_search_first(t, r, own)
-#include "core/decide.h"
 
 /*
  * One immutable policy; a new one becomes live when its map takes the slot. Sizes instead of types: on 6.1

@@ -7,24 +7,12 @@
 #define HOLDFAST_BPF_SOCKET_BPF_H
 
 #include "bpf/socket_labels.bpf.h"
-#include "bpf/syscall.bpf.h"
-#include "core/bucket.h"
-
-#define HF_MSG_FASTOPEN 0x20000000
-#define HF_SOCK_STREAM 1
-#define HF_SOCK_DGRAM 2
-#define HF_SOCK_SEQPACKET 5
+#include "bpf/socket_rules.bpf.h"
 
 struct hf_bucket_key {
   __u64 cgroup;
   __u32 rule;
   __u32 pad0;
-};
-
-struct hf_locked_bucket {
-  struct bpf_spin_lock lock;
-  __u32 pad0;
-  struct hf_bucket bucket;
 };
 
 struct {
@@ -35,72 +23,6 @@ struct {
   __type(value, struct hf_locked_bucket);
 } buckets SEC(".maps");
 
-static __always_inline __u16 hf_family_of(__u16 family) {
-  switch (family) {
-    case 1:
-      return HF_FAMILY_UNIX;
-    case 2:
-      return HF_FAMILY_INET;
-    case 10:
-      return HF_FAMILY_INET6;
-    case 16:
-      return HF_FAMILY_NETLINK;
-    case 17:
-      return HF_FAMILY_PACKET;
-    case 40:
-      return HF_FAMILY_VSOCK;
-    default:
-      return HF_FAMILY_OTHER;
-  }
-}
-
-/* A search among the rules of a profile, one round at a time. */
-struct hf_rule_search {
-  const struct hf_tables *t;
-  const struct hf_request *r; /* null: for the rule with this id */
-  __u32 rule_id;
-  __u32 first;
-  __u32 found;
-  __u32 pad0;
-};
-
-static long hf_search_matching(__u32 i, struct hf_rule_search *search) {
-  __u32 at = search->first + i;
-  HF_OPAQUE(at);
-  if (at >= HF_MAX_SOCKET_RULES) return 1;
-  if (!hf_socket_rule_matches(&search->t->socket_rules[at], search->r)) return 0;
-  search->found = at;
-  return 1;
-}
-
-static long hf_search_id(__u32 i, struct hf_rule_search *search) {
-  __u32 at = search->first + i;
-  HF_OPAQUE(at);
-  if (at >= HF_MAX_SOCKET_RULES) return 1;
-  if (search->t->socket_rules[at].rule != search->rule_id) return 0;
-  search->found = at;
-  return 1;
-}
-
-static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own) {
-  struct hf_rule_search search = {.t = t, .r = r, .first = own->socket_first, .found = HF_MAX_SOCKET_RULES};
-  bpf_loop(own->socket_count, hf_search_matching, &search, 0);
-  return search.found;
-}
-
-static __always_inline const struct hf_socket_rule *hf_rule_of(const struct hf_tables *t, __u32 subject,
-                                                               __u32 rule_id) {
-  const struct hf_profile *own = hf_profile_at(t, subject);
-  struct hf_rule_search search = {.t = t, .rule_id = rule_id, .found = HF_MAX_SOCKET_RULES};
-  __u32 at;
-  if (!own) return 0;
-  search.first = own->socket_first;
-  bpf_loop(own->socket_count, hf_search_id, &search, 0);
-  at = search.found;
-  HF_OPAQUE(at);
-  return at < HF_MAX_SOCKET_RULES ? &t->socket_rules[at] : 0;
-}
-
 /* Takes a token of the rule's bucket for a cgroup: 1, or 0. */
 __noinline int hf_take_token(__u32 slot, __u32 subject, __u32 rule_id, __u64 cgroup) {
   const struct hf_tables *t = hf_tables_at(slot);
@@ -108,8 +30,6 @@ __noinline int hf_take_token(__u32 slot, __u32 subject, __u32 rule_id, __u64 cgr
   struct hf_locked_bucket fresh = {};
   const struct hf_socket_rule *rule;
   struct hf_locked_bucket *bucket;
-  __u64 now = bpf_ktime_get_boot_ns();
-  int had;
   if (!t) return 0;
   rule = hf_rule_of(t, subject, rule_id);
   if (!rule) return 0;
@@ -118,11 +38,7 @@ __noinline int hf_take_token(__u32 slot, __u32 subject, __u32 rule_id, __u64 cgr
     bpf_map_update_elem(&buckets, &key, &fresh, BPF_NOEXIST);
     bucket = bpf_map_lookup_elem(&buckets, &key);
   }
-  if (!bucket) return 0;
-  bpf_spin_lock(&bucket->lock);
-  had = hf_bucket_take(&bucket->bucket, now, rule);
-  bpf_spin_unlock(&bucket->lock);
-  return had;
+  return bucket ? hf_take_locked(bucket, rule) : 0;
 }
 
 __noinline int hf_judge_socket(struct hf_request *r, struct hf_verdict *v, __u32 slot) {
@@ -155,15 +71,6 @@ __noinline int hf_conclude_socket(struct hf_request *r, struct hf_context *conte
   return hf_enforced_error(&v);
 }
 
-/* As hf_answer(), for the two errnos of sockets. */
-static __always_inline int hf_socket_answer(int error) {
-  if (!error) return 0;
-  asm volatile("");
-  if (error == -HF_EAGAIN) return -HF_EAGAIN;
-  asm volatile("");
-  return -HF_EPERM;
-}
-
 static __always_inline struct hf_member *hf_ruled_member(const struct hf_session *s) {
   struct hf_member *member = hf_member_of(bpf_get_current_task());
   if (!member || hf_not_yet_ruled(s, member)) return 0;
@@ -183,21 +90,14 @@ static __always_inline struct hf_member *hf_socket_subject(const struct hf_sessi
   return member;
 }
 
-/*
- * The other end of a connected stream. It stays that until the socket is released, which who sends on it holds.
- * One that nobody has accepted yet is no socket yet, and has no labels; nor has none at all.
- */
 static __always_inline void hf_read_connected_peer(struct sock *sk, struct hf_request *r) {
-  struct unix_sock *own = bpf_skc_to_unix_sock(sk);
   const struct hf_socket_labels *labels;
-  struct sock *peer;
-  if (!own) {
+  struct socket *peer;
+  if (!hf_connected_peer(sk, &peer)) {
     r->flags |= HF_REQ_FACTS_MISSING;
     return;
   }
-  peer = own->peer;
-  if (!peer) return;
-  labels = hf_mirror_of(peer->sk_socket, 0);
+  labels = hf_mirror_of(peer, 0);
   if (labels) hf_copy_ids(r->peer_labels, labels);
 }
 
@@ -282,27 +182,10 @@ int BPF_PROG(hf_socket_sendmsg, struct socket *sock) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_WAY_SEND));
 }
 
-#define HF_MAY_WRITE 2
-
-/*
- * Before Linux 6.5 sendfile() and splice() hand pages to a protocol without asking about a message. They ask about
- * writing to the file, as every write does: those that come to socket_sendmsg as well are left to it, by the number of the
- * call. A ring has no number: its write is decided here and there, and takes two tokens.
- */
 SEC("lsm/file_permission")
 int BPF_PROG(hf_send_pages, struct file *file, int mask) {
-  struct socket *sock;
-  struct sock *sk;
-  __u16 family;
-  if (!(mask & HF_MAY_WRITE)) return 0;
-  sock = bpf_sock_from_file(file);
+  struct socket *sock = hf_gets_pages(file, mask);
   if (!sock) return 0;
-  sk = sock->sk;
-  if (!sk || hf_writes_message()) return 0;
-  family = hf_family_of(sk->__sk_common.skc_family);
-  /* Without pages of their own these make a message of it. */
-  if (family == HF_FAMILY_NETLINK || family == HF_FAMILY_PACKET || family == HF_FAMILY_VSOCK) return 0;
-  if (family == HF_FAMILY_UNIX && sk->sk_type != HF_SOCK_STREAM) return 0;
   return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_WAY_SEND));
 }
 
@@ -313,17 +196,13 @@ int BPF_PROG(hf_socket_fastopen, struct socket *sock, struct msghdr *message) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_WAY_CONNECT));
 }
 
-#define HF_SCTP_BINDX_ADD 100
-#define HF_SCTP_PRIMARY_ADDR 6
-#define HF_SCTP_SET_PEER_PRIMARY_ADDR 5
-
 /*
  * SCTP binds and connects by other names too: setsockopt(), and a message that connects. The kernel hands the socket
  * over in a form whose labels cannot be read, so where bind or connect are ruled about, these are refused.
  */
 SEC("lsm/sctp_bind_connect")
 int BPF_PROG(hf_sctp_bind_connect, struct sock *sk, int option) {
-  int binds = option == HF_SCTP_BINDX_ADD || option == HF_SCTP_PRIMARY_ADDR || option == HF_SCTP_SET_PEER_PRIMARY_ADDR;
+  int binds = hf_binds_by_option(option);
   struct hf_request r = {.hook = HF_HOOK_SOCKET, .flags = HF_REQ_FACTS_MISSING};
   struct hf_context context = {.voice = HF_SAY, .member = 1};
   struct hf_session *s = hf_session();

@@ -19,6 +19,7 @@
 #define HOLDFAST_BPF_SOCKET_LABELS_BPF_H
 
 #include "bpf/decision.bpf.h"
+#include "bpf/socket_rules.bpf.h"
 
 extern int bpf_sock_read_xattr(struct socket *sock, const char *name__str, struct bpf_dynptr *value) __ksym __weak;
 
@@ -109,12 +110,7 @@ static __always_inline __u32 hf_label_of(struct socket *sock, const char *name) 
 
 /* The mirror's entry; null: it never had a label. A socket without a file cannot get any. */
 static __always_inline struct hf_socket_labels *hf_mirror_of(struct socket *sock, __u64 flags) {
-  struct file *file;
-  struct inode *inode;
-  if (!sock) return 0;
-  file = sock->file;
-  if (!file) return 0;
-  inode = file->f_inode;
+  struct inode *inode = hf_inode_of(sock);
   if (!inode) return 0;
   return bpf_inode_storage_get(&socket_labels, inode, 0, flags);
 }
