@@ -34,8 +34,12 @@ struct MarkBinding {
 struct MachineSpec {
   const hf_tables* tables = nullptr;  // borrowed during attach() and update() only: copied
   std::vector<CgroupBinding> bindings;
-  std::vector<MarkBinding> marks;
-  std::vector<std::string> profiles;           // names, by their numbers in the tables
+  std::vector<MarkBinding> marks = {};
+  std::vector<std::string> profiles = {};      // names, by their numbers in the tables
+  std::vector<std::string> label_names = {};   // by their indexes in the tables
+  std::vector<std::string> label_values = {};  // by id; [0] is ""
+  // By number of a profile: the names of labels that its label.set lists.
+  std::vector<std::vector<std::string>> may_set = {};
   std::string cgroup_root = "/sys/fs/cgroup";  // where the unified hierarchy is mounted
 };
 

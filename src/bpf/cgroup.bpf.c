@@ -19,7 +19,7 @@
  *
  * What is never looked at is the system call: the writer may be an io_uring worker, which has none.
  */
-#include "core/decide.h"
+#include "bpf/decide.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -32,6 +32,7 @@
 #include "bpf/decision_points.h"
 #include "bpf/machine_label.bpf.h"
 #include "bpf/machine_namespace.bpf.h"
+#include "bpf/machine_socket.bpf.h"
 #include "bpf/mark.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

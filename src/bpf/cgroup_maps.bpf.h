@@ -6,7 +6,7 @@
 #define HOLDFAST_BPF_CGROUP_MAPS_H
 
 #include "bpf/cgroup_types.bpf.h"
-#include "core/decide.h"
+#include "bpf/decide.bpf.h"
 #include "core/meters.h"
 
 /* Read by user space. */
@@ -80,31 +80,36 @@ static __u64 cgroup_id(__u64 address) { return BPF_CORE_READ((struct cgroup___cg
 
 static void count(__u64 *total) { __sync_fetch_and_add(total, 1); }
 
-static __always_inline void meter(const struct hf_event *e, __u32 kind) {
-  struct hf_meter_key key = {.generation = e->generation, .profile = e->verdict.profile};
-  __u32 none = HF_METER_NONE, other = HF_METER_OTHER, hook = e->request.hook;
+static __always_inline void meter(__u64 generation, __u32 hook, const struct hf_verdict *v, __u32 kind) {
+  struct hf_meter_key key = {.generation = generation, .profile = v->profile};
+  __u32 none = HF_METER_NONE, other = HF_METER_OTHER;
   __u32 *slot = key.profile == HF_NO_PROFILE ? &none : bpf_map_lookup_elem(&meter_slots, &key);
   struct hf_meter *m = bpf_map_lookup_elem(&cgroup_meters, slot ? slot : &other);
   if (m && hook < HF_HOOK_COUNT && kind < HF_METER_KINDS) count(&m->counts[hook][kind]);
 }
 
-/* Counts a decision and reports it when its policy says so. */
-static __noinline int report(struct hf_event *e) {
-  struct hf_verdict *v;
-  if (!e) return 0;
-  v = &e->verdict;
-  if (v->action != HF_DENY) {
+/* Counts a decision. A limit that its bucket has not settled as allowed is a refusal (hf_settle()). */
+static __noinline int tally(__u64 generation, __u32 hook, const struct hf_verdict *v) {
+  if (!v) return 0;
+  if (v->action != HF_DENY && v->action != HF_LIMIT) {
     count(&cgroup_totals.allowed);
-    meter(e, HF_METER_ALLOW);
+    meter(generation, hook, v, HF_METER_ALLOW);
   } else if (v->mode == HF_MODE_AUDIT) {
     count(&cgroup_totals.audited);
-    meter(e, HF_METER_AUDIT);
+    meter(generation, hook, v, HF_METER_AUDIT);
   } else {
     count(&cgroup_totals.denied);
-    meter(e, HF_METER_DENY);
+    meter(generation, hook, v, HF_METER_DENY);
   }
   if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_BAD_REQUEST) count(&cgroup_totals.errors);
-  if (!v->log) return 0;
+  return 0;
+}
+
+/* Counts a decision and reports it when its policy says so. */
+static __noinline int report(struct hf_event *e) {
+  if (!e) return 0;
+  tally(e->generation, e->request.hook, &e->verdict);
+  if (!e->verdict.log) return 0;
   e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
   if (bpf_ringbuf_output(&cgroup_events, e, sizeof(*e), 0)) count(&cgroup_totals.lost);
   return 0;

@@ -36,6 +36,8 @@ struct path_walk {
   __u32 matched;
   __u32 stage; /* PATH_* */
   __u32 node;  /* index into `at` */
+  __u32 level; /* that is being read */
+  __u32 bound; /* level of the deepest binding or mark */
   __u32 pad0;
   __u16 chain[HF_MAX_NEST]; /* profiles, root first */
   struct hf_path_edge at[HF_PATH_STATES];
@@ -77,6 +79,7 @@ static __noinline void path_add_profile(struct path_walk *w, __u16 profile) {
   }
   w->chain[kept & (HF_MAX_NEST - 1)] = profile;
   w->found = kept + 1;
+  w->bound = w->level;
 }
 
 static void path_take(struct path_walk *w, const struct hf_path_edge *edge) {
@@ -200,6 +203,7 @@ static long path_read_level(__u32 level, void *context) {
     w->failed = 1;
     return 1;
   }
+  w->level = level;
   w->next_count = 0;
   w->node = 0;
   w->stage = PATH_NODE;
@@ -229,6 +233,7 @@ static __noinline int path_profiles(struct path_walk *w, __u64 generation, __u64
   w->cgroup = cgroup;
   w->failed = 0;
   w->found = 0;
+  w->bound = 0;
   w->count = 1;
   w->at[0].node = HF_PATH_START;
   w->at[0].profile = HF_NO_PROFILE;

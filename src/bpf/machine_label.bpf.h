@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Labels that change, on kernels whose sockets have them (from Linux 7.1): how the programs hear of it.
+ * Labels that change, on kernels whose sockets have them (from Linux 7.1): who may change them, and how the programs hear
+ * of it. Before, the daemon is asked (Machine::set_labels()).
  *
  * Anybody may label a socket that a task with rules then uses, and a policy with rules may become live after that, so
  * every label of the machine is recorded, with or without rules. The entry is made before the kernel sets the label, so
@@ -9,7 +10,7 @@
 #ifndef HOLDFAST_BPF_MACHINE_LABEL_BPF_H
 #define HOLDFAST_BPF_MACHINE_LABEL_BPF_H
 
-#include "bpf/machine_label_maps.bpf.h"
+#include "bpf/machine_socket.bpf.h"
 
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -28,6 +29,12 @@ static __noinline int read_label_name(struct decision_slot *slot, __u64 name) {
   if (length <= 0) return -1;
   slot->text.length = (length - 1) & (HF_SIP_BYTES - 1);
   return (slot->text.words[0] & USER_PREFIX_MASK) == USER_PREFIX;
+}
+
+/* "user.holdfast.probe": set to see whether sockets can have labels here, which is nobody's claim about anything. */
+static __always_inline int is_probe(const struct decision_slot *slot) {
+  const __u64 *words = slot->text.words;
+  return words[0] == 0x6c6f682e72657375ull && words[1] == 0x72702e7473616664ull && words[2] == 0x65626full;
 }
 
 /* HF_LABEL_HASH_*; 0: it cannot be read. */
@@ -105,13 +112,65 @@ int BPF_PROG(label_was_removed, struct dentry *dentry, const char *name) {
   return hear_of_label(dentry, HF_WAY_LABEL_REMOVE, (__u64)name, 0, 0);
 }
 
+/* ---- who may --------------------------------------------------------------------------------------------- */
+
+/* Not 0: whether the profile lists this name cannot be told. With `listed`: HF_REQ_LABEL_LISTED, or 0; -1: no label. */
+static __noinline int find_listed(struct ruled_task *task, __u64 name, int *listed) {
+  struct hf_label_id_key key = {.kind = HF_LABEL_MAY_BE_SET};
+  struct decision_slot *slot = take_slot();
+  int is_label;
+  if (!slot) return -1;
+  if (!task || !listed) {
+    give_back(slot);
+    return -1;
+  }
+  key.generation = task->generation;
+  key.profile = task->profile;
+  is_label = read_label_name(slot, name);
+  if (is_label > 0 && is_probe(slot)) is_label = 0;
+  key.hash = hash_text(slot);
+  give_back(slot);
+  if (is_label < 0 || !key.hash) return -1;
+  *listed = !is_label ? -1 : bpf_map_lookup_elem(&label_ids, &key) ? (int)HF_REQ_LABEL_LISTED : 0;
+  return 0;
+}
+
+static __noinline int ask_label(const struct hf_tables *tables, struct ruled_task *task, __u64 name, __u32 way) {
+  struct hf_request r = {.hook = HF_HOOK_LABEL};
+  int listed = 0;
+  if (!tables || !task) return -HF_EPERM;
+  r.way = way;
+  r.subject = task->profile;
+  if (task->unknown || find_listed(task, name, &listed)) r.flags |= HF_REQ_FACTS_MISSING;
+  if (listed < 0) return 0;
+  r.flags |= listed;
+  return conclude_socket((struct hf_tables *)tables, &r, task->bound, 0);
+}
+
+static __always_inline int may_label(__u64 name, __u32 way) {
+  const struct hf_tables *tables;
+  struct ruled_task task = {};
+  if (!label_rules) return 0;
+  tables = live_tables();
+  if (!tables || !find_ruled(&task, tables->generation)) return 0;
+  if (!task.unknown && !(task.rules.labels & HF_LABELS_RULED)) return 0;
+  return ask_label(tables, &task, name, way);
+}
+
 /* The first argument is an id map of the mount, of one type or another. */
 SEC("lsm/inode_setxattr")
 int BPF_PROG(label_will_be_set, void *idmap, struct dentry *dentry, const char *name) {
   struct inode *inode = dentry->d_inode;
   if (!inode || !is_socket(inode)) return 0;
-  if (labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE)) return 0;
-  return -ENOMEM;
+  if (!labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE)) return -ENOMEM;
+  return hf_socket_answer(may_label((__u64)name, HF_WAY_LABEL_SET));
+}
+
+SEC("lsm/inode_removexattr")
+int BPF_PROG(label_will_be_removed, void *idmap, struct dentry *dentry, const char *name) {
+  struct inode *inode = dentry->d_inode;
+  if (!inode || !is_socket(inode)) return 0;
+  return hf_socket_answer(may_label((__u64)name, HF_WAY_LABEL_REMOVE));
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_LABEL_BPF_H */

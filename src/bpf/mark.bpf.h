@@ -143,7 +143,9 @@ static __noinline int change_mark(struct decision_slot *slot, struct dentry___ma
   id = way == HF_WAY_MARK_SET ? slot->mark.id : 0;
   if (cgroup) {
     target = cgroup_id(cgroup);
-    return bpf_map_update_elem(&marked_cgroups, &target, &id, BPF_ANY) ? refuse_mark(slot) : 0;
+    if (bpf_map_update_elem(&marked_cgroups, &target, &id, BPF_ANY)) return refuse_mark(slot);
+    __sync_fetch_and_add(&mark_epoch, 1);
+    return 0;
   }
   name_file(&key, inode);
   had = mark_of_file(inode);

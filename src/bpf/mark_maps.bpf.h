@@ -59,6 +59,9 @@ struct {
 /* Written by user space before a policy with marks becomes live: 0 spares everybody the rest. */
 __u32 mark_rules;
 
+/* Counts the changes of marks on cgroups: who remembers what a cgroup's path says remembers this as well. */
+__u32 mark_epoch;
+
 static __always_inline __u16 profile_of_mark(__u64 generation, __u64 id) {
   struct hf_mark_id_key key = {.generation = generation, .id = id};
   struct hf_mark *mark;

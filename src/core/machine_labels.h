@@ -57,10 +57,7 @@ HF_LAYOUT(sizeof(struct hf_machine_labels) == 520);
 HF_LAYOUT(sizeof(struct hf_label_store) == 4000);
 HF_AT(hf_label_store, texts, 528);
 
-/* Of a text that fits; 0 and the values that are no hash stay free. */
-HF_INLINE __u64 hf_label_hash(const struct hf_sip_key *key, const struct hf_sip_text *text) {
-  __u64 hash = hf_siphash(key, text);
-  return hash < HF_LABEL_HASH_FIRST ? hash + HF_LABEL_HASH_FIRST : hash;
-}
+/* The hash of a name or a value as it is kept: 0 and the values that are no hash stay free. */
+HF_INLINE __u64 hf_kept_hash(__u64 hash) { return hash < HF_LABEL_HASH_FIRST ? hash + HF_LABEL_HASH_FIRST : hash; }
 
 #endif /* HOLDFAST_CORE_MACHINE_LABELS_H */

@@ -58,22 +58,27 @@ HF_INLINE void hf_sip_take(struct hf_sip_state *s, __u64 word) {
   s->v0 ^= word;
 }
 
+HF_INLINE void hf_sip_begin(struct hf_sip_state *s, const struct hf_sip_key *key) {
+  s->v0 = 0x736f6d6570736575ull ^ key->k0;
+  s->v1 = 0x646f72616e646f6dull ^ key->k1;
+  s->v2 = 0x6c7967656e657261ull ^ key->k0;
+  s->v3 = 0x7465646279746573ull ^ key->k1;
+}
+
+/* After the whole words: what is left of the text, and its length. */
+HF_INLINE __u64 hf_sip_end(struct hf_sip_state *s, __u64 rest, __u32 length) {
+  hf_sip_take(s, rest | (__u64)length << 56);
+  s->v2 ^= 0xff;
+  for (int i = 0; i < 4; i++) hf_sip_round(s);
+  return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
 HF_INLINE __u64 hf_siphash(const struct hf_sip_key *key, const struct hf_sip_text *text) {
-  struct hf_sip_state s = {0x736f6d6570736575ull ^ key->k0, 0x646f72616e646f6dull ^ key->k1,
-                           0x6c7967656e657261ull ^ key->k0, 0x7465646279746573ull ^ key->k1};
-  __u32 whole = text->length / 8;
-  __u64 rest = 0;
-  for (__u32 i = 0; i < HF_SIP_WORDS; i++) {
-    if (i >= whole) {
-      rest = text->words[i];
-      break;
-    }
-    hf_sip_take(&s, text->words[i]);
-  }
-  hf_sip_take(&s, rest | (__u64)text->length << 56);
-  s.v2 ^= 0xff;
-  for (int i = 0; i < 4; i++) hf_sip_round(&s);
-  return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+  struct hf_sip_state s;
+  __u32 whole = text->length / 8 % HF_SIP_WORDS;
+  hf_sip_begin(&s, key);
+  for (__u32 i = 0; i < whole; i++) hf_sip_take(&s, text->words[i]);
+  return hf_sip_end(&s, text->words[whole], text->length);
 }
 
 #endif /* HOLDFAST_CORE_SIPHASH_H */

@@ -152,6 +152,10 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
     spec.bindings.push_back({binding.cgroup, binding.profile});
   spec.profiles = compiled.profiles;
   for (const policy::Mark& mark : compiled.marks) spec.marks.push_back({mark.name, mark.profile});
+  spec.label_names = compiled.label_names;
+  spec.label_values = compiled.label_values;
+  for (const policy::LabelRights& rights : compiled.label_rights)
+    spec.may_set.push_back(rights.set);
   return spec;
 }
 

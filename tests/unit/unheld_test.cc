@@ -29,6 +29,21 @@ TEST(UnheldRules, AreNoneOfACgroupsOwn) {
             std::vector<std::string>());
 }
 
+TEST(UnheldRules, AreNoneAboutSockets) {
+  EXPECT_EQ(lines_of("[profile.web.label]\nset = [\"user.a\"]\ninherit = true\n"
+                     "[[profile.web.socket]]\non = [\"send\"]\nverdict = \"deny\"\n"),
+            std::vector<std::string>());
+}
+
+TEST(UnheldRules, AreAcceptsByThePeer) {
+  const std::string rule =
+      "[[profile.web.socket]]\nfamily = [\"unix\"]\npeer = { \"user.a\" = \"b\" }\n"
+      "verdict = \"deny\"\n";
+  EXPECT_EQ(lines_of(rule + "on = [\"connect\"]\n"), std::vector<std::string>());
+  EXPECT_EQ(lines_of(rule + "on = [\"connect\", \"accept\"]\n"),
+            std::vector<std::string>{"web.toml:4:1 web: socket[1] = \"deny\""});
+}
+
 TEST(UnheldRules, AreThoseOfOneSandbox) {
   const std::vector<std::string> lock = {"web.toml:4:1 web: namespaces.enter = \"lock\""};
   EXPECT_EQ(lines_of("namespaces.enter = \"lock\"\nnamespaces.track = true\n"), lock);

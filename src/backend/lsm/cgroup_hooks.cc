@@ -16,12 +16,14 @@
 #include <utility>
 #include <vector>
 
+#include "backend/lsm/cgroup_globals.h"
 #include "backend/lsm/instance.h"
 #include "backend/lsm/machine_guard.h"
+#include "backend/lsm/selection.h"
 #include "base/digest.h"
 #include "base/fd.h"
-#include "bpf/cgroup.skel.h"
 #include "kernel/bpf_stats.h"
+#include "kernel/btf.h"
 #include "kernel/sockets.h"
 #include "kernel/system_error.h"
 
@@ -46,6 +48,7 @@ constexpr int kEnough = -4096;  // no errno
 
 constexpr std::string_view kMapPrefix = "map_";
 constexpr std::string_view kLinkPrefix = "link_";
+constexpr char kLabelFeeder[] = "label_was_set";
 constexpr char kDecider[] = "link_cgroup_capture";
 
 // A pin's name may hold no dot, and ".bss" has one.
@@ -101,18 +104,16 @@ std::vector<std::uint32_t> program_ids(const std::string& directory) {
   return ids;
 }
 
-using Globals = std::remove_pointer_t<decltype(cgroup_bpf::bss)>;
-
-// The object's globals: the skeleton's mapping, or that of the pin.
-Globals& globals_of(const cgroup_bpf* skeleton, const std::unique_ptr<kernel::MappedValue>& pin) {
-  return pin ? *static_cast<Globals*>(pin->data()) : *skeleton->bss;
+KernelLabels kernel_labels() {
+  return kernel::has_socket_attributes() ? KernelLabels::yes : KernelLabels::no;
 }
 
-bool restricts_namespaces(const hf_tables& tables) {
-  const std::span used(tables.profiles, tables.profile_count);
-  return std::ranges::any_of(used, [](const hf_profile& profile) {
-    return profile.ns_create != HF_NS_ALL || profile.ns_enter != HF_ENTER_ANY;
-  });
+// Does this kernel send to a socket without making a message of it? Only old ones, of which reading
+// the types takes its time.
+Result<bool> sends_pages() {
+  const auto types = kernel::KernelTypes::load();
+  if (!types) return types.error();
+  return types->has_function(std::string(kPageSender));
 }
 
 }  // namespace
@@ -138,21 +139,24 @@ Result<std::unique_ptr<CgroupHooks>> CgroupHooks::load(EventSink sink) {
 }
 
 // What this kernel has no use for is neither loaded nor pinned.
-Result<void> CgroupHooks::open_object() {
+Result<void> CgroupHooks::open_object(KernelLabels kernel_labels) {
+  const bool labels = kernel_labels == KernelLabels::yes;
   skeleton_ = cgroup_bpf::open();
   if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
-  const bool labels = kernel::has_socket_attributes();
+  const auto pages = labels ? Result<bool>(false) : sends_pages();
+  if (!pages) return pages.error();
   skeleton_->rodata->kernel_labels = labels;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const std::string_view name = bpf_program__name(program);
     if (name.starts_with("label_")) bpf_program__set_autoload(program, labels);
+    if (name == "machine_pages") bpf_program__set_autoload(program, *pages);
   }
   return {};
 }
 
 Result<void> CgroupHooks::load_programs() {
-  if (auto opened = open_object(); !opened) return opened;
+  if (auto opened = open_object(kernel_labels()); !opened) return opened;
   if (const int code = cgroup_bpf::load(skeleton_); code != 0)
     return bpf_error(code, "load BPF object", "cgroup");
   return open_ring();
@@ -171,81 +175,6 @@ int CgroupHooks::map_fd(std::string_view name) const {
   return bpf_object__find_map_fd_by_name(skeleton_->obj, std::string(name).c_str());
 }
 
-Result<void> CgroupHooks::insert(const CgroupPaths& paths) {
-  const int names_fd = map_fd("cgroup_names");
-  const int globs_fd = map_fd("cgroup_globs");
-  for (const auto& name : paths.names)
-    if (const int code = bpf_map_update_elem(names_fd, &name.key, &name.edge, BPF_NOEXIST);
-        code != 0)
-      return bpf_error(code, "bind cgroup", name.key.name);
-  for (const auto& glob : paths.globs)
-    if (const int code = bpf_map_update_elem(globs_fd, &glob.key, &glob.glob, BPF_NOEXIST);
-        code != 0)
-      return bpf_error(code, "bind cgroup pattern", glob.glob.text);
-  return {};
-}
-
-void CgroupHooks::erase(const CgroupPaths& paths) {
-  const int names_fd = map_fd("cgroup_names");
-  const int globs_fd = map_fd("cgroup_globs");
-  for (const auto& name : paths.names) bpf_map_delete_elem(names_fd, &name.key);
-  for (const auto& glob : paths.globs) bpf_map_delete_elem(globs_fd, &glob.key);
-}
-
-MarkMaps CgroupHooks::mark_maps() const {
-  return {map_fd("mark_names"), map_fd("mark_ids"), map_fd("marked_cgroups"),
-          map_fd("mark_learner")};
-}
-
-Result<void> CgroupHooks::publish(const hf_tables& tables, CgroupPaths paths,
-                                  std::vector<MarkEntry> marks,
-                                  const std::vector<std::string>& profiles) {
-  const std::uint32_t zero = 0;
-  const Fd inner(
-      bpf_map_create(BPF_MAP_TYPE_ARRAY, "hf_tables", sizeof(zero), sizeof(tables), 1, nullptr));
-  if (!inner) return bpf_error(inner.get(), "make table map");
-  if (const int code = bpf_map_update_elem(inner.get(), &zero, &tables, BPF_ANY); code != 0)
-    return bpf_error(code, "fill table map");
-  // From here on nobody, with whatever descriptor, changes what it says.
-  if (bpf_map_freeze(inner.get()) != 0) return kernel::system_error("freeze table map");
-  const auto take_back = [&] {
-    erase(paths);
-    lsm::erase(mark_maps(), marks);
-    meters_.erase(tables.generation, profiles.size());
-  };
-  auto inserted = insert(paths);
-  if (inserted) inserted = lsm::insert(mark_maps(), marks);
-  if (inserted) inserted = meters_.insert(tables.generation, profiles);
-  if (!inserted) {
-    take_back();
-    return inserted;
-  }
-  // Looked at before the tables: on before they are live, off only after.
-  auto& globals = globals_of(skeleton_, adopted_totals_);
-  const std::atomic_ref<__u32> ruled(globals.namespace_rules);
-  const std::atomic_ref<__u32> marked(globals.mark_rules);
-  const bool rules_namespaces = restricts_namespaces(tables);
-  if (rules_namespaces) ruled.store(1);
-  if (!marks.empty()) marked.store(1);
-  const int inner_fd = inner.get();
-  // The store. It returns after every program that saw the old map has ended
-  // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
-  const int code = bpf_map_update_elem(map_fd("cgroup_tables"), &zero, &inner_fd, BPF_ANY);
-  if (code != 0) {
-    take_back();
-    return bpf_error(code, "make policy live");
-  }
-  if (!rules_namespaces) ruled.store(0);
-  if (marks.empty()) marked.store(0);
-  erase(std::exchange(live_, std::move(paths)));
-  lsm::erase(mark_maps(), std::exchange(live_marks_, std::move(marks)));
-  meters_.erase(std::exchange(live_number_, tables.generation),
-                std::exchange(live_profiles_, profiles.size()));
-  // What was adopted is not known one by one.
-  if (std::exchange(adopted_live_, false)) return sweep(tables.generation);
-  return {};
-}
-
 // The capture last: it decides, and finds moved tasks only once the others are there. Destroying
 // the skeleton detaches it first, for it comes first in the object.
 Result<void> CgroupHooks::attach() {
@@ -255,6 +184,19 @@ Result<void> CgroupHooks::attach() {
       {&links.label_will_be_set, programs.label_will_be_set},
       {&links.label_was_set, programs.label_was_set},
       {&links.label_was_removed, programs.label_was_removed},
+      {&links.label_will_be_removed, programs.label_will_be_removed},
+      {&links.machine_cgroup_removed, programs.machine_cgroup_removed},
+      {&links.machine_socket_end, programs.machine_socket_end},
+      {&links.machine_meet, programs.machine_meet},
+      {&links.machine_meet_datagram, programs.machine_meet_datagram},
+      {&links.machine_bind, programs.machine_bind},
+      {&links.machine_connect, programs.machine_connect},
+      {&links.machine_listen, programs.machine_listen},
+      {&links.machine_accept, programs.machine_accept},
+      {&links.machine_send, programs.machine_send},
+      {&links.machine_fastopen, programs.machine_fastopen},
+      {&links.machine_pages, programs.machine_pages},
+      {&links.machine_sctp, programs.machine_sctp},
       {&links.cgroup_removed, programs.cgroup_removed},
       {&links.cgroup_set_xattr, programs.cgroup_set_xattr},
       {&links.cgroup_remove_xattr, programs.cgroup_remove_xattr},
@@ -304,7 +246,10 @@ Result<std::unique_ptr<CgroupHooks>> CgroupHooks::adopt(const std::string& direc
 }
 
 Result<void> CgroupHooks::open_pins(const std::string& directory) {
-  if (auto opened = open_object(); !opened) return opened;
+  // Rules that are in force may keep this process from labelling a socket, which is how one asks.
+  const bool fed = static_cast<bool>(
+      kernel::inode_number(directory + "/" + pin_name(kLinkPrefix, kLabelFeeder)));
+  if (auto opened = open_object(fed ? KernelLabels::yes : kernel_labels()); !opened) return opened;
   const auto open = [&](const std::string& name) -> Result<int> {
     auto fd = kernel::open_pinned(directory + "/" + name);
     if (!fd) return std::move(fd).error();
@@ -381,53 +326,15 @@ Result<void> CgroupHooks::remove(const std::string& directory) {
   return {};
 }
 
-Result<std::uint64_t> CgroupHooks::live_generation() const {
-  const auto inner = kernel::inner_map(map_fd("cgroup_tables"));
-  if (!inner) return inner.error();
-  const auto tables = std::make_unique<hf_tables>();
-  const std::uint32_t zero = 0;
-  if (const int code = bpf_map_lookup_elem(inner->get(), &zero, tables.get()); code != 0)
-    return bpf_error(code, "read live policy");
-  if (tables->magic != HF_TABLES_MAGIC || tables->version != HF_ABI_VERSION)
-    return Error{EPROTO, "adopt", "cgroup_tables", "the live policy is of another version"};
-  return tables->generation;
-}
-
-Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
-  // The generation comes first in each key.
-  const auto sweep_map = [&](int fd, std::size_t key_bytes) {
-    std::vector<std::byte> key(key_bytes), next(key_bytes);
-    std::vector<std::vector<std::byte>> old;
-    const void* from = nullptr;
-    while (bpf_map_get_next_key(fd, from, next.data()) == 0) {
-      std::uint64_t of = 0;
-      std::memcpy(&of, next.data(), sizeof(of));
-      if (of != generation) old.push_back(next);
-      key = next;
-      from = key.data();
-    }
-    for (const auto& entry : old) bpf_map_delete_elem(fd, entry.data());
-  };
-  sweep_map(map_fd("cgroup_names"), sizeof(hf_path_key));
-  sweep_map(map_fd("cgroup_globs"), sizeof(hf_glob_key));
-  sweep_map(map_fd("mark_names"), sizeof(hf_mark_key));
-  sweep_map(map_fd("mark_ids"), sizeof(hf_mark_id_key));
-  sweep_map(map_fd("meter_slots"), sizeof(hf_meter_key));
-  return {};
-}
-
 Result<void> CgroupHooks::learn_delegations(const std::string& cgroup_root) {
   const std::uint8_t delegated = 1;
   return record_cgroups(map_fd("cgroup_delegated"), &delegated, cgroup_root, "trusted.delegate",
                         "1");
 }
 
-Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root) {
-  return lsm::learn_marks(mark_maps(), cgroup_root, live_marks_);
-}
-
 LabelMaps CgroupHooks::label_maps() const {
-  return {map_fd("machine_labels"), map_fd("label_store"), map_fd("label_key")};
+  return {skeleton_->rodata->kernel_labels != 0, map_fd("machine_labels"), map_fd("label_store"),
+          map_fd("label_key")};
 }
 
 int CgroupHooks::poll_fd() const { return ring_buffer__epoll_fd(ring_); }
@@ -440,13 +347,13 @@ Result<void> CgroupHooks::dispatch() {
 }
 
 void CgroupHooks::discount_denied(std::uint64_t count) {
-  std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_).cgroup_totals.denied)
+  std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_.get()).cgroup_totals.denied)
       .fetch_sub(count, std::memory_order_relaxed);
   meters_.forget_canary();
 }
 
 void CgroupHooks::report(hf_event event, const std::string& profile) {
-  auto& totals = globals_of(skeleton_, adopted_totals_).cgroup_totals;
+  auto& totals = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
   const auto add = [](auto& counter) {
     return std::atomic_ref(counter).fetch_add(1, std::memory_order_relaxed) + 1;
   };
@@ -466,8 +373,9 @@ void CgroupHooks::report(hf_event event, const std::string& profile) {
 
 Result<std::vector<Fill>> CgroupHooks::fills() const {
   constexpr const char* kHashes[] = {
-      "cgroup_names", "cgroup_globs", "cgroup_clones",  "mark_names",       "marked_files",
-      "marked_tasks", "mark_ids",     "marked_cgroups", "cgroup_delegated", "meter_slots"};
+      "cgroup_names", "cgroup_globs",    "cgroup_clones",  "mark_names",       "marked_files",
+      "marked_tasks", "mark_ids",        "marked_cgroups", "cgroup_delegated", "meter_slots",
+      "label_ids",    "socket_profiles", "socket_rates",   "machine_buckets",  "peer_calls"};
   std::vector<Fill> fills;
   for (const char* name : kHashes) {
     const int fd = map_fd(name);
@@ -484,7 +392,7 @@ Result<std::vector<Fill>> CgroupHooks::fills() const {
 }
 
 Totals CgroupHooks::totals() const {
-  const auto& from = globals_of(skeleton_, adopted_totals_).cgroup_totals;
+  const auto& from = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
   Totals totals;
   totals.allowed = read_counter(from.allowed);
   totals.denied = read_counter(from.denied);
@@ -495,7 +403,7 @@ Totals CgroupHooks::totals() const {
 }
 
 std::uint64_t CgroupHooks::unasked() const {
-  return read_counter(globals_of(skeleton_, adopted_totals_).cgroup_totals.unasked);
+  return read_counter(globals_of(skeleton_, adopted_totals_.get()).cgroup_totals.unasked);
 }
 
 }  // namespace holdfast::backend::lsm

@@ -14,6 +14,7 @@
 #include "backend/lsm/machine_labels.h"
 #include "backend/lsm/marks.h"
 #include "backend/lsm/meters.h"
+#include "backend/lsm/socket_policy.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/bpf_pin.h"
@@ -22,6 +23,18 @@ struct cgroup_bpf;
 struct ring_buffer;
 
 namespace holdfast::backend::lsm {
+
+// What a policy is to the programs. All parts of one generation.
+struct LivePolicy {
+  const hf_tables* tables = nullptr;  // borrowed while it is published
+  CgroupPaths paths;
+  std::vector<MarkEntry> marks = {};
+  SocketPolicy sockets = {};
+  std::vector<std::string> profiles = {};  // names by number, to count by
+};
+
+// Do sockets of this kernel have labels of their own?
+enum class KernelLabels { no, yes };
 
 // load(), publish(), attach(): attached until destroyed, all programs or none. After pin() they
 // stay attached, and adopt() finds them again. One thread.
@@ -45,12 +58,9 @@ class CgroupHooks {
   CgroupHooks(const CgroupHooks&) = delete;
   CgroupHooks& operator=(const CgroupHooks&) = delete;
 
-  // Makes tables, paths and marks live with one store and returns once no decision uses the ones
-  // before. Their generations must be equal, and differ from the live one's. `profiles`: their
-  // names by number, to count by. On error nothing has changed.
-  [[nodiscard]] Result<void> publish(const hf_tables& tables, CgroupPaths paths,
-                                     std::vector<MarkEntry> marks,
-                                     const std::vector<std::string>& profiles);
+  // Makes all of it live with one store and returns once no decision uses what was before. The
+  // generations must be equal, and differ from the live one's. On error nothing has changed.
+  [[nodiscard]] Result<void> publish(LivePolicy policy);
 
   // Without a policy that is live every move is refused, so publish() first.
   [[nodiscard]] Result<void> attach();
@@ -93,15 +103,16 @@ class CgroupHooks {
   struct Reading;
   static int on_event(void* context, void* data, std::size_t size);
   explicit CgroupHooks(EventSink sink);
-  [[nodiscard]] Result<void> open_object();
+  [[nodiscard]] Result<void> open_object(KernelLabels labels);
   [[nodiscard]] Result<void> load_programs();
   [[nodiscard]] Result<void> open_pins(const std::string& directory);
   [[nodiscard]] Result<void> open_ring();
   // -1: no such map.
   [[nodiscard]] int map_fd(std::string_view name) const;
   [[nodiscard]] MarkMaps mark_maps() const;
-  [[nodiscard]] Result<void> insert(const CgroupPaths& paths);
-  void erase(const CgroupPaths& paths);
+  [[nodiscard]] SocketMaps socket_maps() const;
+  [[nodiscard]] Result<void> insert(const LivePolicy& policy);
+  void erase(const LivePolicy& policy, std::uint64_t generation);
 
   EventSink sink_;
   std::unique_ptr<Reading> reading_;
@@ -109,12 +120,10 @@ class CgroupHooks {
   std::map<std::string, Fd, std::less<>> pins_;  // of an adopted one, by pin name
   std::unique_ptr<kernel::MappedValue> adopted_totals_;
   ring_buffer* ring_ = nullptr;
-  CgroupPaths live_;
-  std::vector<MarkEntry> live_marks_;
   MeterSlots meters_;
-  std::uint64_t live_number_ = 0;  // the generation that was published last, and its profiles
-  std::size_t live_profiles_ = 0;
-  bool adopted_live_ = false;  // what is live was found
+  LivePolicy live_;                // that was published last; its tables are not kept
+  std::uint64_t live_number_ = 0;  // its generation
+  bool adopted_live_ = false;      // what is live was found
 };
 
 }  // namespace holdfast::backend::lsm

@@ -132,9 +132,12 @@ class LsmMachine final : public Machine {
     if (!paths) return std::move(paths).error();
     auto marks = lsm::mark_entries(spec.marks, generation);
     if (!marks) return std::move(marks).error();
+    auto sockets = lsm::socket_policy(spec, generation, labels_->key());
+    if (!sockets) return std::move(sockets).error();
     auto tables = std::make_unique<hf_tables>(*spec.tables);
     tables->generation = generation;
-    if (auto live = cgroups_->publish(*tables, *std::move(paths), *std::move(marks), spec.profiles);
+    if (auto live = cgroups_->publish({tables.get(), *std::move(paths), *std::move(marks),
+                                       *std::move(sockets), spec.profiles});
         !live)
       return live;
     generation_ = generation;
@@ -190,7 +193,7 @@ class LsmMachine final : public Machine {
     canary_ = *std::move(canary);
     auto paths = lsm::build_cgroup_paths(canary_->spec().bindings, 0);
     if (!paths) return std::move(paths).error();
-    if (auto live = cgroups_->publish(*canary_->spec().tables, *std::move(paths), {}, {}); !live)
+    if (auto live = cgroups_->publish({canary_->spec().tables, *std::move(paths)}); !live)
       return live;
     if (auto attached = cgroups_->attach(); !attached) return attached;
     if (auto refused = canary_->attempt(); !refused) return refused;
@@ -244,8 +247,8 @@ std::vector<Promise> machine_promises() {
       {RuleKind::cgroups_join, enforced, {}},
       {RuleKind::cgroups_inside, enforced, {}},
       {RuleKind::mark, enforced, {}},
-      {RuleKind::socket, none, not_yet},
-      {RuleKind::label, none, not_yet},
+      {RuleKind::socket, enforced, {}},
+      {RuleKind::label, enforced, {}},
       {RuleKind::bpf_delegate, none, not_yet},
   };
 }

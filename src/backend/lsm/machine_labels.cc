@@ -101,7 +101,7 @@ std::uint64_t label_hash(const hf_sip_key& key, std::string_view text) {
   hf_sip_text padded = {};
   padded.length = static_cast<__u32>(text.size());
   std::memcpy(padded.words, text.data(), text.size());
-  return hf_label_hash(&key, &padded);
+  return hf_kept_hash(hf_siphash(&key, &padded));
 }
 
 Result<MachineLabels> MachineLabels::open(const LabelMaps& maps) {
@@ -131,7 +131,7 @@ Result<hf_machine_labels> MachineLabels::hashed(const Labels& labels) const {
 }
 
 Result<Labels> MachineLabels::labels_of(int socket_fd) const {
-  if (kernel::has_socket_attributes()) return not_kept_here();
+  if (maps_.kernel_labels) return not_kept_here();
   if (auto is = must_be_socket(socket_fd); !is) return std::move(is).error();
   auto store = read_store(maps_.store_fd, socket_fd);
   if (!store) return std::move(store).error();
@@ -140,7 +140,7 @@ Result<Labels> MachineLabels::labels_of(int socket_fd) const {
 }
 
 Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) const {
-  if (kernel::has_socket_attributes()) return not_kept_here();
+  if (maps_.kernel_labels) return not_kept_here();
   if (auto is = must_be_socket(socket_fd); !is) return is;
   const auto all = hashed(labels);
   if (!all) return all.error();
@@ -177,7 +177,7 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
     if (!one) learned = std::move(one);
   };
   const auto visited = label::visit_sockets([&](int socket_fd) {
-    if (kernel::has_socket_attributes()) return keep_error(learn_socket(socket_fd));
+    if (maps_.kernel_labels) return keep_error(learn_socket(socket_fd));
     if (store_before_fd < 0) return;
     const auto before = read_store(store_before_fd, socket_fd);
     if (!before) return keep_error(before.error());
@@ -190,7 +190,7 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
 }
 
 Result<void> MachineLabels::prove() const {
-  if (!kernel::has_socket_attributes()) return {};
+  if (!maps_.kernel_labels) return {};
   const std::string name = "user.holdfast", value = "canary";
   const auto socket = kernel::make_socket();
   if (!socket) return socket.error();

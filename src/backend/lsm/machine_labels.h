@@ -14,9 +14,10 @@ namespace holdfast::backend::lsm {
 
 // Borrowed descriptors of the maps.
 struct LabelMaps {
-  int hashed_fd = -1;  // machine_labels: where sockets have labels of their own
-  int store_fd = -1;   // label_store: where not
-  int key_fd = -1;     // label_key
+  bool kernel_labels = false;  // do sockets of this kernel have labels of their own?
+  int hashed_fd = -1;          // machine_labels: where sockets have labels of their own
+  int store_fd = -1;           // label_store: where not
+  int key_fd = -1;             // label_key
 };
 
 // Of a text that a rule may name: below HF_SIP_BYTES; else HF_LABEL_HASH_LONG.
