@@ -9,6 +9,7 @@
  *   fork            a child does it
  *   uring | aio     by a ring; by io_submit
  *   fastopen        by a message that connects
+ *   int80           by the 32-bit call
  *   late            sends with a socket that was labelled after it was connected
  *
  * Where nobody may send to one that is labelled so:
@@ -20,6 +21,7 @@
  */
 #include "attack.h"
 
+#include "label_by.h"
 #include "ring.h"
 
 #include <linux/aio_abi.h>
@@ -51,7 +53,7 @@ static int new_socket(int type) {
 }
 
 static void label(int fd) {
-  if (fsetxattr(fd, "user.varlink", "client", 6, 0) != 0 && errno != EPERM && errno != EOPNOTSUPP)
+  if (label_by(fd, "user.varlink", "client") != 0 && errno != EPERM && errno != EOPNOTSUPP)
     broken("label");
 }
 
@@ -239,7 +241,7 @@ _Noreturn static void redirect(void) {
   usleep(300000);
   unlink(at.sun_path);
   int second = bind_path(at.sun_path);
-  if (fsetxattr(second, "user.varlink", "client", 6, 0) != 0 && errno != EPERM) broken("label");
+  if (label_by(second, "user.varlink", "client") != 0 && errno != EPERM) broken("label");
   close(first);
   waitpid(child, NULL, 0);
   unlink(at.sun_path);
@@ -309,6 +311,8 @@ int main(int argc, char** argv) {
   if (strcmp(how, "redirect") == 0) redirect();
   if (strncmp(how, "forge-", 6) == 0) forge(how + 6);
   if (strcmp(how, "aio") == 0) by_aio();
+  if (strcmp(how, "int80") == 0)
+    judge(int80(362 /* connect */, denied, (long)&address, sizeof address));
   if (strcmp(how, "fastopen") == 0)
     judge(sendto(denied, "x", 1, MSG_FASTOPEN, (void*)&address, sizeof address) < 0 ? -errno : 0);
   errno = EINVAL;

@@ -7,7 +7,9 @@
 
 #include <cerrno>
 
+#include "backend/lsm/instance.h"
 #include "backend/machine.h"
+#include "kernel/bpf_pin.h"
 #include "kernel/sockets.h"
 #include "thirdparty_tap.h"
 
@@ -91,6 +93,14 @@ void check_store(const hf_tables& tables) {
   auto machine = keep(tables);
   if (!check(machine != nullptr && machine->adopted(), "adopted")) return;
   check(has(*machine, fd, labels), "the labels are still there");
+  machine.reset();
+  // As if another build had left what is pinned.
+  check(kernel::remove_pin(kPins + "/1/layout") &&
+            backend::lsm::complete_instance(kPins + "/1", 4711),
+        "programs of another build");
+  machine = keep(tables);
+  if (!check(machine != nullptr && !machine->adopted(), "replaced")) return;
+  check(has(*machine, fd, labels), "their labels are taken over");
   check(code_of(machine->set_labels(fd, {})) == 0 && has(*machine, fd, {}), "and can be removed");
 }
 

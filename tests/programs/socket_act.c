@@ -44,6 +44,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "label_by.h"
+
 enum { handed_fd = 199 };
 static int subject = -1, server = -1, accepted = -1, family, type;
 static bool bound, listening;
@@ -99,7 +101,7 @@ static long label(int fd, const char* text, const char* how) {
   char name[256];
   snprintf(name, sizeof name, "%s", text);
   char* value = strchr(name, '=');
-  if (!value) return result(fremovexattr(fd, name));
+  if (!value) return result(label_by(fd, name, NULL));
   *value++ = 0;
   if (fd == subject && text != kept_label) snprintf(kept_label, sizeof kept_label, "%s", text);
   if (strcmp(how, "path") == 0) {
@@ -114,7 +116,7 @@ static long label(int fd, const char* text, const char* how) {
     } a = {(unsigned long)value, (unsigned)strlen(value), 0};
     return result(syscall(463 /* setxattrat */, fd, "", AT_EMPTY_PATH, name, &a, sizeof a));
   }
-  return result(fsetxattr(fd, name, value, strlen(value), 0));
+  return result(label_by(fd, name, value));
 }
 
 static long do_bind(void) {
