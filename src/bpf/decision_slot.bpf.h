@@ -47,4 +47,26 @@ static __always_inline struct decision_slot *take_slot(void) {
 
 static __always_inline void give_back(struct decision_slot *slot) { __sync_val_compare_and_swap(&slot->taken, 1, 0); }
 
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+/*
+ * For steps that anybody can have the kernel make as often as he likes, such as labelling a socket: as long as it is held,
+ * the task stays on its processor (from Linux 6.10 on), so that no crowd of tasks can sit in all slots. Calls no global
+ * function meanwhile.
+ */
+static __always_inline struct decision_slot *take_slot_at_once(void) {
+  struct decision_slot *slot;
+  if (bpf_preempt_disable) bpf_preempt_disable();
+  slot = take_slot();
+  if (slot) return slot;
+  if (bpf_preempt_enable) bpf_preempt_enable();
+  return 0;
+}
+
+static __always_inline void give_back_at_once(struct decision_slot *slot) {
+  give_back(slot);
+  if (bpf_preempt_enable) bpf_preempt_enable();
+}
+
 #endif /* HOLDFAST_BPF_DECISION_SLOT_BPF_H */

@@ -81,12 +81,12 @@ static __always_inline int hear_of_label(struct dentry *dentry, __u32 way, __u64
   __u64 name_hash = 0, value_hash = 0;
   int known = -1;
   if (!inode || !is_socket(inode)) return 0;
-  slot = take_slot();
+  slot = take_slot_at_once();
   if (slot) {
     known = read_label_name(slot, name);
     name_hash = hash_text(slot);
     if (way == HF_WAY_LABEL_SET) value_hash = hash_value(slot, value, size);
-    give_back(slot);
+    give_back_at_once(slot);
   }
   if (!known) return 0;
   labels = labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -117,11 +117,11 @@ int BPF_PROG(label_was_removed, struct dentry *dentry, const char *name) {
 /* Not 0: whether the profile lists this name cannot be told. With `listed`: HF_REQ_LABEL_LISTED, or 0; -1: no label. */
 static __noinline int find_listed(struct ruled_task *task, __u64 name, int *listed) {
   struct hf_label_id_key key = {.kind = HF_LABEL_MAY_BE_SET};
-  struct decision_slot *slot = take_slot();
+  struct decision_slot *slot = take_slot_at_once();
   int is_label;
   if (!slot) return -1;
   if (!task || !listed) {
-    give_back(slot);
+    give_back_at_once(slot);
     return -1;
   }
   key.generation = task->generation;
@@ -129,7 +129,7 @@ static __noinline int find_listed(struct ruled_task *task, __u64 name, int *list
   is_label = read_label_name(slot, name);
   if (is_label > 0 && is_probe(slot)) is_label = 0;
   key.hash = hash_text(slot);
-  give_back(slot);
+  give_back_at_once(slot);
   if (is_label < 0 || !key.hash) return -1;
   *listed = !is_label ? -1 : bpf_map_lookup_elem(&label_ids, &key) ? (int)HF_REQ_LABEL_LISTED : 0;
   return 0;

@@ -66,13 +66,13 @@ struct ruled_task {
 
 /* Reads the path of the current task's cgroup. Returns 0, or -1 when that cannot be done. */
 static __noinline int read_known(struct hf_known_profile *known, __u64 generation) {
-  struct decision_slot *slot = take_slot();
+  struct decision_slot *slot = take_slot_at_once();
   __u64 cgroup = cgroup_of(bpf_get_current_task());
   __u16 *chain;
   int failed;
   if (!slot) return -1;
   if (!known) {
-    give_back(slot);
+    give_back_at_once(slot);
     return -1;
   }
   chain = slot->event.request.src_chain;
@@ -81,7 +81,7 @@ static __noinline int read_known(struct hf_known_profile *known, __u64 generatio
     known->profile = chain[0];
     known->bound = cgroup_id(path_ancestor(cgroup, slot->walk.bound));
   }
-  give_back(slot);
+  give_back_at_once(slot);
   return failed;
 }
 
