@@ -11,8 +11,8 @@
 #include "core/abi.h"
 #include "core/inline.h"
 
+#define HF_SIP_BYTES 256u
 #define HF_SIP_WORDS 32u
-#define HF_SIP_BYTES (8u * HF_SIP_WORDS)
 
 struct hf_sip_key {
   __u64 k0;
@@ -33,6 +33,7 @@ struct hf_sip_state {
 };
 
 HF_LAYOUT(sizeof(struct hf_sip_key) == 16);
+HF_LAYOUT(HF_SIP_WORDS * sizeof(__u64) == HF_SIP_BYTES);
 HF_LAYOUT(sizeof(struct hf_sip_text) == 264);
 HF_AT(hf_sip_text, words, 8);
 

@@ -31,8 +31,7 @@ bool put_texts(const Labels& labels, hf_label_store& store) {
                                   static_cast<__u16>(value.size())};
     char* to = store.texts + at;
     std::memcpy(to, &head, sizeof(head));
-    std::memcpy(to + sizeof(head), name.data(), name.size());
-    std::memcpy(to + sizeof(head) + name.size(), value.data(), value.size());
+    std::ranges::copy(value, std::ranges::copy(name, to + sizeof(head)).out);
     at += bytes;
   }
   store.length = static_cast<__u32>(at);
