@@ -32,6 +32,8 @@ gone() {
     sleep 0.05
   done
 }
+# A dead process stays in the table until its parent looks, which here is the first of the machine.
+lives() { grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"; }
 # kill_work TAG: every process that a round left
 kill_work() { pgrep -f "sh $folder/work $1\$" | while read -r pid; do kill -KILL "$pid"; done 2>/dev/null; }
 
@@ -48,7 +50,7 @@ for round in $(seq $rounds); do
   wait $runner 2>/dev/null
   if [ -s "$tag.command" ]; then
     started=$((started + 1))
-    gone kill -0 "$(cat "$tag.command")" || outlived=$((outlived + 1))
+    gone lives "$(cat "$tag.command")" || outlived=$((outlived + 1))
   elif [ ! -e "$tag.orphan" ]; then
     gone pgrep -f "sh $folder/work $tag\$" || outlived=$((outlived + 1))
   fi
