@@ -28,14 +28,21 @@ std::string unit_of(const std::string& cgroup) {
   return unit;
 }
 
-std::map<std::string, std::string> labels_of_path(const std::string& path) {
-  std::map<std::string, std::string> labels;
-  const auto names = kernel::list_path_attributes(path);
+// Of whatever `names` and `get` are about.
+template <typename Get>
+LabelMap read_labels(const Result<std::vector<std::string>>& names, Get&& get) {
+  LabelMap labels;
   if (!names) return labels;
   for (const std::string& name : *names)
     if (is_label_name(name))
-      if (auto value = kernel::get_path_attribute(path, name)) labels[name] = std::move(*value);
+      if (auto value = get(name)) labels[name] = std::move(*value);
   return labels;
+}
+
+LabelMap labels_of_path(const std::string& path) {
+  return read_labels(kernel::list_path_attributes(path), [&](const std::string& name) {
+    return kernel::get_path_attribute(path, name);
+  });
 }
 
 // What a visitor is told about where a socket was found.
@@ -107,13 +114,9 @@ Result<std::size_t> visit_places(const VisitPlace& visit) {
 }  // namespace
 
 LabelMap own_labels(int socket_fd) {
-  LabelMap labels;
-  const auto names = kernel::list_attributes(socket_fd);
-  if (!names) return labels;
-  for (const std::string& name : *names)
-    if (is_label_name(name))
-      if (auto value = kernel::get_attribute(socket_fd, name)) labels[name] = std::move(*value);
-  return labels;
+  return read_labels(kernel::list_attributes(socket_fd), [&](const std::string& name) {
+    return kernel::get_attribute(socket_fd, name);
+  });
 }
 
 Result<std::size_t> visit_sockets(const std::function<void(int)>& visit) {

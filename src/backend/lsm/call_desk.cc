@@ -73,10 +73,7 @@ Result<std::unique_ptr<CallDesk>> CallDesk::create(const SessionSpec& spec, std:
 }
 
 Result<void> CallDesk::adopt(const Child& child) {
-  auto fd = kernel::duplicate(child.listener_fd);
-  if (!fd) return wrap(fd.error(), "take the seccomp listener");
-  listener_fd_ = std::move(*fd);
-  auto listener = kernel::Listener::create(listener_fd_.get());
+  auto listener = notify::take_listener(child, listener_fd_);
   if (!listener) return listener.error();
   listener_.emplace(std::move(*listener));
   if (auto opened = open_accepts(child); !opened) return opened;

@@ -58,6 +58,13 @@ std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {
   return task;
 }
 
+Result<kernel::Listener> take_listener(const Child& child, Fd& fd) {
+  auto duplicate = kernel::duplicate(child.listener_fd);
+  if (!duplicate) return wrap(duplicate.error(), "take the seccomp listener");
+  fd = std::move(*duplicate);
+  return kernel::Listener::create(fd.get());
+}
+
 Result<void> answer_canary(kernel::Listener& listener, int listener_fd, pid_t child) {
   auto ready = kernel::poll_readable({listener_fd}, kCanaryTimeoutMs);
   if (!ready) return ready.error();

@@ -8,6 +8,7 @@
 
 #include <optional>
 
+#include "backend/backend.h"
 #include "base/fd.h"
 #include "core/abi.h"
 #include "kernel/proc.h"
@@ -27,6 +28,9 @@ struct Duplicate {
 
 // For events. Nothing: the thread has died, or cannot be looked into.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
+
+// The child's listener, whose descriptor goes into `fd` and has to stay there. Errors: of dup(2).
+Result<kernel::Listener> take_listener(const Child& child, Fd& fd);
 
 // The child makes one call that has to come here and be refused with a value that nothing else
 // returns. Errors: ETIMEDOUT: it did not come; EPROTO: another one did.

@@ -105,10 +105,7 @@ Result<ChildPlan> SupervisorSession::before_fork() {
 }
 
 Result<void> SupervisorSession::adopt(const Child& child) {
-  auto fd = kernel::duplicate(child.listener_fd);
-  if (!fd) return wrap(fd.error(), "take the seccomp listener");
-  listener_fd_ = std::move(*fd);
-  auto listener = kernel::Listener::create(listener_fd_.get());
+  auto listener = notify::take_listener(child, listener_fd_);
   if (!listener) return listener.error();
   listener_.emplace(std::move(*listener));
 
