@@ -26,8 +26,7 @@ int complain(const Error& error) {
   if (error.code == ENOTSUP && !kernel::has_socket_attributes()) {
     hint =
         "\nholdfast: this kernel's sockets keep no labels (Linux 7.1); holdfastd does, and for its "
-        "tree"
-        " `holdfast run`";
+        "tree `holdfast run`";
     status = kExitImpossible;
   }
   fmt::print(stderr, "holdfast: {}{}\n", error.message(), hint);

@@ -25,10 +25,6 @@ constexpr char kRegistry[] = "/run/varlink/registry";
 
 std::string named(const char* what) { return fmt::format("{}.{}", rpc::kControlInterface, what); }
 
-Answer invalid(const char* parameter) {
-  return {"org.varlink.service.InvalidParameter", {{"parameter", parameter}}, false};
-}
-
 Answer failed(const Error& error) {
   if (error.code == 0) return {named("PolicyError"), {{"diagnostics", error.detail}}, false};
   if (error.code == EPERM) return {named("Sealed"), Json::object(), false};
@@ -108,7 +104,7 @@ Answer Control::reload(const Json& parameters) {
   std::optional<std::uint64_t> confirm_ms;
   if (const auto at = parameters.find("confirm_ms"); at != parameters.end() && !at->is_null()) {
     if (!at->is_number_unsigned() || at->get<std::uint64_t>() > std::uint64_t{1} << 40)
-      return invalid("confirm_ms");
+      return rpc::invalid_parameter("confirm_ms");
     confirm_ms = at->get<std::uint64_t>();
   }
   return generation(enforcement_.reload(confirm_ms));
@@ -116,13 +112,14 @@ Answer Control::reload(const Json& parameters) {
 
 Answer Control::set_mode(const Json& parameters) {
   const auto profile = parameters.find("profile");
-  if (profile == parameters.end() || !profile->is_string()) return invalid("profile");
+  if (profile == parameters.end() || !profile->is_string())
+    return rpc::invalid_parameter("profile");
   std::optional<std::uint8_t> mode;
   if (const auto at = parameters.find("mode"); at != parameters.end() && !at->is_null()) {
     const auto known = at->is_string()
                            ? policy::value_of(policy::kModeNames, at->get<std::string>())
                            : std::nullopt;
-    if (!known) return invalid("mode");
+    if (!known) return rpc::invalid_parameter("mode");
     mode = static_cast<std::uint8_t>(*known);
   }
   return generation(enforcement_.set_mode(profile->get<std::string>(), mode));

@@ -30,10 +30,6 @@ Answer refused(int code, const std::string& message) {
 
 Answer refused(const Error& error) { return refused(error.code, error.message()); }
 
-Answer invalid(const char* parameter) {
-  return {"org.varlink.service.InvalidParameter", {{"parameter", parameter}}, false};
-}
-
 std::optional<std::string> text_of(const rpc::Call& call, const char* parameter) {
   const auto at = call.parameters.find(parameter);
   if (at == call.parameters.end() || !at->is_string()) return std::nullopt;
@@ -123,7 +119,7 @@ Answer list(const Labels& labels) {
 
 Answer get(Labels labels, const rpc::Call& call) {
   const auto name = text_of(call, "name");
-  if (!name) return invalid("name");
+  if (!name) return rpc::invalid_parameter("name");
   const auto at = find_label(labels, *name);
   if (at == labels.end()) return refused(ENODATA, "there is no such label");
   return {"", {{"value", to_base64(at->second)}}, false};
@@ -132,10 +128,10 @@ Answer get(Labels labels, const rpc::Call& call) {
 Answer change(Enforcement& enforcement, const rpc::Call& call, int socket_fd, Labels labels,
               std::uint16_t way) {
   const auto name = text_of(call, "name");
-  if (!name || !label::is_label_name(*name)) return invalid("name");
+  if (!name || !label::is_label_name(*name)) return rpc::invalid_parameter("name");
   const auto encoded = text_of(call, "value");
   const auto value = encoded ? from_base64(*encoded) : std::nullopt;
-  if (way == HF_WAY_LABEL_SET && !value) return invalid("value");
+  if (way == HF_WAY_LABEL_SET && !value) return rpc::invalid_parameter("value");
   const auto cookie = kernel::socket_cookie(socket_fd);
   if (!cookie) return refused(cookie.error());
   if (const int code = judge_change(enforcement, call, way, *name, *cookie); code != 0)

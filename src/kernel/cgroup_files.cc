@@ -100,11 +100,10 @@ Result<std::vector<std::string>> writable_cgroup_files() {
   if (!files) return files.error();
   std::vector<std::string> found;
   for (const OpenFile& file : *files) {
-    const std::string number = file.path.substr(file.path.rfind('/') + 1);
-    const int fd = holdfast::number<int>(number).value_or(-1);
-    const int flags = fcntl(fd, F_GETFL);
+    const int flags = fcntl(file.number, F_GETFL);
     if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_RDONLY) continue;
-    if (hierarchy_of(fd)) found.push_back(number + ": " + file.target);
+    if (hierarchy_of(file.number))
+      found.push_back(std::to_string(file.number) + ": " + file.target);
   }
   return found;
 }

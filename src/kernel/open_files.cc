@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "base/text.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
@@ -28,10 +29,13 @@ Result<std::vector<OpenFile>> open_files(pid_t pid) {
   if (!directory) return Error{errno, "list", path, ""};
   std::vector<OpenFile> files;
   while (const dirent* entry = ::readdir(directory.get())) {
+    const auto number = holdfast::number<int>(entry->d_name);
+    if (!number) continue;  // "." and ".."
     const std::string file = path + "/" + entry->d_name;
     char target[4096];
     const ssize_t bytes = ::readlink(file.c_str(), target, sizeof(target));
-    if (bytes > 0) files.push_back({file, std::string(target, static_cast<std::size_t>(bytes))});
+    if (bytes > 0)
+      files.push_back({*number, file, std::string(target, static_cast<std::size_t>(bytes))});
   }
   return files;
 }

@@ -14,6 +14,7 @@
 namespace holdfast::kernel {
 
 struct OpenFile {
+  int number;          // N
   std::string path;    // /proc/PID/fd/N
   std::string target;  // what the link says: a path, or "anon_inode:…"
 };

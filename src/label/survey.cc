@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <set>
 
 #include "kernel/open_files.h"
@@ -86,15 +85,12 @@ bool look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& see
     return !(!files && files.error().code == EACCES) && !(!pidfd && pidfd.error().code == EPERM);
   for (const kernel::OpenFile& file : *files) {
     if (!file.target.starts_with("socket:")) continue;
-    int number = -1;
-    const std::string_view digits = std::string_view(file.path).substr(file.path.rfind('/') + 1);
-    std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    const auto socket = kernel::duplicate_from(pidfd->get(), number);
+    const auto socket = kernel::duplicate_from(pidfd->get(), file.number);
     if (!socket && socket.error().code == EPERM) return false;
     const auto cookie =
         socket ? kernel::socket_cookie(socket->get()) : Result<std::uint64_t>(socket.error());
     if (cookie && seen.insert(*cookie).second)
-      visit(socket->get(), Place{*task, pid, number, *cookie});
+      visit(socket->get(), Place{*task, pid, file.number, *cookie});
   }
   return true;
 }

@@ -2,9 +2,9 @@
 #include "label/target.h"
 
 #include <cerrno>
-#include <charconv>
 #include <optional>
 
+#include "base/text.h"
 #include "kernel/open_files.h"
 #include "kernel/proc.h"
 #include "kernel/process.h"
@@ -13,14 +13,6 @@
 
 namespace holdfast::label {
 namespace {
-
-template <typename Number>
-std::optional<Number> number(std::string_view text) {
-  Number value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 Result<Fd> duplicate_of(pid_t pid, int fd) {
   auto pidfd = kernel::open_pidfd(pid);
@@ -36,8 +28,7 @@ Result<Fd> find_cookie(std::uint64_t cookie) {
     if (!files) continue;
     for (const kernel::OpenFile& file : *files) {
       if (!file.target.starts_with("socket:")) continue;
-      const auto fd = number<int>(std::string_view(file.path).substr(file.path.rfind('/') + 1));
-      auto found = fd ? duplicate_of(pid, *fd) : Result<Fd>(Error{EBADF, {}, {}, {}});
+      auto found = duplicate_of(pid, file.number);
       if (!found) continue;
       const auto is = kernel::socket_cookie(found->get());
       if (is && *is == cookie) return found;

@@ -43,6 +43,10 @@ error ExpectedMore ()
 
 }  // namespace
 
+Answer invalid_parameter(const char* name) {
+  return {"org.varlink.service.InvalidParameter", {{"parameter", name}}, false};
+}
+
 std::optional<Fd> Call::take_socket() const {
   if (sockets == nullptr || sockets->empty()) return std::nullopt;
   Fd first = std::move(sockets->front());
@@ -163,10 +167,7 @@ void Server::handle(ConnectionId id, Connection& connection, const std::string& 
     return json.contains(key) && json[key].is_boolean() && json[key].get<bool>();
   };
   call.more = flag("more");
-  Answer reply =
-      call.parameters.is_object()
-          ? answer(call)
-          : Answer{"org.varlink.service.InvalidParameter", {{"parameter", "parameters"}}, false};
+  Answer reply = call.parameters.is_object() ? answer(call) : invalid_parameter("parameters");
   connection.streams = reply.continues;
   if (flag("oneway") || (reply.continues && reply.parameters.empty())) return;
   Json out = {{"parameters", std::move(reply.parameters)}};
@@ -187,7 +188,7 @@ Answer Server::answer(const Call& call) const {
   if (call.method == std::string(kService) + ".GetInterfaceDescription") {
     const auto wanted = call.parameters.find("interface");
     if (wanted == call.parameters.end() || !wanted->is_string())
-      return {"org.varlink.service.InvalidParameter", {{"parameter", "interface"}}, false};
+      return invalid_parameter("interface");
     if (*wanted == kService) return {"", {{"description", kServiceDescription}}, false};
     if (*wanted == interface_.name) return {"", {{"description", interface_.description}}, false};
     return {"org.varlink.service.InterfaceNotFound", {{"interface", *wanted}}, false};

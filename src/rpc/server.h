@@ -44,6 +44,9 @@ struct Answer {
   bool continues = false;  // more will follow through send()
 };
 
+// What is answered to a parameter that is missing, or none of what it may be.
+[[nodiscard]] Answer invalid_parameter(const char* name);
+
 struct Interface {
   std::string name;
   std::string description;  // the .varlink file

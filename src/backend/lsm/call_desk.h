@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of the members that are answered here:
 //
-// - the xattr calls, on a kernel whose sockets keep no labels, so that members label their sockets
-// as
-//   they would on a newer one. The labels are mirrored before a call returns; programs decide by
-//   them.
-// - accepts, where they inherit labels or depend on the peer's (notify/accepts.h).
+// the xattr calls, on a kernel whose sockets keep no labels, so that members label their sockets as
+// they would on a newer one: the labels are mirrored before a call returns, and programs decide by
+// them; and accepts, where they inherit labels or depend on the peer's (notify/accepts.h).
 //
 // Nothing rests on the filter: a call that does not come here (a 32-bit one, one of a ring) is the
 // kernel's. It labels no socket, and programs decide an accept then: they refuse one that depends

@@ -2,7 +2,6 @@
 #include "backend/notify/diag_peers.h"
 
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include "kernel/local_socket.h"
@@ -11,13 +10,6 @@
 
 namespace holdfast::backend::notify {
 namespace {
-
-int number_of(const kernel::OpenFile& file) {
-  const std::string_view digits = std::string_view(file.path).substr(file.path.rfind('/') + 1);
-  int number = -1;
-  std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return number;
-}
 
 // A duplicate of the socket, if this process has it.
 Fd take_from(pid_t pid, const kernel::UnixSocket& socket) {
@@ -28,7 +20,7 @@ Fd take_from(pid_t pid, const kernel::UnixSocket& socket) {
     if (file.target != target) continue;
     const auto pidfd = kernel::open_pidfd(pid);
     if (!pidfd) return {};
-    auto fd = kernel::duplicate_from(pidfd->get(), number_of(file));
+    auto fd = kernel::duplicate_from(pidfd->get(), file.number);
     if (!fd) continue;
     const auto cookie = kernel::socket_cookie(fd->get());
     if (cookie && *cookie == socket.cookie) return std::move(*fd);
