@@ -101,24 +101,9 @@ static __always_inline int peer_comes_later(struct sock *sk, struct ruled_task *
   return 0;
 }
 
-static __always_inline __u16 way_of(__u32 operation) {
-  switch (operation) {
-    case HF_SOCK_BIND:
-      return HF_WAY_BIND;
-    case HF_SOCK_CONNECT:
-      return HF_WAY_CONNECT;
-    case HF_SOCK_LISTEN:
-      return HF_WAY_LISTEN;
-    case HF_SOCK_ACCEPT:
-      return HF_WAY_ACCEPT;
-    default:
-      return HF_WAY_SEND;
-  }
-}
-
 static __always_inline void begin_request(struct hf_request *r, const struct ruled_task *task) {
   r->sock_op = task->asked;
-  r->way = way_of(task->asked);
+  r->way = hf_way_of(task->asked);
   r->subject = task->profile;
   if (task->unknown) r->flags |= HF_REQ_FACTS_MISSING;
 }

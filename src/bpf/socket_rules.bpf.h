@@ -10,6 +10,7 @@
 #include "bpf/decision_points.h"
 #include "bpf/syscall.bpf.h"
 #include "core/bucket.h"
+#include "core/socket_words.h"
 
 #define HF_MSG_FASTOPEN 0x20000000
 #define HF_SOCK_STREAM 1
@@ -24,25 +25,6 @@ struct hf_locked_bucket {
   __u32 pad0;
   struct hf_bucket bucket;
 };
-
-static __always_inline __u16 hf_family_of(__u16 family) {
-  switch (family) {
-    case 1:
-      return HF_FAMILY_UNIX;
-    case 2:
-      return HF_FAMILY_INET;
-    case 10:
-      return HF_FAMILY_INET6;
-    case 16:
-      return HF_FAMILY_NETLINK;
-    case 17:
-      return HF_FAMILY_PACKET;
-    case 40:
-      return HF_FAMILY_VSOCK;
-    default:
-      return HF_FAMILY_OTHER;
-  }
-}
 
 /* As hf_answer(), for the two errnos of sockets. */
 static __always_inline int hf_socket_answer(int error) {

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "backend/notify/caller.h"
+#include "core/socket_words.h"
 #include "kernel/socket_calls.h"
 
 namespace holdfast::backend::notify {
@@ -117,7 +118,7 @@ Answer AcceptDesk::handle(const seccomp_notif& call, const kernel::TaskDirectory
   if (!cookie || !family) return Answer::error(EPERM);
   if (*cookie == office_.exempt_cookie) return Answer::go_on();
   attempt->cookie = *cookie;
-  attempt->family = family_of(*family);
+  attempt->family = hf_family_of(static_cast<__u16>(*family));
 
   const bool of_unix = attempt->family == HF_FAMILY_UNIX;
   const bool needed = profile_.label_inherit || (of_unix && by_peer_);

@@ -1,30 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/notify/socket_facts.h"
 
-#include <sys/socket.h>
-
 #include "core/socket_rule.h"
 
 namespace holdfast::backend::notify {
-
-std::uint16_t family_of(int family) {
-  switch (family) {
-    case AF_UNIX:
-      return HF_FAMILY_UNIX;
-    case AF_INET:
-      return HF_FAMILY_INET;
-    case AF_INET6:
-      return HF_FAMILY_INET6;
-    case AF_NETLINK:
-      return HF_FAMILY_NETLINK;
-    case AF_PACKET:
-      return HF_FAMILY_PACKET;
-    case AF_VSOCK:
-      return HF_FAMILY_VSOCK;
-    default:
-      return HF_FAMILY_OTHER;
-  }
-}
 
 LabelReader::LabelReader(const LabelWords& words, SocketLabels& labels)
     : words_(words), labels_(labels) {

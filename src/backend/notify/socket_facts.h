@@ -17,9 +17,6 @@
 
 namespace holdfast::backend::notify {
 
-// HF_FAMILY_* of AF_*.
-[[nodiscard]] std::uint16_t family_of(int family);
-
 // By index of a label name: id of a value, HF_LABEL_ID_*.
 using LabelIds = std::array<std::uint32_t, HF_MAX_LABEL_NAMES>;
 

@@ -17,25 +17,13 @@
 #include <cerrno>
 
 #include "backend/supervisor/socket_call.h"
+#include "core/socket_words.h"
 #include "kernel/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
 
 constexpr std::size_t kMostBuckets = 65536;
-
-std::uint16_t way_of(std::uint32_t operation) {
-  switch (operation) {
-    case HF_SOCK_BIND:
-      return HF_WAY_BIND;
-    case HF_SOCK_CONNECT:
-      return HF_WAY_CONNECT;
-    case HF_SOCK_LISTEN:
-      return HF_WAY_LISTEN;
-    default:
-      return HF_WAY_SEND;
-  }
-}
 
 }  // namespace
 
@@ -117,7 +105,7 @@ Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
   if (!caller.waiting()) return Answer::dead();
   hf_request unknown = caller.common;
   unknown.hook = HF_HOOK_SOCKET;
-  unknown.way = way_of(call.operations & -call.operations);
+  unknown.way = hf_way_of(call.operations & -call.operations);
   unknown.flags = HF_REQ_FACTS_MISSING;
   const auto cannot_tell = [&] {
     const int error = judge(unknown, 0, 1);
@@ -134,7 +122,7 @@ Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
   if (!cookie || !family) return cannot_tell();
   if (*cookie == exempt_cookie_) return Answer::go_on();
   call.cookie = *cookie;
-  call.family = family_of(*family);
+  call.family = hf_family_of(static_cast<__u16>(*family));
   return decide(caller, call, judge);
 }
 
@@ -168,7 +156,7 @@ Answer SocketDesk::decide(const SocketCaller& caller, Call& call, const JudgeRat
   for (std::uint32_t operation = 1; operation <= HF_SOCK_SEND; operation <<= 1) {
     if (!(call.operations & operations_.ruled & operation)) continue;
     request.sock_op = static_cast<std::uint16_t>(operation);
-    request.way = way_of(operation);
+    request.way = hf_way_of(operation);
     if (call.family == HF_FAMILY_UNIX && (operation & operations_.by_peer) &&
         depends_on_peer(tables_, profile_, request))
       if (const int error = read_peer(call, request)) return Answer::error(error);
