@@ -10,6 +10,7 @@ KERNELS = ["6.1", "6.12", "6.18", "7.2", "7.3"]
 HOST_TIMEOUT_S = 600
 GUEST_TEST_TIMEOUT_S = 60
 GUEST_BOOT_S = 60
+EMULATOR_FAULT = 123  # exit status of tools/vm: the guest's end says nothing about the tests
 MARK = "#=#"  # opens a line of the guest that says which test begins or ends
 
 
@@ -24,6 +25,7 @@ class Job:
         self.weight = weight  # processors it keeps busy
         self.xml_path = xml_path  # GoogleTest's report, for a unit test program
         self.in_guest = where != "host"
+        self.remaining = None  # of a guest: remaining(names) is the job of only these parts
 
 
 def find_unit_jobs(build, logs):
@@ -139,7 +141,9 @@ def guest_job(tests, kernel, build):
     for test in tests:
         command += [test.name, test.path, str(test.timeout_s), test.settings["needs"]]
     names = [test.name for test in tests]
-    return Job(names, kernel, command, timeout_s + GUEST_BOOT_S, int(settings["smp"]))
+    job = Job(names, kernel, command, timeout_s + GUEST_BOOT_S, int(settings["smp"]))
+    job.remaining = lambda left: guest_job([test for test in tests if test.name in left], kernel, build)
+    return job
 
 
 def find_guest_jobs(source, build, kernels, wanted, full):

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test driver must not pass what did not run, whichever way a job cheats it."""
 
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -105,7 +109,58 @@ def settings():
         check("a test runs on its kernels alone", on_73 == [["vm/a"], ["vm/b"], ["vm/d"]], on_73)
 
 
+def load_runner():
+    loader = importlib.machinery.SourceFileLoader("tests_run", os.path.join(SOURCE, "tests", "run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("tests_run", loader))
+    loader.exec_module(module)
+    return module
+
+
+def guest_of(names, script, remaining):
+    job = jobs.Job(names, "7.3", ["sh", "-c", script], 10)
+    job.remaining = remaining
+    return job
+
+
+def emulator_faults():
+    def test(name):
+        return f"echo '#=# begin {name}'; echo ok 1 - x; echo 1..1; echo '#=# end 0';"
+
+    def outcome(job, logs):
+        os.mkdir(logs)
+        runner = load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull), 1)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            runner.run(job)
+        results = [(report.job_name, report.count("passed"), report.count("failed")) for report in runner.reports]
+        return results, printed.getvalue()
+
+    fault = f"exit {jobs.EMULATOR_FAULT}"
+    with tempfile.TemporaryDirectory() as folder:
+        asked = []
+
+        def rest(names):
+            asked.append(list(names))
+            return guest_of(names, "".join(map(test, names)), None)
+
+        begun = test("vm/a") + "echo '#=# begin vm/b'; echo ok 1 - x;"
+        job = guest_of(["vm/a", "vm/b", "vm/c"], begun + fault, rest)
+        results, printed = outcome(job, os.path.join(folder, "once"))
+        check("what a fault of the emulator kept from its end runs again, and only that",
+              asked == [["vm/b", "vm/c"]] and results == [("vm/a", 1, 0), ("vm/b", 1, 0), ("vm/c", 1, 0)],
+              f"{asked} {results}")
+        check("and the run says so", "vm/b, vm/c on 7.3: a fault of the emulator; once more" in printed, printed)
+
+        def always(names):
+            return guest_of(names, fault, always)
+
+        results, _ = outcome(always(["vm/a"]), os.path.join(folder, "always"))
+        check("a third fault is a failure", results == [("vm/a", 0, 1)], results)
+        results, _ = outcome(guest_of(["vm/a", "vm/b"], begun + "exit 125", rest), os.path.join(folder, "crash"))
+        check("any other crash is a failure at once", results == [("vm/a", 1, 0), ("vm/b", 1, 1)], results)
+
+
 reading()
 dying_unit_program()
 settings()
+emulator_faults()
 print(f"1..{number}")

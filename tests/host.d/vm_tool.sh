@@ -72,6 +72,17 @@ like "the console explains the crash" "$(cat "$work/err")" "*Kernel panic*sysrq 
 is "a crash at boot is 125" "$(status_of tools/vm --append 'rdinit=/none init=/none' -- true)" 125
 is "after a second try" "$(grep -c 'crashed while it booted; once more' "$work/err")" 1
 
+# What the kernel prints when it runs into a breakpoint; the byte before <..> is the one it ran into.
+breakpoint() {
+  echo "echo '<0>Oops: int3: 0000 [#1] SMP' > /dev/kmsg
+    echo '<0>Code: 90 0f 1e fa $1 <f7> 37 a2' > /dev/kmsg
+    echo c > /proc/sysrq-trigger"
+}
+is "a breakpoint that is not in memory is the emulator's fault, 123" \
+  "$(status_of tools/vm -- sh -c "$(breakpoint e9)")" 123
+like "and it says so" "$(cat "$work/err")" "*the emulator ran code that the kernel had patched away*"
+is "one that is there is a crash" "$(status_of tools/vm -- sh -c "$(breakpoint cc)")" 125
+
 is "a hang is 124" "$(status_of tools/vm --timeout 8 -- sh -c 'echo before; sleep 1000')" 124
 is "what was printed before the hang is there" "$(cat "$work/out")" before
 
