@@ -10,7 +10,8 @@
 #include "attack.h"
 
 #include <netinet/in.h>
-#include <sys/xattr.h>
+
+#include "label_by.h"
 
 enum { sol_sctp = 132, bindx_add = 100, connectx_old = 107, connectx = 110, connectx3 = 111 };
 
@@ -44,7 +45,7 @@ int main(int argc, char** argv) {
   const bool sends = strncmp(how, "message", 7) == 0, binds = strncmp(how, "bind", 4) == 0;
   int fd = new_socket(sends ? SOCK_SEQPACKET : SOCK_STREAM);
   if (!binds) new_server();
-  if (fsetxattr(fd, "user.varlink", "client", 6, 0) != 0 && errno != EPERM) broken("label");
+  if (label_by(fd, "user.varlink", "client") != 0 && errno != EPERM) broken("label");
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   struct sockaddr* to = (void*)&server_address;
   const socklen_t length = sizeof server_address;
