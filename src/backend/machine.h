@@ -65,6 +65,8 @@ class Machine {
   [[nodiscard]] virtual std::vector<int> poll_fds() const = 0;
   // Hands every event that is ready to the sink, without blocking.
   virtual Result<void> dispatch() = 0;
+  // Did the last dispatch() find the end? Then no event of a policy from before is on its way.
+  [[nodiscard]] virtual bool drained() const = 0;
   // Makes another policy live with one store; on error the old one stays in force.
   virtual Result<void> update(const MachineSpec& spec) = 0;
   // With what was counted before this process adopted it.

@@ -19,6 +19,8 @@ namespace holdfast::daemon {
 namespace {
 
 constexpr std::uint64_t kNsPerMs = 1000000;
+constexpr std::size_t kMostEarlier =
+    16;  // policies; more only when nothing is read while they change
 
 // The rules that nobody would hold, as diagnostics. Empty: none, or they are accepted.
 std::string refused_rules(const policy::Compiled& policy, const Options& options,
@@ -33,6 +35,16 @@ std::string refused_rules(const policy::Compiled& policy, const Options& options
     return text + "rules that nobody would enforce are refused (--allow-unenforced accepts them)\n";
   said(text);
   return "";
+}
+
+// Of an event whose generation nobody knows: it has its numbers, and no names.
+std::shared_ptr<const policy::Compiled> unknown_policy() {
+  auto unknown = std::make_shared<policy::Compiled>();
+  unknown->profiles.emplace_back();
+  unknown->rules.emplace_back();
+  unknown->label_values.emplace_back();
+  unknown->label_rights.emplace_back();
+  return unknown;
 }
 
 }  // namespace
@@ -115,13 +127,14 @@ Result<void> Enforcement::begin_kept(const LoadedPolicy& policy, bool files_are_
   auto compiled = found ? compile_sources(found->sources) : Error{ENOENT, "", "", ""};
   live_.number = machine_->generation();
   if (!compiled) {
+    earlier_[live_.number] = unknown_policy();
     said_(
         fmt::format("the text of generation {}, which is in force, is not known\n", live_.number));
   } else {
     live_ = *found;
     compiled_ = compiled->compiled;
   }
-  if (auto read = machine_->dispatch(); !read) return read;
+  if (auto read = dispatch(); !read) return read;
   const bool same = compiled && (digest(live_.sources) == digest(first.sources) ||
                                  live_.instead_of == digest(first.sources));
   if (same || !files_are_good) return {};
@@ -172,8 +185,8 @@ Result<std::uint64_t> Enforcement::publish(Generation next, Compiled compiled) {
   if (auto live = machine_->update(spec_of(*compiled, *tables)); !live)
     return std::move(live).error();
   before_ = std::exchange(live_, std::move(next));
-  compiled_before_ = std::exchange(compiled_, std::move(compiled));
-  if (auto read = machine_->dispatch(); !read) return std::move(read).error();
+  earlier_.emplace(before_.number, std::exchange(compiled_, std::move(compiled)));
+  if (auto read = dispatch(); !read) return std::move(read).error();
   kernel::trim_memory();  // reading a policy takes many times what is kept of it
   return live_.number;
 }
@@ -184,13 +197,30 @@ void Enforcement::keep(const Generation& generation) {
     said_(fmt::format("{}: a restart will not know this policy\n", saved.error().message()));
 }
 
-void Enforcement::deliver(const hf_event& event) {
-  const bool old = event.generation == before_.number && compiled_before_;
-  sink_(event, old ? compiled_before_ : compiled_);
+// Whoever swaps one policy for the next waits for the decisions by the first; so once all there is
+// was read, the first is not needed any more.
+Result<void> Enforcement::dispatch() {
+  auto read = machine_->dispatch();
+  if (read && machine_->drained()) earlier_.clear();
+  return read;
+}
+
+void Enforcement::deliver(const hf_event& event) { sink_(event, policy_of(event.generation)); }
+
+// A policy that is told in the words of another one would be worse than one that is told in
+// numbers.
+Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {
+  if (const auto found = earlier_.find(generation); found != earlier_.end()) return found->second;
+  if (generation == live_.number) return compiled_;
+  const auto kept =
+      options_.lifetime == Lifetime::kept ? generations_.load(generation) : std::nullopt;
+  const auto policy = kept ? compile_sources(kept->sources) : Error{ENOENT, "", "", ""};
+  if (earlier_.size() >= kMostEarlier) earlier_.erase(earlier_.begin());
+  return earlier_[generation] = policy ? policy->compiled : unknown_policy();
 }
 
 int Enforcement::decide(const hf_request& request, const hf_task& actor, std::uint64_t target) {
-  const auto tables = tables_of(live_, *compiled_);
+  const auto changed = live_.modes.empty() ? nullptr : tables_of(live_, *compiled_);
   hf_event event = {};
   event.version = HF_ABI_VERSION;
   event.length = sizeof(event);
@@ -199,7 +229,7 @@ int Enforcement::decide(const hf_request& request, const hf_task& actor, std::ui
   event.target = target;
   event.actor = actor;
   event.request = request;
-  hf_decide(tables.get(), &request, &event.verdict);
+  hf_decide(changed ? changed.get() : compiled_->tables.get(), &request, &event.verdict);
   const std::uint16_t profile = event.verdict.profile;
   machine_->report(event, profile < compiled_->profiles.size() ? compiled_->profiles[profile] : "");
   return -hf_enforced_error(&event.verdict);
@@ -217,16 +247,16 @@ Result<std::uint64_t> Enforcement::reload(std::optional<std::uint64_t> confirm_m
 }
 
 bool Enforcement::files_changed() const {
-  const auto loaded = load_policy(options_.dirs);
-  if (!loaded) return true;
-  const std::uint64_t now = digest(loaded->sources);
+  const auto sources = read_policy(options_.dirs);
+  if (!sources) return true;
+  const std::uint64_t now = digest(*sources);
   return now != digest(live_.sources) && now != live_.instead_of;
 }
 
 Result<std::uint64_t> Enforcement::rollback() {
   const Error unknown = {ENOENT, "roll back", "", "the policy before this one is not known"};
   std::optional<Generation> back;
-  if (compiled_before_ && before_.number == live_.previous)
+  if (before_.number == live_.previous)
     back = before_;
   else
     back = generations_.load(live_.previous);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +31,7 @@ class Enforcement {
       const Options& options, Sink sink, std::function<void(const std::string&)> said);
 
   [[nodiscard]] std::vector<int> poll_fds() const { return machine_->poll_fds(); }
-  [[nodiscard]] Result<void> dispatch() { return machine_->dispatch(); }
+  [[nodiscard]] Result<void> dispatch();
 
   // The files anew. With `confirm_ms`, what was live before comes back by itself after that time,
   // unless confirm() is called. All of these return the generation that is live then. Errors: code
@@ -81,6 +82,7 @@ class Enforcement {
   Result<LoadedPolicy> first_policy(bool& files_are_good);
   Result<std::uint64_t> publish(Generation next, Compiled compiled);
   void deliver(const hf_event& event);
+  [[nodiscard]] Compiled policy_of(std::uint64_t generation);
   void keep(const Generation& generation);
   [[nodiscard]] std::unique_ptr<hf_tables> tables_of(const Generation& generation,
                                                      const policy::Compiled& compiled) const;
@@ -94,8 +96,9 @@ class Enforcement {
   std::unique_ptr<backend::Machine> machine_;
   Generation live_;
   Compiled compiled_;
-  Generation before_;  // as far as it is known: its events may still be on their way
-  Compiled compiled_before_;
+  Generation before_;  // as far as it is known
+  // By generation: policies whose events may still be on their way.
+  std::map<std::uint64_t, Compiled> earlier_;
 };
 
 }  // namespace holdfast::daemon

@@ -41,7 +41,7 @@ Result<LoadedPolicy> compile_sources(std::vector<policy::Source> sources) {
   return Error{0, "load policy", {}, std::move(mistakes)};
 }
 
-Result<LoadedPolicy> load_policy(const PolicyDirs& dirs) {
+Result<std::vector<policy::Source>> read_policy(const PolicyDirs& dirs) {
   const auto files = policy_files(dirs);
   if (!files) return files.error();
   std::vector<policy::Source> sources;
@@ -50,7 +50,13 @@ Result<LoadedPolicy> load_policy(const PolicyDirs& dirs) {
     if (!source) return std::move(source).error();
     sources.push_back(*std::move(source));
   }
-  return compile_sources(std::move(sources));
+  return sources;
+}
+
+Result<LoadedPolicy> load_policy(const PolicyDirs& dirs) {
+  auto sources = read_policy(dirs);
+  if (!sources) return std::move(sources).error();
+  return compile_sources(*std::move(sources));
 }
 
 }  // namespace holdfast::daemon

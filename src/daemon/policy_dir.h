@@ -32,7 +32,10 @@ struct LoadedPolicy {
 // Compiles. Errors: code 0 with all diagnostics, rendered, in `detail`.
 [[nodiscard]] Result<LoadedPolicy> compile_sources(std::vector<policy::Source> sources);
 
-// Reads and compiles the files in effect. Errors: what reading gave; as compile_sources().
+// The text of the files in effect. Errors: what reading gave.
+[[nodiscard]] Result<std::vector<policy::Source>> read_policy(const PolicyDirs& dirs);
+
+// Reads and compiles them. Errors: what reading gave; as compile_sources().
 [[nodiscard]] Result<LoadedPolicy> load_policy(const PolicyDirs& dirs);
 
 }  // namespace holdfast::daemon

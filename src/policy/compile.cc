@@ -42,6 +42,7 @@ class Compiler {
     for (std::size_t i = 0; i < model_.profiles.size(); i++)
       add_profile(model_.profiles[i], static_cast<std::uint16_t>(i + 1));
     finish();
+    out_->bindings.shrink_to_fit();  // there may be 65,536, and whoever enforces keeps them
     return std::move(out_);
   }
 
@@ -258,7 +259,7 @@ class Compiler {
     if (p.bpf) add_bpf(p, slot);
     add_labels(p, slot);
     for (const Stated<std::string>& cgroup : p.cgroups)
-      out_->bindings.push_back({cgroup.value, number, cgroup.where});
+      out_->bindings.push_back({cgroup.value, number});
     if (p.mark) add_mark(p, number, slot);
   }
 

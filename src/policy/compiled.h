@@ -39,7 +39,6 @@ struct Rule {
 struct Binding {
   std::string cgroup;  // starts with '/', no trailing '/' except for the root
   std::uint16_t profile = 0;
-  Span where;
 };
 
 // An extended attribute that confers a profile.

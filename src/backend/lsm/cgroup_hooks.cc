@@ -275,7 +275,6 @@ Result<void> CgroupHooks::open_pins(const std::string& directory) {
       bpf_map__value_size(skeleton_->maps.bss));
   if (!mapped) return std::move(mapped).error();
   adopted_totals_ = std::make_unique<kernel::MappedValue>(*std::move(mapped));
-  adopted_live_ = true;
   return open_ring();
 }
 
@@ -345,6 +344,8 @@ Result<void> CgroupHooks::dispatch() {
   if (code < 0 && code != kEnough) return bpf_error(code, "read events");
   return {};
 }
+
+bool CgroupHooks::drained() const { return reading_->left > 0; }
 
 void CgroupHooks::discount_denied(std::uint64_t count) {
   std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_.get()).cgroup_totals.denied)

@@ -70,9 +70,9 @@ class CgroupHooks {
 
   // Generation of the policy that is live. Errors: what reading the maps gave; EPROTO no policy.
   [[nodiscard]] Result<std::uint64_t> live_generation() const;
-  // Removes bindings of other generations than the live one, which a process that died may have
-  // left.
-  [[nodiscard]] Result<void> sweep(std::uint64_t generation) const;
+  // Removes what is of other generations than this, which is live: what was replaced, and what a
+  // process that died has left.
+  void sweep(std::uint64_t live) const;
 
   // Counts and reports a decision of user space's as the programs do theirs.
   void report(hf_event event, const std::string& profile);
@@ -95,6 +95,8 @@ class CgroupHooks {
   [[nodiscard]] int poll_fd() const;
   // Hands events that are ready to the sink, 4096 at most.
   [[nodiscard]] Result<void> dispatch();
+  // Was the last dispatch() not that many?
+  [[nodiscard]] bool drained() const;
   [[nodiscard]] Totals totals() const;
   // Moves that the kernel allowed without asking the programs. Anything but 0 is a defect.
   [[nodiscard]] std::uint64_t unasked() const;
@@ -112,7 +114,7 @@ class CgroupHooks {
   [[nodiscard]] MarkMaps mark_maps() const;
   [[nodiscard]] SocketMaps socket_maps() const;
   [[nodiscard]] Result<void> insert(const LivePolicy& policy);
-  void erase(const LivePolicy& policy, std::uint64_t generation);
+  void keep_live_alone() const;
 
   EventSink sink_;
   std::unique_ptr<Reading> reading_;
@@ -121,9 +123,7 @@ class CgroupHooks {
   std::unique_ptr<kernel::MappedValue> adopted_totals_;
   ring_buffer* ring_ = nullptr;
   MeterSlots meters_;
-  LivePolicy live_;                // that was published last; its tables are not kept
-  std::uint64_t live_number_ = 0;  // its generation
-  bool adopted_live_ = false;      // what is live was found
+  std::vector<MarkEntry> live_marks_;  // of the policy that was published last
 };
 
 }  // namespace holdfast::backend::lsm

@@ -103,14 +103,9 @@ Result<void> CgroupHooks::insert(const LivePolicy& policy) {
   return inserted;
 }
 
-void CgroupHooks::erase(const LivePolicy& policy, std::uint64_t generation) {
-  const int names_fd = map_fd("cgroup_names");
-  const int globs_fd = map_fd("cgroup_globs");
-  for (const auto& name : policy.paths.names) bpf_map_delete_elem(names_fd, &name.key);
-  for (const auto& glob : policy.paths.globs) bpf_map_delete_elem(globs_fd, &glob.key);
-  lsm::erase(mark_maps(), policy.marks);
-  lsm::erase(socket_maps(), policy.sockets);
-  meters_.erase(generation, policy.profiles.size());
+// Takes back what was put beside the live policy.
+void CgroupHooks::keep_live_alone() const {
+  if (const auto live = live_generation()) sweep(*live);
 }
 
 Result<void> CgroupHooks::publish(LivePolicy policy) {
@@ -119,7 +114,7 @@ Result<void> CgroupHooks::publish(LivePolicy policy) {
   const auto inner = frozen_tables(*policy.tables);
   if (!inner) return inner.error();
   if (auto inserted = insert(policy); !inserted) {
-    erase(policy, generation);
+    keep_live_alone();
     return inserted;
   }
   Switches switches(globals_of(skeleton_, adopted_totals_.get()), policy);
@@ -129,15 +124,13 @@ Result<void> CgroupHooks::publish(LivePolicy policy) {
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
   if (const int code = bpf_map_update_elem(map_fd("cgroup_tables"), &zero, &inner_fd, BPF_ANY);
       code != 0) {
-    erase(policy, generation);
+    keep_live_alone();
     return bpf_error(code, "make policy live");
   }
   switches.off();
-  policy.tables = nullptr;
-  erase(std::exchange(live_, std::move(policy)), std::exchange(live_number_, generation));
-  drop_other_buckets(socket_maps(), live_.sockets);
-  // What was adopted is not known one by one.
-  if (std::exchange(adopted_live_, false)) return sweep(generation);
+  sweep(generation);
+  drop_other_buckets(socket_maps(), policy.sockets);
+  live_marks_ = std::move(policy.marks);
   return {};
 }
 
@@ -153,20 +146,18 @@ Result<std::uint64_t> CgroupHooks::live_generation() const {
   return tables->generation;
 }
 
-Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
+void CgroupHooks::sweep(std::uint64_t live) const {
   // The generation comes first in each key.
   const auto sweep_map = [&](int fd, std::size_t key_bytes) {
     std::vector<std::byte> key(key_bytes), next(key_bytes);
-    std::vector<std::vector<std::byte>> old;
-    const void* from = nullptr;
-    while (bpf_map_get_next_key(fd, from, next.data()) == 0) {
+    bool more = bpf_map_get_next_key(fd, nullptr, key.data()) == 0;
+    while (more) {
+      more = bpf_map_get_next_key(fd, key.data(), next.data()) == 0;
       std::uint64_t of = 0;
-      std::memcpy(&of, next.data(), sizeof(of));
-      if (of != generation) old.push_back(next);
-      key = next;
-      from = key.data();
+      std::memcpy(&of, key.data(), sizeof(of));
+      if (of != live) bpf_map_delete_elem(fd, key.data());
+      key.swap(next);
     }
-    for (const auto& entry : old) bpf_map_delete_elem(fd, entry.data());
   };
   sweep_map(map_fd("cgroup_names"), sizeof(hf_path_key));
   sweep_map(map_fd("cgroup_globs"), sizeof(hf_glob_key));
@@ -177,11 +168,10 @@ Result<void> CgroupHooks::sweep(std::uint64_t generation) const {
   sweep_map(sockets.ids, sizeof(hf_label_id_key));
   sweep_map(sockets.profiles, sizeof(hf_policy_key));
   sweep_map(sockets.rates, sizeof(hf_policy_key));
-  return {};
 }
 
 Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root) {
-  auto learned = lsm::learn_marks(mark_maps(), cgroup_root, live_.marks);
+  auto learned = lsm::learn_marks(mark_maps(), cgroup_root, live_marks_);
   std::atomic_ref<__u32>(globals_of(skeleton_, adopted_totals_.get()).mark_epoch).fetch_add(1);
   return learned;
 }

@@ -72,7 +72,7 @@ class LsmMachine final : public Machine {
       if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered)
         return covered;
     }
-    if (auto swept = cgroups_->sweep(generation_); !swept) return swept;
+    cgroups_->sweep(generation_);
     return prove_alive(cgroup_root);
   }
 
@@ -124,6 +124,7 @@ class LsmMachine final : public Machine {
   }
 
   Result<void> dispatch() override { return cgroups_->dispatch(); }
+  [[nodiscard]] bool drained() const override { return cgroups_->drained(); }
 
   Result<void> update(const MachineSpec& spec) override {
     const std::uint64_t generation =

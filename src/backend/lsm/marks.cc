@@ -67,14 +67,6 @@ Result<void> insert(const MarkMaps& maps, const std::vector<MarkEntry>& marks) {
   return {};
 }
 
-void erase(const MarkMaps& maps, const std::vector<MarkEntry>& marks) {
-  for (const MarkEntry& entry : marks) {
-    const hf_mark_id_key id = id_key(entry);
-    bpf_map_delete_elem(maps.names, &entry.key);
-    bpf_map_delete_elem(maps.ids, &id);
-  }
-}
-
 // The programs cannot read an attribute, and this process does not know a file as they do. So it
 // asks twice: the second time the programs note which file was asked about.
 Result<void> learn_marks(const MarkMaps& maps, const std::string& cgroup_root,

@@ -41,7 +41,6 @@ struct MarkEntry {
                                                           std::uint64_t generation);
 
 [[nodiscard]] Result<void> insert(const MarkMaps& maps, const std::vector<MarkEntry>& marks);
-void erase(const MarkMaps& maps, const std::vector<MarkEntry>& marks);
 
 // Records the cgroups and the executables (of /usr and /opt, each on its own file system) that have
 // a mark of the live policy. Marks made from then on are seen as they are made. Takes as long as

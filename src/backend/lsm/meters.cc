@@ -63,13 +63,6 @@ Result<void> MeterSlots::insert(std::uint64_t generation,
   return {};
 }
 
-void MeterSlots::erase(std::uint64_t generation, std::size_t profiles) const {
-  for (std::uint32_t i = 1; i < profiles; i++) {
-    const hf_meter_key key = {generation, i, 0};
-    bpf_map_delete_elem(slots_fd_, &key);
-  }
-}
-
 void MeterSlots::forget_canary() const {
   const hf_meter none = {};
   const std::uint32_t slot = HF_METER_OTHER;

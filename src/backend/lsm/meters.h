@@ -25,8 +25,6 @@ class MeterSlots {
   // no free slot is counted with all such. Errors: of bpf(2).
   [[nodiscard]] Result<void> insert(std::uint64_t generation,
                                     const std::vector<std::string>& profiles);
-  // When it is not live any more.
-  void erase(std::uint64_t generation, std::size_t profiles) const;
   // Nothing was ever decided but by the canary's policy, whose profiles have no slots.
   void forget_canary() const;
 

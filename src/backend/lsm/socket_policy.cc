@@ -85,10 +85,6 @@ Result<void> fill(int map_fd, const auto& entries, const char* what) {
   return {};
 }
 
-void empty(int map_fd, const auto& entries) {
-  for (const auto& entry : entries) bpf_map_delete_elem(map_fd, &entry.key);
-}
-
 }  // namespace
 
 Result<SocketPolicy> socket_policy(const MachineSpec& spec, std::uint64_t generation,
@@ -113,12 +109,6 @@ Result<void> insert(const SocketMaps& maps, const SocketPolicy& policy) {
   if (auto filled = fill(maps.ids, policy.ids, "labels"); !filled) return filled;
   if (auto filled = fill(maps.profiles, policy.profiles, "profiles"); !filled) return filled;
   return fill(maps.rates, policy.rates, "rates");
-}
-
-void erase(const SocketMaps& maps, const SocketPolicy& policy) {
-  empty(maps.ids, policy.ids);
-  empty(maps.profiles, policy.profiles);
-  empty(maps.rates, policy.rates);
 }
 
 void drop_other_buckets(const SocketMaps& maps, const SocketPolicy& policy) {

@@ -42,7 +42,6 @@ struct SocketMaps {
                                                  const hf_sip_key& key);
 // On error some may be there.
 [[nodiscard]] Result<void> insert(const SocketMaps& maps, const SocketPolicy& policy);
-void erase(const SocketMaps& maps, const SocketPolicy& policy);
 // Buckets of rules that this policy does not have.
 void drop_other_buckets(const SocketMaps& maps, const SocketPolicy& policy);
 
