@@ -45,6 +45,7 @@ Result<std::vector<policy::Source>> read_policy(const PolicyDirs& dirs) {
   const auto files = policy_files(dirs);
   if (!files) return files.error();
   std::vector<policy::Source> sources;
+  sources.reserve(files->size());
   for (const std::string& file : *files) {
     auto source = policy::read_source(file);
     if (!source) return std::move(source).error();

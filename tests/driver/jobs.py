@@ -17,12 +17,11 @@ MARK = "#=#"  # opens a line of the guest that says which test begins or ends
 class Job:
     """One process. Its output belongs to one or more reports, named in order by `parts`."""
 
-    def __init__(self, parts, where, command, timeout_s, weight=1, xml_path=None):
+    def __init__(self, parts, where, command, timeout_s, xml_path=None):
         self.parts = parts
         self.where = where
         self.command = command
         self.timeout_s = timeout_s
-        self.weight = weight  # processors it keeps busy
         self.xml_path = xml_path  # GoogleTest's report, for a unit test program
         self.in_guest = where != "host"
         self.remaining = None  # of a guest: remaining(names) is the job of only these parts
@@ -141,7 +140,7 @@ def guest_job(tests, kernel, build):
     for test in tests:
         command += [test.name, test.path, str(test.timeout_s), test.settings["needs"]]
     names = [test.name for test in tests]
-    job = Job(names, kernel, command, timeout_s + GUEST_BOOT_S, int(settings["smp"]))
+    job = Job(names, kernel, command, timeout_s + GUEST_BOOT_S)
     job.remaining = lambda left: guest_job([test for test in tests if test.name in left], kernel, build)
     return job
 

@@ -128,7 +128,7 @@ def emulator_faults():
 
     def outcome(job, logs):
         os.mkdir(logs)
-        runner = load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull), 1)
+        runner = load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull))
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             runner.run(job)
         results = [(report.job_name, report.count("passed"), report.count("failed")) for report in runner.reports]
