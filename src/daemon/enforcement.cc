@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "backend/decided.h"
 #include "core/decide.h"
 #include "daemon/policy_files.h"
 #include "daemon/unheld.h"
@@ -221,18 +222,13 @@ Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {
 
 int Enforcement::decide(const hf_request& request, const hf_task& actor, std::uint64_t target) {
   const auto changed = live_.modes.empty() ? nullptr : tables_of(live_, *compiled_);
-  hf_event event = {};
-  event.version = HF_ABI_VERSION;
-  event.length = sizeof(event);
-  event.time_ns = kernel::boottime_ns();
-  event.generation = live_.number;
+  hf_verdict verdict;
+  hf_decide(changed ? changed.get() : compiled_->tables.get(), &request, &verdict);
+  hf_event event = backend::decided(request, verdict, actor, live_.number, kernel::boottime_ns());
   event.target = target;
-  event.actor = actor;
-  event.request = request;
-  hf_decide(changed ? changed.get() : compiled_->tables.get(), &request, &event.verdict);
-  const std::uint16_t profile = event.verdict.profile;
+  const std::uint16_t profile = verdict.profile;
   machine_->report(event, profile < compiled_->profiles.size() ? compiled_->profiles[profile] : "");
-  return -hf_enforced_error(&event.verdict);
+  return -hf_enforced_error(&verdict);
 }
 
 Result<std::uint64_t> Enforcement::reload(std::optional<std::uint64_t> confirm_ms) {

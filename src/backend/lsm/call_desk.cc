@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "backend/decided.h"
 #include "backend/lsm/seen_peers.h"
 #include "backend/notify/caller.h"
 #include "core/decide.h"
@@ -165,17 +166,12 @@ int CallDesk::judge(const seccomp_notif& call, const kernel::TaskDirectory& task
   if (verdict.action == HF_LIMIT) hf_settle(spec_.tables, &verdict, has_token(verdict, task));
   count(verdict);
   if (verdict.log && spec_.sink) {
-    hf_event event = {};
-    event.version = HF_ABI_VERSION;
-    event.length = sizeof(event);
+    hf_task actor = notify::describe_task(task).value_or(hf_task{});
+    actor.pid = call.pid;
+    hf_event event =
+        decided(request, verdict, actor, spec_.tables->generation, kernel::boottime_ns());
     event.id = SessionRecord::at(record_.fields().totals.events).fetch_add(1) + 1;
-    event.time_ns = kernel::boottime_ns();
-    event.generation = spec_.tables->generation;
     event.target = cookie;
-    event.actor = notify::describe_task(task).value_or(hf_task{});
-    event.actor.pid = call.pid;
-    event.verdict = verdict;
-    event.request = request;
     spec_.sink(event);
   }
   return -hf_enforced_error(&verdict);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "backend/decided.h"
 #include "backend/notify/caller.h"
 #include "backend/supervisor/filter.h"
 #include "core/decide.h"
@@ -406,18 +407,12 @@ void SupervisorSession::count(const hf_verdict& verdict) {
 
 void SupervisorSession::report(const Asked& asked, const hf_verdict& verdict,
                                const hf_task& actor) {
-  hf_event event = {};
-  event.version = HF_ABI_VERSION;
-  event.length = sizeof(event);
+  hf_event event =
+      decided(asked.request, verdict, actor, spec_.tables->generation, kernel::boottime_ns());
   event.id = next_event_++;
-  event.time_ns = kernel::boottime_ns();
-  event.generation = spec_.tables->generation;
   event.source = asked.source;
   event.target = asked.target;
-  event.actor = actor;
   event.object = asked.object;
-  event.verdict = verdict;
-  event.request = asked.request;
   const bool moves = asked.request.hook == HF_HOOK_CGROUP_ATTACH;
   if (moves && spec_.move_sink)
     spec_.move_sink(event, asked.paths);
