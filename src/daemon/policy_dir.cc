@@ -28,6 +28,7 @@ Result<std::vector<std::string>> policy_files(const PolicyDirs& dirs) {
     if (failed) return Error{failed.value(), "read policy directory", dir, {}};
   }
   std::vector<std::string> files;
+  files.reserve(by_name.size());
   for (auto& [name, path] : by_name) files.push_back(std::move(path));
   return files;
 }
