@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -258,6 +259,7 @@ Result<FileCredentials> TaskDirectory::file_credentials() const {
     if (space == std::string_view::npos) break;
     groups->remove_prefix(space + 1);
   }
+  std::ranges::sort(found.groups);
   return found;
 }
 

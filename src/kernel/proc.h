@@ -53,8 +53,10 @@ struct TaskStatus {
 struct FileCredentials {
   std::uint32_t uid;  // fsuid
   std::uint32_t gid;  // fsgid
-  std::vector<std::uint32_t> groups;
+  std::vector<std::uint32_t> groups;  // sorted
   std::uint64_t capabilities;  // effective, a bit each (CAP_*), in the thread's own user namespace
+
+  bool operator==(const FileCredentials&) const = default;
 };
 
 // A thread's memory, pinned: it never comes to be another thread's.

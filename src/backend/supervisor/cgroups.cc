@@ -92,7 +92,6 @@ Result<CgroupDesk::Credentials> CgroupDesk::credentials(const kernel::TaskDirect
   if (!file) return file.error();
   const auto namespaces = task.namespaces();
   if (!namespaces) return namespaces.error();
-  std::ranges::sort(file->groups);
   return Credentials{std::move(*file), namespaces->link[kernel::kUserNamespace],
                      namespaces->link[kCgroupLink]};
 }
@@ -254,12 +253,7 @@ class CgroupDesk::Attempt {
 
   [[nodiscard]] bool same_credentials() const {
     const auto theirs = credentials(task_);
-    if (!theirs) return false;
-    const auto& own = desk_.own_;
-    return theirs->file.uid == own.file.uid && theirs->file.gid == own.file.gid &&
-           theirs->file.groups == own.file.groups &&
-           theirs->file.capabilities == own.file.capabilities && theirs->user == own.user &&
-           theirs->cgroup == own.cgroup;
+    return theirs && *theirs == desk_.own_;
   }
 
   [[nodiscard]] Asked common(const Result<kernel::CgroupFile>& file) const {

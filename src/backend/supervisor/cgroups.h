@@ -46,6 +46,8 @@ class CgroupDesk {
     kernel::FileCredentials file;
     kernel::NamespaceInode user;
     kernel::NamespaceInode cgroup;
+
+    bool operator==(const Credentials&) const = default;
   };
   class Attempt;
 
