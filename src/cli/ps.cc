@@ -29,6 +29,7 @@ constexpr std::string_view kCommandName = "holdfast";
 
 struct Process {
   pid_t parent = 0;
+  unsigned filters = 0;  // of seccomp, that are on it
   std::string comm;
   // Nothing: this process may not be looked into.
   std::optional<kernel::TaskNamespaces> namespaces;
@@ -44,7 +45,7 @@ Processes all_processes(const kernel::Proc& proc) {
     auto comm = task->command_name();
     if (!status || !comm) continue;
     const auto namespaces = task->namespaces();
-    all[pid] = {status->parent, *std::move(comm),
+    all[pid] = {status->parent, status->filters, *std::move(comm),
                 namespaces ? std::optional(*namespaces) : std::nullopt};
   }
   return all;
@@ -75,10 +76,18 @@ class Tree {
     const auto children = children_.find(parent);
     if (children == children_.end()) return;
     for (const pid_t pid : children->second) {
-      if (!held_.insert(pid).second) continue;
+      if (!held_.insert(pid).second || is_door(pid)) continue;
       members_.push_back({pid, depth, false, {}});
       add_below(pid, depth + 1);
     }
+  }
+
+  // The command and all that comes of it have one filter more than the run itself.
+  [[nodiscard]] bool is_door(pid_t pid) const {
+    const Process& process = processes_.at(pid);
+    const auto run = processes_.find(run_.pid);
+    return run_.backend == "supervisor" && process.parent == run_.pid && run != processes_.end() &&
+           process.filters <= run->second.filters;
   }
 
   // What was there before the run: its own namespaces, or if those cannot be seen its parent's.

@@ -83,6 +83,12 @@ Result<int> landlock_abi() {
   return static_cast<int>(abi);
 }
 
+bool landlock_rules_unix_sockets() {
+  constexpr int kResolveUnixAbi = 9;
+  const auto abi = landlock_abi();
+  return abi && *abi >= kResolveUnixAbi;
+}
+
 Result<Fd> make_wall_ruleset(int abi) {
   const landlock_ruleset_attr attributes = {
       .handled_access_fs = abi >= kLandlockScopeAbi ? 0 : LANDLOCK_ACCESS_FS_REFER,

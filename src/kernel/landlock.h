@@ -17,6 +17,10 @@ inline constexpr int kLandlockScopeAbi = 6;
 // ENOSYS: not built in. EOPNOTSUPP: switched off at boot.
 Result<int> landlock_abi();
 
+// Can a domain forbid to connect to a unix socket by its path (ABI 9,
+// LANDLOCK_ACCESS_FS_RESOLVE_UNIX)? Later ABIs may forbid more.
+[[nodiscard]] bool landlock_rules_unix_sockets();
+
 // A ruleset that takes nothing from the tree that restricts itself with it, but keeps it from
 // tracing anything outside, root included (hook_ptrace_access_check). From ABI 6 on it also keeps
 // signals and abstract sockets inside. Older kernels refuse a ruleset without file system rights,

@@ -111,6 +111,12 @@ Result<std::vector<std::string>> abstract_names() {
   return names;
 }
 
+Result<Fd> make_unix_datagram_socket() {
+  Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("socket");
+  return fd;
+}
+
 Result<PeerCredentials> peer_credentials(int socket_fd) {
   ucred credentials = {};
   socklen_t bytes = sizeof(credentials);

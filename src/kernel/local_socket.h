@@ -34,6 +34,9 @@ namespace holdfast::kernel {
 // Those of this process's network namespace, every NUL as '@'. Errors: of reading /proc/net/unix.
 [[nodiscard]] Result<std::vector<std::string>> abstract_names();
 
+// An unbound one. Errors: of socket(2).
+[[nodiscard]] Result<Fd> make_unix_datagram_socket();
+
 struct PeerCredentials {
   pid_t pid = -1;
   uid_t uid = 0;

@@ -26,14 +26,30 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
+// "98:0"
+std::optional<std::uint64_t> device_number(std::string_view text) {
+  constexpr unsigned kMinorBits = 20;
+  const auto parts = split(text, ':');
+  if (parts.size() != 2) return std::nullopt;
+  const auto major = number<std::uint32_t>(parts[0]);
+  const auto minor = number<std::uint32_t>(parts[1]);
+  if (!major || !minor || *minor >> kMinorBits) return std::nullopt;
+  return std::uint64_t{*major} << kMinorBits | *minor;
+}
+
 // 36 35 98:0 / /sys/fs/bpf rw,nosuid shared:1 - bpf bpf rw,delegate_cmds=any
 Result<MountEntry> parse_line(std::string_view line) {
   const auto fields = split(line, ' ');
   const auto dash = std::ranges::find(fields, "-");
   const auto id = number<std::uint64_t>(fields[0], 10);
-  if (fields.size() < 9 || fields.end() - dash < 4 || !id)
+  const auto device = fields.size() < 9 ? std::nullopt : device_number(fields[2]);
+  if (fields.size() < 9 || fields.end() - dash < 4 || !id || !device)
     return Error{EINVAL, "read mountinfo line", std::string(line), ""};
-  return MountEntry{*id, unescape(fields[3]), unescape(fields[4]), std::string(dash[1]),
+  return MountEntry{*id,
+                    *device,
+                    unescape(fields[3]),
+                    unescape(fields[4]),
+                    std::string(dash[1]),
                     std::string(dash[3])};
 }
 

@@ -14,10 +14,12 @@ namespace holdfast::kernel {
 
 struct MountEntry {
   std::uint64_t id = 0;  // as /proc/PID/fdinfo shows it
-  std::string root;      // the directory of the file system that is mounted
-  std::string point;     // where, in the view of the mountinfo's process
-  std::string type;      // "cgroup2"
-  std::string options;   // of the file system, as the kernel printed them
+  std::uint64_t device =
+      0;                // of the file system, as the kernel itself keeps it: major << 20 | minor
+  std::string root;     // the directory of the file system that is mounted
+  std::string point;    // where, in the view of the mountinfo's process
+  std::string type;     // "cgroup2"
+  std::string options;  // of the file system, as the kernel printed them
 };
 
 // Paths are unescaped, options are not. Errors: EINVAL for a line that is not one.

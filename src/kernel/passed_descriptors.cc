@@ -10,19 +10,11 @@
 
 namespace holdfast::kernel {
 
-Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
-                                      std::vector<Fd>& descriptors) {
-  std::array<char, 65536> block;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control;
-  iovec data = {block.data(), block.size()};
-  msghdr message = {};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-  if (got < 0) return system_error("receive");
+namespace {
+
+constexpr std::size_t kControlBytes = CMSG_SPACE(kMostDescriptors * sizeof(int));
+
+void take_descriptors(msghdr& message, std::vector<Fd>& descriptors) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -31,15 +23,12 @@ Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
     std::memcpy(numbers.data(), CMSG_DATA(part), bytes);
     for (std::size_t i = 0; i < bytes / sizeof(int); i++) descriptors.emplace_back(numbers[i]);
   }
-  if (message.msg_flags & MSG_CTRUNC) return Error{EPROTO, "receive", {}, "too many descriptors"};
-  to.append(block.data(), static_cast<std::size_t>(got));
-  return got > 0;
 }
 
-Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
-                                          const std::vector<int>& descriptors) {
+Result<std::size_t> send_all(int socket_fd, std::string_view bytes,
+                             const std::vector<int>& descriptors, int flags) {
   if (descriptors.size() > kMostDescriptors) return Error{EINVAL, "send", {}, "too many"};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control = {};
+  alignas(cmsghdr) std::array<char, kControlBytes> control = {};
   iovec data = {const_cast<char*>(bytes.data()), bytes.size()};
   msghdr message = {};
   message.msg_iov = &data;
@@ -54,10 +43,65 @@ Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
     part->cmsg_len = CMSG_LEN(size);
     std::memcpy(CMSG_DATA(part), descriptors.data(), size);
   }
-  const ssize_t sent = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent >= 0) return static_cast<std::size_t>(sent);
-  if (errno == EAGAIN || errno == EINTR) return std::size_t{0};
-  return system_error("send");
+  const ssize_t sent = sendmsg(socket_fd, &message, MSG_NOSIGNAL | flags);
+  if (sent < 0) return system_error("send");
+  return static_cast<std::size_t>(sent);
+}
+
+}  // namespace
+
+Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
+                                      std::vector<Fd>& descriptors) {
+  std::array<char, 65536> block;
+  alignas(cmsghdr) std::array<char, kControlBytes> control;
+  iovec data = {block.data(), block.size()};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  if (got < 0) return system_error("receive");
+  take_descriptors(message, descriptors);
+  if (message.msg_flags & MSG_CTRUNC) return Error{EPROTO, "receive", {}, "too many descriptors"};
+  to.append(block.data(), static_cast<std::size_t>(got));
+  return got > 0;
+}
+
+Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
+                                          const std::vector<int>& descriptors) {
+  auto sent = send_all(socket_fd, bytes, descriptors, MSG_DONTWAIT);
+  if (!sent && (sent.error().code == EAGAIN || sent.error().code == EINTR)) return std::size_t{0};
+  return sent;
+}
+
+Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
+                                                  std::vector<Fd>& descriptors) {
+  std::string block(most, '\0');
+  alignas(cmsghdr) std::array<char, kControlBytes> control;
+  iovec data = {block.data(), block.size()};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+  if (got < 0 && errno == ECONNRESET) return std::optional<std::string>();
+  if (got < 0) return system_error("receive");
+  take_descriptors(message, descriptors);
+  if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
+    return Error{EPROTO, "receive", {}, "too large"};
+  if (got == 0) return std::optional<std::string>();
+  block.resize(static_cast<std::size_t>(got));
+  return std::optional(std::move(block));
+}
+
+Result<void> send_packet(int socket_fd, std::string_view bytes,
+                         const std::vector<int>& descriptors) {
+  const auto sent = send_all(socket_fd, bytes, descriptors, 0);
+  if (!sent) return sent.error();
+  return {};
 }
 
 Result<std::array<Fd, 2>> make_stream() {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,14 @@ inline constexpr std::size_t kMostDescriptors = 8;  // at a time
 // They go with the first byte that is taken. Does not wait.
 [[nodiscard]] Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
                                                         const std::vector<int>& descriptors);
+// One message of a SOCK_SEQPACKET channel, at most so many bytes, with the descriptors that came
+// along. Waits. Nothing: the other side has closed. Errors: of recvmsg(2), EINTR; EPROTO: it was
+// larger.
+[[nodiscard]] Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
+                                                                std::vector<Fd>& descriptors);
+// Waits for room, as long as SO_SNDTIMEO says. Errors: of sendmsg(2), EPIPE without a signal.
+[[nodiscard]] Result<void> send_packet(int socket_fd, std::string_view bytes,
+                                       const std::vector<int>& descriptors);
 // The two ends of a stream. Neither blocks.
 [[nodiscard]] Result<std::array<Fd, 2>> make_stream();
 // The other side reads the end of the stream.

@@ -42,6 +42,19 @@ Result<std::string> read_small(int directory_fd, const char* path) {
   return text;
 }
 
+Result<std::string> read_whole(int directory_fd, const char* path) {
+  const Fd fd(::openat(directory_fd, path, O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", path);
+  std::string text;
+  std::vector<char> chunk(65536);
+  for (;;) {
+    const ssize_t length = ::read(fd.get(), chunk.data(), chunk.size());
+    if (length < 0) return system_error("read", path);
+    if (length == 0) return text;
+    text.append(chunk.data(), static_cast<std::size_t>(length));
+  }
+}
+
 // The text behind "Name:\t" up to the end of its line.
 std::optional<std::string_view> field(std::string_view text, std::string_view name) {
   for (std::size_t at = 0; at < text.size();) {
@@ -150,17 +163,7 @@ Result<pid_t> Proc::process_of_pidfd(int pidfd) const {
 }
 
 Result<std::string> Proc::descriptor_info(int fd) const {
-  const std::string path = fmt::format("{}/fdinfo/{}", ::getpid(), fd);
-  const Fd file(::openat(root_.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return system_error("open", path);
-  std::string text;
-  std::vector<char> chunk(65536);
-  for (;;) {
-    const ssize_t length = ::read(file.get(), chunk.data(), chunk.size());
-    if (length < 0) return system_error("read", path);
-    if (length == 0) return text;
-    text.append(chunk.data(), static_cast<std::size_t>(length));
-  }
+  return read_whole(root_.get(), fmt::format("{}/fdinfo/{}", ::getpid(), fd).c_str());
 }
 
 Result<TaskNamespaces> TaskDirectory::namespaces() const {
@@ -202,8 +205,11 @@ Result<TaskStatus> TaskDirectory::status() const {
     return Error{EPROTO, "understand", "/proc/PID/status", {}};
   const auto innermost = number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
   if (!innermost) return Error{EPROTO, "understand", "/proc/PID/status", "NSpid"};
-  const bool filtered = number_field<int>(*text, "Seccomp", 0) == 2;
-  return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filtered};
+  // A kernel without seccomp says nothing.
+  const unsigned filters = number_field<unsigned>(*text, "Seccomp_filters", 0).value_or(0);
+  const auto state = field(*text, "State");
+  const bool stopped = state && (state->starts_with('T') || state->starts_with('t'));
+  return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filters, stopped};
 }
 
 // A table that is smaller than the limit has a number left, or grows. Only one that is not is
@@ -263,6 +269,25 @@ Result<FileCredentials> TaskDirectory::file_credentials() const {
   return found;
 }
 
+Result<Credentials> TaskDirectory::credentials() const {
+  const auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  const auto file = file_credentials();
+  if (!file) return file.error();
+  Credentials found = {{}, {}, file->groups, file->capabilities, {}};
+  for (unsigned column = 0; column < found.uids.size(); column++) {
+    const auto uid = number_field<std::uint32_t>(*text, "Uid", column);
+    const auto gid = number_field<std::uint32_t>(*text, "Gid", column);
+    if (!uid || !gid) return Error{EPROTO, "understand", "/proc/PID/status", {}};
+    found.uids[column] = *uid;
+    found.gids[column] = *gid;
+  }
+  // Fails where no security module labels tasks.
+  if (auto context = read_small(directory_.get(), "attr/current"))
+    found.context = *std::move(context);
+  return found;
+}
+
 Result<TaskMemory> TaskDirectory::memory() const {
   Fd fd(::openat(directory_.get(), "mem", O_RDWR | O_CLOEXEC));
   if (!fd) return system_error("open", "mem");
@@ -306,6 +331,10 @@ Result<std::string> TaskDirectory::cgroup() const {
     at = end + 1;
   }
   return std::string();  // not mounted anywhere: all are in its root
+}
+
+Result<std::string> TaskDirectory::mount_info() const {
+  return read_whole(directory_.get(), "mountinfo");
 }
 
 Result<std::string> TaskMemory::read(std::uint64_t address, std::size_t bytes) const {

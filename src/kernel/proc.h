@@ -46,13 +46,25 @@ struct TaskStatus {
   unsigned threads;     // of its process
   std::uint32_t uid;    // effective
   pid_t innermost_pid;  // its number in its own pid namespace
-  bool filtered;        // a seccomp filter is on it
+  unsigned filters;     // seccomp filters that are on it
+  bool stopped;         // by a signal, or by who traces it
+};
+
+// Who a thread is to others. Numbers as the reader's user namespace sees them.
+struct Credentials {
+  std::array<std::uint32_t, 4> uids;  // real, effective, saved, of the file system
+  std::array<std::uint32_t, 4> gids;
+  std::vector<std::uint32_t> groups;  // sorted
+  std::uint64_t capabilities;         // effective, a bit each (CAP_*)
+  std::string context;                // of security modules that label tasks; empty: there is none
+
+  bool operator==(const Credentials&) const = default;
 };
 
 // What permission checks on files go by. Numbers as the reader's user namespace sees them.
 struct FileCredentials {
-  std::uint32_t uid;  // fsuid
-  std::uint32_t gid;  // fsgid
+  std::uint32_t uid;                  // fsuid
+  std::uint32_t gid;                  // fsgid
   std::vector<std::uint32_t> groups;  // sorted
   std::uint64_t capabilities;  // effective, a bit each (CAP_*), in the thread's own user namespace
 
@@ -85,6 +97,7 @@ class TaskDirectory {
   [[nodiscard]] Result<std::string> command_name() const;
   [[nodiscard]] Result<Fd> open_namespace(std::size_t link) const;
   [[nodiscard]] Result<FileCredentials> file_credentials() const;
+  [[nodiscard]] Result<Credentials> credentials() const;
   [[nodiscard]] Result<TaskMemory> memory() const;
   // What "/" and "." are for it: O_PATH descriptors.
   [[nodiscard]] Result<Fd> root() const;
@@ -100,6 +113,8 @@ class TaskDirectory {
   [[nodiscard]] Result<bool> has_room_for_descriptor() const;
   // Its cgroup in the unified hierarchy, as a path below the reader's cgroup namespace.
   [[nodiscard]] Result<std::string> cgroup() const;
+  // All of its mountinfo: see mount_table.h.
+  [[nodiscard]] Result<std::string> mount_info() const;
   // Of the thread's process. Racy by nature: it may miss some, and a number may be reused.
   [[nodiscard]] std::vector<pid_t> threads() const;
   [[nodiscard]] std::vector<pid_t> children() const;

@@ -2,6 +2,7 @@
 #include "kernel/socket_calls.h"
 
 #include <linux/capability.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -23,6 +24,13 @@ const sockaddr* as_sockaddr(std::string_view address) {
 int interrupt_signal() { return SIGRTMIN; }
 
 void do_nothing(int) {}
+
+Result<bool> has_timeout(int socket_fd, int option, const char* name) {
+  timeval limit = {};
+  socklen_t length = sizeof(limit);
+  if (::getsockopt(socket_fd, SOL_SOCKET, option, &limit, &length) != 0) return system_error(name);
+  return limit.tv_sec != 0 || limit.tv_usec != 0;
+}
 
 }  // namespace
 
@@ -53,11 +61,25 @@ Result<Accepted> accept_socket(int socket_fd, int flags) {
 }
 
 Result<bool> has_receive_timeout(int socket_fd) {
-  timeval limit = {};
-  socklen_t length = sizeof(limit);
-  if (::getsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &length) != 0)
-    return system_error("SO_RCVTIMEO");
-  return limit.tv_sec != 0 || limit.tv_usec != 0;
+  return has_timeout(socket_fd, SO_RCVTIMEO, "SO_RCVTIMEO");
+}
+
+Result<bool> has_send_timeout(int socket_fd) {
+  return has_timeout(socket_fd, SO_SNDTIMEO, "SO_SNDTIMEO");
+}
+
+Result<void> set_send_timeout(int socket_fd, unsigned seconds) {
+  const timeval limit = {.tv_sec = static_cast<time_t>(seconds), .tv_usec = 0};
+  if (::setsockopt(socket_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0)
+    return system_error("SO_SNDTIMEO");
+  return {};
+}
+
+Result<bool> wait_readable(int fd, int timeout_ms) {
+  pollfd one = {.fd = fd, .events = POLLIN, .revents = 0};
+  const int ready = ::poll(&one, 1, timeout_ms);
+  if (ready < 0) return system_error("poll");
+  return ready > 0;
 }
 
 Result<std::int64_t> send_message(int socket_fd, const Message& message) {

@@ -31,6 +31,13 @@ Result<Accepted> accept_socket(int socket_fd, int flags);
 
 // Does it accept and receive for a limited time only (SO_RCVTIMEO)?
 Result<bool> has_receive_timeout(int socket_fd);
+// Does it connect and send for a limited time only (SO_SNDTIMEO)?
+Result<bool> has_send_timeout(int socket_fd);
+Result<void> set_send_timeout(int socket_fd, unsigned seconds);
+
+// Waits until there is something to read, or the other side has closed. False: the time is up.
+// EINTR.
+Result<bool> wait_readable(int fd, int timeout_ms);
 
 struct Message {
   std::string data = {};

@@ -20,7 +20,10 @@ constexpr unsigned kMaxDepth = 4096;  // of processes; deeper is not proved to b
 
 }  // namespace
 
-Tree::Tree(const kernel::Proc& proc) : proc_(proc), root_(::getpid()) {}
+Tree::Tree(const kernel::Proc& proc) : proc_(proc), root_(::getpid()) {
+  if (const auto self = proc.task(root_))
+    if (const auto status = self->status()) root_filters_ = status->filters;
+}
 
 bool Tree::leads_here(const kernel::TaskDirectory& task, unsigned depth) const {
   const auto status = task.status();
@@ -33,10 +36,11 @@ bool Tree::leads_here(const kernel::TaskDirectory& task, unsigned depth) const {
   return again && again->parent == status->parent;
 }
 
-// A task without a filter entered a pid namespace of the tree from outside and was orphaned there.
+// A task without the tree's filter entered a pid namespace of the tree from outside and was orphaned
+// there, or is the door.
 bool Tree::contains(const kernel::TaskDirectory& task) const {
   const auto status = task.status();
-  return status && status->filtered && leads_here(task, kMaxDepth);
+  return status && status->filters > root_filters_ && leads_here(task, kMaxDepth);
 }
 
 bool Tree::any_below(const kernel::TaskDirectory& process, unsigned depth,

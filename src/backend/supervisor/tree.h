@@ -31,6 +31,7 @@ class Tree {
 
   const kernel::Proc& proc_;
   pid_t root_;
+  unsigned root_filters_ = 0;  // seccomp filters that the root has itself
 };
 
 }  // namespace holdfast::backend::supervisor
