@@ -87,6 +87,8 @@ struct SessionSpec {
   MoveSink move_sink = {};
   // The profiles whose cgroups hold this path, deepest first.
   std::function<std::vector<std::uint16_t>(std::string_view path)> profiles_of_cgroup = {};
+  // Told what is no decision but should be known. Called as `sink` is.
+  std::function<void(std::string_view)> notice = {};
 };
 
 // What the child does to itself between fork and exec. Plain data: no destructor runs there.

@@ -4,6 +4,7 @@
 
 #include "cli/canary.h"
 #include "cli/commands.h"
+#include "run/door.h"
 
 namespace {
 
@@ -331,6 +332,7 @@ void add_hooks(CLI::App& app, int& status) {
 
 int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == kCanaryArgument) return canary();
+  if (argc == 2 && holdfast::run::is_door_argument(argv[1])) holdfast::run::run_door();
   CLI::App app{"Keeps programs in the namespaces and cgroups they belong to, and says why."};
   app.name("holdfast");
   app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);

@@ -94,7 +94,8 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
       [&](const hf_event& event, const backend::MovePaths& paths) {
         reporter.event(event, {paths.source, paths.target});
       },
-      [&](std::string_view path) { return policy::profiles_of_cgroup(session.policy, path); }};
+      [&](std::string_view path) { return policy::profiles_of_cgroup(session.policy, path); },
+      [](std::string_view notice) { complain(0, notice); }};
   auto attached = run::attach(options.backend, spec);
   if (!attached)
     return complain(kExitImpossible,

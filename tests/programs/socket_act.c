@@ -6,6 +6,7 @@
  *   unix | unixdgram | unixseqpacket | inet | inet6 | udp | netlink
  *                                          the socket from here on is a new one; says nothing
  *   pair | pairdgram | pairseqpacket       it is one end of a pair, the other end its server
+ *   bypath                                 what is bound from here on is to a path, not a name
  *   label:NAME=VALUE  unlabel:NAME  serverlabel:NAME=VALUE  serverunlabel:NAME
  *                                          says something only when it fails
  *   trylabel:NAME=VALUE  tryunlabel:NAME   by fsetxattr, fremovexattr: says what comes of it
@@ -49,9 +50,11 @@
 enum { handed_fd = 199 };
 static int subject = -1, server = -1, accepted = -1, family, type;
 static bool bound, listening;
-static bool client_gone;
+static bool client_gone, by_path;
 static char kept_label[256];
 static const char* client_label;
+static char folder[] = "/tmp/act.XXXXXX";
+static int paths; /* made in it */
 static struct sockaddr_storage at;
 static socklen_t at_length;
 
@@ -74,6 +77,11 @@ static void any_address(void) {
     at_length = sizeof(struct sockaddr_in6);
   } else if (family == AF_NETLINK) {
     at_length = sizeof(struct sockaddr_nl);
+  } else if (family == AF_UNIX && by_path) {
+    struct sockaddr_un* path = (void*)&at;
+    if (paths == 0 && !mkdtemp(folder)) broken("mkdtemp");
+    snprintf(path->sun_path, sizeof path->sun_path, "%s/%d", folder, ++paths);
+    at_length = sizeof *path;
   }
 }
 
@@ -95,6 +103,15 @@ static void need_server(void) {
 static void address_of(int fd) {
   at_length = sizeof at;
   if (getsockname(fd, (void*)&at, &at_length) != 0) broken("getsockname");
+}
+
+static void remove_paths(void) {
+  char path[64];
+  for (; paths > 0; paths--) {
+    snprintf(path, sizeof path, "%s/%d", folder, paths);
+    unlink(path);
+    if (paths == 1) rmdir(folder);
+  }
 }
 
 static long label(int fd, const char* text, const char* how) {
@@ -307,6 +324,10 @@ static void step(char* text) {
     client_label = text;
     return;
   }
+  if (strcmp(text, "bypath") == 0) {
+    by_path = true;
+    return;
+  }
   if (strcmp(text, "clientgone") == 0) {
     client_gone = true;
     return;
@@ -357,5 +378,6 @@ int main(int argc, char** argv) {
     step(argv[i]);
   }
   fflush(stdout);
+  remove_paths();
   _exit(0);
 }

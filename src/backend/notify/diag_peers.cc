@@ -71,6 +71,20 @@ Result<Peer> DiagPeers::find_in(kernel::UnixDiag& diag, int socket_fd, std::uint
   return Peer{Peer::State::known, *labels};
 }
 
+Result<DiagPeers::Bound> DiagPeers::bound_to(const kernel::BoundFile& file) {
+  std::vector<kernel::UnixSocket> found;
+  for (kernel::UnixDiag& diag : networks_) {
+    const auto here = diag.bound_to(file);
+    if (!here) return here.error();
+    found.insert(found.end(), here->begin(), here->end());
+  }
+  if (found.empty()) return Error{ENOENT, "find a bound socket", {}, {}};
+  if (found.size() > 1) return Error{EEXIST, "find a bound socket", {}, {}};
+  const auto labels = labels_of(-1, found.front());
+  if (!labels) return labels.error();
+  return Bound{found.front().type, *labels};
+}
+
 // Who connected is the first to be asked; but it may have handed the socket on.
 Result<LabelIds> DiagPeers::labels_of(int socket_fd, const kernel::UnixSocket& peer) const {
   if (labels_.kernel() == SocketAttributes::emulated) return reader_.read(-1, peer.cookie);

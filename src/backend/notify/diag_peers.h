@@ -33,6 +33,14 @@ class DiagPeers final : public Peers {
   // looked into has the other end.
   [[nodiscard]] Result<Peer> of(int socket_fd) override;
 
+  // Whom a unix socket that connects to this file finds.
+  struct Bound {
+    int type;  // SOCK_*
+    LabelIds labels;
+  };
+  // Errors: ENOENT nobody who is known; EEXIST it may be one of several; those above.
+  [[nodiscard]] Result<Bound> bound_to(const kernel::BoundFile& file);
+
  private:
   DiagPeers(const kernel::Proc& proc, const LabelWords& words, SocketLabels& labels)
       : proc_(proc), labels_(labels), reader_(words, labels) {}

@@ -145,6 +145,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   notify::add_attribute_calls(filter, wanted.attributes);
   add_sockets(filter, wanted.socket_operations);
   if (wanted.cgroup_files) add_cgroup_files(filter);
+  if (wanted.confinement) ask_about(filter, {SYS_landlock_restrict_self});
   add_self_defence(filter);
   return filter;
 }

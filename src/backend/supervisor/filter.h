@@ -30,6 +30,7 @@ struct Wanted {
   notify::AttributeCalls attributes = notify::AttributeCalls::none;
   std::uint32_t socket_operations = 0;  // HF_SOCK_*
   bool cgroup_files = false;            // opened for writing, and written to
+  bool confinement = false;             // tasks that confine themselves with Landlock
 };
 
 [[nodiscard]] kernel::SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile,

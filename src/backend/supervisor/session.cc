@@ -94,6 +94,8 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
   Wanted wanted{attribute_calls_to_see(profile, attributes),
                 socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value()};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
+  wanted.confinement =
+      landlock && kernel::landlock_rules_unix_sockets() && needs_door(*spec.tables, profile);
   return std::unique_ptr<SupervisorSession>(
       new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted), std::move(*proc),
                             std::move(landlock), attributes, std::move(cgroup_mounts)));
@@ -147,15 +149,32 @@ Result<void> SupervisorSession::open_desks(const Child& child) {
   auto jobs = Jobs::create();
   if (!jobs) return wrap(jobs.error(), "make calls for the tree");
   jobs_.emplace(std::move(*jobs));
-  sockets_.emplace(*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_, *jobs_,
-                   *listener_, child.channel_cookie);
+  reader_.emplace(spec_.labels, *labels_);
+  sockets_.emplace(*spec_.tables, spec_.profile, *reader_, *peers_, *jobs_, *listener_,
+                   child.channel_cookie);
   const JudgeSocket judged = [this](const seccomp_notif& call, const kernel::TaskDirectory& task,
                                     hf_request request, std::uint64_t cookie, unsigned tokens) {
     return judge(call, task, {.request = request, .target = cookie}, tokens);
   };
   accepts_.emplace(AcceptOffice{*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_,
                                 *jobs_, *listener_, judged, Behind::nobody, child.channel_cookie});
+  open_door(child, judged);
   return {};
+}
+
+// Without Landlock the tree could take over the door. Where there is none, what needs it is
+// refused.
+void SupervisorSession::open_door(const Child& child, const JudgeSocket& judged) {
+  if (!landlock_ || !needs_door(*spec_.tables, profile())) return;
+  auto door = Door::start(child, proc_);
+  if (!door) {
+    if (spec_.notice)
+      spec_.notice("unix sockets are not connected for the command: " + door.error().message());
+    return;
+  }
+  door_.emplace(DoorOffice{*reader_, *peers_, *jobs_, *listener_, proc_, judged, spec_.notice},
+                std::move(*door));
+  sockets_->use(*door_);
 }
 
 std::vector<int> SupervisorSession::poll_fds() const {
@@ -192,6 +211,13 @@ Result<void> SupervisorSession::handle_next() {
     if (const auto answer = ask_cgroups(cgroup_call, task)) return give(*listener_, id, *answer);
     const bool of_sockets = sockets_->rules_about(cgroup_call.data);
     return of_sockets ? handle_sockets(cgroup_call, task) : give(*listener_, id, Answer::go_on());
+  }
+  if ((*call)->data.nr == SYS_landlock_restrict_self) {
+    if (door_)
+      door_->close(
+          "a task of the command has confined itself with Landlock, which a connect made "
+          "for it could evade: connects that would be made are refused from here on");
+    return give(*listener_, id, Answer::go_on());
   }
   if (is_accept_call((*call)->data.nr)) {
     const seccomp_notif accept = **call;

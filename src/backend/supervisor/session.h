@@ -11,6 +11,7 @@
 #include "backend/notify/diag_peers.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroups.h"
+#include "backend/supervisor/door_desk.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/sockets.h"
 #include "backend/supervisor/tree.h"
@@ -42,6 +43,7 @@ class SupervisorSession final : public Session {
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
   Result<void> open_desks(const Child& child);
+  void open_door(const Child& child, const JudgeSocket& judged);
   Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
   // Nothing: it is not about a cgroup.
   std::optional<Answer> ask_cgroups(const seccomp_notif& call,
@@ -77,8 +79,10 @@ class SupervisorSession final : public Session {
   Buckets buckets_;
   Fd listener_fd_;
   std::optional<kernel::Listener> listener_;
+  std::optional<LabelReader> reader_;
   std::optional<DiagPeers> peers_;
-  std::optional<Jobs> jobs_;
+  std::optional<DoorDesk> door_;
+  std::optional<Jobs> jobs_;  // some of them are at the desks
   std::optional<SocketDesk> sockets_;
   std::optional<AcceptDesk> accepts_;
   std::optional<Sandbox> sandbox_;

@@ -5,7 +5,8 @@
 // nobody shares (the filter sees to that), the number cannot change while that thread is blocked:
 // the kernel makes the call. In a process with several, another thread could swap the descriptor
 // after the look, so the call is made here, on the duplicate that was judged. Where that would lend
-// the supervisor's credentials (unix sockets, netlink) it is refused.
+// the supervisor's credentials it is refused (netlink, a bind of unix sockets), or made by the door
+// (door.h), as are connects that depend on whom they find.
 //
 // Only what a rule refuses or limits is worth that: what may go on for every socket simply goes on.
 #include "backend/supervisor/sockets.h"
@@ -83,13 +84,13 @@ struct SocketDesk::Call : SocketCall {
   std::uint16_t family = 0;
 };
 
-SocketDesk::SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelWords& words,
-                       SocketLabels& labels, Peers& peers, Jobs& jobs, kernel::Listener& listener,
+SocketDesk::SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
+                       Peers& peers, Jobs& jobs, kernel::Listener& listener,
                        std::uint64_t exempt_cookie)
     : tables_(tables),
       profile_(tables.profiles[profile]),
       operations_(socket_operations(tables, profile)),
-      reader_(words, labels),
+      reader_(reader),
       peers_(peers),
       jobs_(jobs),
       listener_(listener),
@@ -152,6 +153,16 @@ Answer SocketDesk::decide(const SocketCaller& caller, Call& call, const JudgeRat
     request.flags |= HF_REQ_FACTS_MISSING;
   const bool enforces = profile_.mode == HF_MODE_ENFORCE;
   const bool exact = call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
+  if (door_ && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
+      !(request.flags & HF_REQ_FACTS_MISSING)) {
+    request.sock_op = HF_SOCK_CONNECT;
+    request.way = hf_way_of(HF_SOCK_CONNECT);
+    const bool by_peer =
+        (operations_.by_peer & HF_SOCK_CONNECT) && depends_on_peer(tables_, profile_, request);
+    if (by_peer || !exact)
+      return door_->connect({caller.call, caller.task, caller.waiting, std::move(call.duplicate.fd),
+                             call.cookie, request, by_peer});
+  }
   if (!exact && !can_perform(caller.call.data, call.family)) request.flags |= HF_REQ_FACTS_MISSING;
   for (std::uint32_t operation = 1; operation <= HF_SOCK_SEND; operation <<= 1) {
     if (!(call.operations & operations_.ruled & operation)) continue;

@@ -14,6 +14,7 @@
 #include "backend/notify/jobs.h"
 #include "backend/notify/socket_facts.h"
 #include "backend/supervisor/calls.h"
+#include "backend/supervisor/door_desk.h"
 #include "core/bucket.h"
 
 namespace holdfast::backend::supervisor {
@@ -58,9 +59,10 @@ using JudgeRate = std::function<int(hf_request request, std::uint64_t cookie, un
 class SocketDesk {
  public:
   // All borrowed.
-  SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelWords& words,
-             SocketLabels& labels, Peers& peers, Jobs& jobs, kernel::Listener& listener,
-             std::uint64_t exempt_cookie);
+  SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
+             Peers& peers, Jobs& jobs, kernel::Listener& listener, std::uint64_t exempt_cookie);
+  // Where connects that it needs are made; without one they are refused. Borrowed.
+  void use(DoorDesk& door) { door_ = &door; }
 
   // Does some rule have to see this call?
   [[nodiscard]] bool rules_about(const seccomp_data& call) const;
@@ -76,9 +78,10 @@ class SocketDesk {
   const hf_tables& tables_;
   const hf_profile& profile_;
   SocketOperations operations_;
-  LabelReader reader_;
+  const LabelReader& reader_;
   Peers& peers_;
   Jobs& jobs_;
+  DoorDesk* door_ = nullptr;
   kernel::Listener& listener_;
   // The child's channel to run/. It closes on exec, so nothing that is ruled about ever has it.
   std::uint64_t exempt_cookie_;

@@ -44,8 +44,8 @@ class SupervisorBackend final : public Backend {
         {RuleKind::socket, Strength::best_effort,
          "a process with several threads can send by write() and its like on a socket that it "
          "swaps "
-         "in; its unix and netlink sockets, and a connect or datagram that depends on a peer's "
-         "label, are refused"},
+         "in; its netlink sockets, a bind of its unix sockets, and a datagram, or a connect by an "
+         "abstract name, that depends on a peer's label, are refused"},
         {RuleKind::label, Strength::enforced, {}},
     };
     if (!abi && kernel::has_sys_admin())
