@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 # shellcheck source=tests/nobody.sh
 . tests/nobody.sh
-cp "$HOLDFAST_BUILD"/tests/bin/{socket_act,socket_rate,socket_block,socket_accept,label_churn} "$bin/" 2>/dev/null
+cp "$HOLDFAST_BUILD"/tests/bin/{socket_act,socket_rate,socket_block,socket_accept,socket_door,label_churn} "$bin/" 2>/dev/null
 chmod a+rx "$bin"/*
 
 # table NAME COMMAND...: a test for each line of TAP
@@ -68,6 +68,22 @@ kill -KILL $runner
 wait $runner 2>/dev/null
 for _ in $(seq 100); do [ ! -s "$policy.orphan" ] || break; sleep 0.05; done
 is "whose accept waits when the supervisor dies" "$(cat "$policy.orphan")" ENOSYS
+printf 'version = 1\n[[profile.box.socket]]\non = ["connect"]\nfamily = ["unix"]\n' >"$policy"
+printf 'peer = { "user.varlink" = "server" }\nverdict = "deny"\n' >>"$policy"
+chmod a+r "$policy"
+door() { # NAME HOW...: what the kernel does, and what is done for it; HOW begins with who
+  local name=$1 said
+  shift
+  "$@" "$bin/socket_door" >"$policy.bare"
+  for options in "" "--unshare user,mnt,pid,net"; do
+    # shellcheck disable=SC2086
+    said=$("$@" "$holdfast" run -q --backend supervisor --policy "$policy" $options -- "$bin/socket_door" 2>/dev/null)
+    is "connect by path, $name $options: all that the kernel does ($(wc -l <"$policy.bare") points)" \
+      "$said" "$(cat "$policy.bare")"
+  done
+}
+if [ "$(id -u)" -eq 0 ]; then door "as root" env; fi
+door "as an ordinary user" "${as_nobody[@]}"
 is "100000 labelled sockets, opened and closed" \
   "$("$holdfast" run -q --backend supervisor -- "$bin/label_churn" 100000 2>/dev/null)" "back to its start"
 rm -f "$policy" "$policy.bare" "$policy.orphan"

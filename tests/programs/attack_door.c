@@ -26,7 +26,7 @@
 
 #include "label_by.h"
 
-enum { rounds = 2000, number_fd = 300 };
+enum { rounds = 1000, number_fd = 300 };
 
 static char folder[] = "/tmp/attack_door.XXXXXX";
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
