@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Socket labels under the supervisor backend: what an emulated set and get cost against a bare notification, what a
-# decision adds to connect and send, and reads of the store against a map under a lock.
+# decision adds to connect and send, what it takes to have a unix socket connected by the door, and reads of the store against a map under a lock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${HOLDFAST_BUILD:-$PWD/build}
@@ -15,10 +15,18 @@ on = ["connect", "send"]
 label = { "user.varlink" = "client" }
 verdict = "deny"
 EOF
+cat >"$folder/peer.toml" <<'EOF'
+version = 1
+[[profile.box.socket]]
+on = ["connect"]
+family = ["unix"]
+peer = { "user.varlink" = "nobody" }
+verdict = "deny"
+EOF
 
-python3 - "$build" "$folder/p.toml" <<'PYTHON'
+python3 - "$build" "$folder/p.toml" "$folder/peer.toml" <<'PYTHON'
 import statistics, subprocess, sys
-build, policy = sys.argv[1:]
+build, policy, by_peer = sys.argv[1:]
 hold = [f"{build}/holdfast", "run", "-q", "--backend", "supervisor"]
 calls, floor = f"{build}/bench/label_calls", f"{build}/bench/notify_floor"
 def ns(command):
@@ -27,6 +35,8 @@ rounds = "5000"
 rows = {"emulated set": (hold, "set"), "emulated get": (hold, "get"),
         "connect, decided": (hold + ["--policy", policy], "connect"),
         "send, decided": (hold + ["--policy", policy], "send"),
+        "path, decided": (hold + ["--policy", policy], "path"),
+        "path, by the peer": (hold + ["--policy", by_peer], "path"),
         "connect, no rule": (hold, "connect"), "send, no rule": (hold, "send")}
 found = {name: [] for name in rows}
 bare = {name: [] for name in rows}

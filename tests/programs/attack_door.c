@@ -10,6 +10,7 @@
  * descriptor: /proc/self/fd/N root | task     by a link of /proc that is no path uid | gid | caps |
  * chroot | mntns | userns    as somebody else, or from elsewhere mount           with a /proc of
  * its own making mounted over the other (in its own namespaces)
+ *   confined        to the other server, after it has forbidden itself to, by Landlock
  *
  *   ptrace | vm | mem | fd | getfd    looks into who made a connect that may be made
  *   kill | stop     ends or stops it, then connects
@@ -186,6 +187,19 @@ _Noreturn static void as_other(const char* how) {
   judge(try_connect());
 }
 
+_Noreturn static void confined(void) {
+  struct {
+    uint64_t fs, net, scoped;
+  } rules = {1u << 16 /* LANDLOCK_ACCESS_FS_RESOLVE_UNIX */, 0, 0};
+  int fd = (int)syscall(444 /* landlock_create_ruleset */, &rules, sizeof rules, 0);
+  if (fd < 0) impossible("no Landlock rules about unix sockets");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      syscall(446 /* landlock_restrict_self */, fd, 0) != 0)
+    broken("landlock_restrict_self");
+  set_path(&address, "allowed");
+  judge(try_connect());
+}
+
 /* Each number that a descriptor may have leads to the server that nobody may connect to. */
 _Noreturn static void fake_proc(void) {
   char at[128];
@@ -304,6 +318,7 @@ int main(int argc, char** argv) {
   if (strcmp(how, "root") == 0) by_link("/proc/self/root");
   if (strcmp(how, "task") == 0) by_link("/proc/thread-self/root");
   if (strcmp(how, "mount") == 0) fake_proc();
+  if (strcmp(how, "confined") == 0) confined();
   if (strcmp(how, "kill") == 0) disturb(SIGKILL);
   if (strcmp(how, "stop") == 0) disturb(SIGSTOP);
   for (const char* const* one = (const char* const[]){"ptrace", "vm", "mem", "fd", "getfd", NULL};
