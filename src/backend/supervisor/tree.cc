@@ -36,8 +36,8 @@ bool Tree::leads_here(const kernel::TaskDirectory& task, unsigned depth) const {
   return again && again->parent == status->parent;
 }
 
-// A task without the tree's filter entered a pid namespace of the tree from outside and was orphaned
-// there, or is the door.
+// A task without the tree's filter entered a pid namespace of the tree from outside and was
+// orphaned there, or is the door.
 bool Tree::contains(const kernel::TaskDirectory& task) const {
   const auto status = task.status();
   return status && status->filters > root_filters_ && leads_here(task, kMaxDepth);
