@@ -119,9 +119,11 @@ _Noreturn static void race(void* (*exchange)(void*), const char* name) {
 }
 
 static int both[2];
+static volatile int swaps;
 static void* exchange_descriptors(void* unused) {
   for (int i = 0; !stop; i ^= 1) {
     dup2(both[i], number_fd);
+    swaps++;
     sched_yield();
   }
   return unused;
@@ -134,12 +136,13 @@ _Noreturn static void swap(void) {
   for (int i = 0; i < rounds; i++) {
     struct sockaddr_un peer;
     socklen_t length = sizeof peer;
-    stop = 0;
+    stop = 0, swaps = 0;
     both[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     both[1] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     set_label(both[0], "client");
     dup2(both[1], number_fd);
     if (pthread_create(&thread, NULL, exchange_descriptors, NULL) != 0) broken("thread");
+    while (swaps < 2 + i % 2) sched_yield(); /* on one processor it is in between now */
     if (connect(number_fd, (void*)&address, sizeof address) != 0) last = errno;
     stop = 1;
     pthread_join(thread, NULL);
