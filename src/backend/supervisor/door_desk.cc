@@ -178,7 +178,7 @@ Answer DoorDesk::after_find(const VisitPtr& visit, const kernel::TaskDirectory& 
     return refuse_unknown(*visit, task);
   }
   if (visit->by_peer) {
-    const Answer judged = judge_with_peer(*visit, task);
+    Answer judged = judge_with_peer(*visit, task);
     if (judged.kind == Answer::Kind::error) return judged;
   }
   const auto connect = [visit, door = door_]() -> Answer {
