@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <cstring>
+#include <span>
 
 #include "kernel/system_error.h"
 
@@ -48,25 +49,37 @@ Result<std::size_t> send_all(int socket_fd, std::string_view bytes,
   return static_cast<std::size_t>(sent);
 }
 
-}  // namespace
+struct Received {
+  std::size_t bytes;
+  int flags;  // MSG_TRUNC, MSG_CTRUNC
+};
 
-Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
-                                      std::vector<Fd>& descriptors) {
-  std::array<char, 65536> block;
+Result<Received> receive(int socket_fd, std::span<char> to, std::vector<Fd>& descriptors,
+                         int flags) {
   alignas(cmsghdr) std::array<char, kControlBytes> control;
-  iovec data = {block.data(), block.size()};
+  iovec data = {to.data(), to.size()};
   msghdr message = {};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC | flags);
   if (got < 0) return system_error("receive");
   take_descriptors(message, descriptors);
-  if (message.msg_flags & MSG_CTRUNC) return Error{EPROTO, "receive", {}, "too many descriptors"};
-  to.append(block.data(), static_cast<std::size_t>(got));
-  return got > 0;
+  return Received{static_cast<std::size_t>(got), message.msg_flags};
+}
+
+}  // namespace
+
+Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
+                                      std::vector<Fd>& descriptors) {
+  std::array<char, 65536> block;
+  const auto got = receive(socket_fd, block, descriptors, MSG_DONTWAIT);
+  if (!got && (got.error().code == EAGAIN || got.error().code == EINTR)) return true;
+  if (!got) return got.error();
+  if (got->flags & MSG_CTRUNC) return Error{EPROTO, "receive", {}, "too many descriptors"};
+  to.append(block.data(), got->bytes);
+  return got->bytes > 0;
 }
 
 Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
@@ -79,21 +92,12 @@ Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
 Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
                                                   std::vector<Fd>& descriptors) {
   std::string block(most, '\0');
-  alignas(cmsghdr) std::array<char, kControlBytes> control;
-  iovec data = {block.data(), block.size()};
-  msghdr message = {};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
-  if (got < 0 && errno == ECONNRESET) return std::optional<std::string>();
-  if (got < 0) return system_error("receive");
-  take_descriptors(message, descriptors);
-  if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
-    return Error{EPROTO, "receive", {}, "too large"};
-  if (got == 0) return std::optional<std::string>();
-  block.resize(static_cast<std::size_t>(got));
+  const auto got = receive(socket_fd, block, descriptors, 0);
+  if (!got && got.error().code == ECONNRESET) return std::optional<std::string>();
+  if (!got) return got.error();
+  if (got->flags & (MSG_CTRUNC | MSG_TRUNC)) return Error{EPROTO, "receive", {}, "too large"};
+  if (got->bytes == 0) return std::optional<std::string>();
+  block.resize(got->bytes);
   return std::optional(std::move(block));
 }
 
