@@ -31,7 +31,7 @@ def other():
         socket.socketpair()[0].getsockname(); os.listxattr(server.fileno())
         longest = max(longest, time.monotonic() - begin)
         time.sleep(0.02)
-    others.append("at once" if longest < 0.5 else "late")
+    others.append("at once" if longest < 0.8 else "late")
 said = connect(); accepted, _ = server.accept()
 print(said, struct.unpack("iii", accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0], flush=True)
 for line in sys.stdin:
