@@ -22,6 +22,20 @@ namespace holdfast {
   return parts;
 }
 
+// The text behind "Name:\t" up to the end of its line, as files of /proc have it; it borrows
+// `text`.
+[[nodiscard]] inline std::optional<std::string_view> field(std::string_view text,
+                                                           std::string_view name) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(":\t"))
+      return line.substr(name.size() + 2);
+    at = end + 1;
+  }
+  return std::nullopt;
+}
+
 // The whole text as a number without a prefix; nothing when it is not one, or does not fit.
 template <typename T>
 [[nodiscard]] std::optional<T> number(std::string_view text, int base = 10) {

@@ -7,30 +7,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 
 #include "base/text.h"
 #include "kernel/mount_table.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
-namespace {
-
-// "ino:\t1234"
-std::optional<std::uint64_t> value_of(std::string_view text, std::string_view key) {
-  for (std::string_view line : split(text, '\n')) {
-    if (!line.starts_with(key) || !line.substr(key.size()).starts_with(":\t")) continue;
-    line.remove_prefix(key.size() + 2);
-    return number<std::uint64_t>(line);
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 Result<BoundFile> parse_bound_file(std::string_view descriptor_info, std::string_view mount_info) {
-  const auto inode = value_of(descriptor_info, "ino");
-  const auto mount = value_of(descriptor_info, "mnt_id");
+  const auto inode = number<std::uint64_t>(field(descriptor_info, "ino").value_or(""));
+  const auto mount = number<std::uint64_t>(field(descriptor_info, "mnt_id").value_or(""));
   if (!inode || !mount) return Error{EINVAL, "understand", "/proc/PID/fdinfo", {}};
   const auto mounts = parse_mount_table(mount_info);
   if (!mounts) return mounts.error();

@@ -13,7 +13,9 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
 #include "kernel/system_error.h"
+#include "kernel/text_file.h"
 
 namespace holdfast::kernel {
 namespace {
@@ -42,33 +44,9 @@ Result<std::string> read_small(int directory_fd, const char* path) {
   return text;
 }
 
-Result<std::string> read_whole(int directory_fd, const char* path) {
-  const Fd fd(::openat(directory_fd, path, O_RDONLY | O_CLOEXEC));
-  if (!fd) return system_error("open", path);
-  std::string text;
-  std::vector<char> chunk(65536);
-  for (;;) {
-    const ssize_t length = ::read(fd.get(), chunk.data(), chunk.size());
-    if (length < 0) return system_error("read", path);
-    if (length == 0) return text;
-    text.append(chunk.data(), static_cast<std::size_t>(length));
-  }
-}
-
-// The text behind "Name:\t" up to the end of its line.
-std::optional<std::string_view> field(std::string_view text, std::string_view name) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = text.substr(at, end - at);
-    if (line.starts_with(name) && line.substr(name.size()).starts_with(":\t"))
-      return line.substr(name.size() + 2);
-    at = end + 1;
-  }
-  return std::nullopt;
-}
-
+// Whatever comes behind it.
 template <typename Number>
-std::optional<Number> number(std::string_view text) {
+std::optional<Number> leading_number(std::string_view text) {
   Number value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end == text.data()) return std::nullopt;
@@ -84,7 +62,28 @@ std::optional<Number> number_field(std::string_view text, std::string_view name,
     value->remove_prefix(tab + 1);
   }
   if (!value) return std::nullopt;
-  return number<Number>(*value);
+  return leading_number<Number>(*value);
+}
+
+Result<FileCredentials> file_credentials_of(std::string_view status) {
+  const auto uid = number_field<std::uint32_t>(status, "Uid", 3);
+  const auto gid = number_field<std::uint32_t>(status, "Gid", 3);
+  const auto capabilities = field(status, "CapEff");
+  auto groups = field(status, "Groups");
+  if (!uid || !gid || !capabilities || !groups)
+    return Error{EPROTO, "understand", "/proc/PID/status", {}};
+  FileCredentials found = {*uid, *gid, {}, 0};
+  const auto [end, error] = std::from_chars(
+      capabilities->data(), capabilities->data() + capabilities->size(), found.capabilities, 16);
+  if (error != std::errc()) return Error{EPROTO, "understand", "/proc/PID/status", "CapEff"};
+  while (const auto group = leading_number<std::uint32_t>(*groups)) {
+    found.groups.push_back(*group);
+    const std::size_t space = groups->find(' ');
+    if (space == std::string_view::npos) break;
+    groups->remove_prefix(space + 1);
+  }
+  std::ranges::sort(found.groups);
+  return found;
 }
 
 // The numbers among the names in a directory.
@@ -98,7 +97,7 @@ std::vector<pid_t> numeric_entries(int parent_fd, const char* path) {
     return found;
   }
   while (const dirent* entry = ::readdir(directory))
-    if (const auto pid = number<pid_t>(entry->d_name)) found.push_back(*pid);
+    if (const auto pid = leading_number<pid_t>(entry->d_name)) found.push_back(*pid);
   ::closedir(directory);
   return found;
 }
@@ -163,7 +162,7 @@ Result<pid_t> Proc::process_of_pidfd(int pidfd) const {
 }
 
 Result<std::string> Proc::descriptor_info(int fd) const {
-  return read_whole(root_.get(), fmt::format("{}/fdinfo/{}", ::getpid(), fd).c_str());
+  return read_text_file_at(root_.get(), fmt::format("{}/fdinfo/{}", ::getpid(), fd));
 }
 
 Result<TaskNamespaces> TaskDirectory::namespaces() const {
@@ -184,7 +183,7 @@ Result<TaskNamespaces> TaskDirectory::namespaces() const {
     const std::size_t bracket = name.find('[');
     const auto inode = bracket == std::string_view::npos
                            ? std::nullopt
-                           : number<NamespaceInode>(name.substr(bracket + 1));
+                           : leading_number<NamespaceInode>(name.substr(bracket + 1));
     if (!inode || *inode == kUnbornNamespace)
       return Error{EPROTO, "understand", kLinkPaths[link], std::string(name)};
     found.link[link] = *inode;
@@ -203,7 +202,7 @@ Result<TaskStatus> TaskDirectory::status() const {
   const auto numbers = field(*text, "NSpid");
   if (!thread || !process || !parent || !threads || !uid || !numbers)
     return Error{EPROTO, "understand", "/proc/PID/status", {}};
-  const auto innermost = number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
+  const auto innermost = leading_number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
   if (!innermost) return Error{EPROTO, "understand", "/proc/PID/status", "NSpid"};
   // A kernel without seccomp says nothing.
   const unsigned filters = number_field<unsigned>(*text, "Seccomp_filters", 0).value_or(0);
@@ -223,7 +222,7 @@ Result<bool> TaskDirectory::has_room_for_descriptor() const {
                                 ? std::string::npos
                                 : limits->find_first_not_of(' ', at + kLimit.size());
   if (value == std::string::npos) return Error{EPROTO, "understand", "/proc/PID/limits", {}};
-  const auto most = number<std::uint64_t>(std::string_view(*limits).substr(value));
+  const auto most = leading_number<std::uint64_t>(std::string_view(*limits).substr(value));
   if (!most) return true;  // "unlimited"
   const auto text = read_small(directory_.get(), "status");
   if (!text) return text.error();
@@ -247,34 +246,17 @@ Result<Fd> TaskDirectory::open_namespace(std::size_t link) const {
 }
 
 Result<FileCredentials> TaskDirectory::file_credentials() const {
-  auto text = read_small(directory_.get(), "status");
+  const auto text = read_small(directory_.get(), "status");
   if (!text) return text.error();
-  const auto uid = number_field<std::uint32_t>(*text, "Uid", 3);
-  const auto gid = number_field<std::uint32_t>(*text, "Gid", 3);
-  const auto capabilities = field(*text, "CapEff");
-  auto groups = field(*text, "Groups");
-  if (!uid || !gid || !capabilities || !groups)
-    return Error{EPROTO, "understand", "/proc/PID/status", {}};
-  FileCredentials found = {*uid, *gid, {}, 0};
-  const auto [end, error] = std::from_chars(
-      capabilities->data(), capabilities->data() + capabilities->size(), found.capabilities, 16);
-  if (error != std::errc()) return Error{EPROTO, "understand", "/proc/PID/status", "CapEff"};
-  while (const auto group = number<std::uint32_t>(*groups)) {
-    found.groups.push_back(*group);
-    const std::size_t space = groups->find(' ');
-    if (space == std::string_view::npos) break;
-    groups->remove_prefix(space + 1);
-  }
-  std::ranges::sort(found.groups);
-  return found;
+  return file_credentials_of(*text);
 }
 
 Result<Credentials> TaskDirectory::credentials() const {
   const auto text = read_small(directory_.get(), "status");
   if (!text) return text.error();
-  const auto file = file_credentials();
+  auto file = file_credentials_of(*text);
   if (!file) return file.error();
-  Credentials found = {{}, {}, file->groups, file->capabilities, {}};
+  Credentials found = {{}, {}, std::move(file->groups), file->capabilities, {}};
   for (unsigned column = 0; column < found.uids.size(); column++) {
     const auto uid = number_field<std::uint32_t>(*text, "Uid", column);
     const auto gid = number_field<std::uint32_t>(*text, "Gid", column);
@@ -334,7 +316,7 @@ Result<std::string> TaskDirectory::cgroup() const {
 }
 
 Result<std::string> TaskDirectory::mount_info() const {
-  return read_whole(directory_.get(), "mountinfo");
+  return read_text_file_at(directory_.get(), "mountinfo");
 }
 
 Result<std::string> TaskMemory::read(std::uint64_t address, std::size_t bytes) const {
@@ -383,7 +365,7 @@ std::vector<pid_t> TaskDirectory::children() const {
     auto text = read_small(directory_.get(), fmt::format("task/{}/children", thread).c_str());
     if (!text) continue;
     std::string_view rest = *text;
-    while (const auto child = number<pid_t>(rest)) {
+    while (const auto child = leading_number<pid_t>(rest)) {
       found.push_back(*child);
       const std::size_t space = rest.find(' ');
       if (space == std::string_view::npos) break;

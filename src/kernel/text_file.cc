@@ -11,8 +11,12 @@
 namespace holdfast::kernel {
 
 Result<std::string> read_text_file(const std::string& path) {
+  return read_text_file_at(AT_FDCWD, path);
+}
+
+Result<std::string> read_text_file_at(int directory_fd, const std::string& path) {
   constexpr std::size_t kMaxBytes = 16u << 20;
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::openat(directory_fd, path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return Error{errno, "open", path, ""};
   std::string text;
   char chunk[16384];

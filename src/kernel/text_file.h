@@ -11,6 +11,7 @@ namespace holdfast::kernel {
 
 // The whole file, at most 16 MiB. Errors: what open(2) and read(2) say; EFBIG.
 [[nodiscard]] Result<std::string> read_text_file(const std::string& path);
+[[nodiscard]] Result<std::string> read_text_file_at(int directory_fd, const std::string& path);
 
 }  // namespace holdfast::kernel
 
