@@ -27,6 +27,9 @@ namespace {
 constexpr std::size_t kMostAddressBytes = sizeof(sockaddr_storage);
 // So that others can be answered while nobody is at the door (notify/jobs.cc has the whole number).
 constexpr long kMostVisits = 256;
+constexpr std::string_view kGone =
+    "the process that connects unix sockets for the command is gone or stopped: connects that need "
+    "it are refused";
 
 // The kernel refuses what is no address of the family, and a datagram socket is disconnected by
 // AF_UNSPEC. Neither finds anybody.
@@ -171,10 +174,7 @@ Answer DoorDesk::connect(Connecting from) {
 Answer DoorDesk::after_find(const VisitPtr& visit, const kernel::TaskDirectory& task) {
   if (!office_.listener.waiting(visit->call.id)) return Answer::dead();
   if (visit->gone || closed_ || !visit->file) {
-    if (visit->gone)
-      say_once(
-          "the process that connects unix sockets for the command is gone or "
-          "stopped: connects that need it are refused");
+    if (visit->gone) say_once(kGone);
     return refuse_unknown(*visit, task);
   }
   if (visit->by_peer) {
@@ -196,9 +196,7 @@ Answer DoorDesk::after_find(const VisitPtr& visit, const kernel::TaskDirectory& 
 
 Answer DoorDesk::after_connect(const Visit& visit, const kernel::TaskDirectory& task) {
   if (!office_.listener.waiting(visit.call.id)) return Answer::dead();
-  say_once(
-      "the process that connects unix sockets for the command is gone or stopped: connects "
-      "that need it are refused");
+  say_once(kGone);
   return refuse_unknown(visit, task);
 }
 
