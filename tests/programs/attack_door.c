@@ -3,17 +3,18 @@
  * attack_door HOW: connects a unix socket, by path, to a server that is labelled
  * user.varlink=server, which nobody may, or gets at the process that makes such connects.
  *
- *   rename | link | address    a thread exchanges two files, a link, or the address in memory, 2000
- * times swap            a thread swaps the descriptor between a socket labelled
- * user.varlink=client, which may not connect to anybody, and one that may relabel         the
- * server is labelled when it has been connected to before number          by the path of a
- * descriptor: /proc/self/fd/N root | task     by a link of /proc that is no path uid | gid | caps |
- * chroot | mntns | userns    as somebody else, or from elsewhere mount           with a /proc of
- * its own making mounted over the other (in its own namespaces)
- *   confined        to the other server, after it has forbidden itself to, by Landlock
+ *   rename | link | address   a thread exchanges two files, a link, or the address in memory
+ *   swap       a thread swaps the descriptor between a socket labelled user.varlink=client,
+ *              which may not connect to anybody, and one that may
+ *   relabel    the server is labelled when it has been connected to before
+ *   number     by the path of a descriptor: /proc/self/fd/N
+ *   root | task   by a link of /proc that is no path
+ *   uid | gid | caps | chroot | mntns | userns   as somebody else, or from elsewhere
+ *   mount      with a /proc of its own making mounted over the other (in its own namespaces)
+ *   confined   to the other server, after it has forbidden itself to, by Landlock
  *
- *   ptrace | vm | mem | fd | getfd    looks into who made a connect that may be made
- *   kill | stop     ends or stops it, then connects
+ *   ptrace | vm | mem | fd | getfd   looks into who made a connect that may be made
+ *   kill | stop   ends or stops it, then connects
  */
 #include "attack.h"
 

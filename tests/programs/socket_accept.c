@@ -21,8 +21,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "seconds.h"
 
 enum { many = 100, waiters = 4, some = 10 };
 
@@ -54,12 +55,6 @@ static int new_client(void) {
     exit(2);
   }
   return fd;
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static void handler(int unused) { (void)unused; }

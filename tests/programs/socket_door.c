@@ -16,8 +16,9 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "seconds.h"
 
 enum { threads = 8, each = 50, others = 100 };
 
@@ -36,12 +37,6 @@ static int serve(const char* name, int type, int backlog) {
     exit(2);
   }
   return fd;
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static long connect_with(int type, const char* path, socklen_t length) {
