@@ -30,7 +30,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "core/abi.h"
+#include "core/counters.h"
 
 namespace holdfast::backend {
 
@@ -121,13 +121,12 @@ struct BpfUsage {
   std::uint64_t most_memory = 0;    // bytes, as core/bpf_memory.h counts
 };
 
-struct Totals {
-  std::uint64_t allowed = 0;
-  std::uint64_t denied = 0;   // refused
-  std::uint64_t audited = 0;  // would have been refused
-  std::uint64_t locked = 0;
-  std::uint64_t errors = 0;  // refused because a fact could not be read; part of denied
-  std::uint64_t lost = 0;    // events that did not fit the ring
+// core/counters.h says what each counter of decisions means.
+struct Totals : hf_counters {
+  Totals() : hf_counters{} {}
+  explicit Totals(const hf_counters& decisions) : hf_counters(decisions) {}
+
+  std::uint64_t lost = 0;  // events that did not fit the ring
   std::optional<BpfUsage> bpf = std::nullopt;  // where the backend decides about it
 };
 

@@ -93,7 +93,7 @@ static __always_inline int may_delegate(__u64 cgroup) {
   struct xattr_call *call;
   int allowed = 0;
   if (bpf_map_update_elem(&cgroup_xattr_calls, &current, &empty_xattr_call, BPF_ANY)) {
-    count(&cgroup_totals.errors);
+    hf_count_undecided(&cgroup_totals.decisions);
     return 0;
   }
   call = bpf_map_lookup_elem(&cgroup_xattr_calls, &current);

@@ -11,12 +11,10 @@
 
 /* Read by user space. */
 struct {
-  __u64 allowed;
-  __u64 denied;
-  __u64 audited;
-  __u64 errors;
-  __u64 lost;
-  __u64 unasked; /* the kernel allowed a move and never asked: must stay 0 */
+  struct hf_counters decisions;
+  __u64 lost;       /* events that did not fit the ring */
+  __u64 unasked;    /* the kernel allowed a move and never asked: must stay 0 */
+  __u64 unrecorded; /* a mark that could not be conferred, since it came while its file was being executed */
   __u64 events;
 } cgroup_totals;
 
@@ -85,23 +83,14 @@ static __always_inline void meter(__u64 generation, __u32 hook, const struct hf_
   __u32 none = HF_METER_NONE, other = HF_METER_OTHER;
   __u32 *slot = key.profile == HF_NO_PROFILE ? &none : bpf_map_lookup_elem(&meter_slots, &key);
   struct hf_meter *m = bpf_map_lookup_elem(&cgroup_meters, slot ? slot : &other);
-  if (m && hook < HF_HOOK_COUNT && kind < HF_METER_KINDS) count(&m->counts[hook][kind]);
+  if (m && hook < HF_HOOK_COUNT && kind < HF_OUTCOMES) count(&m->counts[hook][kind]);
 }
 
-/* Counts a decision. A limit that its bucket has not settled as allowed is a refusal (hf_settle()). */
+/* Counts a decision. */
 static __noinline int tally(__u64 generation, __u32 hook, const struct hf_verdict *v) {
   if (!v) return 0;
-  if (v->action != HF_DENY && v->action != HF_LIMIT) {
-    count(&cgroup_totals.allowed);
-    meter(generation, hook, v, HF_METER_ALLOW);
-  } else if (v->mode == HF_MODE_AUDIT) {
-    count(&cgroup_totals.audited);
-    meter(generation, hook, v, HF_METER_AUDIT);
-  } else {
-    count(&cgroup_totals.denied);
-    meter(generation, hook, v, HF_METER_DENY);
-  }
-  if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_BAD_REQUEST) count(&cgroup_totals.errors);
+  hf_count_decision(&cgroup_totals.decisions, v);
+  meter(generation, hook, v, hf_outcome(v));
   return 0;
 }
 

@@ -89,22 +89,6 @@ static __always_inline void hf_report(struct hf_session *s, const struct hf_requ
   bpf_ringbuf_submit(event, 0);
 }
 
-static __always_inline void hf_count(struct hf_session *s, const struct hf_verdict *v) {
-  int refusal = v->action == HF_DENY || v->action == HF_LIMIT;
-  if (refusal && v->mode == HF_MODE_ENFORCE) {
-    __sync_fetch_and_add(&s->totals.denied, 1);
-    if (v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_TARGET_UNKNOWN ||
-        v->reason == HF_REASON_BAD_REQUEST)
-      __sync_fetch_and_add(&s->totals.errors, 1);
-  } else if (refusal) {
-    __sync_fetch_and_add(&s->totals.audited, 1);
-  } else if (v->action == HF_LOCK) {
-    __sync_fetch_and_add(&s->totals.locked, 1);
-  } else {
-    __sync_fetch_and_add(&s->totals.allowed, 1);
-  }
-}
-
 /* A member that is still setting itself up, before adoption, is not ruled: it runs none of CMD's code. */
 static __always_inline int hf_not_yet_ruled(const struct hf_session *s, const struct hf_member *member) {
   return member && member->tables == HF_TABLES_POLICY && !s->adopted;
@@ -167,7 +151,7 @@ __noinline int hf_conclude(struct hf_request *r, struct hf_context *context) {
   if (hf_unconcerned(r, context)) return 0;
   if (hf_judge(r, &v, context->slot)) return -HF_EPERM;
   if (context->voice == HF_SAY || (v.action == HF_DENY && v.mode == HF_MODE_ENFORCE)) {
-    hf_count(s, &v);
+    hf_count_decision(&s->totals.decisions, &v);
     if (v.log) hf_report(s, r, &v, context);
   }
   if (hf_enforced_error(&v)) return -HF_EPERM;

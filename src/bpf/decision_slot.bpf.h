@@ -41,7 +41,7 @@ static __always_inline struct decision_slot *take_slot(void) {
     struct decision_slot *slot = bpf_map_lookup_elem(&decision_slots, &key);
     if (slot && !__sync_val_compare_and_swap(&slot->taken, 0, 1)) return slot;
   }
-  count(&cgroup_totals.errors);
+  hf_count_undecided(&cgroup_totals.decisions);
   return 0;
 }
 

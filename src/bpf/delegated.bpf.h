@@ -78,7 +78,7 @@ __noinline int hf_conclude_bpf(struct hf_request *r, struct hf_context *context)
   if (!r || !context || !s) return -HF_EPERM;
   hf_judge_bpf(r, &v, context->slot);
   if (context->voice == HF_SAY || v.action == HF_DENY) {
-    hf_count(s, &v);
+    hf_count_decision(&s->totals.decisions, &v);
     if (v.log) hf_report(s, r, &v, context);
   }
   return hf_enforced_error(&v) ? -HF_EPERM : 0;

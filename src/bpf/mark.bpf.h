@@ -269,7 +269,7 @@ static __noinline int prepare_exec(struct linux_binprm___mark *bprm) {
     return 1;
   if (had) return 0;
   if (!bpf_map_update_elem(&marked_tasks, &current, &none, BPF_NOEXIST)) return 0;
-  count(&cgroup_totals.errors);
+  hf_count_undecided(&cgroup_totals.decisions);
   return 1;
 }
 
@@ -289,8 +289,8 @@ int BPF_PROG(mark_exec, struct linux_binprm___mark *bprm) {
   if (!mark_rules) return 0;
   id = mark_of_file(BPF_CORE_READ(bprm, file, f_inode));
   had = bpf_map_lookup_elem(&marked_tasks, &current);
-  if (had) *had = id;                           /* also 0: what a marked program executes is another program */
-  if (id && !had) count(&cgroup_totals.errors); /* marked since it was prepared: not conferred */
+  if (had) *had = id; /* also 0: what a marked program executes is another program */
+  if (id && !had) count(&cgroup_totals.unrecorded);
   return 0;
 }
 

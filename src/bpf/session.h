@@ -7,7 +7,7 @@
 #ifndef HOLDFAST_BPF_SESSION_H
 #define HOLDFAST_BPF_SESSION_H
 
-#include "core/abi.h"
+#include "core/counters.h"
 
 #define HF_TABLES_POLICY 0u /* the session's policy */
 #define HF_TABLES_CANARY 1u /* refuses everything; only while the canary flies */
@@ -136,12 +136,8 @@ struct hf_bpf_limits {
 };
 
 struct hf_session_totals {
-  __u64 allowed;
-  __u64 denied;
-  __u64 audited;
-  __u64 locked;
-  __u64 errors;
-  __u64 lost;
+  struct hf_counters decisions;
+  __u64 lost;   /* events that did not fit the ring */
   __u64 events; /* ids given out */
 };
 

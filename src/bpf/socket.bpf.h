@@ -66,7 +66,7 @@ __noinline int hf_conclude_socket(struct hf_request *r, struct hf_context *conte
     if (!t) return -HF_EPERM;
     hf_settle(t, &v, had);
   }
-  hf_count(s, &v);
+  hf_count_decision(&s->totals.decisions, &v);
   if (v.log) hf_report(s, r, &v, context);
   return hf_enforced_error(&v);
 }

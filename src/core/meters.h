@@ -8,18 +8,13 @@
 #ifndef HOLDFAST_CORE_METERS_H
 #define HOLDFAST_CORE_METERS_H
 
-#include "core/abi.h"
+#include "core/counters.h"
 
 #define HF_METER_SLOTS 2048u
 #define HF_METER_NONE 0u  /* slot of decisions by no profile's rule */
 #define HF_METER_OTHER 1u /* of profiles that found no free slot */
 #define HF_METER_FIRST 2u
 #define HF_METER_NAME 72u /* of a profile, and zeros */
-
-#define HF_METER_ALLOW 0u
-#define HF_METER_DENY 1u
-#define HF_METER_AUDIT 2u /* would have been denied */
-#define HF_METER_KINDS 3u
 
 struct hf_meter_key {
   __u64 generation;
@@ -29,7 +24,7 @@ struct hf_meter_key {
 
 struct hf_meter {
   char profile[HF_METER_NAME]; /* "": the slot is free */
-  __u64 counts[HF_HOOK_COUNT][HF_METER_KINDS];
+  __u64 counts[HF_HOOK_COUNT][HF_OUTCOMES];
 };
 
 HF_LAYOUT(sizeof(struct hf_meter_key) == 16);

@@ -15,7 +15,7 @@ namespace holdfast::daemon {
 
 namespace {
 
-constexpr std::array<std::string_view, HF_METER_KINDS> kVerdicts = {"allow", "deny", "audit"};
+constexpr std::array<std::string_view, HF_OUTCOMES> kVerdicts = {"allow", "deny", "audit"};
 
 using Label = std::pair<std::string_view, std::string_view>;
 
@@ -66,7 +66,8 @@ void add_condition(Text& text, const Condition& condition) {
   text.family("holdfast_adopted", "gauge", "1 when enforcement was found in force by holdfastd.");
   text.sample(condition.adopted ? 1 : 0);
   text.family("holdfast_decision_errors_total", "counter",
-              "Decisions that were refusals because a fact could not be read.");
+              "Refusals for want of a fact (of those denied and audited), and faults that were no "
+              "decision.");
   text.sample(condition.totals.errors);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "core/counters.h"
 #include "policy/event_json.h"
 
 namespace holdfast::run {
@@ -34,12 +35,16 @@ Result<Reporter> Reporter::create(const policy::Compiled& policy, EventFormat fo
 
 void Reporter::count(const hf_verdict& verdict) {
   RuleHits& hits = hits_[verdict.rule];
-  if (verdict.action == HF_DENY || verdict.action == HF_LIMIT)
-    (verdict.mode == HF_MODE_AUDIT ? hits.audited : hits.refused)++;
-  else if (verdict.action == HF_LOCK)
-    hits.locked++;
-  else
-    hits.allowed++;
+  switch (hf_outcome(&verdict)) {
+    case HF_DENIED:
+      hits.refused++;
+      break;
+    case HF_AUDITED:
+      hits.audited++;
+      break;
+    default:
+      (verdict.action == HF_LOCK ? hits.locked : hits.allowed)++;
+  }
 }
 
 void Reporter::event(const hf_event& event, const policy::EventPaths& paths) {

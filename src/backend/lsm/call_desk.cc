@@ -164,7 +164,7 @@ int CallDesk::judge(const seccomp_notif& call, const kernel::TaskDirectory& task
   hf_verdict verdict;
   hf_decide(spec_.tables, &request, &verdict);
   if (verdict.action == HF_LIMIT) hf_settle(spec_.tables, &verdict, has_token(verdict, task));
-  count(verdict);
+  hf_count_decision(&record_.fields().totals.decisions, &verdict);
   if (verdict.log && spec_.sink) {
     hf_task actor = notify::describe_task(task).value_or(hf_task{});
     actor.pid = call.pid;
@@ -175,18 +175,6 @@ int CallDesk::judge(const seccomp_notif& call, const kernel::TaskDirectory& task
     spec_.sink(event);
   }
   return -hf_enforced_error(&verdict);
-}
-
-void CallDesk::count(const hf_verdict& verdict) const {
-  hf_session_totals& totals = record_.fields().totals;
-  const bool refused = verdict.action == HF_DENY || verdict.action == HF_LIMIT;
-  const bool enforced = verdict.mode == HF_MODE_ENFORCE;
-  SessionRecord::at(!refused   ? totals.allowed
-                    : enforced ? totals.denied
-                               : totals.audited)
-      .fetch_add(1);
-  if (refused && enforced && verdict.reason == HF_REASON_FACTS_MISSING)
-    SessionRecord::at(totals.errors).fetch_add(1);
 }
 
 }  // namespace holdfast::backend::lsm

@@ -54,7 +54,6 @@ class CallDesk {
   int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, hf_request request,
             std::uint64_t cookie);
   [[nodiscard]] bool has_token(const hf_verdict& verdict, const kernel::TaskDirectory& task) const;
-  void count(const hf_verdict& verdict) const;
 
   const SessionSpec& spec_;
   std::uint64_t set_;

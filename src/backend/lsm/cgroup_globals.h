@@ -5,6 +5,8 @@
 
 #include <type_traits>
 
+#include "core/counters.h"  // a type that the skeleton names and does not declare
+
 #include "bpf/cgroup.skel.h"
 #include "kernel/bpf_pin.h"
 

@@ -348,27 +348,19 @@ Result<void> CgroupHooks::dispatch() {
 bool CgroupHooks::drained() const { return reading_->left > 0; }
 
 void CgroupHooks::discount_denied(std::uint64_t count) {
-  std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_.get()).cgroup_totals.denied)
+  std::atomic_ref<__u64>(
+      globals_of(skeleton_, adopted_totals_.get()).cgroup_totals.decisions.denied)
       .fetch_sub(count, std::memory_order_relaxed);
   meters_.forget_canary();
 }
 
 void CgroupHooks::report(hf_event event, const std::string& profile) {
   auto& totals = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
-  const auto add = [](auto& counter) {
-    return std::atomic_ref(counter).fetch_add(1, std::memory_order_relaxed) + 1;
-  };
   const hf_verdict& verdict = event.verdict;
-  const bool refused = verdict.action == HF_DENY;
-  const bool audited = refused && verdict.mode == HF_MODE_AUDIT;
-  add(!refused ? totals.allowed : audited ? totals.audited : totals.denied);
-  meters_.count(profile, event.request.hook,
-                !refused  ? HF_METER_ALLOW
-                : audited ? HF_METER_AUDIT
-                          : HF_METER_DENY);
-  if (verdict.reason == HF_REASON_FACTS_MISSING) add(totals.errors);
+  hf_count_decision(&totals.decisions, &verdict);
+  meters_.count(profile, event.request.hook, hf_outcome(&verdict));
   if (!verdict.log) return;
-  event.id = add(totals.events);
+  event.id = std::atomic_ref(totals.events).fetch_add(1, std::memory_order_relaxed) + 1;
   sink_(event);
 }
 
@@ -394,17 +386,14 @@ Result<std::vector<Fill>> CgroupHooks::fills() const {
 
 Totals CgroupHooks::totals() const {
   const auto& from = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
-  Totals totals;
-  totals.allowed = read_counter(from.allowed);
-  totals.denied = read_counter(from.denied);
-  totals.audited = read_counter(from.audited);
-  totals.errors = read_counter(from.errors);
+  Totals totals(hf_read_counters(&from.decisions));
   totals.lost = read_counter(from.lost);
   return totals;
 }
 
-std::uint64_t CgroupHooks::unasked() const {
-  return read_counter(globals_of(skeleton_, adopted_totals_.get()).cgroup_totals.unasked);
+std::uint64_t CgroupHooks::faults() const {
+  const auto& from = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
+  return read_counter(from.unasked) + read_counter(from.unrecorded);
 }
 
 }  // namespace holdfast::backend::lsm

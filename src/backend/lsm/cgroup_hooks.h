@@ -98,8 +98,9 @@ class CgroupHooks {
   // Was the last dispatch() not that many?
   [[nodiscard]] bool drained() const;
   [[nodiscard]] Totals totals() const;
-  // Moves that the kernel allowed without asking the programs. Anything but 0 is a defect.
-  [[nodiscard]] std::uint64_t unasked() const;
+  // What went wrong without being a decision: moves that the kernel allowed without asking the
+  // programs, of which there must be none, and marks that could not be conferred.
+  [[nodiscard]] std::uint64_t faults() const;
 
  private:
   struct Reading;

@@ -158,10 +158,10 @@ class LsmMachine final : public Machine {
     return meters;
   }
 
-  // A move that the kernel allowed unasked is an error, though not a refusal.
+  // What went wrong without being a decision is an error all the same.
   [[nodiscard]] Totals totals() const override {
     Totals totals = cgroups_->totals();
-    totals.errors += cgroups_->unasked();
+    totals.errors += cgroups_->faults();
     return totals;
   }
 

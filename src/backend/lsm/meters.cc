@@ -79,7 +79,7 @@ void MeterSlots::count(const std::string& profile, std::uint16_t hook, std::uint
   const std::uint32_t slot = profile.empty()         ? HF_METER_NONE
                              : found == slots_.end() ? HF_METER_OTHER
                                                      : found->second;
-  if (hook >= HF_HOOK_COUNT || kind >= HF_METER_KINDS) return;
+  if (hook >= HF_HOOK_COUNT || kind >= HF_OUTCOMES) return;
   std::atomic_ref<__u64>(static_cast<hf_meter*>(mapped_->data())[slot].counts[hook][kind])
       .fetch_add(1, std::memory_order_relaxed);
 }
@@ -89,7 +89,7 @@ std::vector<DecisionCount> MeterSlots::counts() const {
   const auto add = [&](std::uint32_t slot, const std::string& profile) {
     const hf_meter meter = read_slot(meters_fd_, slot);
     for (std::uint16_t hook = 0; hook < HF_HOOK_COUNT; hook++)
-      for (std::uint32_t kind = 0; kind < HF_METER_KINDS; kind++)
+      for (std::uint32_t kind = 0; kind < HF_OUTCOMES; kind++)
         if (meter.counts[hook][kind] != 0)
           counts.push_back({profile, hook, kind, meter.counts[hook][kind]});
   };

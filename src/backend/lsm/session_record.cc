@@ -22,15 +22,9 @@ SessionRecord::~SessionRecord() {
 }
 
 Totals SessionRecord::totals() const {
-  const auto read = [](__u64& field) { return at(field).load(std::memory_order_relaxed); };
   hf_session_totals& t = record_->totals;
-  Totals totals;
-  totals.allowed = read(t.allowed);
-  totals.denied = read(t.denied);
-  totals.audited = read(t.audited);
-  totals.locked = read(t.locked);
-  totals.errors = read(t.errors);
-  totals.lost = read(t.lost);
+  Totals totals(hf_read_counters(&t.decisions));
+  totals.lost = at(t.lost).load(std::memory_order_relaxed);
   return totals;
 }
 

@@ -296,7 +296,7 @@ int SupervisorSession::judge(const seccomp_notif& call, const kernel::TaskDirect
   hf_decide(spec_.tables, &asked.request, &verdict);
   if (verdict.action == HF_LIMIT)
     hf_settle(spec_.tables, &verdict, has_tokens(verdict, task, tokens));
-  count(verdict);
+  hf_count_decision(&totals_, &verdict);
   if (verdict.log) {
     hf_task actor = describe_task(task).value_or(hf_task{});
     actor.pid = call.pid;
@@ -398,7 +398,7 @@ int SupervisorSession::decide_questions(const seccomp_notif& call,
   for (Question& question : questions) {
     hf_verdict verdict;
     hf_decide(spec_.tables, &question.request, &verdict);
-    count(verdict);
+    hf_count_decision(&totals_, &verdict);
     if (verdict.log) {
       if (!actor) {
         actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
@@ -415,20 +415,6 @@ int SupervisorSession::decide_questions(const seccomp_notif& call,
     if (question.entry == Question::Entry::unknown) sandbox_->enter_unknown();
   }
   return 0;
-}
-
-void SupervisorSession::count(const hf_verdict& verdict) {
-  const bool refusal = verdict.action == HF_DENY || verdict.action == HF_LIMIT;
-  if (refusal && verdict.mode == HF_MODE_AUDIT) {
-    totals_.audited++;
-  } else if (refusal) {
-    totals_.denied++;
-    if (verdict.reason == HF_REASON_FACTS_MISSING || verdict.reason == HF_REASON_BAD_REQUEST)
-      totals_.errors++;
-  } else {
-    totals_.allowed++;
-    if (verdict.action == HF_LOCK) totals_.locked++;
-  }
 }
 
 void SupervisorSession::report(const Asked& asked, const hf_verdict& verdict,

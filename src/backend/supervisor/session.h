@@ -63,7 +63,6 @@ class SupervisorSession final : public Session {
   [[nodiscard]] hf_request common_facts(const kernel::TaskNamespaces& namespaces) const;
   [[nodiscard]] Question without_facts(const seccomp_notif& call) const;
   void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before);
-  void count(const hf_verdict& verdict);
   void report(const Asked& asked, const hf_verdict& verdict, const hf_task& actor);
 
   SessionSpec spec_;
