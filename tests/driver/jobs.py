@@ -15,16 +15,24 @@ MARK = "#=#"  # opens a line of the guest that says which test begins or ends
 
 
 class Job:
-    """One process. Its output belongs to one or more reports, named in order by `parts`."""
+    """One process. Its output belongs to one or more reports, named in order by `parts`.
 
-    def __init__(self, parts, where, command, timeout_s, xml_path=None):
+    `make_command(slowness)` is its command line on a machine that is so many times slower than the reference machine
+    (driver/pace.py), for which `timeout_s` is meant."""
+
+    def __init__(self, parts, where, make_command, timeout_s, xml_path=None):
         self.parts = parts
         self.where = where
-        self.command = command
+        self.make_command = make_command
         self.timeout_s = timeout_s
         self.xml_path = xml_path  # GoogleTest's report, for a unit test program
         self.in_guest = where != "host"
         self.remaining = None  # of a guest: remaining(names) is the job of only these parts
+
+
+def fixed(command):
+    """A command line that is the same on every machine."""
+    return lambda slowness: command
 
 
 def find_unit_jobs(build, logs):
@@ -35,7 +43,7 @@ def find_unit_jobs(build, logs):
         name = "unit/" + os.path.basename(program)
         xml_path = os.path.join(logs, name.replace("/", ".") + ".xml")
         command = [program, f"--gtest_output=xml:{xml_path}", "--gtest_color=no"]
-        yield Job([name], "host", command, HOST_TIMEOUT_S, xml_path=xml_path)
+        yield Job([name], "host", fixed(command), HOST_TIMEOUT_S, xml_path=xml_path)
 
 
 def gtest_as_tap(xml_path):
@@ -68,7 +76,7 @@ def find_host_jobs(source):
     for file in sorted(os.listdir(folder)):
         if file.endswith((".sh", ".py")):
             name = "host/" + file.rpartition(".")[0]
-            yield Job([name], "host", [os.path.join(folder, file)], HOST_TIMEOUT_S)
+            yield Job([name], "host", fixed([os.path.join(folder, file)]), HOST_TIMEOUT_S)
 
 
 class GuestTest:
@@ -122,9 +130,16 @@ class GuestTest:
 
 
 def guest_job(tests, kernel, build):
-    settings = tests[0].settings
     timeout_s = sum(test.timeout_s for test in tests) + GUEST_BOOT_S
-    command = ["tools/vm", "--kernel", kernel, "--timeout", str(timeout_s)]
+    job = Job([test.name for test in tests], kernel,
+              lambda slowness: guest_command(tests, kernel, build, timeout_s, slowness), timeout_s + GUEST_BOOT_S)
+    job.remaining = lambda left: guest_job([test for test in tests if test.name in left], kernel, build)
+    return job
+
+
+def guest_command(tests, kernel, build, timeout_s, slowness):
+    settings = tests[0].settings
+    command = ["tools/vm", "--kernel", kernel, "--timeout", str(round(timeout_s * slowness))]
     command += ["--smp", settings["smp"], "--mem", settings["mem"]]
     if settings["root"]:
         command += ["--root", tests[0].roots()[kernel]]
@@ -138,11 +153,8 @@ def guest_job(tests, kernel, build):
         command += ["--file", file]
     command += ["--env", f"HOLDFAST_BUILD={build}", "--", "sh", "tests/driver/guest.sh"]
     for test in tests:
-        command += [test.name, test.path, str(test.timeout_s), test.settings["needs"]]
-    names = [test.name for test in tests]
-    job = Job(names, kernel, command, timeout_s + GUEST_BOOT_S)
-    job.remaining = lambda left: guest_job([test for test in tests if test.name in left], kernel, build)
-    return job
+        command += [test.name, test.path, str(round(test.timeout_s * slowness)), test.settings["needs"]]
+    return command
 
 
 def find_guest_jobs(source, build, kernels, wanted, full):

@@ -15,7 +15,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 sys.dont_write_bytecode = True
 
-from driver import jobs, tap  # noqa: E402  (found through the line above)
+from driver import jobs, pace, tap  # noqa: E402  (found through the line above)
 
 UNIT_PROGRAM = """#!/bin/sh
 [ ! -e "$0.dies" ] || kill -ABRT $$
@@ -117,9 +117,73 @@ def load_runner():
 
 
 def guest_of(names, script, remaining):
-    job = jobs.Job(names, "7.3", ["sh", "-c", script], 10)
+    job = jobs.Job(names, "7.3", jobs.fixed(["sh", "-c", script]), 10)
     job.remaining = remaining
     return job
+
+
+class FixedSpeed(pace.Speed):
+    """Says these numbers one after the other, the last one for ever."""
+
+    def __init__(self, said):
+        super().__init__(1)
+        self.said = list(said)
+
+    def slowness(self, fresh=False):
+        return self.said.pop(0) if len(self.said) > 1 else self.said[0]
+
+
+def make_runner(found, logs, speed):
+    progress = pace.Progress(found, 1, os.path.join(logs, "durations.json"), False)
+    return load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull), speed, progress)
+
+
+def time_limits():
+    def outcome(script, timeout_s, said):
+        with tempfile.TemporaryDirectory() as logs:
+            job = jobs.Job(["host/x"], "host", jobs.fixed(["sh", "-c", script]), timeout_s)
+            runner = make_runner([job], logs, FixedSpeed(said))
+            with contextlib.redirect_stdout(io.StringIO()):
+                runner.run(job)
+            return tuple(runner.reports[0].count(kind) for kind in ("passed", "failed"))
+
+    slow = "sleep 0.8; echo ok 1 - x; echo 1..1"
+    check("a job over its limit is killed", outcome(slow, 0.2, [1.0]) == (0, 1))
+    check("a machine that is slower gives it more time", outcome(slow, 0.2, [8.0]) == (1, 0))
+    check("one that has become slower since it began, too", outcome(slow, 0.2, [1.0, 8.0]) == (1, 0))
+    check("one that hangs is killed there all the same", outcome("sleep 60", 0.1, [1.0, 2.0, 2.0]) == (0, 1))
+    with tempfile.TemporaryDirectory() as source:
+        os.makedirs(os.path.join(source, "tests", "vm.d"))
+        with open(os.path.join(source, "tests", "vm.d", "a.test"), "w", encoding="utf-8") as test:
+            test.write("# kernels: 6.1\n# timeout: 100\n")
+        job = next(jobs.find_guest_jobs(source, "/b", None, lambda name: True, False))
+        limits = [[word for word in job.make_command(slowness) if word in ("100", "160", "400", "640")]
+                  for slowness in (1.0, 4.0)]
+        check("so does a guest, and each test in it", limits == [["160", "100"], ["640", "400"]], limits)
+    os.environ["HOLDFAST_SLOWNESS"] = "3.5"
+    check("HOLDFAST_SLOWNESS is believed", pace.Speed(1).slowness() == 3.5)
+    del os.environ["HOLDFAST_SLOWNESS"]
+    measured = pace.Speed(1).slowness()
+    check("what is measured has bounds", 1.0 <= measured <= pace.MOST, measured)
+
+
+def progress_line():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "durations.json")
+        some = [jobs.Job([name], "host", jobs.fixed(["true"]), 600) for name in ("host/a", "host/b")]
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('{"host/a@host": 300, "host/b@host": 120}')
+        progress = pace.Progress(some, 1, path, False)
+        check("what is left is known from the last run", progress.left_s() == 420, progress.left_s())
+        progress.begin(some[0])
+        check("the line says what runs and how long it may take",
+              progress.line() == "0 of 2 jobs done, about 7 min left; running: host/a (0 s)", progress.line())
+        progress.end(some[0])
+        progress.begin(some[1])
+        check("and how many are done", progress.line().startswith("1 of 2 jobs done, about 2 min left"), progress.line())
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("[1")
+        check("a torn file of durations is no matter", pace.Progress(some, 1, path, False).left_s() == 360)
 
 
 def emulator_faults():
@@ -128,7 +192,7 @@ def emulator_faults():
 
     def outcome(job, logs):
         os.mkdir(logs)
-        runner = load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull))
+        runner = make_runner([job], logs, FixedSpeed([1.0]))
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             runner.run(job)
         results = [(report.job_name, report.count("passed"), report.count("failed")) for report in runner.reports]
@@ -162,5 +226,7 @@ def emulator_faults():
 reading()
 dying_unit_program()
 settings()
+time_limits()
+progress_line()
 emulator_faults()
 print(f"1..{number}")
