@@ -31,6 +31,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/counters.h"
+#include "core/guard.h"
 
 namespace holdfast::backend {
 
@@ -61,6 +62,8 @@ struct Promise {
 
 // Receives every decision that is to be reported. Called from the thread that calls dispatch().
 using EventSink = std::function<void(const hf_event&)>;
+// The same for attempts on the enforcement itself, which are refused whatever the policy says.
+using RefusalSink = std::function<void(const hf_guard_event&)>;
 
 // The same for a move between cgroups that the backend knows by path, below the root of the
 // caller's cgroup namespace.
@@ -89,6 +92,7 @@ struct SessionSpec {
   std::function<std::vector<std::uint16_t>(std::string_view path)> profiles_of_cgroup = {};
   // Told what is no decision but should be known. Called as `sink` is.
   std::function<void(std::string_view)> notice = {};
+  RefusalSink refusal_sink = {};
 };
 
 // What the child does to itself between fork and exec. Plain data: no destructor runs there.
@@ -126,7 +130,8 @@ struct Totals : hf_counters {
   Totals() : hf_counters{} {}
   explicit Totals(const hf_counters& decisions) : hf_counters(decisions) {}
 
-  std::uint64_t lost = 0;  // events that did not fit the ring
+  std::uint64_t lost = 0;     // events that did not fit the ring
+  std::uint64_t guarded = 0;  // attempts on the enforcement itself that were refused; no decisions
   std::optional<BpfUsage> bpf = std::nullopt;  // where the backend decides about it
 };
 

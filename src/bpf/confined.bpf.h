@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Is a task of the kind that must not touch what holds it: a member, or in a tracked namespace? */
+/* Is a task of the kind that must not touch what holds it: a member, or in a tracked namespace? And refusing it. */
 #ifndef HOLDFAST_BPF_CONFINED_BPF_H
 #define HOLDFAST_BPF_CONFINED_BPF_H
 
-#include "bpf/held.bpf.h"
+#include "bpf/decision.bpf.h"
+#include "bpf/refusal.bpf.h"
 
 static __always_inline int hf_is_confined(const struct hf_session *s, __u64 task) {
   const struct hf_member *member = hf_member_of(task);
@@ -19,5 +20,24 @@ static __always_inline int hf_is_protected(const struct hf_session *s, const str
   bpf_core_read(&tgid, sizeof(tgid), &task->tgid);
   return tgid && (tgid == s->protected_tgid[0] || tgid == s->protected_tgid[1]);
 }
+
+/* Counts and reports what the guard refuses; `what` is HF_GUARD_*, `detail` as in struct hf_guard_event. */
+static __noinline int hf_guard_refuse(__u32 what, __u32 detail) {
+  struct hf_session *s = hf_session();
+  __u64 id;
+  if (!s) return 0;
+  __sync_fetch_and_add(&s->totals.guarded, 1);
+  id = __sync_fetch_and_add(&s->totals.events, 1) + 1;
+  if (hf_tell_refusal(&events, id, what, detail)) __sync_fetch_and_add(&s->totals.lost, 1);
+  return 0;
+}
+
+/* Leaves an LSM program. A branch of its own, as in hf_answer(). */
+#define HF_GUARD_REFUSE(what, detail) \
+  do { \
+    hf_guard_refuse(what, detail); \
+    asm volatile(""); \
+    return -HF_EPERM; \
+  } while (0)
 
 #endif /* HOLDFAST_BPF_CONFINED_BPF_H */

@@ -19,24 +19,25 @@
 SEC("lsm/task_kill")
 int BPF_PROG(hf_task_kill, struct task_struct *p, struct kernel_siginfo *info, int sig) {
   struct hf_session *s = hf_session();
-  if (!s || !sig || !hf_is_protected(s, p)) return 0;
-  return hf_answer(hf_is_confined(s, bpf_get_current_task()));
+  if (!s || !sig || !hf_is_protected(s, p) || !hf_is_confined(s, bpf_get_current_task())) return 0;
+  HF_GUARD_REFUSE(HF_GUARD_SIGNAL, sig);
 }
 
 /* A limit of processor time would kill just as well. */
 SEC("lsm/task_setrlimit")
 int BPF_PROG(hf_task_setrlimit, struct task_struct *p) {
   struct hf_session *s = hf_session();
-  if (!s || !hf_is_protected(s, p)) return 0;
-  return hf_answer(hf_is_confined(s, bpf_get_current_task()));
+  if (!s || !hf_is_protected(s, p) || !hf_is_confined(s, bpf_get_current_task())) return 0;
+  HF_GUARD_REFUSE(HF_GUARD_LIMIT, 0);
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(hf_bpf, int cmd) {
+int BPF_PROG(hf_bpf, int cmd, void *attr) {
   struct hf_session *s = hf_session();
   if (hf_bpf_limits.decided && hf_member_of(bpf_get_current_task())) return 0; /* refused with a word, there */
   if (cmd != BPF_PROG_GET_FD_BY_ID && cmd != BPF_MAP_GET_FD_BY_ID && cmd != BPF_LINK_GET_FD_BY_ID) return 0;
-  return hf_answer(s && hf_is_confined(s, bpf_get_current_task()));
+  if (!s || !hf_is_confined(s, bpf_get_current_task())) return 0;
+  HF_GUARD_REFUSE(HF_GUARD_BY_ID, hf_attr(attr, 0)); /* prog_id, map_id and link_id all come first */
 }
 
 /* There is no memcmp to call. `literal` ends in a zero byte, which is compared too. */
@@ -55,7 +56,10 @@ int hf_sysctl(struct bpf_sysctl *ctx) {
   struct hf_session *s = hf_session();
   if (!ctx->write) return 1;
   if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) < 0) return 1; /* longer than any named here */
-  if (HF_NAMED("kernel/ftrace_enabled")) return 0;
+  if (HF_NAMED("kernel/ftrace_enabled")) {
+    hf_guard_refuse(HF_GUARD_SYSCTL, 0);
+    return 0;
+  }
   if (HF_NAMED("kernel/core_pattern") || HF_NAMED("kernel/modprobe") || HF_NAMED("kernel/hotplug") ||
       HF_NAMED("kernel/poweroff_cmd"))
     return s && !hf_is_confined(s, bpf_get_current_task());

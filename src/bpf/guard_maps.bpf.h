@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 
 #include "bpf/guard_types.bpf.h"
+#include "bpf/refusal.bpf.h"
 
 #define INIT_TGID 1
 
@@ -50,15 +51,8 @@ static int is_daemon(void) { return is_marked(bpf_get_current_task()); }
 
 static __noinline int refuse(__u32 what, __u32 detail) {
   struct hf_guard_state *s = state();
-  struct task_struct___mg *task = (void *)bpf_get_current_task();
-  struct hf_guard_event event = {.what = what, .detail = detail};
-  event.time_ns = bpf_ktime_get_boot_ns();
-  event.actor.pid = BPF_CORE_READ(task, pid);
-  event.actor.tgid = BPF_CORE_READ(task, tgid);
-  event.actor.uid = BPF_CORE_READ(task, real_cred, euid.val);
-  bpf_core_read_str(event.actor.comm, sizeof(event.actor.comm), &task->comm);
   if (s && what < HF_GUARD_KINDS) __sync_fetch_and_add(&s->refused[what], 1);
-  if (bpf_ringbuf_output(&guard_events, &event, sizeof(event), 0) && s) __sync_fetch_and_add(&s->lost, 1);
+  if (hf_tell_refusal(&guard_events, 0, what, detail) && s) __sync_fetch_and_add(&s->lost, 1);
   return 0;
 }
 

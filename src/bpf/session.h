@@ -137,8 +137,9 @@ struct hf_bpf_limits {
 
 struct hf_session_totals {
   struct hf_counters decisions;
-  __u64 lost;   /* events that did not fit the ring */
-  __u64 events; /* ids given out */
+  __u64 lost;    /* events that did not fit the ring */
+  __u64 events;  /* ids given out */
+  __u64 guarded; /* attempts on the enforcement itself that were refused; no decisions */
 };
 
 /* The session's one record. */
@@ -181,16 +182,16 @@ HF_AT(hf_tracked, type, 24);
 HF_LAYOUT(sizeof(struct hf_call) == 48);
 HF_AT(hf_call, inum, 16);
 HF_AT(hf_call, flags, 32);
-HF_LAYOUT(sizeof(struct hf_session_totals) == 56);
+HF_LAYOUT(sizeof(struct hf_session_totals) == 64);
 HF_LAYOUT(sizeof(struct hf_bpf_object) == 16);
 HF_LAYOUT(sizeof(struct hf_bpf_usage) == 80);
-HF_LAYOUT(sizeof(struct hf_session) == 696);
+HF_LAYOUT(sizeof(struct hf_session) == 704);
 HF_AT(hf_session, adopted, 32);
 HF_AT(hf_session, adopt_inum, 48);
 HF_AT(hf_session, adopt_set, 80);
 HF_AT(hf_session, protected_tgid, 96);
 HF_AT(hf_session, totals, 104);
-HF_AT(hf_session, tracked_numbers, 160);
-HF_AT(hf_session, home_cgroup, 672);
+HF_AT(hf_session, tracked_numbers, 168);
+HF_AT(hf_session, home_cgroup, 680);
 
 #endif /* HOLDFAST_BPF_SESSION_H */

@@ -13,6 +13,7 @@
 #include "bpf/decision.bpf.h"
 
 #define HF_PTRACE_MODE_ATTACH 0x02
+#define HF_PTRACE_MODE_NOAUDIT 0x04 /* the kernel asks what to show, as for /proc/PID/stat */
 
 static __always_inline int hf_trace(const struct hf_session *s, __u64 tracer, __u64 tracee) {
   struct hf_request r = {.hook = HF_HOOK_TRACE, .way = HF_WAY_PTRACE};
@@ -43,7 +44,10 @@ int BPF_PROG(hf_ptrace_access_check, struct task_struct *child, unsigned int mod
   __u64 current = bpf_get_current_task();
   struct hf_session *s = hf_session();
   if (!s) return -HF_EPERM;
-  if (hf_is_protected(s, child) && hf_is_confined(s, current)) return -HF_EPERM;
+  if (hf_is_protected(s, child) && hf_is_confined(s, current)) {
+    if (mode & HF_PTRACE_MODE_NOAUDIT) return -HF_EPERM;
+    HF_GUARD_REFUSE(HF_GUARD_TRACE, mode);
+  }
   if (!(mode & HF_PTRACE_MODE_ATTACH)) return 0;
   return hf_answer(hf_trace(s, current, hf_address(child)));
 }

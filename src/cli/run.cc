@@ -95,7 +95,8 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
         reporter.event(event, {paths.source, paths.target});
       },
       [&](std::string_view path) { return policy::profiles_of_cgroup(session.policy, path); },
-      [](std::string_view notice) { complain(0, notice); }};
+      [](std::string_view notice) { complain(0, notice); },
+      [&](const hf_guard_event& refusal) { reporter.refusal(refusal); }};
   auto attached = run::attach(options.backend, spec);
   if (!attached)
     return complain(kExitImpossible,

@@ -14,6 +14,7 @@
 #include "policy/event_json.h"
 #include "policy/event_text.h"
 #include "policy/parse.h"
+#include "policy/refusal.h"
 #include "policy/request.h"
 #include "policy/why.h"
 
@@ -50,6 +51,14 @@ std::optional<std::uint64_t> event_id(std::string_view text) {
   return id;
 }
 
+int explain_refusal(std::string_view line) {
+  const auto event = policy::refusal_from_json(line);
+  if (!event) return usage(event.error().message());
+  fmt::print("{}\n\n{}", policy::refusal_text(*event, policy::Colour::off),
+             policy::explain_refusal(*event));
+  return kExitOk;
+}
+
 int explain_event(std::uint64_t id, const WhyOptions& options,
                   const std::vector<std::string>& lines) {
   std::string_view found;
@@ -57,6 +66,7 @@ int explain_event(std::uint64_t id, const WhyOptions& options,
     if (policy::event_id(line) == id) found = line;
   }
   if (found.empty()) return usage(fmt::format("{} holds no event {}", options.events, id));
+  if (policy::is_refusal(found)) return explain_refusal(found);
   std::vector<std::string> files = options.policies;
   if (files.empty()) {
     if (const std::string file = policy::event_policy_file(found); !file.empty())
@@ -87,7 +97,7 @@ int explain_request(const WhyOptions& options) {
 int why(const WhyOptions& options) {
   const auto id = event_id(options.request);
   if (!id) return explain_request(options);
-  const auto lines = policy::read_event_lines(options.events);
+  const auto lines = policy::read_event_lines(options.events, policy::EventLines::all);
   if (!lines)
     return usage(lines.error().message() + " (an event's id needs a file: --events FILE)");
   return explain_event(*id, options, *lines);

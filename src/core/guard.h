@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the guard of machine-wide enforcement (bpf/machine_guard.bpf.c) shares with user space. */
+/*
+ * Attempts on the enforcement itself, and what the guard of machine-wide enforcement (bpf/machine_guard.bpf.c) shares
+ * with user space.
+ */
 #ifndef HOLDFAST_CORE_GUARD_H
 #define HOLDFAST_CORE_GUARD_H
 
@@ -11,7 +14,7 @@
 #define HF_GUARD_PROGRAM 3u /* a descriptor of a program of ours */
 #define HF_GUARD_PIN 4u     /* removing, renaming or adding pins */
 #define HF_GUARD_UMOUNT 5u  /* taking the BPF filesystem away */
-#define HF_GUARD_SIGNAL 6u  /* a signal to the daemon */
+#define HF_GUARD_SIGNAL 6u  /* a signal to the daemon; in a run, to holdfast or its guardian */
 #define HF_GUARD_TRACE 7u   /* tracing it */
 #define HF_GUARD_LIMIT 8u   /* changing its resource limits */
 #define HF_GUARD_SYSCTL 9u  /* kernel.ftrace_enabled */
@@ -59,8 +62,11 @@ struct hf_guard_state {
   char secret[128];                /* of the break-glass token, as crypt(3) made it; "": there is none */
 };
 
+/* Of a run, of the machine's programs and of its guard. It is told from a struct hf_event by its length. */
 struct hf_guard_event {
   __u64 time_ns; /* CLOCK_BOOTTIME */
+  __u64 id;      /* unique beside the ids of decisions */
+  __u64 repeats; /* further identical attempts folded into this one */
   __u32 what;    /* HF_GUARD_* */
   __u32 detail;  /* the id, the signal, of files the inode number; 0: nothing to add */
   struct hf_task actor;
@@ -72,6 +78,8 @@ HF_LAYOUT(sizeof(struct hf_guard_state) == 384);
 HF_AT(hf_guard_state, claim, 40);
 HF_AT(hf_guard_state, mounts, 56);
 HF_AT(hf_guard_state, secret, 256);
-HF_LAYOUT(sizeof(struct hf_guard_event) == 48);
+HF_LAYOUT(sizeof(struct hf_guard_event) == 64);
+HF_AT(hf_guard_event, what, 24);
+HF_AT(hf_guard_event, actor, 32);
 
 #endif /* HOLDFAST_CORE_GUARD_H */

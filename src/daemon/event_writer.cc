@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "daemon/journal_entry.h"
-#include "daemon/refusals.h"
 #include "kernel/cgroup.h"
 #include "policy/event_json.h"
+#include "policy/refusal.h"
 
 namespace holdfast::daemon {
 
@@ -55,10 +55,11 @@ Result<void> EventWriter::write(const hf_event& event, const policy::Compiled& p
 }
 
 Result<void> EventWriter::write(const hf_guard_event& refusal) {
-  if (format_ == EventFormat::json) return print(refusal_json(refusal)), Result<void>();
-  if (format_ == EventFormat::pretty) return print(refusal_text(refusal)), Result<void>();
+  if (format_ == EventFormat::json) return print(policy::refusal_json(refusal)), Result<void>();
+  const std::string line = policy::refusal_text(refusal, colour_);
+  if (format_ == EventFormat::pretty) return print(line), Result<void>();
   auto sent = kernel::send_to_journal(journal_fields(refusal));
-  if (!sent) print(refusal_text(refusal));
+  if (!sent) print(line);
   return sent;
 }
 

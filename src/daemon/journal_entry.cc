@@ -3,9 +3,9 @@
 
 #include <utility>
 
-#include "daemon/refusals.h"
 #include "policy/event_text.h"
 #include "policy/names.h"
+#include "policy/refusal.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -73,11 +73,12 @@ std::vector<kernel::JournalField> journal_fields(const hf_event& event,
 }
 
 std::vector<kernel::JournalField> journal_fields(const hf_guard_event& refusal) {
-  return {{"MESSAGE", refusal_text(refusal)},
+  return {{"MESSAGE", policy::refusal_text(refusal, policy::Colour::off)},
           {"MESSAGE_ID", kAttempt},
           {"PRIORITY", kWarning},
           {"SYSLOG_IDENTIFIER", "holdfastd"},
-          {"HOLDFAST_GUARD", std::string(refusal_word(refusal))},
+          {"HOLDFAST_EVENT", std::to_string(refusal.id)},
+          {"HOLDFAST_GUARD", std::string(policy::refusal_word(refusal.what))},
           {"HOLDFAST_VERDICT", "deny"},
           {"HOLDFAST_ENFORCED", "1"},
           {"HOLDFAST_PID", std::to_string(refusal.actor.tgid)},

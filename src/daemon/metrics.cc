@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/refusals.h"
 #include "policy/names.h"
+#include "policy/refusal.h"
 
 namespace holdfast::daemon {
 
@@ -82,7 +82,7 @@ void add_decisions(Text& text, const backend::Meters& meters) {
   text.family("holdfast_refused_attempts_total", "counter",
               "Attempts on the enforcement itself that were refused, by what they were about.");
   for (std::uint32_t what = 1; what < meters.refusals.size() && what < HF_GUARD_COUNT; what++)
-    text.sample(meters.refusals[what], {{"guard", refusal_word({0, what, 0, {}})}});
+    text.sample(meters.refusals[what], {{"guard", policy::refusal_word(what)}});
 }
 
 void add_events(Text& text, const Condition& condition, const backend::Meters& meters) {

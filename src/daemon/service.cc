@@ -16,7 +16,6 @@
 #include "daemon/event_log.h"
 #include "daemon/folder.h"
 #include "daemon/policy_files.h"
-#include "daemon/refusals.h"
 #include "daemon/seal.h"
 #include "daemon/unheld.h"
 #include "kernel/bpf_stats.h"
@@ -24,6 +23,7 @@
 #include "kernel/process.h"
 #include "kernel/service_notify.h"
 #include "kernel/watch.h"
+#include "policy/refusal.h"
 
 namespace holdfast::daemon {
 
@@ -95,7 +95,7 @@ class Reporter {
 
   void refusal(const hf_guard_event& refusal) {
     written(writer_.write(refusal));
-    keep(refusal_json(refusal));
+    keep(policy::refusal_json(refusal));
   }
 
  private:

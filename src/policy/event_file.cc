@@ -7,18 +7,17 @@
 #include <string_view>
 
 #include "policy/load.h"
+#include "policy/refusal.h"
 
 namespace holdfast::policy {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
-// Attempts on the enforcement itself, which no policy decides.
-constexpr std::string_view kGuardLine = R"({"version":1,"guard":)";
 constexpr std::size_t kIdsShown = 5;
 
 }  // namespace
 
-Result<std::vector<std::string>> read_event_lines(const std::string& path) {
+Result<std::vector<std::string>> read_event_lines(const std::string& path, EventLines which) {
   const auto text = read_file(path, "read events", kMaxFileBytes);
   if (!text) return text.error();
   std::vector<std::string> lines;
@@ -26,8 +25,8 @@ Result<std::vector<std::string>> read_event_lines(const std::string& path) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     const bool cut_off = rest.empty() && !text->ends_with('\n') && !line.ends_with('}');
-    const bool about_the_guard = line.starts_with(kGuardLine);
-    if (!line.empty() && !cut_off && !about_the_guard) lines.emplace_back(line);
+    const bool wanted = which == EventLines::all || !is_refusal(line);
+    if (!line.empty() && !cut_off && wanted) lines.emplace_back(line);
   }
   return lines;
 }

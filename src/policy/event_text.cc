@@ -96,6 +96,14 @@ std::string_view describe_action(const hf_verdict& verdict) {
   }
 }
 
+std::string refused_word(Colour colour) { return painted("denied", kRed, colour); }
+
+std::string event_tail(std::uint64_t id, std::uint64_t repeats, Colour colour) {
+  std::string tail = fmt::format("(event {})", id);
+  if (repeats > 0) tail = fmt::format("(event {}, {} more like it)", id, repeats);
+  return "  " + painted(tail, kDim, colour);
+}
+
 std::string event_text(const hf_event& event, const Compiled& policy, Colour colour) {
   std::string text = painted(describe_action(event.verdict), colour_of(event.verdict), colour);
   text += fmt::format("  {} by {}", describe_operation(event.request), task_text(event.actor));
@@ -103,9 +111,7 @@ std::string event_text(const hf_event& event, const Compiled& policy, Colour col
   text += fmt::format(": {}", describe_reason(event.verdict.reason));
   const std::string rule = rule_text(event.verdict, policy);
   if (!rule.empty()) text += fmt::format("   {}", rule);
-  std::string tail = fmt::format("(event {})", event.id);
-  if (event.repeats > 0) tail = fmt::format("(event {}, {} more like it)", event.id, event.repeats);
-  return text + "  " + painted(tail, kDim, colour);
+  return text + event_tail(event.id, event.repeats, colour);
 }
 
 std::string event_text(const hf_event& event, const Compiled& policy, Colour colour,

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_POLICY_EVENT_TEXT_H
 #define HOLDFAST_POLICY_EVENT_TEXT_H
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,11 @@ struct EventPaths {
 // With "  /web -> /free" behind it when it is about a move between cgroups.
 [[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour,
                                      const EventPaths& paths);
+
+// "denied", as event_text() begins when a refusal is enforced; "  (event 3, 2 more like it)", as it
+// ends.
+[[nodiscard]] std::string refused_word(Colour colour);
+[[nodiscard]] std::string event_tail(std::uint64_t id, std::uint64_t repeats, Colour colour);
 
 // A task's name, up to its NUL. Borrows the task.
 [[nodiscard]] std::string_view comm_of(const hf_task& task);

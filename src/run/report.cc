@@ -5,6 +5,7 @@
 
 #include "core/counters.h"
 #include "policy/event_json.h"
+#include "policy/refusal.h"
 
 namespace holdfast::run {
 namespace {
@@ -18,6 +19,11 @@ std::string key_of(const hf_event& event) {
                      event.request.ns_types, event.request.sock_family, event.request.bpf_value,
                      event.verdict.action, event.verdict.reason, event.verdict.rule,
                      std::string_view(event.actor.comm));
+}
+
+std::string key_of(const hf_guard_event& refusal) {
+  return fmt::format("guard {} {} {}", refusal.what, refusal.detail,
+                     std::string_view(refusal.actor.comm));
 }
 
 }  // namespace
@@ -49,26 +55,35 @@ void Reporter::count(const hf_verdict& verdict) {
 
 void Reporter::event(const hf_event& event, const policy::EventPaths& paths) {
   count(event.verdict);
-  if (file_) {
-    const std::string line = policy::event_json(event, *policy_, paths) + "\n";
-    if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size()) unwritten_++;
-  }
-  const std::string key = key_of(event);
+  if (file_) write(policy::event_json(event, *policy_, paths));
+  fold(key_of(event), event.time_ns, {event, paths});
+}
+
+void Reporter::refusal(const hf_guard_event& refusal) {
+  if (file_) write(policy::refusal_json(refusal));
+  fold(key_of(refusal), refusal.time_ns, {refusal, {}});
+}
+
+void Reporter::write(std::string line) {
+  line += "\n";
+  if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size()) unwritten_++;
+}
+
+void Reporter::fold(const std::string& key, std::uint64_t time_ns, const Reported& reported) {
   const auto known = folded_.find(key);
-  if (known != folded_.end() && event.time_ns - known->second.shown_ns < kSecondNs) {
-    known->second.last = event;
-    known->second.paths = paths;
+  if (known != folded_.end() && time_ns - known->second.shown_ns < kSecondNs) {
+    known->second.last = reported;
     known->second.count++;
     return;
   }
-  if (!may_show(event.time_ns)) {
+  if (!may_show(time_ns)) {
     unshown_++;
     return;
   }
   const std::uint64_t repeats = known == folded_.end() ? 0 : known->second.count;
-  show(event, paths, repeats);
+  show(reported, repeats);
   if (known == folded_.end() && folded_.size() >= kMaxFolded) finish();
-  folded_[key] = Folded{event, paths, event.time_ns, 0};
+  folded_[key] = Folded{reported, time_ns, 0};
 }
 
 bool Reporter::may_show(std::uint64_t now_ns) {
@@ -79,18 +94,29 @@ bool Reporter::may_show(std::uint64_t now_ns) {
   return lines_++ < kLinesPerSecond;
 }
 
-void Reporter::show(const hf_event& event, const policy::EventPaths& paths, std::uint64_t repeats) {
-  hf_event shown = event;
-  shown.repeats = repeats;
-  const std::string line = format_ == EventFormat::json
-                               ? policy::event_json(shown, *policy_, paths)
-                               : "holdfast: " + policy::event_text(shown, *policy_, colour_, paths);
+std::string Reporter::line_of(const hf_event& event, const policy::EventPaths& paths) const {
+  if (format_ == EventFormat::json) return policy::event_json(event, *policy_, paths);
+  return "holdfast: " + policy::event_text(event, *policy_, colour_, paths);
+}
+
+std::string Reporter::line_of(const hf_guard_event& refusal, const policy::EventPaths&) const {
+  if (format_ == EventFormat::json) return policy::refusal_json(refusal);
+  return "holdfast: " + policy::refusal_text(refusal, colour_);
+}
+
+void Reporter::show(const Reported& reported, std::uint64_t repeats) {
+  const std::string line = std::visit(
+      [&](auto shown) {
+        shown.repeats = repeats;
+        return line_of(shown, reported.paths);
+      },
+      reported.event);
   fmt::print(stderr, "{}\n", line);
 }
 
 void Reporter::finish() {
   for (const auto& [key, folded] : folded_)
-    if (folded.count > 0) show(folded.last, folded.paths, folded.count - 1);
+    if (folded.count > 0) show(folded.last, folded.count - 1);
   folded_.clear();
   if (unshown_ > 0 && format_ == EventFormat::pretty)
     fmt::print(stderr, "holdfast: {} more events not shown\n", unshown_);

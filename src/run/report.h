@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decisions as they happen: on stderr for a reader, in a file for programs, and counted for the
-// summary.
+// Decisions, and attempts on the enforcement itself, as they happen: on stderr for a reader, in a
+// file for programs, and counted for the summary.
 #ifndef HOLDFAST_RUN_REPORT_H
 #define HOLDFAST_RUN_REPORT_H
 
 #include <cstdint>
 #include <map>
 #include <string>
+#include <variant>
 
 #include "base/result.h"
+#include "core/guard.h"
 #include "kernel/stream.h"
 #include "policy/compiled.h"
 #include "policy/event_text.h"
@@ -37,6 +39,8 @@ class Reporter {
                                  policy::Colour colour, const std::string& events_path);
 
   void event(const hf_event& event, const policy::EventPaths& paths);
+  // An attempt on the enforcement itself. It belongs to no rule, so it is not among hits().
+  void refusal(const hf_guard_event& refusal);
   // Shows what was folded and not shown yet.
   void finish();
   [[nodiscard]] const std::map<std::uint32_t, RuleHits>& hits() const { return hits_; }
@@ -44,16 +48,24 @@ class Reporter {
   [[nodiscard]] std::uint64_t unwritten() const { return unwritten_; }
 
  private:
-  struct Folded {
-    hf_event last;
+  struct Reported {
+    std::variant<hf_event, hf_guard_event> event;
     policy::EventPaths paths;
+  };
+  struct Folded {
+    Reported last;
     std::uint64_t shown_ns;
     std::uint64_t count;  // since it was shown
   };
   Reporter(const policy::Compiled& policy, EventFormat format, policy::Colour colour)
       : policy_(&policy), format_(format), colour_(colour) {}
   void count(const hf_verdict& verdict);
-  void show(const hf_event& event, const policy::EventPaths& paths, std::uint64_t repeats);
+  void write(std::string line);
+  void fold(const std::string& key, std::uint64_t time_ns, const Reported& reported);
+  void show(const Reported& reported, std::uint64_t repeats);
+  [[nodiscard]] std::string line_of(const hf_event& event, const policy::EventPaths& paths) const;
+  [[nodiscard]] std::string line_of(const hf_guard_event& refusal,
+                                    const policy::EventPaths& paths) const;
   [[nodiscard]] bool may_show(std::uint64_t now_ns);
 
   const policy::Compiled* policy_;

@@ -43,6 +43,11 @@ std::string decision_line(const backend::Totals& totals) {
                      parts);
 }
 
+std::string guard_line(std::uint64_t guarded) {
+  return fmt::format("  guard: {} attempt{} on holdfast itself refused\n", guarded,
+                     guarded == 1 ? "" : "s");
+}
+
 std::string bpf_line(const backend::BpfUsage& used) {
   const auto some = [](std::uint64_t number, std::string_view what) {
     return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
@@ -140,6 +145,7 @@ std::string render(const Summary& summary, policy::Colour colour) {
   if (!summary.passed_over.empty())
     text += painted(fmt::format("  (not {})", summary.passed_over), kDim, colour);
   text += "\n";
+  if (summary.totals.guarded > 0) text += guard_line(summary.totals.guarded);
   if (summary.totals.bpf) text += bpf_line(*summary.totals.bpf);
   return text + rule_lines(summary, colour) + strength_lines(summary, colour);
 }

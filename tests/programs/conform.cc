@@ -33,6 +33,7 @@
 #include "core/decide.h"
 #include "policy/event_json.h"
 #include "policy/load.h"
+#include "policy/refusal.h"
 
 namespace {
 
@@ -168,6 +169,7 @@ std::string text_of(const nlohmann::json& event, const char* key) {
 
 // An event as the tables write it.
 std::string summary_of(const nlohmann::json& event) {
+  if (event.contains("guard")) return "guard " + text_of(event, "guard");
   const auto rule = event.find("rule");
   std::string text = text_of(event, "hook") + " " + text_of(event, "way") + " " +
                      text_of(event, "type") + " " + text_of(event, "verdict") + " " +
@@ -238,7 +240,8 @@ void read_events(const std::string& path, const std::string& policy_path, std::v
       parts[at].events.insert(parts[at].events.end(), std::min<std::uint64_t>(copies, 1000),
                               summary_of(event));
     }
-    if (loaded.policy) decide_again(line, *loaded.policy, wrong);
+    if (loaded.policy && !holdfast::policy::is_refusal(line))
+      decide_again(line, *loaded.policy, wrong);
   }
   if (parts.size() > 1 && at != parts.size())
     wrong.push_back("marks between the cases are missing");

@@ -8,6 +8,7 @@
 #include "policy/event_json.h"
 #include "policy/event_text.h"
 #include "policy/load.h"
+#include "policy/refusal.h"
 
 namespace holdfast::policy {
 namespace {
@@ -135,6 +136,55 @@ TEST(EventJson, KnowsItsIdAndFileAlone) {
   EXPECT_EQ(event_policy_file(line), "policy.toml");
   EXPECT_EQ(event_id("no"), std::nullopt);
   EXPECT_EQ(event_policy_file("{}"), "");
+}
+
+hf_guard_event refused_signal() {
+  hf_guard_event e{};
+  e.what = HF_GUARD_SIGNAL;
+  e.detail = 9;
+  e.id = 4;
+  e.time_ns = 21;
+  e.actor.pid = 1235;
+  e.actor.tgid = 1234;
+  std::strcpy(e.actor.comm, "kill");
+  return e;
+}
+
+TEST(Refusal, IsOneLineWithoutARule) {
+  hf_guard_event e = refused_signal();
+  EXPECT_EQ(refusal_text(e, Colour::off),
+            "denied  a signal to holdfast (9) by kill[1235]  (event 4)");
+  e.repeats = 2;
+  EXPECT_EQ(refusal_text(e, Colour::off),
+            "denied  a signal to holdfast (9) by kill[1235]  (event 4, 2 more like it)");
+  EXPECT_NE(refusal_text(e, Colour::on).find("\x1b[31mdenied"), std::string::npos);
+}
+
+TEST(Refusal, IsReadBackAsItWas) {
+  for (std::uint32_t what = 0; what < HF_GUARD_COUNT; what++) {
+    hf_guard_event e = refused_signal();
+    e.what = what;
+    e.actor.uid = 7;
+    e.repeats = 3;
+    const std::string line = refusal_json(e);
+    EXPECT_TRUE(is_refusal(line)) << line;
+    const auto back = refusal_from_json(line);
+    ASSERT_TRUE(back) << line;
+    EXPECT_EQ(std::memcmp(&*back, &e, sizeof(e)), 0) << line;
+    EXPECT_EQ(event_id(line), 4u);
+    EXPECT_NE(explain_refusal(e).find("no statement of a policy would change that"),
+              std::string::npos);
+  }
+}
+
+TEST(Refusal, OfAnotherVersionIsAnAttemptOfNoKind) {
+  EXPECT_FALSE(is_refusal(event_json(refused_setns(), policy())));
+  EXPECT_FALSE(refusal_from_json(event_json(refused_setns(), policy())));
+  EXPECT_FALSE(refusal_from_json("{"));
+  const auto later = refusal_from_json(R"({"version":1,"guard":"telepathy","id":-1,"comm":7})");
+  ASSERT_TRUE(later);
+  EXPECT_EQ(later->what, 0u);
+  EXPECT_EQ(later->id, 0u);
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ TEST(RunSummary, SaysWhatHappenedWhereAndHowFarToTrustIt) {
   totals.allowed = 3;
   totals.locked = 1;
   totals.denied = 2;
+  totals.guarded = 1;
   const std::map<std::uint32_t, run::RuleHits> hits = {{rule, {.refused = 2}}};
   const std::string text =
       run::render(run::Summary{*policy,
@@ -50,6 +51,8 @@ TEST(RunSummary, SaysWhatHappenedWhereAndHowFarToTrustIt) {
   EXPECT_NE(text.find("supervisor: 5 decisions: 2 allowed, 2 refused, 1 locked on entry"),
             std::string::npos)
       << text;
+  // What the guard refuses is no decision of the policy's.
+  EXPECT_NE(text.find("guard: 1 attempt on holdfast itself refused\n"), std::string::npos) << text;
   EXPECT_NE(text.find("(not lsm: not root)"), std::string::npos) << text;
   EXPECT_NE(text.find("p.toml:3:"), std::string::npos) << text;
   EXPECT_NE(text.find("best-effort: among friends"), std::string::npos) << text;

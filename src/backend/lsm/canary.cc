@@ -31,7 +31,7 @@ namespace {
 constexpr std::uint16_t kCanaryProfile = 1;
 constexpr std::uint64_t kCanarySet = ~0ull;
 constexpr std::uint64_t kCanaryGeneration = ~0ull;
-constexpr std::uint16_t kNoEvent = 0;
+constexpr std::uint16_t kGuard = 0;  // no hook: the guard refuses, no policy
 
 // Each attempt comes to another program of ours.
 struct Attempt {
@@ -114,8 +114,8 @@ constexpr std::array kAttempts = {
     Attempt{"BPF map", try_bpf_map, HF_HOOK_BPF, HF_WAY_BPF_COMMAND, 0, HF_REASON_BPF_DELEGATE},
     Attempt{"BPF attachment to the root cgroup", try_bpf_attach, HF_HOOK_BPF, HF_WAY_BPF_ATTACH, 0,
             HF_REASON_BPF_ATTACH_TO},
-    // Refused by the guard, to everybody and without an event.
-    Attempt{"kernel.ftrace_enabled", try_silencing, kNoEvent, 0, 0, 0},
+    // Refused by the guard, to everybody.
+    Attempt{"kernel.ftrace_enabled", try_silencing, kGuard, 0, 0, 0},
 };
 
 using Errnos = std::array<int, kAttempts.size()>;
@@ -144,7 +144,7 @@ std::unique_ptr<hf_tables> canary_tables() {
 // built in; without ftrace there is nothing to turn off.
 bool kernel_has_none(const Attempt& attempt, int code) {
   if (attempt.types == HF_NS_USER) return code == ENOSPC || code == EINVAL || code == EUSERS;
-  return attempt.hook == kNoEvent && code == ENOENT;
+  return attempt.hook == kGuard && code == ENOENT;
 }
 
 bool is_event_of(const hf_event& event, const Attempt& attempt) {
@@ -189,7 +189,8 @@ Result<Errnos> attempt_all(const Programs& programs) {
 }
 
 Result<void> judge(const Programs& programs, const Errnos& codes,
-                   const std::vector<hf_event>& events) {
+                   const std::vector<hf_event>& events,
+                   const std::vector<hf_guard_event>& refusals) {
   for (std::size_t i = 0; i < codes.size(); i++) {
     const Attempt& attempt = kAttempts[i];
     if (kernel_has_none(attempt, codes[i])) continue;
@@ -198,7 +199,9 @@ Result<void> judge(const Programs& programs, const Errnos& codes,
       return Error{
           EPERM, "prove enforcement", attempt.name,
           codes[i] == 0 ? "the kernel let it pass" : "the kernel refused it for another reason"};
-    bool seen = attempt.hook == kNoEvent;
+    bool seen = false;
+    if (attempt.hook == kGuard)
+      for (const hf_guard_event& refusal : refusals) seen = seen || refusal.what == HF_GUARD_SYSCTL;
     for (const hf_event& event : events) seen = seen || is_event_of(event, attempt);
     if (!seen)
       return Error{EPERM, "prove enforcement", attempt.name, "refused, but no event says by us"};
@@ -210,18 +213,20 @@ Result<void> judge(const Programs& programs, const Errnos& codes,
 
 Result<void> fly_canary(const Programs& programs) {
   std::vector<hf_event> events;
-  auto ring =
-      kernel::BpfRing::create(programs.events_fd(), [&events](std::span<const std::byte> bytes) {
-        if (bytes.size() == sizeof(hf_event))
-          events.push_back(*reinterpret_cast<const hf_event*>(bytes.data()));
-      });
+  std::vector<hf_guard_event> refusals;
+  auto ring = kernel::BpfRing::create(programs.events_fd(), [&](std::span<const std::byte> bytes) {
+    if (bytes.size() == sizeof(hf_event))
+      events.push_back(*reinterpret_cast<const hf_event*>(bytes.data()));
+    if (bytes.size() == sizeof(hf_guard_event))
+      refusals.push_back(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
+  });
   if (!ring) return std::move(ring).error();
   if (auto done = programs.publish(HF_TABLES_CANARY, *canary_tables()); !done) return done;
   auto codes = attempt_all(programs);
   if (auto done = programs.withdraw(HF_TABLES_CANARY); !done) return done;
   if (!codes) return std::move(codes).error();
   if (auto done = (*ring)->consume(); !done) return done;
-  if (auto done = judge(programs, *codes, events); !done) return done;
+  if (auto done = judge(programs, *codes, events, refusals); !done) return done;
   programs.record().reset_totals();
   return {};
 }

@@ -364,6 +364,11 @@ void CgroupHooks::report(hf_event event, const std::string& profile) {
   sink_(event);
 }
 
+std::uint64_t CgroupHooks::next_event_id() {
+  auto& totals = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
+  return std::atomic_ref(totals.events).fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 Result<std::vector<Fill>> CgroupHooks::fills() const {
   constexpr const char* kHashes[] = {
       "cgroup_names", "cgroup_globs",    "cgroup_clones",  "mark_names",       "marked_files",

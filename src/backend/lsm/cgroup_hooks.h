@@ -76,6 +76,8 @@ class CgroupHooks {
 
   // Counts and reports a decision of user space's as the programs do theirs.
   void report(hf_event event, const std::string& profile);
+  // An id beside those of the programs' events, for what others report.
+  [[nodiscard]] std::uint64_t next_event_id();
   // Takes back what the canary did from the totals.
   void discount_denied(std::uint64_t count);
 

@@ -97,7 +97,10 @@ class LsmMachine final : public Machine {
 
   [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() override {
     if (!guard_) return std::vector<hf_guard_event>();
-    return guard_->take();
+    auto refusals = guard_->take();
+    if (!refusals) return refusals;
+    for (hf_guard_event& refusal : *refusals) refusal.id = cgroups_->next_event_id();
+    return refusals;
   }
   [[nodiscard]] bool sealed() const override { return guard_ && guard_->sealed(); }
 

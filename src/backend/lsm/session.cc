@@ -38,6 +38,8 @@ Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
       session->programs_->events_fd(), [self = session.get()](std::span<const std::byte> bytes) {
         if (bytes.size() == sizeof(hf_event) && self->spec_.sink)
           self->spec_.sink(*reinterpret_cast<const hf_event*>(bytes.data()));
+        if (bytes.size() == sizeof(hf_guard_event) && self->spec_.refusal_sink)
+          self->spec_.refusal_sink(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
       });
   if (!ring) return std::move(ring).error();
   session->ring_ = std::move(*ring);

@@ -25,6 +25,7 @@ Totals SessionRecord::totals() const {
   hf_session_totals& t = record_->totals;
   Totals totals(hf_read_counters(&t.decisions));
   totals.lost = at(t.lost).load(std::memory_order_relaxed);
+  totals.guarded = at(t.guarded).load(std::memory_order_relaxed);
   return totals;
 }
 
