@@ -25,12 +25,9 @@
 
 /* The command of the bpf() call that current is in. Registers cannot change within it. */
 static __always_inline __u32 hf_current_command(void) {
-  struct task_struct *task = bpf_get_current_task_btf();
-  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  int compat = (task->thread_info.status & HF_TS_COMPAT) != 0;
-  __u64 nr = regs->orig_ax & ~(__u64)HF_X32_SYSCALL_BIT;
-  if (compat && nr == HF_NR_BPF_COMPAT) return regs->bx & HF_COMMAND_MASK;
-  if (!compat && nr == HF_NR_BPF) return regs->di & HF_COMMAND_MASK;
+  struct hf_entry entry;
+  hf_read_entry(&entry);
+  if (entry.nr == (entry.compat ? HF_NR_BPF_COMPAT : HF_NR_BPF)) return hf_entry_arg0(&entry) & HF_COMMAND_MASK;
   return BPF_OBJ_GET; /* by a path in some other call, such as iptables' */
 }
 

@@ -173,8 +173,9 @@ int main(int argc, char** argv) {
     result = new_shared_result();
     low_args =
         mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    size_t length = cut_number_bits(argv[1]);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-      if (strcmp(ways[i].name, argv[1]) == 0) report(result, ways[i].make());
+      if (is_attack(ways[i].name, argv[1], length)) report(result, ways[i].make());
   }
   fprintf(stderr, "usage: attack_create WAY TYPE,...\n");
   return exit_usage;

@@ -101,6 +101,10 @@ static long by_handle(void) {
 }
 
 static long by_int80(void) { return int80(346, outside_ns_fd(place, type), ns_flag[type], 0); }
+static long by_int80_with_high_bits(void) {
+  return int80(346, outside_ns_fd(place, type) | 0x7eadbeef00000000, ns_flag[type] | 0x100000000,
+               0);
+}
 static long by_x32(void) {
   return raw(0x40000000 + SYS_setns, outside_ns_fd(place, type), ns_flag[type], 0, 0, 0);
 }
@@ -136,6 +140,7 @@ static const struct {
     {"owner", by_owner_of_namespace},
     {"handle", by_handle},
     {"int80", by_int80},
+    {"int80-high-bits", by_int80_with_high_bits},
     {"x32", by_x32},
 };
 static long (*enter)(void);
@@ -344,8 +349,9 @@ int main(int argc, char** argv) {
   type = type_of(argv[1]);
   place = place_of(argv[2]);
   arguments = argv;
+  size_t length = cut_number_bits(argv[3]);
   for (size_t i = 0; i < sizeof hows / sizeof *hows; i++)
-    if (strcmp(hows[i].name, argv[3]) == 0) enter = hows[i].enter;
+    if (is_attack(hows[i].name, argv[3], length)) enter = hows[i].enter;
   for (size_t i = 0; i < sizeof whos / sizeof *whos; i++)
     if (strcmp(whos[i].name, argv[4]) == 0) run = whos[i].run;
   if (!enter || !run) {

@@ -11,6 +11,7 @@
  *   fastopen        by a message that connects
  *   int80           by the 32-bit call
  *   late            sends with a socket that was labelled after it was connected
+ *   ring-worker     the same, by a worker of a ring that was made at the end of a write()
  *
  * Where nobody may send to one that is labelled so:
  *   redirect        a datagram that waits for another one, which then gives up its path
@@ -172,6 +173,55 @@ _Noreturn static void label_late(void) {
   refused((int)-result);
 }
 
+static struct io_uring_sqe splice_one(int from, int to) {
+  const struct io_uring_sqe splice = {.opcode = IORING_OP_SPLICE,
+                                      .fd = to,
+                                      .off = ~0ull,
+                                      .splice_fd_in = from,
+                                      .splice_off_in = ~0ull,
+                                      .len = 1};
+  return splice;
+}
+
+/*
+ * Two workers are needed, since the first blocks on an empty pipe. Who notices is the first, and
+ * has the task that owns the ring make the second at the end of whichever call that is in: its
+ * registers are those of a write().
+ */
+static long splice_by_worker(int to, int nowhere) {
+  int empty[2], full[2], sink[2];
+  struct ring ring = {0};
+  if (pipe(empty) != 0 || pipe(full) != 0 || pipe(sink) != 0 || write(full[1], "x", 1) != 1)
+    broken("pipe");
+  struct io_uring_sqe both[] = {splice_one(empty[0], sink[1]), splice_one(full[0], to)};
+  both[1].user_data = 1;
+  const long begun = ring_begin(&ring, both, 2);
+  if (begun < 0) return begun;
+  for (int i = 0; i < 1000000 && ring_done(&ring) == 0; i++)
+    if (write(nowhere, "x", 1) != 1) broken("write");
+  if (ring_done(&ring) == 0 || ring.done[0].user_data != 1) broken("the worker");
+  return ring.done[0].res;
+}
+
+_Noreturn static void by_ring_worker(void) {
+  struct shared_result* result = new_shared_result();
+  int late = new_socket(SOCK_STREAM), nowhere = open("/dev/null", O_WRONLY);
+  if (nowhere < 0 || try_connect(late) < 0) broken("connect");
+  label(late);
+  for (int i = 0; i < 60 && !result->inside; i++) { /* the next is made by another task */
+    pid_t child = fork();
+    if (child == 0) {
+      result->result = splice_by_worker(late, nowhere);
+      result->done = 1;
+      if (result->result > 0) result->inside = 1;
+      _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    if (result->result == -ENOSYS) break;
+  }
+  report(result, 0);
+}
+
 /* Here a socket without a label may not connect, and nobody may label one. */
 _Noreturn static void forge(const char* how) {
   const struct {
@@ -307,6 +357,7 @@ int main(int argc, char** argv) {
   if (strcmp(how, "fork") == 0) by_other(false);
   if (strcmp(how, "uring") == 0) by_ring();
   if (strcmp(how, "late") == 0) label_late();
+  if (strcmp(how, "ring-worker") == 0) by_ring_worker();
   if (strcmp(how, "reuse") == 0) reuse();
   if (strcmp(how, "redirect") == 0) redirect();
   if (strncmp(how, "forge-", 6) == 0) forge(how + 6);

@@ -15,8 +15,9 @@
  *   clientlabel:NAME=VALUE                 clients made from here on have this label
  *   clientgone                             clients made from here on have closed by the accept
  *   bind  connect  listen  accept          connect: to a server made for it; accept: a client made
- * for it send  sendmsg  sendmmsg  write  writev  sendfile  splice  fastopen reconnect as connect,
- * on a new socket with the same labels; sendaccepted: on what was accepted, whose client is gone
+ * for it send  sendmsg  sendmmsg  write  writehigh  writev  sendfile  splice  fastopen reconnect as
+ * connect, on a new socket with the same labels; sendaccepted: on what was accepted, whose client
+ * is gone
  *
  *   exec COMMAND...                        hands the socket over to a command
  *   inherited                              the socket from here on is the one handed over
@@ -217,6 +218,11 @@ static long do_write(void) {
   need_route();
   return result(write(subject, "x", 1));
 }
+/* By a number whose upper half the kernel's entry drops. */
+static long do_writehigh(void) {
+  need_route();
+  return result(syscall(SYS_write | 0x7eadbeef00000000, subject, "x", 1));
+}
 static long do_writev(void) {
   struct iovec data[2] = {{"x", 1}, {"y", 1}};
   need_route();
@@ -247,13 +253,12 @@ static long do_fastopen(void) {
 static const struct {
   const char* name;
   long (*make)(void);
-} operations[] = {{"bind", do_bind},           {"connect", do_connect},
-                  {"reconnect", do_reconnect}, {"listen", do_listen},
-                  {"accept", do_accept},       {"send", do_send},
-                  {"sendmsg", do_sendmsg},     {"sendmmsg", do_sendmmsg},
-                  {"write", do_write},         {"writev", do_writev},
-                  {"sendfile", do_sendfile},   {"splice", do_splice},
-                  {"fastopen", do_fastopen},   {"sendaccepted", do_sendaccepted}};
+} operations[] = {
+    {"bind", do_bind},       {"connect", do_connect},     {"reconnect", do_reconnect},
+    {"listen", do_listen},   {"accept", do_accept},       {"send", do_send},
+    {"sendmsg", do_sendmsg}, {"sendmmsg", do_sendmmsg},   {"write", do_write},
+    {"writev", do_writev},   {"writehigh", do_writehigh}, {"sendfile", do_sendfile},
+    {"splice", do_splice},   {"fastopen", do_fastopen},   {"sendaccepted", do_sendaccepted}};
 
 static const struct {
   const char* name;

@@ -105,6 +105,10 @@ void try_type(const Loaded& loaded, const Type& type, int denied_fd, ring_buffer
   bpf_map_update_elem(denied_fd, &inum, &one, BPF_ANY);
   is(enter(), EPERM, name + ": a refused setns fails");
   is(in_child([fd] { return setns_errno(fd, 0); }), EPERM, name + ": also without saying the type");
+  is(in_child([fd] { return setns_errno_by_number_of_64_bits(fd); }), EPERM,
+     name + ": by a number of 64 bits");
+  is(in_child([fd] { return setns_errno_by_int80(fd); }), EPERM,
+     name + ": and by the 32-bit entry");
   bpf_map_delete_elem(denied_fd, &inum);
   is(enter(), 0, name + ": allowed again, it works");
   loaded.globals->second_denies = inum;
