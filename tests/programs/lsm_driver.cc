@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
   const backend::Totals totals = check(session->finish());
   std::fprintf(
       stderr,
-      "# allowed %lu\n# denied %lu\n# audited %lu\n# locked %lu\n# errors %lu\n# lost %lu\n",
+      "# allowed %llu\n# denied %llu\n# audited %llu\n# locked %llu\n# errors %llu\n# lost %lu\n",
       totals.allowed, totals.denied, totals.audited, totals.locked, totals.errors, totals.lost);
   return status;
 }
