@@ -204,7 +204,7 @@ static __u64 find_moved(void) {
 }
 
 SEC("fentry/" HF_MOVE_ASKED)
-int BPF_PROG(cgroup_capture, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, _Bool threadgroup) {
+int BPF_PROG(cgroup_capture, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, __u8 threadgroup) {
   const struct hf_tables *tables = live_tables();
   struct hf_event *e = &call.event;
   __u64 moved = find_moved();
@@ -241,7 +241,7 @@ int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
 }
 
 SEC("fexit/" HF_MOVE_ASKED)
-int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, _Bool threadgroup, void *ns,
+int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, __u8 threadgroup, void *ns,
              int ret) {
   __u64 current = bpf_get_current_task();
   if (ret == 0 && !call.answered) count(&cgroup_totals.unasked);
@@ -256,7 +256,7 @@ int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, v
  * -------------------------------------------------------------------------------------- */
 
 SEC("fexit/" HF_MOVE_NAMED)
-int BPF_PROG(cgroup_named, char *buf, _Bool threadgroup, void *lock, void *task) {
+int BPF_PROG(cgroup_named, char *buf, __u8 threadgroup, void *lock, void *task) {
   if ((__u64)task >= (__u64)-HF_MAX_ERRNO) return 0;
   call.named = (__u64)task;
   call.namer = bpf_get_current_task();

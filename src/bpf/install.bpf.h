@@ -10,6 +10,10 @@
  *
  * A user namespace is always entered with the first check of its own; hence checks_done starts at zero with
  * each install.
+ *
+ * An install that fails before it asks (userns_install() of the own one, timens_install() of a task with threads, any
+ * for want of the capability) leaves a capture that nothing has used. It is forgotten at the function's end, or the next
+ * setns, should all its captures be skipped, would be decided by the target of the one before.
  */
 #ifndef HOLDFAST_BPF_INSTALL_BPF_H
 #define HOLDFAST_BPF_INSTALL_BPF_H
@@ -45,7 +49,16 @@ static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
   SEC("fentry/" #function) \
   int BPF_PROG(hf_##function##copy, struct nsset *nsset, struct ns_common *ns) { return hf_capture(ns, type); }
 
+#define HF_FORGET(function) \
+  SEC("fexit/" #function) \
+  int BPF_PROG(hf_##function##_end1) { \
+    struct hf_call *call = hf_call_of(bpf_get_current_task()); \
+    if (call) call->address = 0; \
+    return 0; \
+  }
+
 #define HF_CAPTURES(function, type) \
+  HF_FORGET(function) \
   HF_CAPTURE(function, type, 1) \
   HF_CAPTURE(function, type, 2) \
   HF_CAPTURE(function, type, 3) \

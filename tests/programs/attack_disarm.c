@@ -50,7 +50,7 @@ static void ftrace(void) {
 /* ---- BPF by id
  * --------------------------------------------------------------------------------------- */
 
-static long bpf(int command, union bpf_attr* attr) {
+static long bpf(long command, union bpf_attr* attr) {
   return raw(SYS_bpf, command, (long)attr, sizeof *attr, 0, 0);
 }
 
@@ -59,7 +59,9 @@ static int next_fd(int next_command, int fd_command, uint32_t* id) {
   if (bpf(next_command, &attr) < 0) return -1;
   *id = attr.next_id;
   union bpf_attr by_id = {.prog_id = *id};
-  long fd = bpf(fd_command, &by_id);
+  /* The command is an int, of which 7.x takes a flag off (BPF_COMMON_ATTRS). */
+  long fd = bpf(fd_command | 0x7eadbeef00010000, &by_id);
+  if (fd < 0) fd = bpf(fd_command, &by_id);
   return fd < 0 ? -2 : (int)fd;
 }
 

@@ -189,6 +189,13 @@ void delegated() {
   };
   expect("delegating takes a mover", in_cgroup("/free", set), EPERM);
   expect("still refused", move("/lxc/new/a", "/lxc/new/b"), EPERM);
+  for (const char* other : {"trusted.delegate2", "trusted.delegat"}) {
+    const auto name = [&] {
+      return setxattr((lxc + "/new").c_str(), other, "1", 1, 0) ? errno : 0;
+    };
+    expect((std::string(other) + " may be set").c_str(), in_cgroup("/free", name), 0);
+    expect("and delegates nothing", move("/lxc/new/a", "/lxc/new/b"), EPERM);
+  }
   expect("a mover delegates", in_cgroup("/boss", set), 0);
   expect("delegated now: inside it is free", move("/lxc/new/a", "/lxc/new/b"), 0);
   const auto take = [&] {
