@@ -49,12 +49,25 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 // Whether the enforcement that is kept is guarded against those it holds.
 enum class Guard { on, off };
 
+// Only the daemon changes what is in it; sealed, nobody, or of its state only who serves.
+struct GuardedDirectory {
+  enum class Of { policy, state };
+  std::string path;  // absolute, without symbolic links
+  Of of = Of::policy;
+};
+
 // How enforcement is kept when the process ends.
 struct Keeping {
   std::string pin_directory;
   Guard guard = Guard::on;
-  // Absolute, without symbolic links. Only the daemon changes what is in them; needs the guard.
-  std::vector<std::string> guarded_directories;
+  std::vector<GuardedDirectory> guarded_directories;  // need the guard
+};
+
+// What nobody changes, removes or mounts over while it is sealed, beside what is guarded anyway.
+// Paths are absolute, and above the last name without symbolic links.
+struct SealedFiles {
+  std::vector<std::string> files;   // or directories; what a link leads to as well
+  std::vector<std::string> places;  // directories: names in them that begin with "holdfastd"
 };
 
 // Attached whole. From attach_machine() it is until destroyed; from keep_machine() on, destroyed or
@@ -121,15 +134,26 @@ class Machine {
 // serves it; EPERM it is sealed, or as keep_machine(); what removing pins gave.
 [[nodiscard]] Result<std::size_t> stop_machine(const std::string& pin_directory);
 
-// The seal of what is in force: while it is on, only the very file that this process executes is
-// holdfastd, and policies are not to be changed. `secret` says how to know the token again. These
-// work beside a process that serves it. Errors: ENOENT nothing guarded is in force; EPERM.
-[[nodiscard]] Result<void> seal_machine(const std::string& pin_directory,
-                                        const std::string& secret);
-[[nodiscard]] Result<void> unseal_machine(const std::string& pin_directory);
-// Nothing: it is not sealed.
-[[nodiscard]] Result<std::optional<std::string>> secret_of_machine(
-    const std::string& pin_directory);
+// The seal of what is in force: while it is on, only the very file that sealed it is holdfastd, and
+// neither the policy nor what guards it is to be changed. The kernel decides that, by the guard's
+// own state. This works beside a process that serves it. All of its calls are about the one guard
+// that open() found, wherever the path leads later. One thread.
+class Seal {
+ public:
+  // Null: nothing guarded is in force. Errors: EPERM the guard does not take this process for
+  // holdfastd; ELOOP the path has a symbolic link; ENOTSUP it is not on a BPF filesystem.
+  [[nodiscard]] static Result<std::unique_ptr<Seal>> open(const std::string& pin_directory);
+  virtual ~Seal() = default;
+  [[nodiscard]] virtual bool is_on() const = 0;
+  // Says how to know the token again. Empty: it is off.
+  [[nodiscard]] virtual std::string secret() const = 0;
+  // `files`: first the path of the program that calls. Errors: EPERM it is on; EBUSY another
+  // process is sealing; ETXTBSY somebody has one of the files open for writing; ESTALE the first is
+  // not the program that runs; ENOTSUP its filesystem shows files that can be changed elsewhere;
+  // ENOSPC too many files.
+  [[nodiscard]] virtual Result<void> put_on(const std::string& secret, const SealedFiles& files) = 0;
+  [[nodiscard]] virtual Result<void> take_off() = 0;
+};
 
 }  // namespace holdfast::backend
 

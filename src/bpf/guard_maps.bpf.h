@@ -15,6 +15,9 @@
 
 #define INIT_TGID 1
 
+/* Not static: the compiler would dissolve it, and leave a type for a section that is not there. */
+const char kDaemonName[] = "holdfastd";
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
@@ -23,7 +26,7 @@ struct {
   __type(value, struct hf_guard_state);
 } guard_state SEC(".maps");
 
-/* The daemon's tasks, by address. */
+/* The daemon's tasks, by address: HF_DAEMON, HF_SERVING. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 1024);
@@ -41,11 +44,20 @@ static struct hf_guard_state *state(void) {
   return bpf_map_lookup_elem(&guard_state, &zero);
 }
 
-static int is_marked(__u64 task) {
+static int is_sealed(void) {
+  struct hf_guard_state *s = state();
+  return s && s->sealed;
+}
+
+/* HF_DAEMON, HF_SERVING; 0: it is none of the daemon's. */
+static int mark_of(__u64 task) {
   struct task_struct___mg *t = (void *)task;
   __u64 leader = (__u64)BPF_CORE_READ(t, group_leader);
-  return bpf_map_lookup_elem(&guard_marked, &leader) != 0;
+  __u8 *mark = bpf_map_lookup_elem(&guard_marked, &leader);
+  return mark ? *mark : 0;
 }
+
+static int is_marked(__u64 task) { return mark_of(task) != 0; }
 
 static int is_daemon(void) { return is_marked(bpf_get_current_task()); }
 
@@ -64,10 +76,19 @@ static __noinline int refuse(__u32 what, __u32 detail) {
     return -1; \
   } while (0)
 
-/* Process 1 may end the daemon and take file systems away, as it does when the machine goes down. */
+/*
+ * Process 1 may end the daemon and take file systems away, as it does when the machine goes down. Nobody traces
+ * it while this is attached; one that somebody traced before is not taken for it.
+ */
 static int is_init(void) {
   struct task_struct___mg *task = (void *)bpf_get_current_task();
-  return BPF_CORE_READ(task, tgid) == INIT_TGID;
+  return BPF_CORE_READ(task, tgid) == INIT_TGID && !BPF_CORE_READ(task, ptrace);
+}
+
+/* What the daemon, which runs this, executes: the kernel's own record, which no path leads to. */
+static struct file___mg *executable(void) {
+  struct task_struct___mg *task = (void *)bpf_get_current_task();
+  return BPF_CORE_READ(task, mm, exe_file);
 }
 
 /* The file that the daemon, which runs this, has under the descriptor claim_fd. */

@@ -22,14 +22,15 @@ static struct mount___mg *mount_of(__u64 vfsmount) {
   return (void *)(vfsmount - (__u64)__builtin_preserve_access_index(&none->mnt));
 }
 
-/* Does taking this mount away take a guarded one along? `above`: also when it is only above one. */
-static __noinline int carries(__u64 vfsmount, int above) {
+/* Does taking this mount away take one of the first `most` guarded ones along? `above`: also if only above one. */
+static __noinline int carries(__u64 vfsmount, int above, int most) {
   struct hf_guard_state *s = state();
   struct mount___mg *target = mount_of(vfsmount);
   if (!s) return 0;
-  for (int i = 0; i < (int)HF_GUARDED_MOUNTS; i++) {
-    struct mount___mg *at = mount_of(s->mounts[i]);
-    if (!s->mounts[i]) return 0;
+  for (int i = 0; i < 2 * (int)HF_GUARDED_MOUNTS && i < most; i++) {
+    __u64 mount = mount_at(s, i);
+    struct mount___mg *at = mount_of(mount);
+    if (!mount) continue;
     for (int j = 0; j < MAX_MOUNTS; j++) {
       struct mount___mg *parent;
       if (at == target) return 1;
@@ -42,10 +43,22 @@ static __noinline int carries(__u64 vfsmount, int above) {
   return 0;
 }
 
-/* A umount that is not lazy fails by itself while something is mounted below. */
+#define ALL_MOUNTS (2 * (int)HF_GUARDED_MOUNTS)
+#define MOUNT_OF_PINS 1 /* it comes first */
+
+/*
+ * A umount that is not lazy fails by itself while something is mounted below. Process 1 needs to unmount disks
+ * when the machine goes down, not the pins: sealed, it may not, for it does what others make it do.
+ */
 SEC("lsm/sb_umount")
 int BPF_PROG(guard_umount, void *mnt, int flags) {
-  if (!carries((__u64)mnt, flags & MNT_DETACH) || is_init() || is_daemon()) return 0;
+  int above = flags & MNT_DETACH;
+  if (!carries((__u64)mnt, above, ALL_MOUNTS)) return 0;
+  if (is_sealed()) {
+    if (is_init() && !carries((__u64)mnt, above, MOUNT_OF_PINS)) return 0;
+  } else if (is_init() || is_daemon()) {
+    return 0;
+  }
   REFUSE(HF_GUARD_UMOUNT, flags);
 }
 
@@ -63,10 +76,8 @@ static __noinline int reaches(__u64 vfsmount, __u64 guarded_mount) {
 static __noinline int hides(struct path___mg *path) {
   struct dentry___mg *dentry = BPF_CORE_READ(path, dentry);
   struct hf_guarded_dir *d = guarded(BPF_CORE_READ(dentry, d_inode));
-  if (!d) {
-    d = guarded(BPF_CORE_READ(dentry, d_parent, d_inode));
-    if (!d || d->how != HF_GUARDED_WHOLE) return 0;
-  }
+  if (!d) d = contents(BPF_CORE_READ(dentry, d_parent, d_inode), dentry);
+  if (!d) return 0;
   return reaches((__u64)BPF_CORE_READ(path, mnt), d->mount);
 }
 
@@ -77,7 +88,7 @@ static __noinline int is_in_our_namespace(struct path___mg *path) {
 
 #define REFUSE_MOUNT(hidden) \
   do { \
-    if (!(hidden) || is_init() || is_daemon()) return 0; \
+    if (!(hidden) || is_init() || (is_daemon() && !is_sealed())) return 0; \
     REFUSE(HF_GUARD_MOUNT, 0); \
   } while (0)
 
@@ -97,7 +108,7 @@ int BPF_PROG(guard_mount, const char *source, struct path___mg *path, const char
 
 SEC("lsm/move_mount")
 int BPF_PROG(guard_move_mount, struct path___mg *from, struct path___mg *to) {
-  REFUSE_MOUNT(carries((__u64)BPF_CORE_READ(from, mnt), 1) || hides(to));
+  REFUSE_MOUNT(carries((__u64)BPF_CORE_READ(from, mnt), 1, ALL_MOUNTS) || hides(to));
 }
 
 SEC("lsm/sb_pivotroot")

@@ -8,15 +8,35 @@
 #include <linux/types.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct gendisk___mg;
+struct block_device___mg {
+  unsigned int bd_dev;
+  struct gendisk___mg *bd_disk;
+};
+struct gendisk___mg {
+  struct block_device___mg *part0; /* the whole disk */
+};
+struct file_system_type___mg {
+  int fs_flags;
+};
 struct super_block___mg {
   unsigned int s_dev;
+  unsigned long s_magic;
+  struct file_system_type___mg *s_type;
+  struct block_device___mg *s_bdev;
 };
 struct timespec64___mg {
   __s64 tv_sec;
+  long tv_nsec;
 };
 struct inode___mg {
   unsigned short i_mode;
   unsigned long i_ino;
+  unsigned int i_rdev;
+  __u32 i_generation;
+  struct {
+    int counter; /* who has it open for writing; negative: nobody may */
+  } i_writecount;
   struct super_block___mg *i_sb;
   struct {
     unsigned int val;
@@ -24,6 +44,7 @@ struct inode___mg {
   struct timespec64___mg i_ctime;   /* to 6.5 */
   struct timespec64___mg __i_ctime; /* to 6.10 */
   __s64 i_ctime_sec;                /* since */
+  __u32 i_ctime_nsec;
 };
 struct qstr___mg {
   const unsigned char *name;
@@ -62,6 +83,9 @@ struct cred___mg {
     unsigned int val;
   } euid;
 };
+struct mm_struct___mg {
+  struct file___mg *exe_file;
+};
 struct task_struct___mg {
   int pid;
   int tgid;
@@ -70,6 +94,7 @@ struct task_struct___mg {
   struct task_struct___mg *group_leader;
   const struct cred___mg *real_cred;
   struct files_struct___mg *files;
+  struct mm_struct___mg *mm;
 };
 struct linux_binprm___mg {
   struct file___mg *file;

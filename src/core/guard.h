@@ -18,7 +18,7 @@
 #define HF_GUARD_TRACE 7u   /* tracing it */
 #define HF_GUARD_LIMIT 8u   /* changing its resource limits */
 #define HF_GUARD_SYSCTL 9u  /* kernel.ftrace_enabled */
-#define HF_GUARD_FILES 10u  /* a change of a policy's files, of the state, or of where they are */
+#define HF_GUARD_FILES 10u  /* a change of guarded files, of where they are, or of the disk below them */
 #define HF_GUARD_MOUNT 11u  /* mounting over them, or moving what they are on */
 #define HF_GUARD_COUNT 12u
 #define HF_GUARD_KINDS 16u /* with room for more */
@@ -28,17 +28,36 @@
 #define HF_GUARDED_MAP 2ull
 #define HF_GUARDED_LINK 3ull
 
-/* hf_guarded_dir.how */
-#define HF_GUARDED_ITSELF 1u /* may not be removed, renamed, or mounted over */
-#define HF_GUARDED_WHOLE 2u  /* nor may anything in it be changed, added or removed */
+/* Values of guard_ids: who gets a descriptor. */
+#define HF_FOR_DAEMON 1u  /* the daemon's tasks */
+#define HF_READ_SEALED 2u /* the same; sealed, none that can write */
+#define HF_SHUT_SEALED 3u /* the same; sealed, nobody */
 
-#define HF_GUARDED_MOUNTS 8u /* mounts that guarded directories lie on */
+/* Values of guard_marked. */
+#define HF_DAEMON 1u  /* executes holdfastd */
+#define HF_SERVING 2u /* and serves what this guard keeps */
+
+/* hf_guarded_dir.how; a larger number includes the smaller ones, but for the names. */
+#define HF_GUARDED_ITSELF 1u /* may not be removed, renamed, or mounted over */
+#define HF_GUARDED_NAMES 2u  /* nor may names in it that begin with holdfastd be changed, added or removed */
+#define HF_GUARDED_WHOLE 3u  /* nor may anything in it, or of it when it is a file */
+#define HF_GUARDED_STATE 4u  /* the same; the process that serves changes it also when it is sealed */
+
+/* Mounts that what is guarded lies on: so many always, and as many more while it is sealed. */
+#define HF_GUARDED_MOUNTS 8u
+
+/* hf_guard_state.claim_refusal: why a program that the daemon ran did nothing. */
+#define HF_CLAIM_SEALED 1u     /* it is sealed */
+#define HF_CLAIM_FULL 2u       /* a table is full */
+#define HF_CLAIM_WRITERS 3u    /* somebody has the file open for writing */
+#define HF_CLAIM_ELSEWHERE 4u  /* the executable is not where its path says */
+#define HF_CLAIM_FILESYSTEM 5u /* its filesystem shows files that can be changed elsewhere */
 
 /* Which file, on every filesystem that gives each its own number. */
 struct hf_guarded_inode {
   __u64 number;
   __u32 device;
-  __u32 pad0;
+  __u32 seal; /* 0: always guarded; else while this seal is on: hf_guard_state.seals */
 };
 
 struct hf_guarded_dir {
@@ -49,17 +68,21 @@ struct hf_guarded_dir {
 
 struct hf_guard_state {
   __u64 exe_inode;  /* sealed: the one file that makes a task the daemon's, */
-  __s64 exe_ctime;  /* unchanged since, in seconds, */
+  __s64 exe_ctime;  /* unchanged since, in ns as far as the filesystem goes, */
   __u32 exe_device; /* on this device */
   __u32 sealed;     /* 0: any file of root's that is named holdfastd in the directory below */
   __u64 home_inode; /* where the daemon's executable lies */
   __u32 home_device;
   __u32 claim_fd;                  /* for programs that the daemon runs: a descriptor of what it is about, */
   struct hf_guarded_dir claim;     /* and what is to be recorded of it */
-  __u64 mounts[HF_GUARDED_MOUNTS]; /* addresses of struct vfsmount; 0 ends */
+  __u64 mounts[2 * HF_GUARDED_MOUNTS]; /* addresses of struct vfsmount; the first is the pins' */
   __u64 refused[HF_GUARD_KINDS];   /* by HF_GUARD_* */
   __u64 lost;                      /* refusals that did not fit the ring */
   char secret[128];                /* of the break-glass token, as crypt(3) made it; "": there is none */
+  __u32 exe_generation;            /* i_generation of the sealed executable */
+  __u32 seals;                     /* how often it was sealed; the number of the seal that is on */
+  __u32 claim_seal;                /* is the claim for the seal that is about to be put on? */
+  __u32 claim_refusal;             /* HF_CLAIM_* */
 };
 
 /* Of a run, of the machine's programs and of its guard. It is told from a struct hf_event by its length. */
@@ -74,10 +97,11 @@ struct hf_guard_event {
 
 HF_LAYOUT(sizeof(struct hf_guarded_inode) == 16);
 HF_LAYOUT(sizeof(struct hf_guarded_dir) == 16);
-HF_LAYOUT(sizeof(struct hf_guard_state) == 384);
+HF_LAYOUT(sizeof(struct hf_guard_state) == 464);
 HF_AT(hf_guard_state, claim, 40);
 HF_AT(hf_guard_state, mounts, 56);
-HF_AT(hf_guard_state, secret, 256);
+HF_AT(hf_guard_state, secret, 320);
+HF_AT(hf_guard_state, exe_generation, 448);
 HF_LAYOUT(sizeof(struct hf_guard_event) == 64);
 HF_AT(hf_guard_event, what, 24);
 HF_AT(hf_guard_event, actor, 32);

@@ -43,7 +43,9 @@ void announce(const std::string& socket) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(kRegistry, ignored)) return;
   const std::string link = fmt::format("{}/{}", kRegistry, rpc::kControlInterface);
-  std::filesystem::remove(link, ignored);
+  // Only a link from before: another program's file stays.
+  if (std::filesystem::is_symlink(std::filesystem::symlink_status(link, ignored)))
+    std::filesystem::remove(link, ignored);
   std::filesystem::create_symlink(socket, link, ignored);
 }
 

@@ -6,10 +6,16 @@
 #include "daemon/policy_files.h"
 #include "daemon/seal.h"
 #include "daemon/service.h"
+#include "kernel/process.h"
 #include "rpc/relay.h"
 
 int main(int argc, char** argv) {
   using namespace holdfast::daemon;
+  // A core file would have what only this program may read: labels' key, the hash of the token.
+  if (auto opaque = holdfast::kernel::make_undumpable(); !opaque) {
+    std::cerr << "holdfastd: " << opaque.error().message() << '\n';
+    return kExitFailed;
+  }
   // Not a word of the command line: holdfastd starts itself so for each connection.
   if (argc == 2 && argv[1] == std::string_view(holdfast::rpc::kRelayArgument))
     holdfast::rpc::run_relay();
@@ -31,6 +37,7 @@ int main(int argc, char** argv) {
   bool no_guard = false;
   bool do_seal = false;
   bool do_unseal = false;
+  bool ask_sealed = false;
   bool protect = false;
   bool count_runs = false;
   std::vector<std::string> install;
@@ -62,6 +69,8 @@ int main(int argc, char** argv) {
   app.add_flag("--seal", do_seal,
                "Seal what is in force, print the token that unseals it, and end");
   app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and end");
+  app.add_flag("--is-sealed", ask_sealed,
+               "Say by the exit code whether it is sealed (0) or not (1), and end");
   app.add_option("--pin-dir", options.pin_dir, "Where on a BPF filesystem enforcement is pinned")
       ->type_name("DIR");
   app.add_option("--socket", options.socket, "Where io.holdfast.Control is served; '' for nowhere")
@@ -92,6 +101,7 @@ int main(int argc, char** argv) {
   if (!remove.empty()) return remove_policy(options, remove);
   if (do_seal) return seal(options);
   if (do_unseal) return unseal(options);
+  if (ask_sealed) return is_sealed(options);
   if (stop) return stop_enforcing(options);
   return only_check ? check(options) : serve(options);
 }

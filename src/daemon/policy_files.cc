@@ -84,26 +84,38 @@ Result<void> check_files(const Files& files, const Options& options) {
   return text.empty() ? Result<void>() : Error{0, "check", {}, std::move(text)};
 }
 
+// Only so as to say why: the guard refuses what comes after, whichever pins the options name.
 Result<void> refuse_when_sealed(const Options& options) {
-  const auto secret = backend::secret_of_machine(options.pin_dir);
-  if (!secret) return secret.error();
-  if (*secret) return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
+  const auto seal = backend::Seal::open(options.pin_dir);
+  if (!seal) return seal.error();
+  if (*seal && (*seal)->is_on())
+    return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
   return {};
+}
+
+bool is_at_or_below(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory + "/");
 }
 
 }  // namespace
 
-std::vector<std::string> guarded_directories(const Options& options) {
-  std::vector<std::string> directories;
-  for (const std::string& path : options.dirs.paths) directories.push_back(absolute(path));
-  directories.push_back(absolute(options.state_dir));
+std::vector<backend::GuardedDirectory> guarded_directories(const Options& options) {
+  using Of = backend::GuardedDirectory::Of;
+  std::vector<backend::GuardedDirectory> directories;
+  for (const std::string& path : options.dirs.paths)
+    directories.push_back({absolute(path), Of::policy});
+  directories.push_back({absolute(options.state_dir), Of::state});
   return directories;
 }
 
 Result<void> prepare_guarded_files(const Options& options) {
   std::error_code failed;
   if (auto made = kernel::make_directories(options.state_dir + "/generations"); !made) return made;
-  for (const std::string& path : guarded_directories(options)) {
+  const std::string state = absolute(options.state_dir);
+  for (const auto& [path, of] : guarded_directories(options)) {
+    if (of == backend::GuardedDirectory::Of::policy &&
+        (is_at_or_below(path, state) || is_at_or_below(state, path)))
+      return Error{EINVAL, "protect", path, "the state's directory and the policy's overlap"};
     if (auto made = kernel::make_directories(path); !made) return made;
     if (fs::canonical(path, failed).string() != path) return through_a_link(path);
   }
@@ -116,8 +128,8 @@ Result<void> prepare_guarded_files(const Options& options) {
 
 Result<std::vector<std::string>> renew_guarded_files(const Options& options) {
   std::vector<std::string> copied;
-  for (const std::string& guarded : guarded_directories(options)) {
-    const auto directories = kernel::directories_below(guarded);
+  for (const backend::GuardedDirectory& guarded : guarded_directories(options)) {
+    const auto directories = kernel::directories_below(guarded.path);
     if (!directories) return directories.error();
     for (const std::string& directory : *directories) {
       std::error_code failed;

@@ -13,10 +13,11 @@
 namespace holdfast::daemon {
 
 // Where these files are: absolute paths.
-[[nodiscard]] std::vector<std::string> guarded_directories(const Options& options);
+[[nodiscard]] std::vector<backend::GuardedDirectory> guarded_directories(const Options& options);
 
 // Before they are guarded: makes what is missing. Errors: ELOOP when a path, or a file of the
-// policy, is or passes a symbolic link: what that leads to would not be guarded.
+// policy, is or passes a symbolic link: what that leads to would not be guarded; EINVAL the state's
+// directory and one of the policy's are in each other: sealed, the one changes and the other not.
 [[nodiscard]] Result<void> prepare_guarded_files(const Options& options);
 
 // Once they are guarded: replaces by a copy each file to which somebody has a way from before, a

@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 
+#include "daemon/sealed_files.h"
 #include "kernel/random.h"
 #include "kernel/text_file.h"
 
@@ -63,8 +64,12 @@ int seal(const Options& options) {
   if (!token) return failed(token.error());
   const std::string secret = hashed(*token, setting.data());
   if (secret.empty()) return failed(Error{ENOTSUP, "hash the token", "", ""});
-  if (auto sealed = backend::seal_machine(options.pin_dir, secret); !sealed)
-    return failed(sealed.error());
+  const auto files = sealed_files();
+  if (!files) return failed(files.error());
+  const auto on = backend::Seal::open(options.pin_dir);
+  if (!on) return failed(on.error());
+  if (!*on) return failed(Error{ENOENT, "seal", "", "no guarded policy is in force"});
+  if (auto sealed = (*on)->put_on(secret, *files); !sealed) return failed(sealed.error());
   fmt::print("{}\n", *token);
   fmt::print(stderr,
              "holdfastd: sealed. This token alone unseals it: keep it elsewhere than on this "
@@ -72,21 +77,32 @@ int seal(const Options& options) {
   return kExitOk;
 }
 
+// Whose hash is compared and what is unsealed is one guard, found once: a path could lead to
+// another one after the token was read.
 int unseal(const Options& options) {
-  const auto secret = backend::secret_of_machine(options.pin_dir);
-  if (!secret) return failed(secret.error());
-  if (!*secret) {
+  const auto on = backend::Seal::open(options.pin_dir);
+  if (!on) return failed(on.error());
+  const std::string secret = *on ? (*on)->secret() : "";
+  if (secret.empty()) {
     fmt::print(stderr, "holdfastd: it is not sealed\n");
     return kExitOk;
   }
   std::string token;
   std::getline(std::cin, token);
-  if (!equal(hashed(token, **secret), **secret))
+  if (!equal(hashed(token, secret), secret))
     return failed(Error{EPERM, "unseal", "", "this is not the token"});
-  if (auto unsealed = backend::unseal_machine(options.pin_dir); !unsealed)
-    return failed(unsealed.error());
+  if (auto unsealed = (*on)->take_off(); !unsealed) return failed(unsealed.error());
   fmt::print(stderr, "holdfastd: unsealed\n");
   return kExitOk;
+}
+
+int is_sealed(const Options& options) {
+  const auto on = backend::Seal::open(options.pin_dir);
+  if (!on) {
+    fmt::print(stderr, "holdfastd: {}\n", on.error().message());
+    return kExitUnknown;
+  }
+  return *on && (*on)->is_on() ? kExitOk : kExitFailed;
 }
 
 bool switched_off_at_boot() {

@@ -15,6 +15,9 @@ namespace holdfast::daemon {
 // Reads the token from standard input. An exit code: 1 when it is wrong.
 [[nodiscard]] int unseal(const Options& options);
 
+// An exit code: 0 it is sealed, 1 it is not, kExitUnknown.
+[[nodiscard]] int is_sealed(const Options& options);
+
 // Did the administrator start the kernel with holdfast=off?
 [[nodiscard]] bool switched_off_at_boot();
 

@@ -72,12 +72,16 @@ class Reporter {
                     ? policy::Colour::on
                     : policy::Colour::off,
                 std::move(cgroup_root)),
-        options_(options) {
-    open_log();
-  }
+        options_(options) {}
 
-  void close_log() { log_.reset(); }
+  void close_log() {
+    log_.reset();
+    tried_log_ = false;
+  }
+  // Not before what is in force is adopted: sealed, only the process that serves it writes the log.
   void open_log() {
+    if (log_ || tried_log_) return;
+    tried_log_ = true;
     if (options_.log_bytes == 0 || options_.lifetime == Lifetime::transient) return;
     auto log = EventLog::open(options_.state_dir + "/events.jsonl", options_.log_bytes);
     if (log)
@@ -89,11 +93,13 @@ class Reporter {
   void use(Control* control) { control_ = control; }
 
   void decision(const hf_event& event, const policy::Compiled& policy) {
+    open_log();
     written(writer_.write(event, policy));
     if (log_ || control_ != nullptr) keep(writer_.json(event, policy));
   }
 
   void refusal(const hf_guard_event& refusal) {
+    open_log();
     written(writer_.write(refusal));
     keep(policy::refusal_json(refusal));
   }
@@ -118,6 +124,7 @@ class Reporter {
   const Options& options_;
   std::unique_ptr<EventLog> log_;
   Control* control_ = nullptr;
+  bool tried_log_ = false;
   std::uint64_t unkept_ = 0;
   bool journal_failed_ = false;
 };
@@ -216,6 +223,8 @@ int failed(const Error& error) {
 Result<void> renew_files(const Enforcement& enforcement, const Options& options,
                          Reporter& reporter) {
   if (options.policy_files == PolicyFiles::free) return {};
+  // Nobody has written to them since, and they are not to be replaced.
+  if (enforcement.sealed() && enforcement.guards_files()) return {};
   if (!enforcement.guards_files()) {
     say("sealed: the policy's files stay unprotected, as they were");
     return {};
@@ -284,6 +293,7 @@ int serve(const Options& options) {
       },
       [](const std::string& text) { fmt::print(stderr, "{}", text); });
   if (!enforcement) return failed(enforcement.error());
+  reporter.open_log();
   if (auto renewed = renew_files(**enforcement, options, reporter); !renewed)
     return failed(renewed.error());
   say(fmt::format("policy generation {} is live{}", (*enforcement)->live().number,

@@ -2,8 +2,11 @@
 #include "kernel/bpf_object.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <linux/bpf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdarg>
@@ -60,6 +63,12 @@ void BpfObject::keep_programs(const std::function<bool(const bpf_program*)>& wan
       bpf_program__set_autoload(program, wanted(program));
 }
 
+void BpfObject::leave_unattached(const std::function<bool(const bpf_program*)>& left) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_.get()) if (left(program))
+      bpf_program__set_autoattach(program, false);
+}
+
 Result<void> BpfObject::set_initial_value(const char* map, const void* value, std::size_t bytes) {
   bpf_map* found = bpf_object__find_map_by_name(object_.get(), map);
   const int error = found ? bpf_map__set_initial_value(found, value, bytes) : -ENOENT;
@@ -100,6 +109,53 @@ bpf_program* BpfObject::program(const char* name) const {
 int BpfObject::program_fd(const char* name) const {
   const bpf_program* found = program(name);
   return found == nullptr ? -1 : bpf_program__fd(found);
+}
+
+namespace {
+
+bool is_printed(bpf_map_type type) {
+  constexpr bpf_map_type kPrinted[] = {
+      BPF_MAP_TYPE_HASH,        BPF_MAP_TYPE_LRU_HASH,        BPF_MAP_TYPE_ARRAY,
+      BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY};
+  return std::ranges::find(kPrinted, type) != std::end(kPrinted);
+}
+
+// Of a map's value: does the verifier need to find a lock in it?
+bool has_lock(const bpf_object* object, const bpf_map* map) {
+  const btf* types = bpf_object__btf(object);
+  const btf_type* value = btf__type_by_id(types, bpf_map__btf_value_type_id(map));
+  if (value == nullptr || !btf_is_struct(value)) return false;
+  const btf_member* members = btf_members(value);
+  for (int i = 0; i < btf_vlen(value); i++) {
+    const btf_type* member = btf__type_by_id(types, members[i].type);
+    if (member != nullptr && btf__name_by_offset(types, member->name_off) ==
+                                 std::string_view("bpf_spin_lock"))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<void> make_maps_unprintable(bpf_object* object) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const bpf_map_type type = bpf_map__type(map);
+    if (bpf_map__is_internal(map) || !is_printed(type) || has_lock(object, map)) continue;
+    LIBBPF_OPTS(bpf_map_create_opts, options);
+    options.map_flags = bpf_map__map_flags(map);
+    const std::string name = std::string(bpf_map__name(map)).substr(0, BPF_OBJ_NAME_LEN - 1);
+    const Fd fd(bpf_map_create(type, name.c_str(), bpf_map__key_size(map), bpf_map__value_size(map),
+                               bpf_map__max_entries(map), &options));
+    if (!fd) return Error{errno, "create BPF map", name, {}};
+    if (const int code = bpf_map__reuse_fd(map, fd.get()); code != 0)
+      return Error{-code, "use BPF map", name, {}};
+  }
+  return {};
+}
+
+Result<void> BpfObject::make_maps_unprintable() {
+  return kernel::make_maps_unprintable(object_.get());
 }
 
 Result<BpfLink> attach_to_cgroup(bpf_program* program, int cgroup_fd) {

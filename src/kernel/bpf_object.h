@@ -35,6 +35,10 @@ class BpfObject {
 
   // Programs that this kernel or this policy has no use for are not loaded. Before load().
   void keep_programs(const std::function<bool(const bpf_program*)>& wanted);
+  // Programs that attach() leaves alone. Before load().
+  void leave_unattached(const std::function<bool(const bpf_program*)>& left);
+  // As the function of this name. Before load().
+  Result<void> make_maps_unprintable();
   // What a map of global data holds when it is loaded. Before load(). EINVAL: no such map of this
   // size.
   Result<void> set_initial_value(const char* map, const void* value, std::size_t bytes);
@@ -55,6 +59,12 @@ class BpfObject {
   std::unique_ptr<bpf_object, CloseBpfObject> object_;
   std::string name_;
 };
+
+// Makes the object's maps without the types of what they hold: to whoever opens the file of a pinned
+// map of known type, the kernel prints all of it (bpffs_map_open() in kernel/bpf/inode.c), and asks
+// no hook of BPF's. Left as they are: maps of other kinds, which are not printed; those whose values
+// have a lock, which need their types; global data. Before it is loaded. Errors: of bpf(2).
+Result<void> make_maps_unprintable(bpf_object* object);
 
 // For programs of cgroup types. The link, not the cgroup, keeps it attached.
 Result<BpfLink> attach_to_cgroup(bpf_program* program, int cgroup_fd);

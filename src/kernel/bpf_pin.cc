@@ -4,9 +4,11 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -55,6 +57,23 @@ Result<void> make_pin_directory(const std::string& directory) {
   return {};
 }
 
+Result<bool> is_pin_directory(const std::string& directory) {
+  open_how how = {};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const Fd fd(
+      static_cast<int>(syscall(SYS_openat2, AT_FDCWD, directory.c_str(), &how, sizeof(how))));
+  if (!fd && errno == ENOENT) return false;
+  if (!fd && errno == ELOOP)
+    return Error{ELOOP, "use pins", directory, "a symbolic link leads there: give the path itself"};
+  if (!fd) return system_error("open directory", directory);
+  struct statfs info = {};
+  if (fstatfs(fd.get(), &info) != 0) return system_error("open directory", directory);
+  if (info.f_type != BPF_FS_MAGIC)
+    return Error{ENOTSUP, "use pins", directory, "it does not lie on a BPF filesystem"};
+  return true;
+}
+
 Result<Fd> lock_directory(const std::string& directory) {
   Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return system_error("open directory", directory);
@@ -69,6 +88,14 @@ Result<void> pin_bpf(int fd, const std::string& path) {
 
 Result<Fd> open_pinned(const std::string& path) {
   Fd fd(bpf_obj_get(path.c_str()));
+  if (!fd) return system_error("open pin", path);
+  return fd;
+}
+
+Result<Fd> open_pinned_for_reading(const std::string& path) {
+  LIBBPF_OPTS(bpf_obj_get_opts, options);
+  options.file_flags = BPF_F_RDONLY;
+  Fd fd(bpf_obj_get_opts(path.c_str(), &options));
   if (!fd) return system_error("open pin", path);
   return fd;
 }

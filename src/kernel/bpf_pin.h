@@ -22,9 +22,16 @@ namespace holdfast::kernel {
 // somebody else holds it.
 [[nodiscard]] Result<Fd> lock_directory(const std::string& directory);
 
+// Is it a directory of pins that its path alone leads to? What a symbolic link leads to can be
+// another directory at the next look. Nothing there is none. Errors: ELOOP a symbolic link is on
+// the way; ENOTSUP not on a BPF filesystem; of open(2).
+[[nodiscard]] Result<bool> is_pin_directory(const std::string& directory);
+
 // A dot may not be in the name of a pin. Errors: of bpf(2).
 [[nodiscard]] Result<void> pin_bpf(int fd, const std::string& path);
 [[nodiscard]] Result<Fd> open_pinned(const std::string& path);
+// A map, to look at only. Errors: of bpf(2).
+[[nodiscard]] Result<Fd> open_pinned_for_reading(const std::string& path);
 // Errors: of unlink(2); not ENOENT.
 [[nodiscard]] Result<void> remove_pin(const std::string& path);
 // The directory and every pin in it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/local_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -46,13 +47,48 @@ Result<NamedAddress> named_address(const std::string& name) {
                       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())};
 }
 
+// Does somebody listen there? A connect that does not wait: EAGAIN is a full queue, so somebody
+// does (unix_stream_connect() in net/unix/af_unix.c). Errors: ENOTSOCK not a stream socket.
+Result<bool> is_served(const std::string& path) {
+  const auto address = address_of(path);
+  if (!address) return address.error();
+  const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return system_error("socket");
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0)
+    return true;
+  if (errno == EAGAIN || errno == EINPROGRESS) return true;
+  if (errno == ENOENT || errno == ECONNREFUSED) return false;
+  if (errno == EPROTOTYPE) return Error{ENOTSOCK, "listen", path, "a socket of another type"};
+  return system_error("connect", path);
+}
+
 }  // namespace
+
+// The directory is opened once: what is looked at and what is removed have one name in it. Whoever
+// may put another file under that name could remove that file as well.
+Result<void> remove_socket(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string above = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const Fd directory(open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return errno == ENOENT ? Result<void>() : system_error("open directory", above);
+  struct stat found = {};
+  if (fstatat(directory.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT ? Result<void>() : system_error("look at", path);
+  if (!S_ISSOCK(found.st_mode))
+    return Error{ENOTSOCK, "remove", path, "not a socket: it stays as it is"};
+  if (unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+    return system_error("remove", path);
+  return {};
+}
 
 Result<Fd> listen_at(const std::string& path, mode_t mode) {
   const auto address = address_of(path);
   if (!address) return address.error();
-  if (connect_to(path)) return Error{EADDRINUSE, "listen", path, "something answers there"};
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("remove", path);
+  const auto served = is_served(path);
+  if (!served) return served.error();
+  if (*served) return Error{EADDRINUSE, "listen", path, "something answers there"};
+  if (auto removed = remove_socket(path); !removed) return removed.error();
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return system_error("socket");
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)

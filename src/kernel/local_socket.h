@@ -16,9 +16,13 @@
 
 namespace holdfast::kernel {
 
-// Replaces a socket that nobody listens on any more. Does not block. Errors: of bind(2); EADDRINUSE
-// when something answers there; ENAMETOOLONG.
+// Replaces a socket that nobody listens on any more, and nothing else. Does not block. Errors: of
+// bind(2); EADDRINUSE when something answers there; ENOTSOCK what is there is no stream socket: it
+// stays; ENAMETOOLONG.
 [[nodiscard]] Result<Fd> listen_at(const std::string& path, mode_t mode);
+// Takes the name of a listening socket away; of something else, never. Errors: ENOTSOCK; of
+// unlink(2), but not ENOENT.
+[[nodiscard]] Result<void> remove_socket(const std::string& path);
 // Nothing: nobody waits. Does not block.
 [[nodiscard]] Result<std::optional<Fd>> accept_one(int listener_fd);
 // Blocks. Errors: of connect(2).

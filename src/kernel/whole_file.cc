@@ -20,6 +20,12 @@ Result<Fd> open_for_reading(const std::string& path) {
   return fd;
 }
 
+Result<Fd> refer_to(const std::string& path, FinalLink link) {
+  Fd fd(open(path.c_str(), O_PATH | O_CLOEXEC | (link == FinalLink::keep ? O_NOFOLLOW : 0)));
+  if (!fd) return system_error("open", path);
+  return fd;
+}
+
 Result<Fd> open_for_appending(const std::string& path) {
   Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
   if (!fd) return system_error("open", path);

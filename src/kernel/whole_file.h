@@ -15,6 +15,11 @@ namespace holdfast::kernel {
 // A file or a directory. Errors: of open(2).
 [[nodiscard]] Result<Fd> open_for_reading(const std::string& path);
 
+// What is there, a symbolic link itself too, only to be told from others: O_PATH. Errors: of
+// open(2).
+enum class FinalLink { follow, keep };
+[[nodiscard]] Result<Fd> refer_to(const std::string& path, FinalLink link);
+
 // Made with mode 0640 when it is not there. Errors: of open(2).
 [[nodiscard]] Result<Fd> open_for_appending(const std::string& path);
 // All of it or nothing: what a full disk took of it is cut off again. Errors: of write(2); ENOSPC.

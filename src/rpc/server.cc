@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/server.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "kernel/local_socket.h"
 #include "kernel/passed_descriptors.h"
 #include "kernel/process.h"
 #include "rpc/message.h"
@@ -61,7 +60,9 @@ Server::Server(std::string path, Fd listener, Interface interface, Handler handl
       handler_(std::move(handler)),
       doorway_(std::move(doorway)) {}
 
-Server::~Server() { unlink(path_.c_str()); }
+Server::~Server() {
+  if (auto removed = kernel::remove_socket(path_); !removed) return;  // another's by now
+}
 
 Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interface interface,
                                                Handler handler, Doorway doorway) {

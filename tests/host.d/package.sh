@@ -22,6 +22,28 @@ check "and gives it no mount namespace" \
 for script in postinst prerm postrm; do
   check "$script is sound" sh -n "packaging/debian/$script"
 done
+# prerm with programs that only say that they were called. SEALED: what the daemon answers.
+mkdir "$folder/fake"
+for program in holdfastd systemctl; do
+  cat > "$folder/fake/$program" << 'END'
+#!/bin/sh
+echo "${0##*/} $*" >> "$CALLS"
+[ "$1" != --is-sealed ] || exit "$SEALED"
+END
+  chmod +x "$folder/fake/$program"
+done
+prerm() {
+  : > "$folder/calls"
+  CALLS=$folder/calls SEALED=$1 PATH=$folder/fake:$PATH sh packaging/debian/prerm "$2" 2> "$folder/said"
+  echo "$? $(grep -v -e --is-sealed "$folder/calls" | paste -sd,)"
+}
+for step in remove upgrade deconfigure failed-upgrade; do
+  is "sealed, $step fails and calls nothing" "$(prerm 0 $step)" "1 "
+  like "and says why" "$(cat "$folder/said")" "*sealed*--unseal*"
+done
+is "an upgrade changes nothing" "$(prerm 1 upgrade)" "0 "
+like "a removal ends what is enforced" "$(prerm 1 remove)" "0 *holdfastd --stop-enforcing*"
+
 completed=$(PATH="$folder/bin:$PATH" bash -c '
   . "'"$folder"'/share/bash-completion/completions/holdfast"
   COMP_WORDS=(holdfast rep); COMP_CWORD=1; _holdfast; echo "${COMPREPLY[@]}"

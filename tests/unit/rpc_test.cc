@@ -2,8 +2,14 @@
 // io.holdfast's server against whoever may connect.
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <vector>
 
 #include "kernel/local_socket.h"
 #include "rpc/message.h"
@@ -13,6 +19,52 @@ namespace holdfast::rpc {
 namespace {
 
 constexpr std::size_t kAtOnce = 16384;  // what a socket takes without waiting for its reader
+
+// What is at a path that somebody was told to listen at.
+TEST(LocalSocket, ReplacesOnlyAStreamSocketThatNobodyServes) {
+  char name[] = "/tmp/holdfast-socket-XXXXXX";
+  ASSERT_NE(mkdtemp(name), nullptr);
+  const std::string directory = name;
+  namespace fs = std::filesystem;
+
+  const std::string file = directory + "/file";
+  std::ofstream(file) << "text";
+  const std::string link = directory + "/link";
+  fs::create_symlink(file, link);
+  const std::string pipe = directory + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {file, link, pipe, directory + "/."}) {
+    EXPECT_FALSE(kernel::listen_at(path, 0600)) << path;
+    EXPECT_TRUE(fs::exists(fs::symlink_status(path))) << path;
+    EXPECT_FALSE(kernel::remove_socket(path)) << path;
+    EXPECT_TRUE(fs::exists(fs::symlink_status(path))) << path;
+  }
+
+  const std::string path = directory + "/socket";
+  auto first = kernel::listen_at(path, 0600);
+  ASSERT_TRUE(first);
+  const auto second = kernel::listen_at(path, 0600);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, EADDRINUSE);
+  // A full queue does not make it wait, and is somebody who listens.
+  std::vector<Fd> waiting;
+  for (int i = 0; i < 100; i++) {
+    Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) break;
+    waiting.push_back(std::move(fd));
+  }
+  EXPECT_LT(waiting.size(), 100u);
+  EXPECT_EQ(kernel::listen_at(path, 0600).error().code, EADDRINUSE);
+  first->reset();
+  EXPECT_TRUE(kernel::listen_at(path, 0600));  // what was left is replaced
+  EXPECT_TRUE(kernel::remove_socket(path));
+  EXPECT_FALSE(fs::exists(path));
+  EXPECT_TRUE(kernel::remove_socket(path));  // nothing is there
+  fs::remove_all(directory);
+}
 
 class RpcTest : public ::testing::Test {
  protected:

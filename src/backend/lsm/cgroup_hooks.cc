@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "kernel/bpf_stats.h"
 #include "kernel/btf.h"
+#include "kernel/process.h"
 #include "kernel/sockets.h"
 #include "kernel/system_error.h"
 
@@ -48,6 +49,7 @@ constexpr int kEnough = -4096;  // no errno
 
 constexpr std::string_view kMapPrefix = "map_";
 constexpr std::string_view kLinkPrefix = "link_";
+constexpr char kLivePolicy[] = "cgroup_tables";
 constexpr char kLabelFeeder[] = "label_was_set";
 constexpr char kDecider[] = "link_cgroup_capture";
 
@@ -157,6 +159,7 @@ Result<void> CgroupHooks::open_object(KernelLabels kernel_labels) {
 
 Result<void> CgroupHooks::load_programs() {
   if (auto opened = open_object(kernel_labels()); !opened) return opened;
+  if (auto made = kernel::make_maps_unprintable(skeleton_->obj); !made) return made;
   if (const int code = cgroup_bpf::load(skeleton_); code != 0)
     return bpf_error(code, "load BPF object", "cgroup");
   return open_ring();
@@ -167,6 +170,11 @@ Result<void> CgroupHooks::open_ring() {
   if (ring_ == nullptr) return kernel::system_error("open event ring", "cgroup");
   meters_.use(map_fd("cgroup_meters"), map_fd("meter_slots"));
   return {};
+}
+
+Result<Fd> CgroupHooks::open_live_policy() const {
+  if (directory_.empty()) return kernel::duplicate(map_fd(kLivePolicy));
+  return kernel::open_pinned(directory_ + "/" + pin_name(kMapPrefix, kLivePolicy));
 }
 
 int CgroupHooks::map_fd(std::string_view name) const {
@@ -241,6 +249,7 @@ std::uint64_t CgroupHooks::digest() {
 Result<std::unique_ptr<CgroupHooks>> CgroupHooks::adopt(const std::string& directory,
                                                         EventSink sink) {
   std::unique_ptr<CgroupHooks> hooks(new CgroupHooks(std::move(sink)));
+  hooks->directory_ = directory;
   if (auto done = hooks->open_pins(directory); !done) return std::move(done).error();
   return hooks;
 }
@@ -251,7 +260,10 @@ Result<void> CgroupHooks::open_pins(const std::string& directory) {
       kernel::inode_number(directory + "/" + pin_name(kLinkPrefix, kLabelFeeder)));
   if (auto opened = open_object(fed ? KernelLabels::yes : kernel_labels()); !opened) return opened;
   const auto open = [&](const std::string& name) -> Result<int> {
-    auto fd = kernel::open_pinned(directory + "/" + name);
+    // Sealed, the one that names the live policy can only be read; publish() asks for more.
+    const std::string pin = directory + "/" + name;
+    auto fd = name == pin_name(kMapPrefix, kLivePolicy) ? kernel::open_pinned_for_reading(pin)
+                                                        : kernel::open_pinned(pin);
     if (!fd) return std::move(fd).error();
     return pins_.emplace(name, *std::move(fd)).first->second.get();
   };

@@ -112,6 +112,8 @@ class CgroupHooks {
   [[nodiscard]] Result<void> load_programs();
   [[nodiscard]] Result<void> open_pins(const std::string& directory);
   [[nodiscard]] Result<void> open_ring();
+  // The map that names the live policy, to be written. EPERM: it is sealed.
+  [[nodiscard]] Result<Fd> open_live_policy() const;
   // -1: no such map.
   [[nodiscard]] int map_fd(std::string_view name) const;
   [[nodiscard]] MarkMaps mark_maps() const;
@@ -123,6 +125,7 @@ class CgroupHooks {
   std::unique_ptr<Reading> reading_;
   cgroup_bpf* skeleton_ = nullptr;  // adopted: opened only, for what it says about the maps
   std::map<std::string, Fd, std::less<>> pins_;  // of an adopted one, by pin name
+  std::string directory_;                        // the same's
   std::unique_ptr<kernel::MappedValue> adopted_totals_;
   ring_buffer* ring_ = nullptr;
   MeterSlots meters_;

@@ -111,6 +111,8 @@ void CgroupHooks::keep_live_alone() const {
 Result<void> CgroupHooks::publish(LivePolicy policy) {
   const std::uint32_t zero = 0;
   const std::uint64_t generation = policy.tables->generation;
+  const auto outer = open_live_policy();
+  if (!outer) return outer.error();
   const auto inner = frozen_tables(*policy.tables);
   if (!inner) return inner.error();
   if (auto inserted = insert(policy); !inserted) {
@@ -122,7 +124,7 @@ Result<void> CgroupHooks::publish(LivePolicy policy) {
   const int inner_fd = inner->get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
-  if (const int code = bpf_map_update_elem(map_fd("cgroup_tables"), &zero, &inner_fd, BPF_ANY);
+  if (const int code = bpf_map_update_elem(outer->get(), &zero, &inner_fd, BPF_ANY);
       code != 0) {
     keep_live_alone();
     return bpf_error(code, "make policy live");

@@ -79,7 +79,9 @@ Result<std::optional<Instance>> newest_instance(const std::string& pin_directory
     const auto pin = kernel::open_pinned(path);
     if (!pin && pin.error().code != ENOENT) return pin.error();
     if (!pin) {
-      if (auto removed = CgroupHooks::remove(directory); !removed) return removed.error();
+      // Sealed, it stays: the one before it was sealed, and this one refuses more, not less.
+      auto removed = CgroupHooks::remove(directory);
+      if (!removed && removed.error().code != EPERM) return removed.error();
       continue;
     }
     const auto layout = read_layout(pin->get(), path);

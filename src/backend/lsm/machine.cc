@@ -69,6 +69,7 @@ class LsmMachine final : public Machine {
       if (!guard) return std::move(guard).error();
       guard_ = *std::move(guard);
       guards_files_ = files == lsm::GuardFiles::yes;
+      if (auto serves = guard_->serve(); !serves) return serves;
       if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered)
         return covered;
     }
@@ -273,6 +274,24 @@ Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec, const st
   return machine;
 }
 
+// The guard of what is in force; null when it has none.
+Result<std::unique_ptr<lsm::MachineGuard>> guard_in_force(const std::string& pin_directory) {
+  const auto usable = kernel::is_pin_directory(pin_directory);
+  if (!usable) return usable.error();
+  const auto found = *usable ? lsm::newest_complete(pin_directory) : Result<std::uint32_t>(0u);
+  if (!found) return found.error();
+  if (*found == 0) return std::unique_ptr<lsm::MachineGuard>();
+  const std::string directory = lsm::instance_path(pin_directory, *found);
+  if (!lsm::MachineGuard::is_in(directory)) return std::unique_ptr<lsm::MachineGuard>();
+  return lsm::MachineGuard::adopt(directory);
+}
+
+Result<bool> is_sealed(const std::string& pin_directory) {
+  const auto guard = guard_in_force(pin_directory);
+  if (!guard) return guard.error();
+  return *guard && (*guard)->sealed();
+}
+
 // What programs with this digest guard. Nothing: they are of another build.
 std::optional<lsm::GuardFiles> guarded_files(std::uint64_t object) {
   for (const lsm::GuardFiles files : {lsm::GuardFiles::no, lsm::GuardFiles::yes})
@@ -289,10 +308,10 @@ Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec, Ke
   const auto guards = guarded_files(found->layout.object);
   if (!guards) return attach_new(spec, pins, found->number, keeping, std::move(sink));
   if (*guards != files_of(keeping)) {
-    const auto secret = secret_of_machine(pins);
-    if (!secret) return secret.error();
+    const auto sealed = is_sealed(pins);
+    if (!sealed) return sealed.error();
     // Who restarts the daemon with other options has not shown the token.
-    if (!*secret) return attach_new(spec, pins, found->number, keeping, std::move(sink));
+    if (!*sealed) return attach_new(spec, pins, found->number, keeping, std::move(sink));
     keeping.guarded_directories.clear();
   }
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
@@ -307,6 +326,7 @@ Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec, const Kee
                                               EventSink sink) {
   const std::string& pins = keeping.pin_directory;
   if (auto made = kernel::make_pin_directory(pins); !made) return std::move(made).error();
+  if (const auto usable = kernel::is_pin_directory(pins); !usable) return usable.error();
   auto lock = lsm::lock_instances(pins);
   if (!lock) return std::move(lock).error();
   const auto found = lsm::newest_instance(pins);
@@ -314,60 +334,51 @@ Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec, const Kee
   auto machine = adopt_or_replace(spec, keeping, *found, std::move(sink));
   if (!machine) return std::move(machine).error();
   const std::uint32_t live = !*found ? 1 : (*found)->number + ((*machine)->adopted() ? 0u : 1u);
-  if (auto removed = lsm::remove_instances_but(pins, live); !removed)
-    return std::move(removed).error();
+  // Sealed, no pins go; what another one left half made there refuses more, not less.
+  if (!(*machine)->sealed())
+    if (auto removed = lsm::remove_instances_but(pins, live); !removed)
+      return std::move(removed).error();
   (*machine)->hold(*std::move(lock));
   return std::unique_ptr<Machine>(*std::move(machine));
 }
 
 namespace {
 
-// The guard of what is in force; null when it has none.
-Result<std::unique_ptr<lsm::MachineGuard>> guard_in_force(const std::string& pin_directory) {
-  const auto found = lsm::newest_complete(pin_directory);
-  if (!found) return found.error();
-  if (*found == 0) return std::unique_ptr<lsm::MachineGuard>();
-  const std::string directory = lsm::instance_path(pin_directory, *found);
-  if (!lsm::MachineGuard::is_in(directory)) return std::unique_ptr<lsm::MachineGuard>();
-  return lsm::MachineGuard::adopt(directory);
-}
+class LsmSeal final : public Seal {
+ public:
+  explicit LsmSeal(std::unique_ptr<lsm::MachineGuard> guard) : guard_(std::move(guard)) {}
+  [[nodiscard]] bool is_on() const override { return guard_->sealed(); }
+  [[nodiscard]] std::string secret() const override { return is_on() ? guard_->secret() : ""; }
+  Result<void> put_on(const std::string& secret, const SealedFiles& files) override {
+    return guard_->seal(secret, files);
+  }
+  Result<void> take_off() override { return guard_->unseal(); }
 
-Error unguarded() { return {ENOENT, "seal", "", "no guarded policy is in force"}; }
+ private:
+  std::unique_ptr<lsm::MachineGuard> guard_;
+};
 
 }  // namespace
 
-Result<void> seal_machine(const std::string& pin_directory, const std::string& secret) {
+Result<std::unique_ptr<Seal>> Seal::open(const std::string& pin_directory) {
   auto guard = guard_in_force(pin_directory);
   if (!guard) return std::move(guard).error();
-  if (!*guard) return unguarded();
-  if ((*guard)->sealed()) return Error{EPERM, "seal", "", "it is sealed already"};
-  return (*guard)->seal(secret);
-}
-
-Result<void> unseal_machine(const std::string& pin_directory) {
-  auto guard = guard_in_force(pin_directory);
-  if (!guard) return std::move(guard).error();
-  if (!*guard) return unguarded();
-  (*guard)->unseal();
-  return {};
-}
-
-Result<std::optional<std::string>> secret_of_machine(const std::string& pin_directory) {
-  auto guard = guard_in_force(pin_directory);
-  if (!guard) return std::move(guard).error();
-  if (!*guard || !(*guard)->sealed()) return std::optional<std::string>();
-  return std::optional((*guard)->secret());
+  if (!*guard) return std::unique_ptr<Seal>();
+  return std::unique_ptr<Seal>(std::make_unique<LsmSeal>(*std::move(guard)));
 }
 
 Result<std::size_t> stop_machine(const std::string& pin_directory) {
+  const auto usable = kernel::is_pin_directory(pin_directory);
+  if (!usable) return usable.error();
+  if (!*usable) return std::size_t{0};
   const auto names = kernel::names_in(pin_directory);
   if (!names) return names.error();
   if (names->empty()) return std::size_t{0};
   const auto lock = lsm::lock_instances(pin_directory);
   if (!lock) return lock.error();
-  const auto secret = secret_of_machine(pin_directory);
-  if (!secret) return secret.error();
-  if (*secret) return Error{EPERM, "stop", pin_directory, "it is sealed"};
+  const auto sealed = is_sealed(pin_directory);
+  if (!sealed) return sealed.error();
+  if (*sealed) return Error{EPERM, "stop", pin_directory, "it is sealed"};
   const std::size_t count = names->size();
   if (auto removed = lsm::remove_instances_but(pin_directory, 0); !removed)
     return std::move(removed).error();

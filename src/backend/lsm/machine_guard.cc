@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "backend/lsm/instance.h"
@@ -28,7 +29,13 @@ constexpr char kIds[] = "/guard_map_ids";
 constexpr char kSysctl[] = "/guard_program_sysctl";
 constexpr char kSeal[] = "/guard_program_seal";
 constexpr char kProtect[] = "/guard_program_protect";
+constexpr char kServe[] = "/guard_program_serve";
 constexpr char kLink[] = "/guard_link_";
+// Programs that sealing attaches, and their links then.
+constexpr char kForSeal[] = "/guard_for_seal_";
+constexpr char kSealLink[] = "/guard_link_seal_";
+// Of the object that decides (cgroup_hooks.cc): the map that names the live policy.
+constexpr char kLivePolicy[] = "/map_cgroup_tables";
 
 std::uint64_t guarded_kind(kernel::BpfKind kind) {
   switch (kind) {
@@ -41,15 +48,39 @@ std::uint64_t guarded_kind(kernel::BpfKind kind) {
   }
 }
 
-Result<void> guard_id(int ids_fd, std::uint64_t kind, std::uint32_t id) {
+Result<void> guard_id(int ids_fd, std::uint64_t kind, std::uint32_t id,
+                      std::uint8_t who = HF_FOR_DAEMON) {
   const std::uint64_t key = kind << 32 | id;
-  const std::uint8_t one = 1;
-  if (bpf_map_update_elem(ids_fd, &key, &one, BPF_ANY) != 0)
+  if (bpf_map_update_elem(ids_fd, &key, &who, BPF_ANY) != 0)
     return kernel::system_error("guard", std::to_string(id));
   return {};
 }
 
 std::string above(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// What only the way off needs is nobody's while it is sealed, and which policy is live only read.
+std::uint8_t who_gets(std::string_view pin) {
+  if (pin == kSysctl) return HF_SHUT_SEALED;
+  return pin == kLivePolicy ? HF_READ_SEALED : HF_FOR_DAEMON;
+}
+
+Error claim_refused(std::uint32_t why, const std::string& path, Error error) {
+  switch (why) {
+    case HF_CLAIM_SEALED:
+      return Error{EPERM, "seal", "", "it is sealed already"};
+    case HF_CLAIM_FULL:
+      return Error{ENOSPC, "guard", path, "too many directories, or on too many mounts"};
+    case HF_CLAIM_WRITERS:
+      return Error{ETXTBSY, "guard", path, "somebody has it open for writing"};
+    case HF_CLAIM_ELSEWHERE:
+      return Error{ESTALE, "guard", path, "another file than the one that runs"};
+    case HF_CLAIM_FILESYSTEM:
+      return Error{ENOTSUP, "guard", path,
+                   "on a filesystem whose files can be changed elsewhere (an overlay, a network)"};
+    default:
+      return wrap(std::move(error), path);
+  }
+}
 
 // Those that are about files; the others guard pins and the daemon.
 constexpr std::string_view kOfFiles[] = {
@@ -58,13 +89,13 @@ constexpr std::string_view kOfFiles[] = {
     "guard_file_setattr", "guard_mount",      "guard_move_mount", "guard_pivotroot"};
 
 // Not every kernel has a hook for each: where it has none, another one is asked.
-bool is_wanted(const bpf_program* program, GuardFiles files, const kernel::KernelTypes& types) {
-  const bool of_files =
-      std::ranges::find(kOfFiles, bpf_program__name(program)) != std::end(kOfFiles);
-  if (!of_files) return true;
+bool is_of_files(const bpf_program* program) {
+  return std::ranges::find(kOfFiles, bpf_program__name(program)) != std::end(kOfFiles);
+}
+bool is_wanted(const bpf_program* program, const kernel::KernelTypes& types) {
+  if (!is_of_files(program)) return true;
   const std::string_view section = bpf_program__section_name(program);
-  return files == GuardFiles::yes &&
-         types.has_function("bpf_lsm_" + std::string(section.substr(section.find('/') + 1)));
+  return types.has_function("bpf_lsm_" + std::string(section.substr(section.find('/') + 1)));
 }
 
 Result<Fd> copy_of(int fd) {
@@ -107,16 +138,25 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
   if (!object) return std::move(object).error();
   const auto types = kernel::KernelTypes::load();
   if (!types) return types.error();
-  object->keep_programs(
-      [&](const bpf_program* program) { return is_wanted(program, files, *types); });
+  std::vector<std::string> for_seal;
+  object->keep_programs([&](const bpf_program* program) { return is_wanted(program, *types); });
+  object->leave_unattached([&](const bpf_program* program) {
+    if (files == GuardFiles::yes || !is_of_files(program) || !is_wanted(program, *types))
+      return false;
+    for_seal.emplace_back(bpf_program__name(program));
+    return true;
+  });
+  if (auto made = object->make_maps_unprintable(); !made) return made.error();
   if (auto loaded = object->load(); !loaded) return loaded.error();
   guard->object_ = *std::move(object);
+  guard->for_seal_ = std::move(for_seal);
   const kernel::BpfObject& o = *guard->object_;
   if (auto used = guard->use(o.map_fd("guard_state"), o.map_fd("guard_events")); !used)
     return used.error();
   const std::pair<Fd*, int> copies[] = {{&guard->ids_, o.map_fd("guard_ids")},
                                         {&guard->sysctl_, o.program_fd("guard_sysctl")},
                                         {&guard->seal_, o.program_fd("guard_seal")},
+                                        {&guard->serve_, o.program_fd("guard_serve")},
                                         {&guard->protect_, o.program_fd("guard_protect")}};
   for (const auto& [to, from] : copies) {
     auto copy = copy_of(from);
@@ -124,9 +164,6 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
     *to = *std::move(copy);
   }
   // Claimed before it is attached: then this process is never a stranger to it.
-  const auto self = kernel::open_for_reading("/proc/self/exe");
-  if (!self) return self.error();
-  guard->state().claim_fd = static_cast<__u32>(self->get());
   if (auto claimed = kernel::run_bpf_program(o.program_fd("guard_claim"), "guard_claim"); !claimed)
     return claimed.error();
   if (auto attached = o.attach(guard->links_); !attached) return attached.error();
@@ -141,6 +178,7 @@ bool MachineGuard::is_in(const std::string& directory) {
 
 Result<std::unique_ptr<MachineGuard>> MachineGuard::adopt(const std::string& directory) {
   std::unique_ptr<MachineGuard> guard(new MachineGuard());
+  guard->directory_ = directory;
   auto state = kernel::open_pinned(directory + kState);
   if (!state && state.error().code == EPERM)
     return Error{EPERM, "adopt", directory, "the guard in force knows another file as holdfastd's"};
@@ -149,13 +187,13 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::adopt(const std::string& dir
   if (!events) return events.error();
   if (auto used = guard->use(state->get(), events->get()); !used) return used.error();
   const std::pair<Fd*, const char*> pins[] = {{&guard->ids_, kIds},
-                                              {&guard->sysctl_, kSysctl},
                                               {&guard->seal_, kSeal},
-                                              {&guard->protect_, kProtect}};
+                                              {&guard->protect_, kProtect},
+                                              {&guard->serve_, kServe}};
   for (const auto& [to, name] : pins) {
     auto pin = kernel::open_pinned(directory + name);
     // One of an earlier build, to be unsealed or ended.
-    if (!pin && pin.error().code == ENOENT && name == kProtect) continue;
+    if (!pin && pin.error().code == ENOENT && (name == kProtect || name == kServe)) continue;
     if (!pin) return pin.error();
     *to = *std::move(pin);
   }
@@ -179,9 +217,15 @@ Result<void> MachineGuard::pin(const std::string& directory) {
                                               {kIds, ids_.get()},
                                               {kSysctl, sysctl_.get()},
                                               {kSeal, seal_.get()},
+                                              {kServe, serve_.get()},
                                               {kProtect, protect_.get()}};
   for (const auto& [name, fd] : pins)
     if (auto pinned = kernel::pin_bpf(fd, directory + name); !pinned) return pinned;
+  for (const std::string& name : for_seal_)
+    if (auto pinned =
+            kernel::pin_bpf(object_->program_fd(name.c_str()), directory + kForSeal + name);
+        !pinned)
+      return pinned;
   for (std::size_t i = 0; i < links_.size(); i++)
     if (auto pinned =
             kernel::pin_bpf(bpf_link__fd(links_[i].get()), directory + kLink + std::to_string(i));
@@ -205,7 +249,9 @@ Result<void> MachineGuard::protect(const std::string& directory) const {
     if (!pin) return pin.error();
     const auto id = kernel::bpf_id(pin->get());
     if (!id) return id.error();
-    if (auto done = guard_id(ids_.get(), guarded_kind(id->kind), id->id); !done) return done;
+    if (auto done = guard_id(ids_.get(), guarded_kind(id->kind), id->id, who_gets("/" + name));
+        !done)
+      return done;
     if (id->kind != kernel::BpfKind::link) continue;
     if (auto done = guard_id(ids_.get(), HF_GUARDED_PROGRAM, id->program); !done) return done;
   }
@@ -222,24 +268,46 @@ Result<void> MachineGuard::protect_directory(const std::string& path, std::uint3
                                              std::uint32_t what) const {
   const auto directory = kernel::open_for_reading(path);
   if (!directory) return directory.error();
-  state().claim_fd = static_cast<__u32>(directory->get());
+  return claim(path, directory->get(), how, what, Until::ended);
+}
+
+Result<void> MachineGuard::claim(const std::string& path, int fd, std::uint32_t how,
+                                 std::uint32_t what, Until until) const {
+  state().claim_fd = static_cast<__u32>(fd);
   state().claim = {how, what, 0};
-  if (auto done = kernel::run_bpf_program(protect_.get(), "guard_protect"); !done)
-    return wrap(std::move(done).error(), path);
+  state().claim_seal = until == Until::unsealed ? 1 : 0;
+  state().claim_refusal = 0;
+  auto done = kernel::run_bpf_program(protect_.get(), "guard_protect");
+  return done ? done : claim_refused(state().claim_refusal, path, std::move(done).error());
+}
+
+Result<void> MachineGuard::protect_above(const std::string& path, Until until) const {
+  for (std::string at = above(path); !at.empty(); at = above(at)) {
+    const auto place = kernel::refer_to(at, kernel::FinalLink::follow);
+    if (!place) return place.error();
+    if (auto done = claim(at, place->get(), HF_GUARDED_ITSELF, HF_GUARD_FILES, until); !done)
+      return done;
+  }
   return {};
 }
 
-Result<void> MachineGuard::protect_files(const std::vector<std::string>& directories) const {
-  for (const std::string& directory : directories) {
-    for (std::string path = above(directory); !path.empty(); path = above(path))
-      if (auto done = protect_directory(path, HF_GUARDED_ITSELF, HF_GUARD_FILES); !done)
-        return done;
-    const auto below = kernel::directories_below(directory);
+Result<void> MachineGuard::protect_files(const std::vector<GuardedDirectory>& directories) const {
+  // What was guarded when it was sealed still is, and there is nothing else to be.
+  if (sealed()) return {};
+  for (const GuardedDirectory& guarded : directories) {
+    if (auto done = protect_above(guarded.path, Until::ended); !done) return done;
+    const auto below = kernel::directories_below(guarded.path);
     if (!below) return below.error();
+    const auto how = guarded.of == GuardedDirectory::Of::state ? HF_GUARDED_STATE : HF_GUARDED_WHOLE;
     for (const std::string& path : *below)
-      if (auto done = protect_directory(path, HF_GUARDED_WHOLE, HF_GUARD_FILES); !done) return done;
+      if (auto done = protect_directory(path, how, HF_GUARD_FILES); !done) return done;
   }
   return {};
+}
+
+Result<void> MachineGuard::serve() const {
+  if (!serve_) return {};  // of an earlier build, which tells nobody apart
+  return kernel::run_bpf_program(serve_.get(), "guard_serve");
 }
 
 Result<void> MachineGuard::detach_sysctl(const std::string& directory) {
@@ -248,18 +316,80 @@ Result<void> MachineGuard::detach_sysctl(const std::string& directory) {
   return kernel::detach_sysctl_program(program->get());
 }
 
-Result<void> MachineGuard::seal(const std::string& secret) {
-  if (secret.size() >= sizeof(hf_guard_state::secret)) return Error{E2BIG, "seal", "", ""};
-  const auto self = kernel::open_for_reading("/proc/self/exe");
-  if (!self) return self.error();
-  std::strncpy(state().secret, secret.c_str(), sizeof(hf_guard_state::secret) - 1);
-  state().claim_fd = static_cast<__u32>(self->get());
-  return kernel::run_bpf_program(seal_.get(), "guard_seal");
+// Those about files, which cost everybody something, when they are not attached anyway.
+Result<void> MachineGuard::attach_for_seal() const {
+  const auto names = kernel::names_in(directory_);
+  if (!names) return names.error();
+  const std::string_view prefix = kForSeal + 1;
+  for (const std::string& name : *names) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string pin = directory_ + kSealLink + name.substr(prefix.size());
+    if (kernel::inode_number(pin)) continue;  // of a sealing that failed
+    const auto program = kernel::open_pinned(directory_ + "/" + name);
+    if (!program) return program.error();
+    const Fd link(bpf_link_create(program->get(), 0, BPF_LSM_MAC, nullptr));
+    if (!link) return kernel::system_error("attach BPF program", name);
+    if (auto pinned = kernel::pin_bpf(link.get(), pin); !pinned) return pinned;
+    const auto id = kernel::bpf_id(link.get());
+    if (!id) return id.error();
+    if (auto done = guard_id(ids_.get(), HF_GUARDED_LINK, id->id); !done) return done;
+  }
+  return {};
 }
 
-void MachineGuard::unseal() {
+// Not its own path and what it leads to: the kernel says which file it is.
+Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
+  std::ranges::fill(std::span(state().mounts).subspan(HF_GUARDED_MOUNTS), 0);
+  for (const std::string& path : files.files) {
+    for (const auto link : {kernel::FinalLink::keep, kernel::FinalLink::follow}) {
+      const auto file = kernel::refer_to(path, link);
+      if (!file && file.error().code == ENOENT) continue;  // a link to nothing
+      if (!file) return file.error();
+      if (auto done =
+              claim(path, file->get(), HF_GUARDED_WHOLE, HF_GUARD_FILES, Until::unsealed);
+          !done)
+        return done;
+    }
+    if (auto done = protect_above(path, Until::unsealed); !done) return done;
+  }
+  for (const std::string& path : files.places) {
+    const auto place = kernel::refer_to(path, kernel::FinalLink::follow);
+    if (!place) return place.error();
+    if (auto done = claim(path, place->get(), HF_GUARDED_NAMES, HF_GUARD_FILES, Until::unsealed);
+        !done)
+      return done;
+    if (auto done = protect_above(path, Until::unsealed); !done) return done;
+  }
+  return {};
+}
+
+Result<void> MachineGuard::seal(const std::string& secret, const SealedFiles& files) {
+  if (secret.size() >= sizeof(hf_guard_state::secret)) return Error{E2BIG, "seal", "", ""};
+  // Two that seal at once would mix what they write.
+  const auto lock = kernel::lock_directory(directory_);
+  if (!lock) return lock.error();
+  if (sealed()) return Error{EPERM, "seal", "", "it is sealed already"};
+  if (!protect_ || !serve_) return Error{ENOTSUP, "seal", "", "what is in force is of another build"};
+  if (auto attached = attach_for_seal(); !attached) return attached;
+  if (auto done = protect_sealed(files); !done) return done;
+  std::memset(state().secret, 0, sizeof(hf_guard_state::secret));
+  std::strncpy(state().secret, secret.c_str(), sizeof(hf_guard_state::secret) - 1);
+  state().claim_refusal = 0;
+  auto done = kernel::run_bpf_program(seal_.get(), "guard_seal");
+  if (done) return {};
+  return claim_refused(state().claim_refusal, files.files.empty() ? "" : files.files.front(),
+                       std::move(done).error());
+}
+
+Result<void> MachineGuard::unseal() {
   std::memset(state().secret, 0, sizeof(hf_guard_state::secret));
   std::atomic_ref<__u32>(state().sealed).store(0);
+  const auto names = kernel::names_in(directory_);
+  if (!names) return names.error();
+  for (const std::string& name : *names)
+    if (name.starts_with(kSealLink + 1))
+      if (auto removed = kernel::remove_pin(directory_ + "/" + name); !removed) return removed;
+  return {};
 }
 
 bool MachineGuard::sealed() const { return std::atomic_ref<__u32>(state().sealed).load() != 0; }

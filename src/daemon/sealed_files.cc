@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/sealed_files.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+namespace holdfast::daemon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kName = "holdfastd";
+constexpr const char* kDefaults = "/etc/default";
+constexpr const char* kSystemdRuns = "/run/systemd/system";
+
+// Earlier ones win. Not those of generators, which write anew at each reload.
+constexpr std::array kUnitDirectories = {
+    "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
+    "/etc/systemd/system",         "/etc/systemd/system.attached", "/run/systemd/system",
+    "/run/systemd/system.attached", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+    "/lib/systemd/system"};
+// Those that systemd makes by itself.
+constexpr std::array kMade = {"/etc/systemd/system.control", "/run/systemd/system.control",
+                              "/run/systemd/transient"};
+
+// Directories of links to what another unit starts.
+bool holds_links(const std::string& name) {
+  constexpr std::array<std::string_view, 3> kEndings = {".wants", ".requires", ".upholds"};
+  return std::ranges::any_of(kEndings, [&](std::string_view end) { return name.ends_with(end); });
+}
+
+void add(std::vector<std::string>& list, const fs::path& path) {
+  if (std::ranges::find(list, path.string()) == list.end()) list.push_back(path.string());
+}
+
+// What is in the directory by our name, also among the links of other units.
+Result<void> gather(const fs::path& directory, backend::SealedFiles& found) {
+  std::error_code failed;
+  add(found.places, directory);
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, failed)) {
+    const std::string name = entry.path().filename().string();
+    std::error_code ignored;
+    const bool is_directory = entry.symlink_status(ignored).type() == fs::file_type::directory;
+    if (name.starts_with(kName)) add(found.files, entry.path());
+    if (!is_directory) continue;
+    if (name.starts_with(kName))
+      for (const fs::directory_entry& drop_in : fs::directory_iterator(entry.path(), failed))
+        add(found.files, drop_in.path());
+    if (holds_links(name))
+      if (auto more = gather(entry.path(), found); !more) return more;
+  }
+  if (failed) return Error{failed.value(), "read directory", directory.string(), {}};
+  return {};
+}
+
+}  // namespace
+
+Result<backend::SealedFiles> sealed_files() {
+  backend::SealedFiles found;
+  std::error_code failed;
+  const fs::path program = fs::read_symlink("/proc/self/exe", failed);
+  if (failed) return Error{failed.value(), "read", "/proc/self/exe", {}};
+  found.files.push_back(program.string());
+  if (fs::is_directory(kDefaults, failed))
+    if (auto done = gather(kDefaults, found); !done) return done.error();
+  if (fs::is_directory(kSystemdRuns, failed))
+    for (const char* directory : kMade) fs::create_directory(directory, failed);
+  for (const char* directory : kUnitDirectories) {
+    // One of them may be another by a symbolic link.
+    const fs::path real = fs::canonical(directory, failed);
+    if (failed) continue;
+    if (auto done = gather(real, found); !done) return done.error();
+  }
+  return found;
+}
+
+}  // namespace holdfast::daemon
