@@ -2,6 +2,7 @@
 #include "daemon/service.h"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,8 +32,6 @@ namespace {
 
 // An editor writes in several steps; what follows within this time belongs to the same change.
 constexpr int kSettleMs = 200;
-// How long to wait before a client that reads slowly is sent more.
-constexpr int kBehindMs = 20;
 
 void say(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
 
@@ -136,12 +135,12 @@ class Service {
 
   Result<void> run() {
     for (;;) {
-      std::vector<int> fds = enforcement_.poll_fds();
-      fds.push_back(signal_fd_);
-      fds.push_back(watch_.fd());
-      if (control_ != nullptr)
-        for (const int fd : control_->poll_fds()) fds.push_back(fd);
-      if (const auto ready = kernel::poll_readable(fds, timeout_ms()); !ready) return ready.error();
+      std::vector<kernel::Awaited> awaited;
+      if (control_ != nullptr) awaited = control_->awaited();
+      for (const int fd : enforcement_.poll_fds()) awaited.push_back({fd, POLLIN});
+      awaited.push_back({signal_fd_, POLLIN});
+      awaited.push_back({watch_.fd(), POLLIN});
+      if (const auto ready = kernel::poll_for(awaited, timeout_ms()); !ready) return ready.error();
       if (auto read = enforcement_.dispatch(); !read) return read;
       if (control_ != nullptr) control_->dispatch();
       if (auto reported = report_refusals(); !reported) return reported;
@@ -165,8 +164,8 @@ class Service {
  private:
   [[nodiscard]] int timeout_ms() const {
     int soonest = changed_ ? kSettleMs : -1;
-    if (control_ != nullptr && control_->is_behind()) soonest = kBehindMs;
-    for (const int due : {enforcement_.timeout_ms(), folder_.timeout_ms(kernel::boottime_ns())})
+    for (const int due : {enforcement_.timeout_ms(), folder_.timeout_ms(kernel::boottime_ns()),
+                          control_ != nullptr ? control_->timeout_ms() : -1})
       if (due >= 0) soonest = soonest < 0 ? due : std::min(soonest, due);
     return soonest;
   }
