@@ -310,6 +310,7 @@ int serve(const Options& options) {
   }
   if (options.policy_files == PolicyFiles::guarded)
     if (auto ready = prepare_guarded_files(options); !ready) return failed(ready.error());
+  kernel::raise_descriptor_limit();  // clients, and what they send
   // Before attaching: a signal that arrives meanwhile waits until there is somebody to obey it.
   const auto signals = open_signals();
   if (!signals) return failed(signals.error());

@@ -75,7 +75,7 @@ struct Limits {
   // Strangers are served so long at a time, and then not for three times as long as that took.
   std::uint64_t slice_ns = 20'000'000;
   std::size_t relays = 16;                      // processes for strangers that send descriptors
-  std::uint64_t relay_every_ns = 200'000'000;   // one may be started so often,
+  std::uint64_t relay_every_ns = 100'000'000;   // one may be started so often,
   std::size_t relays_at_once = 8;               // or so many after a while without
   std::uint64_t relay_end_ns = 10'000'000'000;  // then one that is to end is killed
   uid_t root_uid = 0;                           // another one in tests
