@@ -123,11 +123,12 @@ std::string pretty(const json& e) {
                         policy::escape(rule->value("text", "")));
   if (!text("source_path").empty() || !text("target_path").empty())
     line += fmt::format("  {} -> {}", text("source_path"), text("target_path"));
-  if (!e.contains("id")) return line;
   const auto repeats = e.value("repeats", 0ull);
-  return line + (repeats == 0
-                     ? fmt::format("  (event {})", e["id"].dump())
-                     : fmt::format("  (event {}, {} more like it)", e["id"].dump(), repeats));
+  std::string tail = e.contains("id") ? fmt::format("event {}", e["id"].dump()) : "";
+  if (repeats > 0)
+    tail += fmt::format("{}{} more {}", tail.empty() ? "" : ", ", repeats,
+                        e.value("repeats_differ", false) ? "like it, not written" : "like it");
+  return tail.empty() ? line : fmt::format("{}  ({})", line, tail);
 }
 
 bool wanted(const json& event, const MonitorOptions& options) {

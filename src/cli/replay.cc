@@ -26,6 +26,9 @@ int replay(const ReplayOptions& options) {
                                                 : policy::replayed_text(different, *policy));
   if (options.format != "json")
     fmt::print("{} of {} decisions differ\n", replayed->differing, replayed->decisions);
+  if (options.format != "json" && replayed->unknown > 0)
+    fmt::print("{} more are in the events as a number alone, and cannot be decided again\n",
+               replayed->unknown);
   return replayed->different.empty() ? kExitOk : kExitFailed;
 }
 

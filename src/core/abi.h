@@ -361,6 +361,9 @@ struct hf_task {
   char comm[HF_COMM_LEN];
 };
 
+/* hf_event.repeats: the others were decided by the same rule, but may differ in who asked and in what for. */
+#define HF_REPEATS_DIFFER (1ull << 63)
+
 struct hf_event {
   __u32 version;    /* HF_ABI_VERSION */
   __u32 length;     /* sizeof(struct hf_event) */

@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_DAEMON_CONTROL_H
 #define HOLDFAST_DAEMON_CONTROL_H
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -21,8 +22,9 @@ class Control {
   [[nodiscard]] static Result<std::unique_ptr<Control>> create(Enforcement& enforcement,
                                                                const Options& options);
 
-  [[nodiscard]] std::vector<int> poll_fds() const { return server_->poll_fds(); }
-  [[nodiscard]] bool is_behind() const { return server_->is_behind(); }
+  // As the server's.
+  [[nodiscard]] std::vector<kernel::Awaited> awaited() { return server_->awaited(); }
+  [[nodiscard]] int timeout_ms() { return server_->timeout_ms(); }
   void dispatch() { server_->dispatch(); }
   // To whoever monitors. `json`: one event.
   void tell(const std::string& json);
@@ -34,6 +36,13 @@ class Control {
   [[nodiscard]] rpc::Answer change(const rpc::Call& call);
   [[nodiscard]] rpc::Answer reload(const rpc::Json& parameters);
   [[nodiscard]] rpc::Answer set_mode(const rpc::Json& parameters);
+  // Whoever is not root gets what was answered within the last second.
+  struct Recent {
+    rpc::Answer answer;
+    std::uint64_t since_ns = 0;  // 0: never
+  };
+  [[nodiscard]] rpc::Answer fresh_enough(const rpc::Call& call, Recent& recent,
+                                         rpc::Answer (Control::*make)() const) const;
   [[nodiscard]] rpc::Answer status() const;
   [[nodiscard]] rpc::Answer metrics() const;
   [[nodiscard]] rpc::Answer tasks() const;
@@ -42,6 +51,8 @@ class Control {
   const Options& options_;
   std::unique_ptr<rpc::Server> server_;
   std::set<rpc::ConnectionId> monitors_;
+  Recent status_;
+  Recent metrics_;
 };
 
 }  // namespace holdfast::daemon

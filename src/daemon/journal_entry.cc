@@ -48,12 +48,13 @@ std::vector<kernel::JournalField> journal_fields(const hf_event& event,
       {"HOLDFAST_VERDICT", word(policy::kVerdictNames, v.action)},
       {"HOLDFAST_ENFORCED", v.mode == HF_MODE_ENFORCE ? "1" : "0"},
       {"HOLDFAST_REASON", word(policy::kReasonNames, v.reason)},
-      {"HOLDFAST_REPEATS", std::to_string(event.repeats)},
+      {"HOLDFAST_REPEATS", std::to_string(event.repeats & ~HF_REPEATS_DIFFER)},
       {"HOLDFAST_PID", std::to_string(event.actor.tgid)},
       {"HOLDFAST_TID", std::to_string(event.actor.pid)},
       {"HOLDFAST_UID", std::to_string(event.actor.uid)},
       {"HOLDFAST_COMM", std::string(policy::comm_of(event.actor))},
   };
+  if (event.repeats & HF_REPEATS_DIFFER) fields.push_back({"HOLDFAST_REPEATS_DIFFER", "1"});
   if (v.error != 0) fields.push_back({"ERRNO", std::to_string(v.error)});
   if (v.profile != HF_NO_PROFILE && v.profile < policy.profiles.size())
     fields.push_back({"HOLDFAST_PROFILE", policy.profiles[v.profile]});

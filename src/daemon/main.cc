@@ -7,6 +7,7 @@
 #include "daemon/seal.h"
 #include "daemon/service.h"
 #include "kernel/process.h"
+#include "rpc/closer.h"
 #include "rpc/relay.h"
 
 int main(int argc, char** argv) {
@@ -16,9 +17,11 @@ int main(int argc, char** argv) {
     std::cerr << "holdfastd: " << opaque.error().message() << '\n';
     return kExitFailed;
   }
-  // Not a word of the command line: holdfastd starts itself so for each connection.
+  // No words of the command line: holdfastd starts itself so for connections with descriptors.
   if (argc == 2 && argv[1] == std::string_view(holdfast::rpc::kRelayArgument))
     holdfast::rpc::run_relay();
+  if (argc == 2 && argv[1] == std::string_view(holdfast::rpc::kCloserArgument))
+    holdfast::rpc::run_closer();
   CLI::App app{"Enforces the policies of a directory for the whole machine."};
   app.name("holdfastd");
   app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);

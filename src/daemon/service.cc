@@ -2,6 +2,7 @@
 #include "daemon/service.h"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "kernel/process.h"
 #include "kernel/service_notify.h"
 #include "kernel/watch.h"
+#include "policy/event_budget.h"
 #include "policy/refusal.h"
 
 namespace holdfast::daemon {
@@ -31,8 +33,6 @@ namespace {
 
 // An editor writes in several steps; what follows within this time belongs to the same change.
 constexpr int kSettleMs = 200;
-// How long to wait before a client that reads slowly is sent more.
-constexpr int kBehindMs = 20;
 
 void say(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
 
@@ -63,7 +63,12 @@ void tell_manager(const std::string& state) {
   if (auto told = kernel::notify_service_manager(state); !told) say(told.error().message());
 }
 
-// Where events go: standard output, the log, whoever monitors.
+struct Decided {
+  hf_event event;
+  Folder::Policy policy;
+};
+
+// Where events go: standard output, the log, whoever monitors. No more of one kind than its budget.
 class Reporter {
  public:
   Reporter(const Options& options, Fd cgroup_root)
@@ -92,19 +97,54 @@ class Reporter {
 
   void use(Control* control) { control_ = control; }
 
-  void decision(const hf_event& event, const policy::Compiled& policy) {
+  void decision(const hf_event& event, const Folder::Policy& policy) {
+    if (decisions_.admits(policy::budget_kind(event), policy::budget_request(event),
+                          event.actor.uid, event.repeats + 1, {event, policy},
+                          kernel::boottime_ns()))
+      report(event, *policy);
+  }
+
+  void refusal(const hf_guard_event& refusal) {
+    if (refusals_.admits(std::to_string(refusal.what), std::to_string(refusal.detail),
+                         refusal.actor.uid, refusal.repeats + 1, refusal, kernel::boottime_ns()))
+      report(refusal);
+  }
+
+  // What was counted instead of written.
+  void flush_due(std::uint64_t now_ns) {
+    flush(decisions_.take_due(now_ns), refusals_.take_due(now_ns));
+  }
+  void flush() { flush(decisions_.take_all(), refusals_.take_all()); }
+  // When flush_due() has something to do, in ms from now; -1: never.
+  [[nodiscard]] int timeout_ms(std::uint64_t now_ns) const {
+    const int decisions = decisions_.timeout_ms(now_ns), refusals = refusals_.timeout_ms(now_ns);
+    return decisions < 0 || (refusals >= 0 && refusals < decisions) ? refusals : decisions;
+  }
+
+ private:
+  using Decisions = policy::EventBudget<Decided>;
+  using Refusals = policy::EventBudget<hf_guard_event>;
+
+  void flush(const std::vector<Decisions::Counted>& decisions,
+             const std::vector<Refusals::Counted>& refusals) {
+    for (const auto& one : decisions)
+      report(policy::counted_event(one.last.event, one.records, one.decisions), *one.last.policy);
+    for (const auto& one : refusals)
+      report(policy::counted_event(one.last, one.records, one.decisions));
+  }
+
+  void report(const hf_event& event, const policy::Compiled& policy) {
     open_log();
     written(writer_.write(event, policy));
     if (log_ || control_ != nullptr) keep(writer_.json(event, policy));
   }
 
-  void refusal(const hf_guard_event& refusal) {
+  void report(const hf_guard_event& refusal) {
     open_log();
     written(writer_.write(refusal));
     keep(policy::refusal_json(refusal));
   }
 
- private:
   void written(const Result<void>& sent) {
     if (!sent && !journal_failed_) say(sent.error().message() + ": events go to standard output");
     journal_failed_ = !sent;
@@ -122,6 +162,8 @@ class Reporter {
 
   EventWriter writer_;
   const Options& options_;
+  Decisions decisions_;
+  Refusals refusals_;
   std::unique_ptr<EventLog> log_;
   Control* control_ = nullptr;
   bool tried_log_ = false;
@@ -143,16 +185,17 @@ class Service {
 
   Result<void> run() {
     for (;;) {
-      std::vector<int> fds = enforcement_.poll_fds();
-      fds.push_back(signal_fd_);
-      fds.push_back(watch_.fd());
-      if (control_ != nullptr)
-        for (const int fd : control_->poll_fds()) fds.push_back(fd);
-      if (const auto ready = kernel::poll_readable(fds, timeout_ms()); !ready) return ready.error();
+      std::vector<kernel::Awaited> awaited;
+      if (control_ != nullptr) awaited = control_->awaited();
+      for (const int fd : enforcement_.poll_fds()) awaited.push_back({fd, POLLIN});
+      awaited.push_back({signal_fd_, POLLIN});
+      awaited.push_back({watch_.fd(), POLLIN});
+      if (const auto ready = kernel::poll_for(awaited, timeout_ms()); !ready) return ready.error();
       if (auto read = enforcement_.dispatch(); !read) return read;
       if (control_ != nullptr) control_->dispatch();
       if (auto reported = report_refusals(); !reported) return reported;
       folder_.flush_due(kernel::boottime_ns());
+      reporter_.flush_due(kernel::boottime_ns());
       enforcement_.tick();
       if (watch_.drain()) {
         changed_ = true;
@@ -172,8 +215,9 @@ class Service {
  private:
   [[nodiscard]] int timeout_ms() const {
     int soonest = changed_ ? kSettleMs : -1;
-    if (control_ != nullptr && control_->is_behind()) soonest = kBehindMs;
-    for (const int due : {enforcement_.timeout_ms(), folder_.timeout_ms(kernel::boottime_ns())})
+    for (const int due : {enforcement_.timeout_ms(), folder_.timeout_ms(kernel::boottime_ns()),
+                          reporter_.timeout_ms(kernel::boottime_ns()),
+                          control_ != nullptr ? control_->timeout_ms() : -1})
       if (due >= 0) soonest = soonest < 0 ? due : std::min(soonest, due);
     return soonest;
   }
@@ -275,6 +319,7 @@ int serve(const Options& options) {
   }
   if (options.policy_files == PolicyFiles::guarded)
     if (auto ready = prepare_guarded_files(options); !ready) return failed(ready.error());
+  kernel::raise_descriptor_limit();  // clients, and what they send
   // Before attaching: a signal that arrives meanwhile waits until there is somebody to obey it.
   const auto signals = open_signals();
   if (!signals) return failed(signals.error());
@@ -284,7 +329,7 @@ int serve(const Options& options) {
   if (!root) return failed(root.error());
   Reporter reporter(options, *std::move(root));
   Folder folder([&reporter](const hf_event& event, const Folder::Policy& policy) {
-    reporter.decision(event, *policy);
+    reporter.decision(event, policy);
   });
   auto enforcement = Enforcement::start(
       options,
@@ -317,6 +362,7 @@ int serve(const Options& options) {
   tell_manager("STOPPING=1");
   if (auto read = (*enforcement)->dispatch(); !read) say(read.error().message());
   folder.flush();
+  reporter.flush();
   say_end(**enforcement, options);
   if (ran) return kExitOk;
   say(ran.error().message());

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <span>
 
@@ -81,6 +83,43 @@ Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
   to.append(block.data(), got->bytes);
   return got->bytes > 0;
 }
+
+Result<void> prepare_plain(int socket_fd) {
+  const int on = 1;
+  if (setsockopt(socket_fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) != 0)
+    return system_error("SO_OOBINLINE");
+  return {};
+}
+
+// unix_stream_read_generic(): with MSG_PEEK the references to what a byte carries are copied and
+// put again (unix_peek_fds(), scm_destroy()), so they are never the last, and without room for
+// them scm_recv() says MSG_CTRUNC. A peek stops behind the first byte that carries any. What was
+// peeked at without that stays at the front, as there is no other reader, and carries nothing: as
+// many bytes are taken then. Not those that were peeked at: the sender may have lent its own pages.
+Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t most) {
+  std::array<char, 65536> block;
+  const auto take = [&](std::size_t size, int flags, int& said) {
+    iovec data = {block.data(), size};
+    msghdr message = {};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | flags);
+    said = message.msg_flags;
+    return got;
+  };
+  int said = 0;
+  const ssize_t there = take(std::min(most, block.size()), MSG_PEEK, said);
+  if (there < 0 && (errno == EAGAIN || errno == EINTR)) return Plain::nothing;
+  if (there < 0) return system_error("receive");
+  if (said & MSG_CTRUNC) return Plain::descriptors;
+  if (there == 0) return Plain::ended;
+  const ssize_t got = take(static_cast<std::size_t>(there), 0, said);
+  if (got < 0) return system_error("receive");
+  to.append(block.data(), static_cast<std::size_t>(got));
+  return Plain::bytes;
+}
+
+void end_both_ways(int socket_fd) { (void)shutdown(socket_fd, SHUT_RDWR); }
 
 Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
                                           const std::vector<int>& descriptors) {

@@ -21,6 +21,25 @@ inline constexpr std::size_t kMostDescriptors = 8;  // at a time
 // has closed. Does not wait. Errors: of recvmsg(2); EPROTO: there were more than that.
 [[nodiscard]] Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
                                                     std::vector<Fd>& descriptors);
+
+// A stream whose sender may be anybody, read by who must not wait for anybody. Whoever takes a byte
+// that a descriptor came with, or closes the socket with such a byte unread, may become the last
+// holder of an open file and has to close it, however long that takes. read_plain() takes no such
+// byte. Before the first: prepare_plain(), or a byte sent with MSG_OOB would be discarded on the
+// way, and its descriptors with it (manage_oob() of net/unix/af_unix.c). Errors: of setsockopt(2).
+[[nodiscard]] Result<void> prepare_plain(int socket_fd);
+enum class Plain {
+  nothing,      // nobody has sent anything more
+  bytes,        // appended
+  descriptors,  // come with what is next, or soon after: nothing was taken
+  ended,        // the other side has closed, and everything was read
+};
+// Appends at most `most` bytes. Does not wait. The caller is the only reader of the socket. Errors:
+// of recvmsg(2).
+[[nodiscard]] Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t most);
+// From its return on nothing more can be sent either way; what was sent before is still there.
+void end_both_ways(int socket_fd);
+
 // They go with the first byte that is taken. Does not wait.
 [[nodiscard]] Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
                                                         const std::vector<int>& descriptors);

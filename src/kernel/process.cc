@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -214,6 +215,16 @@ void sleep_us(unsigned microseconds) {
   const timespec time = {.tv_sec = static_cast<time_t>(microseconds / 1'000'000),
                          .tv_nsec = static_cast<long>(microseconds % 1'000'000) * 1000};
   (void)::nanosleep(&time, nullptr);
+}
+
+void interrupt_every(unsigned microseconds) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  (void)::sigaction(SIGALRM, &action, nullptr);
+  const timeval time = {.tv_sec = static_cast<time_t>(microseconds / 1'000'000),
+                        .tv_usec = static_cast<suseconds_t>(microseconds % 1'000'000)};
+  const itimerval timer = {.it_interval = time, .it_value = time};
+  (void)::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
 Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms) {

@@ -97,6 +97,9 @@ void raise_descriptor_limit();
 [[nodiscard]] std::uint64_t boottime_ns();
 
 void sleep_us(unsigned microseconds);
+// From now on whatever this thread waits for is interrupted so often (EINTR), at least where a
+// signal may do that. For a process of one thread that has nothing else to do with SIGALRM.
+void interrupt_every(unsigned microseconds);
 
 // Waits until one of the descriptors is ready or has hung up. Returns the mask of poll(2) events
 // for each, in order; all zero after timeout_ms (-1: none) or a signal.

@@ -321,7 +321,8 @@ Json event_object(const hf_event& event, const Compiled& policy) {
   if (event.object.pid != 0) json["object"] = task_json(event.object);
   json["source"] = event.source;
   json["target"] = event.target;
-  json["repeats"] = event.repeats;
+  json["repeats"] = event.repeats & ~HF_REPEATS_DIFFER;
+  if (event.repeats & HF_REPEATS_DIFFER) json["repeats_differ"] = true;
   json["request"] = request_json(request, policy);
   return json;
 }
@@ -357,6 +358,7 @@ Result<hf_event> event_from_json(std::string_view line, const Compiled& policy) 
   in.number(json, "time_ns", event.time_ns);
   in.number(json, "generation", event.generation);
   in.number(json, "repeats", event.repeats);
+  if (json.value("repeats_differ", Json()) == true) event.repeats |= HF_REPEATS_DIFFER;
   in.number(json, "source", event.source);
   in.number(json, "target", event.target);
   in.task(json, event.actor);

@@ -100,7 +100,10 @@ std::string refused_word(Colour colour) { return painted("denied", kRed, colour)
 
 std::string event_tail(std::uint64_t id, std::uint64_t repeats, Colour colour) {
   std::string tail = fmt::format("(event {})", id);
-  if (repeats > 0) tail = fmt::format("(event {}, {} more like it)", id, repeats);
+  const std::uint64_t others = repeats & ~HF_REPEATS_DIFFER;
+  if (others > 0)
+    tail = fmt::format("(event {}, {} more like it{})", id, others,
+                       (repeats & HF_REPEATS_DIFFER) != 0 ? ", not written" : "");
   return "  " + painted(tail, kDim, colour);
 }
 

@@ -72,19 +72,20 @@ std::string refusal_text(const hf_guard_event& event, Colour colour) {
 }
 
 std::string refusal_json(const hf_guard_event& event) {
-  const Json json = {{"version", 1},
-                     {"guard", what_of(event.what).word},
-                     {"id", event.id},
-                     {"detail", event.detail},
-                     {"time_ns", event.time_ns},
-                     {"verdict", "deny"},
-                     {"enforced", true},
-                     {"errno", "EPERM"},
-                     {"pid", event.actor.tgid},
-                     {"tid", event.actor.pid},
-                     {"uid", event.actor.uid},
-                     {"comm", comm_of(event.actor)},
-                     {"repeats", event.repeats}};
+  Json json = {{"version", 1},
+               {"guard", what_of(event.what).word},
+               {"id", event.id},
+               {"detail", event.detail},
+               {"time_ns", event.time_ns},
+               {"verdict", "deny"},
+               {"enforced", true},
+               {"errno", "EPERM"},
+               {"pid", event.actor.tgid},
+               {"tid", event.actor.pid},
+               {"uid", event.actor.uid},
+               {"comm", comm_of(event.actor)},
+               {"repeats", event.repeats & ~HF_REPEATS_DIFFER}};
+  if ((event.repeats & HF_REPEATS_DIFFER) != 0) json["repeats_differ"] = true;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -102,6 +103,7 @@ Result<hf_guard_event> refusal_from_json(std::string_view line) {
   event.detail = number<__u32>(json, "detail");
   event.time_ns = number<__u64>(json, "time_ns");
   event.repeats = number<__u64>(json, "repeats");
+  if (json.value("repeats_differ", Json()) == true) event.repeats |= HF_REPEATS_DIFFER;
   event.actor.tgid = number<__u32>(json, "pid");
   event.actor.pid = number<__u32>(json, "tid");
   event.actor.uid = number<__u32>(json, "uid");

@@ -58,7 +58,11 @@ Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& pol
       bind_anew(event->request, policy, event_paths(lines[i]));
     hf_verdict now;
     hf_decide(policy.tables.get(), &event->request, &now);
-    const std::uint64_t decisions = event->repeats + 1;
+    // Of those that differ nothing is known but the rule.
+    const bool differ_among_themselves = (event->repeats & HF_REPEATS_DIFFER) != 0;
+    const std::uint64_t repeats = event->repeats & ~HF_REPEATS_DIFFER;
+    if (differ_among_themselves) result.unknown += repeats;
+    const std::uint64_t decisions = differ_among_themselves ? 1 : repeats + 1;
     result.decisions += decisions;
     if (!differ(event->verdict, now)) continue;
     result.differing += decisions;

@@ -24,6 +24,7 @@ struct Replay {
   std::vector<Replayed> different;  // in order of their first event
   std::uint64_t decisions = 0;      // all
   std::uint64_t differing = 0;
+  std::uint64_t unknown = 0;  // besides, of which the events have no more than a number
 };
 
 // Do two verdicts do different things to the operation, or report it differently?

@@ -6,13 +6,16 @@
 
 #include "kernel/local_socket.h"
 #include "kernel/passed_descriptors.h"
+#include "rpc/server.h"
 
 namespace holdfast::rpc {
 
 using Json = nlohmann::json;
 
 Result<Client> Client::connect(const std::string& path) {
-  auto fd = kernel::connect_to(path);
+  // Only root may connect to the one, and strangers cannot keep it busy.
+  auto fd = kernel::connect_to(path + kRootSuffix);
+  if (!fd) fd = kernel::connect_to(path);
   if (!fd) return std::move(fd).error();
   return Client(*std::move(fd));
 }

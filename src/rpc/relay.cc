@@ -20,6 +20,7 @@ constexpr int kServerFd = 4;
 // A client that sent its own end of the connection would be there for ever; who sends sockets has a
 // question about them and then goes.
 constexpr int kPatienceMs = 10000;
+constexpr unsigned kCloseUs = 300000;
 constexpr std::size_t kMostKept = 64;  // sockets of one connection
 
 // One way. Reads only when nothing is left to be sent, so it is never ahead of its reader.
@@ -72,15 +73,15 @@ bool receive(Way& way, std::vector<Fd>& kept) {
 }
 
 // The exit code. Whatever ends it has the server's end closed first, but its own failures.
-int relay() {
+int relay(std::vector<Fd>& kept) {
   Way in{kClientFd, kServerFd, {}, {}, false};
   Way out{kServerFd, kClientFd, {}, {}, false};
-  auto& kept = *new std::vector<Fd>;  // never closed, see run_relay()
   bool client_is_there = true;
+  // The server closes its own once it has written this: until then it must not be read.
   const auto begun = kernel::poll_readable({kServerFd}, -1);
   std::string first;
   if (!begun || !kernel::receive_some(kServerFd, first, kernel::Wait::no)) return 1;
-  if (first.empty()) return 0;  // turned away
+  if (first.empty()) return 0;
   out.bytes = first.substr(1);
   for (;;) {
     const auto client_events = static_cast<short>(in.reads() | out.writes());
@@ -109,7 +110,7 @@ int relay() {
 
 }  // namespace
 
-Result<Door> start_relay(Fd client, Entry entry) {
+Result<Door> start_relay(Fd& client) {
   auto ends = kernel::make_stream();
   if (!ends) return std::move(ends).error();
   auto process = kernel::start_own_program(kRelayArgument, {client.get(), (*ends)[1].get()});
@@ -117,17 +118,21 @@ Result<Door> start_relay(Fd client, Entry entry) {
   Door door{std::move((*ends)[0]), *std::move(process)};
   // The relay holds the client too, and waits for this byte or the end, so this is never the last.
   client.reset();
-  if (entry == Entry::turned_away) return door;
   if (auto sent = kernel::send_some(door.fd.get(), "\n"); !sent) return std::move(sent).error();
   return door;
 }
 
-Result<Door> no_relay(Fd client, Entry) { return Door{std::move(client), Fd()}; }
+Result<Door> no_relay(Fd& client) { return Door{std::move(client), Fd()}; }
 
 void run_relay() {
   kernel::set_command_name("holdfast-relay");
-  kernel::end_with_parent();  // an end of the connection may be among what it keeps
-  std::_Exit(relay());
+  kernel::end_with_parent();          // an end of the connection may be among what it keeps
+  auto& kept = *new std::vector<Fd>;  // never closed but by the exit
+  const int code = relay(kept);
+  // What was sent to the server and not read is closed by it in the same system call as ended this,
+  // in which it may have been preempted.
+  if (!kept.empty()) kernel::sleep_us(kCloseUs);
+  std::_Exit(code);
 }
 
 }  // namespace holdfast::rpc

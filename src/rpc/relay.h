@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process between a client and a server that must not wait for anybody.
+// The process between the server and a client that sends descriptors.
 //
 // Who sends a message may send descriptors with it, and whoever holds the last one of an open file
 // has to close it: of a TCP socket with SO_LINGER, or of a file of a FUSE server, that takes as
 // long as its maker likes. Reading is enough to become the last holder, whether or not descriptors
-// are asked for, and so is closing a connection that is not read to its end. So the server touches
-// no connection: a process for each relays the bytes, and lets through no other descriptor than of
-// a socket, which it keeps as well until the connection ends.
+// are asked for, and so is closing a connection that is not read to its end. So the server reads a
+// connection only as long as no descriptor comes with what is next (kernel::read_plain()). From
+// then on a process of that connection's own relays the bytes, and lets through no other descriptor
+// than of a socket, which it keeps as well until the connection ends. rpc/closer.h ends the others.
 #ifndef HOLDFAST_RPC_RELAY_H
 #define HOLDFAST_RPC_RELAY_H
 
-#include <string>
+#include <functional>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -25,12 +26,12 @@ struct Door {
   Fd fd;
   Fd process;  // a pidfd to wait for once `fd` is closed; invalid: there is none
 };
-// Of who is turned away nothing is read, but a relay is to close what he sent.
-enum class Entry { admitted, turned_away };
+// Takes `client`, or on error leaves it.
+using Doorway = std::function<Result<Door>(Fd& client)>;
 // Starts this program once more. Errors: those of socketpair(2) and posix_spawn(3).
-[[nodiscard]] Result<Door> start_relay(Fd client, Entry entry);
+[[nodiscard]] Result<Door> start_relay(Fd& client);
 // No process between: for servers whose clients are trusted.
-[[nodiscard]] Result<Door> no_relay(Fd client, Entry entry);
+[[nodiscard]] Result<Door> no_relay(Fd& client);
 
 // What such a process does until the server closes its end. The client is descriptor 3, the server
 // 4. Exits without closing: a process that is ending waits for no socket to linger.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/server.h"
 
+#include <poll.h>
+#include <signal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -13,11 +16,17 @@ namespace holdfast::rpc {
 
 namespace {
 
-constexpr std::size_t kMostConnections = 64;
-constexpr std::size_t kMostOfOneUser = 16;              // but root
 constexpr std::size_t kMostUntaken = 8;                 // sockets that came and no call took
-constexpr std::size_t kMostIn = std::size_t{1} << 20;   // bytes of one call
 constexpr std::size_t kMostOut = std::size_t{4} << 20;  // bytes that a client is behind
+constexpr std::size_t kMostAtOnce = 16;   // connections accepted, and then a look around
+constexpr std::size_t kBlock = 65536;     // read of one connection at a time
+constexpr std::size_t kMostEnding = 256;  // relays that should have ended
+// Those who rest get three times what they took.
+constexpr std::uint64_t kRest = 3;
+constexpr std::uint64_t kNever = ~std::uint64_t{0};
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+// Until a relay may be started, or a process takes a connection.
+constexpr int kSoonMs = 20;
 
 constexpr char kService[] = "org.varlink.service";
 constexpr char kServiceDescription[] = R"(interface org.varlink.service
@@ -53,101 +62,313 @@ std::optional<Fd> Call::take_socket() const {
   return first;
 }
 
-Server::Server(std::string path, Fd listener, Interface interface, Handler handler, Doorway doorway)
+Helpers helper_processes() { return {start_relay, start_closer}; }
+Helpers no_helpers() { return {no_relay, {}}; }
+
+Server::Server(std::string path, Fd listener, Fd root_listener, Interface interface,
+               Handler handler, Helpers helpers, Limits limits)
     : path_(std::move(path)),
       listener_(std::move(listener)),
+      root_listener_(std::move(root_listener)),
       interface_(std::move(interface)),
       handler_(std::move(handler)),
-      doorway_(std::move(doorway)) {}
+      helpers_(std::move(helpers)),
+      limits_(limits),
+      closer_(helpers_.closer) {}
 
+// What strangers sent into connections is closed by the exit: inet_release() waits for no socket to
+// linger then (PF_EXITING). Here it would wait.
 Server::~Server() {
-  if (auto removed = kernel::remove_socket(path_); !removed) return;  // another's by now
+  // One that is another's by now stays.
+  (void)kernel::remove_socket(path_);
+  (void)kernel::remove_socket(path_ + kRootSuffix);
+  if (!helpers_.closer) return;
+  (void)listener_.release();
+  for (auto& [id, connection] : connections_)
+    if (!connection.relayed) (void)connection.door.fd.release();
 }
 
 Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interface interface,
-                                               Handler handler, Doorway doorway) {
+                                               Handler handler, Helpers helpers, Limits limits) {
+  // Connecting takes the right to write to the socket's file (unix_find_bsd()).
+  auto root_listener = kernel::listen_at(path + kRootSuffix, 0600);
+  if (!root_listener) return std::move(root_listener).error();
   // Anybody may connect; what he may call is decided by who he is.
   auto listener = kernel::listen_at(path, 0666);
   if (!listener) return std::move(listener).error();
-  return std::unique_ptr<Server>(new Server(path, *std::move(listener), std::move(interface),
-                                            std::move(handler), std::move(doorway)));
+  return std::unique_ptr<Server>(new Server(path, *std::move(listener), *std::move(root_listener),
+                                            std::move(interface), std::move(handler),
+                                            std::move(helpers), limits));
 }
 
-// Who comes while there is no room waits to be accepted.
-bool Server::has_room() const { return connections_.size() < kMostConnections; }
-
-std::size_t Server::connections_of(uid_t uid) const {
+std::size_t Server::count(Share share) const {
   return static_cast<std::size_t>(std::ranges::count_if(
-      connections_, [uid](const auto& entry) { return entry.second.peer.uid == uid; }));
+      connections_, [&](const auto& entry) { return entry.second.share == share; }));
 }
 
-std::vector<int> Server::poll_fds() const {
-  std::vector<int> fds;
-  if (has_room()) fds.push_back(listener_.get());
+std::size_t Server::most(Share share) const {
+  return share == Share::root ? limits_.root : limits_.strangers;
+}
+
+// Of the user with the most connections the one that has had nothing answered for longest.
+Server::Connections::iterator Server::oldest(Share share, std::uint64_t now_ns) {
+  std::map<uid_t, std::size_t> users;
   for (const auto& [id, connection] : connections_)
-    fds.push_back(connection.broken ? connection.door.process.get() : connection.door.fd.get());
-  return fds;
+    if (connection.share == share) users[connection.peer.uid]++;
+  auto found = connections_.end();
+  for (auto at = connections_.begin(); at != connections_.end(); ++at) {
+    const Connection& one = at->second;
+    if (one.share != share || one.streams || one.since_ns + limits_.grace_ns > now_ns) continue;
+    if (found == connections_.end()) {
+      found = at;
+      continue;
+    }
+    const Connection& other = found->second;
+    const std::size_t mine = users[one.peer.uid], theirs = users[other.peer.uid];
+    if (mine > theirs || (mine == theirs && one.progress_ns < other.progress_ns)) found = at;
+  }
+  return found;
 }
 
-bool Server::is_behind() const {
-  return std::ranges::any_of(connections_,
-                             [](const auto& entry) { return !entry.second.out.empty(); });
+// From when on one more can be admitted. Whoever comes before waits in the listener's queue.
+std::uint64_t Server::accepts_from(Share share, std::uint64_t now_ns) {
+  if (share == Share::strangers && !closer_.copes()) return kNever;
+  if (count(share) < most(share)) return now_ns;
+  std::uint64_t from = kNever;
+  for (const auto& [id, connection] : connections_)
+    if (connection.share == share && !connection.streams)
+      from = std::min(from, connection.since_ns + limits_.grace_ns);
+  return from;
 }
 
-// Its relay may take its time to end.
-bool Server::is_over(const Connection& connection) {
-  return connection.broken &&
-         (!connection.door.process || kernel::reap(connection.door.process.get()));
+bool Server::make_room(Share share, std::uint64_t now_ns) {
+  if (accepts_from(share, now_ns) > now_ns) return false;
+  if (count(share) < most(share)) return true;
+  drop(oldest(share, now_ns), now_ns);
+  return true;
+}
+
+std::vector<kernel::Awaited> Server::awaited() {
+  const std::uint64_t now_ns = kernel::boottime_ns();
+  const bool strangers = now_ns >= strangers_from_ns_;
+  std::vector<kernel::Awaited> list;
+  if (accepts_from(Share::root, now_ns) <= now_ns) list.push_back({root_listener_.get(), POLLIN});
+  if (strangers && accepts_from(Share::strangers, now_ns) <= now_ns)
+    list.push_back({listener_.get(), POLLIN});
+  for (auto& [id, connection] : connections_) {
+    if (connection.share == Share::strangers && !strangers) continue;
+    // A connection that has hung up is told so at each look, so only what is waited for is looked
+    // at.
+    if (!connection.out.empty())
+      list.push_back({connection.door.fd.get(), POLLOUT});
+    else if (!connection.needs_relay && !connection.ended)
+      list.push_back({connection.door.fd.get(), POLLIN});
+  }
+  for (const Ending& ending : ending_) list.push_back({ending.process.get(), POLLIN});
+  return list;
+}
+
+// A whole call, and the one before was answered.
+bool Server::waits_for_us(Connection& connection) const {
+  return connection.out.empty() && !connection.streams && connection.in.has_message();
+}
+
+int Server::timeout_ms() {
+  const std::uint64_t now_ns = kernel::boottime_ns();
+  std::uint64_t next_ns = kNever;
+  const auto no_later_than = [&](std::uint64_t ns) { next_ns = std::min(next_ns, ns); };
+  if (now_ns < strangers_from_ns_) no_later_than(strangers_from_ns_);
+  if (const auto from = accepts_from(Share::root, now_ns); from > now_ns) no_later_than(from);
+  if (const auto from = accepts_from(Share::strangers, now_ns); from > now_ns) no_later_than(from);
+  for (auto& [id, connection] : connections_) {
+    const std::uint64_t from_ns =
+        connection.share == Share::root ? now_ns : std::max(now_ns, strangers_from_ns_);
+    if (waits_for_us(connection)) no_later_than(from_ns);
+    if (connection.needs_relay) no_later_than(from_ns + kSoonMs * kNsPerMs);
+    if (connection.share == Share::strangers)
+      no_later_than(std::max(from_ns, connection.progress_ns + limits_.idle_ns));
+  }
+  if (closer_.waiting() > 0) no_later_than(now_ns + kSoonMs * kNsPerMs);
+  for (const Ending& ending : ending_)
+    if (!ending.killed) no_later_than(ending.since_ns + limits_.relay_end_ns);
+  if (next_ns == kNever) return -1;
+  return next_ns <= now_ns ? 0 : static_cast<int>((next_ns - now_ns) / kNsPerMs + 1);
 }
 
 void Server::dispatch() {
-  accept_all();
-  for (auto at = connections_.begin(); at != connections_.end();) {
-    Connection& connection = at->second;
-    if (!connection.broken) serve(at->first, connection);
-    if (connection.broken) {
-      connection.sockets.clear();
-      connection.out.clear();
-      connection.door.fd.reset();
-    }
-    at = is_over(connection) ? connections_.erase(at) : std::next(at);
-  }
+  const std::uint64_t now_ns = kernel::boottime_ns();
+  serve_root(now_ns);
+  if (now_ns >= strangers_from_ns_) serve_strangers(now_ns);
+  end_relays(now_ns);
+  closer_.dispatch(now_ns);
 }
 
-void Server::accept_all() {
-  while (has_room()) {
-    auto accepted = kernel::accept_one(listener_.get());
+void Server::serve_root(std::uint64_t now_ns) {
+  accept_some(Share::root, now_ns);
+  for (auto& [id, connection] : connections_)
+    if (connection.share == Share::root) serve(id, connection, now_ns);
+  drop_broken(now_ns);
+}
+
+// In turns: begins behind the one that was served last.
+void Server::serve_strangers(std::uint64_t now_ns) {
+  accept_some(Share::strangers, now_ns);
+  std::vector<ConnectionId> turn;
+  for (const auto& [id, connection] : connections_)
+    if (connection.share == Share::strangers) turn.push_back(id);
+  std::ranges::rotate(turn, std::ranges::upper_bound(turn, served_));
+  for (const ConnectionId id : turn) {
+    const std::uint64_t at_ns = kernel::boottime_ns();
+    if (at_ns >= now_ns + limits_.slice_ns) break;
+    serve(id, connections_.at(id), at_ns);
+    served_ = id;
+  }
+  drop_idle(kernel::boottime_ns());
+  drop_broken(now_ns);
+  const std::uint64_t end_ns = kernel::boottime_ns();
+  strangers_from_ns_ = end_ns + kRest * (end_ns - now_ns);
+}
+
+void Server::accept_some(Share share, std::uint64_t now_ns) {
+  const int listener_fd = (share == Share::root ? root_listener_ : listener_).get();
+  for (std::size_t i = 0; i < kMostAtOnce && accepts_from(share, now_ns) <= now_ns; i++) {
+    auto accepted = kernel::accept_one(listener_fd);
     if (!accepted || !*accepted) return;
-    const auto peer = kernel::peer_credentials((*accepted)->get());
-    if (!peer) continue;
-    auto process = kernel::peer_process((*accepted)->get());
-    const bool too_many = peer->uid != 0 && connections_of(peer->uid) >= kMostOfOneUser;
-    auto door = doorway_(*std::move(*accepted), too_many ? Entry::turned_away : Entry::admitted);
-    if (!door) continue;
-    Connection connection;
-    connection.peer = *peer;
-    if (process) connection.peer_fd = *std::move(process);
-    connection.door = *std::move(door);
-    connection.broken = too_many;
-    connections_.emplace(next_++, std::move(connection));
+    (void)make_room(share, now_ns);  // as it can be
+    admit(**std::move(accepted), share, now_ns);
   }
 }
 
-void Server::serve(ConnectionId id, Connection& connection) {
+void Server::admit(Fd client, Share share, std::uint64_t now_ns) {
+  const auto peer = kernel::peer_credentials(client.get());
+  const auto prepared = kernel::prepare_plain(client.get());
+  if (!peer || !prepared) return closer_.close(std::move(client), now_ns);
+  Connection connection;
+  connection.share = share;
+  // Root at the socket for everybody, as other programs than holdfast connect, is root, if there is
+  // room.
+  if (peer->uid == limits_.root_uid && make_room(Share::root, now_ns))
+    connection.share = Share::root;
+  connection.peer = *peer;
+  if (auto process = kernel::peer_process(client.get()); process)
+    connection.peer_fd = *std::move(process);
+  connection.door.fd = std::move(client);
+  connection.since_ns = connection.progress_ns = now_ns;
+  connections_.emplace(next_++, std::move(connection));
+}
+
+void Server::serve(ConnectionId id, Connection& connection, std::uint64_t now_ns) {
+  if (connection.broken) return;
+  const bool was_behind = !connection.out.empty();
   flush(connection);
-  std::vector<Fd> sockets;
-  const auto open =
-      kernel::receive_with_descriptors(connection.door.fd.get(), connection.in, sockets);
-  for (Fd& socket : sockets) connection.sockets.push_back(std::move(socket));
-  if (connection.sockets.size() > kMostUntaken) connection.broken = true;
-  for (std::size_t end = 0; !connection.streams && !connection.broken &&
-                            (end = connection.in.find('\0')) != std::string::npos;) {
-    const std::string message = connection.in.substr(0, end);
-    connection.in.erase(0, end + 1);
-    handle(id, connection, message);
+  if (!connection.out.empty() || connection.broken) return;
+  if (was_behind) connection.progress_ns = now_ns;
+  if (connection.streams || !connection.in.has_message()) read(connection, now_ns);
+  if (connection.broken) return;
+  if (!connection.streams) {
+    if (const auto message = connection.in.take()) {
+      handle(id, connection, *message);
+      flush(connection);
+      if (connection.out.empty()) connection.progress_ns = now_ns;
+    }
   }
-  flush(connection);
-  if (!open || !*open || connection.in.size() > kMostIn) connection.broken = true;
+  const std::size_t most = connection.share == Share::root ? limits_.in_of_root : limits_.in;
+  const bool more = !connection.streams && connection.in.has_message();
+  if (!more && connection.in.size() > most) connection.broken = true;
+  if (connection.ended && !more && connection.out.empty()) connection.broken = true;
+}
+
+void Server::read(Connection& connection, std::uint64_t now_ns) {
+  if (connection.ended) return;
+  if (connection.needs_relay && !start_relay_of(connection, now_ns)) return;
+  const int fd = connection.door.fd.get();
+  if (connection.relayed) {
+    std::vector<Fd> sockets;
+    const auto open = kernel::receive_with_descriptors(fd, connection.in.bytes(), sockets);
+    for (Fd& socket : sockets) connection.sockets.push_back(std::move(socket));
+    if (!open || connection.sockets.size() > kMostUntaken) connection.broken = true;
+    connection.ended = open && !*open;
+    return;
+  }
+  const auto read = kernel::read_plain(fd, connection.in.bytes(), kBlock);
+  if (!read) connection.broken = true;
+  connection.ended = read && *read == kernel::Plain::ended;
+  connection.needs_relay = read && *read == kernel::Plain::descriptors;
+}
+
+// False: it has to wait.
+bool Server::start_relay_of(Connection& connection, std::uint64_t now_ns) {
+  if (ending_.size() >= kMostEnding) return false;
+  if (connection.share == Share::strangers) {
+    std::size_t running = 0;
+    Connection* first = nullptr;
+    for (auto& [id, other] : connections_) {
+      if (other.share == Share::root || !other.relayed) continue;
+      running++;
+      if (!other.broken && other.since_ns + limits_.grace_ns <= now_ns &&
+          (first == nullptr || other.progress_ns < first->progress_ns))
+        first = &other;
+    }
+    // What even SIGKILL does not end is counted no more after a while.
+    for (const Ending& ending : ending_)
+      if (ending.share == Share::strangers && ending.since_ns + 2 * limits_.relay_end_ns > now_ns)
+        running++;
+    if (running >= limits_.relays) {
+      if (first != nullptr) first->broken = true;
+      return false;
+    }
+    const std::uint64_t saved_ns = limits_.relay_every_ns * limits_.relays_at_once;
+    const std::uint64_t due_ns =
+        std::max(relay_credit_ns_, now_ns > saved_ns ? now_ns - saved_ns : 0);
+    if (due_ns + limits_.relay_every_ns > now_ns) return false;
+    relay_credit_ns_ = due_ns + limits_.relay_every_ns;
+  }
+  auto door = helpers_.relay(connection.door.fd);
+  if (!door) {
+    connection.broken = true;
+    return false;
+  }
+  connection.door = *std::move(door);
+  connection.relayed = true;
+  connection.needs_relay = false;
+  return true;
+}
+
+void Server::drop_idle(std::uint64_t now_ns) {
+  for (auto& [id, connection] : connections_)
+    if (connection.share == Share::strangers && connection.progress_ns + limits_.idle_ns <= now_ns)
+      connection.broken = true;
+}
+
+void Server::drop_broken(std::uint64_t now_ns) {
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    const auto next = std::next(at);
+    if (at->second.broken) drop(at, now_ns);
+    at = next;
+  }
+}
+
+void Server::drop(Connections::iterator at, std::uint64_t now_ns) {
+  Connection& connection = at->second;
+  if (connection.relayed) {
+    // While the relay runs it has them too.
+    connection.sockets.clear();
+    connection.door.fd.reset();
+    if (connection.door.process)
+      ending_.push_back({std::move(connection.door.process), connection.share, now_ns});
+  } else {
+    closer_.close(std::move(connection.door.fd), now_ns);
+  }
+  connections_.erase(at);
+}
+
+void Server::end_relays(std::uint64_t now_ns) {
+  std::erase_if(ending_, [](const Ending& one) { return kernel::reap(one.process.get()); });
+  for (Ending& one : ending_) {
+    if (one.killed || one.since_ns + limits_.relay_end_ns > now_ns) continue;
+    (void)kernel::signal_process(one.process.get(), SIGKILL);
+    one.killed = true;
+  }
 }
 
 // What is no call is not answered but disconnected, as the protocol has it.

@@ -55,16 +55,42 @@ void Reporter::count(const hf_verdict& verdict) {
 
 void Reporter::event(const hf_event& event, const policy::EventPaths& paths) {
   count(event.verdict);
-  if (file_) write(policy::event_json(event, *policy_, paths));
+  keep(policy::budget_kind(event), policy::budget_request(event), event.actor.uid, event.time_ns,
+       {event, paths});
   fold(key_of(event), event.time_ns, {event, paths});
 }
 
 void Reporter::refusal(const hf_guard_event& refusal) {
-  if (file_) write(policy::refusal_json(refusal));
+  keep(fmt::format("guard {}", refusal.what), std::to_string(refusal.detail), refusal.actor.uid,
+       refusal.time_ns, {refusal, {}});
   fold(key_of(refusal), refusal.time_ns, {refusal, {}});
 }
 
-void Reporter::write(std::string line) {
+void Reporter::keep(const std::string& kind, std::string_view request, std::uint32_t user,
+                    std::uint64_t time_ns, const Reported& reported) {
+  if (!file_) return;
+  const std::uint64_t stands_for =
+      1 +
+      std::visit([](const auto& event) -> std::uint64_t { return event.repeats; }, reported.event);
+  if (budget_.admits(kind, request, user, stands_for, reported, time_ns)) write(reported);
+  write(budget_.take_due(time_ns));
+}
+
+void Reporter::write(const std::vector<policy::EventBudget<Reported>::Counted>& counted) {
+  for (const auto& one : counted)
+    std::visit(
+        [&](const auto& last) {
+          write(Reported{policy::counted_event(last, one.records, one.decisions), one.last.paths});
+        },
+        one.last.event);
+}
+
+void Reporter::write(const Reported& reported) {
+  std::string line;
+  if (const auto* event = std::get_if<hf_event>(&reported.event))
+    line = policy::event_json(*event, *policy_, reported.paths);
+  else
+    line = policy::refusal_json(std::get<hf_guard_event>(reported.event));
   line += "\n";
   if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size()) unwritten_++;
 }
@@ -82,7 +108,7 @@ void Reporter::fold(const std::string& key, std::uint64_t time_ns, const Reporte
   }
   const std::uint64_t repeats = known == folded_.end() ? 0 : known->second.count;
   show(reported, repeats);
-  if (known == folded_.end() && folded_.size() >= kMaxFolded) finish();
+  if (known == folded_.end() && folded_.size() >= kMaxFolded) show_folded();
   folded_[key] = Folded{reported, time_ns, 0};
 }
 
@@ -115,6 +141,11 @@ void Reporter::show(const Reported& reported, std::uint64_t repeats) {
 }
 
 void Reporter::finish() {
+  write(budget_.take_all());
+  show_folded();
+}
+
+void Reporter::show_folded() {
   for (const auto& [key, folded] : folded_)
     if (folded.count > 0) show(folded.last, folded.count - 1);
   folded_.clear();

@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/result.h"
 #include "core/guard.h"
 #include "kernel/stream.h"
 #include "policy/compiled.h"
+#include "policy/event_budget.h"
 #include "policy/event_text.h"
 
 namespace holdfast::run {
@@ -27,12 +30,15 @@ struct RuleHits {
   std::uint64_t allowed = 0;
 };
 
-// One thread. Every event goes to the file; on stderr the same refusal by the same program is shown
+// One thread. To the file go as many events of one rule as its budget has (policy/event_budget.h),
+// and how many more there were; on stderr the same refusal by the same program is shown
 // once a second with the number of those in between, and no more than kLinesPerSecond lines a
 // second in all.
 class Reporter {
  public:
   static constexpr unsigned kLinesPerSecond = 20;
+  // All of it may be one user's: a run is one command's.
+  static constexpr policy::BudgetLimits kBudget = {.per_kind = 1024, .per_user = 1024};
 
   // `policy` is borrowed. `events_path` empty: no file.
   static Result<Reporter> create(const policy::Compiled& policy, EventFormat format,
@@ -58,11 +64,15 @@ class Reporter {
     std::uint64_t count;  // since it was shown
   };
   Reporter(const policy::Compiled& policy, EventFormat format, policy::Colour colour)
-      : policy_(&policy), format_(format), colour_(colour) {}
+      : policy_(&policy), format_(format), colour_(colour), budget_(kBudget) {}
   void count(const hf_verdict& verdict);
-  void write(std::string line);
+  void write(const Reported& reported);
+  void keep(const std::string& kind, std::string_view request, std::uint32_t user,
+            std::uint64_t time_ns, const Reported& reported);
+  void write(const std::vector<policy::EventBudget<Reported>::Counted>& counted);
   void fold(const std::string& key, std::uint64_t time_ns, const Reported& reported);
   void show(const Reported& reported, std::uint64_t repeats);
+  void show_folded();
   [[nodiscard]] std::string line_of(const hf_event& event, const policy::EventPaths& paths) const;
   [[nodiscard]] std::string line_of(const hf_guard_event& refusal,
                                     const policy::EventPaths& paths) const;
@@ -72,6 +82,7 @@ class Reporter {
   EventFormat format_;
   policy::Colour colour_;
   kernel::Stream file_;
+  policy::EventBudget<Reported> budget_;
   std::map<std::string, Folded> folded_;
   std::map<std::uint32_t, RuleHits> hits_;
   std::uint64_t second_ = 0;  // of the lines counted in lines_

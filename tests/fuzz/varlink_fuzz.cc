@@ -36,7 +36,7 @@ struct Fixture {
     require(mkdtemp(name) != nullptr);
     path = std::string(name) + "/socket";
     auto made = rpc::Server::create(path, {kInterface, "interface io.holdfast.Control"}, answer,
-                                    rpc::no_relay);
+                                    rpc::no_helpers());
     require(static_cast<bool>(made));
     server = *std::move(made);
   }
@@ -46,7 +46,7 @@ struct Fixture {
 
 // What came back, until there is no more.
 std::string exchange(Fixture& fixture, std::string_view bytes) {
-  auto fd = kernel::connect_to(fixture.path);
+  auto fd = kernel::connect_to(fixture.path + rpc::kRootSuffix);
   require(static_cast<bool>(fd));
   std::string back;
   while (!bytes.empty()) {
@@ -57,9 +57,12 @@ std::string exchange(Fixture& fixture, std::string_view bytes) {
     if (const auto open = kernel::receive_some(fd->get(), back, kernel::Wait::no); !open || !*open)
       break;
   }
-  fixture.server->dispatch();
-  if (const auto open = kernel::receive_some(fd->get(), back, kernel::Wait::no); !open) return back;
-  return back;
+  for (;;) {  // a call at a time
+    const std::size_t before = back.size();
+    fixture.server->dispatch();
+    const auto open = kernel::receive_some(fd->get(), back, kernel::Wait::no);
+    if (!open || !*open || back.size() == before) return back;
+  }
 }
 
 std::size_t count_messages(std::string_view bytes) {

@@ -36,6 +36,25 @@ is "and all are in the file" "$(wc -l <"$folder/events")" 200
 folded=$(grep -o '[0-9]* more like it' "$folder/err" | awk '{ n += $1 } END { print n + 0 }')
 is "the lines account for each" $((shown + folded)) 200
 
+# A process for each, and no two with one name: the file grows to a bound, and its last line says how many more there were.
+hold -q --events "$folder/events" -- python3 -c '
+import ctypes, os
+libc = ctypes.CDLL(None)
+for i in range(3000):
+    if os.fork() == 0:
+        libc.prctl(15, b"noise%d" % i)
+        os._exit(0 if libc.unshare(0x08000000) else 1)
+    os.wait()
+' 2>/dev/null
+lines=$(wc -l <"$folder/events")
+check "a flood of refusals is cut off: $lines lines" test "$lines" -le 1026
+like "by one that counts the others" "$(tail -1 "$folder/events")" '{*"repeats":1975,"repeats_differ":true*}'
+is "and accounts for each" \
+  "$(sed -n 's/.*"repeats":\([0-9]*\).*/\1/p' "$folder/events" | awk '{ n += 1 + $1 } END { print n }')" 3000
+like "replay says what it cannot decide again" \
+  "$("$HOLDFAST_BUILD/holdfast" replay "$folder/events" --policy "$folder/p.toml")" "0 of 1025 decisions differ
+1975 more are in the events as a number alone*"
+
 out=$(hold --mode audit -- sh -c 'unshare --user true && unshare --user --ipc true && echo made' 2>"$folder/err")
 is "audit lets it through" "$out" made
 like "and says what it would do" "$(cat "$folder/err")" "*would deny  unshare(ipc,user)*1 would be refused*"

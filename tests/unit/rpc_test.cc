@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -72,12 +73,11 @@ class RpcTest : public ::testing::Test {
     char name[] = "/tmp/holdfast-rpc-XXXXXX";
     ASSERT_NE(mkdtemp(name), nullptr);
     directory_ = name;
-    auto server = Server::create(
-        directory_ + "/socket", {"test.Echo", "interface test.Echo"},
-        [](const Call& call) {
-          return Answer{"", call.parameters, false};
-        },
-        no_relay);
+    auto server = Server::create(directory_ + "/socket", {"test.Echo", "interface test.Echo"},
+                                 [](const Call& call) {
+                                   return Answer{"", call.parameters, false};
+                                 },
+                                 no_helpers(), {.root_uid = geteuid()});
     ASSERT_TRUE(server);
     server_ = *std::move(server);
   }
@@ -87,7 +87,7 @@ class RpcTest : public ::testing::Test {
   }
 
   Fd connect() {
-    auto fd = kernel::connect_to(directory_ + "/socket");
+    auto fd = kernel::connect_to(directory_ + "/socket" + kRootSuffix);
     EXPECT_TRUE(fd);
     return *std::move(fd);
   }

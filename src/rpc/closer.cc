@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpc/closer.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "kernel/passed_descriptors.h"
+#include "kernel/process.h"
+
+namespace holdfast::rpc {
+namespace {
+
+constexpr int kFromServer = 3;
+constexpr unsigned kInterruptUs = 20000;
+constexpr std::uint64_t kPatienceNs = 2'000'000'000;  // with the process; then there is another
+constexpr std::size_t kMostWaiting = 256;
+constexpr std::size_t kMostStuck = 64;
+
+// What the server writes: with a connection, and once it has closed all that it sent. Only then are
+// they closed here: or the server could be later, and the last.
+constexpr char kConnection = 'c';
+constexpr char kClosed = 'x';
+
+// Takes all that is there. False: a descriptor comes with what is next.
+bool drain(int connection_fd) {
+  std::string bytes;
+  for (;;) {
+    bytes.clear();
+    const auto read = kernel::read_plain(connection_fd, bytes, 65536);
+    if (!read) continue;  // an error that is told once, as that the other side was reset
+    if (*read == kernel::Plain::descriptors) return false;
+    if (*read != kernel::Plain::bytes) return true;
+  }
+}
+
+}  // namespace
+
+Result<Door> start_closer() {
+  auto ends = kernel::make_stream();
+  if (!ends) return std::move(ends).error();
+  auto process = kernel::start_own_program(kCloserArgument, {(*ends)[1].get()});
+  if (!process) return std::move(process).error();
+  return Door{std::move((*ends)[0]), *std::move(process)};
+}
+
+void run_closer() {
+  kernel::set_command_name("holdfast-closer");
+  kernel::end_with_parent();
+  kernel::interrupt_every(kInterruptUs);
+  auto& held = *new std::vector<Fd>;  // the exit closes them
+  for (;;) {
+    std::string bytes;
+    std::vector<Fd> came;
+    (void)kernel::poll_readable({kFromServer}, -1);
+    const auto open = kernel::receive_with_descriptors(kFromServer, bytes, came);
+    if (!open || !*open) std::_Exit(0);
+    std::size_t next = 0;
+    for (const char byte : bytes) {
+      if (byte == kConnection && next < came.size()) held.push_back(std::move(came[next++]));
+      if (byte == kClosed) held.clear();
+    }
+  }
+}
+
+// Exit closes them, and does not wait for sockets that linger (inet_release(): PF_EXITING).
+Closer::~Closer() {
+  for (Fd& connection : waiting_) (void)connection.release();
+}
+
+bool Closer::copes() const { return waiting_.size() < kMostWaiting && stuck_.size() < kMostStuck; }
+
+void Closer::close(Fd connection, std::uint64_t now_ns) {
+  kernel::end_both_ways(connection.get());
+  if (!start_ || drain(connection.get())) return;
+  waiting_.push_back(std::move(connection));
+  hand_over(now_ns);
+}
+
+void Closer::dispatch(std::uint64_t now_ns) {
+  std::erase_if(stuck_, [](const Fd& pidfd) { return kernel::reap(pidfd.get()); });
+  if (waiting() > 0) hand_over(now_ns);
+  if (waiting() == 0 || !process_.fd || now_ns < taken_ns_ + kPatienceNs) return;
+  if (stuck_.size() >= kMostStuck) return;
+  (void)kernel::signal_process(process_.process.get(), SIGKILL);
+  give_up();
+}
+
+// Its exit closes what it has, whoever it was killed by.
+void Closer::give_up() {
+  process_.fd.reset();
+  if (process_.process) stuck_.push_back(std::move(process_.process));
+  tell_closed_ = false;
+}
+
+void Closer::hand_over(std::uint64_t now_ns) {
+  if (!process_.fd) {
+    auto started = start_();
+    if (!started) return;
+    process_ = *std::move(started);
+    taken_ns_ = now_ns;
+  }
+  while (waiting() > 0) {
+    const auto sent = waiting_.empty()
+                          ? kernel::send_with_descriptors(process_.fd.get(), {&kClosed, 1}, {})
+                          : kernel::send_with_descriptors(process_.fd.get(), {&kConnection, 1},
+                                                          {waiting_.front().get()});
+    if (!sent) return give_up();
+    if (*sent == 0) return;
+    taken_ns_ = now_ns;
+    tell_closed_ = !waiting_.empty();
+    if (!waiting_.empty()) waiting_.pop_front();  // in flight it is held, so this is not the last
+  }
+}
+
+}  // namespace holdfast::rpc
