@@ -4,7 +4,7 @@
  *
  * The confined may be root. They may not kill, stop or starve holdfast or its guardian, nor reach their
  * BPF programs, maps and links by id. Nobody, confined or not, may turn ftrace off: on kernels before 7.3 that
- * silences every BPF LSM program and still lets them attach. Settings by which the kernel runs a program of
+ * silences every BPF LSM program and still lets them attach. The confined type into no terminal. Settings by which the kernel runs a program of
  * the writer's choice as an unconfined task are closed to the confined.
  */
 #ifndef HOLDFAST_BPF_GUARD_BPF_H
@@ -38,6 +38,34 @@ int BPF_PROG(hf_bpf, int cmd, void *attr) {
   if (cmd != BPF_PROG_GET_FD_BY_ID && cmd != BPF_MAP_GET_FD_BY_ID && cmd != BPF_LINK_GET_FD_BY_ID) return 0;
   if (!s || !hf_is_confined(s, bpf_get_current_task())) return 0;
   HF_GUARD_REFUSE(HF_GUARD_BY_ID, hf_attr(attr, 0)); /* prog_id, map_id and link_id all come first */
+}
+
+/*
+ * What puts bytes into the input of a terminal, as if they had been typed: tiocsti() of the kernel, and pasting by
+ * tioclinux(), whose subcommand is in memory and so counts as that. The shell outside reads them when the command has
+ * ended. dev.tty.legacy_tiocsti = 0 refuses the first only to who has no CAP_SYS_ADMIN. The command of an ioctl is an
+ * unsigned int, and is the kernel's own argument here.
+ */
+#define HF_TIOCSTI 0x5412u
+#define HF_TIOCLINUX 0x541cu
+
+static __always_inline int hf_types_into_terminal(unsigned int command) {
+  struct hf_session *s = hf_session();
+  if (command != HF_TIOCSTI && command != HF_TIOCLINUX) return 0;
+  return !s || hf_is_confined(s, bpf_get_current_task());
+}
+
+SEC("lsm/file_ioctl")
+int BPF_PROG(hf_terminal, void *file, unsigned int command) {
+  if (!hf_types_into_terminal(command)) return 0;
+  HF_GUARD_REFUSE(HF_GUARD_TERMINAL, command);
+}
+
+/* 32-bit calls have a hook of their own from 6.8 on, and on older kernels that got it. */
+SEC("lsm/file_ioctl_compat")
+int BPF_PROG(hf_terminal_compat, void *file, unsigned int command) {
+  if (!hf_types_into_terminal(command)) return 0;
+  HF_GUARD_REFUSE(HF_GUARD_TERMINAL, command);
 }
 
 /* There is no memcmp to call. `literal` ends in a zero byte, which is compared too. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Attempts on the enforcement itself, and what the guard of machine-wide enforcement (bpf/machine_guard.bpf.c) shares
- * with user space.
+ * Attempts on the enforcement itself or on what is outside of it, which no policy allows, and what the guard of
+ * machine-wide enforcement (bpf/machine_guard.bpf.c) shares with user space.
  */
 #ifndef HOLDFAST_CORE_GUARD_H
 #define HOLDFAST_CORE_GUARD_H
@@ -9,19 +9,26 @@
 #include "core/abi.h"
 
 /* What was refused. */
-#define HF_GUARD_BY_ID 1u   /* a program, map or link of ours by its id */
-#define HF_GUARD_MAP 2u     /* a descriptor of a map of ours */
-#define HF_GUARD_PROGRAM 3u /* a descriptor of a program of ours */
-#define HF_GUARD_PIN 4u     /* removing, renaming or adding pins */
-#define HF_GUARD_UMOUNT 5u  /* taking the BPF filesystem away */
-#define HF_GUARD_SIGNAL 6u  /* a signal to the daemon; in a run, to holdfast or its guardian */
-#define HF_GUARD_TRACE 7u   /* tracing it */
-#define HF_GUARD_LIMIT 8u   /* changing its resource limits */
-#define HF_GUARD_SYSCTL 9u  /* kernel.ftrace_enabled */
-#define HF_GUARD_FILES 10u  /* a change of guarded files, of where they are, or of the disk below them */
-#define HF_GUARD_MOUNT 11u  /* mounting over them, or moving what they are on */
-#define HF_GUARD_COUNT 12u
-#define HF_GUARD_KINDS 16u /* with room for more */
+#define HF_GUARD_BY_ID 1u            /* a program, map or link of ours by its id */
+#define HF_GUARD_MAP 2u              /* a descriptor of a map of ours */
+#define HF_GUARD_PROGRAM 3u          /* a descriptor of a program of ours */
+#define HF_GUARD_PIN 4u              /* removing, renaming or adding pins */
+#define HF_GUARD_UMOUNT 5u           /* taking the BPF filesystem away */
+#define HF_GUARD_SIGNAL 6u           /* a signal to the daemon; in a run, to holdfast or its guardian */
+#define HF_GUARD_TRACE 7u            /* tracing it */
+#define HF_GUARD_LIMIT 8u            /* changing its resource limits */
+#define HF_GUARD_SYSCTL 9u           /* kernel.ftrace_enabled, kernel.cad_pid */
+#define HF_GUARD_FILES 10u           /* a change of guarded files, of where they are, or of the disk below them */
+#define HF_GUARD_MOUNT 11u           /* mounting over them, or moving what they are on */
+#define HF_GUARD_TERMINAL 12u        /* in a run: typing into a terminal */
+#define HF_GUARD_MOUNT_NAMESPACE 13u /* in a run that keeps cgroups: entering another one, where they may be writable */
+#define HF_GUARD_SCHEDULE 14u        /* its scheduling, its priorities, where its memory lies */
+#define HF_GUARD_CGROUP 15u          /* moving it to another cgroup, or a limit, freeze or kill of one that it is in */
+#define HF_GUARD_PROCESS 16u         /* a write to a file below its /proc/PID */
+#define HF_GUARD_ANY_PROCESS 17u     /* in a run: what ends or changes whatever process the caller chooses */
+#define HF_GUARD_HELPER 18u          /* making the kernel start a program; detail: HF_HELPER_* */
+#define HF_GUARD_COUNT 19u
+#define HF_GUARD_KINDS 32u /* with room for more */
 
 /* Kinds of what an id belongs to, the upper half of a key of guard_ids. */
 #define HF_GUARDED_PROGRAM 1ull
@@ -91,7 +98,7 @@ struct hf_guard_event {
   __u64 id;      /* unique beside the ids of decisions */
   __u64 repeats; /* further identical attempts folded into this one */
   __u32 what;    /* HF_GUARD_* */
-  __u32 detail;  /* the id, the signal, of files the inode number; 0: nothing to add */
+  __u32 detail;  /* the id, the signal, of files the inode number, the ioctl; 0: nothing to add */
   struct hf_task actor;
 };
 

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -24,11 +25,15 @@ struct CgroupFile {
   std::string name;  // "cgroup.procs"
 };
 
-// Where cgroup hierarchies are mounted, as it was when this was made. Any thread.
+// Where cgroup hierarchies are mounted, as it was when this was made. Any thread, but for
+// has_grown().
 class CgroupMounts {
  public:
   // Of this process's mount namespace.
   static Result<CgroupMounts> read();
+
+  // Is a hierarchy mounted now where none was? Yes, for good, once it was so, or could not be told.
+  [[nodiscard]] bool has_grown();
 
   // All mount points, of either version.
   [[nodiscard]] const std::vector<std::string>& points() const { return points_; }
@@ -48,6 +53,8 @@ class CgroupMounts {
   std::vector<std::string> points_;
   std::vector<Unified> parts_;
   std::string unified_;
+  Fd changes_;  // mountinfo, which poll(2) tells of changes of
+  bool grown_ = false;
 };
 
 // openat2(2) with O_PATH, these flags besides, and RESOLVE_* in `resolve`.
@@ -59,6 +66,16 @@ class CgroupMounts {
 
 // Descriptors of this process with which a file of a cgroup can be written, "5: /sys/fs/cgroup/…".
 [[nodiscard]] Result<std::vector<std::string>> writable_cgroup_files();
+
+// The number that cgroup.procs takes a text for: cgroup_procs_write_start() of the kernel, which
+// strips blanks, then kstrtoint() with base 0. 0: the writer. Nothing: EINVAL (or ERANGE, which
+// the kernel makes EINVAL).
+[[nodiscard]] std::optional<pid_t> task_number_written(std::string_view text);
+
+// What this process would hand down to a program that it executes, and where the same hierarchy may
+// stand at another place: directories and files of cgroups that lie in no mount that this process
+// sees. "9: /path", "working directory".
+[[nodiscard]] Result<std::vector<std::string>> files_beyond_mounts();
 
 // What a write of `number` to the file does: moves that task. Errors: what write(2) says.
 Result<void> move_task(int file_fd, pid_t number);

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "kernel/process.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
@@ -116,8 +117,20 @@ Result<void> limit_capabilities(std::uint64_t capabilities) {
   return {};
 }
 
-Result<void> signal_thread(pid_t process, pid_t thread, int signal) {
-  if (::syscall(SYS_tgkill, process, thread, signal) != 0) return system_error("tgkill");
+Result<SignalledThread> SignalledThread::open(pid_t process, pid_t thread) {
+  auto pidfd = open_thread_pidfd(thread);
+  const bool of_thread = bool(pidfd);
+  if (!pidfd && pidfd.error().code == EINVAL) pidfd = open_pidfd(process);
+  if (!pidfd) return pidfd.error();
+  return SignalledThread(std::move(*pidfd), of_thread, process, thread);
+}
+
+// A pidfd of a thread is signalled as the thread; its process's only says that the number is still
+// the process's, and then tgkill(2) looks for the thread in that process alone.
+Result<void> SignalledThread::signal(int number) const {
+  auto sent = signal_process(pidfd_.get(), of_thread_ ? number : 0);
+  if (!sent || of_thread_) return sent;
+  if (::syscall(SYS_tgkill, process_, thread_, number) != 0) return system_error("tgkill");
   return {};
 }
 

@@ -54,8 +54,23 @@ Result<void> own_socket(int socket_fd, uid_t uid, gid_t gid);
 // The calling thread keeps only these effective capabilities, a bit each, of those it has.
 Result<void> limit_capabilities(std::uint64_t capabilities);
 
-// To one thread; ESRCH.
-Result<void> signal_thread(pid_t process, pid_t thread, int signal);
+// A thread to send signals to, never another one that got its number later. Before Linux 6.9, which
+// has no pidfds for threads: unless its process ends in the moment of the call.
+class SignalledThread {
+ public:
+  // By numbers, which the caller knows to be the thread's until this returns. ESRCH.
+  static Result<SignalledThread> open(pid_t process, pid_t thread);
+  // ESRCH: it is gone.
+  [[nodiscard]] Result<void> signal(int number) const;
+
+ private:
+  SignalledThread(Fd pidfd, bool of_thread, pid_t process, pid_t thread)
+      : pidfd_(std::move(pidfd)), of_thread_(of_thread), process_(process), thread_(thread) {}
+  Fd pidfd_;
+  bool of_thread_;
+  pid_t process_;
+  pid_t thread_;
+};
 
 // A signal that does nothing but end a call that blocks. Once for the process, before
 // interrupt_thread().

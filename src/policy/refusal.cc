@@ -45,6 +45,11 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
      "on kernels before 7.3 that silences every BPF program that enforces"},
     {"files", "a change of the policy's files or holdfastd's state", kFiles},
     {"mount", "mounting over holdfast's files", kFiles},
+    {"terminal", "typing into a terminal by ioctl",
+     "what is typed there is read by the shell outside, which would do it"},
+    {"mount-namespace", "entering another mount namespace",
+     "a file of a cgroup may stand there where it can be written, and the profile has cgroup "
+     "rules"},
 }};
 
 const What& what_of(std::uint32_t what) { return kWhat[what < kWhat.size() ? what : 0]; }

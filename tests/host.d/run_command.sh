@@ -80,6 +80,16 @@ is "a signal is passed on" "$?$(tail -n1 "$folder/out")" 3got
 forwarded --unshare "$new"
 is "a signal is passed on through an init" "$?$(tail -n1 "$folder/out")" 3got
 
+# The shell outside reads on from the terminal when the command has ended.
+typist=$HOLDFAST_BUILD/tests/bin/attack_terminal
+is "the command types into no terminal" \
+  "$("$typist" shell "$HOLDFAST_BUILD/holdfast" run --backend supervisor -q --events "$folder/events" \
+    --policy "$folder/p.toml" -- "$typist" typed 2>/dev/null)" "refused EPERM"
+check "which is an event" grep -q '"guard":"terminal"' "$folder/events"
+"$typist" shell "$HOLDFAST_BUILD/holdfast" run --backend supervisor --policy "$folder/p.toml" -- "$typist" typed \
+  2>"$folder/err" >/dev/null
+check "and in the summary" grep -q 'guard: 1 attempt refused that no policy allows' "$folder/err"
+
 # Its own processor time, in ticks of 10 ms, after a second with nothing to decide.
 # shellcheck disable=SC2016  # the inner shell expands it
 ticks=$(hold -q -- sh -c 'sleep 1; cut -d" " -f14,15 /proc/$PPID/stat')

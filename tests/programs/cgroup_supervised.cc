@@ -2,7 +2,11 @@
 // Moves as a task of a supervised tree asks for them, one line each: "WAY moved" or "WAY ERRNO".
 //   cgroup_supervised TO PID WAY...    TO: a cgroup's path; PID: what is moved
 //   cgroup_supervised race TO PID      a path that changes while the call is looked at
+//   cgroup_supervised swap thread|process fd|types|pidfd FD   a descriptor that does: FD is a mount
+//                                      namespace's. "swap entered" or "swap stayed ERRNO"
+#include <linux/aio_abi.h>
 #include <linux/openat2.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 
 #include <cstdlib>
@@ -73,8 +77,8 @@ int reopened(const Victim& victim, const std::string& to) {
 // A name that the supervisor does not follow: only the wall is there.
 int reopened_by_thread(const Victim& victim, const std::string& to) {
   const int readable = open(procs(to).c_str(), O_PATH);
-  const std::string path = "/proc/self/task/" + std::to_string(gettid()) + "/fd/" +
-                           std::to_string(readable);
+  const std::string path =
+      "/proc/self/task/" + std::to_string(gettid()) + "/fd/" + std::to_string(readable);
   return write_and_close(open(path.c_str(), O_WRONLY), victim);
 }
 
@@ -141,9 +145,93 @@ int padded(const Victim& victim, const std::string& to) {
   return error;
 }
 
-int nonsense(const Victim&, const std::string& to) {
-  return ways::write_file(procs(to), "1 2");
+// What the door gives out, written to in every way that does not come to the supervisor.
+using Write = std::function<ssize_t(int fd, const std::string& text)>;
+int written_as(const Victim& victim, const std::string& to, const Write& write_text) {
+  const int fd = open(procs(to).c_str(), O_WRONLY);
+  if (fd < 0) return errno;
+  const int error = write_text(fd, std::to_string(victim.pid)) < 0 ? errno : 0;
+  close(fd);
+  return error;
 }
+
+// Blanks that the kernel strips: more bytes than are looked at.
+ssize_t as_40_bytes(int fd, const std::string& text) {
+  const std::string padded = text + std::string(40 - text.size(), ' ');
+  return write(fd, padded.data(), padded.size());
+}
+
+ssize_t as_a_page(int fd, const std::string& text) {
+  const std::string padded = std::string(4096 - text.size(), ' ') + text;
+  return write(fd, padded.data(), padded.size());
+}
+
+// The lower half of the length is short, which is all that a filter sees of it.
+ssize_t with_high_bits(int fd, const std::string& text) {
+  return syscall(SYS_write, fd, text.data(), (1L << 32) + static_cast<long>(text.size()));
+}
+
+ssize_t with_many_parts(int fd, const std::string& text) {
+  std::vector<iovec> parts(8, iovec{nullptr, 0});
+  parts[5] = {const_cast<char*>(text.data()), text.size()};
+  return writev(fd, parts.data(), static_cast<int>(parts.size()));
+}
+
+ssize_t with_parts_of_high_bits(int fd, const std::string& text) {
+  const iovec one = {const_cast<char*>(text.data()), text.size()};
+  return syscall(SYS_writev, fd, &one, (1L << 32) + 1);
+}
+
+ssize_t as_pwritev(int fd, const std::string& text) {
+  const iovec one = {const_cast<char*>(text.data()), text.size()};
+  return pwritev(fd, &one, 1, 0);
+}
+
+ssize_t as_pwritev2(int fd, const std::string& text) {
+  const iovec one = {const_cast<char*>(text.data()), text.size()};
+  return pwritev2(fd, &one, 1, -1, 0);
+}
+
+int file_with(const std::string& text) {
+  const int fd = static_cast<int>(syscall(SYS_memfd_create, "text", 0));
+  if (fd < 0 || write(fd, text.data(), text.size()) < 0 || lseek(fd, 0, SEEK_SET) != 0) return -1;
+  return fd;
+}
+
+ssize_t as_sendfile(int fd, const std::string& text) {
+  return sendfile(fd, file_with(text), nullptr, text.size());
+}
+
+ssize_t as_copy(int fd, const std::string& text) {
+  return copy_file_range(file_with(text), nullptr, fd, nullptr, text.size(), 0);
+}
+
+ssize_t as_splice(int fd, const std::string& text) {
+  int ends[2];
+  if (pipe(ends) != 0 || write(ends[1], text.data(), text.size()) < 0) return -1;
+  return splice(ends[0], nullptr, fd, nullptr, text.size(), 0);
+}
+
+// The kernel's own asynchronous writes.
+ssize_t as_aio(int fd, const std::string& text) {
+  aio_context_t context = 0;
+  if (syscall(SYS_io_setup, 1, &context) != 0) return -1;
+  iocb one = {};
+  one.aio_lio_opcode = IOCB_CMD_PWRITE;
+  one.aio_fildes = static_cast<std::uint32_t>(fd);
+  one.aio_buf = reinterpret_cast<std::uint64_t>(text.data());
+  one.aio_nbytes = text.size();
+  iocb* list = &one;
+  const long submitted = syscall(SYS_io_submit, context, 1, &list);
+  const int error = errno;
+  io_event done = {};
+  if (submitted == 1) (void)syscall(SYS_io_getevents, context, 1, 1, &done, nullptr);
+  syscall(SYS_io_destroy, context);
+  errno = submitted == 1 ? static_cast<int>(-done.res) : error;
+  return submitted == 1 && done.res >= 0 ? 1 : -1;
+}
+
+int nonsense(const Victim&, const std::string& to) { return ways::write_file(procs(to), "1 2"); }
 
 int nobody_there(const Victim&, const std::string& to) {
   return ways::write_file(procs(to), "4194300");
@@ -185,6 +273,18 @@ const std::map<std::string, Way> kWays = {
     {"stream", by_stream},
     {"pwrite", by_position},
     {"padded", padded},
+    {"40-bytes", [](auto& v, auto& to) { return written_as(v, to, as_40_bytes); }},
+    {"page", [](auto& v, auto& to) { return written_as(v, to, as_a_page); }},
+    {"high-bits", [](auto& v, auto& to) { return written_as(v, to, with_high_bits); }},
+    {"many-parts", [](auto& v, auto& to) { return written_as(v, to, with_many_parts); }},
+    {"parts-high-bits",
+     [](auto& v, auto& to) { return written_as(v, to, with_parts_of_high_bits); }},
+    {"pwritev", [](auto& v, auto& to) { return written_as(v, to, as_pwritev); }},
+    {"pwritev2", [](auto& v, auto& to) { return written_as(v, to, as_pwritev2); }},
+    {"sendfile", [](auto& v, auto& to) { return written_as(v, to, as_sendfile); }},
+    {"copy", [](auto& v, auto& to) { return written_as(v, to, as_copy); }},
+    {"splice", [](auto& v, auto& to) { return written_as(v, to, as_splice); }},
+    {"aio", [](auto& v, auto& to) { return written_as(v, to, as_aio); }},
     {"nonsense", nonsense},
     {"nobody-there", nobody_there},
     {"unprivileged", unprivileged},
@@ -224,10 +324,66 @@ int race(const std::string& to, const Victim& victim) {
   return 0;
 }
 
+std::uint64_t own_mounts() {
+  struct stat facts = {};
+  return stat("/proc/thread-self/ns/mnt", &facts) == 0 ? facts.st_ino : 0;
+}
+
+// A descriptor is turned between a harmless namespace and one of mounts, by a thread or by a process
+// that shares the table, while another thread enters what it names.
+int swap(const std::string& sharer, const std::string& what, int mounts) {
+  constexpr int kSwapped = 77;
+  int harmless = open("/proc/self/ns/uts", O_RDONLY);
+  int flags = 0;
+  if (what == "types") flags = CLONE_NEWUTS | CLONE_NEWNS;
+  if (what == "pidfd") {
+    flags = CLONE_NEWNS;
+    harmless = static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0));
+  }
+  dup2(harmless, kSwapped);
+  std::atomic<bool> stop = false;
+  const auto turn = [&] {
+    while (!stop) {
+      dup2(mounts, kSwapped);
+      dup2(harmless, kSwapped);
+    }
+  };
+  std::thread turner;
+  pid_t process = -1;
+  if (sharer == "thread") turner = std::thread(turn);
+  if (sharer == "process") {
+    process = static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
+    if (process == 0) turn();
+    if (process < 0) std::printf("swap shares no table: %s\n", strerrorname_np(errno));
+  }
+  int last = 0;
+  bool entered = false;
+  std::thread caller([&] {
+    if (unshare(CLONE_FS) != 0) return;
+    const std::uint64_t before = own_mounts();
+    const int rounds = sharer == "process" && process < 0 ? 1 : 1000;
+    for (int i = 0; i < rounds && !entered; i++) {
+      last = setns(kSwapped, flags) == 0 ? 0 : errno;
+      entered = own_mounts() != before;
+    }
+  });
+  caller.join();
+  stop = true;
+  if (turner.joinable()) turner.join();
+  if (process > 0) kill(process, SIGKILL);
+  if (entered)
+    std::printf("swap entered\n");
+  else
+    std::printf("swap stayed %s\n", last == 0 ? "0" : strerrorname_np(last));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 4) return 2;
+  if (std::string(argv[1]) == "swap" && argc == 5)
+    return swap(argv[2], argv[3], std::atoi(argv[4]));
   if (std::string(argv[1]) == "race") return race(argv[2], {std::atoi(argv[3]), -1});
   const std::string to = argv[1];
   const Victim victim = {std::atoi(argv[2]), std::atoi(argv[2])};

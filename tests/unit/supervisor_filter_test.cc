@@ -6,6 +6,7 @@
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -179,6 +180,47 @@ TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereTargetsMatter) {
 TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereVisitorsAreRefused) {
   tables_->any_visitors_deny = 1;
   EXPECT_EQ(run(SYS_clone, CLONE_FILES), kEpermError);
+}
+
+TEST_F(Filter, SeesWhatTypesIntoATerminal) {
+  EXPECT_EQ(run(SYS_ioctl, 0, TIOCSTI), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_ioctl, 0, TIOCLINUX), SECCOMP_RET_USER_NOTIF);
+  for (const std::uint64_t command : {TCGETS, TIOCGWINSZ, TIOCSCTTY, TIOCSPGRP, FIONREAD})
+    EXPECT_EQ(run(SYS_ioctl, 0, command), SECCOMP_RET_ALLOW) << command;
+}
+
+TEST_F(Filter, KeepsDescriptorTablesUnsharedWhereCgroupsAreProtected) {
+  wanted_.cgroup_files = true;
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES | 17), kEpermError);
+}
+
+TEST_F(Filter, SeesShortWritesAndOpensForWritingWhereCgroupsAreProtected) {
+  wanted_.cgroup_files = true;
+  EXPECT_EQ(run(SYS_write, 3, 0, 31), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_write, 3, 0, 32), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_writev, 3, 0, 3), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_writev, 3, 0, 4), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_openat, 3, 0, 1), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_openat, 3, 0, 0), SECCOMP_RET_ALLOW);
+}
+
+// The kernel takes an int or an unsigned int from the lower half of a register.
+TEST_F(Filter, LooksAtTheHalfOfARegisterThatTheKernelReads) {
+  constexpr std::uint64_t kHigh = 0xdeadbeef00000000;
+  wanted_.cgroup_files = true;
+  confine();
+  EXPECT_EQ(run(SYS_clone, kHigh | CLONE_NEWNET | 17), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_clone, kHigh | CLONE_FILES | 17), kEpermError);
+  EXPECT_EQ(run(SYS_fsmount, 3, kHigh | 2), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_open_tree, 3, 0, kHigh | 2), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_open, 0, kHigh | 1), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_openat, 3, 0, kHigh | 2), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(
+      run(SYS_seccomp, kHigh | SECCOMP_SET_MODE_FILTER, kHigh | SECCOMP_FILTER_FLAG_NEW_LISTENER),
+      kEbusyError);
+  EXPECT_EQ(run(SYS_ioctl, 0, kHigh | TIOCSTI), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_prlimit64, kHigh | 1), kEpermError);
+  EXPECT_EQ(run(SYS_prlimit64, kHigh), SECCOMP_RET_ALLOW);
 }
 
 TEST_F(Filter, SeesTracingByTheConfined) {

@@ -2,9 +2,15 @@
 //
 // Who is in the tree, and which namespaces are the sandbox's, for real processes of this test.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <array>
+#include <memory>
 
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/tree.h"
@@ -13,6 +19,7 @@ namespace {
 
 using namespace holdfast;
 using backend::supervisor::Belonging;
+using backend::supervisor::Membership;
 using backend::supervisor::Sandbox;
 using backend::supervisor::Tree;
 
@@ -32,6 +39,90 @@ class Child {
  private:
   pid_t pid_;
 };
+
+// One with a seccomp filter of its own.
+class FilteredChild {
+ public:
+  FilteredChild() {
+    std::array<int, 2> ready = {};
+    EXPECT_EQ(::pipe(ready.data()), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+      const sock_fprog program = {1, &allow};
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+      (void)!::write(ready[1], "r", 1);
+      for (;;) ::pause();
+    }
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+  }
+  ~FilteredChild() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+Membership membership(const kernel::Proc& proc, const Tree& tree, pid_t pid) {
+  const auto task = proc.task(pid);
+  EXPECT_TRUE(task);
+  return tree.of(*task);
+}
+
+TEST(SupervisorTree, AChildOfTheRootIsAMember) {
+  const auto proc = kernel::Proc::open();
+  ASSERT_TRUE(proc);
+  const Tree tree(*proc);
+  const FilteredChild child;
+  EXPECT_EQ(membership(*proc, tree, child.pid()), Membership::proved);
+}
+
+TEST(SupervisorTree, AFilterProvesNothingWhereTheRootHadAChildBefore) {
+  const auto proc = kernel::Proc::open();
+  ASSERT_TRUE(proc);
+  const FilteredChild before;
+  Tree tree(*proc);
+  const FilteredChild child;
+  EXPECT_EQ(membership(*proc, tree, before.pid()), Membership::possible);
+  EXPECT_EQ(membership(*proc, tree, child.pid()), Membership::possible);
+  tree.remember_first(child.pid());
+  EXPECT_EQ(membership(*proc, tree, child.pid()), Membership::proved);
+  EXPECT_EQ(membership(*proc, tree, before.pid()), Membership::possible);
+}
+
+TEST(SupervisorTree, WhoWaitsInACallIsRememberedWhileItStillWaits) {
+  const auto proc = kernel::Proc::open();
+  ASSERT_TRUE(proc);
+  const FilteredChild before;
+  Tree tree(*proc);
+  const auto task = proc->task(before.pid());
+  ASSERT_TRUE(task);
+  tree.remember(*task, [] { return false; });
+  EXPECT_EQ(tree.of(*task), Membership::possible);
+  tree.remember(*task, [] { return true; });
+  EXPECT_EQ(tree.of(*task), Membership::proved);
+}
+
+TEST(SupervisorTree, WhoHasEndedIsNotRemembered) {
+  const auto proc = kernel::Proc::open();
+  ASSERT_TRUE(proc);
+  const FilteredChild before;
+  Tree tree(*proc);
+  auto child = std::make_unique<FilteredChild>();
+  tree.remember_first(child->pid());
+  const auto task = proc->task(child->pid());
+  ASSERT_TRUE(task);
+  EXPECT_EQ(tree.of(*task), Membership::proved);
+  child.reset();
+  EXPECT_EQ(tree.of(*task), Membership::possible);
+}
 
 TEST(SupervisorTree, DoesNotTakeAChildWithoutAFilterForAMember) {
   const auto proc = kernel::Proc::open();

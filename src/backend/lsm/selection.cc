@@ -58,6 +58,9 @@ std::string lsm_hook(std::string_view section) {
   return section.starts_with(kPrefix) ? std::string(section.substr(kPrefix.size())) : std::string();
 }
 
+// Of the guard (guard.bpf.h), though its hook is one of those.
+bool is_about_terminals(std::string_view program) { return program.starts_with("hf_terminal"); }
+
 bool is_about_bpf(std::string_view section, std::string_view program) {
   return program == "hf_delegated" ||
          std::ranges::find(kBpfHooks, lsm_hook(section)) != kBpfHooks.end();
@@ -133,6 +136,9 @@ bool Selection::wants_for_sockets(std::string_view section, std::string_view pro
 }
 
 bool Selection::wants(std::string_view section, std::string_view program) const {
+  if (is_about_terminals(program))
+    return lsm_hook(section) != kOnlyNewKernels ||
+           types_.has_function("bpf_lsm_" + lsm_hook(section));
   if (is_about_sockets(section)) return wants_for_sockets(section, program);
   if (is_about_bpf(section, program))
     return needs_.bpf && types_.has_function("bpf_lsm_" + lsm_hook(section));

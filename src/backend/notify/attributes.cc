@@ -198,6 +198,7 @@ Stop Attempt::target_by_path() {
 // `by_number`: the call names the number itself, not a path to it.
 Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
   Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, remote_fd);
+  if (!caller_.waiting()) return Answer::dead();  // else the number was the caller's throughout
   if (!duplicate.fd) {
     if (!duplicate.none) return stop(EPERM);
     if (!by_number) return stop(ENOENT);

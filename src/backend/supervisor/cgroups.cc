@@ -22,10 +22,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <span>
-#include <string_view>
 #include <utility>
 
 #include "backend/notify/descriptor_path.h"
@@ -42,28 +40,12 @@ static_assert(HF_NS_CGROUP == 1u << kCgroupLink);
 
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH); }
 
-bool lies_in(const std::string& path, const std::string& root) {
-  return path == root || root == "/" || path.starts_with(root + "/");
+bool opens(int number) {
+  return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
 }
 
-// As cgroup_procs_write_start() of the kernel reads it. Nothing: EINVAL.
-std::optional<pid_t> number_written(std::string text) {
-  text.resize(std::min(text.find('\0'), text.size()));
-  const char* const kSpace = " \t\n\v\f\r";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string::npos) return std::nullopt;
-  const std::size_t last = text.find_last_not_of(kSpace);
-  std::string_view digits = std::string_view(text).substr(first, last + 1 - first);
-  if (digits.starts_with('+')) digits.remove_prefix(1);
-  const bool hexadecimal = digits.starts_with("0x") || digits.starts_with("0X");
-  const int base = hexadecimal ? 16 : digits.starts_with('0') ? 8 : 10;
-  if (hexadecimal) digits.remove_prefix(2);
-  pid_t number = 0;
-  const auto [end, mistake] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
-  if (mistake != std::errc() || end != digits.data() + digits.size() || number < 0)
-    return std::nullopt;
-  return number;
+bool lies_in(const std::string& path, const std::string& root) {
+  return path == root || root == "/" || path.starts_with(root + "/");
 }
 
 }  // namespace
@@ -96,7 +78,7 @@ Result<CgroupDesk::Credentials> CgroupDesk::credentials(const kernel::TaskDirect
                      namespaces->link[kCgroupLink]};
 }
 
-Result<CgroupDesk> CgroupDesk::create(const SessionSpec& spec, const kernel::CgroupMounts& mounts,
+Result<CgroupDesk> CgroupDesk::create(const SessionSpec& spec, kernel::CgroupMounts& mounts,
                                       const kernel::Proc& proc) {
   const auto self = proc.task(kernel::own_pid());
   if (!self) return self.error();
@@ -137,11 +119,24 @@ class CgroupDesk::Attempt {
         return open(static_cast<int>(a[0]), a[1], static_cast<int>(a[2]), 0);
       case SYS_openat2:
         return open_how(static_cast<int>(a[0]), a[1], a[2], a[3]);
+      // The filter looks at the lower half of a length, the kernel at all of it. A longer one is
+      // not looked at, and fails: what the door gives out cannot be written to.
       case SYS_write:
+        if (a[2] > kMostMoveBytes) return std::nullopt;
         return write(static_cast<int>(a[0]), [&] { return memory_->read(a[1], a[2]); });
       default:
+        if (a[2] > kMostMoveVectors) return std::nullopt;
         return write(static_cast<int>(a[0]), [&] { return vectors(a[1], a[2]); });
     }
+  }
+
+  // Not even an audit lets it through: it would be done with rights that the caller may not have.
+  [[nodiscard]] Answer refuse_unknown(const Result<kernel::CgroupFile>& file = Error{
+                                          ESTALE, "find", {}, {}}) const {
+    Asked move = common(file);
+    move.request.flags |= HF_REQ_FACTS_MISSING;
+    const int error = judge_(move);
+    return Answer::error(error ? error : EPERM);
   }
 
  private:
@@ -211,16 +206,20 @@ class CgroupDesk::Attempt {
     if (!open_memory()) return Answer::error(EPERM);
     const auto text = read();
     if (!text) return Answer::error(EFAULT);
-    const auto written = number_written(*text);
+    const auto written = kernel::task_number_written(*text);
     if (!written) return Answer::error(EINVAL);
     const auto moved = task_meant(*written);
     const auto task = moved ? scene_.proc.task(*moved)
                             : Result<kernel::TaskDirectory>(Error{ESRCH, "find task", {}, {}});
+    if (!waiting_()) return Answer::dead();  // else the caller's own number was the caller's
     if (!task) return Answer::error(ESRCH);
     if (const int error = decide(*facts, *task)) return Answer::error(error);
     if (!task->status()) return Answer::error(ESRCH);
     const auto done = kernel::move_task(target->get(), *moved);
     if (!done) return Answer::error(done.error().code);
+    // The kernel takes a number. What lives had it all the while; what has ended since may have
+    // left it to somebody about whom nothing was decided.
+    if (!task->status()) return refuse_unknown(facts);
     return Answer::returns(static_cast<std::int64_t>(text->size()));
   }
 
@@ -268,14 +267,6 @@ class CgroupDesk::Attempt {
     return move;
   }
 
-  // Not even an audit lets it through: it would be done with rights that the caller may not have.
-  [[nodiscard]] Answer refuse_unknown(const Result<kernel::CgroupFile>& file) const {
-    Asked move = common(file);
-    move.request.flags |= HF_REQ_FACTS_MISSING;
-    const int error = judge_(move);
-    return Answer::error(error ? error : EPERM);
-  }
-
   // A write to cgroup.procs moves every thread, wherever each is.
   [[nodiscard]] int decide(const kernel::CgroupFile& to, const kernel::TaskDirectory& task) const {
     const auto status = task.status();
@@ -294,8 +285,10 @@ class CgroupDesk::Attempt {
     }
     if (sources.empty()) return ESRCH;
     move.object = describe_task(task).value_or(hf_task{});
+    // Whoever may be a member is one: moves of members are what is held.
+    const bool member = scene_.tree.of(task) != Membership::none;
     for (const std::string& source : sources)
-      if (const int error = decide_source(move, source, scene_.tree.contains(task))) return error;
+      if (const int error = decide_source(move, source, member)) return error;
     return 0;
   }
 
@@ -331,11 +324,26 @@ class CgroupDesk::Attempt {
   std::optional<kernel::TaskMemory> memory_;
 };
 
+// Landlock knows the mounts that were there at the start. Whoever mounts a hierarchy elsewhere
+// later makes a place where the kernel may open what this file took for something else.
+bool CgroupDesk::wall_has_hole() {
+  if (!mounts_.has_grown()) return false;
+  if (!told_of_hole_ && spec_.notice)
+    spec_.notice(
+        "a cgroup hierarchy was mounted while the command runs, where Landlock does not keep it "
+        "from writing: nothing is opened for writing from here on");
+  told_of_hole_ = true;
+  return true;
+}
+
 std::optional<Answer> CgroupDesk::handle(const Scene& scene, const seccomp_notif& call,
                                          const kernel::TaskDirectory& task,
                                          const std::function<bool()>& waiting,
-                                         const JudgeMove& judge) const {
-  return Attempt(*this, scene, call, task, waiting, judge).run();
+                                         const JudgeMove& judge) {
+  Attempt attempt(*this, scene, call, task, waiting, judge);
+  auto answer = attempt.run();
+  if (!answer && opens(call.data.nr) && wall_has_hole()) return attempt.refuse_unknown();
+  return answer;
 }
 
 }  // namespace holdfast::backend::supervisor

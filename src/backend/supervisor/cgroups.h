@@ -32,14 +32,14 @@ class CgroupDesk {
  public:
   // All borrowed. Records which subtrees are delegated now, if a rule depends on it. Errors: what
   // reading the hierarchy gave.
-  static Result<CgroupDesk> create(const SessionSpec& spec, const kernel::CgroupMounts& mounts,
+  static Result<CgroupDesk> create(const SessionSpec& spec, kernel::CgroupMounts& mounts,
                                    const kernel::Proc& proc);
 
   // Nothing: the call is about something else. Landlock refuses what is let through in error.
   [[nodiscard]] std::optional<Answer> handle(const Scene& scene, const seccomp_notif& call,
                                              const kernel::TaskDirectory& task,
                                              const std::function<bool()>& waiting,
-                                             const JudgeMove& judge) const;
+                                             const JudgeMove& judge);
 
  private:
   struct Credentials {
@@ -51,14 +51,16 @@ class CgroupDesk {
   };
   class Attempt;
 
-  CgroupDesk(const SessionSpec& spec, const kernel::CgroupMounts& mounts, Credentials own)
+  CgroupDesk(const SessionSpec& spec, kernel::CgroupMounts& mounts, Credentials own)
       : spec_(spec), mounts_(mounts), own_(std::move(own)) {}
   static Result<Credentials> credentials(const kernel::TaskDirectory& task);
+  [[nodiscard]] bool wall_has_hole();
 
   const SessionSpec& spec_;
-  const kernel::CgroupMounts& mounts_;
+  kernel::CgroupMounts& mounts_;
   Credentials own_;
   std::vector<std::string> delegated_;
+  bool told_of_hole_ = false;
 };
 
 }  // namespace holdfast::backend::supervisor

@@ -6,6 +6,11 @@
 // filter refuses CLONE_FILES without CLONE_THREAD, so all sharers are threads of one process, and
 // one thread means none.
 //
+// Of any other descriptor nothing that a look could tell counts, not even of what type it is. The
+// type then comes from the register that the kernel reads too: setns() refuses a namespace of
+// another type than its second argument, and takes the types of a pidfd from it. Only 0 leaves the
+// type to the descriptor, which is then of every type.
+//
 // A pidfd names a process, whose namespaces may change at any time before the call continues. Its
 // target is known in one case: the process is of this tree, and every task of the tree is in the
 // sandbox for that type at all times, because the tree was started in it and its rule keeps
@@ -48,21 +53,28 @@ void set_target(Question& question, Belonging belonging) {
   question.request.target_owner = question.request.subject;
 }
 
-std::vector<Question> ask_namespace(const Scene& scene, const Caller& caller, Duplicate target,
+// One that may name another object when the kernel looks.
+std::vector<Question> ask_unknown(const Caller& caller, std::uint32_t asked) {
+  std::vector<Question> questions;
+  for (const unsigned type : kEntryOrder)
+    if (asked & (1u << type)) questions.push_back(entry(caller, 1u << type));
+  if (questions.empty()) questions.push_back(entry(caller, 0));
+  return questions;
+}
+
+std::vector<Question> ask_namespace(const Scene& scene, const Caller& caller, Fd target,
                                     const kernel::NamespaceObject& object, std::uint32_t asked) {
   std::vector<Question> questions;
   const std::uint32_t type = 1u << object.type;
-  if (target.stable && asked != 0 && asked != type) return questions;  // EINVAL
+  if (asked != 0 && asked != type) return questions;  // EINVAL
   Question question = entry(caller, type);
   question.target = object.inode;
-  if (target.stable) {
-    const Belonging belonging = scene.sandbox.belonging(object);
-    question.entry = Entry::unproven;
-    if (belonging == Belonging::unproven)
-      question.target_fd = std::move(target.fd);
-    else
-      set_target(question, belonging);
-  }
+  const Belonging belonging = scene.sandbox.belonging(object);
+  question.entry = Entry::unproven;
+  if (belonging == Belonging::unproven)
+    question.target_fd = std::move(target);
+  else
+    set_target(question, belonging);
   questions.push_back(std::move(question));
   return questions;
 }
@@ -73,10 +85,10 @@ bool tree_stays_inside(const Scene& scene, unsigned type) {
          scene.sandbox.started_with(type);
 }
 
-std::vector<Question> ask_process(const Scene& scene, const Caller& caller, bool stable, pid_t pid,
+std::vector<Question> ask_process(const Scene& scene, const Caller& caller, pid_t pid,
                                   std::uint32_t asked) {
   bool member = false;
-  if (stable && pid > 0)
+  if (pid > 0)
     if (const auto task = scene.proc.task(pid)) member = scene.tree.contains(*task);
   std::vector<Question> questions;
   for (const unsigned type : kEntryOrder) {
@@ -95,19 +107,14 @@ std::vector<Question> ask_entry(const Scene& scene, const Caller& caller) {
   const std::uint32_t flags = static_cast<std::uint32_t>(caller.call.data.args[1]);
   const std::uint32_t asked = kernel::types_from_clone_flags(flags);
   Duplicate target = duplicate_of(caller, fd);
-  if (target.fd) {
-    const int target_fd = target.fd.get();
-    const auto object = kernel::identify_namespace(target_fd);
-    if (object) return ask_namespace(scene, caller, std::move(target), *object, asked);
-    const auto process = scene.proc.process_of_pidfd(target_fd);
-    if (process && asked != 0) return ask_process(scene, caller, target.stable, *process, asked);
-  }
-  std::vector<Question> questions;
-  if (target.stable) return questions;  // EBADF or EINVAL, whatever happens meanwhile
-  for (const unsigned type : kEntryOrder)
-    if (asked & (1u << type)) questions.push_back(entry(caller, 1u << type));
-  if (questions.empty()) questions.push_back(entry(caller, 0));
-  return questions;
+  if (!target.stable) return ask_unknown(caller, asked);
+  if (!target.fd) return {};  // EBADF, whatever happens meanwhile
+  const int target_fd = target.fd.get();
+  if (const auto object = kernel::identify_namespace(target_fd))
+    return ask_namespace(scene, caller, std::move(target.fd), *object, asked);
+  const auto process = scene.proc.process_of_pidfd(target_fd);
+  if (process && asked != 0) return ask_process(scene, caller, *process, asked);
+  return {};  // EINVAL
 }
 
 }  // namespace holdfast::backend::supervisor

@@ -5,6 +5,7 @@
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -99,13 +100,21 @@ void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
 
 // The two writes that programs make to cgroup.procs: libc's streams use one or the other.
 void add_cgroup_files(SeccompFilter& filter) {
-  constexpr std::uint32_t kMostVectors = 3;
   static_assert((kMostMoveBytes & (kMostMoveBytes + 1)) == 0, "a mask of low bits");
+  static_assert((kMostMoveVectors & (kMostMoveVectors + 1)) == 0, "a mask of low bits");
   filter.add(SYS_open, {{1, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_openat, {{2, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
   ask_about(filter, {SYS_openat2, SYS_creat});
   filter.add(SYS_write, {{2, Kind::no_bit, ~kMostMoveBytes}}, SECCOMP_RET_USER_NOTIF);
-  filter.add(SYS_writev, {{2, Kind::no_bit, ~kMostVectors}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_writev, {{2, Kind::no_bit, ~kMostMoveVectors}}, SECCOMP_RET_USER_NOTIF);
+}
+
+// What puts bytes into the input of a terminal, as if they had been typed: tiocsti() of the kernel,
+// and pasting by tioclinux(), whose subcommand is in memory. The command of an ioctl is an unsigned
+// int. Which terminal is meant nobody could say for sure, so there is none where it is allowed.
+void add_terminals(SeccompFilter& filter) {
+  for (const std::uint32_t command : {std::uint32_t{TIOCSTI}, std::uint32_t{TIOCLINUX}})
+    filter.add(SYS_ioctl, {{1, Kind::equals, command}}, SECCOMP_RET_USER_NOTIF);
 }
 
 // Against the supervisor itself, and ways around every filter.
@@ -137,7 +146,8 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
                           const Wanted& wanted) {
   const hf_profile& profile = tables.profiles[profile_number];
   SeccompFilter filter(kNewestNumber);
-  if (confines(profile) || judges_sockets(profile) || tables.any_visitors_deny)
+  if (confines(profile) || judges_sockets(profile) || tables.any_visitors_deny ||
+      wanted.cgroup_files)
     add_unshared_tables(filter);
   add_creation(filter);
   filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
@@ -146,6 +156,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   add_sockets(filter, wanted.socket_operations);
   if (wanted.cgroup_files) add_cgroup_files(filter);
   if (wanted.confinement) ask_about(filter, {SYS_landlock_restrict_self});
+  add_terminals(filter);
   add_self_defence(filter);
   return filter;
 }

@@ -149,7 +149,8 @@ Belonging Sandbox::belonging(const kernel::NamespaceObject& target) const {
   const bool inhabited = tree_.any([&](const kernel::TaskDirectory& task) {
     const auto namespaces = task.namespaces();
     return namespaces &&
-           std::ranges::find(namespaces->link, target.inode) != namespaces->link.end();
+           std::ranges::find(namespaces->link, target.inode) != namespaces->link.end() &&
+           tree_.contains(task);
   });
   return inhabited ? Belonging::sandbox : Belonging::unproven;
 }

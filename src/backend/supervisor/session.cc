@@ -43,6 +43,12 @@ Result<kernel::CgroupMounts> mounts_to_protect() {
   if (!open->empty())
     return Error{EBUSY, "keep the command from files of cgroups", open->front(),
                  "this descriptor is open for writing and would be handed down: close it"};
+  const auto beyond = kernel::files_beyond_mounts();
+  if (!beyond) return beyond.error();
+  if (!beyond->empty())
+    return Error{EBUSY, "keep the command from files of cgroups", beyond->front(),
+                 "this lies in no mount of this mount namespace, so that cgroups may be reached "
+                 "through it, and would be handed down: close it"};
   return kernel::CgroupMounts::read();
 }
 
@@ -134,7 +140,9 @@ Result<void> SupervisorSession::adopt(const Child& child) {
     if (!desk) return wrap(desk.error(), "keep cgroups");
     cgroups_.emplace(std::move(*desk));
   }
-  return notify::answer_canary(*listener_, listener_fd_.get(), child.pid);
+  auto proved = notify::answer_canary(*listener_, listener_fd_.get(), child.pid);
+  if (proved) tree_.remember_first(child.pid);
+  return proved;
 }
 
 Result<void> SupervisorSession::open_desks(const Child& child) {
@@ -205,6 +213,11 @@ Result<void> SupervisorSession::handle_next() {
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
+  if ((*call)->data.nr == SYS_ioctl) {
+    const auto command = static_cast<std::uint32_t>((*call)->data.args[1]);
+    const int error = refuse_guarded(**call, task, HF_GUARD_TERMINAL, command);
+    return give(*listener_, id, Answer::error(error));
+  }
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
   if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
     const seccomp_notif cgroup_call = **call;
@@ -375,20 +388,38 @@ std::optional<int> SupervisorSession::decide_call(
     const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
     const Result<kernel::TaskNamespaces>& namespaces) {
   std::vector<Question> questions;
+  bool changes_mounts = false;
   const auto surveyed = sandbox_->survey_outside();
   if (!surveyed || !namespaces) {
     questions.push_back(without_facts(call));
   } else {
+    tree_.remember(*task, [&] { return listener_->waiting(call.id); });
     const hf_request common = common_facts(*namespaces);
     auto asked = ask(Caller{call, *task, *namespaces, common});
     if (!asked) return asked.error().code;
     questions = std::move(*asked);
-    if (cgroups_ && std::ranges::any_of(questions, could_change_mounts)) return EPERM;
+    changes_mounts = cgroups_ && std::ranges::any_of(questions, could_change_mounts);
   }
   // A dead caller's number may mean another thread by now: then all of this was about somebody
   // else.
   if (!listener_->waiting(call.id)) return std::nullopt;
+  if (changes_mounts) return refuse_guarded(call, task, HF_GUARD_MOUNT_NAMESPACE, 0);
   return decide_questions(call, task, questions);
+}
+
+int SupervisorSession::refuse_guarded(const seccomp_notif& call,
+                                      const Result<kernel::TaskDirectory>& task, std::uint32_t what,
+                                      std::uint32_t detail) {
+  totals_.guarded++;
+  hf_guard_event event = {};
+  event.time_ns = kernel::boottime_ns();
+  event.id = next_event_++;
+  event.what = what;
+  event.detail = detail;
+  if (task) event.actor = describe_task(*task).value_or(hf_task{});
+  event.actor.pid = call.pid;
+  if (spec_.refusal_sink) spec_.refusal_sink(event);
+  return EPERM;
 }
 
 int SupervisorSession::decide_questions(const seccomp_notif& call,

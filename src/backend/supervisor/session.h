@@ -53,6 +53,9 @@ class SupervisorSession final : public Session {
             unsigned tokens);
   bool has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task, unsigned tokens);
   [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
+  // Refuses, counts and reports what no policy allows: HF_GUARD_*, and as in hf_guard_event. EPERM.
+  int refuse_guarded(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
+                     std::uint32_t what, std::uint32_t detail);
   // What the call gets: 0 to let it through, else an errno. Nothing: its caller has died.
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,

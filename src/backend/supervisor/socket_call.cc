@@ -155,7 +155,7 @@ class Performer {
     if (message.flags & MSG_ZEROCOPY) return Error{EINVAL, "send without a copy", {}, {}};
     auto sent = kernel::send_message(p_.socket->get(), message);
     if (!sent && sent.error().code == EPIPE && !(message.flags & MSG_NOSIGNAL))
-      (void)kernel::signal_thread(p_.process, p_.thread, SIGPIPE);
+      (void)p_.caller->signal(SIGPIPE);
     return sent;
   }
 

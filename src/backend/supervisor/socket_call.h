@@ -10,6 +10,7 @@
 
 #include "backend/notify/answer.h"
 #include "kernel/proc.h"
+#include "kernel/socket_calls.h"
 
 namespace holdfast::backend::supervisor {
 
@@ -26,8 +27,7 @@ struct SocketCall {
 // What makes a call on a duplicate. Shared with a job's thread.
 struct Performance {
   seccomp_data data;
-  pid_t process;
-  pid_t thread;
+  std::shared_ptr<const kernel::SignalledThread> caller;
   std::shared_ptr<const Fd> socket;
   std::shared_ptr<const kernel::TaskMemory> memory;
 };

@@ -184,8 +184,11 @@ Answer SocketDesk::perform(const SocketCaller& caller, Call& call) {
   const auto owner = caller.task.file_credentials();
   const auto status = caller.task.status();
   if (!memory || !owner || !status) return Answer::error(EPERM);
+  auto thread = kernel::SignalledThread::open(status->process, status->thread);
   if (!caller.waiting()) return Answer::dead();  // what was just opened is the caller's
-  Performance performance{caller.call.data, status->process, status->thread,
+  if (!thread) return Answer::error(EPERM);
+  Performance performance{caller.call.data,
+                          std::make_shared<const kernel::SignalledThread>(std::move(*thread)),
                           std::make_shared<const Fd>(std::move(call.duplicate.fd)),
                           std::make_shared<const kernel::TaskMemory>(std::move(*memory))};
   auto directory = caller.task.duplicate();

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who is in the tree is read, not remembered. Orphans of the tree are reparented to the supervisor
-// (PR_SET_CHILD_SUBREAPER) or to an init below it, so exactly the tree's tasks have a chain of
-// parents that leads to it.
+// Who is in the tree is proved in one of two ways.
+//
+// A thread that waits in a call on the tree's listener descends from the process that installed the
+// filter: a filter and its listener are inherited by fork, and nothing else hands them on. Its
+// process is remembered by its open directory of /proc, which no other process ever gets.
+//
+// Or a chain of parents leads to such a process. "The parent of X is P" says that P made X, or a
+// process whose orphan X is. Orphans go to a subreaper, which is then an ancestor, or to the init of
+// their pid namespace (find_new_reaper() of the kernel). That init takes in whoever is orphaned
+// there: a task that entered the tree's pid namespace from outside, and one of the tree's that
+// entered another's. So to have it for a parent proves nothing, neither way. The same holds for this
+// process when it is such an init, and when it had children before it started the tree. A seccomp
+// filter of its own an outsider can install, so the number of filters only tells who is not of the
+// tree: the door.
 //
 // Pid numbers are reused while such a chain is read, so a chain counts only when each parent is
 // read twice: on the way up, and again on the way down. Between both reads of "the parent of X is
@@ -17,30 +28,67 @@ namespace holdfast::backend::supervisor {
 namespace {
 
 constexpr unsigned kMaxDepth = 4096;  // of processes; deeper is not proved to be in the tree
+// An entry costs a descriptor. One that is not there means that a later call needs other proof.
+constexpr std::size_t kMostRemembered = 512;
+constexpr pid_t kInitNumber = 1;
 
 }  // namespace
 
 Tree::Tree(const kernel::Proc& proc) : proc_(proc), root_(::getpid()) {
-  if (const auto self = proc.task(root_))
-    if (const auto status = self->status()) root_filters_ = status->filters;
+  const auto self = proc.task(root_);
+  const auto status = self ? self->status() : Result<kernel::TaskStatus>(self.error());
+  if (!status) return;
+  root_filters_ = status->filters;
+  only_tree_below_ = status->innermost_pid != kInitNumber && self->children().empty();
 }
 
-bool Tree::leads_here(const kernel::TaskDirectory& task, unsigned depth) const {
-  const auto status = task.status();
-  if (!status || depth == 0) return false;
-  if (status->parent == root_) return true;
-  if (status->parent <= 1) return false;
-  const auto parent = proc_.task(status->parent);
-  if (!parent || !leads_here(*parent, depth - 1)) return false;
+void Tree::keep(pid_t process, kernel::TaskDirectory directory) {
+  if (remembered_.size() >= kMostRemembered)
+    std::erase_if(remembered_, [](const auto& entry) { return !entry.second.status(); });
+  if (remembered_.size() >= kMostRemembered) remembered_.clear();
+  remembered_.insert_or_assign(process, std::move(directory));
+}
+
+// The caller's process keeps its number while the caller waits, so the directory is that process's
+// when the call still waits after it was opened.
+void Tree::remember(const kernel::TaskDirectory& caller, const std::function<bool()>& waiting) {
+  const auto status = caller.status();
+  if (!status || remembered(status->process)) return;
+  auto process = proc_.task(status->process);
+  if (process && waiting()) keep(status->process, std::move(*process));
+}
+
+void Tree::remember_first(pid_t process) {
+  if (auto directory = proc_.task(process)) keep(process, std::move(*directory));
+}
+
+// What lives is what it was when it was remembered, and has had its number since.
+bool Tree::remembered(pid_t process) const {
+  const auto known = remembered_.find(process);
+  return known != remembered_.end() && known->second.status();
+}
+
+// What changes while it is read leaves the question open.
+Membership Tree::by_parents(const kernel::TaskDirectory& task, const kernel::TaskStatus& status,
+                            unsigned depth) const {
+  if (remembered(status.process)) return Membership::proved;
+  if (depth == 0) return Membership::possible;
+  if (status.parent == root_) return only_tree_below_ ? Membership::proved : Membership::possible;
+  if (status.parent <= kInitNumber) return Membership::none;  // this process is a subreaper
+  const auto parent = proc_.task(status.parent);
+  if (!parent) return Membership::possible;
+  const auto theirs = parent->status();
+  if (!theirs || theirs->innermost_pid == kInitNumber) return Membership::possible;
+  const Membership found = by_parents(*parent, *theirs, depth - 1);
   const auto again = task.status();
-  return again && again->parent == status->parent;
+  return again && again->parent == status.parent ? found : Membership::possible;
 }
 
-// A task without the tree's filter entered a pid namespace of the tree from outside and was
-// orphaned there, or is the door.
-bool Tree::contains(const kernel::TaskDirectory& task) const {
+Membership Tree::of(const kernel::TaskDirectory& task) const {
   const auto status = task.status();
-  return status && status->filters > root_filters_ && leads_here(task, kMaxDepth);
+  if (!status) return Membership::possible;
+  if (status->filters <= root_filters_) return Membership::none;
+  return by_parents(task, *status, kMaxDepth);
 }
 
 bool Tree::any_below(const kernel::TaskDirectory& process, unsigned depth,
@@ -51,7 +99,7 @@ bool Tree::any_below(const kernel::TaskDirectory& process, unsigned depth,
     if (!leader) continue;
     for (const pid_t thread : leader->threads()) {
       const auto task = proc_.task(thread);
-      if (task && match(*task) && contains(*task)) return true;
+      if (task && match(*task)) return true;
     }
     if (any_below(*leader, depth - 1, match)) return true;
   }
