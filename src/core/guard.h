@@ -104,11 +104,11 @@ struct hf_guard_event {
 
 HF_LAYOUT(sizeof(struct hf_guarded_inode) == 16);
 HF_LAYOUT(sizeof(struct hf_guarded_dir) == 16);
-HF_LAYOUT(sizeof(struct hf_guard_state) == 464);
+HF_LAYOUT(sizeof(struct hf_guard_state) == 592);
 HF_AT(hf_guard_state, claim, 40);
 HF_AT(hf_guard_state, mounts, 56);
-HF_AT(hf_guard_state, secret, 320);
-HF_AT(hf_guard_state, exe_generation, 448);
+HF_AT(hf_guard_state, secret, 448);
+HF_AT(hf_guard_state, exe_generation, 576);
 HF_LAYOUT(sizeof(struct hf_guard_event) == 64);
 HF_AT(hf_guard_event, what, 24);
 HF_AT(hf_guard_event, actor, 32);
