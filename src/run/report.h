@@ -34,9 +34,11 @@ class Reporter {
  public:
   static constexpr unsigned kLinesPerSecond = 20;
 
-  // `policy` is borrowed. `events_path` empty: no file.
+  // `policy` is borrowed. `events_path` empty: no file. `policy_line` is the file's first line,
+  // which it has once there is an event: the text of the policy, to explain events by.
   static Result<Reporter> create(const policy::Compiled& policy, EventFormat format,
-                                 policy::Colour colour, const std::string& events_path);
+                                 policy::Colour colour, const std::string& events_path,
+                                 std::string policy_line);
 
   void event(const hf_event& event, const policy::EventPaths& paths);
   // An attempt on the enforcement itself. It belongs to no rule, so it is not among hits().
@@ -72,6 +74,7 @@ class Reporter {
   EventFormat format_;
   policy::Colour colour_;
   kernel::Stream file_;
+  std::string policy_line_;  // empty: it is in the file
   std::map<std::string, Folded> folded_;
   std::map<std::uint32_t, RuleHits> hits_;
   std::uint64_t second_ = 0;  // of the lines counted in lines_
