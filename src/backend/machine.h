@@ -80,8 +80,11 @@ class Machine {
   virtual Result<void> dispatch() = 0;
   // Did the last dispatch() find the end? Then no event of a policy from before is on its way.
   [[nodiscard]] virtual bool drained() const = 0;
-  // Makes another policy live with one store; on error the old one stays in force.
+  // Makes another policy live with one store. On error the old one is in force, as it was: whatever
+  // can fail comes before the store.
   virtual Result<void> update(const MachineSpec& spec) = 0;
+  // What could not be done for the policy that is live, after it became so; empty: nothing.
+  [[nodiscard]] virtual const std::string& incomplete() const = 0;
   // With what was counted before this process adopted it.
   [[nodiscard]] virtual Totals totals() const = 0;
   // Reads every entry of every map.

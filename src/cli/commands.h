@@ -62,6 +62,7 @@ struct ControlOptions {
 };
 int status(const ControlOptions& options);
 int ps(const ControlOptions& options);
+int stage(const ControlOptions& options);
 int confirm(const ControlOptions& options);
 int rollback(const ControlOptions& options);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast status, monitor, reload, confirm, rollback, mode: calls to holdfastd.
+// holdfast status, monitor, stage, reload, confirm, rollback, mode: calls to holdfastd.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -64,8 +64,22 @@ int call(const ControlOptions& options, std::string_view name, const json& param
 int change(const ControlOptions& options, std::string_view name, const json& parameters) {
   json reply;
   const int status = call(options, name, parameters, reply);
-  if (status == kExitOk && reply.contains("generation"))
-    fmt::print("policy generation {} is live\n", reply["generation"].dump());
+  if (status != kExitOk || !reply.contains("generation")) return status;
+  const std::string generation = reply["generation"].dump();
+  const auto left_ms = reply.find("confirm_ms");
+  const bool waits = left_ms != reply.end() && left_ms->is_number_unsigned();
+  if (waits)
+    fmt::print(
+        "policy generation {} is live; in {} s the policy of generation {} comes back unless "
+        "confirmed\n",
+        generation, left_ms->get<std::uint64_t>() / 1000, reply.value("previous", 0ull));
+  else if (!reply.value("changed", true))
+    fmt::print(
+        "policy generation {} is live, and the files are no other: nothing has changed, and "
+        "there is nothing to confirm\n",
+        generation);
+  else
+    fmt::print("policy generation {} is live\n", generation);
   return status;
 }
 
@@ -87,7 +101,10 @@ void print_status(const json& s) {
              s.value("generation", 0), s.value("adopted", false) ? ", adopted" : "",
              s.value("sealed", false) ? ", sealed" : "");
   if (s.contains("confirm_ms"))
-    fmt::print("reverts in {} s unless confirmed\n", s["confirm_ms"].get<long>() / 1000);
+    fmt::print("reverts in {} s to generation {} unless confirmed\n",
+               s["confirm_ms"].get<long>() / 1000, s.value("previous", 0ull));
+  else if (s.value("staging", false))
+    fmt::print("changed files wait for holdfast reload\n");
   const json totals = s.value("totals", json::object());
   fmt::print("{} allowed, {} denied, {} would be denied, {} errors, {} events lost\n",
              totals.value("allowed", 0ull), totals.value("denied", 0ull),
@@ -172,7 +189,7 @@ int reload(const ReloadOptions& options) {
   json parameters = json::object();
   if (!options.confirm.empty()) {
     const auto confirm_ms = milliseconds(options.confirm);
-    if (!confirm_ms) {
+    if (!confirm_ms || *confirm_ms == 0) {
       fmt::print(stderr, "holdfast reload: '{}' is not a duration: 60s, 5min\n", options.confirm);
       return kExitUsage;
     }
@@ -182,6 +199,7 @@ int reload(const ReloadOptions& options) {
 }
 
 int confirm(const ControlOptions& options) { return change(options, "Confirm", json::object()); }
+int stage(const ControlOptions& options) { return change(options, "Stage", json::object()); }
 int rollback(const ControlOptions& options) { return change(options, "Rollback", json::object()); }
 
 int set_mode(const ModeOptions& options) {

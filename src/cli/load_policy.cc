@@ -21,13 +21,18 @@ std::vector<policy::Source> read_policy_files(const std::vector<std::string>& fi
   return sources;
 }
 
-std::unique_ptr<const policy::Compiled> load_policy(const std::vector<std::string>& files) {
-  const auto sources = read_policy_files(files);
-  if (sources.size() != files.size()) return nullptr;
-  policy::LoadResult result = policy::load(sources);
+LoadedFiles load_files(const std::vector<std::string>& files) {
+  LoadedFiles loaded{read_policy_files(files), nullptr};
+  if (loaded.sources.size() != files.size()) return loaded;
+  policy::LoadResult result = policy::load(loaded.sources);
   for (const policy::Diagnostic& diagnostic : result.diagnostics)
     fmt::print(stderr, "{}", policy::render(diagnostic));
-  return std::move(result.policy);
+  loaded.policy = std::move(result.policy);
+  return loaded;
+}
+
+std::unique_ptr<const policy::Compiled> load_policy(const std::vector<std::string>& files) {
+  return load_files(files).policy;
 }
 
 }  // namespace holdfast::cli

@@ -20,6 +20,13 @@ namespace holdfast::cli {
 [[nodiscard]] std::unique_ptr<const policy::Compiled> load_policy(
     const std::vector<std::string>& files);
 
+// The same, with the text.
+struct LoadedFiles {
+  std::vector<policy::Source> sources;
+  std::unique_ptr<const policy::Compiled> policy;
+};
+[[nodiscard]] LoadedFiles load_files(const std::vector<std::string>& files);
+
 }  // namespace holdfast::cli
 
 #endif  // HOLDFAST_CLI_LOAD_POLICY_H

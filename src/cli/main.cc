@@ -155,17 +155,24 @@ void add_control(CLI::App& app, int& status) {
   static ReloadOptions reload_options;
   CLI::App* reload_app = add_call(app, "reload", "Make the policy files live", reload_options);
   reload_app
-      ->add_option("--confirm", reload_options.confirm,
-                   "Go back after this time unless confirmed: 60s, 5min")
+      ->add_option(
+          "--confirm", reload_options.confirm,
+          "Go back to the policy confirmed last after this time unless confirmed: 60s, 5min")
       ->type_name("TIME");
   reload_app->callback([&status] { status = reload(reload_options); });
+
+  static ControlOptions stage_options;
+  add_call(app, "stage", "Have changed files wait for reload, until one is confirmed",
+           stage_options)
+      ->callback([&status] { status = stage(stage_options); });
 
   static ControlOptions confirm_options;
   add_call(app, "confirm", "Keep what reload --confirm made live", confirm_options)
       ->callback([&status] { status = confirm(confirm_options); });
 
   static ControlOptions rollback_options;
-  add_call(app, "rollback", "Make the policy live that was before this one", rollback_options)
+  add_call(app, "rollback", "Make the confirmed policy live, or else the one before it",
+           rollback_options)
       ->callback([&status] { status = rollback(rollback_options); });
 
   static ModeOptions mode_options;

@@ -13,6 +13,7 @@
 #include "policy/cgroup_path.h"
 #include "policy/compile.h"
 #include "policy/names.h"
+#include "policy/policy_text.h"
 #include "run/announcement.h"
 #include "run/choice.h"
 #include "run/delegation.h"
@@ -71,6 +72,14 @@ std::unique_ptr<const hf_tables> with_mode(const hf_tables& tables, const std::s
   auto copy = std::make_unique<hf_tables>(tables);
   policy::set_mode(*copy, mode == "audit" ? HF_MODE_AUDIT : HF_MODE_ENFORCE);
   return copy;
+}
+
+std::string policy_line(const LoadedFiles& loaded, const std::string& mode) {
+  policy::PolicyText text{loaded.sources, {}};
+  if (const auto asked = policy::value_of(policy::kModeNames, mode))
+    for (const std::string& profile : loaded.policy->profiles)
+      if (!profile.empty()) text.modes[profile] = static_cast<std::uint8_t>(*asked);
+  return policy::policy_line(text);
 }
 
 policy::Colour stderr_colour() {
@@ -134,13 +143,16 @@ int run(const RunOptions& options) {
   if (!occupied) return kExitFailed;  // there is no stderr to say it on
   const auto types = parse_types(options.unshare);
   if (!types) return kExitUsage;
-  const auto policy = load_policy(options.policies);
+  const LoadedFiles loaded = load_files(options.policies);
+  const auto& policy = loaded.policy;
   if (!policy) return kExitUsage;
   const auto profile = choose_profile(*policy, options.profile);
   if (!profile) return kExitUsage;
   const hf_profile& rules = policy->tables->profiles[*profile];
   const auto format = options.format == "json" ? run::EventFormat::json : run::EventFormat::pretty;
-  auto reporter = run::Reporter::create(*policy, format, stderr_colour(), options.events);
+  auto reporter = run::Reporter::create(
+      *policy, format, stderr_colour(), options.events,
+      options.events.empty() ? std::string() : policy_line(loaded, options.mode));
   if (!reporter) return complain(kExitFailed, reporter.error().message());
   const auto in_mode = with_mode(*policy->tables, options.mode);
   const Session session{*policy, in_mode ? *in_mode : *policy->tables, *profile,

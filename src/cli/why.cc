@@ -2,18 +2,19 @@
 // holdfast why: explains a request, or an event of `run --events`.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
-#include <set>
+#include <utility>
 
 #include "cli/commands.h"
+#include "cli/deciding_policy.h"
 #include "cli/load_policy.h"
-#include "policy/compile.h"
 #include "policy/event_file.h"
 #include "policy/event_json.h"
+#include "policy/event_origin.h"
 #include "policy/event_text.h"
-#include "policy/parse.h"
+#include "policy/names.h"
+#include "policy/policy_text.h"
 #include "policy/refusal.h"
 #include "policy/request.h"
 #include "policy/why.h"
@@ -21,21 +22,12 @@
 namespace holdfast::cli {
 namespace {
 
-struct Policy {
-  policy::Model model;
-  std::unique_ptr<const policy::Compiled> compiled;
-};
-
-std::optional<Policy> load_model(const std::vector<std::string>& files) {
-  const auto sources = read_policy_files(files);
-  if (sources.empty()) return std::nullopt;
-  policy::ParseResult parsed = policy::parse(sources);
-  for (const policy::Diagnostic& diagnostic : parsed.diagnostics)
+// Compiled, or every mistake on standard error.
+std::optional<policy::ReadPolicy> compiled(const policy::PolicyText& text) {
+  auto policy = policy::read_policy(text);
+  for (const policy::Diagnostic& diagnostic : policy.diagnostics)
     fmt::print(stderr, "{}", policy::render(diagnostic));
-  if (!parsed.diagnostics.empty()) return std::nullopt;
-  Policy policy;
-  policy.compiled = policy::compile(parsed.model);
-  policy.model = std::move(parsed.model);
+  if (!policy.compiled) return std::nullopt;
   return policy;
 }
 
@@ -59,32 +51,74 @@ int explain_refusal(std::string_view line) {
   return kExitOk;
 }
 
-int explain_event(std::uint64_t id, const WhyOptions& options,
-                  const std::vector<std::string>& lines) {
-  std::string_view found;
-  for (const std::string& line : lines) {
-    if (policy::event_id(line) == id) found = line;
+// The files that the command line names are what it was asked to explain by.
+DecidingPolicy named_policy(std::vector<policy::Source> sources, std::string_view line,
+                            std::uint64_t id) {
+  DecidingPolicy named{{std::move(sources), {}}, "", ""};
+  const std::string digest = policy::event_origin(line).digest;
+  if (!digest.empty() && digest != policy::digest_text(policy::text_digest(named.text.sources)))
+    named.warning = fmt::format(
+        "these files are not the policy that decided event {}: what follows is what "
+        "they say",
+        id);
+  return named;
+}
+
+std::string modes_of(const policy::PolicyText& text) {
+  std::string modes;
+  for (const auto& [profile, mode] : text.modes)
+    modes += fmt::format("; profile {} was set to {}", policy::escape(profile),
+                         policy::name_of(policy::kModeNames, mode));
+  return modes;
+}
+
+int explain_event(std::uint64_t id, const WhyOptions& options, const policy::EventFile& file) {
+  std::string_view line;
+  for (const std::string& one : file.lines)
+    if (policy::event_id(one) == id) line = one;  // ids begin anew with a boot: the last one
+  if (line.empty()) return usage(fmt::format("{} holds no event {}", options.events, id));
+  if (policy::is_refusal(line)) return explain_refusal(line);
+  const policy::Compiled recorded = policy::recorded_policy(line);
+  const auto as_recorded = policy::event_from_json(line, recorded);
+  if (!as_recorded) return usage(as_recorded.error().message());
+
+  std::vector<policy::Source> sources;
+  if (!options.policies.empty()) {
+    sources = read_policy_files(options.policies);
+    if (sources.empty()) return kExitUsage;
   }
-  if (found.empty()) return usage(fmt::format("{} holds no event {}", options.events, id));
-  if (policy::is_refusal(found)) return explain_refusal(found);
-  std::vector<std::string> files = options.policies;
-  if (files.empty()) {
-    if (const std::string file = policy::event_policy_file(found); !file.empty())
-      files.push_back(file);
+  const auto deciding = sources.empty() ? deciding_policy(line, file, options.events)
+                                        : named_policy(std::move(sources), line, id);
+  fmt::print("{}\n", policy::event_text(*as_recorded, recorded, policy::Colour::off));
+  if (!deciding) {
+    std::fflush(stdout);
+    fmt::print(
+        stderr, "holdfast why: that is all: {}{}\n",
+        deciding.error().detail.empty() ? deciding.error().message() : deciding.error().detail,
+        "; --policy FILE explains it by other files");
+    return kExitFailed;
   }
-  if (files.empty()) return usage("the event names no policy file: add --policy FILE");
-  const auto policy = load_model(files);
+  const auto policy = compiled(deciding->text);
   if (!policy) return kExitUsage;
-  const auto event = policy::event_from_json(found, *policy->compiled);
+  const auto event = policy::event_from_json(line, *policy->compiled);
   if (!event) return usage(event.error().message());
-  fmt::print("{}\n\n", policy::event_text(*event, *policy->compiled, policy::Colour::off));
-  fmt::print("{}", policy::explain(policy->model, *policy->compiled, event->request));
+  if (!deciding->warning.empty()) {
+    std::fflush(stdout);
+    fmt::print(stderr, "holdfast why: warning: {}\n", deciding->warning);
+  }
+  fmt::print("\n{}", policy::explain(policy->model, *policy->compiled, event->request));
+  if (deciding->from.empty()) return kExitOk;
+  const std::string changed = changed_since(deciding->text);
+  fmt::print("  policy  {}{}{}\n", policy::escape(deciding->from), modes_of(deciding->text),
+             changed.empty() ? "" : "; " + changed);
   return kExitOk;
 }
 
 int explain_request(const WhyOptions& options) {
   if (options.policies.empty()) return usage("a request needs a policy: --policy FILE");
-  const auto policy = load_model(options.policies);
+  auto sources = read_policy_files(options.policies);
+  if (sources.empty()) return kExitUsage;
+  const auto policy = compiled({std::move(sources), {}});
   if (!policy) return kExitUsage;
   const auto request = policy::parse_request(options.request, *policy->compiled);
   if (!request) return usage(request.error().detail);
@@ -97,10 +131,9 @@ int explain_request(const WhyOptions& options) {
 int why(const WhyOptions& options) {
   const auto id = event_id(options.request);
   if (!id) return explain_request(options);
-  const auto lines = policy::read_event_lines(options.events, policy::EventLines::all);
-  if (!lines)
-    return usage(lines.error().message() + " (an event's id needs a file: --events FILE)");
-  return explain_event(*id, options, *lines);
+  const auto file = policy::read_event_file(options.events, policy::EventLines::all);
+  if (!file) return usage(file.error().message() + " (an event's id needs a file: --events FILE)");
+  return explain_event(*id, options, *file);
 }
 
 }  // namespace holdfast::cli

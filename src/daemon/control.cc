@@ -36,8 +36,15 @@ Answer failed(const Error& error) {
   return {named("Failed"), {{"message", error.message()}}, false};
 }
 
-Answer generation(const Result<std::uint64_t>& live) {
-  return live ? Answer{"", {{"generation", *live}}, false} : failed(live.error());
+// What is live, and what comes back when nobody confirms.
+Answer outcome(const Result<PolicyLife::Outcome>& live, const PolicyLife& life) {
+  if (!live) return failed(live.error());
+  Json parameters = {{"generation", live->generation}, {"changed", live->changed}};
+  if (const auto left = life.left_ms()) {
+    parameters["confirm_ms"] = *left;
+    parameters["previous"] = life.previous();
+  }
+  return {"", std::move(parameters), false};
 }
 
 // Where systemd's tools look for services. Neither is needed to be called.
@@ -106,10 +113,15 @@ Answer Control::fresh_enough(const rpc::Call& call, Recent& recent,
 Answer Control::change(const rpc::Call& call) {
   if (call.method == named("Reload")) return reload(call.parameters);
   if (call.method == named("SetMode")) return set_mode(call.parameters);
-  if (call.method == named("Rollback")) return generation(enforcement_.rollback());
+  if (call.method == named("Rollback"))
+    return outcome(enforcement_.rollback(), enforcement_.life());
   if (call.method == named("Confirm")) {
     const auto confirmed = enforcement_.confirm();
     return confirmed ? Answer{} : failed(confirmed.error());
+  }
+  if (call.method == named("Stage")) {
+    const auto staged = enforcement_.stage();
+    return staged ? Answer{} : failed(staged.error());
   }
   return {"org.varlink.service.MethodNotFound", {{"method", call.method}}, false};
 }
@@ -117,11 +129,12 @@ Answer Control::change(const rpc::Call& call) {
 Answer Control::reload(const Json& parameters) {
   std::optional<std::uint64_t> confirm_ms;
   if (const auto at = parameters.find("confirm_ms"); at != parameters.end() && !at->is_null()) {
-    if (!at->is_number_unsigned() || at->get<std::uint64_t>() > std::uint64_t{1} << 40)
+    if (!at->is_number_unsigned() || at->get<std::uint64_t>() == 0 ||
+        at->get<std::uint64_t>() > std::uint64_t{1} << 40)
       return rpc::invalid_parameter("confirm_ms");
     confirm_ms = at->get<std::uint64_t>();
   }
-  return generation(enforcement_.reload(confirm_ms));
+  return outcome(enforcement_.reload(confirm_ms), enforcement_.life());
 }
 
 Answer Control::set_mode(const Json& parameters) {
@@ -136,7 +149,7 @@ Answer Control::set_mode(const Json& parameters) {
     if (!known) return rpc::invalid_parameter("mode");
     mode = static_cast<std::uint8_t>(*known);
   }
-  return generation(enforcement_.set_mode(profile->get<std::string>(), mode));
+  return outcome(enforcement_.set_mode(profile->get<std::string>(), mode), enforcement_.life());
 }
 
 Answer Control::status() const {
@@ -157,7 +170,8 @@ Answer Control::status() const {
   const backend::Totals t = enforcement_.totals();
   Json parameters = {{"version", HOLDFAST_VERSION},
                      {"generation", live.number},
-                     {"previous", live.previous},
+                     {"previous", enforcement_.life().previous()},
+                     {"staging", enforcement_.life().staging()},
                      {"adopted", enforcement_.adopted()},
                      {"sealed", enforcement_.sealed()},
                      {"profiles", std::move(profiles)},
@@ -167,7 +181,7 @@ Answer Control::status() const {
                        {"audited", t.audited},
                        {"errors", t.errors},
                        {"lost", t.lost}}}};
-  if (live.confirm_by != 0) parameters["confirm_ms"] = enforcement_.timeout_ms();
+  if (const auto left = enforcement_.life().left_ms()) parameters["confirm_ms"] = *left;
   return {"", std::move(parameters), false};
 }
 

@@ -13,15 +13,15 @@
 #include "daemon/unheld.h"
 #include "kernel/live_files.h"
 #include "kernel/process.h"
+#include "kernel/whole_file.h"
 #include "policy/compile.h"
 
 namespace holdfast::daemon {
 
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1000000;
-constexpr std::size_t kMostEarlier =
-    16;  // policies; more only when nothing is read while they change
+// Policies; more only when nothing is read while they change.
+constexpr std::size_t kMostEarlier = 16;
 
 // The rules that nobody would hold, as diagnostics. Empty: none, or they are accepted.
 std::string refused_rules(const policy::Compiled& policy, const Options& options,
@@ -36,6 +36,11 @@ std::string refused_rules(const policy::Compiled& policy, const Options& options
     return text + "rules that nobody would enforce are refused (--allow-unenforced accepts them)\n";
   said(text);
   return "";
+}
+
+std::unique_ptr<Archive> make_archive(const Options& options) {
+  if (options.lifetime == Lifetime::transient) return std::make_unique<MemoryArchive>();
+  return std::make_unique<Generations>(options.state_dir + "/generations");
 }
 
 // Of an event whose generation nobody knows: it has its numbers, and no names.
@@ -55,7 +60,8 @@ Enforcement::Enforcement(const Options& options, Sink sink,
     : options_(options),
       sink_(std::move(sink)),
       said_(std::move(said)),
-      generations_(options.state_dir + "/generations") {}
+      archive_(make_archive(options)),
+      life_(*archive_, {kernel::boottime_ns, kernel::boot_id()}, options.files_live, said_) {}
 
 Result<std::unique_ptr<Enforcement>> Enforcement::start(
     const Options& options, Sink sink, std::function<void(const std::string&)> said) {
@@ -68,83 +74,84 @@ Result<std::unique_ptr<Enforcement>> Enforcement::start(
 
 // An administrator's typing mistake must not leave a machine without the policy it had before it
 // was restarted.
-Result<LoadedPolicy> Enforcement::first_policy(bool& files_are_good) {
-  auto loaded = load_policy(options_.dirs);
-  files_are_good = static_cast<bool>(loaded);
-  std::string mistakes =
-      loaded ? refused_rules(*loaded->compiled, options_, said_) : loaded.error().detail;
-  if (loaded && mistakes.empty()) return loaded;
-  if (!loaded && loaded.error().code != 0) mistakes = loaded.error().message() + "\n";
-  files_are_good = false;
-  const auto kept = options_.lifetime == Lifetime::kept ? generations_.newest() : std::nullopt;
-  if (!kept)
-    return loaded ? Error{0, "load policy", {}, std::move(mistakes)} : std::move(loaded).error();
-  auto last = compile_sources(kept->sources);
-  if (!last) return Error{0, "load policy", {}, std::move(mistakes)};
-  said_(mistakes + fmt::format("the policy of generation {} is used instead\n", kept->number));
-  return last;
-}
-
 Result<void> Enforcement::begin() {
-  bool files_are_good = true;
-  auto policy = first_policy(files_are_good);
-  if (!policy) return std::move(policy).error();
-  if (options_.lifetime == Lifetime::kept) return begin_kept(*policy, files_are_good);
-  live_.number = 1;
-  live_.sources = std::move(policy->sources);
-  compiled_ = std::move(policy->compiled);
-  const auto tables = tables_of(live_, *compiled_);
-  auto machine = backend::attach_machine(spec_of(*compiled_, *tables),
-                                         [this](const hf_event& event) { deliver(event); });
-  if (!machine) return std::move(machine).error();
-  machine_ = *std::move(machine);
-  return {};
+  auto loaded = good_files();
+  PolicyLife::Files files;
+  if (loaded) {
+    prepared_ = {digest(loaded->sources), loaded->compiled};
+    files = std::move(loaded->sources);
+  }
+  const auto first = life_.begin(std::move(files), [this](const Generation& generation) {
+    return static_cast<bool>(compiled(generation));
+  });
+  if (!first) return std::move(loaded).error();
+  if (!loaded) {
+    const Error& error = loaded.error();
+    said_((error.code == 0 ? error.detail : error.message() + "\n") +
+          fmt::format("the policy of generation {} is used instead\n", life_.begun_from()));
+  }
+  auto attached = attach(*first);
+  prepared_.reset();
+  return attached;
 }
 
-// What is adopted may be another policy than the files': then its events come first, and the files
-// after. Files that were turned away by a rollback stay away until they change.
-Result<void> Enforcement::begin_kept(const LoadedPolicy& policy, bool files_are_good) {
-  const auto newest = generations_.newest();
-  Generation first;
-  first.number = newest ? newest->number + 1 : 1;
-  first.previous = newest ? newest->number : 0;
-  first.sources = policy.sources;
-  live_ = first;
-  compiled_ = policy.compiled;
-  const auto tables = tables_of(first, *policy.compiled);
+Result<void> Enforcement::attach(const Generation& first) {
+  auto policy = compiled(first);
+  if (!policy) return std::move(policy).error();
+  auto tables = tables_of(first, **policy);
+  const backend::MachineSpec spec = spec_of(**policy, *tables);
+  const auto sink = [this](const hf_event& event) { deliver(event); };
+  number_ = first.number;
+  compiled_ = *policy;
   backend::Keeping keeping{options_.pin_dir, options_.guard, {}};
   if (options_.policy_files == PolicyFiles::guarded)
     keeping.guarded_directories = guarded_directories(options_);
-  auto machine = backend::keep_machine(spec_of(*policy.compiled, *tables), keeping,
-                                       [this](const hf_event& event) { deliver(event); });
+  auto machine = options_.lifetime == Lifetime::kept ? backend::keep_machine(spec, keeping, sink)
+                                                     : backend::attach_machine(spec, sink);
   if (!machine) return std::move(machine).error();
   machine_ = *std::move(machine);
   if (!machine_->adopted()) {
-    live_.number = machine_->generation();
-    keep(live_);
+    use(machine_->generation(), *std::move(policy),
+        first.modes.empty() ? nullptr : std::move(tables));
+    say_incomplete();
+    life_.attached(*this);
     return {};
   }
-  const auto found = generations_.load(machine_->generation());
-  auto compiled = found ? compile_sources(found->sources) : Error{ENOENT, "", "", ""};
-  live_.number = machine_->generation();
-  if (!compiled) {
-    earlier_[live_.number] = unknown_policy();
-    said_(
-        fmt::format("the text of generation {}, which is in force, is not known\n", live_.number));
-  } else {
-    live_ = *found;
-    compiled_ = compiled->compiled;
-  }
+  // Its events come first, and what has changed since after them.
+  const auto found = archive_->load(machine_->generation());
+  auto known = found ? compiled(*found) : Error{ENOENT, "", "", ""};
+  if (known)
+    use(found->number, *known, found->modes.empty() ? nullptr : tables_of(*found, **known));
+  else
+    use(machine_->generation(), unknown_policy(), nullptr);
   if (auto read = dispatch(); !read) return read;
-  const bool same = compiled && (digest(live_.sources) == digest(first.sources) ||
-                                 live_.instead_of == digest(first.sources));
-  if (same || !files_are_good) return {};
-  if (machine_->sealed()) {
-    said_("sealed: the policy in force stays although the files are another\n");
-    return {};
-  }
-  auto published = publish(std::move(first), policy.compiled);
-  return published ? Result<void>() : Result<void>(std::move(published).error());
+  life_.adopted(*this);
+  return {};
+}
+
+void Enforcement::use(std::uint64_t generation, Compiled compiled,
+                      std::unique_ptr<hf_tables> tables) {
+  number_ = generation;
+  compiled_ = std::move(compiled);
+  in_other_modes_ = std::move(tables);
+}
+
+// It is live all the same.
+void Enforcement::say_incomplete() {
+  if (const std::string& what = machine_->incomplete(); !what.empty())
+    said_(fmt::format("generation {} is live, but {}\n", machine_->generation(), what));
+}
+
+// Errors: as compile_sources().
+Result<Enforcement::Compiled> Enforcement::compiled(const Generation& generation) {
+  const std::uint64_t text = digest(generation.sources);
+  if (prepared_ && prepared_->first == text) return prepared_->second;
+  if (life_.knows_live() && number_ == life_.live().number && digest(life_.live().sources) == text)
+    return compiled_;
+  auto policy = compile_sources(generation.sources);
+  if (!policy) return std::move(policy).error();
+  prepared_ = {text, std::move(policy->compiled)};
+  return prepared_->second;
 }
 
 std::unique_ptr<hf_tables> Enforcement::tables_of(const Generation& generation,
@@ -173,29 +180,24 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
   return spec;
 }
 
-// Its text is on disk before it is live, so that whoever finds it in force can explain it.
-Result<std::uint64_t> Enforcement::publish(Generation next, Compiled compiled) {
-  if (machine_->sealed())
-    return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
-  next.number = machine_->generation() + 1;
-  // Going back from a policy that was made live twice is going back to the one before both.
-  const bool again = digest(next.sources) == digest(live_.sources) && next.modes == live_.modes;
-  next.previous = again ? live_.previous : live_.number;
-  const auto tables = tables_of(next, *compiled);
-  keep(next);
-  if (auto live = machine_->update(spec_of(*compiled, *tables)); !live)
-    return std::move(live).error();
-  before_ = std::exchange(live_, std::move(next));
-  earlier_.emplace(before_.number, std::exchange(compiled_, std::move(compiled)));
-  if (auto read = dispatch(); !read) return std::move(read).error();
-  kernel::trim_memory();  // reading a policy takes many times what is kept of it
-  return live_.number;
+Result<void> Enforcement::make_live(const Generation& next) {
+  auto policy = compiled(next);
+  if (!policy) return std::move(policy).error();
+  auto tables = tables_of(next, **policy);
+  if (auto live = machine_->update(spec_of(**policy, *tables)); !live) return live;
+  earlier_.emplace(number_, compiled_);
+  use(machine_->generation(), *std::move(policy), next.modes.empty() ? nullptr : std::move(tables));
+  say_incomplete();
+  return {};
 }
 
-void Enforcement::keep(const Generation& generation) {
-  if (options_.lifetime != Lifetime::kept) return;
-  if (auto saved = generations_.save(generation); !saved)
-    said_(fmt::format("{}: a restart will not know this policy\n", saved.error().message()));
+// The new policy is live: that reading events fails now is not the change's failure.
+Result<Enforcement::Outcome> Enforcement::changed(Result<Outcome> outcome) {
+  prepared_.reset();
+  if (outcome && outcome->changed)
+    if (auto read = dispatch(); !read) said_(read.error().message() + "\n");
+  kernel::trim_memory();  // reading a policy takes many times what is kept of it
+  return outcome;
 }
 
 // Whoever swaps one policy for the next waits for the decisions by the first; so once all there is
@@ -212,92 +214,90 @@ void Enforcement::deliver(const hf_event& event) { sink_(event, policy_of(event.
 // numbers.
 Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {
   if (const auto found = earlier_.find(generation); found != earlier_.end()) return found->second;
-  if (generation == live_.number) return compiled_;
-  const auto kept =
-      options_.lifetime == Lifetime::kept ? generations_.load(generation) : std::nullopt;
+  if (generation == number_) return compiled_;
+  const auto kept = archive_->load(generation);
   const auto policy = kept ? compile_sources(kept->sources) : Error{ENOENT, "", "", ""};
   if (earlier_.size() >= kMostEarlier) earlier_.erase(earlier_.begin());
   return earlier_[generation] = policy ? policy->compiled : unknown_policy();
 }
 
+// Without a text to decide by nothing is allowed.
 int Enforcement::decide(const hf_request& request, const hf_task& actor, std::uint64_t target) {
-  const auto changed = live_.modes.empty() ? nullptr : tables_of(live_, *compiled_);
+  const hf_tables* tables = in_other_modes_ ? in_other_modes_.get() : compiled_->tables.get();
+  if (tables == nullptr) return EPERM;
   hf_verdict verdict;
-  hf_decide(changed ? changed.get() : compiled_->tables.get(), &request, &verdict);
-  hf_event event = backend::decided(request, verdict, actor, live_.number, kernel::boottime_ns());
+  hf_decide(tables, &request, &verdict);
+  hf_event event = backend::decided(request, verdict, actor, number_, kernel::boottime_ns());
   event.target = target;
   const std::uint16_t profile = verdict.profile;
   machine_->report(event, profile < compiled_->profiles.size() ? compiled_->profiles[profile] : "");
   return -hf_enforced_error(&verdict);
 }
 
-Result<std::uint64_t> Enforcement::reload(std::optional<std::uint64_t> confirm_ms) {
+/* ---- the files ----
+ */
+
+// As long as the descriptor is open nobody installs files. Where that cannot be said, as on a disk
+// that is read only, nobody can install any either. Errors: EBUSY somebody does.
+Result<Fd> Enforcement::hold_files() const {
+  if (options_.lifetime == Lifetime::transient) return Fd();
+  auto lock = kernel::lock_file(install_lock(options_), kernel::Lock::shared);
+  if (lock) return lock;
+  if (lock.error().code == EWOULDBLOCK)
+    return Error{EBUSY, "read the policy", "", "files are being installed"};
+  return Fd();
+}
+
+Result<LoadedPolicy> Enforcement::good_files() const {
+  const auto held = hold_files();
+  if (!held) return held.error();
   auto loaded = load_policy(options_.dirs);
-  if (!loaded) return std::move(loaded).error();
+  if (!loaded) return loaded;
   std::string refused = refused_rules(*loaded->compiled, options_, said_);
   if (!refused.empty()) return Error{0, "load policy", {}, std::move(refused)};
-  Generation next;
-  next.sources = std::move(loaded->sources);
-  if (confirm_ms) next.confirm_by = kernel::boottime_ns() + *confirm_ms * kNsPerMs;
-  return publish(std::move(next), std::move(loaded->compiled));
+  return loaded;
 }
 
-bool Enforcement::files_changed() const {
-  const auto sources = read_policy(options_.dirs);
-  if (!sources) return true;
-  const std::uint64_t now = digest(*sources);
-  return now != digest(live_.sources) && now != live_.instead_of;
+PolicyLife::Files Enforcement::files() const {
+  auto sources = read_policy(options_.dirs);
+  return sources ? PolicyLife::Files(*std::move(sources)) : std::nullopt;
 }
 
-Result<std::uint64_t> Enforcement::rollback() {
-  const Error unknown = {ENOENT, "roll back", "", "the policy before this one is not known"};
-  std::optional<Generation> back;
-  if (before_.number == live_.previous)
-    back = before_;
-  else
-    back = generations_.load(live_.previous);
-  if (!back || live_.previous == 0) return unknown;
-  auto compiled = compile_sources(back->sources);
-  if (!compiled) return std::move(compiled).error();
-  back->confirm_by = 0;
-  back->instead_of = digest(live_.sources);
-  return publish(*std::move(back), std::move(compiled->compiled));
+Enforcement::FilesCall Enforcement::files_changed() const {
+  if (!hold_files()) return FilesCall::later;
+  const PolicyLife::Files now = files();
+  if (life_.wants(now)) return FilesCall::reload;
+  const bool other = !now || !life_.knows_live() || digest(*now) != digest(life_.live().sources);
+  return other && life_.staging() ? FilesCall::wait_for_reload : FilesCall::nothing;
 }
 
-Result<std::uint64_t> Enforcement::set_mode(const std::string& profile,
-                                            std::optional<std::uint8_t> mode) {
+/* ---- changes ----
+ */
+
+Result<Enforcement::Outcome> Enforcement::reload(std::optional<std::uint64_t> confirm_ms) {
+  auto loaded = good_files();
+  if (!loaded) return std::move(loaded).error();
+  prepared_ = {digest(loaded->sources), std::move(loaded->compiled)};
+  return changed(life_.reload(std::move(loaded->sources), confirm_ms));
+}
+
+Result<Enforcement::Outcome> Enforcement::rollback() { return changed(life_.rollback()); }
+
+Result<Enforcement::Outcome> Enforcement::set_mode(const std::string& profile,
+                                                   std::optional<std::uint8_t> mode) {
   if (profile.empty() || !compiled_->find_profile(profile))
     return Error{ENOENT, "set mode", profile, "no such profile"};
-  Generation next = live_;
-  if (mode)
-    next.modes[profile] = *mode;
-  else
-    next.modes.erase(profile);
-  return publish(std::move(next), compiled_);
+  return changed(life_.set_mode(profile, mode));
 }
 
-Result<void> Enforcement::confirm() {
-  if (live_.confirm_by == 0) return Error{EINVAL, "confirm", "", "nothing waits to be confirmed"};
-  live_.confirm_by = 0;
-  keep(live_);
-  return {};
-}
+Result<void> Enforcement::confirm() { return life_.confirm(files()); }
 
-int Enforcement::timeout_ms() const {
-  if (live_.confirm_by == 0) return -1;
-  const std::uint64_t now = kernel::boottime_ns();
-  if (now >= live_.confirm_by) return 0;
-  constexpr std::uint64_t kMostMs = 3'600'000;
-  return static_cast<int>(std::min((live_.confirm_by - now) / kNsPerMs + 1, kMostMs));
-}
+Result<void> Enforcement::stage() { return life_.stage(); }
 
 void Enforcement::tick() {
-  if (timeout_ms() != 0) return;
-  auto back = rollback();
-  live_.confirm_by = 0;
-  said_(back
-            ? fmt::format("not confirmed in time: generation {} is the policy from before\n", *back)
-            : fmt::format("not confirmed in time, but {}\n", back.error().message()));
+  if (life_.timeout_ms() != 0) return;
+  life_.tick();
+  prepared_.reset();
 }
 
 }  // namespace holdfast::daemon

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy in force and every way to change it. Whatever goes wrong, the one in force stays.
+// When which policy is live is PolicyLife's to say; this compiles it and gives it to the kernel.
 #ifndef HOLDFAST_DAEMON_ENFORCEMENT_H
 #define HOLDFAST_DAEMON_ENFORCEMENT_H
 
@@ -14,40 +15,41 @@
 #include "backend/machine.h"
 #include "daemon/generations.h"
 #include "daemon/options.h"
+#include "daemon/policy_life.h"
 
 namespace holdfast::daemon {
 
 // Not thread safe.
-class Enforcement {
+class Enforcement : private InForce {
  public:
   // Receives each decision that is reported, with the policy that made it.
   using Compiled = std::shared_ptr<const policy::Compiled>;
   using Sink = std::function<void(const hf_event&, const Compiled&)>;
 
   // Adopts what is in force, or attaches. The policy is that of the files; when they have mistakes,
-  // the last one that was good. `said` receives what a reader should know on the way. Errors: code
-  // 0 when there is no policy to begin with, with the mistakes as detail; else what attaching gave.
+  // or may not become live (PolicyLife), the last one that was good. `said` receives what a reader
+  // should know on the way. Errors: code 0 when there is no policy to begin with, with the mistakes
+  // as detail; else what attaching gave.
   [[nodiscard]] static Result<std::unique_ptr<Enforcement>> start(
       const Options& options, Sink sink, std::function<void(const std::string&)> said);
 
   [[nodiscard]] std::vector<int> poll_fds() const { return machine_->poll_fds(); }
   [[nodiscard]] Result<void> dispatch();
 
-  // The files anew. With `confirm_ms`, what was live before comes back by itself after that time,
-  // unless confirm() is called. All of these return the generation that is live then. Errors: code
-  // 0 with the mistakes, rendered, as detail; what making a policy live gave.
-  [[nodiscard]] Result<std::uint64_t> reload(std::optional<std::uint64_t> confirm_ms);
-  // Are the files another policy than the one in force, and than one that a rollback turned away?
-  // Also when they have mistakes.
-  [[nodiscard]] bool files_changed() const;
-  // The last policy before this one that was another. ENOENT: it is not known.
-  [[nodiscard]] Result<std::uint64_t> rollback();
-  // Gives a profile another mode than its files say; nothing: what they say. ENOENT: no such
-  // profile.
-  [[nodiscard]] Result<std::uint64_t> set_mode(const std::string& profile,
-                                               std::optional<std::uint8_t> mode);
-  // EINVAL: nothing waits to be confirmed.
+  // These are PolicyLife's, with the files as they are now. Errors: also code 0 with the mistakes,
+  // rendered, as detail; EBUSY files are being installed.
+  using Outcome = PolicyLife::Outcome;
+  [[nodiscard]] Result<Outcome> reload(std::optional<std::uint64_t> confirm_ms);
+  [[nodiscard]] Result<Outcome> rollback();
+  // ENOENT: no such profile.
+  [[nodiscard]] Result<Outcome> set_mode(const std::string& profile,
+                                         std::optional<std::uint8_t> mode);
   [[nodiscard]] Result<void> confirm();
+  [[nodiscard]] Result<void> stage();
+  [[nodiscard]] const PolicyLife& life() const { return life_; }
+  // What a change of the files asks for now. Later: they are being installed.
+  enum class FilesCall { nothing, reload, wait_for_reload, later };
+  [[nodiscard]] FilesCall files_changed() const;
 
   // Decides a request of user space's by the live policy; counts and reports it. The errno of a
   // refusal, or 0.
@@ -60,15 +62,15 @@ class Enforcement {
   }
 
   // When tick() is to be called, in ms from now; -1: no need.
-  [[nodiscard]] int timeout_ms() const;
+  [[nodiscard]] int timeout_ms() const { return life_.timeout_ms(); }
   // Reverts what was not confirmed in time.
   void tick();
 
-  [[nodiscard]] const Generation& live() const { return live_; }
+  [[nodiscard]] const Generation& live() const { return life_.live(); }
   [[nodiscard]] const policy::Compiled& policy() const { return *compiled_; }
   [[nodiscard]] backend::Totals totals() const { return machine_->totals(); }
   [[nodiscard]] Result<backend::Meters> meters() const { return machine_->meters(); }
-  [[nodiscard]] bool sealed() const { return machine_->sealed(); }
+  [[nodiscard]] bool sealed() const override { return machine_->sealed(); }
   [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() {
     return machine_->take_refusals();
   }
@@ -78,12 +80,18 @@ class Enforcement {
  private:
   Enforcement(const Options& options, Sink sink, std::function<void(const std::string&)> said);
   Result<void> begin();
-  Result<void> begin_kept(const LoadedPolicy& policy, bool files_are_good);
-  Result<LoadedPolicy> first_policy(bool& files_are_good);
-  Result<std::uint64_t> publish(Generation next, Compiled compiled);
+  Result<void> attach(const Generation& first);
+  Result<void> make_live(const Generation& next) override;
+  [[nodiscard]] std::uint64_t generation() const override { return machine_->generation(); }
+  [[nodiscard]] Result<LoadedPolicy> good_files() const;
+  [[nodiscard]] PolicyLife::Files files() const;
+  [[nodiscard]] Result<Fd> hold_files() const;
+  Result<Outcome> changed(Result<Outcome> outcome);
+  void use(std::uint64_t generation, Compiled compiled, std::unique_ptr<hf_tables> tables);
+  void say_incomplete();
+  [[nodiscard]] Result<Compiled> compiled(const Generation& generation);
   void deliver(const hf_event& event);
   [[nodiscard]] Compiled policy_of(std::uint64_t generation);
-  void keep(const Generation& generation);
   [[nodiscard]] std::unique_ptr<hf_tables> tables_of(const Generation& generation,
                                                      const policy::Compiled& compiled) const;
   [[nodiscard]] backend::MachineSpec spec_of(const policy::Compiled& compiled,
@@ -92,11 +100,15 @@ class Enforcement {
   const Options& options_;
   Sink sink_;
   std::function<void(const std::string&)> said_;
-  Generations generations_;
+  std::unique_ptr<Archive> archive_;
+  PolicyLife life_;
   std::unique_ptr<backend::Machine> machine_;
-  Generation live_;
+  // What decides now, by its generation.
+  std::uint64_t number_ = 0;
   Compiled compiled_;
-  Generation before_;  // as far as it is known
+  std::unique_ptr<hf_tables> in_other_modes_;  // null: the tables of compiled_ are as its files say
+  // What was compiled last, by digest(): mostly what is made live next.
+  std::optional<std::pair<std::uint64_t, Compiled>> prepared_;
   // By generation: policies whose events may still be on their way.
   std::map<std::uint64_t, Compiled> earlier_;
 };

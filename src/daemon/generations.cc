@@ -10,9 +10,9 @@
 #include <system_error>
 
 #include "base/digest.h"
-#include "core/abi.h"
 #include "kernel/text_file.h"
 #include "kernel/whole_file.h"
+#include "policy/policy_text.h"
 
 namespace holdfast::daemon {
 
@@ -21,33 +21,47 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::size_t kKept = 8;
+// Events of a log are explained by these: a log of 32 MiB outlives a few changes of the policy.
+constexpr std::size_t kKept = 32;
+constexpr char kRecord[] = "life.json";
 
-std::optional<Generation> parse(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("generation") || !json["generation"].is_number_unsigned())
-    return std::nullopt;
-  if (!json.contains("sources") || !json["sources"].is_array()) return std::nullopt;
-  Generation generation;
-  generation.number = json["generation"].get<std::uint64_t>();
-  for (const Json& source : json["sources"]) {
-    if (!source.is_object() || !source.contains("name") || !source["name"].is_string() ||
-        !source.contains("text") || !source["text"].is_string())
-      return std::nullopt;
-    generation.sources.push_back(
-        {source["name"].get<std::string>(), source["text"].get<std::string>()});
+Json state_json(const LifeState& state) {
+  Json json = {{"live", state.live},
+               {"confirmed", state.confirmed},
+               {"before", state.before},
+               {"turned_away", state.turned_away},
+               {"staged", state.staged}};
+  if (state.deadline)
+    json["deadline"] = {{"at_ns", state.deadline->at_ns}, {"boot", state.deadline->boot}};
+  return json;
+}
+
+std::uint64_t number_in(const Json& json, const char* key) {
+  const auto at = json.find(key);
+  return at != json.end() && at->is_number_unsigned() ? at->get<std::uint64_t>() : 0;
+}
+
+std::string text_in(const Json& json, const char* key) {
+  const auto at = json.find(key);
+  return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+// Which policy is believed in depends on it, so half of one is none.
+std::optional<LifeState> state_of(const Json& json) {
+  if (!json.is_object()) return std::nullopt;
+  LifeState state;
+  state.live = number_in(json, "live");
+  state.confirmed = number_in(json, "confirmed");
+  state.before = number_in(json, "before");
+  state.turned_away = number_in(json, "turned_away");
+  state.staged = json.contains("staged") && json["staged"] == true;
+  if (json.contains("deadline")) {
+    const Json& deadline = json["deadline"];
+    if (!deadline.is_object()) return std::nullopt;
+    state.deadline = Deadline{number_in(deadline, "at_ns"), text_in(deadline, "boot")};
   }
-  const auto number = [&](const char* key, std::uint64_t& to) {
-    if (json.contains(key) && json[key].is_number_unsigned()) to = json[key].get<std::uint64_t>();
-  };
-  number("previous", generation.previous);
-  number("confirm_by", generation.confirm_by);
-  number("instead_of", generation.instead_of);
-  if (!json.contains("modes") || !json["modes"].is_object()) return generation;
-  for (const auto& [profile, mode] : json["modes"].items())
-    if (mode.is_string())
-      generation.modes[profile] = mode == "audit" ? HF_MODE_AUDIT : HF_MODE_ENFORCE;
-  return generation;
+  if (state.live == 0) return std::nullopt;
+  return state;
 }
 
 }  // namespace
@@ -72,38 +86,78 @@ std::vector<std::uint64_t> Generations::numbers() const {
   return found;
 }
 
-Result<void> Generations::save(const Generation& generation) const {
+Result<void> Generations::save(const Generation& generation) {
   if (auto made = kernel::make_directories(directory_); !made) return made;
-  Json json = {{"generation", generation.number}, {"sources", Json::array()}};
-  for (const policy::Source& source : generation.sources)
-    json["sources"].push_back({{"name", source.name}, {"text", source.text}});
-  json["previous"] = generation.previous;
-  json["confirm_by"] = generation.confirm_by;
-  json["instead_of"] = generation.instead_of;
-  json["modes"] = Json::object();
-  for (const auto& [profile, mode] : generation.modes)
-    json["modes"][profile] = mode == HF_MODE_AUDIT ? "audit" : "enforce";
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (auto written = kernel::replace_file(path_of(generation.number), text); !written)
-    return written;
+  return kernel::replace_file(
+      path_of(generation.number),
+      policy::generation_json(generation.number, {generation.sources, generation.modes}));
+}
+
+Result<void> Generations::write(const LifeRecord& record) {
+  if (auto made = kernel::make_directories(directory_); !made) return made;
+  Json json = {{"version", 1}, {"boot", record.boot}, {"now", state_json(record.now)}};
+  if (record.next) json["next"] = state_json(*record.next);
+  return kernel::replace_file(directory_ + "/" + kRecord, json.dump());
+}
+
+void Generations::remove(std::uint64_t number) {
+  std::error_code ignored;  // no record names it
+  fs::remove(path_of(number), ignored);
+}
+
+void Generations::prune(const std::set<std::uint64_t>& needed) {
   const auto all = numbers();
-  for (std::size_t i = 0; i + kKept < all.size(); i++) {
-    std::error_code ignored;  // one too many does no harm
-    fs::remove(path_of(all[i]), ignored);
-  }
-  return {};
+  for (std::size_t i = 0; i + kKept < all.size(); i++)
+    if (!needed.contains(all[i])) remove(all[i]);
 }
 
 std::optional<Generation> Generations::load(std::uint64_t number) const {
+  if (number == 0) return std::nullopt;
   const auto text = kernel::read_text_file(path_of(number));
   if (!text) return std::nullopt;
-  return parse(*text);
+  auto kept = policy::generation_from_json(*text, number);
+  if (!kept) return std::nullopt;
+  return Generation{number, std::move(kept->sources), std::move(kept->modes)};
 }
 
-std::optional<Generation> Generations::newest() const {
-  const auto all = numbers();
-  return all.empty() ? std::nullopt : load(all.back());
+std::optional<LifeRecord> Generations::read() const {
+  const auto text = kernel::read_text_file(directory_ + "/" + kRecord);
+  if (!text) return std::nullopt;
+  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || number_in(json, "version") != 1 || !json.contains("now"))
+    return std::nullopt;
+  const auto now = state_of(json["now"]);
+  if (!now) return std::nullopt;
+  LifeRecord record{*now, std::nullopt, text_in(json, "boot")};
+  if (json.contains("next")) record.next = state_of(json["next"]);
+  return record;
 }
+
+std::uint64_t Generations::newest() const {
+  const auto all = numbers();
+  return all.empty() ? 0 : all.back();
+}
+
+Result<void> MemoryArchive::save(const Generation& generation) {
+  texts_[generation.number] = generation;
+  return {};
+}
+
+Result<void> MemoryArchive::write(const LifeRecord& record) {
+  record_ = record;
+  return {};
+}
+
+void MemoryArchive::prune(const std::set<std::uint64_t>& needed) {
+  std::erase_if(texts_, [&](const auto& text) { return !needed.contains(text.first); });
+}
+
+std::optional<Generation> MemoryArchive::load(std::uint64_t number) const {
+  const auto found = texts_.find(number);
+  return found == texts_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::uint64_t MemoryArchive::newest() const { return texts_.empty() ? 0 : texts_.rbegin()->first; }
 
 std::uint64_t digest(const std::vector<policy::Source>& sources) {
   constexpr std::string_view kEnd = "\xff";  // no byte of UTF-8
@@ -113,6 +167,14 @@ std::uint64_t digest(const std::vector<policy::Source>& sources) {
          {std::string_view(source.name), kEnd, std::string_view(source.text), kEnd})
       digest = digest_of(part, digest);
   return digest;
+}
+
+bool same_policy(const Generation& one, const Generation& other) {
+  return one.modes == other.modes &&
+         std::ranges::equal(one.sources, other.sources,
+                            [](const policy::Source& a, const policy::Source& b) {
+                              return a.name == b.name && a.text == b.text;
+                            });
 }
 
 }  // namespace holdfast::daemon

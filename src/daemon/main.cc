@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   bool ask_sealed = false;
   bool protect = false;
   bool count_runs = false;
+  bool no_auto_reload = false;
   std::vector<std::string> install;
   std::string remove;
   app.add_option("--policy-dir", dirs,
@@ -61,6 +62,8 @@ int main(int argc, char** argv) {
   app.add_flag("--no-guard", no_guard, "Do not keep root from what is pinned");
   app.add_flag("--protect-policy", protect,
                "Nobody but holdfastd changes the policy's files and its state");
+  app.add_flag("--no-auto-reload", no_auto_reload,
+               "Changed files become live by holdfast reload or SIGHUP alone");
   app.add_flag("--count-runs", count_runs,
                "Have the kernel count and time the runs of BPF programs, for holdfast metrics");
   app.add_option("--install-policy", install,
@@ -92,6 +95,7 @@ int main(int argc, char** argv) {
   if (format == "json") options.format = EventFormat::json;
   if (format == "journal") options.format = EventFormat::journal;
   options.unheld = allow_unenforced ? Unheld::allow : Unheld::refuse;
+  if (no_auto_reload) options.files_live = FilesLive::by_reload;
   options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
   options.guard = no_guard ? holdfast::backend::Guard::off : holdfast::backend::Guard::on;
   if (protect && (transient || no_guard)) {

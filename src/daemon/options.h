@@ -8,6 +8,7 @@
 #include "backend/machine.h"
 #include "daemon/event_writer.h"
 #include "daemon/policy_dir.h"
+#include "daemon/policy_life.h"
 #include "rpc/control_interface.h"
 
 namespace holdfast::daemon {
@@ -32,6 +33,7 @@ enum class ProgramRuns { uncounted, counted };
 
 struct Options {
   PolicyDirs dirs;
+  FilesLive files_live = FilesLive::by_themselves;
   EventFormat format = EventFormat::pretty;
   Unheld unheld = Unheld::refuse;
   Lifetime lifetime = Lifetime::kept;

@@ -108,6 +108,8 @@ std::vector<backend::GuardedDirectory> guarded_directories(const Options& option
   return directories;
 }
 
+std::string install_lock(const Options& options) { return options.state_dir + "/install.lock"; }
+
 Result<void> prepare_guarded_files(const Options& options) {
   std::error_code failed;
   if (auto made = kernel::make_directories(options.state_dir + "/generations"); !made) return made;
@@ -147,6 +149,10 @@ Result<std::vector<std::string>> renew_guarded_files(const Options& options) {
 
 int install_policy(const Options& options, const std::vector<std::string>& files) {
   if (auto free = refuse_when_sealed(options); !free) return failed(free.error());
+  // A daemon that read some of the files, and not the others, would make a policy live that nobody
+  // checked; and so would two that install beside each other.
+  const auto lock = kernel::lock_file(install_lock(options), kernel::Lock::exclusive);
+  if (!lock) return failed(lock.error());
   auto all = files_of(options.dirs);
   if (!all) return failed(all.error());
   const std::string directory = options.dirs.paths.back();
@@ -163,14 +169,17 @@ int install_policy(const Options& options, const std::vector<std::string>& files
   }
   if (auto good = check_files(*all, options); !good) return failed(good.error());
   if (auto made = kernel::make_directories(directory); !made) return failed(made.error());
-  for (const policy::Source& source : added)
-    if (auto written = kernel::replace_file(source.name, source.text, kPolicyMode); !written)
-      return failed(written.error());
+  std::vector<kernel::NewFile> written;
+  written.reserve(added.size());
+  for (const policy::Source& source : added) written.push_back({source.name, source.text});
+  if (auto done = kernel::replace_files(written, kPolicyMode); !done) return failed(done.error());
   return kExitOk;
 }
 
 int remove_policy(const Options& options, const std::string& name) {
   if (auto free = refuse_when_sealed(options); !free) return failed(free.error());
+  const auto lock = kernel::lock_file(install_lock(options), kernel::Lock::exclusive);
+  if (!lock) return failed(lock.error());
   const std::string path = options.dirs.paths.back() + "/" + name;
   auto left = files_of(options.dirs);
   if (!left) return failed(left.error());

@@ -15,6 +15,9 @@ namespace holdfast::daemon {
 // Where these files are: absolute paths.
 [[nodiscard]] std::vector<backend::GuardedDirectory> guarded_directories(const Options& options);
 
+// Who has it open and locked installs files; who locks it shared reads them meanwhile.
+[[nodiscard]] std::string install_lock(const Options& options);
+
 // Before they are guarded: makes what is missing. Errors: ELOOP when a path, or a file of the
 // policy, is or passes a symbolic link: what that leads to would not be guarded; EINVAL the state's
 // directory and one of the policy's are in each other: sealed, the one changes and the other not.

@@ -202,7 +202,7 @@ class Service {
         settled_ns_ = kernel::boottime_ns() + kSettleMs * std::uint64_t{1000000};
       } else if (changed_ && kernel::boottime_ns() >= settled_ns_) {
         changed_ = false;
-        if (enforcement_.files_changed()) reload();
+        obey_files();
       }
       const auto signal = kernel::read_signal(signal_fd_);
       if (!signal) continue;
@@ -222,6 +222,21 @@ class Service {
     return soonest;
   }
 
+  void obey_files() {
+    switch (enforcement_.files_changed()) {
+      case Enforcement::FilesCall::nothing:
+        return;
+      case Enforcement::FilesCall::reload:
+        return reload();
+      case Enforcement::FilesCall::wait_for_reload:
+        return say("the policy's files have changed: holdfast reload makes them live");
+      case Enforcement::FilesCall::later:
+        changed_ = true;
+        settled_ns_ = kernel::boottime_ns() + kSettleMs * std::uint64_t{1000000};
+        return;
+    }
+  }
+
   Result<void> report_refusals() {
     const auto refusals = enforcement_.take_refusals();
     if (!refusals) return refusals.error();
@@ -232,7 +247,7 @@ class Service {
   void reload() {
     tell_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()));
     if (const auto live = enforcement_.reload(std::nullopt); live) {
-      say(fmt::format("policy generation {} is live", *live));
+      say(fmt::format("policy generation {} is live", live->generation));
     } else {
       say_mistake(live.error());
       say("the policy in force stays");

@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "kernel/system_error.h"
+#include "kernel/text_file.h"
 
 namespace holdfast::kernel {
 
@@ -209,6 +210,12 @@ std::uint64_t boottime_ns() {
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
          static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::string boot_id() {
+  auto id = read_text_file("/proc/sys/kernel/random/boot_id");
+  if (!id) return {};
+  return id->substr(0, id->find('\n'));
 }
 
 void sleep_us(unsigned microseconds) {

@@ -95,6 +95,8 @@ void raise_descriptor_limit();
 
 [[nodiscard]] pid_t own_pid();
 [[nodiscard]] std::uint64_t boottime_ns();
+// Of this boot of the kernel alone: /proc/sys/kernel/random/boot_id. Empty when it cannot be read.
+[[nodiscard]] std::string boot_id();
 
 void sleep_us(unsigned microseconds);
 // From now on whatever this thread waits for is interrupted so often (EINTR), at least where a

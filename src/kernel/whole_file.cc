@@ -2,6 +2,7 @@
 #include "kernel/whole_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,9 +51,14 @@ Result<void> make_directories(const std::string& directory) {
   return {};
 }
 
-Result<void> replace_file(const std::string& path, std::string_view text, unsigned mode) {
+namespace {
+
+std::string temporary_of(const std::string& path) { return path + ".new"; }
+
+// Written and synced, beside `path`.
+Result<void> prepare_file(const std::string& path, std::string_view text, unsigned mode) {
   // What is there by this name may be in somebody's hands.
-  const std::string temporary = path + ".new";
+  const std::string temporary = temporary_of(path);
   if (unlink(temporary.c_str()) != 0 && errno != ENOENT) return system_error("write", temporary);
   const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd || fchmod(fd.get(), mode) != 0) return system_error("write", temporary);
@@ -66,9 +72,53 @@ Result<void> replace_file(const std::string& path, std::string_view text, unsign
     }
     text.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (fsync(fd.get()) != 0) return system_error("sync", temporary);
-  if (rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
+  if (fsync(fd.get()) != 0) {
+    Error failed = system_error("sync", temporary);
+    unlink(temporary.c_str());
+    return failed;
+  }
   return {};
+}
+
+// Without the sync of the directory two renames may reach the disk in the other order. That it
+// fails changes nothing for who reads the file now.
+Result<void> rename_prepared(const std::string& path) {
+  const std::string temporary = temporary_of(path);
+  if (rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) (void)fsync(fd.get());
+  return {};
+}
+
+}  // namespace
+
+Result<void> replace_file(const std::string& path, std::string_view text, unsigned mode) {
+  if (auto prepared = prepare_file(path, text, mode); !prepared) return prepared;
+  return rename_prepared(path);
+}
+
+Result<void> replace_files(const std::vector<NewFile>& files, unsigned mode) {
+  for (std::size_t i = 0; i < files.size(); i++) {
+    auto prepared = prepare_file(files[i].path, files[i].text, mode);
+    if (prepared) continue;
+    for (std::size_t made = 0; made < i; made++) unlink(temporary_of(files[made].path).c_str());
+    return prepared;
+  }
+  for (const NewFile& file : files)
+    if (auto renamed = rename_prepared(file.path); !renamed) return renamed;
+  return {};
+}
+
+Result<Fd> lock_file(const std::string& path, Lock lock) {
+  if (auto made = make_directories(path.substr(0, path.rfind('/'))); !made)
+    return std::move(made).error();
+  Fd fd(open(path.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return system_error("open", path);
+  const int operation = (lock == Lock::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
+  if (flock(fd.get(), operation) != 0) return system_error("lock", path);
+  return fd;
 }
 
 Result<std::vector<std::string>> directories_below(const std::string& directory) {

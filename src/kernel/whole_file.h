@@ -33,6 +33,19 @@ enum class FinalLink { follow, keep };
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text,
                                         unsigned mode = 0600);
 
+// Several files: all are written and synced before the first is renamed to its path, so that a full
+// disk changes none. Errors: as replace_file(); only those of rename(2) leave some that are new.
+struct NewFile {
+  std::string path;
+  std::string text;
+};
+[[nodiscard]] Result<void> replace_files(const std::vector<NewFile>& files, unsigned mode);
+
+// Makes the file, with mode 0600, and locks it until the descriptor is closed; does not wait.
+// Source: flock(2). Errors: EWOULDBLOCK another has it; what making the directory and open(2) gave.
+enum class Lock { shared, exclusive };
+[[nodiscard]] Result<Fd> lock_file(const std::string& path, Lock lock);
+
 // The directory and all directories below it, with their paths; links are not followed.
 [[nodiscard]] Result<std::vector<std::string>> directories_below(const std::string& directory);
 

@@ -37,8 +37,9 @@ class Compiler {
     if (!tables_) throw std::bad_alloc();
   }
 
-  std::unique_ptr<const Compiled> compile() {
+  std::unique_ptr<const Compiled> compile(std::uint64_t digest) {
     start();
+    out_->digest = digest;
     for (std::size_t i = 0; i < model_.profiles.size(); i++)
       add_profile(model_.profiles[i], static_cast<std::uint16_t>(i + 1));
     finish();
@@ -284,6 +285,8 @@ void set_profile_mode(hf_tables& tables, std::uint16_t profile, std::uint8_t mod
   summarize_visitors(tables);
 }
 
-std::unique_ptr<const Compiled> compile(const Model& model) { return Compiler(model).compile(); }
+std::unique_ptr<const Compiled> compile(const Model& model, std::uint64_t digest) {
+  return Compiler(model).compile(digest);
+}
 
 }  // namespace holdfast::policy

@@ -10,7 +10,8 @@
 namespace holdfast::policy {
 
 // Precondition: check_model() found no mistake in `model`. The same model gives the same bytes.
-[[nodiscard]] std::unique_ptr<const Compiled> compile(const Model& model);
+// `digest`: text_digest() of what the model was read from; 0: of no text.
+[[nodiscard]] std::unique_ptr<const Compiled> compile(const Model& model, std::uint64_t digest = 0);
 
 // Gives every profile that mode (HF_MODE_*), and corrects what tables derive from modes.
 void set_mode(hf_tables& tables, std::uint8_t mode);

@@ -75,6 +75,7 @@ struct Compiled {
   std::vector<std::string> label_names;   // by label name index
   std::vector<std::string> label_values;  // by value id; [0] is ""
   std::vector<LabelRights> label_rights;  // by profile number
+  std::uint64_t digest = 0;               // of the text (policy/load.h); 0: of none
 
   [[nodiscard]] std::optional<std::uint16_t> find_profile(std::string_view name) const;
 };

@@ -8,17 +8,24 @@
 #include <vector>
 
 #include "base/result.h"
-#include "policy/compiled.h"
+#include "policy/policy_text.h"
 
 namespace holdfast::policy {
 
-// Attempts on the enforcement itself, which no policy decides (refusal.h), or decisions alone.
+// Also attempts on the enforcement itself, which no policy decides (refusal.h), and policies; or
+// decisions alone.
 enum class EventLines { decisions, all };
 
-// The lines, in order; an object that a crash cut off at the very end of the file is left out.
-// Errors: the errno of open or read; EFBIG over 1 GiB; EISDIR.
-[[nodiscard]] Result<std::vector<std::string>> read_event_lines(
-    const std::string& path, EventLines which = EventLines::decisions);
+struct EventFile {
+  std::vector<std::string> lines;    // in order
+  std::vector<PolicyText> policies;  // that are in the file
+};
+
+// With PATH.1, which came before, where that is. An object that a crash cut off at the very end of
+// a file is left out. Errors: the errno of open or read; EFBIG over 1 GiB; EISDIR.
+[[nodiscard]] Result<EventFile> read_event_file(const std::string& path, EventLines which);
+// Only the lines that hold decisions.
+[[nodiscard]] Result<std::vector<std::string>> read_event_lines(const std::string& path);
 
 // "events 3, 5, 8 and 4 more". Empty without ids.
 [[nodiscard]] std::string event_list(const std::vector<std::uint64_t>& ids);

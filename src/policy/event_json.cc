@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing and reading events as JSON. The only file that includes the JSON library: its header is
-// slow.
+// Writing and reading events as JSON. Few files include the JSON library: its header is slow.
 #include "policy/event_json.h"
 
 #include <fmt/core.h>
@@ -13,6 +12,7 @@
 
 #include "policy/bpf_names.h"
 #include "policy/event_text.h"
+#include "policy/load.h"
 #include "policy/names.h"
 
 namespace holdfast::policy {
@@ -96,15 +96,18 @@ Json request_json(const hf_request& r, const Compiled& policy) {
   return json;
 }
 
-Json rule_json(const hf_verdict& verdict, const Compiled& policy) {
-  Json json = {{"id", verdict.rule}};
-  if (verdict.rule >= policy.rules.size()) return json;
-  const Rule& rule = policy.rules[verdict.rule];
+void put_rule(Json& json, const Rule& rule) {
   json["file"] = rule.where.file;
   json["line"] = rule.where.line;
   json["column"] = rule.where.column;
   json["key"] = rule.key;
   json["text"] = rule.text;
+}
+
+Json rule_json(const hf_verdict& verdict, const Compiled& policy) {
+  Json json = {{"id", verdict.rule}};
+  if (verdict.rule >= policy.rules.size()) return json;
+  put_rule(json, policy.rules[verdict.rule]);
   return json;
 }
 
@@ -313,6 +316,7 @@ Json event_object(const hf_event& event, const Compiled& policy) {
   const hf_request& request = event.request;
   Json json = {{"version", event.version}, {"id", event.id}, {"time_ns", event.time_ns}};
   json["generation"] = event.generation;
+  if (policy.digest != 0) json["policy"] = digest_text(policy.digest);
   json["hook"] = word_or_number(kHookNames, request.hook);
   json["way"] = word_or_number(kWayNames, request.way);
   if (request.ns_types != 0) json["type"] = mask_text(kNsTypeNames, request.ns_types);
@@ -343,6 +347,12 @@ std::string event_json(const hf_event& event, const Compiled& policy, const Even
     json["source_path"] = paths.source.empty() ? Json() : Json(paths.source);
     json["target_path"] = paths.target.empty() ? Json() : Json(paths.target);
   }
+  return one_line(json);
+}
+
+std::string rule_json(const Rule& rule) {
+  Json json = Json::object();
+  put_rule(json, rule);
   return one_line(json);
 }
 
@@ -378,15 +388,6 @@ std::optional<std::uint64_t> event_id(std::string_view line) {
   const auto id = json.find("id");
   if (id == json.end() || !id->is_number_unsigned()) return std::nullopt;
   return id->get<std::uint64_t>();
-}
-
-std::string event_policy_file(std::string_view line) {
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return "";
-  const auto rule = json.find("rule");
-  if (rule == json.end() || !rule->is_object()) return "";
-  const auto file = rule->find("file");
-  return file != rule->end() && file->is_string() ? file->get<std::string>() : "";
 }
 
 void collect_names(std::string_view line, EventNames& names) {

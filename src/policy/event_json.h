@@ -28,9 +28,11 @@ namespace holdfast::policy {
 // with what is wrong.
 [[nodiscard]] Result<hf_event> event_from_json(std::string_view line, const Compiled& policy);
 
-// Only the id of such a line, and only the file that its rule is in; nothing when it has none.
+// Only the id of such a line; nothing when it has none.
 [[nodiscard]] std::optional<std::uint64_t> event_id(std::string_view line);
-[[nodiscard]] std::string event_policy_file(std::string_view line);
+
+// {"file":…,"line":…,"column":…,"key":…,"text":…}, as in events.
+[[nodiscard]] std::string rule_json(const Rule& rule);
 
 // The names that requests use. Reading events under a policy of just these names loses nothing.
 struct EventNames {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/digest.h"
 #include "base/fd.h"
 #include "policy/check.h"
 #include "policy/compile.h"
@@ -82,8 +83,17 @@ ParseResult parse(const std::vector<Source>& sources) {
 LoadResult load(const std::vector<Source>& sources) {
   ParseResult parsed = parse(sources);
   if (!parsed.diagnostics.empty()) return {nullptr, std::move(parsed.diagnostics)};
-  return {compile(parsed.model), {}};
+  return {compile(parsed.model, text_digest(sources)), {}};
 }
+
+std::uint64_t text_digest(const std::vector<Source>& sources) {
+  constexpr std::string_view kEnd = "\xff";  // no byte of UTF-8
+  std::uint64_t digest = kDigestStart;
+  for (const Source& source : sources) digest = digest_of(kEnd, digest_of(source.text, digest));
+  return digest;
+}
+
+std::string digest_text(std::uint64_t digest) { return fmt::format("{:016x}", digest); }
 
 Result<std::string> read_file(const std::string& path, std::string_view operation,
                               std::size_t most_bytes) {

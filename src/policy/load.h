@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_POLICY_LOAD_H
 #define HOLDFAST_POLICY_LOAD_H
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +29,11 @@ struct Source {
   std::string name;  // as it appears in diagnostics
   std::string text;
 };
+
+// Tells texts apart, whatever their files are called: events name the policy that decided by it.
+[[nodiscard]] std::uint64_t text_digest(const std::vector<Source>& sources);
+// 16 hexadecimal digits.
+[[nodiscard]] std::string digest_text(std::uint64_t digest);
 
 struct LoadResult {
   std::unique_ptr<const Compiled> policy;  // null exactly when diagnostics is not empty

@@ -12,6 +12,7 @@
 #include "policy/cgroup_path.h"
 #include "policy/event_file.h"
 #include "policy/event_json.h"
+#include "policy/event_origin.h"
 #include "policy/event_text.h"
 
 namespace holdfast::policy {
@@ -67,7 +68,7 @@ Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& pol
     if (!differ(event->verdict, now)) continue;
     result.differing += decisions;
     const auto [at, added] = known.try_emplace(key_of(*event), result.different.size());
-    if (added) result.different.push_back({*event, now, {}, 0});
+    if (added) result.different.push_back({*event, now, event_rule(lines[i]), {}, 0});
     Replayed& group = result.different[at->second];
     group.ids.push_back(event->id);
     group.decisions += decisions;
@@ -81,10 +82,14 @@ std::string replayed_text(const Replayed& replayed, const Compiled& policy) {
   event.repeats = 0;
   std::string text = event_text(event, policy, Colour::off);
   text = text.substr(0, text.rfind("  (event "));
+  const auto& was = replayed.rule;
   return fmt::format(
-      "{} -> {}  {}{}", describe_action(replayed.event.verdict), text, event_list(replayed.ids),
+      "{} -> {}  {}{}{}", describe_action(replayed.event.verdict), text, event_list(replayed.ids),
       replayed.decisions > replayed.ids.size() ? fmt::format(" ({} decisions)", replayed.decisions)
-                                               : "");
+                                               : "",
+      was ? fmt::format("   was {} {} = {}", escape(was->where.place()), escape(was->key),
+                        escape(was->text))
+          : "");
 }
 
 std::string replayed_json(const Replayed& replayed, const Compiled& policy) {
@@ -93,9 +98,11 @@ std::string replayed_json(const Replayed& replayed, const Compiled& policy) {
   std::string ids;
   for (const std::uint64_t id : replayed.ids)
     ids += fmt::format("{}{}", ids.empty() ? "" : ",", id);
-  return fmt::format("{{\"ids\":[{}],\"decisions\":{},\"was\":\"{}\",\"now\":\"{}\",\"event\":{}}}",
-                     ids, replayed.decisions, describe_action(replayed.event.verdict),
-                     describe_action(replayed.now), event_json(event, policy));
+  const std::string rule = replayed.rule ? ",\"was_rule\":" + rule_json(*replayed.rule) : "";
+  return fmt::format(
+      "{{\"ids\":[{}],\"decisions\":{},\"was\":\"{}\",\"now\":\"{}\",\"event\":{}{}}}", ids,
+      replayed.decisions, describe_action(replayed.event.verdict), describe_action(replayed.now),
+      event_json(event, policy), rule);
 }
 
 }  // namespace holdfast::policy

@@ -4,6 +4,7 @@
 #define HOLDFAST_POLICY_REPLAY_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace holdfast::policy {
 struct Replayed {
   hf_event event;  // the first of them, read under the new policy; `verdict` is what was recorded
   hf_verdict now;  // what the new policy decides
+  std::optional<Rule> rule;  // that decided then, as it was
   std::vector<std::uint64_t> ids;
   std::uint64_t decisions = 0;  // with those that were folded into one event
 };
@@ -36,11 +38,13 @@ struct Replay {
 [[nodiscard]] Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& policy);
 
 // One line, without a newline:
-//   denied -> allowed  setns(net) by nsenter[17]: nothing forbids it   events 3, 5
+//   denied -> allowed  setns(net) by nsenter[17]: nothing forbids it   events 3, 5   was p.toml:4:1
+//   namespaces.enter = "none"
 [[nodiscard]] std::string replayed_text(const Replayed& replayed, const Compiled& policy);
 
-// {"ids":[3,5],"decisions":2,"was":"denied","now":"allowed","event":{…}} on one line; the event is
-// the first of them as the new policy would report it.
+// {"ids":[3,5],"decisions":2,"was":"denied","now":"allowed","event":{…},"was_rule":{…}} on one
+// line; the event is the first of them as the new policy would report it, and the rule the one that
+// was recorded, if one was.
 [[nodiscard]] std::string replayed_json(const Replayed& replayed, const Compiled& policy);
 
 }  // namespace holdfast::policy

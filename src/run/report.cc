@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "core/counters.h"
 #include "policy/event_json.h"
 #include "policy/refusal.h"
@@ -29,8 +31,10 @@ std::string key_of(const hf_guard_event& refusal) {
 }  // namespace
 
 Result<Reporter> Reporter::create(const policy::Compiled& policy, EventFormat format,
-                                  policy::Colour colour, const std::string& events_path) {
+                                  policy::Colour colour, const std::string& events_path,
+                                  std::string policy_line) {
   Reporter reporter(policy, format, colour);
+  reporter.policy_line_ = std::move(policy_line);
   if (!events_path.empty()) {
     auto file = kernel::create_stream(events_path);
     if (!file) return file.error();
@@ -92,6 +96,7 @@ void Reporter::write(const Reported& reported) {
   else
     line = policy::refusal_json(std::get<hf_guard_event>(reported.event));
   line += "\n";
+  if (!policy_line_.empty()) line = std::exchange(policy_line_, {}) + "\n" + line;
   if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size()) unwritten_++;
 }
 

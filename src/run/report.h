@@ -40,9 +40,11 @@ class Reporter {
   // All of it may be one user's: a run is one command's.
   static constexpr policy::BudgetLimits kBudget = {.per_kind = 1024, .per_user = 1024};
 
-  // `policy` is borrowed. `events_path` empty: no file.
+  // `policy` is borrowed. `events_path` empty: no file. `policy_line` is the file's first line,
+  // which it has once there is an event: the text of the policy, to explain events by.
   static Result<Reporter> create(const policy::Compiled& policy, EventFormat format,
-                                 policy::Colour colour, const std::string& events_path);
+                                 policy::Colour colour, const std::string& events_path,
+                                 std::string policy_line);
 
   void event(const hf_event& event, const policy::EventPaths& paths);
   // An attempt on the enforcement itself. It belongs to no rule, so it is not among hits().
@@ -83,6 +85,7 @@ class Reporter {
   policy::Colour colour_;
   kernel::Stream file_;
   policy::EventBudget<Reported> budget_;
+  std::string policy_line_;  // empty: it is in the file
   std::map<std::string, Folded> folded_;
   std::map<std::uint32_t, RuleHits> hits_;
   std::uint64_t second_ = 0;  // of the lines counted in lines_

@@ -33,6 +33,7 @@
 #include "core/decide.h"
 #include "policy/event_json.h"
 #include "policy/load.h"
+#include "policy/policy_text.h"
 #include "policy/refusal.h"
 
 namespace {
@@ -230,6 +231,7 @@ void read_events(const std::string& path, const std::string& policy_path, std::v
   const auto loaded = holdfast::policy::load({{policy_path, read_file(policy_path)}});
   if (!loaded.policy) wrong.push_back("the policy does not load");
   for (const std::string& line : lines_of(read_file(path))) {
+    if (line.starts_with(holdfast::policy::kPolicyLine)) continue;
     const auto event = nlohmann::json::parse(line, nullptr, false);
     if (event.is_discarded()) {
       wrong.push_back("not JSON: " + line);

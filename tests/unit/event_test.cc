@@ -3,11 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "core/decide.h"
+#include "policy/event_file.h"
 #include "policy/event_json.h"
+#include "policy/event_origin.h"
 #include "policy/event_text.h"
 #include "policy/load.h"
+#include "policy/policy_text.h"
 #include "policy/refusal.h"
 
 namespace holdfast::policy {
@@ -81,12 +86,14 @@ TEST(EventText, IsSafeOnATerminal) {
 TEST(EventJson, HasTheDocumentedFields) {
   EXPECT_EQ(
       event_json(refused_setns(), policy()),
-      R"({"version":1,"id":3,"time_ns":17,"generation":0,"hook":"namespace_install","way":"setns","type":"net",)"
-      R"("verdict":"deny","enforced":true,"errno":"EPERM","reason":"locked","profile":"box",)"
-      R"("rule":{"id":2,"file":"policy.toml","line":3,"column":1,"key":"namespaces.enter","text":"\"lock\""},)"
-      R"("log":true,"pid":1234,"tid":1235,"uid":1000,"comm":"nsenter","source":0,"target":0,"repeats":0,)"
-      R"("request":{"hook":"namespace_install","way":"setns","flags":"target-known","subject":"box",)"
-      R"("held_owner":"box","held_set":18446744073709551615,"ns_types":"net"}})");
+      R"({"version":1,"id":3,"time_ns":17,"generation":0,"policy":")" +
+          digest_text(policy().digest) +
+          R"(","hook":"namespace_install","way":"setns","type":"net",)"
+          R"("verdict":"deny","enforced":true,"errno":"EPERM","reason":"locked","profile":"box",)"
+          R"("rule":{"id":2,"file":"policy.toml","line":3,"column":1,"key":"namespaces.enter","text":"\"lock\""},)"
+          R"("log":true,"pid":1234,"tid":1235,"uid":1000,"comm":"nsenter","source":0,"target":0,"repeats":0,)"
+          R"("request":{"hook":"namespace_install","way":"setns","flags":"target-known","subject":"box",)"
+          R"("held_owner":"box","held_set":18446744073709551615,"ns_types":"net"}})");
 }
 
 TEST(EventJson, ComesBackExactly) {
@@ -130,12 +137,82 @@ TEST(EventJson, RefusesWhatIsNoEvent) {
   EXPECT_FALSE(static_cast<bool>(event_from_json(std::string(1'000'000, '['), policy())));
 }
 
-TEST(EventJson, KnowsItsIdAndFileAlone) {
+TEST(EventJson, KnowsItsIdAndOriginAlone) {
   const std::string line = event_json(refused_setns(), policy());
   EXPECT_EQ(event_id(line), 3u);
-  EXPECT_EQ(event_policy_file(line), "policy.toml");
   EXPECT_EQ(event_id("no"), std::nullopt);
-  EXPECT_EQ(event_policy_file("{}"), "");
+  EXPECT_EQ(event_origin(line).digest, digest_text(policy().digest));
+  EXPECT_EQ(event_origin(R"({"generation":7})").generation, 7u);
+  EXPECT_EQ(event_origin("{}").digest, "");
+  const auto rule = event_rule(line);
+  ASSERT_TRUE(rule);
+  EXPECT_EQ(rule->where.place(), "policy.toml:3:1");
+  EXPECT_EQ(rule->text, "\"lock\"");
+  EXPECT_FALSE(event_rule("{}"));
+}
+
+// Whatever became of its policy.
+TEST(EventJson, TellsItselfAsItWasRecorded) {
+  const hf_event e = refused_setns();
+  const std::string line = event_json(e, policy());
+  const Compiled recorded = recorded_policy(line);
+  const auto back = event_from_json(line, recorded);
+  ASSERT_TRUE(static_cast<bool>(back));
+  EXPECT_EQ(event_text(*back, recorded, Colour::off), event_text(e, policy(), Colour::off));
+  for (const char* odd : {"", "{}", R"({"rule":{"id":4294967295,"file":"x"}})", R"({"rule":3})",
+                          R"({"rule":{"id":"x","file":"x"}})"})
+    EXPECT_LE(recorded_policy(odd).rules.size(), 1u) << odd;
+}
+
+TEST(PolicyText, ComesBackExactly) {
+  const PolicyText text{
+      {{"a.toml", "version = 1\n[profile.a]\n"}, {"b \"x\".toml", "version = 1\n"}},
+      {{"a", HF_MODE_AUDIT}}};
+  const std::string line = policy_line(text);
+  EXPECT_TRUE(line.starts_with(kPolicyLine));
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const auto same = [&](const std::optional<PolicyText>& back) {
+    ASSERT_TRUE(back);
+    ASSERT_EQ(back->sources.size(), 2u);
+    EXPECT_EQ(back->sources[1].name, text.sources[1].name);
+    EXPECT_EQ(back->sources[1].text, text.sources[1].text);
+    EXPECT_EQ(back->modes, text.modes);
+  };
+  same(policy_from_line(line));
+  same(generation_from_json(generation_json(7, text), 7));
+  EXPECT_FALSE(generation_from_json(generation_json(7, text), 8));
+  EXPECT_FALSE(policy_from_line(event_json(refused_setns(), policy())));
+  EXPECT_FALSE(policy_from_line(R"({"version":1,"policy":{"sources":[3]}})"));
+  const ReadPolicy read = read_policy(text);
+  ASSERT_TRUE(read.compiled);
+  EXPECT_EQ(read.compiled->tables->profiles[1].mode, HF_MODE_AUDIT);
+  EXPECT_EQ(read.compiled->digest, text_digest(text.sources));
+}
+
+TEST(EventFile, HasWhatWasRotatedAwayAndNoPolicyAmongItsEvents) {
+  const std::string path = testing::TempDir() + "rotated.events";
+  const auto write = [](const std::string& to, const std::string& text) {
+    std::ofstream(to) << text;
+  };
+  write(path + ".1", R"({"version":1,"id":1})"
+                     "\n");
+  write(path, policy_line({{{"p.toml", ""}}, {}}) +
+                  "\n"
+                  R"({"version":1,"guard":"x"})"
+                  "\n"
+                  R"({"version":1,"id":2})"
+                  "\n"
+                  R"({"version":1,"id":3)");
+  EXPECT_EQ(read_event_file(path, EventLines::all)->policies.size(), 1u);
+  EXPECT_EQ(read_event_file(path, EventLines::all)->lines.size(), 3u);
+  const auto file = read_event_file(path, EventLines::decisions);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->lines,
+            (std::vector<std::string>{R"({"version":1,"id":1})", R"({"version":1,"id":2})"}));
+  EXPECT_EQ(*read_event_lines(path), file->lines);
+  std::filesystem::remove(path + ".1");
+  EXPECT_EQ(read_event_lines(path)->size(), 1u);
+  std::filesystem::remove(path);
 }
 
 hf_guard_event refused_signal() {

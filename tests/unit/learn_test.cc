@@ -59,7 +59,8 @@ TEST(Replay, ListsWhatDiffersAndCounts) {
   ASSERT_EQ(replayed->different.size(), 1u);
   EXPECT_EQ(replayed_text(replayed->different[0], *now),
             "denied -> allowed  unshare(net) by cat[17]: a rule allows it   policy.toml:3:1 "
-            "namespaces.create = [\"net\"]  events 1, 3 (6 decisions)");
+            "namespaces.create = [\"net\"]  events 1, 3 (6 decisions)   was policy.toml:3:1 "
+            "namespaces.create = []");
   EXPECT_TRUE(replay(lines, *was)->different.empty());
 }
 

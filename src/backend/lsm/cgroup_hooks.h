@@ -87,6 +87,10 @@ class CgroupHooks {
 
   // Adds the delegations that were there before attach(). Later ones are seen as they are made.
   [[nodiscard]] Result<void> learn_delegations(const std::string& cgroup_root);
+  // Adds the cgroups that have one of these marks, whose policy is not live yet. Errors: what
+  // reading the hierarchy gave; E2BIG and ENOMEM there is no room for them.
+  [[nodiscard]] Result<void> learn_marked_cgroups(const std::string& cgroup_root,
+                                                  const std::vector<MarkEntry>& marks) const;
   // Adds what had one of the live policy's marks before that was live. Later ones are seen as they
   // are made.
   [[nodiscard]] Result<void> learn_marks(const std::string& cgroup_root);

@@ -172,6 +172,11 @@ void CgroupHooks::sweep(std::uint64_t live) const {
   sweep_map(sockets.rates, sizeof(hf_policy_key));
 }
 
+Result<void> CgroupHooks::learn_marked_cgroups(const std::string& cgroup_root,
+                                               const std::vector<MarkEntry>& marks) const {
+  return record_marked_cgroups(map_fd("marked_cgroups"), cgroup_root, marks);
+}
+
 Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root) {
   auto learned = lsm::learn_marks(mark_maps(), cgroup_root, live_marks_);
   std::atomic_ref<__u32>(globals_of(skeleton_, adopted_totals_.get()).mark_epoch).fetch_add(1);

@@ -141,13 +141,23 @@ class LsmMachine final : public Machine {
     if (!sockets) return std::move(sockets).error();
     auto tables = std::make_unique<hf_tables>(*spec.tables);
     tables->generation = generation;
+    // What is marked is learned before the store, since that can fail: entries are by the mark, not
+    // by the generation, so the policy in force does not see them. And once more after it, since
+    // what was marked in between went unseen.
+    if (auto learned = cgroups_->learn_marked_cgroups(spec.cgroup_root, *marks); !learned)
+      return learned;
     if (auto live = cgroups_->publish({tables.get(), *std::move(paths), *std::move(marks),
                                        *std::move(sockets), spec.profiles});
         !live)
       return live;
     generation_ = generation;
-    return cgroups_->learn_marks(spec.cgroup_root);
+    incomplete_.clear();
+    if (const auto learned = cgroups_->learn_marks(spec.cgroup_root); !learned)
+      incomplete_ = "not every cgroup with one of its marks is known: " + learned.error().message();
+    return {};
   }
+
+  [[nodiscard]] const std::string& incomplete() const override { return incomplete_; }
 
   [[nodiscard]] Result<Meters> meters() const override {
     Meters meters;
@@ -230,6 +240,7 @@ class LsmMachine final : public Machine {
   std::optional<lsm::MachineLabels> labels_;  // borrows from cgroups_
   std::unique_ptr<lsm::MachineGuard> guard_;
   std::uint64_t generation_ = 0;
+  std::string incomplete_;
   bool adopted_ = false;
   bool guards_files_ = false;
   std::string directory_;  // of its pins; empty: none

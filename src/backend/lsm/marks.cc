@@ -67,17 +67,23 @@ Result<void> insert(const MarkMaps& maps, const std::vector<MarkEntry>& marks) {
   return {};
 }
 
+Result<void> record_marked_cgroups(int map_fd, const std::string& cgroup_root,
+                                   const std::vector<MarkEntry>& marks) {
+  for (const MarkEntry& entry : marks)
+    if (auto done = record_cgroups(map_fd, &entry.mark.id, cgroup_root, entry.key.name); !done)
+      return done;
+  return {};
+}
+
 // The programs cannot read an attribute, and this process does not know a file as they do. So it
 // asks twice: the second time the programs note which file was asked about.
 Result<void> learn_marks(const MarkMaps& maps, const std::string& cgroup_root,
                          const std::vector<MarkEntry>& marks) {
   if (marks.empty()) return {};
+  auto recorded = record_marked_cgroups(maps.cgroups, cgroup_root, marks);
   std::vector<std::string> names;
-  for (const MarkEntry& entry : marks) {
-    names.emplace_back(entry.key.name);
-    if (auto done = record_cgroups(maps.cgroups, &entry.mark.id, cgroup_root, names.back()); !done)
-      return done;
-  }
+  names.reserve(marks.size());
+  for (const MarkEntry& entry : marks) names.emplace_back(entry.key.name);
   const std::uint32_t zero = 0;
   const auto self = static_cast<std::uint32_t>(getpid());
   const auto teach = [&](int fd, const std::string& name) {
@@ -86,7 +92,7 @@ Result<void> learn_marks(const MarkMaps& maps, const std::string& cgroup_root,
     bpf_map_update_elem(maps.learner, &zero, &zero, BPF_ANY);
   };
   for (const char* place : kPlaces) kernel::each_executable_with(place, names, teach);
-  return {};
+  return recorded;
 }
 
 }  // namespace holdfast::backend::lsm

@@ -42,6 +42,10 @@ struct MarkEntry {
 
 [[nodiscard]] Result<void> insert(const MarkMaps& maps, const std::vector<MarkEntry>& marks);
 
+// Records the cgroups that have one of these marks. Errors: as record_cgroups().
+[[nodiscard]] Result<void> record_marked_cgroups(int map_fd, const std::string& cgroup_root,
+                                                 const std::vector<MarkEntry>& marks);
+
 // Records the cgroups and the executables (of /usr and /opt, each on its own file system) that have
 // a mark of the live policy. Marks made from then on are seen as they are made. Takes as long as
 // reading those directories. Errors: what reading the hierarchy of cgroups gave.
