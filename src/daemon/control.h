@@ -23,8 +23,7 @@ class Control {
                                                                const Options& options);
 
   // As the server's.
-  [[nodiscard]] std::vector<kernel::Awaited> awaited() { return server_->awaited(); }
-  [[nodiscard]] int timeout_ms() { return server_->timeout_ms(); }
+  [[nodiscard]] rpc::Server::Wait wait() { return server_->wait(); }
   void dispatch() { server_->dispatch(); }
   // To whoever monitors. `json`: one event.
   void tell(const std::string& json);

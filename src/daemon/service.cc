@@ -185,12 +185,12 @@ class Service {
 
   Result<void> run() {
     for (;;) {
-      std::vector<kernel::Awaited> awaited;
-      if (control_ != nullptr) awaited = control_->awaited();
+      auto [awaited, patience_ms] = control_ != nullptr ? control_->wait() : rpc::Server::Wait();
       for (const int fd : enforcement_.poll_fds()) awaited.push_back({fd, POLLIN});
       awaited.push_back({signal_fd_, POLLIN});
       awaited.push_back({watch_.fd(), POLLIN});
-      if (const auto ready = kernel::poll_for(awaited, timeout_ms()); !ready) return ready.error();
+      if (const auto ready = kernel::poll_for(awaited, timeout_ms(patience_ms)); !ready)
+        return ready.error();
       if (auto read = enforcement_.dispatch(); !read) return read;
       if (control_ != nullptr) control_->dispatch();
       if (auto reported = report_refusals(); !reported) return reported;
@@ -213,11 +213,10 @@ class Service {
   }
 
  private:
-  [[nodiscard]] int timeout_ms() const {
+  [[nodiscard]] int timeout_ms(int patience_ms) const {
     int soonest = changed_ ? kSettleMs : -1;
     for (const int due : {enforcement_.timeout_ms(), folder_.timeout_ms(kernel::boottime_ns()),
-                          reporter_.timeout_ms(kernel::boottime_ns()),
-                          control_ != nullptr ? control_->timeout_ms() : -1})
+                          reporter_.timeout_ms(kernel::boottime_ns()), patience_ms})
       if (due >= 0) soonest = soonest < 0 ? due : std::min(soonest, due);
     return soonest;
   }

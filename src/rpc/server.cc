@@ -148,8 +148,13 @@ bool Server::make_room(Share share, std::uint64_t now_ns) {
   return true;
 }
 
-std::vector<kernel::Awaited> Server::awaited() {
+// Both of one moment: what is not waited for yet has its time among the timeouts.
+Server::Wait Server::wait() {
   const std::uint64_t now_ns = kernel::boottime_ns();
+  return {awaited(now_ns), timeout_ms(now_ns)};
+}
+
+std::vector<kernel::Awaited> Server::awaited(std::uint64_t now_ns) {
   const bool strangers = now_ns >= strangers_from_ns_;
   std::vector<kernel::Awaited> list;
   if (accepts_from(Share::root, now_ns) <= now_ns) list.push_back({root_listener_.get(), POLLIN});
@@ -173,8 +178,7 @@ bool Server::waits_for_us(Connection& connection) const {
   return connection.out.empty() && !connection.streams && connection.in.has_message();
 }
 
-int Server::timeout_ms() {
-  const std::uint64_t now_ns = kernel::boottime_ns();
+int Server::timeout_ms(std::uint64_t now_ns) {
   std::uint64_t next_ns = kNever;
   const auto no_later_than = [&](std::uint64_t ns) { next_ns = std::min(next_ns, ns); };
   if (now_ns < strangers_from_ns_) no_later_than(strangers_from_ns_);

@@ -103,10 +103,12 @@ class Server {
                                                               Helpers helpers, Limits limits = {});
   ~Server();
 
-  // What to wait for until dispatch() has something to do, and how long at most, in ms; -1: no
-  // matter.
-  [[nodiscard]] std::vector<kernel::Awaited> awaited();
-  [[nodiscard]] int timeout_ms();
+  // What to wait for until dispatch() has something to do, and how long at most.
+  struct Wait {
+    std::vector<kernel::Awaited> awaited;
+    int timeout_ms = -1;  // -1: no matter
+  };
+  [[nodiscard]] Wait wait();
   // Answers a call of each of root's connections at most, and serves strangers for a slice.
   void dispatch();
   // One more reply of a call that was answered with `continues`. False: the connection is gone.
@@ -139,6 +141,8 @@ class Server {
   };
   Server(std::string path, Fd listener, Fd root_listener, Interface interface, Handler handler,
          Helpers helpers, Limits limits);
+  [[nodiscard]] std::vector<kernel::Awaited> awaited(std::uint64_t now_ns);
+  [[nodiscard]] int timeout_ms(std::uint64_t now_ns);
   void serve_root(std::uint64_t now_ns);
   void serve_strangers(std::uint64_t now_ns);
   void accept_some(Share share, std::uint64_t now_ns);

@@ -185,7 +185,7 @@ TEST_F(StrangersTest, EachHasTimeToAsk) {
   server_->dispatch();
   for (const Fd& fd : held) EXPECT_FALSE(is_closed(fd));
   EXPECT_EQ(answers(next), 0);
-  const int wait = server_->timeout_ms();
+  const int wait = server_->wait().timeout_ms;
   EXPECT_GE(wait, 0);
   EXPECT_LE(wait, 101);
   dispatch_for(200);
@@ -221,9 +221,27 @@ TEST_F(StrangersTest, PipelinedCallsAreAnsweredInTurns) {
   server_->dispatch();
   EXPECT_EQ(answers(modest), 1);
   EXPECT_EQ(answered_, 2);
-  EXPECT_LE(server_->timeout_ms(), 20);
+  EXPECT_LE(server_->wait().timeout_ms, 20);
   dispatch_for(100);
   EXPECT_GT(answered_, 10);
+}
+
+// As holdfastd waits: whatever the moment, nobody is forgotten.
+TEST_F(StrangersTest, NobodyIsForgotten) {
+  limits_.slice_ns = 1 * kMs;
+  answer_us_ = 300;
+  serve();
+  for (int i = 0; i < 200; i++) {
+    const Fd fd = connect();
+    send(fd, call("Ask"));
+    const std::uint64_t begin = kernel::boottime_ns();
+    while (answers(fd) == 0) {
+      const auto wait = server_->wait();
+      ASSERT_TRUE(kernel::poll_for(wait.awaited, wait.timeout_ms < 0 ? 2000 : wait.timeout_ms));
+      server_->dispatch();
+      ASSERT_LT(kernel::boottime_ns(), begin + 1000 * kMs) << i;
+    }
+  }
 }
 
 // Calls without an answer are not free either.
