@@ -215,6 +215,7 @@ Result<void> SupervisorSession::handle_next() {
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
   if ((*call)->data.nr == SYS_ioctl) {
     const auto command = static_cast<std::uint32_t>((*call)->data.args[1]);
+    if (!listener_->waiting(id)) return {};  // what was opened is then somebody else's
     const int error = refuse_guarded(**call, task, HF_GUARD_TERMINAL, command);
     return give(*listener_, id, Answer::error(error));
   }
