@@ -44,7 +44,7 @@ std::string decision_line(const backend::Totals& totals) {
 }
 
 std::string guard_line(std::uint64_t guarded) {
-  return fmt::format("  guard: {} attempt{} on holdfast itself refused\n", guarded,
+  return fmt::format("  guard: {} attempt{} refused, whatever the policy says\n", guarded,
                      guarded == 1 ? "" : "s");
 }
 
