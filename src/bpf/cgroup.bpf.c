@@ -30,6 +30,7 @@
 #include "bpf/cgroup_maps.bpf.h"
 #include "bpf/cgroup_path.bpf.h"
 #include "bpf/decision_points.h"
+#include "bpf/machine_helper.bpf.h"
 #include "bpf/machine_label.bpf.h"
 #include "bpf/machine_namespace.bpf.h"
 #include "bpf/machine_socket.bpf.h"
@@ -231,6 +232,7 @@ int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
   /* Two tests that almost every call of this hook fails, the cheaper one first. */
   if (!(mask & HF_MAY_WRITE)) return 0;
   if (mask != HF_MAY_WRITE || call.inside != bpf_get_current_task()) {
+    if (helper_rules && hf_refuses_write(inode, mask)) return hf_answer(1);
     if (!mark_rules) return 0;
     return hf_answer(may_write(inode, mask));
   }

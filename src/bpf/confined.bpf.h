@@ -21,16 +21,18 @@ static __always_inline int hf_is_protected(const struct hf_session *s, const str
   return tgid && (tgid == s->protected_tgid[0] || tgid == s->protected_tgid[1]);
 }
 
-/* Counts and reports what the guard refuses; `what` is HF_GUARD_*, `detail` as in struct hf_guard_event. */
-static __noinline int hf_guard_refuse(__u32 what, __u32 detail) {
+/* Reports an attempt that the guard refuses, or would; `what` is HF_GUARD_*, `detail` as in struct hf_guard_event. */
+static __noinline int hf_guard_tell(__u32 what, __u32 detail, __u32 audited) {
   struct hf_session *s = hf_session();
   __u64 id;
   if (!s) return 0;
-  __sync_fetch_and_add(&s->totals.guarded, 1);
+  if (!audited) __sync_fetch_and_add(&s->totals.guarded, 1);
   id = __sync_fetch_and_add(&s->totals.events, 1) + 1;
-  if (hf_tell_refusal(&events, id, what, detail)) __sync_fetch_and_add(&s->totals.lost, 1);
+  if (hf_tell_refusal(&events, id, what, detail, audited)) __sync_fetch_and_add(&s->totals.lost, 1);
   return 0;
 }
+
+static __always_inline void hf_guard_refuse(__u32 what, __u32 detail) { hf_guard_tell(what, detail, 0); }
 
 /* Leaves an LSM program. A branch of its own, as in hf_answer(). */
 #define HF_GUARD_REFUSE(what, detail) \

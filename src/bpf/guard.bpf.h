@@ -12,9 +12,8 @@
 
 #include "bpf/confined.bpf.h"
 #include "bpf/delegated.bpf.h"
+#include "bpf/usermode_helper.bpf.h"
 #include "core/decide.h"
-
-#define HF_SYSCTL_NAME 32
 
 SEC("lsm/task_kill")
 int BPF_PROG(hf_task_kill, struct task_struct *p, struct kernel_siginfo *info, int sig) {
@@ -68,30 +67,69 @@ int BPF_PROG(hf_terminal_compat, void *file, unsigned int command) {
   HF_GUARD_REFUSE(HF_GUARD_TERMINAL, command);
 }
 
-/* There is no memcmp to call. `literal` ends in a zero byte, which is compared too. */
-static __always_inline int hf_same(const char *name, const char *literal, __u32 bytes) {
-#pragma unroll
-  for (__u32 i = 0; i < bytes; i++)
-    if (name[i] != literal[i]) return 0;
-  return 1;
-}
-#define HF_NAMED(literal) hf_same(name, literal, sizeof(literal))
+/* ---- programs that the kernel starts: usermode_helper.bpf.h ---------------------------------------------------- */
 
-/* On the root cgroup, so that every task on the machine is below it. Returns 1 to allow. */
+/* A member whose policy only audits it, or a task held by such a policy, is held by nothing. */
+static __noinline int hf_helper_rule(void) {
+  __u64 task = bpf_get_current_task();
+  const struct hf_member *member = hf_member_of(task);
+  const struct hf_session *s = hf_session();
+  const struct hf_profile *profile = 0;
+  const struct hf_tables *t = hf_tables_at(HF_TABLES_POLICY);
+  struct hf_held held = {};
+  if (!s || !t) return HF_HELPERS_REFUSED;
+  if (!hf_is_confined(s, task)) return HF_HELPERS_FREE;
+  if (!member) hf_derive_held(&held, task, HF_NO_PROFILE);
+  profile = hf_profile_at(t, member ? member->profile : held.owner);
+  return profile && profile->mode == HF_MODE_AUDIT && !held.flags ? HF_HELPERS_AUDITED : HF_HELPERS_REFUSED;
+}
+
+static int hf_helper_tell(__u32 helper, __u32 audited) { return hf_guard_tell(HF_GUARD_HELPER, helper, audited); }
+
+SEC("lsm/inode_permission")
+int BPF_PROG(hf_helper_write, void *inode, int mask) {
+  if (!(mask & HF_MAY_WRITE)) return 0;
+  return hf_answer(hf_refuses_write(inode, mask));
+}
+
+/* Longer than each name below. */
+struct hf_sysctl_name {
+  char text[40];
+};
+
+#define HF_SYSCTL_FTRACE (~0u)
+
+/* HF_HELPER_*, HF_SYSCTL_FTRACE; 0: neither. A global function: verified once. */
+__noinline int hf_meaning_of_sysctl(struct hf_sysctl_name *name) {
+  if (!name) return 0;
+  if (HF_SAME(name->text, "kernel/ftrace_enabled")) return HF_SYSCTL_FTRACE;
+  if (HF_SAME(name->text, "kernel/core_pattern")) return HF_HELPER_CORE_PATTERN;
+  if (HF_SAME(name->text, "kernel/modprobe")) return HF_HELPER_MODPROBE;
+  if (HF_SAME(name->text, "kernel/hotplug")) return HF_HELPER_UEVENT;
+  if (HF_SAME(name->text, "kernel/poweroff_cmd")) return HF_HELPER_POWEROFF;
+  if (HF_SAME(name->text, "kernel/usermodehelper/bset")) return HF_HELPER_CAPABILITIES;
+  if (HF_SAME(name->text, "kernel/usermodehelper/inheritable")) return HF_HELPER_CAPABILITIES;
+  if (HF_SAME(name->text, "fs/ocfs2/nm/hb_ctl_path")) return HF_HELPER_OCFS2;
+  return 0;
+}
+
+/*
+ * On the root cgroup, so that every task on the machine is below it. Asked at each write, whoever opened the file: the
+ * settings of usermode_helper.bpf.h are decided here for descriptors that come from outside. Returns 1 to allow.
+ */
 SEC("cgroup/sysctl")
 int hf_sysctl(struct bpf_sysctl *ctx) {
-  char name[HF_SYSCTL_NAME] = {};
-  struct hf_session *s = hf_session();
+  struct hf_sysctl_name name = {};
+  int meaning;
   if (!ctx->write) return 1;
-  if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) < 0) return 1; /* longer than any named here */
-  if (HF_NAMED("kernel/ftrace_enabled")) {
+  if (bpf_sysctl_get_name(ctx, name.text, sizeof(name.text), 0) < 0) return 1; /* longer than any named here */
+  meaning = hf_meaning_of_sysctl(&name);
+  if (!meaning) return 1;
+  if (meaning == (int)HF_SYSCTL_FTRACE) {
     hf_guard_refuse(HF_GUARD_SYSCTL, 0);
     return 0;
   }
-  if (HF_NAMED("kernel/core_pattern") || HF_NAMED("kernel/modprobe") || HF_NAMED("kernel/hotplug") ||
-      HF_NAMED("kernel/poweroff_cmd"))
-    return s && !hf_is_confined(s, bpf_get_current_task());
-  return 1;
+  return !hf_refuses_helper(meaning);
 }
 
 #endif /* HOLDFAST_BPF_GUARD_BPF_H */

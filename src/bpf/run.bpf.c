@@ -9,6 +9,7 @@
  *   track       records                    namespaces that are made meanwhile
  *   trace       ptrace_access_check        tracing out of confinement
  *   guard       task_kill, bpf, sysctl     what would end the enforcement
+ *   helper      file_open, key_alloc, …    programs that the kernel starts outside
  *   socket      socket_*, unix_*           bind, connect, listen, accept, send
  *   errand      getpeername, tc            what user space asks for, when it accepts for a member
  *   label       inode_*xattr               who may label; the mirror of labels

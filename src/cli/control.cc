@@ -129,9 +129,10 @@ std::string pretty(const json& e) {
   const bool enforced = e.value("enforced", true);
   const std::string verdict = text("verdict");
   std::string line = verdict == "deny" ? (enforced ? "denied" : "would deny") : verdict;
-  line += fmt::format("  {} by {}[{}]",
-                      e.contains("guard") ? fmt::format("guard: {}", text("guard")) : text("way"),
-                      text("comm"), e.value("tid", 0));
+  std::string what = text("way");
+  if (e.contains("guard")) what = fmt::format("guard: {}", text("guard"));
+  if (e.contains("helper")) what += fmt::format(" ({})", text("helper"));
+  line += fmt::format("  {} by {}[{}]", what, text("comm"), e.value("tid", 0));
   if (!text("reason").empty()) line += fmt::format(": {}", text("reason"));
   if (const auto rule = e.find("rule");
       rule != e.end() && rule->is_object() && rule->contains("file"))

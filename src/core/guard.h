@@ -30,6 +30,27 @@
 #define HF_GUARD_COUNT 19u
 #define HF_GUARD_KINDS 32u /* with room for more */
 
+/* What makes the kernel start a program outside (bpf/usermode_helper.bpf.h), or hand code to a device. */
+#define HF_HELPER_CORE_PATTERN 1u      /* kernel.core_pattern */
+#define HF_HELPER_MODPROBE 2u          /* kernel.modprobe */
+#define HF_HELPER_UEVENT 3u            /* kernel.hotplug, /sys/kernel/uevent_helper */
+#define HF_HELPER_POWEROFF 4u          /* kernel.poweroff_cmd */
+#define HF_HELPER_CAPABILITIES 5u      /* kernel.usermodehelper.bset and .inheritable */
+#define HF_HELPER_OCFS2 6u             /* fs.ocfs2.nm.hb_ctl_path */
+#define HF_HELPER_RELEASE_AGENT 7u     /* of a cgroup hierarchy of version 1: the file, the mount option */
+#define HF_HELPER_NOTIFY_ON_RELEASE 8u /* its switch */
+#define HF_HELPER_MACHINE_CHECK 9u     /* machinecheck0/trigger */
+#define HF_HELPER_NFS 10u              /* parameters of modules: nfsv4.cache_getent, */
+#define HF_HELPER_NFSD 11u             /* nfsd.cltrack_prog, */
+#define HF_HELPER_DRBD 12u             /* drbd.usermode_helper */
+#define HF_HELPER_UVESAFB 13u          /* uvesafb's v86d */
+#define HF_HELPER_FIRMWARE 14u         /* firmware_class.path: no program, but what devices run */
+#define HF_HELPER_BINFMT 15u           /* an interpreter of other people's programs */
+#define HF_HELPER_REQUEST_KEY 16u      /* a key that /sbin/request-key is asked for */
+#define HF_HELPER_MODULE 17u           /* a module that modprobe is asked for */
+#define HF_HELPER_OTHER 18u            /* any other program that a task has the kernel start */
+#define HF_HELPER_COUNT 19u
+
 /* Kinds of what an id belongs to, the upper half of a key of guard_ids. */
 #define HF_GUARDED_PROGRAM 1ull
 #define HF_GUARDED_MAP 2ull
@@ -98,7 +119,9 @@ struct hf_guard_event {
   __u64 id;      /* unique beside the ids of decisions */
   __u64 repeats; /* further identical attempts folded into this one */
   __u32 what;    /* HF_GUARD_* */
-  __u32 detail;  /* the id, the signal, of files the inode number, the ioctl; 0: nothing to add */
+  __u32 detail;  /* the id, the signal, of files the inode number, the ioctl, HF_HELPER_*; 0: nothing to add */
+  __u32 audited; /* 1: it went through, since a policy only audits the task */
+  __u32 pad0;
   struct hf_task actor;
 };
 
@@ -109,8 +132,8 @@ HF_AT(hf_guard_state, claim, 40);
 HF_AT(hf_guard_state, mounts, 56);
 HF_AT(hf_guard_state, secret, 448);
 HF_AT(hf_guard_state, exe_generation, 576);
-HF_LAYOUT(sizeof(struct hf_guard_event) == 64);
+HF_LAYOUT(sizeof(struct hf_guard_event) == 72);
 HF_AT(hf_guard_event, what, 24);
-HF_AT(hf_guard_event, actor, 32);
+HF_AT(hf_guard_event, actor, 40);
 
 #endif /* HOLDFAST_CORE_GUARD_H */

@@ -74,18 +74,22 @@ std::vector<kernel::JournalField> journal_fields(const hf_event& event,
 }
 
 std::vector<kernel::JournalField> journal_fields(const hf_guard_event& refusal) {
-  return {{"MESSAGE", policy::refusal_text(refusal, policy::Colour::off)},
-          {"MESSAGE_ID", kAttempt},
-          {"PRIORITY", kWarning},
-          {"SYSLOG_IDENTIFIER", "holdfastd"},
-          {"HOLDFAST_EVENT", std::to_string(refusal.id)},
-          {"HOLDFAST_GUARD", std::string(policy::refusal_word(refusal.what))},
-          {"HOLDFAST_VERDICT", "deny"},
-          {"HOLDFAST_ENFORCED", "1"},
-          {"HOLDFAST_PID", std::to_string(refusal.actor.tgid)},
-          {"HOLDFAST_TID", std::to_string(refusal.actor.pid)},
-          {"HOLDFAST_UID", std::to_string(refusal.actor.uid)},
-          {"HOLDFAST_COMM", std::string(policy::comm_of(refusal.actor))}};
+  std::vector<kernel::JournalField> fields = {
+      {"MESSAGE", policy::refusal_text(refusal, policy::Colour::off)},
+      {"MESSAGE_ID", kAttempt},
+      {"PRIORITY", refusal.audited ? kNotice : kWarning},
+      {"SYSLOG_IDENTIFIER", "holdfastd"},
+      {"HOLDFAST_EVENT", std::to_string(refusal.id)},
+      {"HOLDFAST_GUARD", std::string(policy::refusal_word(refusal.what))},
+      {"HOLDFAST_VERDICT", "deny"},
+      {"HOLDFAST_ENFORCED", refusal.audited ? "0" : "1"},
+      {"HOLDFAST_PID", std::to_string(refusal.actor.tgid)},
+      {"HOLDFAST_TID", std::to_string(refusal.actor.pid)},
+      {"HOLDFAST_UID", std::to_string(refusal.actor.uid)},
+      {"HOLDFAST_COMM", std::string(policy::comm_of(refusal.actor))}};
+  if (const std::string_view helper = policy::helper_word(refusal); !helper.empty())
+    fields.push_back({"HOLDFAST_HELPER", std::string(helper)});
+  return fields;
 }
 
 }  // namespace holdfast::daemon

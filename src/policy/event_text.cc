@@ -96,7 +96,9 @@ std::string_view describe_action(const hf_verdict& verdict) {
   }
 }
 
-std::string refused_word(Colour colour) { return painted("denied", kRed, colour); }
+std::string action_text(const hf_verdict& verdict, Colour colour) {
+  return painted(describe_action(verdict), colour_of(verdict), colour);
+}
 
 std::string event_tail(std::uint64_t id, std::uint64_t repeats, Colour colour) {
   std::string tail = fmt::format("(event {})", id);
@@ -108,7 +110,7 @@ std::string event_tail(std::uint64_t id, std::uint64_t repeats, Colour colour) {
 }
 
 std::string event_text(const hf_event& event, const Compiled& policy, Colour colour) {
-  std::string text = painted(describe_action(event.verdict), colour_of(event.verdict), colour);
+  std::string text = action_text(event.verdict, colour);
   text += fmt::format("  {} by {}", describe_operation(event.request), task_text(event.actor));
   if (event.object.pid != 0) text += fmt::format(" of {}", task_text(event.object));
   text += fmt::format(": {}", describe_reason(event.verdict.reason));

@@ -27,9 +27,8 @@ struct EventPaths {
 [[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour,
                                      const EventPaths& paths);
 
-// "denied", as event_text() begins when a refusal is enforced; "  (event 3, 2 more like it)", as it
-// ends.
-[[nodiscard]] std::string refused_word(Colour colour);
+// How event_text() begins, "denied", and ends: "  (event 3, 2 more like it)".
+[[nodiscard]] std::string action_text(const hf_verdict& verdict, Colour colour);
 [[nodiscard]] std::string event_tail(std::uint64_t id, std::uint64_t repeats, Colour colour);
 
 // A task's name, up to its NUL. Borrows the task.

@@ -59,6 +59,36 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
      "the kernel would start it outside, where nothing holds it"},
 }};
 
+// By HF_HELPER_*.
+constexpr std::array<std::string_view, HF_HELPER_COUNT> kHelpers = {
+    "",
+    "core_pattern",
+    "modprobe",
+    "uevent_helper",
+    "poweroff_cmd",
+    "usermodehelper",
+    "hb_ctl_path",
+    "release_agent",
+    "notify_on_release",
+    "machinecheck",
+    "nfsv4.cache_getent",
+    "nfsd.cltrack_prog",
+    "drbd.usermode_helper",
+    "v86d",
+    "firmware_class.path",
+    "binfmt_misc",
+    "request-key",
+    "module",
+    "other",
+};
+
+hf_verdict verdict_of(const hf_guard_event& event) {
+  hf_verdict verdict = {};
+  verdict.action = HF_DENY;
+  verdict.mode = event.audited ? HF_MODE_AUDIT : HF_MODE_ENFORCE;
+  return verdict;
+}
+
 const What& what_of(std::uint32_t what) { return kWhat[what < kWhat.size() ? what : 0]; }
 
 template <typename T>
@@ -74,29 +104,35 @@ std::string text(const Json& json, const char* key) {
 
 }  // namespace
 
+std::string_view helper_word(const hf_guard_event& event) {
+  if (event.what != HF_GUARD_HELPER || event.detail >= kHelpers.size()) return {};
+  return kHelpers[event.detail];
+}
+
 std::string_view refusal_word(std::uint32_t what) { return what_of(what).word; }
 
 std::string refusal_text(const hf_guard_event& event, Colour colour) {
+  const std::string_view helper = helper_word(event);
+  const std::string detail = helper.empty() ? std::to_string(event.detail) : std::string(helper);
   const std::string line =
-      fmt::format("{}  {} ({}) by {}[{}]", refused_word(colour), what_of(event.what).text,
-                  event.detail, escape(comm_of(event.actor)), event.actor.pid);
+      fmt::format("{}  {} ({}) by {}[{}]", action_text(verdict_of(event), colour),
+                  what_of(event.what).text, detail, escape(comm_of(event.actor)), event.actor.pid);
   return line + event_tail(event.id, event.repeats, colour);
 }
 
 std::string refusal_json(const hf_guard_event& event) {
-  Json json = {{"version", 1},
-               {"guard", what_of(event.what).word},
-               {"id", event.id},
-               {"detail", event.detail},
-               {"time_ns", event.time_ns},
-               {"verdict", "deny"},
-               {"enforced", true},
-               {"errno", "EPERM"},
-               {"pid", event.actor.tgid},
-               {"tid", event.actor.pid},
-               {"uid", event.actor.uid},
-               {"comm", comm_of(event.actor)},
-               {"repeats", event.repeats & ~HF_REPEATS_DIFFER}};
+  Json json = {{"version", 1}, {"guard", what_of(event.what).word}, {"id", event.id}};
+  json["detail"] = event.detail;
+  if (const std::string_view helper = helper_word(event); !helper.empty()) json["helper"] = helper;
+  json["time_ns"] = event.time_ns;
+  json["verdict"] = "deny";
+  json["enforced"] = event.audited == 0;
+  if (!event.audited) json["errno"] = "EPERM";
+  json["pid"] = event.actor.tgid;
+  json["tid"] = event.actor.pid;
+  json["uid"] = event.actor.uid;
+  json["comm"] = comm_of(event.actor);
+  json["repeats"] = event.repeats & ~HF_REPEATS_DIFFER;
   if ((event.repeats & HF_REPEATS_DIFFER) != 0) json["repeats_differ"] = true;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -116,6 +152,8 @@ Result<hf_guard_event> refusal_from_json(std::string_view line) {
   event.time_ns = number<__u64>(json, "time_ns");
   event.repeats = number<__u64>(json, "repeats");
   if (json.value("repeats_differ", Json()) == true) event.repeats |= HF_REPEATS_DIFFER;
+  const auto enforced = json.find("enforced");
+  event.audited = enforced != json.end() && *enforced == Json(false) ? 1 : 0;
   event.actor.tgid = number<__u32>(json, "pid");
   event.actor.pid = number<__u32>(json, "tid");
   event.actor.uid = number<__u32>(json, "uid");
@@ -126,9 +164,10 @@ Result<hf_guard_event> refusal_from_json(std::string_view line) {
 
 std::string explain_refusal(const hf_guard_event& event) {
   return fmt::format(
-      "deny (EPERM): {}\n"
+      "{}: {}\n"
       "  rule    none: holdfast refuses this to whoever it holds, by itself\n"
       "  change  no statement of a policy would change that\n",
+      event.audited ? "deny, but only audited, so it goes through" : "deny (EPERM)",
       what_of(event.what).why);
 }
 

@@ -15,6 +15,9 @@ namespace holdfast::policy {
 
 // The word of an HF_GUARD_*: "signal", "pin", …
 [[nodiscard]] std::string_view refusal_word(std::uint32_t what);
+// What would have had the kernel start a program: "core_pattern", "request-key", … Empty: the event
+// is not about that.
+[[nodiscard]] std::string_view helper_word(const hf_guard_event& event);
 // "denied  a signal to holdfast (9) by kill[17]  (event 3)"
 [[nodiscard]] std::string refusal_text(const hf_guard_event& event, Colour colour);
 // {"version":1,"guard":"signal","id":3,"detail":9,"verdict":"deny",…}, without a newline.

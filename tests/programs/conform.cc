@@ -170,6 +170,7 @@ std::string text_of(const nlohmann::json& event, const char* key) {
 
 // An event as the tables write it.
 std::string summary_of(const nlohmann::json& event) {
+  if (event.contains("helper")) return "guard helper " + text_of(event, "helper");
   if (event.contains("guard")) return "guard " + text_of(event, "guard");
   const auto rule = event.find("rule");
   std::string text = text_of(event, "hook") + " " + text_of(event, "way") + " " +

@@ -12,7 +12,7 @@
 //   bare LINE                   standard output without holdfast: that the attack is a real one
 //   says LINE                   standard output under holdfast; may repeat, in order; "A || B": either
 //   event HOOK WAY TYPE VERDICT REASON KEY [audit]   in order; KEY "-" is no rule
-//   event guard WORD        the same for what is refused whatever the policy says
+//   event guard WORD [HELPER]  the same for what is refused whatever the policy says
 //   maybe HOOK ...              an event that may also be there
 //   only lsm|supervisor         the backend that promises it
 //   needs root|userns|scopes    not in a user namespace of an ordinary user; only there; Landlock's scopes

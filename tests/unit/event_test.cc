@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "core/decide.h"
 #include "policy/event_file.h"
@@ -243,6 +244,7 @@ TEST(Refusal, IsReadBackAsItWas) {
     e.what = what;
     e.actor.uid = 7;
     e.repeats = 3;
+    e.audited = what % 2;
     const std::string line = refusal_json(e);
     EXPECT_TRUE(is_refusal(line)) << line;
     const auto back = refusal_from_json(line);
@@ -252,6 +254,24 @@ TEST(Refusal, IsReadBackAsItWas) {
     EXPECT_NE(explain_refusal(e).find("no statement of a policy would change that"),
               std::string::npos);
   }
+}
+
+TEST(Refusal, NamesThePrograms) {
+  hf_guard_event e = refused_signal();
+  e.what = HF_GUARD_HELPER;
+  std::set<std::string> words;
+  for (e.detail = 1; e.detail < HF_HELPER_COUNT; e.detail++) words.insert(refusal_json(e));
+  EXPECT_EQ(words.size(), HF_HELPER_COUNT - 1);
+  e.detail = HF_HELPER_RELEASE_AGENT;
+  EXPECT_EQ(refusal_text(e, Colour::off),
+            "denied  having the kernel start a program (release_agent) by kill[1235]  (event 4)");
+  EXPECT_NE(refusal_json(e).find("\"helper\":\"release_agent\""), std::string::npos);
+  e.audited = 1;
+  EXPECT_EQ(
+      refusal_text(e, Colour::off),
+      "would deny  having the kernel start a program (release_agent) by kill[1235]  (event 4)");
+  EXPECT_NE(explain_refusal(e).find("only audited"), std::string::npos);
+  EXPECT_NE(refusal_json(e).find("\"enforced\":false"), std::string::npos);
 }
 
 TEST(Refusal, OfAnotherVersionIsAnAttemptOfNoKind) {

@@ -34,6 +34,7 @@ struct CgroupHooks::Reading {
   Reading(EventSink* to, unsigned most) : sink(to), left(most) {}
   EventSink* sink;
   unsigned left;
+  std::vector<hf_guard_event> refusals;
 };
 
 namespace {
@@ -110,12 +111,12 @@ KernelLabels kernel_labels() {
   return kernel::has_socket_attributes() ? KernelLabels::yes : KernelLabels::no;
 }
 
-// Does this kernel send to a socket without making a message of it? Only old ones, of which reading
-// the types takes its time.
-Result<bool> sends_pages() {
-  const auto types = kernel::KernelTypes::load();
-  if (!types) return types.error();
-  return types->has_function(std::string(kPageSender));
+// Of a program that a kernel may have no use for: the function that it is attached to.
+std::string optional_function(const bpf_program* program) {
+  const std::string_view name = bpf_program__name(program);
+  if (name == "machine_pages") return std::string(kPageSender);
+  if (!name.starts_with(kHelperPrograms)) return {};
+  return helper_function(bpf_program__section_name(program));
 }
 
 }  // namespace
@@ -123,6 +124,8 @@ Result<bool> sends_pages() {
 int CgroupHooks::on_event(void* context, void* data, std::size_t size) {
   auto* reading = static_cast<Reading*>(context);
   if (size == sizeof(hf_event)) (*reading->sink)(*static_cast<const hf_event*>(data));
+  if (size == sizeof(hf_guard_event))
+    reading->refusals.push_back(*static_cast<const hf_guard_event*>(data));
   return --reading->left == 0 ? kEnough : 0;
 }
 
@@ -145,14 +148,17 @@ Result<void> CgroupHooks::open_object(KernelLabels kernel_labels) {
   const bool labels = kernel_labels == KernelLabels::yes;
   skeleton_ = cgroup_bpf::open();
   if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
-  const auto pages = labels ? Result<bool>(false) : sends_pages();
-  if (!pages) return pages.error();
+  const auto types = kernel::KernelTypes::load();
+  if (!types) return types.error();
   skeleton_->rodata->kernel_labels = labels;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const std::string_view name = bpf_program__name(program);
     if (name.starts_with("label_")) bpf_program__set_autoload(program, labels);
-    if (name == "machine_pages") bpf_program__set_autoload(program, *pages);
+    const std::string function = optional_function(program);
+    const bool useless = name == "machine_pages" && labels;
+    if (!function.empty())
+      bpf_program__set_autoload(program, !useless && types->has_function(function));
   }
   return {};
 }
@@ -219,6 +225,14 @@ Result<void> CgroupHooks::attach() {
       {&links.machine_userns, programs.machine_userns},
       {&links.machine_trace, programs.machine_trace},
       {&links.machine_traceme, programs.machine_traceme},
+      {&links.hf_helper_fork, programs.hf_helper_fork},
+      {&links.hf_helper_asked_1, programs.hf_helper_asked_1},
+      {&links.hf_helper_asked_2, programs.hf_helper_asked_2},
+      {&links.hf_helper_asked_3, programs.hf_helper_asked_3},
+      {&links.hf_helper_asked_4, programs.hf_helper_asked_4},
+      {&links.hf_helper_option, programs.hf_helper_option},
+      {&links.hf_helper_key, programs.hf_helper_key},
+      {&links.hf_helper_module, programs.hf_helper_module},
       {&links.mark_task_end, programs.mark_task_end},
       {&links.mark_unmount, programs.mark_unmount},
       {&links.mark_unlink, programs.mark_unlink},
@@ -379,6 +393,14 @@ void CgroupHooks::report(hf_event event, const std::string& profile) {
 std::uint64_t CgroupHooks::next_event_id() {
   auto& totals = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
   return std::atomic_ref(totals.events).fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+std::vector<hf_guard_event> CgroupHooks::take_refusals() {
+  return std::exchange(reading_->refusals, {});
+}
+
+std::uint64_t CgroupHooks::refused_helpers() const {
+  return read_counter(globals_of(skeleton_, adopted_totals_.get()).helper_totals.refused);
 }
 
 Result<std::vector<Fill>> CgroupHooks::fills() const {

@@ -78,6 +78,10 @@ class CgroupHooks {
   void report(hf_event event, const std::string& profile);
   // An id beside those of the programs' events, for what others report.
   [[nodiscard]] std::uint64_t next_event_id();
+  // Programs that the kernel was not let start for a held task: the events that dispatch() read
+  // since the last call, and how many there were in all.
+  [[nodiscard]] std::vector<hf_guard_event> take_refusals();
+  [[nodiscard]] std::uint64_t refused_helpers() const;
   // Takes back what the canary did from the totals.
   void discount_denied(std::uint64_t count);
 

@@ -43,6 +43,13 @@ bool restricts_namespaces(const hf_tables& tables) {
   });
 }
 
+bool keeps_tasks(const hf_tables& tables) {
+  const std::span used(tables.profiles, tables.profile_count);
+  return restricts_namespaces(tables) || std::ranges::any_of(used, [](const hf_profile& profile) {
+           return profile.cg_leave != HF_MOVERS_ANY;
+         });
+}
+
 // What is looked at before the tables: on before they are live, off only after.
 class Switches {
  public:
@@ -50,6 +57,7 @@ class Switches {
 
   void on() {
     if (restricts_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(1);
+    if (keeps_tasks(*policy_.tables)) of(globals_.helper_rules).store(1);
     if (!policy_.marks.empty()) of(globals_.mark_rules).store(1);
     of(globals_.socket_operations).fetch_or(policy_.sockets.operations);
     if (policy_.sockets.peers) of(globals_.socket_peers).store(1);
@@ -59,6 +67,7 @@ class Switches {
 
   void off() {
     if (!restricts_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(0);
+    if (!keeps_tasks(*policy_.tables)) of(globals_.helper_rules).store(0);
     if (policy_.marks.empty()) of(globals_.mark_rules).store(0);
     of(globals_.socket_operations).store(policy_.sockets.operations);
     if (!policy_.sockets.ruled_labels) of(globals_.label_rules).store(0);

@@ -97,11 +97,13 @@ class LsmMachine final : public Machine {
   [[nodiscard]] bool guards_files() const override { return guards_files_; }
 
   [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() override {
-    if (!guard_) return std::vector<hf_guard_event>();
+    std::vector<hf_guard_event> all = cgroups_->take_refusals();
+    if (!guard_) return all;
     auto refusals = guard_->take();
     if (!refusals) return refusals;
     for (hf_guard_event& refusal : *refusals) refusal.id = cgroups_->next_event_id();
-    return refusals;
+    all.insert(all.end(), refusals->begin(), refusals->end());
+    return all;
   }
   [[nodiscard]] bool sealed() const override { return guard_ && guard_->sealed(); }
 
@@ -166,9 +168,12 @@ class LsmMachine final : public Machine {
     meters.fills = *std::move(fills);
     meters.decisions = cgroups_->decisions();
     meters.runs = lsm::program_runs(directory_);
-    if (!guard_) return meters;
-    meters.refusals = guard_->refused();
-    meters.refusals_lost = guard_->lost();
+    meters.refusals.resize(HF_GUARD_COUNT);
+    if (guard_) {
+      meters.refusals = guard_->refused();
+      meters.refusals_lost = guard_->lost();
+    }
+    meters.refusals[HF_GUARD_HELPER] = cgroups_->refused_helpers();
     return meters;
   }
 

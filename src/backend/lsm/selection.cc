@@ -75,6 +75,11 @@ Error lacking(std::string_view function) {
 
 }  // namespace
 
+std::string helper_function(std::string_view section) {
+  const std::string hook = lsm_hook(section);
+  return hook.empty() ? traced_function(section) : "bpf_lsm_" + hook;
+}
+
 Needs needs_of(const hf_tables& tables) {
   Needs needs;
   for (std::uint32_t i = 0; i < tables.profile_count && i < HF_PROFILE_SLOTS; i++) {
@@ -142,6 +147,7 @@ bool Selection::wants(std::string_view section, std::string_view program) const 
   if (is_about_sockets(section)) return wants_for_sockets(section, program);
   if (is_about_bpf(section, program))
     return needs_.bpf && types_.has_function("bpf_lsm_" + lsm_hook(section));
+  if (program.starts_with(kHelperPrograms)) return types_.has_function(helper_function(section));
   const std::string function = traced_function(section);
   if (function.empty()) return true;
   if (!types_.has_function(function)) return false;

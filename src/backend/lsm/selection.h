@@ -24,6 +24,10 @@ inline constexpr std::string_view kLabelReader = "bpf_sock_read_xattr";
 
 // Sends to a socket without making a message of it (until Linux 6.4).
 inline constexpr std::string_view kPageSender = "kernel_sendpage";
+// How the programs of usermode_helper.bpf.h begin, and the function that one of this section is
+// attached to: a kernel that is built without it has nothing there to refuse.
+inline constexpr std::string_view kHelperPrograms = "hf_helper_";
+[[nodiscard]] std::string helper_function(std::string_view section);
 
 // What the policy asks about.
 struct Needs {
