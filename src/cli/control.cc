@@ -76,7 +76,8 @@ int change(const ControlOptions& options, std::string_view name, const json& par
   else if (!reply.value("changed", true))
     fmt::print(
         "policy generation {} is live, and the files are no other: nothing has changed, and "
-        "there is nothing to confirm\n",
+        "there is nothing to confirm.\nBefore an edit, holdfast stage has files wait for a reload; "
+        "holdfast rollback goes back.\n",
         generation);
   else
     fmt::print("policy generation {} is live\n", generation);
