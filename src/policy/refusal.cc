@@ -55,8 +55,8 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"cgroup", "a move of holdfast, or a control file of a cgroup that it is in", kProcess},
     {"process", "a write to /proc/PID of holdfast", kProcess},
     {"any-process", "what ends or changes any process", kProcess},
-    {"helper", "making the kernel start a program",
-     "the kernel would start it outside, where nothing holds it"},
+    {"helper", "having the kernel start a program",
+     "the kernel would start it outside, as root, where nothing holds it"},
 }};
 
 // By HF_HELPER_*.
