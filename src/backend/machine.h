@@ -154,7 +154,8 @@ class Seal {
   // process is sealing; ETXTBSY somebody has one of the files open for writing; ESTALE the first is
   // not the program that runs; ENOTSUP its filesystem shows files that can be changed elsewhere;
   // ENOSPC too many files.
-  [[nodiscard]] virtual Result<void> put_on(const std::string& secret, const SealedFiles& files) = 0;
+  [[nodiscard]] virtual Result<void> put_on(const std::string& secret,
+                                            const SealedFiles& files) = 0;
   [[nodiscard]] virtual Result<void> take_off() = 0;
 };
 

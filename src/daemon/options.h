@@ -16,7 +16,7 @@ namespace holdfast::daemon {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;        // bad usage or bad policy
-inline constexpr int kExitUnknown = 2;       // of --is-sealed: it cannot be told
+inline constexpr int kExitUnknown = 2;      // of --is-sealed: it cannot be told
 inline constexpr int kExitImpossible = 77;  // not possible on this machine
 
 // What to do about rules that cannot be held for the whole machine.

@@ -18,8 +18,8 @@ constexpr const char* kSystemdRuns = "/run/systemd/system";
 
 // Earlier ones win. Not those of generators, which write anew at each reload.
 constexpr std::array kUnitDirectories = {
-    "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
-    "/etc/systemd/system",         "/etc/systemd/system.attached", "/run/systemd/system",
+    "/etc/systemd/system.control",  "/run/systemd/system.control",   "/run/systemd/transient",
+    "/etc/systemd/system",          "/etc/systemd/system.attached",  "/run/systemd/system",
     "/run/systemd/system.attached", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
     "/lib/systemd/system"};
 // Those that systemd makes by itself.

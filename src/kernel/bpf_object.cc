@@ -128,8 +128,8 @@ bool has_lock(const bpf_object* object, const bpf_map* map) {
   const btf_member* members = btf_members(value);
   for (int i = 0; i < btf_vlen(value); i++) {
     const btf_type* member = btf__type_by_id(types, members[i].type);
-    if (member != nullptr && btf__name_by_offset(types, member->name_off) ==
-                                 std::string_view("bpf_spin_lock"))
+    if (member != nullptr &&
+        btf__name_by_offset(types, member->name_off) == std::string_view("bpf_spin_lock"))
       return true;
   }
   return false;

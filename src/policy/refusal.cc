@@ -29,7 +29,7 @@ constexpr std::string_view kObjects =
 constexpr std::string_view kProcess =
     "whoever can end, stop, starve or trace holdfast can end what it enforces";
 constexpr std::string_view kPins = "what is pinned is what keeps the enforcement in the kernel";
-constexpr std::string_view kFiles = "they say what is enforced";
+constexpr std::string_view kFiles = "they say what is enforced, and by which program";
 
 constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"unknown", "an attempt on holdfast", "it would have ended or changed what is enforced"},
@@ -44,7 +44,7 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"sysctl", "a write to kernel.ftrace_enabled or kernel.cad_pid",
      "the one silences every BPF program that enforces, before 7.3, the other has the kernel "
      "signal a process"},
-    {"files", "a change of the policy's files or holdfastd's state", kFiles},
+    {"files", "a change of guarded files: the policy, holdfastd, its state or its units", kFiles},
     {"mount", "mounting over holdfast's files", kFiles},
     {"terminal", "typing into a terminal by ioctl",
      "what is typed there is read by the shell outside, which would do it"},

@@ -133,8 +133,7 @@ Result<void> CgroupHooks::publish(LivePolicy policy) {
   const int inner_fd = inner->get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
-  if (const int code = bpf_map_update_elem(outer->get(), &zero, &inner_fd, BPF_ANY);
-      code != 0) {
+  if (const int code = bpf_map_update_elem(outer->get(), &zero, &inner_fd, BPF_ANY); code != 0) {
     keep_live_alone();
     return bpf_error(code, "make policy live");
   }

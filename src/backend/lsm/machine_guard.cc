@@ -298,7 +298,8 @@ Result<void> MachineGuard::protect_files(const std::vector<GuardedDirectory>& di
     if (auto done = protect_above(guarded.path, Until::ended); !done) return done;
     const auto below = kernel::directories_below(guarded.path);
     if (!below) return below.error();
-    const auto how = guarded.of == GuardedDirectory::Of::state ? HF_GUARDED_STATE : HF_GUARDED_WHOLE;
+    const auto how =
+        guarded.of == GuardedDirectory::Of::state ? HF_GUARDED_STATE : HF_GUARDED_WHOLE;
     for (const std::string& path : *below)
       if (auto done = protect_directory(path, how, HF_GUARD_FILES); !done) return done;
   }
@@ -345,8 +346,7 @@ Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
       const auto file = kernel::refer_to(path, link);
       if (!file && file.error().code == ENOENT) continue;  // a link to nothing
       if (!file) return file.error();
-      if (auto done =
-              claim(path, file->get(), HF_GUARDED_WHOLE, HF_GUARD_FILES, Until::unsealed);
+      if (auto done = claim(path, file->get(), HF_GUARDED_WHOLE, HF_GUARD_FILES, Until::unsealed);
           !done)
         return done;
     }
@@ -369,7 +369,8 @@ Result<void> MachineGuard::seal(const std::string& secret, const SealedFiles& fi
   const auto lock = kernel::lock_directory(directory_);
   if (!lock) return lock.error();
   if (sealed()) return Error{EPERM, "seal", "", "it is sealed already"};
-  if (!protect_ || !serve_) return Error{ENOTSUP, "seal", "", "what is in force is of another build"};
+  if (!protect_ || !serve_)
+    return Error{ENOTSUP, "seal", "", "what is in force is of another build"};
   if (auto attached = attach_for_seal(); !attached) return attached;
   if (auto done = protect_sealed(files); !done) return done;
   std::memset(state().secret, 0, sizeof(hf_guard_state::secret));
