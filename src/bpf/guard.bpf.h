@@ -12,6 +12,7 @@
 
 #include "bpf/confined.bpf.h"
 #include "bpf/delegated.bpf.h"
+#include "bpf/run_tasks.bpf.h"
 #include "core/decide.h"
 
 #define HF_SYSCTL_NAME 32
@@ -31,10 +32,37 @@ int BPF_PROG(hf_task_setrlimit, struct task_struct *p) {
   HF_GUARD_REFUSE(HF_GUARD_LIMIT, 0);
 }
 
+/*
+ * Programs of these types can signal the task that they come across, or any (bpf_send_signal(), bpf_send_signal_task(),
+ * which pass no security module), write to its memory (bpf_probe_write_user()), or keep it from the processor
+ * (struct_ops of a scheduler). The others see packets, sockets and cgroups.
+ */
+static __always_inline int hf_acts_on_tasks(__u32 type) {
+  switch (type) {
+    case BPF_PROG_TYPE_KPROBE:
+    case BPF_PROG_TYPE_TRACEPOINT:
+    case BPF_PROG_TYPE_PERF_EVENT:
+    case BPF_PROG_TYPE_RAW_TRACEPOINT:
+    case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+    case BPF_PROG_TYPE_TRACING:
+    case BPF_PROG_TYPE_STRUCT_OPS:
+    case BPF_PROG_TYPE_EXT:
+    case BPF_PROG_TYPE_LSM:
+    case BPF_PROG_TYPE_SYSCALL:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
 SEC("lsm/bpf")
 int BPF_PROG(hf_bpf, int cmd, void *attr) {
   struct hf_session *s = hf_session();
   if (hf_bpf_limits.decided && hf_member_of(bpf_get_current_task())) return 0; /* refused with a word, there */
+  if (cmd == BPF_PROG_LOAD) {
+    if (!hf_acts_on_tasks(hf_attr(attr, 0)) || !is_kept_off()) return 0;
+    HF_GUARD_REFUSE(HF_GUARD_ANY_PROCESS, hf_attr(attr, 0)); /* prog_type comes first */
+  }
   if (cmd != BPF_PROG_GET_FD_BY_ID && cmd != BPF_MAP_GET_FD_BY_ID && cmd != BPF_LINK_GET_FD_BY_ID) return 0;
   if (!s || !hf_is_confined(s, bpf_get_current_task())) return 0;
   HF_GUARD_REFUSE(HF_GUARD_BY_ID, hf_attr(attr, 0)); /* prog_id, map_id and link_id all come first */
@@ -57,6 +85,10 @@ int hf_sysctl(struct bpf_sysctl *ctx) {
   if (!ctx->write) return 1;
   if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) < 0) return 1; /* longer than any named here */
   if (HF_NAMED("kernel/ftrace_enabled")) {
+    hf_guard_refuse(HF_GUARD_SYSCTL, 0);
+    return 0;
+  }
+  if (HF_NAMED("kernel/cad_pid") && is_kept_off()) { /* whom Ctrl-Alt-Del signals: kill_cad_pid() */
     hf_guard_refuse(HF_GUARD_SYSCTL, 0);
     return 0;
   }

@@ -17,10 +17,15 @@
 #define HF_GUARD_SIGNAL 6u  /* a signal to the daemon; in a run, to holdfast or its guardian */
 #define HF_GUARD_TRACE 7u   /* tracing it */
 #define HF_GUARD_LIMIT 8u   /* changing its resource limits */
-#define HF_GUARD_SYSCTL 9u  /* kernel.ftrace_enabled */
+#define HF_GUARD_SYSCTL 9u  /* kernel.ftrace_enabled, kernel.cad_pid */
 #define HF_GUARD_FILES 10u  /* a change of a policy's files, of the state, or of where they are */
 #define HF_GUARD_MOUNT 11u  /* mounting over them, or moving what they are on */
-#define HF_GUARD_COUNT 12u
+
+#define HF_GUARD_SCHEDULE 12u    /* its scheduling, its priorities, where its memory lies */
+#define HF_GUARD_CGROUP 13u      /* moving it to another cgroup, or a limit, freeze or kill of one that it is in */
+#define HF_GUARD_PROCESS 14u     /* a write to a file below its /proc/PID */
+#define HF_GUARD_ANY_PROCESS 15u /* in a run: what ends or changes whatever process the caller chooses */
+#define HF_GUARD_COUNT 16u
 #define HF_GUARD_KINDS 16u /* with room for more */
 
 /* Kinds of what an id belongs to, the upper half of a key of guard_ids. */

@@ -41,10 +41,15 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"signal", "a signal to holdfast", kProcess},
     {"trace", "tracing holdfast", kProcess},
     {"limit", "limits of holdfast", kProcess},
-    {"sysctl", "a write to kernel.ftrace_enabled",
-     "on kernels before 7.3 that silences every BPF program that enforces"},
+    {"sysctl", "a write to kernel.ftrace_enabled or kernel.cad_pid",
+     "the one silences every BPF program that enforces, before 7.3, the other has the kernel "
+     "signal a process"},
     {"files", "a change of the policy's files or holdfastd's state", kFiles},
     {"mount", "mounting over holdfast's files", kFiles},
+    {"schedule", "scheduling or memory placement of holdfast", kProcess},
+    {"cgroup", "a move of holdfast, or a control file of a cgroup that it is in", kProcess},
+    {"process", "a write to /proc/PID of holdfast", kProcess},
+    {"any-process", "what ends or changes any process", kProcess},
 }};
 
 const What& what_of(std::uint32_t what) { return kWhat[what < kWhat.size() ? what : 0]; }
