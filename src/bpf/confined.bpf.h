@@ -15,6 +15,12 @@ static __always_inline int hf_is_confined(const struct hf_session *s, __u64 task
   return held.set != HF_NO_SET || (held.flags & HF_REQ_FACTS_MISSING);
 }
 
+/*
+ * The same by the addresses of their task_structs, for questions that begin with something else than a task; 0: none,
+ * or it is gone. Not static: the compiler would give them names that BTF does not take.
+ */
+__u64 hf_protected_task[2];
+
 static __always_inline int hf_is_protected(const struct hf_session *s, const struct task_struct *task) {
   __u32 tgid = 0;
   bpf_core_read(&tgid, sizeof(tgid), &task->tgid);

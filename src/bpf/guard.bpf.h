@@ -12,6 +12,7 @@
 
 #include "bpf/confined.bpf.h"
 #include "bpf/delegated.bpf.h"
+#include "bpf/run_tasks.bpf.h"
 #include "bpf/usermode_helper.bpf.h"
 #include "core/decide.h"
 
@@ -30,10 +31,37 @@ int BPF_PROG(hf_task_setrlimit, struct task_struct *p) {
   HF_GUARD_REFUSE(HF_GUARD_LIMIT, 0);
 }
 
+/*
+ * Programs of these types can signal the task that they come across, or any (bpf_send_signal(), bpf_send_signal_task(),
+ * which pass no security module), write to its memory (bpf_probe_write_user()), or keep it from the processor
+ * (struct_ops of a scheduler). The others see packets, sockets and cgroups.
+ */
+static __always_inline int hf_acts_on_tasks(__u32 type) {
+  switch (type) {
+    case BPF_PROG_TYPE_KPROBE:
+    case BPF_PROG_TYPE_TRACEPOINT:
+    case BPF_PROG_TYPE_PERF_EVENT:
+    case BPF_PROG_TYPE_RAW_TRACEPOINT:
+    case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+    case BPF_PROG_TYPE_TRACING:
+    case BPF_PROG_TYPE_STRUCT_OPS:
+    case BPF_PROG_TYPE_EXT:
+    case BPF_PROG_TYPE_LSM:
+    case BPF_PROG_TYPE_SYSCALL:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
 SEC("lsm/bpf")
 int BPF_PROG(hf_bpf, int cmd, void *attr) {
   struct hf_session *s = hf_session();
   if (hf_bpf_limits.decided && hf_member_of(bpf_get_current_task())) return 0; /* refused with a word, there */
+  if (cmd == BPF_PROG_LOAD) {
+    if (!hf_acts_on_tasks(hf_attr(attr, 0)) || !is_kept_off()) return 0;
+    HF_GUARD_REFUSE(HF_GUARD_ANY_PROCESS, hf_attr(attr, 0)); /* prog_type comes first */
+  }
   if (cmd != BPF_PROG_GET_FD_BY_ID && cmd != BPF_MAP_GET_FD_BY_ID && cmd != BPF_LINK_GET_FD_BY_ID) return 0;
   if (!s || !hf_is_confined(s, bpf_get_current_task())) return 0;
   HF_GUARD_REFUSE(HF_GUARD_BY_ID, hf_attr(attr, 0)); /* prog_id, map_id and link_id all come first */
@@ -98,11 +126,13 @@ struct hf_sysctl_name {
 };
 
 #define HF_SYSCTL_FTRACE (~0u)
+#define HF_SYSCTL_CAD_PID (~1u) /* names the process that Ctrl-Alt-Del signals: kill_cad_pid() */
 
-/* HF_HELPER_*, HF_SYSCTL_FTRACE; 0: neither. A global function: verified once. */
+/* HF_HELPER_*, HF_SYSCTL_*; 0: none of them. A global function: verified once. */
 __noinline int hf_meaning_of_sysctl(struct hf_sysctl_name *name) {
   if (!name) return 0;
   if (HF_SAME(name->text, "kernel/ftrace_enabled")) return HF_SYSCTL_FTRACE;
+  if (HF_SAME(name->text, "kernel/cad_pid")) return HF_SYSCTL_CAD_PID;
   if (HF_SAME(name->text, "kernel/core_pattern")) return HF_HELPER_CORE_PATTERN;
   if (HF_SAME(name->text, "kernel/modprobe")) return HF_HELPER_MODPROBE;
   if (HF_SAME(name->text, "kernel/hotplug")) return HF_HELPER_UEVENT;
@@ -126,6 +156,11 @@ int hf_sysctl(struct bpf_sysctl *ctx) {
   meaning = hf_meaning_of_sysctl(&name);
   if (!meaning) return 1;
   if (meaning == (int)HF_SYSCTL_FTRACE) {
+    hf_guard_refuse(HF_GUARD_SYSCTL, 0);
+    return 0;
+  }
+  if (meaning == (int)HF_SYSCTL_CAD_PID) {
+    if (!is_kept_off()) return 1;
     hf_guard_refuse(HF_GUARD_SYSCTL, 0);
     return 0;
   }

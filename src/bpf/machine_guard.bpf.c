@@ -20,6 +20,7 @@
 #include "bpf/guard_dirs.bpf.h"
 #include "bpf/guard_maps.bpf.h"
 #include "bpf/guard_mounts.bpf.h"
+#include "bpf/guard_tasks.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -34,6 +35,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Not static, as kDaemonName. */
 const char kFtraceSysctl[] = "kernel/ftrace_enabled";
+const char kCadPid[] = "kernel/cad_pid";
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -239,15 +241,20 @@ int BPF_PROG(guard_limit, void *task) {
 
 /*
  * On the root cgroup, so that every task on the machine is below it. Before 7.3 kernel.ftrace_enabled=0
- * silences every program here and lets new ones attach. Returns 1 to allow.
+ * silences every program here and lets new ones attach. kernel.cad_pid says which process gets a SIGINT when
+ * Ctrl-Alt-Del is pressed, which a device of root's own can do (kill_cad_pid()). Returns 1 to allow.
  */
 SEC("cgroup/sysctl")
 int guard_sysctl(struct bpf_sysctl *ctx) {
   char name[sizeof(kFtraceSysctl) + 1] = {};
+  int silences = 1, signals = 1;
   if (!ctx->write) return 1;
   if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) < 0) return 1; /* a longer one */
-  for (__u32 i = 0; i < sizeof(kFtraceSysctl); i++)
-    if (name[i] != kFtraceSysctl[i]) return 1;
+  for (__u32 i = 0; i < sizeof(kFtraceSysctl); i++) {
+    silences = silences && name[i] == kFtraceSysctl[i];
+    if (i < sizeof(kCadPid)) signals = signals && name[i] == kCadPid[i];
+  }
+  if (!silences && !(signals && is_kept_off())) return 1;
   refuse(HF_GUARD_SYSCTL, 0);
   return 0;
 }

@@ -9,6 +9,7 @@
 #ifndef HOLDFAST_BPF_MEMBER_BPF_H
 #define HOLDFAST_BPF_MEMBER_BPF_H
 
+#include "bpf/confined.bpf.h"
 #include "bpf/create.bpf.h"
 
 #define HF_EAGAIN_FORK 11
@@ -28,11 +29,13 @@ int hf_arm(void *ctx) {
 SEC("syscall")
 int hf_protect(void *ctx) {
   struct hf_session *s = hf_session();
+  __u64 leader = 0;
+  __u32 which;
   if (!s) return 1;
-  if (!s->protected_tgid[0])
-    s->protected_tgid[0] = bpf_get_current_pid_tgid() >> 32;
-  else
-    s->protected_tgid[1] = bpf_get_current_pid_tgid() >> 32;
+  which = s->protected_tgid[0] ? 1 : 0;
+  s->protected_tgid[which] = bpf_get_current_pid_tgid() >> 32;
+  bpf_core_read(&leader, sizeof(leader), &((struct task_struct *)bpf_get_current_task())->group_leader);
+  hf_protected_task[which] = leader;
   return 0;
 }
 
@@ -77,6 +80,8 @@ int BPF_PROG(hf_task_free, struct task_struct *task) {
   __u64 key = (unsigned long)task;
   bpf_map_delete_elem(&members, &key);
   bpf_map_delete_elem(&calls, &key);
+  for (int i = 0; i < 2; i++)
+    if (hf_protected_task[i] == key) hf_protected_task[i] = 0; /* the address may become another task's */
   return 0;
 }
 

@@ -57,6 +57,8 @@ SEC("lsm/ptrace_traceme")
 int BPF_PROG(hf_ptrace_traceme, struct task_struct *parent) {
   struct hf_session *s = hf_session();
   if (!s) return -HF_EPERM;
+  /* holdfast would be woken for each stop of a tracee that it did not ask for. */
+  if (hf_is_protected(s, parent) && hf_is_confined(s, bpf_get_current_task())) HF_GUARD_REFUSE(HF_GUARD_TRACE, 0);
   return hf_answer(hf_trace(s, hf_address(parent), bpf_get_current_task()));
 }
 

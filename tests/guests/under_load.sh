@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# under_load KILLS POLICY CGROUP: while two attackers move nginx's worker to CGROUP, the package is upgraded, then
-# holdfastd is killed KILLS times, each time after ten swaps of POLICY. Needs tests/tap.sh, worker() and fetch().
+# under_load KILLS POLICY CGROUP: while two attackers move nginx's worker to CGROUP, and a third tries to end holdfastd,
+# the package is upgraded, then holdfastd is frozen, starved and killed by process 1 KILLS times, each time after ten
+# swaps of POLICY. Needs tests/tap.sh, worker() and fetch().
 
 attacker() {
   through=0 tried=0
@@ -13,18 +14,41 @@ attacker() {
   done
   echo "$tried $through" >> /root/attacks
 }
+# Root, but not process 1.
+ender() {
+  ended=0 service=/sys/fs/cgroup/system.slice/holdfastd.service
+  while [ ! -e /root/enough ]; do
+    pid=$(systemctl show -P MainPID holdfastd)
+    # Between an exec of systemd's and the one of holdfastd, the process is not holdfastd's yet.
+    if [ "$pid" != 0 ] && [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = holdfastd ]; then
+      for attempt in "echo 1 > $service/cgroup.freeze" "echo 1 > $service/cgroup.kill" "echo $pid > $elsewhere/cgroup.procs" \
+        "echo 1 > /sys/fs/cgroup/system.slice/cgroup.freeze" "kill -9 $pid"; do
+        if [ -d "/proc/$pid" ] && sh -c "$attempt" 2> /dev/null; then ended=$((ended + 1)); fi
+      done
+    fi
+    sleep 0.2
+  done
+  echo $ended > /root/ended
+}
+# For a moment; attackers go on.
+starve() {
+  systemctl freeze holdfastd && sleep 0.2 && systemctl thaw holdfastd &&
+    systemctl set-property --runtime holdfastd MemoryHigh=1 CPUQuota=1% && sleep 0.2 &&
+    systemctl set-property --runtime holdfastd MemoryHigh=infinity CPUQuota=
+}
 under_load() {
   kills=$1 swapped=$2 elsewhere=$3
-  attacker & attacker &
+  attacker & attacker & ender &
   check "the package is upgraded" dpkg -i /root/holdfast.deb
   is "the daemon runs" "$(systemctl is-active holdfastd)" active
-  killed=0 swaps=0
+  killed=0 swaps=0 starved=0
   while [ $killed -lt "$kills" ]; do
     pid=$(systemctl show -P MainPID holdfastd)
     for swap in 1 2 3 4 5 6 7 8 9 10; do
       sed -i "s/^# swap.*//; \$a# swap $killed $swap" "$swapped"
       holdfast reload > /dev/null 2>&1 && swaps=$((swaps + 1))
     done
+    starve && starved=$((starved + 1))
     systemctl kill --signal=KILL holdfastd && killed=$((killed + 1))
     tries=0
     until new=$(systemctl show -P MainPID holdfastd) && [ "$new" != 0 ] && [ "$new" != "$pid" ] && holdfast status > /dev/null 2>&1 ||
@@ -32,6 +56,8 @@ under_load() {
   done
   touch /root/enough
   sleep 2
+  is "it was frozen and starved by process 1" $starved "$killed"
+  is "and ended, frozen or moved by nobody else" "$(cat /root/ended)" 0
   is "attackers: none through" "$(awk '{ n += $2 } END { print n + 0 }' /root/attacks)" 0
   check "after attempts, $(awk '{ n += $1 } END { print n }' /root/attacks), $killed kills, $swaps swaps" \
     test "$(awk '{ n += $1 } END { print n }' /root/attacks)" -gt 20

@@ -8,12 +8,21 @@
 // another (isa-debug-exit): the output stream then carries the command's bytes and nothing else,
 // and a guest that dies on the way leaves no status, which the host tells from an exit of CMD.
 // Access to the ports is taken before CMD starts, so that a policy under test cannot take it away.
+//
+// As process 1 it also does what only that may do to some process, as a service manager would. It reads orders, a line
+// each, from the FIFO /run/init, and what fails is said on the console:
+//
+//   signal PID NUMBER
+//   write FILE TEXT
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/io.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -73,10 +82,36 @@ static void report(int code) {
   tell_host(line);
 }
 
+static int write_text(const char* file, const char* text) {
+  int fd = open(file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t written = write(fd, text, strlen(text));
+  close(fd);
+  return written < 0 ? -1 : 0;
+}
+
+static void* obey(void* unused) {
+  char line[512], file[256], text[128];
+  int pid = 0, number = 0;
+  FILE* orders = mkfifo("/run/init", 0600) == 0 ? fopen("/run/init", "r+e") : NULL;
+  (void)unused;
+  if (orders == NULL) die("/run/init");
+  while (fgets(line, sizeof line, orders) != NULL) {
+    int result = -1;
+    errno = EINVAL;
+    if (sscanf(line, "signal %d %d", &pid, &number) == 2 && pid > 0) result = kill(pid, number);
+    if (sscanf(line, "write %255s %127[^\n]", file, text) == 2) result = write_text(file, text);
+    if (result != 0) fprintf(stderr, "vmexit: %s: %s\n", line, strerror(errno));
+  }
+  return NULL;
+}
+
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   int output_fd = open_output();
   if (ioperm(kStatusPort, 1, 1) != 0 || ioperm(kExitPort, 4, 1) != 0) die("ioperm");
+  pthread_t orders;
+  if (getpid() == 1 && pthread_create(&orders, NULL, obey, NULL) != 0) die("pthread_create");
   tell_host("begun\n");  // from here on a crash may be CMD's doing
   pid_t command = fork();
   if (command < 0) die("fork");

@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string>
+#include <string_view>
 
 #include "kernel/process.h"
 #include "kernel/system_error.h"
@@ -46,6 +48,15 @@ void close_foreign_descriptors(int keep_fd) {
   }
   closedir(directory);
   for (int fd = 0; fd < 3; fd++) open("/dev/null", O_RDWR);
+}
+
+Result<void> spare_from_oom_killer(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
+  constexpr std::string_view kNever = "-1000";  // OOM_SCORE_ADJ_MIN
+  const Fd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file || write(file.get(), kNever.data(), kNever.size()) < 0)
+    return kernel::system_error("write", path);
+  return {};
 }
 
 [[noreturn]] void guard(const Programs& programs, int holdfast_pidfd) {
@@ -93,7 +104,10 @@ Result<Guardian> Guardian::start(const Programs& programs) {
   if (pid == 0) guard(programs, own.get());
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) return kernel::system_error("pidfd_open", "guardian");
-  return Guardian(pid, std::move(pidfd));
+  Guardian guardian(pid, std::move(pidfd));
+  // The members can use up all memory, and the killing for it asks no security module.
+  if (auto spared = spare_from_oom_killer(pid); !spared) return spared.error();
+  return guardian;
 }
 
 void Guardian::leave_on_duty() { pid_ = -1; }

@@ -36,6 +36,9 @@ std::string traced_function(std::string_view section) {
   return {};
 }
 
+// The programs of protected_tasks.bpf.h: every session has them.
+constexpr std::string_view kProtects = "protect_";
+
 bool is_about_sockets(std::string_view section) {
   return section == "tc" || section.starts_with("lsm/socket_") ||
          section.starts_with("lsm/unix_") || section == "lsm/sctp_bind_connect" ||
@@ -144,6 +147,7 @@ bool Selection::wants(std::string_view section, std::string_view program) const 
   if (is_about_terminals(program))
     return lsm_hook(section) != kOnlyNewKernels ||
            types_.has_function("bpf_lsm_" + lsm_hook(section));
+  if (program.starts_with(kProtects)) return true;
   if (is_about_sockets(section)) return wants_for_sockets(section, program);
   if (is_about_bpf(section, program))
     return needs_.bpf && types_.has_function("bpf_lsm_" + lsm_hook(section));
