@@ -8,7 +8,8 @@
  *   task_setnice, _setioprio   setpriority, ioprio_set
  *   task_movememory            migrate_pages, move_pages
  *   file_permission            cgroup.kill, cgroup.freeze, limits and the like; /proc/PID/oom_score_adj and the like
- *   perf_event_alloc           attr.sigtrap, for which CAP_PERFMON and CAP_KILL replace the right to trace
+ *   perf_event_alloc           events of a protected task: CAP_PERFMON replaces the right to trace. attr.sigtrap
+ *                              signals it, samples hold its registers and stack
  *   cgroup_procs_write_start,  the move of a protected task to another cgroup
  *   inode_permission
  *
@@ -210,16 +211,14 @@ int BPF_PROG(protect_write, struct file___pt *file, int mask) {
   return 0;
 }
 
-/* ---- counters that signal -------------------------------------------------------------------------------------- */
+/* ---- perf events of a task -------------------------------------------------------------------------------------- */
 
 /* perf_event_alloc() has taken over attr and hw.target when it asks. */
 SEC("lsm/perf_event_alloc")
 int BPF_PROG(protect_perf, struct perf_event___pt *event) {
   __u64 target = (__u64)BPF_CORE_READ(event, hw.target);
   __u32 type = BPF_CORE_READ(event, attr.type);
-  if (target && (KEPT_OFF_ARE_CONFINED || BPF_CORE_READ_BITFIELD_PROBED(&event->attr, sigtrap)) &&
-      is_protected(target) && is_kept_off())
-    REFUSE_TOUCH(HF_GUARD_TRACE, pt_tgid(target));
+  if (target && is_protected(target) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_TRACE, pt_tgid(target));
   if (KEPT_OFF_ARE_CONFINED && (type == PT_PERF_TRACEPOINT || type >= PT_PERF_DYNAMIC) && is_kept_off())
     REFUSE_TOUCH(HF_GUARD_ANY_PROCESS, type);
   return 0;

@@ -63,7 +63,6 @@ struct task_struct___pt {
 };
 struct perf_event_attr___pt {
   __u32 type;
-  __u64 sigtrap : 1;
 };
 struct hw_perf_event___pt {
   struct task_struct___pt *target;
