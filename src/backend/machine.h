@@ -4,6 +4,7 @@
 #define HOLDFAST_BACKEND_MACHINE_H
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct MachineSpec {
   // By number of a profile: the names of labels that its label.set lists.
   std::vector<std::vector<std::string>> may_set = {};
   std::string cgroup_root = "/sys/fs/cgroup";  // where the unified hierarchy is mounted
+  // Hears what the administrator should know about this policy, a sentence each; may be empty.
+  std::function<void(const std::string& text)> warn = {};
 };
 
 // Of one socket: names ("user.…") and values, in the order of their first set.

@@ -50,13 +50,25 @@ struct cgroup_call {
   struct hf_event other; /* scratch: a thread that is not in its leader's cgroup */
 };
 
+/*
+ * A move by which the daemon finds out whether these programs are asked: into its own cgroup, by itself. Written by user
+ * space before; `answered` becomes the nonce when the answer to that very move has been given.
+ */
+struct {
+  __u64 nonce; /* 0: none is under way */
+  __u64 answered;
+  __u64 cgroup;
+  __u32 tgid;
+  __u32 pad0;
+} cgroup_probe;
+
 static struct cgroup_call call;
 static struct path_walk walk;
 
-/* The child of a clone3 that is under way, by its parent. */
+/* The child of a clone3 that is under way, by its parent. Room for every task (map_room.h). */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 65536);
+  __uint(max_entries, HF_TASK_ROOM_LEAST);
   __type(key, __u64);
   __type(value, __u64);
 } cgroup_clones SEC(".maps");
@@ -239,6 +251,8 @@ int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
   if (call.answered) return 0;
   call.answered = 1;
   report(e);
+  if (cgroup_probe.nonce && e->target == cgroup_probe.cgroup && e->actor.tgid == cgroup_probe.tgid)
+    cgroup_probe.answered = cgroup_probe.nonce;
   return hf_answer(hf_enforced_error(&e->verdict));
 }
 

@@ -13,7 +13,8 @@
 
 #include "bpf/answer.bpf.h"
 #include "bpf/cgroup_maps.bpf.h"
-#include "bpf/cgroup_path.bpf.h"
+#include "bpf/known_profile.bpf.h"
+#include "bpf/machine_report.bpf.h"
 
 #define CGROUP2_SUPER_MAGIC 0x63677270
 #define S_IFMT 0170000
@@ -27,21 +28,6 @@ struct {
   __type(key, __u64);
   __type(value, __u8);
 } cgroup_delegated SEC(".maps");
-
-struct xattr_call {
-  struct path_walk walk;
-  struct hf_event event;
-};
-
-/* Scratch of a task that sets the attribute; cgroup_mutex is not held there. */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 256);
-  __type(key, __u64);
-  __type(value, struct xattr_call);
-} cgroup_xattr_calls SEC(".maps");
-
-static const struct xattr_call empty_xattr_call;
 
 /* The cgroup whose directory this is; 0: something else. */
 static __u64 cgroup_of_dentry(const struct dentry___cg *dentry) {
@@ -63,51 +49,50 @@ static int is_delegate_name(const char *name) {
 }
 
 /* Refused by the deepest profile that needs a mover and does not list this one. */
-static __noinline int decide_delegation(const struct hf_tables *t, struct hf_event *e) {
-  if (!t || !e) return 0;
+static __noinline int judge_delegation(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
+  if (!t || !r || !v) return 0;
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
-    __u16 number = e->request.dst_chain[i];
+    __u16 number = r->dst_chain[i];
     const struct hf_profile *p = hf_profile_at(t, number);
     if (number == HF_NO_PROFILE || !p) break;
     if (p->cg_inside != HF_INSIDE_DELEGATED || p->cg_join != HF_MOVERS_LIST) continue;
-    if (!hf_mover_listed(t, p->join_set, e->request.subject))
-      hf_refuse(&e->verdict, p, number, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
+    if (!hf_mover_listed(t, p->join_set, r->subject)) hf_refuse(v, p, number, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
   }
-  hf_choose_log(t, &e->request, &e->verdict);
+  hf_choose_log(t, r, v);
   return 0;
 }
 
-static __noinline int gather_delegation(struct xattr_call *call, __u64 generation, __u64 cgroup) {
-  struct hf_request *r;
-  if (!call) return -1;
-  r = &call->event.request;
-  call->event.target = cgroup_id(cgroup);
-  if (mover_of(&call->walk, generation, bpf_get_current_task(), &r->subject)) return -1;
-  return path_profiles(&call->walk, generation, cgroup, r->dst_chain);
+/* A frame of its own: paths are read before, and not on top of it. `subject`: -1: it cannot be told. */
+static __noinline int answer_delegation(const struct hf_tables *tables, const __u16 *chain, int subject, __u64 id) {
+  struct hf_request r = {.hook = HF_HOOK_CGROUP_ATTACH};
+  struct parties parties = {.target = id};
+  struct hf_verdict v = {};
+  if (!tables || !chain) return 0;
+  parties.generation = tables->generation;
+  if (subject < 0) {
+    r.flags |= HF_REQ_FACTS_MISSING;
+    hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
+  } else {
+    r.subject = subject;
+    __builtin_memcpy(r.dst_chain, chain, sizeof(r.dst_chain));
+    judge_delegation(tables, &r, &v);
+  }
+  if (v.action == HF_DENY) tell(&r, &v, &parties);
+  return !hf_enforced_error(&v);
 }
 
 /* Returns whether the attribute may change. */
 static __always_inline int may_delegate(__u64 cgroup) {
   const struct hf_tables *tables = live_tables();
-  __u64 current = bpf_get_current_task();
-  struct xattr_call *call;
-  int allowed = 0;
-  if (bpf_map_update_elem(&cgroup_xattr_calls, &current, &empty_xattr_call, BPF_ANY)) {
+  __u16 chain[HF_MAX_NEST] = {};
+  int subject;
+  if (!tables) {
     hf_count_undecided(&cgroup_totals.decisions);
     return 0;
   }
-  call = bpf_map_lookup_elem(&cgroup_xattr_calls, &current);
-  if (call) {
-    begin_event(&call->event, tables);
-    if (!tables || gather_delegation(call, tables->generation, cgroup))
-      hf_refuse_plain(&call->event.verdict, HF_REASON_FACTS_MISSING);
-    else
-      decide_delegation(tables, &call->event);
-    allowed = !hf_enforced_error(&call->event.verdict);
-    if (call->event.verdict.action == HF_DENY) report(&call->event);
-  }
-  bpf_map_delete_elem(&cgroup_xattr_calls, &current);
-  return allowed;
+  subject = mover_now(tables->generation, bpf_get_current_task());
+  if (chain_of_cgroup(tables->generation, cgroup, chain)) subject = -1;
+  return answer_delegation(tables, chain, subject, cgroup_id(cgroup));
 }
 
 static __noinline int change_delegation(__u64 cgroup, __u8 delegated) {

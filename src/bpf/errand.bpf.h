@@ -19,7 +19,7 @@ struct {
 
 /*
  * holdfast asks for the name of the other end of a unix socket, and this notes its labels. An end that is closed, or
- * that nobody has accepted yet, has none that could be told: then nothing is noted.
+ * that nobody has accepted yet, has none that could be told, nor has one whose labels are not known: nothing is noted.
  */
 SEC("lsm/socket_getpeername")
 int BPF_PROG(hf_see_peer, struct socket *sock) {
@@ -43,6 +43,7 @@ int BPF_PROG(hf_see_peer, struct socket *sock) {
   other = peer->sk_socket;
   if (!other || !other->file) return 0;
   labels = hf_mirror_of(other, 0);
+  if (labels && labels->unknown) return 0;
   if (labels)
     hf_copy_ids(seen->ids, labels);
   else

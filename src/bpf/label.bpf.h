@@ -25,7 +25,8 @@ static __always_inline int hf_label_change(struct dentry *dentry, const char *na
   const struct hf_member *member;
   struct hf_label_text *text;
   struct inode *inode;
-  long length;
+  int is_label = 0;
+  long length = 0;
   if (!s) return -HF_EPERM;
   inode = dentry->d_inode;
   if (!inode) return 0; /* newer verifiers want it asked */
@@ -37,20 +38,18 @@ static __always_inline int hf_label_change(struct dentry *dentry, const char *na
   r.subject = member->profile;
   r.subject_set = member->set;
   text = hf_own_text();
-  length = text ? bpf_probe_read_kernel_str(text->text, sizeof(text->text), name) : 0;
-  if (!text || length <= 0) {
-    r.flags |= HF_REQ_FACTS_MISSING;
-  } else {
-    int is_label = text->text[0] == 'u' && text->text[1] == 's' && text->text[2] == 'e' && text->text[3] == 'r' &&
-                   text->text[4] == '.';
+  if (text) {
+    length = bpf_probe_read_kernel_str(text->text, sizeof(text->text), name);
+    is_label = text->text[0] == 'u' && text->text[1] == 's' && text->text[2] == 'e' && text->text[3] == 'r' &&
+               text->text[4] == '.';
     text->length = length - 1;
-    if (hf_known_name(text) & HF_LABEL_MAY_SET) r.flags |= HF_REQ_LABEL_LISTED;
-    if (!is_label) {
-      hf_drop_text();
-      return 0;
-    }
+    if (length > 0 && (hf_known_name(text) & HF_LABEL_MAY_SET)) r.flags |= HF_REQ_LABEL_LISTED;
+    hf_drop_text();
   }
-  hf_drop_text();
+  if (length <= 0)
+    r.flags |= HF_REQ_FACTS_MISSING;
+  else if (!is_label)
+    return 0;
   return hf_conclude_socket(&r, &context);
 }
 
@@ -82,8 +81,8 @@ int BPF_PROG(hf_room_for_label, void *idmap, struct dentry *dentry, const char *
     long length = bpf_probe_read_kernel_str(text->text, sizeof(text->text), name);
     text->length = length > 0 ? length - 1 : 0;
     known = hf_known_name(text);
+    hf_drop_text();
   }
-  hf_drop_text();
   if (text && !(known & HF_LABEL_INDEX)) return 0;
   if (!text || !bpf_inode_storage_get(&socket_labels, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE))
     return -HF_ENOMEM_LABEL;
@@ -93,37 +92,52 @@ int BPF_PROG(hf_room_for_label, void *idmap, struct dentry *dentry, const char *
 /* Which label of the policy's this is, from 1 on; 0: none of them. ~0: nobody can tell. */
 static __always_inline __u32 hf_label_index(const char *name) {
   struct hf_label_text *text = hf_own_text();
+  __u32 index = ~0u;
   long length;
-  if (!text) return ~0u;
+  if (!text) return index;
   length = bpf_probe_read_kernel_str(text->text, sizeof(text->text), name);
-  if (length <= 0) return ~0u;
-  text->length = length - 1;
-  return hf_known_name(text) & HF_LABEL_INDEX;
+  if (length > 0) {
+    text->length = length - 1;
+    index = hf_known_name(text) & HF_LABEL_INDEX;
+  }
+  hf_drop_text();
+  return index;
 }
 
 static __always_inline __u32 hf_value_id(const void *value, __u64 size) {
-  struct hf_label_text *text = hf_own_text();
-  __u32 *id;
-  if (!text) return HF_LABEL_ID_UNREADABLE;
+  struct hf_label_text *text;
+  __u32 id = HF_LABEL_ID_UNREADABLE;
   if (size >= sizeof(text->text)) return HF_LABEL_ID_OTHER;
+  text = hf_own_text();
+  if (!text) return id;
   text->length = size;
-  if (size && bpf_probe_read_kernel(text->text, size & (sizeof(text->text) - 1), value)) return HF_LABEL_ID_UNREADABLE;
-  id = bpf_map_lookup_elem(&label_values, text);
-  return id ? *id : HF_LABEL_ID_OTHER;
+  if (!size || !bpf_probe_read_kernel(text->text, size & (sizeof(text->text) - 1), value)) {
+    const __u32 *known = bpf_map_lookup_elem(&label_values, text);
+    id = known ? *known : HF_LABEL_ID_OTHER;
+  }
+  hf_drop_text();
+  return id;
 }
 
-/* What cannot be mirrored leaves the mirror wrong, of which socket nobody knows later: then nothing is decided. */
+/*
+ * What cannot be mirrored leaves this socket's labels not known. A label that is set finds the entry that was made before
+ * (hf_room_for_label); only one that was on its way while the programs were attached may not, and then nobody can tell which
+ * socket it is: user space looks at all of them again. What is removed from a socket without an entry was not known.
+ */
 static __always_inline void hf_mirror_label(struct inode *inode, __u32 index, __u32 id) {
-  struct hf_socket_labels *labels = 0;
+  __u64 flags = id == HF_LABEL_ID_ABSENT ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE;
+  struct hf_socket_labels *labels = bpf_inode_storage_get(&socket_labels, inode, 0, flags);
   struct hf_session *s = hf_session();
-  if (index != ~0u && id != HF_LABEL_ID_UNREADABLE)
-    labels = bpf_inode_storage_get(&socket_labels, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!labels) {
+    if (s && flags) s->labels_lost = 1;
+    return;
+  }
   index--;
   HF_OPAQUE(index);
-  if (labels && index < HF_MAX_LABEL_NAMES)
+  if (id != HF_LABEL_ID_UNREADABLE && index < HF_MAX_LABEL_NAMES)
     labels->ids[index] = id;
-  else if (s)
-    s->labels_lost = 1;
+  else
+    labels->unknown = 1;
 }
 
 /* Called with the inode locked, so changes of one socket come here in their order. */
@@ -134,7 +148,6 @@ int BPF_PROG(hf_label_was_set, struct dentry *dentry, const char *name, const vo
   if (!inode || !hf_is_socket(inode)) return 0;
   index = hf_label_index(name);
   if (index) hf_mirror_label(inode, index, hf_value_id(value, size));
-  hf_drop_text();
   return 0;
 }
 
@@ -145,7 +158,6 @@ int BPF_PROG(hf_label_was_removed, struct dentry *dentry, const char *name) {
   if (!inode || !hf_is_socket(inode)) return 0;
   index = hf_label_index(name);
   if (index) hf_mirror_label(inode, index, HF_LABEL_ID_ABSENT);
-  hf_drop_text();
   return 0;
 }
 

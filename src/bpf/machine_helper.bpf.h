@@ -26,15 +26,14 @@ static __always_inline int keeps_tasks(const struct hf_profile *p) {
 static __noinline int hf_helper_rule(void) {
   const struct hf_tables *tables;
   const struct hf_profile *profile;
-  struct ruled_task task = {};
+  int number;
   if (!helper_rules) return HF_HELPERS_FREE;
   tables = live_tables();
   if (!tables) return HF_HELPERS_REFUSED;
-  task.generation = tables->generation;
-  if (find_known(&task)) return HF_HELPERS_REFUSED;
-  if (!task.profile) task.profile = profile_of_task_mark(task.generation, bpf_get_current_task());
-  if (!task.profile) return HF_HELPERS_FREE;
-  profile = hf_profile_at(tables, task.profile);
+  number = profile_now(tables->generation, bpf_get_current_task());
+  if (number < 0) return HF_HELPERS_REFUSED;
+  if (!number) return HF_HELPERS_FREE;
+  profile = hf_profile_at(tables, number);
   if (!profile) return HF_HELPERS_REFUSED;
   if (!keeps_tasks(profile)) return HF_HELPERS_FREE;
   return profile->mode == HF_MODE_AUDIT ? HF_HELPERS_AUDITED : HF_HELPERS_REFUSED;

@@ -20,31 +20,31 @@
 
 static __always_inline int is_socket(const struct inode *inode) { return (inode->i_mode & S_IFMT) == S_IFSOCK; }
 
-/* Puts the name into the slot: 1 when it is one of a label, 0 when not, -1 when it cannot be read. */
-static __noinline int read_label_name(struct decision_slot *slot, __u64 name) {
+/* Puts the name into the text: 1 when it is one of a label, 0 when not, -1 when it cannot be read. */
+static __noinline int read_label_name(struct hf_sip_text *text, __u64 name) {
   long length;
-  if (!slot) return -1;
-  __builtin_memset(&slot->text, 0, sizeof(slot->text));
-  length = bpf_probe_read_kernel_str(slot->text.words, sizeof(slot->text.words), (const void *)name);
+  if (!text) return -1;
+  __builtin_memset(text, 0, sizeof(*text));
+  length = bpf_probe_read_kernel_str(text->words, sizeof(text->words), (const void *)name);
   if (length <= 0) return -1;
-  slot->text.length = (length - 1) & (HF_SIP_BYTES - 1);
-  return (slot->text.words[0] & USER_PREFIX_MASK) == USER_PREFIX;
+  text->length = (length - 1) & (HF_SIP_BYTES - 1);
+  return (text->words[0] & USER_PREFIX_MASK) == USER_PREFIX;
 }
 
 /* "user.holdfast.probe": set to see whether sockets can have labels here, which is nobody's claim about anything. */
-static __always_inline int is_probe(const struct decision_slot *slot) {
-  const __u64 *words = slot->text.words;
+static __always_inline int is_probe(const struct hf_sip_text *text) {
+  const __u64 *words = text->words;
   return words[0] == 0x6c6f682e72657375ull && words[1] == 0x72702e7473616664ull && words[2] == 0x65626full;
 }
 
 /* HF_LABEL_HASH_*; 0: it cannot be read. */
-static __noinline __u64 hash_value(struct decision_slot *slot, __u64 value, __u64 size) {
-  if (!slot) return 0;
+static __noinline __u64 hash_value(struct hf_sip_text *text, __u64 value, __u64 size) {
+  if (!text) return 0;
   if (size >= HF_SIP_BYTES) return HF_LABEL_HASH_LONG;
-  __builtin_memset(&slot->text, 0, sizeof(slot->text));
-  slot->text.length = size & (HF_SIP_BYTES - 1);
-  if (size && bpf_probe_read_kernel(slot->text.words, size & (HF_SIP_BYTES - 1), (const void *)value)) return 0;
-  return hash_text(slot);
+  __builtin_memset(text, 0, sizeof(*text));
+  text->length = size & (HF_SIP_BYTES - 1);
+  if (size && bpf_probe_read_kernel(text->words, size & (HF_SIP_BYTES - 1), (const void *)value)) return 0;
+  return hash_text(text);
 }
 
 /* The value before the name, and the name at once: who finds it may read what is beside it. */
@@ -73,25 +73,29 @@ static __noinline int record_label(struct hf_machine_labels *labels, __u64 name,
   return 0;
 }
 
-/* `way`: HF_WAY_LABEL_*. An empty value may have no address. */
+/*
+ * `way`: HF_WAY_LABEL_*. An empty value may have no address. A label that is set finds the entry that was made before it
+ * was (label_will_be_set); only one that was on its way while the programs were attached does not, and the daemon looks at
+ * all sockets again then. One that is removed from a socket without an entry changes nothing that is known.
+ */
 static __always_inline int hear_of_label(struct dentry *dentry, __u32 way, __u64 name, __u64 value, __u64 size) {
   struct hf_machine_labels *labels;
   struct inode *inode = dentry->d_inode;
-  struct decision_slot *slot;
+  struct hf_sip_text *text;
   __u64 name_hash = 0, value_hash = 0;
   int known = -1;
   if (!inode || !is_socket(inode)) return 0;
-  slot = take_slot_at_once();
-  if (slot) {
-    known = read_label_name(slot, name);
-    name_hash = hash_text(slot);
-    if (way == HF_WAY_LABEL_SET) value_hash = hash_value(slot, value, size);
-    give_back_at_once(slot);
+  text = take_text();
+  if (text) {
+    known = read_label_name(text, name);
+    name_hash = hash_text(text);
+    if (way == HF_WAY_LABEL_SET) value_hash = hash_value(text, value, size);
+    give_text();
   }
   if (!known) return 0;
-  labels = labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  labels = labels_of_inode(inode, way == HF_WAY_LABEL_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
   if (!labels) {
-    count(&labels_lost);
+    if (way == HF_WAY_LABEL_SET) count(&labels_lost);
     return 0;
   }
   if (known < 0 || !name_hash || (way == HF_WAY_LABEL_SET && !value_hash))
@@ -117,19 +121,19 @@ int BPF_PROG(label_was_removed, struct dentry *dentry, const char *name) {
 /* Not 0: whether the profile lists this name cannot be told. With `listed`: HF_REQ_LABEL_LISTED, or 0; -1: no label. */
 static __noinline int find_listed(struct ruled_task *task, __u64 name, int *listed) {
   struct hf_label_id_key key = {.kind = HF_LABEL_MAY_BE_SET};
-  struct decision_slot *slot = take_slot_at_once();
+  struct hf_sip_text *text = take_text();
   int is_label;
-  if (!slot) return -1;
+  if (!text) return -1;
   if (!task || !listed) {
-    give_back_at_once(slot);
+    give_text();
     return -1;
   }
   key.generation = task->generation;
   key.profile = task->profile;
-  is_label = read_label_name(slot, name);
-  if (is_label > 0 && is_probe(slot)) is_label = 0;
-  key.hash = hash_text(slot);
-  give_back_at_once(slot);
+  is_label = read_label_name(text, name);
+  if (is_label > 0 && is_probe(text)) is_label = 0;
+  key.hash = hash_text(text);
+  give_text();
   if (is_label < 0 || !key.hash) return -1;
   *listed = !is_label ? -1 : bpf_map_lookup_elem(&label_ids, &key) ? (int)HF_REQ_LABEL_LISTED : 0;
   return 0;

@@ -3,14 +3,17 @@
 #ifndef HOLDFAST_BPF_MACHINE_LABEL_MAPS_BPF_H
 #define HOLDFAST_BPF_MACHINE_LABEL_MAPS_BPF_H
 
-#include "bpf/decision_slot.bpf.h"
 #include "bpf/vmlinux.h"
+#include "bpf/walk_memory.bpf.h"
 #include "core/machine_labels.h"
 
 /* From user space, before loading: do sockets of this kernel have labels of their own? */
 const volatile __u32 kernel_labels = 0;
 
-/* Labels that could not be recorded with any socket: if it is not 0, nobody knows the labels of any. */
+/*
+ * Labels that could not be recorded with any socket: while it is not 0, nobody knows the labels of any. User space looks at
+ * all sockets again then, and sets it back.
+ */
 __u64 labels_lost;
 
 /* Where they do. Fed by machine_label.bpf.h. */
@@ -57,22 +60,22 @@ static long take_word(__u32 i, struct word_by_word *hash) {
   return 0;
 }
 
-/* hf_siphash() of the text in the slot, as it is kept; 0: there is no key. A loop that the verifier walks through once. */
-static __noinline __u64 hash_text(struct decision_slot *slot) {
+/* hf_siphash() of the text, as it is kept; 0: there is no key. A loop that the verifier walks through once. */
+static __noinline __u64 hash_text(struct hf_sip_text *text) {
   struct word_by_word hash = {};
   const struct hf_sip_key *key;
   __u32 zero = 0, whole, length;
-  if (!slot) return 0;
+  if (!text) return 0;
   key = bpf_map_lookup_elem(&label_key, &zero);
   if (!key) return 0;
-  hash.text = &slot->text;
-  length = slot->text.length % HF_SIP_BYTES;
+  hash.text = text;
+  length = text->length % HF_SIP_BYTES;
   whole = length / 8;
   hf_sip_begin(&hash.state, key);
   bpf_loop(whole, take_word, &hash, 0);
   HF_OPAQUE(whole);
   if (whole >= HF_SIP_WORDS) return 0;
-  return hf_kept_hash(hf_sip_end(&hash.state, slot->text.words[whole], length));
+  return hf_kept_hash(hf_sip_end(&hash.state, text->words[whole], length));
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_LABEL_MAPS_BPF_H */

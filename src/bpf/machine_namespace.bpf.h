@@ -11,7 +11,8 @@
 #define HOLDFAST_BPF_MACHINE_NAMESPACE_BPF_H
 
 #include "bpf/answer.bpf.h"
-#include "bpf/decision_slot.bpf.h"
+#include "bpf/known_profile.bpf.h"
+#include "bpf/machine_report.bpf.h"
 #include "bpf/namespace_types.bpf.h"
 #include "bpf/syscall.bpf.h"
 
@@ -40,41 +41,65 @@ __noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, s
   return 0;
 }
 
-/* Decides what slot->event asks, of `actor` and, unless 0, of `object`. Not 0: refused. */
-static __noinline int decide_in(struct decision_slot *slot, __u64 actor, __u64 object, __u32 voice) {
-  struct hf_tables *tables = (struct hf_tables *)live_tables();
-  struct hf_event *e;
-  struct hf_request *r;
+/* What is asked, and of whom. */
+struct question {
+  struct parties parties;
+  __u32 ns_types;
+  __u32 voice;
+  __u16 hook;
+  __u16 way;
+  __u16 subject_profile;
+  __u16 object_profile;
+  __u32 unknown; /* 1: somebody's profile cannot be told, which is a refusal */
+  __u32 pad0;
+};
+
+/* Decides, counts and reports. Not 0: refused. A frame of its own: paths are read before, and not on top of it. */
+static __noinline int answer_question(const struct hf_tables *tables, const struct question *q) {
+  struct hf_request r = {};
+  struct hf_verdict v = {};
   int refused;
-  if (!slot) return -1;
-  e = &slot->event;
-  r = &e->request;
-  e->generation = tables ? tables->generation : 0;
-  if (!tables || profile_of(&slot->walk, e->generation, actor, &r->subject) ||
-      (object && profile_of(&slot->walk, e->generation, object, &r->object)))
-    r->flags |= HF_REQ_FACTS_MISSING;
-  else if (r->subject == HF_NO_PROFILE)
-    return 0;
-  if (judge_namespace(tables, r, &e->verdict)) {
-    r->flags |= HF_REQ_FACTS_MISSING;
-    hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
+  if (!tables || !q) return 1;
+  r.hook = q->hook;
+  r.way = q->way;
+  r.ns_types = q->ns_types;
+  r.subject = q->subject_profile;
+  r.object = q->object_profile;
+  if (q->unknown) r.flags |= HF_REQ_FACTS_MISSING;
+  if (judge_namespace((struct hf_tables *)tables, &r, &v)) {
+    r.flags |= HF_REQ_FACTS_MISSING;
+    hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
   }
-  refused = hf_enforced_error(&e->verdict) != 0;
-  if (voice == SPEAK || refused) report(e);
+  refused = hf_enforced_error(&v) != 0;
+  if (q->voice == SPEAK || refused) tell(&r, &v, &q->parties);
   return refused;
 }
 
-static __always_inline int decide_namespace(__u32 hook, __u32 way, __u32 types, __u32 voice) {
-  struct decision_slot *slot = take_slot();
-  int refused;
-  if (!slot) return 1;
-  begin_event(&slot->event, 0);
-  slot->event.request.hook = hook;
-  slot->event.request.way = way;
-  slot->event.request.ns_types = types;
-  refused = decide_in(slot, bpf_get_current_task(), 0, voice);
-  give_back(slot);
-  return refused;
+/* Not 0: no policy is live, which is counted. */
+static __always_inline int nothing_live(const struct hf_tables *tables) {
+  if (tables) return 0;
+  hf_count_undecided(&cgroup_totals.decisions);
+  return 1;
+}
+
+/* Who is nobody's is asked nothing, and needs nothing: whatever others do, he is not refused. */
+static __always_inline int decide_question(struct question *q) {
+  const struct hf_tables *tables = live_tables();
+  int subject, object = 0;
+  if (nothing_live(tables)) return 1;
+  q->parties.generation = tables->generation;
+  subject = profile_now(tables->generation, q->parties.actor ? q->parties.actor : bpf_get_current_task());
+  if (!subject) return 0;
+  if (q->parties.object) object = profile_now(tables->generation, q->parties.object);
+  q->unknown = subject < 0 || object < 0;
+  q->subject_profile = subject < 0 ? 0 : subject;
+  q->object_profile = object < 0 ? 0 : object;
+  return answer_question(tables, q);
+}
+
+static __noinline int decide_namespace(__u32 hook, __u32 way, __u32 types, __u32 voice) {
+  struct question q = {.hook = hook, .way = way, .ns_types = types, .voice = voice};
+  return decide_question(&q);
 }
 
 static __always_inline int decide_creation(__u32 way, __u32 types, __u32 voice) {
@@ -144,18 +169,11 @@ int BPF_PROG(machine_userns, void *cred) {
   return hf_answer(decide_creation(HF_WAY_CLONE, HF_NS_USER, SPEAK_OF_REFUSALS));
 }
 
-static __always_inline int decide_tracing(__u64 tracer, __u64 tracee) {
-  struct decision_slot *slot = take_slot();
-  int refused;
-  if (!slot) return 1;
-  begin_event(&slot->event, 0);
-  describe_task(&slot->event.actor, tracer);
-  describe_task(&slot->event.object, tracee);
-  slot->event.request.hook = HF_HOOK_TRACE;
-  slot->event.request.way = HF_WAY_PTRACE;
-  refused = decide_in(slot, tracer, tracee, SPEAK);
-  give_back(slot);
-  return refused;
+static __noinline int decide_tracing(__u64 tracer, __u64 tracee) {
+  struct question q = {.hook = HF_HOOK_TRACE, .way = HF_WAY_PTRACE, .voice = SPEAK};
+  q.parties.actor = tracer;
+  q.parties.object = tracee;
+  return decide_question(&q);
 }
 
 /* ptrace, process_vm_readv and writev, pidfd_getfd, /proc/PID/mem: whoever makes another task act acts as it. */

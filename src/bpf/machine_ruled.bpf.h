@@ -3,13 +3,13 @@
  * Whose rules about sockets and labels hold for the current task, and how a decision by them ends.
  *
  * Everybody sends, so these programs run for everybody. A machine without such rules pays a look at a number for each
- * operation; with rules, who is in no profile's cgroup pays a look into a hash: which profile a cgroup lies in is
- * remembered, and read from its path only the first time (cgroup_path.bpf.h).
+ * operation; with rules, who is in no profile's cgroup pays a look into a hash (known_profile.bpf.h).
  */
 #ifndef HOLDFAST_BPF_MACHINE_RULED_BPF_H
 #define HOLDFAST_BPF_MACHINE_RULED_BPF_H
 
-#include "bpf/decision_slot.bpf.h"
+#include "bpf/known_profile.bpf.h"
+#include "bpf/machine_report.bpf.h"
 #include "bpf/socket_rules.bpf.h"
 #include "core/machine_sockets.h"
 
@@ -18,13 +18,6 @@ __u32 socket_operations; /* HF_SOCK_* that some profile has rules about */
 __u32 socket_peers;      /* 1: some policy had rules about peers: who met none yet is still on the way. Never off */
 __u32 label_rules;       /* 1: some profile says who may label */
 __u32 label_inherits;    /* 1: some profile's accepted sockets inherit */
-
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, HF_KNOWN_PROFILES_MAX);
-  __type(key, struct hf_known_key);
-  __type(value, struct hf_known_profile);
-} known_profiles SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -45,11 +38,20 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_MACHINE_BUCKETS_MAX);
+  __uint(max_entries, 2 * HF_MACHINE_BUCKETS_MAX); /* what a policy before has left, beside this one's */
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct hf_machine_bucket_key);
   __type(value, struct hf_locked_bucket);
 } machine_buckets SEC(".maps");
+
+/* How many buckets there are, by what the rule says, as in their keys. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_MAX_SOCKET_RULES);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64);
+  __type(value, __u32);
+} bucket_uses SEC(".maps");
 
 /* The current task, under one policy. */
 struct ruled_task {
@@ -64,56 +66,19 @@ struct ruled_task {
 
 /* ---- who is asked about ---------------------------------------------------------------------------------- */
 
-/* Reads the path of the current task's cgroup. Returns 0, or -1 when that cannot be done. */
-static __noinline int read_known(struct hf_known_profile *known, __u64 generation) {
-  struct decision_slot *slot = take_slot_at_once();
-  __u64 cgroup = cgroup_of(bpf_get_current_task());
-  __u16 *chain;
-  int failed;
-  if (!slot) return -1;
-  if (!known) {
-    give_back_at_once(slot);
-    return -1;
-  }
-  chain = slot->event.request.src_chain;
-  failed = path_profiles(&slot->walk, generation, cgroup, chain);
-  if (!failed && chain[0]) {
-    known->profile = chain[0];
-    known->bound = cgroup_id(path_ancestor(cgroup, slot->walk.bound));
-  }
-  give_back_at_once(slot);
-  return failed;
-}
-
-static __always_inline int find_known(struct ruled_task *task) {
-  struct hf_known_key key = {.cgroup = bpf_get_current_cgroup_id()};
-  struct hf_known_profile fresh = {.epoch = *(volatile __u32 *)&mark_epoch};
-  const struct hf_known_profile *known;
-  if (!task) return -1;
-  key.generation = task->generation;
-  known = bpf_map_lookup_elem(&known_profiles, &key);
-  if (known && known->epoch == fresh.epoch) {
-    task->profile = known->profile;
-    task->bound = known->bound;
-    return 0;
-  }
-  if (read_known(&fresh, task->generation)) return -1;
-  bpf_map_update_elem(&known_profiles, &key, &fresh, BPF_ANY);
-  task->profile = fresh.profile;
-  task->bound = fresh.bound;
-  return 0;
-}
-
 /* Fills in whose rules hold. 0: nobody's. */
 static __noinline int find_ruled(struct ruled_task *task, __u64 generation) {
   const struct hf_socket_profile *rules;
+  struct hf_known_profile known;
   struct hf_policy_key key = {};
   if (!task) return 0;
   task->generation = generation;
-  if (find_known(task)) {
+  if (find_known(&known, generation, bpf_get_current_task())) {
     task->unknown = 1;
     return 1;
   }
+  task->profile = known.profile;
+  task->bound = known.bound;
   if (!task->profile) task->profile = profile_of_task_mark(generation, bpf_get_current_task());
   if (!task->profile) return 0;
   key.generation = generation;
@@ -135,6 +100,21 @@ __noinline int judge_socket(struct hf_tables *tables, struct hf_request *r, stru
 
 static const __u64 empty_bucket[sizeof(struct hf_locked_bucket) / sizeof(__u64)];
 
+/*
+ * Who can make cgroups that a pattern binds could make buckets until there is room for none. So each rule has its share of
+ * them, and whoever uses that up is refused by his own rule alone.
+ */
+static __always_inline struct hf_locked_bucket *make_bucket(const struct hf_socket_rate *rate,
+                                                            const struct hf_machine_bucket_key *key) {
+  __u64 digest = rate->digest;
+  __u32 *uses = bpf_map_lookup_elem(&bucket_uses, &digest);
+  if (!uses) return 0;
+  if (__sync_fetch_and_add(uses, 1) >= rate->most ||
+      bpf_map_update_elem(&machine_buckets, key, empty_bucket, BPF_NOEXIST))
+    __sync_fetch_and_add(uses, -1);
+  return bpf_map_lookup_elem(&machine_buckets, key);
+}
+
 /* Takes a token of the rule's bucket: 1, or 0. */
 __noinline int take_token(__u64 generation, __u32 rule_id, __u64 bound) {
   struct hf_policy_key rule = {.generation = generation, .number = rule_id};
@@ -144,16 +124,16 @@ __noinline int take_token(__u64 generation, __u32 rule_id, __u64 bound) {
   if (!rate) return 0;
   key.rate = rate->digest;
   bucket = bpf_map_lookup_elem(&machine_buckets, &key);
-  if (!bucket) {
-    bpf_map_update_elem(&machine_buckets, &key, empty_bucket, BPF_NOEXIST);
-    bucket = bpf_map_lookup_elem(&machine_buckets, &key);
-  }
+  if (!bucket) bucket = make_bucket(rate, &key);
   return bucket ? hf_take_locked(bucket, &rate->rule) : 0;
 }
 
 static long drop_bucket(struct bpf_map *map, const void *number, struct hf_socket_rate *rate, __u64 *cgroup) {
   struct hf_machine_bucket_key key = {.rate = rate->digest, .cgroup = *cgroup};
-  bpf_map_delete_elem(&machine_buckets, &key);
+  __u32 *uses;
+  if (bpf_map_delete_elem(&machine_buckets, &key)) return 0;
+  uses = bpf_map_lookup_elem(&bucket_uses, &key.rate);
+  if (uses) __sync_fetch_and_add(uses, -1);
   return 0;
 }
 
@@ -165,34 +145,15 @@ int BPF_PROG(machine_cgroup_removed, struct cgroup___cg *cgroup, const char *pat
   return 0;
 }
 
-static __noinline int tell(const struct hf_request *r, const struct hf_verdict *v, __u64 generation, __u64 target) {
-  struct hf_event *e;
-  if (!r || !v) return 0;
-  tally(generation, r->hook, v);
-  if (!v->log) return 0;
-  e = bpf_ringbuf_reserve(&cgroup_events, sizeof(*e), 0);
-  if (!e) {
-    count(&cgroup_totals.events);
-    count(&cgroup_totals.lost);
-    return 0;
-  }
-  begin_event(e, 0);
-  e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
-  e->generation = generation;
-  e->target = target;
-  e->request = *r;
-  e->verdict = *v;
-  bpf_ringbuf_submit(e, 0);
-  return 0;
-}
-
 /* Decides, takes a token, counts and reports: 0, or the negative errno. */
 __noinline int conclude_socket(struct hf_tables *tables, struct hf_request *r, __u64 bound, __u64 target) {
+  struct parties parties = {.target = target};
   struct hf_verdict v = {};
   if (!tables || !r) return -HF_EPERM;
+  parties.generation = tables->generation;
   if (judge_socket(tables, r, &v)) hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
   if (v.action == HF_LIMIT) hf_settle(tables, &v, take_token(tables->generation, v.rule, bound));
-  tell(r, &v, tables->generation, target);
+  tell(r, &v, &parties);
   return hf_enforced_error(&v);
 }
 

@@ -13,10 +13,10 @@
 #include "bpf/machine_label_maps.bpf.h"
 #include "bpf/machine_ruled.bpf.h"
 
-/* HF_SOCK_* that a task has begun and that is decided when it meets its peer; 0: none. */
+/* HF_SOCK_* that a task has begun and that is decided when it meets its peer; 0: none. Room for every task (map_room.h). */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_PEER_CALLS_MAX);
+  __uint(max_entries, HF_TASK_ROOM_LEAST);
   __type(key, __u64);
   __type(value, __u32);
 } peer_calls SEC(".maps");

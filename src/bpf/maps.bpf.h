@@ -18,6 +18,7 @@
 
 #include "bpf/answer.bpf.h"
 #include "bpf/session.h"
+#include "core/map_room.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -33,9 +34,10 @@ struct {
   __type(value, struct hf_tracked);
 } tracked SEC(".maps");
 
+/* Of members and, once a namespace is tracked, of everybody: room for every task (map_room.h). */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_CALLS_MAX);
+  __uint(max_entries, HF_TASK_ROOM_LEAST);
   __type(key, __u64);
   __type(value, struct hf_call);
 } calls SEC(".maps");

@@ -14,7 +14,9 @@
 #define HOLDFAST_BPF_MARK_BPF_H
 
 #include "bpf/cgroup_delegation.bpf.h"
+#include "bpf/machine_label_maps.bpf.h"
 #include "bpf/machine_namespace.bpf.h"
+#include "bpf/machine_socket.bpf.h"
 #include "bpf/mark_maps.bpf.h"
 
 #define EXT_SUPER_MAGIC 0xef53
@@ -73,135 +75,160 @@ static __always_inline __u64 mark_of_file(struct inode___mark *inode) {
   return id ? *id : 0;
 }
 
-/* Reads an attribute's name into the slot and finds the mark it is. */
-static __noinline int find_mark(struct decision_slot *slot, __u64 name) {
+/* The mark that an attribute's name is; 0: none of the live policy's. -1: nobody can tell. Half a stack: a frame of its own. */
+static __noinline int find_mark(__u64 name, __u64 *id) {
   const struct hf_tables *tables = live_tables();
+  struct hf_mark_key key = {};
   struct hf_mark *mark;
-  if (!slot) return -1;
-  slot->mark.id = 0;
-  if (!tables) return -1;
-  slot->mark_key.generation = tables->generation;
-  __builtin_memset(slot->mark_key.name, 0, sizeof(slot->mark_key.name));
-  if (bpf_probe_read_kernel_str(slot->mark_key.name, sizeof(slot->mark_key.name), (void *)name) < 0) return -1;
-  mark = bpf_map_lookup_elem(&mark_names, &slot->mark_key);
-  if (mark) __builtin_memcpy(&slot->mark, mark, sizeof(slot->mark));
+  if (!id || !tables) return -1;
+  *id = 0;
+  key.generation = tables->generation;
+  if (bpf_probe_read_kernel_str(key.name, sizeof(key.name), (void *)name) < 0) return -1;
+  mark = bpf_map_lookup_elem(&mark_names, &key);
+  if (mark) *id = mark->id;
   return 0;
 }
 
 /* May this task do that to what confers the profile of mark `id`? Not 0: refused, and reported. */
-static __noinline int judge_mark(struct decision_slot *slot, __u64 id, __u32 way, __u64 target) {
-  struct hf_tables *tables = (struct hf_tables *)live_tables();
-  __u64 current = bpf_get_current_task();
-  struct hf_event *e;
-  struct hf_request *r;
-  if (!slot) return 1;
-  e = &slot->event;
-  r = &e->request;
-  begin_event(e, tables);
-  r->hook = HF_HOOK_MARK;
-  r->way = way;
-  e->target = target;
-  if (tables) r->object = profile_of_mark(e->generation, id);
-  if (tables && r->object == HF_NO_PROFILE) return 0; /* the live policy has no such mark */
-  if (!tables || mover_of(&slot->walk, e->generation, current, &r->subject) ||
-      judge_namespace(tables, r, &e->verdict)) {
-    r->flags |= HF_REQ_FACTS_MISSING;
-    hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
-  }
-  report(e);
-  return hf_enforced_error(&e->verdict) != 0;
-}
-
-/* The same, of a file. */
-static __always_inline int judge_marked(__u64 id, __u32 way, __u64 target) {
-  struct decision_slot *slot = take_slot();
-  int refused;
-  if (!slot) return 1;
-  refused = judge_mark(slot, id, way, target);
-  give_back(slot);
-  return refused;
+static __noinline int judge_mark(__u64 id, __u32 way, __u64 target) {
+  struct question q = {.hook = HF_HOOK_MARK, .voice = SPEAK};
+  const struct hf_tables *tables = live_tables();
+  int subject;
+  if (nothing_live(tables)) return 1;
+  q.object_profile = profile_of_mark(tables->generation, id);
+  if (q.object_profile == HF_NO_PROFILE) return 0; /* the live policy has no such mark */
+  subject = mover_now(tables->generation, bpf_get_current_task());
+  q.way = way;
+  q.parties.generation = tables->generation;
+  q.parties.target = target;
+  q.unknown = subject < 0;
+  q.subject_profile = subject < 0 ? 0 : subject;
+  return answer_question(tables, &q);
 }
 
 /* ---- the attribute ------------------------------------------------------------------------------------------- */
 
-static __always_inline int refuse_mark(struct decision_slot *slot) {
-  hf_refuse_plain(&slot->event.verdict, HF_REASON_MARK);
-  report(&slot->event);
+/* Whoever may, cannot here. */
+static __noinline int refuse_mark(__u64 id, __u64 target) {
+  struct hf_request r = {.hook = HF_HOOK_MARK, .way = HF_WAY_MARK_SET};
+  const struct hf_tables *tables = live_tables();
+  struct parties parties = {.target = target};
+  struct hf_verdict v = {};
+  if (nothing_live(tables)) return 1;
+  parties.generation = tables->generation;
+  r.object = profile_of_mark(parties.generation, id);
+  hf_refuse_plain(&v, HF_REASON_MARK);
+  tell(&r, &v, &parties);
   return 1;
 }
 
-/* Not 0: the attribute stays as it is. Where a full map leaves a file unmarked, that is closed. */
-static __noinline int change_mark(struct decision_slot *slot, struct dentry___mark *dentry, __u64 name, __u32 way) {
-  struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
-  __u64 cgroup = cgroup_of_dentry((const struct dentry___cg *)dentry);
-  __u64 id, had, target = BPF_CORE_READ(inode, i_ino);
-  struct hf_file_key key = {};
-  if (!slot) return 1;
-  if (find_mark(slot, name)) return 1;
-  if (!slot->mark.id) return 0;
-  if (judge_mark(slot, slot->mark.id, way, target)) return 1;
-  id = way == HF_WAY_MARK_SET ? slot->mark.id : 0;
-  if (cgroup) {
-    target = cgroup_id(cgroup);
-    if (bpf_map_update_elem(&marked_cgroups, &target, &id, BPF_ANY)) return refuse_mark(slot);
-    __sync_fetch_and_add(&mark_epoch, 1);
-    return 0;
-  }
-  name_file(&key, inode);
-  had = mark_of_file(inode);
-  if (!id) {
-    if (had == slot->mark.id) bpf_map_delete_elem(&marked_files, &key);
-    return 0;
-  }
-  /* Who has it open for writing could change it later, and a second mark would hide the first. */
-  if (!can_carry(inode) || BPF_CORE_READ(inode, i_writecount.counter) > 0) return refuse_mark(slot);
-  if (had && had != id) return refuse_mark(slot);
-  return bpf_map_update_elem(&marked_files, &key, &id, BPF_ANY) ? refuse_mark(slot) : 0;
+static __always_inline int mark_cgroup(__u64 cgroup, __u64 mark) {
+  __u64 id = cgroup_id(cgroup);
+  __u64 *had = bpf_map_lookup_elem(&marked_cgroups, &id);
+  int failed = 0;
+  if (had)
+    *had = mark;
+  else
+    failed = bpf_map_update_elem(&marked_cgroups, &id, &mark, BPF_ANY) != 0;
+  __sync_fetch_and_add(&mark_epoch, 1);
+  return failed;
 }
 
-static __always_inline int change_attribute(struct dentry___mark *dentry, __u64 name, __u32 way) {
-  struct decision_slot *slot = take_slot();
-  int refused;
-  if (!slot) return 1;
-  refused = change_mark(slot, dentry, name, way);
-  give_back(slot);
-  return refused;
+static __always_inline int mark_file(struct inode___mark *inode, __u64 mark) {
+  __u64 had = mark_of_file(inode);
+  struct hf_file_key key = {};
+  /* Who has it open for writing could change it later, and a second mark would hide the first. */
+  if (!can_carry(inode) || BPF_CORE_READ(inode, i_writecount.counter) > 0) return -1;
+  if (had && had != mark) return -1;
+  name_file(&key, inode);
+  return bpf_map_update_elem(&marked_files, &key, &mark, BPF_ANY) != 0;
+}
+
+/* What is not marked any more. A cgroup is noted, so that user space does not add it again. */
+static __noinline int forget_mark(struct dentry___mark *dentry, __u64 mark) {
+  __u64 cgroup = cgroup_of_dentry((const struct dentry___cg *)dentry);
+  struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
+  struct hf_file_key key = {};
+  if (cgroup) return mark_cgroup(cgroup, 0);
+  if (mark_of_file(inode) != mark) return 0;
+  name_file(&key, inode);
+  bpf_map_delete_elem(&marked_files, &key);
+  return 0;
+}
+
+/*
+ * Not 0: the attribute stays as it is. It counts from here on, before the kernel sets it: afterwards what there is no room
+ * for could not be refused any more. Should the kernel fail then, it counts all the same, for the sake of somebody who may
+ * make it count.
+ */
+static __always_inline int set_mark(struct dentry___mark *dentry, __u64 name) {
+  __u64 cgroup = cgroup_of_dentry((const struct dentry___cg *)dentry);
+  struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
+  __u64 target = BPF_CORE_READ(inode, i_ino);
+  __u64 mark = 0;
+  if (find_mark(name, &mark)) return 1;
+  if (!mark) return 0;
+  if (judge_mark(mark, HF_WAY_MARK_SET, target)) return 1;
+  if (cgroup ? mark_cgroup(cgroup, mark) : mark_file(inode, mark))
+    return refuse_mark(mark, cgroup ? cgroup_id(cgroup) : target);
+  return 0;
+}
+
+/*
+ * Where the kernel says that an attribute has been removed, it is forgotten then, so that a removal that fails leaves the
+ * file protected. Before, it is forgotten ahead: who may not remove it has been refused.
+ */
+static __always_inline int remove_mark(struct dentry___mark *dentry, __u64 name) {
+  struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
+  __u64 mark = 0;
+  if (find_mark(name, &mark)) return 1;
+  if (!mark) return 0;
+  if (judge_mark(mark, HF_WAY_MARK_REMOVE, BPF_CORE_READ(inode, i_ino))) return 1;
+  if (!kernel_labels) forget_mark(dentry, mark);
+  return 0;
 }
 
 SEC("lsm/inode_setxattr")
 int BPF_PROG(mark_set_xattr, void *idmap, struct dentry___mark *dentry, const char *name) {
   if (!mark_rules) return 0;
-  return hf_answer(change_attribute(dentry, (__u64)name, HF_WAY_MARK_SET));
+  return hf_answer(set_mark(dentry, (__u64)name));
 }
 
 SEC("lsm/inode_removexattr")
 int BPF_PROG(mark_remove_xattr, void *idmap, struct dentry___mark *dentry, const char *name) {
   if (!mark_rules) return 0;
-  return hf_answer(change_attribute(dentry, (__u64)name, HF_WAY_MARK_REMOVE));
+  return hf_answer(remove_mark(dentry, (__u64)name));
 }
 
-static __noinline int learn_mark(struct decision_slot *slot, struct dentry___mark *dentry, __u64 name) {
+/* Loaded with those that hear of labels, whose kernels have this hook. */
+SEC("lsm/inode_post_removexattr")
+int BPF_PROG(mark_was_removed, struct dentry___mark *dentry, const char *name) {
+  __u64 mark = 0;
+  if (mark_rules && !find_mark((__u64)name, &mark) && mark) forget_mark(dentry, mark);
+  return 0;
+}
+
+/* Somebody who has it open for writing could change it later. */
+static __noinline int learn_mark(struct dentry___mark *dentry, __u64 name) {
   struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
   struct hf_file_key key = {};
-  if (!slot || find_mark(slot, name) || !slot->mark.id || !can_carry(inode)) return 0;
+  __u64 mark = 0;
+  if (find_mark(name, &mark) || !mark || !can_carry(inode)) return 0;
+  if (BPF_CORE_READ(inode, i_writecount.counter) > 0) return 0;
   name_file(&key, inode);
-  bpf_map_update_elem(&marked_files, &key, &slot->mark.id, BPF_NOEXIST);
+  bpf_map_update_elem(&marked_files, &key, &mark, BPF_NOEXIST);
   return 0;
 }
 
 /* The daemon, which has just read it, reads it again. */
 SEC("lsm/inode_getxattr")
 int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
-  struct decision_slot *slot;
   __u32 zero = 0;
   __u32 *learner;
   if (!mark_rules) return 0;
   learner = bpf_map_lookup_elem(&mark_learner, &zero);
   if (!learner || !*learner || *learner != bpf_get_current_pid_tgid() >> 32) return 0;
-  slot = take_slot();
-  if (!slot) return 0;
-  learn_mark(slot, dentry, (__u64)name);
-  give_back(slot);
+  learn_mark(dentry, (__u64)name);
   return 0;
 }
 
@@ -214,27 +241,20 @@ int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
 static __noinline int may_write(struct inode___mark *inode, int mask) {
   __u64 id = mask & MAY_ACCESS ? 0 : mark_of_file(inode);
   if (!id) return 0;
-  return judge_marked(id, HF_WAY_MARK_WRITE, BPF_CORE_READ(inode, i_ino));
+  return judge_mark(id, HF_WAY_MARK_WRITE, BPF_CORE_READ(inode, i_ino));
 }
 
-/* A file that loses its last name is forgotten before its number can be another's. */
-static __always_inline void forget_last(struct dentry___mark *dentry) {
-  struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
+/*
+ * A file without a name is forgotten when the kernel lets go of it (__destroy_inode()). Not when a name is taken away: that
+ * is asked before it is done and can still fail, and a rename may be an exchange. Its number can be another file's by then,
+ * which has another generation.
+ */
+SEC("lsm/inode_free_security")
+int BPF_PROG(mark_file_gone, struct inode___mark *inode) {
   struct hf_file_key key = {};
-  if (!inode || BPF_CORE_READ(inode, i_nlink) > 1) return;
+  if (!mark_rules || BPF_CORE_READ(inode, i_nlink) || !can_carry(inode)) return 0;
   name_file(&key, inode);
   bpf_map_delete_elem(&marked_files, &key);
-}
-
-SEC("lsm/inode_unlink")
-int BPF_PROG(mark_unlink, void *directory, struct dentry___mark *dentry) {
-  if (mark_rules) forget_last(dentry);
-  return 0;
-}
-
-SEC("lsm/inode_rename")
-int BPF_PROG(mark_rename, void *from, struct dentry___mark *old, void *to, struct dentry___mark *replaced) {
-  if (mark_rules) forget_last(replaced);
   return 0;
 }
 
@@ -265,7 +285,7 @@ static __noinline int prepare_exec(struct linux_binprm___mark *bprm) {
   __u64 *had = bpf_map_lookup_elem(&marked_tasks, &current);
   if (!id) return 0;
   if ((BPF_CORE_READ(bprm, unsafe) & UNSAFE_EXEC) && (!had || *had != id) &&
-      judge_marked(id, HF_WAY_MARK_EXEC, BPF_CORE_READ(inode, i_ino)))
+      judge_mark(id, HF_WAY_MARK_EXEC, BPF_CORE_READ(inode, i_ino)))
     return 1;
   if (had) return 0;
   if (!bpf_map_update_elem(&marked_tasks, &current, &none, BPF_NOEXIST)) return 0;
@@ -314,6 +334,18 @@ int BPF_PROG(mark_task_end, void *task) {
   return 0;
 }
 
+/*
+ * A task that ends leaves its entries here, and not only when its task_struct goes: others can keep that (an event of
+ * perf_event_open() does), so that there would be more entries than tasks. Should this not be run, task_free removes them.
+ */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(machine_task_exit, void *task) {
+  __u64 key = (__u64)task;
+  if (mark_rules) bpf_map_delete_elem(&marked_tasks, &key);
+  if (socket_peers) bpf_map_delete_elem(&peer_calls, &key);
+  return 0;
+}
+
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(mark_trace, void *child, unsigned int mode) {
   __u64 tracer = bpf_get_current_task();
@@ -324,7 +356,7 @@ int BPF_PROG(mark_trace, void *child, unsigned int mode) {
   if (!id || !*id) return 0;
   own = bpf_map_lookup_elem(&marked_tasks, &tracer);
   if (own && *own == *id) return 0;
-  return hf_answer(judge_marked(*id, HF_WAY_PTRACE, 0));
+  return hf_answer(judge_mark(*id, HF_WAY_PTRACE, 0));
 }
 
 #endif /* HOLDFAST_BPF_MARK_BPF_H */

@@ -6,6 +6,7 @@
 #define HOLDFAST_BPF_MARK_MAPS_BPF_H
 
 #include "bpf/cgroup_maps.bpf.h"
+#include "core/map_room.h"
 #include "core/marks.h"
 
 struct {
@@ -39,11 +40,11 @@ struct {
   __type(value, __u64);
 } marked_cgroups SEC(".maps");
 
-/* By task: the mark of what it executes, its own or inherited; 0: none. Preallocated: an exec cannot be refused
- * at the point where its mark is known to count. */
+/* By task: the mark of what it executes, its own or inherited; 0: none. Room for every task (map_room.h), made with the
+ * map: an exec cannot be refused at the point where its mark is known to count. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_MARKED_TASKS_MAX);
+  __uint(max_entries, HF_TASK_ROOM_LEAST);
   __type(key, __u64);
   __type(value, __u64);
 } marked_tasks SEC(".maps");

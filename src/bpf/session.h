@@ -15,7 +15,6 @@
 
 #define HF_MEMBERS_MAX 32768u /* tasks in one session; a fork beyond it fails */
 #define HF_TRACKED_MAX 16384u /* namespaces tracked at one time */
-#define HF_CALLS_MAX 8192u    /* tasks inside setns or unshare at one time */
 #define HF_EVENT_RING_BYTES (1u << 20)
 #define HF_NUMBER_WORDS 64u /* of hf_session.tracked_numbers */
 
@@ -58,8 +57,7 @@ struct hf_call {
   __u32 pad0;
 };
 
-#define HF_LABEL_TEXTS_MAX 8192u /* tasks inside a decision about a socket at one time */
-#define HF_BUCKETS_MAX 65536u    /* rules and cgroups with a rate */
+#define HF_BUCKETS_MAX 65536u /* rules and cgroups with a rate */
 #define HF_LABEL_TEXT 256u
 
 /* A label's value or name. Bytes behind `length` are zero. */
@@ -76,6 +74,8 @@ struct hf_label_text {
 struct hf_socket_labels {
   __u32 ids[HF_MAX_LABEL_NAMES]; /* by index of a label name: value id, HF_LABEL_ID_* */
   __u64 inherited_from;          /* cookie of the listener, until user space has taken them over as well; 0: none */
+  __u32 unknown;                 /* 1: these may not be its labels, and what depends on them is refused */
+  __u32 pad0;
 };
 
 /* Read-only to the programs, filled in before they are loaded. */
@@ -163,13 +163,13 @@ struct hf_session {
   __u64 tracked_numbers[HF_NUMBER_WORDS];
   __u64 home_cgroup;    /* id of the cgroup that the command was started in; 0: not adopted yet */
   __u32 home_level;     /* its depth; 0: the root */
-  __u32 labels_lost;    /* 1: a label could not be mirrored; nothing can be decided about sockets any more */
+  __u32 labels_lost;    /* 1: a label could not be mirrored; while it is, nothing is decided about sockets */
   __u64 channel_cookie; /* of the child's socket to holdfast, which it loses when it executes CMD: not ruled about */
 };
 
 HF_LAYOUT(sizeof(struct hf_label_text) == 260);
 HF_LAYOUT(sizeof(struct hf_label_words) == 24 + 16 * 256);
-HF_LAYOUT(sizeof(struct hf_socket_labels) == 72);
+HF_LAYOUT(sizeof(struct hf_socket_labels) == 80);
 HF_AT(hf_socket_labels, inherited_from, 64);
 HF_LAYOUT(sizeof(struct hf_token_errand) == 40);
 HF_AT(hf_token_errand, cgroup, 32);

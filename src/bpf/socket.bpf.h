@@ -98,7 +98,9 @@ static __always_inline void hf_read_connected_peer(struct sock *sk, struct hf_re
     return;
   }
   labels = hf_mirror_of(peer, 0);
-  if (labels) hf_copy_ids(r->peer_labels, labels);
+  if (!labels) return;
+  if (labels->unknown) r->flags |= HF_REQ_FACTS_MISSING;
+  hf_copy_ids(r->peer_labels, labels);
 }
 
 /*
@@ -165,6 +167,7 @@ static __always_inline int hf_inherit(struct socket *listener, struct socket *ac
   to = hf_mirror_of(accepted, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!to) return -HF_EPERM;
   hf_copy_ids(to->ids, from);
+  to->unknown = from->unknown;
   to->inherited_from = listener->sk ? bpf_get_socket_cookie(listener->sk) : 0;
   return 0;
 }

@@ -11,9 +11,9 @@
  * set or remove (label.bpf.h); on older kernels by user space, which then keeps the labels itself. A label that
  * cannot be mirrored ends all decisions of the session in refusals.
  *
- * A value is compared with those that rules name by looking it up in a hash. The buffer that it is read
- * into belongs to the task, by a hash keyed by its address: a buffer of the processor could be overwritten by
- * another task that preempts this one in the same program.
+ * A value is compared with those that rules name by looking it up in a hash. The buffer that it is read into is the
+ * processor's, with preemption off meanwhile: a table of buffers by task could be filled by a crowd of tasks that are all
+ * preempted here, members or not. All kernels whose sockets have labels can turn it off from BPF (6.10).
  */
 #ifndef HOLDFAST_BPF_SOCKET_LABELS_BPF_H
 #define HOLDFAST_BPF_SOCKET_LABELS_BPF_H
@@ -51,18 +51,11 @@ struct {
 } label_names SEC(".maps");
 
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_LABEL_TEXTS_MAX);
-  __type(key, __u64);
-  __type(value, struct hf_label_text);
-} label_texts SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, 1);
   __type(key, __u32);
   __type(value, struct hf_label_text);
-} empty_text SEC(".maps");
+} label_texts SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_INODE_STORAGE);
@@ -71,34 +64,46 @@ struct {
   __type(value, struct hf_socket_labels);
 } socket_labels SEC(".maps");
 
-/* The current task's buffer, all zero. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+/* A buffer, all zero. Until hf_drop_text() no global function is called. Null: there is none. */
 static __always_inline struct hf_label_text *hf_own_text(void) {
-  __u64 task = bpf_get_current_task();
+  struct hf_label_text *text;
   __u32 zero = 0;
-  struct hf_label_text *empty = bpf_map_lookup_elem(&empty_text, &zero);
-  if (!empty || bpf_map_update_elem(&label_texts, &task, empty, BPF_ANY)) return 0;
-  return bpf_map_lookup_elem(&label_texts, &task);
+  if (!bpf_preempt_disable) return 0;
+  bpf_preempt_disable();
+  text = bpf_map_lookup_elem(&label_texts, &zero);
+  if (text)
+    __builtin_memset(text, 0, sizeof(*text));
+  else
+    bpf_preempt_enable();
+  return text;
 }
 
 static __always_inline void hf_drop_text(void) {
-  __u64 task = bpf_get_current_task();
-  bpf_map_delete_elem(&label_texts, &task);
+  if (bpf_preempt_enable) bpf_preempt_enable();
 }
 
-static __always_inline __u32 hf_label_of(struct socket *sock, const char *name) {
-  struct hf_label_text *text = hf_own_text();
-  struct bpf_dynptr value;
+static __always_inline __u32 hf_value_of_text(struct hf_label_text *text, int length) {
   __u32 *id;
-  int length;
-  if (!text) return HF_LABEL_ID_UNREADABLE;
-  if (bpf_dynptr_from_mem(text->text, sizeof(text->text), 0, &value)) return HF_LABEL_ID_UNREADABLE;
-  length = bpf_sock_read_xattr(sock, name, &value);
   if (length == -HF_ENODATA || length == -HF_EOPNOTSUPP) return HF_LABEL_ID_ABSENT;
   if (length == -HF_ERANGE) return HF_LABEL_ID_OTHER; /* longer than any that a rule may name */
   if (length < 0) return HF_LABEL_ID_UNREADABLE;
   text->length = length;
   id = bpf_map_lookup_elem(&label_values, text);
   return id ? *id : HF_LABEL_ID_OTHER;
+}
+
+static __always_inline __u32 hf_label_of(struct socket *sock, const char *name) {
+  struct hf_label_text *text = hf_own_text();
+  __u32 id = HF_LABEL_ID_UNREADABLE;
+  struct bpf_dynptr value;
+  if (!text) return id;
+  if (!bpf_dynptr_from_mem(text->text, sizeof(text->text), 0, &value))
+    id = hf_value_of_text(text, bpf_sock_read_xattr(sock, name, &value));
+  hf_drop_text();
+  return id;
 }
 
 #define HF_READ_LABEL(i) \
@@ -108,7 +113,7 @@ static __always_inline __u32 hf_label_of(struct socket *sock, const char *name) 
     r->own_labels[i] = id_; \
   }
 
-/* The mirror's entry; null: it never had a label. A socket without a file cannot get any. */
+/* The mirror's entry; null: it never had a label, or none that a rule asks for. A socket without a file cannot get any. */
 static __always_inline struct hf_socket_labels *hf_mirror_of(struct socket *sock, __u64 flags) {
   struct inode *inode = hf_inode_of(sock);
   if (!inode) return 0;
@@ -123,7 +128,9 @@ static __always_inline void hf_copy_ids(__u32 *to, const struct hf_socket_labels
 static __always_inline void hf_read_mirror(struct socket *sock, const struct hf_session *s, struct hf_request *r) {
   const struct hf_socket_labels *labels = hf_mirror_of(sock, 0);
   if (s->labels_lost) r->flags |= HF_REQ_FACTS_MISSING;
-  if (labels) hf_copy_ids(r->own_labels, labels);
+  if (!labels) return;
+  if (labels->unknown) r->flags |= HF_REQ_FACTS_MISSING;
+  hf_copy_ids(r->own_labels, labels);
 }
 
 static __always_inline void hf_read_labels(struct socket *sock, const struct hf_session *s, struct hf_request *r) {
@@ -144,7 +151,6 @@ static __always_inline void hf_read_labels(struct socket *sock, const struct hf_
   HF_READ_LABEL(13)
   HF_READ_LABEL(14)
   HF_READ_LABEL(15)
-  hf_drop_text();
 }
 
 #endif /* HOLDFAST_BPF_SOCKET_LABELS_BPF_H */

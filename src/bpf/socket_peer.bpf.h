@@ -27,7 +27,10 @@ static __always_inline int hf_socket_meets(struct sock *sk, struct socket *own, 
   context.target = bpf_get_socket_cookie(sk);
   hf_read_mirror(own, s, &r);
   labels = hf_mirror_of(peer, 0);
-  if (labels) hf_copy_ids(r.peer_labels, labels);
+  if (labels) {
+    if (labels->unknown) r.flags |= HF_REQ_FACTS_MISSING;
+    hf_copy_ids(r.peer_labels, labels);
+  }
   return hf_conclude_socket(&r, &context);
 }
 

@@ -8,11 +8,11 @@
 
 #include "core/abi.h"
 #include "core/bucket.h"
+#include "core/inline.h"
 
 #define HF_LABEL_IDS_MAX 16384u       /* names and values in one policy, and names that label.set lists */
 #define HF_KNOWN_PROFILES_MAX 8192u   /* cgroups whose profile is remembered */
-#define HF_PEER_CALLS_MAX 16384u      /* tasks that have ever gone to meet a peer that a rule asks about */
-#define HF_MACHINE_BUCKETS_MAX 65536u /* rates and cgroups */
+#define HF_MACHINE_BUCKETS_MAX 65536u /* rates and cgroups; shared out among the rates of a policy */
 
 /* hf_socket_profile.labels */
 #define HF_LABELS_RULED (1u << 0)   /* members set and remove only what label.set lists */
@@ -54,12 +54,27 @@ struct hf_known_profile {
   __u64 bound;   /* the cgroup that the profile is bound to, that or one above; 0: no profile */
   __u32 profile; /* the deepest */
   __u32 epoch;   /* of marks on cgroups */
+  __u64 seal;    /* hf_known_seal() */
 };
+
+/*
+ * Ties an entry to its key. The kernel gives an entry that it drops to another key at once, while a program may still be
+ * reading it; what was read of two of them does not have the seal of either. Odd factors, so that no word is lost.
+ */
+HF_INLINE __u64 hf_known_seal(const struct hf_known_key *key, const struct hf_known_profile *known) {
+  __u64 seal = (key->cgroup ^ 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+  seal = ((seal ^ seal >> 29) + key->generation) * 0xc4ceb9fe1a85ec53ull;
+  seal = ((seal ^ seal >> 32) + known->bound) * 0x9fb21c651e98df25ull;
+  seal = ((seal ^ seal >> 31) + ((__u64)known->profile << 32 | known->epoch)) * 0xd6e8feb86659fd93ull;
+  return seal ^ seal >> 32;
+}
 
 /* A rule with a rate, as the policy has it. */
 struct hf_socket_rate {
   __u64 digest; /* the first part of the key of its buckets */
   struct hf_socket_rule rule;
+  __u32 most; /* buckets: its share of HF_MACHINE_BUCKETS_MAX */
+  __u32 pad0;
 };
 
 /*
@@ -75,8 +90,8 @@ HF_LAYOUT(sizeof(struct hf_policy_key) == 16);
 HF_LAYOUT(sizeof(struct hf_socket_profile) == 8);
 HF_LAYOUT(sizeof(struct hf_label_id_key) == 24);
 HF_LAYOUT(sizeof(struct hf_known_key) == 16);
-HF_LAYOUT(sizeof(struct hf_known_profile) == 16);
-HF_LAYOUT(sizeof(struct hf_socket_rate) == 104);
+HF_LAYOUT(sizeof(struct hf_known_profile) == 24);
+HF_LAYOUT(sizeof(struct hf_socket_rate) == 112);
 HF_LAYOUT(sizeof(struct hf_machine_bucket_key) == 16);
 
 #endif /* HOLDFAST_CORE_MACHINE_SOCKETS_H */

@@ -13,7 +13,6 @@
 #define HF_MARK_NAME 256u          /* XATTR_NAME_MAX and the final NUL */
 #define HF_MARKS_MAX 64u           /* marks in one policy */
 #define HF_MARKED_FILES_MAX 16384u /* and as many cgroups */
-#define HF_MARKED_TASKS_MAX 65536u
 
 /* Bytes after the name's NUL are zero. */
 struct hf_mark_key {

@@ -169,6 +169,7 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
   backend::MachineSpec spec;
   spec.tables = &tables;
   spec.cgroup_root = options_.cgroup_root;
+  spec.warn = [this](const std::string& text) { said_(text + "\n"); };
   for (const policy::Binding& binding : compiled.bindings)
     spec.bindings.push_back({binding.cgroup, binding.profile});
   spec.profiles = compiled.profiles;

@@ -76,6 +76,13 @@ Result<void> BpfObject::set_initial_value(const char* map, const void* value, st
   return {};
 }
 
+Result<void> BpfObject::set_max_entries(const char* map, std::uint32_t entries) {
+  bpf_map* found = bpf_object__find_map_by_name(object_.get(), map);
+  const int error = found ? bpf_map__set_max_entries(found, entries) : -EINVAL;
+  if (error != 0) return Error{-error, "size BPF map", map, name_};
+  return {};
+}
+
 Result<void> BpfObject::load() {
   listen_to_libbpf();
   if (const int code = bpf_object__load(object_.get()); code != 0)

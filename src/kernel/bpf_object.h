@@ -42,6 +42,8 @@ class BpfObject {
   // What a map of global data holds when it is loaded. Before load(). EINVAL: no such map of this
   // size.
   Result<void> set_initial_value(const char* map, const void* value, std::size_t bytes);
+  // Before load(). EINVAL: no such map.
+  Result<void> set_max_entries(const char* map, std::uint32_t entries);
   // Errors: what the verifier said, with its last line as the detail; EPERM without privilege.
   Result<void> load();
   // Attaches every loaded program whose section says where. On error the links made so far are in

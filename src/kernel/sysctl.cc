@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 namespace holdfast::kernel {
 
@@ -48,6 +49,16 @@ Result<std::string> read_sysctl(const std::string& name) {
   std::string value(text.data(), static_cast<std::size_t>(bytes));
   while (value.ends_with('\n')) value.pop_back();
   return value;
+}
+
+Result<std::uint64_t> most_tasks() {
+  const auto text = read_sysctl("kernel/threads-max");
+  if (!text) return text.error();
+  std::uint64_t tasks = 0;
+  const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), tasks);
+  if (failed != std::errc() || end != text->data() + text->size())
+    return Error{EPROTO, "read", "kernel.threads-max", *text};
+  return tasks;
 }
 
 Result<Fd> open_whole_cgroup_hierarchy() {

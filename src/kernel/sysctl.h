@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_KERNEL_SYSCTL_H
 #define HOLDFAST_KERNEL_SYSCTL_H
 
+#include <cstdint>
 #include <string>
 
 #include "base/fd.h"
@@ -13,6 +14,9 @@ namespace holdfast::kernel {
 // The value of "kernel/ftrace_enabled", without its newline. ENOENT: this kernel has no such
 // setting.
 Result<std::string> read_sysctl(const std::string& name);
+
+// How many tasks the kernel makes in all: kernel.threads-max. EPROTO: it is no number.
+Result<std::uint64_t> most_tasks();
 
 // The root of the unified hierarchy, mounted or not: all tasks are below it. Errors: EXDEV in a
 // cgroup namespace, which shows only its own part; EPERM when nothing is mounted and the caller may

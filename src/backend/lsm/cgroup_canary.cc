@@ -41,9 +41,12 @@ Result<void> must_be_refused(const Result<void>& attempt, const char* way,
 
 }  // namespace
 
-CgroupCanary::CgroupCanary(std::string directory, std::unique_ptr<hf_tables> tables,
-                           MachineSpec spec)
-    : directory_(std::move(directory)), tables_(std::move(tables)), spec_(std::move(spec)) {}
+CgroupCanary::CgroupCanary(std::string directory, kernel::CgroupId id,
+                           std::unique_ptr<hf_tables> tables, MachineSpec spec)
+    : directory_(std::move(directory)),
+      tables_(std::move(tables)),
+      spec_(std::move(spec)),
+      id_(id) {}
 
 CgroupCanary::~CgroupCanary() {
   // An error leaves an empty cgroup behind, which the next start does not mind.
@@ -54,13 +57,15 @@ Result<std::unique_ptr<CgroupCanary>> CgroupCanary::create(const std::string& cg
   const std::string name = "/holdfast-canary-" + std::to_string(getpid());
   auto made = kernel::make_cgroup(cgroup_root + name);
   if (!made && made.error().code != EEXIST) return std::move(made).error();
+  const auto id = kernel::cgroup_id(cgroup_root + name);
+  if (!id) return id.error();
   auto tables = canary_tables();
   MachineSpec spec;
   spec.tables = tables.get();
   spec.bindings = {{name, kCanaryProfile}};
   spec.cgroup_root = cgroup_root;
   return std::unique_ptr<CgroupCanary>(
-      new CgroupCanary(cgroup_root + name, std::move(tables), std::move(spec)));
+      new CgroupCanary(cgroup_root + name, *id, std::move(tables), std::move(spec)));
 }
 
 Result<void> CgroupCanary::attempt() {
@@ -84,7 +89,7 @@ Result<void> CgroupCanary::move_in() {
 
 void CgroupCanary::see(const hf_event& event) {
   if (event.actor.tgid != static_cast<std::uint32_t>(getpid())) return;
-  if (event.verdict.reason != HF_REASON_JOIN) return;
+  if (event.verdict.reason != HF_REASON_JOIN || event.target != id_) return;
   if (event.request.way == HF_WAY_CGROUP_PROCS) ++write_events_;
   if (event.request.way == HF_WAY_CLONE_INTO_CGROUP) ++clone_events_;
 }

@@ -10,6 +10,7 @@
 #include "backend/machine.h"
 #include "base/result.h"
 #include "core/paths.h"
+#include "kernel/cgroup.h"
 
 namespace holdfast::backend::lsm {
 
@@ -26,6 +27,8 @@ class CgroupCanary {
 
   // Tries both ways in. Errors: EPERM when one succeeded; what the kernel said otherwise.
   [[nodiscard]] Result<void> attempt();
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+
   // Moves a child into the scratch cgroup, whatever the policy in force says to that.
   [[nodiscard]] Result<void> move_in();
   // Hand it the events that the attempts caused.
@@ -34,11 +37,13 @@ class CgroupCanary {
   [[nodiscard]] Result<void> conclude() const;
 
  private:
-  CgroupCanary(std::string directory, std::unique_ptr<hf_tables> tables, MachineSpec spec);
+  CgroupCanary(std::string directory, kernel::CgroupId id, std::unique_ptr<hf_tables> tables,
+               MachineSpec spec);
 
   std::string directory_;
   std::unique_ptr<hf_tables> tables_;
   MachineSpec spec_;
+  kernel::CgroupId id_;
   unsigned write_events_ = 0;
   unsigned clone_events_ = 0;
 };

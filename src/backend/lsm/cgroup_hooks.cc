@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -22,10 +23,13 @@
 #include "backend/lsm/selection.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "core/map_room.h"
 #include "kernel/bpf_stats.h"
 #include "kernel/btf.h"
 #include "kernel/process.h"
+#include "kernel/random.h"
 #include "kernel/sockets.h"
+#include "kernel/sysctl.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -65,12 +69,22 @@ Error not_ours(const std::string& pin, std::string why) {
   return Error{EPROTO, "adopt", pin, std::move(why)};
 }
 
+// An entry for each task: with as many as the kernel makes, nobody can fill them. What was made
+// under another kernel.threads-max is taken as it is.
+constexpr std::string_view kByTask[] = {"task_walks", "cgroup_clones", "marked_tasks",
+                                        "peer_calls"};
+
+bool is_by_task(std::string_view map) {
+  return std::ranges::find(kByTask, map) != std::end(kByTask);
+}
+
 Result<void> check_map(const bpf_map* map, const std::string& path, int fd) {
   const auto found = kernel::map_shape(fd);
   if (!found) return not_ours(path, "not a map");
-  const kernel::MapShape wanted = {static_cast<std::uint32_t>(bpf_map__type(map)),
-                                   bpf_map__key_size(map), bpf_map__value_size(map),
-                                   bpf_map__max_entries(map)};
+  kernel::MapShape wanted = {static_cast<std::uint32_t>(bpf_map__type(map)), bpf_map__key_size(map),
+                             bpf_map__value_size(map), bpf_map__max_entries(map)};
+  if (is_by_task(bpf_map__name(map)) && found->max_entries >= HF_TASK_ROOM_LEAST)
+    wanted.max_entries = found->max_entries;
   if (*found == wanted) return {};
   return not_ours(path, "a map of another layout");
 }
@@ -151,10 +165,16 @@ Result<void> CgroupHooks::open_object(KernelLabels kernel_labels) {
   const auto types = kernel::KernelTypes::load();
   if (!types) return types.error();
   skeleton_->rodata->kernel_labels = labels;
+  const auto tasks = kernel::most_tasks();
+  if (!tasks) return tasks.error();
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) if (is_by_task(bpf_map__name(map)))
+      bpf_map__set_max_entries(map, hf_task_room(*tasks));
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const std::string_view name = bpf_program__name(program);
-    if (name.starts_with("label_")) bpf_program__set_autoload(program, labels);
+    if (name.starts_with("label_") || name == "mark_was_removed")
+      bpf_program__set_autoload(program, labels);
     const std::string function = optional_function(program);
     const bool useless = name == "machine_pages" && labels;
     if (!function.empty())
@@ -235,9 +255,10 @@ Result<void> CgroupHooks::attach() {
       {&links.hf_helper_module, programs.hf_helper_module},
       {&links.mark_task_end, programs.mark_task_end},
       {&links.mark_unmount, programs.mark_unmount},
-      {&links.mark_unlink, programs.mark_unlink},
-      {&links.mark_rename, programs.mark_rename},
+      {&links.machine_task_exit, programs.machine_task_exit},
+      {&links.mark_file_gone, programs.mark_file_gone},
       {&links.mark_set_xattr, programs.mark_set_xattr},
+      {&links.mark_was_removed, programs.mark_was_removed},
       {&links.mark_remove_xattr, programs.mark_remove_xattr},
       {&links.mark_get_xattr, programs.mark_get_xattr},
       {&links.mark_trace, programs.mark_trace},
@@ -401,6 +422,32 @@ std::vector<hf_guard_event> CgroupHooks::take_refusals() {
 
 std::uint64_t CgroupHooks::refused_helpers() const {
   return read_counter(globals_of(skeleton_, adopted_totals_.get()).helper_totals.refused);
+}
+
+// The nonce last: until then nothing is answered.
+Result<std::uint64_t> CgroupHooks::begin_probe(kernel::CgroupId cgroup) {
+  std::uint64_t nonce = 0;
+  if (auto made = kernel::fill_random(&nonce, sizeof(nonce)); !made) return std::move(made).error();
+  nonce |= 1;  // 0 is none
+  auto& probe = globals_of(skeleton_, adopted_totals_.get()).cgroup_probe;
+  std::atomic_ref(probe.cgroup).store(cgroup);
+  std::atomic_ref(probe.tgid).store(static_cast<__u32>(getpid()));
+  std::atomic_ref(probe.nonce).store(nonce);
+  return nonce;
+}
+
+bool CgroupHooks::end_probe(std::uint64_t probe) {
+  auto& shared = globals_of(skeleton_, adopted_totals_.get()).cgroup_probe;
+  std::atomic_ref(shared.nonce).store(0);
+  return std::atomic_ref(shared.answered).load() == probe;
+}
+
+bool CgroupHooks::labels_were_lost() const {
+  return read_counter(globals_of(skeleton_, adopted_totals_.get()).labels_lost) != 0;
+}
+
+void CgroupHooks::forget_lost_labels() {
+  std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_.get()).labels_lost).store(0);
 }
 
 Result<std::vector<Fill>> CgroupHooks::fills() const {

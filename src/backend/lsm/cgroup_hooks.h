@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/bpf_pin.h"
+#include "kernel/cgroup.h"
 
 struct cgroup_bpf;
 struct ring_buffer;
@@ -94,10 +96,20 @@ class CgroupHooks {
   // Adds the cgroups that have one of these marks, whose policy is not live yet. Errors: what
   // reading the hierarchy gave; E2BIG and ENOMEM there is no room for them.
   [[nodiscard]] Result<void> learn_marked_cgroups(const std::string& cgroup_root,
-                                                  const std::vector<MarkEntry>& marks) const;
+                                                  const std::vector<MarkEntry>& marks,
+                                                  const Warn& warn);
   // Adds what had one of the live policy's marks before that was live. Later ones are seen as they
-  // are made.
-  [[nodiscard]] Result<void> learn_marks(const std::string& cgroup_root);
+  // are made. `warn` hears, once for each, what could have been marked by others and so is not.
+  [[nodiscard]] Result<void> learn_marks(const std::string& cgroup_root, const Warn& warn);
+
+  // Whether one move is answered by the programs: begin_probe(), the move of a task into `cgroup`
+  // by this process, end_probe() with what the first returned. Errors: what making a nonce gave.
+  [[nodiscard]] Result<std::uint64_t> begin_probe(kernel::CgroupId cgroup);
+  [[nodiscard]] bool end_probe(std::uint64_t probe);
+
+  // Was there a label that could not be recorded with its socket? Then those of none are known.
+  [[nodiscard]] bool labels_were_lost() const;
+  void forget_lost_labels();
 
   // Borrowed from this.
   [[nodiscard]] LabelMaps label_maps() const;
@@ -128,6 +140,7 @@ class CgroupHooks {
   [[nodiscard]] SocketMaps socket_maps() const;
   [[nodiscard]] Result<void> insert(const LivePolicy& policy);
   void keep_live_alone() const;
+  [[nodiscard]] Warn once(const Warn& warn);
 
   EventSink sink_;
   std::unique_ptr<Reading> reading_;
@@ -138,6 +151,7 @@ class CgroupHooks {
   ring_buffer* ring_ = nullptr;
   MeterSlots meters_;
   std::vector<MarkEntry> live_marks_;  // of the policy that was published last
+  std::set<std::string> warned_;       // what was said already
 };
 
 }  // namespace holdfast::backend::lsm

@@ -101,7 +101,7 @@ MarkMaps CgroupHooks::mark_maps() const {
 
 SocketMaps CgroupHooks::socket_maps() const {
   return {map_fd("label_ids"), map_fd("socket_profiles"), map_fd("socket_rates"),
-          map_fd("machine_buckets")};
+          map_fd("machine_buckets"), map_fd("bucket_uses")};
 }
 
 Result<void> CgroupHooks::insert(const LivePolicy& policy) {
@@ -180,13 +180,21 @@ void CgroupHooks::sweep(std::uint64_t live) const {
   sweep_map(sockets.rates, sizeof(hf_policy_key));
 }
 
-Result<void> CgroupHooks::learn_marked_cgroups(const std::string& cgroup_root,
-                                               const std::vector<MarkEntry>& marks) const {
-  return record_marked_cgroups(map_fd("marked_cgroups"), cgroup_root, marks);
+// What was said once is not said again.
+Warn CgroupHooks::once(const Warn& warn) {
+  return [this, warn](const std::string& text) {
+    if (warn && warned_.insert(text).second) warn(text);
+  };
 }
 
-Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root) {
-  auto learned = lsm::learn_marks(mark_maps(), cgroup_root, live_marks_);
+Result<void> CgroupHooks::learn_marked_cgroups(const std::string& cgroup_root,
+                                               const std::vector<MarkEntry>& marks,
+                                               const Warn& warn) {
+  return record_marked_cgroups(map_fd("marked_cgroups"), cgroup_root, marks, once(warn));
+}
+
+Result<void> CgroupHooks::learn_marks(const std::string& cgroup_root, const Warn& warn) {
+  auto learned = lsm::learn_marks(mark_maps(), cgroup_root, live_marks_, once(warn));
   std::atomic_ref<__u32>(globals_of(skeleton_, adopted_totals_.get()).mark_epoch).fetch_add(1);
   return learned;
 }

@@ -9,6 +9,7 @@
 
 #include "kernel/sockets.h"
 #include "kernel/system_error.h"
+#include "label/settle.h"
 #include "label/survey.h"
 
 namespace holdfast::backend::lsm {
@@ -56,26 +57,28 @@ Result<void> InodeLabels::take_over(int socket_fd) {
 }
 
 // Somebody may change a label meanwhile. The kernel has changed it before a program hears of it, so
-// what was written over in between is seen by the second look.
+// what was written over in between is seen by the second look. The labels of a socket that does not
+// keep still are not known: what would need them is refused.
 Result<void> InodeLabels::copy_socket(int socket_fd) {
-  const auto look = [&] {
-    std::unordered_map<std::string, std::string> found;
-    for (const std::string& name : words_.names)
-      if (auto value = kernel::get_attribute(socket_fd, name)) found[name] = std::move(*value);
-    return found;
-  };
-  auto found = look();
-  if (found.empty()) return {};
-  for (;;) {
-    auto written = write(socket_fd, [&](const std::string& name) {
-      const auto at = found.find(name);
-      return at == found.end() ? std::nullopt : std::optional(at->second);
-    });
-    if (!written) return written;
-    auto now = look();
-    if (now == found) return {};
-    found = std::move(now);
-  }
+  using Found = std::unordered_map<std::string, std::string>;
+  const auto settled = label::settle(
+      [&] {
+        Found found;
+        for (const std::string& name : words_.names)
+          if (auto value = kernel::get_attribute(socket_fd, name)) found[name] = std::move(*value);
+        return found;
+      },
+      [&](const Found& found) {
+        return write(socket_fd, [&](const std::string& name) {
+          const auto at = found.find(name);
+          return at == found.end() ? std::nullopt : std::optional(at->second);
+        });
+      });
+  if (!settled) return settled.error();
+  if (*settled == label::Settled::yes) return {};
+  hf_socket_labels labels = {};
+  labels.unknown = 1;
+  return put(socket_fd, labels);
 }
 
 Result<void> InodeLabels::copy_machine() {

@@ -15,6 +15,7 @@
 #include "backend/lsm/machine_labels.h"
 #include "kernel/bpf_pin.h"
 #include "kernel/cgroup.h"
+#include "label/settle.h"
 
 namespace holdfast::backend {
 
@@ -59,6 +60,8 @@ class LsmMachine final : public Machine {
     if (!hooks) return std::move(hooks).error();
     cgroups_ = *std::move(hooks);
     if (auto opened = open_labels(); !opened) return opened;
+    if (cgroups_->labels_were_lost())
+      if (auto learned = learn_sockets(-1); !learned) return wrap(learned.error(), "learn labels");
     const auto generation = cgroups_->live_generation();
     if (!generation) return generation.error();
     generation_ = *generation;
@@ -146,7 +149,8 @@ class LsmMachine final : public Machine {
     // What is marked is learned before the store, since that can fail: entries are by the mark, not
     // by the generation, so the policy in force does not see them. And once more after it, since
     // what was marked in between went unseen.
-    if (auto learned = cgroups_->learn_marked_cgroups(spec.cgroup_root, *marks); !learned)
+    if (auto learned = cgroups_->learn_marked_cgroups(spec.cgroup_root, *marks, spec.warn);
+        !learned)
       return learned;
     if (auto live = cgroups_->publish({tables.get(), *std::move(paths), *std::move(marks),
                                        *std::move(sockets), spec.profiles});
@@ -154,7 +158,7 @@ class LsmMachine final : public Machine {
       return live;
     generation_ = generation;
     incomplete_.clear();
-    if (const auto learned = cgroups_->learn_marks(spec.cgroup_root); !learned)
+    if (const auto learned = cgroups_->learn_marks(spec.cgroup_root, spec.warn); !learned)
       incomplete_ = "not every cgroup with one of its marks is known: " + learned.error().message();
     return {};
   }
@@ -203,7 +207,18 @@ class LsmMachine final : public Machine {
     if (auto proven = labels_->prove(); !proven) return proven;
     auto store = before.empty() ? Result<Fd>(Fd()) : CgroupHooks::open_label_store(before);
     if (!store) return std::move(store).error();
-    return labels_->learn(store->get());
+    return learn_sockets(store->get());
+  }
+
+  // A label that was on its way while the programs were attached may be recorded nowhere, and then
+  // no socket's labels are known. After a look at all of them they are.
+  Result<void> learn_sockets(int store_before_fd) {
+    for (unsigned round = 0; round < label::kMostLooks; round++) {
+      cgroups_->forget_lost_labels();
+      if (auto learned = labels_->learn(store_before_fd); !learned) return learned;
+      if (!cgroups_->labels_were_lost()) break;
+    }
+    return {};
   }
 
   // Generation 0 is the canary's, and live before anything is attached: nobody else is refused.
@@ -225,17 +240,18 @@ class LsmMachine final : public Machine {
   }
 
   // The canary's policy may not replace the one in force, so what is tried here is allowed by most
-  // policies; either way the programs have to count it.
+  // policies; either way the programs have to answer this very move, whatever others do meanwhile.
   Result<void> prove_alive(const std::string& cgroup_root) {
     const auto canary = CgroupCanary::create(cgroup_root);
     if (!canary) return canary.error();
-    const auto decided = [this] {
-      const Totals t = totals();
-      return t.allowed + t.denied + t.audited;
-    };
-    const std::uint64_t before = decided();
-    if (auto moved = (*canary)->move_in(); !moved) return moved;
-    if (decided() > before) return {};
+    const auto id = kernel::cgroup_id((*canary)->directory());
+    if (!id) return id.error();
+    const auto probe = cgroups_->begin_probe(*id);
+    if (!probe) return probe.error();
+    auto moved = (*canary)->move_in();
+    const bool answered = cgroups_->end_probe(*probe);
+    if (!moved) return moved;
+    if (answered) return {};
     return Error{EPERM, "canary", {}, "the programs in force are not asked any more"};
   }
 

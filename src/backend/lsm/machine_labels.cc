@@ -13,6 +13,7 @@
 #include "kernel/sockets.h"
 #include "kernel/system_error.h"
 #include "label/access.h"
+#include "label/settle.h"
 #include "label/survey.h"
 
 namespace holdfast::backend::lsm {
@@ -151,23 +152,22 @@ Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) cons
 
 // Somebody may change a label meanwhile. The kernel has changed it before a program hears of it, so
 // what was written over in between is seen by the second look. A name that went away in between has
-// no place any more, which is what it would have as well.
+// no place any more, which is what it would have as well. The labels of a socket that does not keep
+// still are not known: what would need them is refused.
 Result<void> MachineLabels::learn_socket(int socket_fd) const {
-  Labels found = attributes_of(socket_fd);
-  if (found.empty()) return {};
-  for (;;) {
-    auto all = hashed(found);
-    if (!all && all.error().code != ENOSPC) return all.error();
-    hf_machine_labels known = {};
-    if (all)
-      known = *all;
-    else
-      known.unknown = 1;
-    if (auto written = put(maps_.hashed_fd, socket_fd, &known); !written) return written;
-    Labels now = attributes_of(socket_fd);
-    if (now == found) return {};
-    found = std::move(now);
-  }
+  hf_machine_labels known = {};
+  const auto settled = label::settle([&] { return attributes_of(socket_fd); },
+                                     [&](const Labels& found) -> Result<void> {
+                                       auto all = hashed(found);
+                                       if (!all && all.error().code != ENOSPC) return all.error();
+                                       known = all ? *all : hf_machine_labels{};
+                                       known.unknown = all ? 0 : 1;
+                                       return put(maps_.hashed_fd, socket_fd, &known);
+                                     });
+  if (!settled) return settled.error();
+  if (*settled == label::Settled::yes) return {};
+  known.unknown = 1;
+  return put(maps_.hashed_fd, socket_fd, &known);
 }
 
 Result<void> MachineLabels::learn(int store_before_fd) const {

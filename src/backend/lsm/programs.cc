@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bpf/run.skel.h"
+#include "core/map_room.h"
 #include "kernel/sysctl.h"
 #include "kernel/system_error.h"
 
@@ -79,6 +80,10 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
     return std::move(done).error();
   const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection->bpf()};
   if (auto done = object->set_initial_value(".rodata.bpf", &limits, sizeof(limits)); !done)
+    return std::move(done).error();
+  const auto tasks = kernel::most_tasks();
+  if (!tasks) return tasks.error();
+  if (auto done = object->set_max_entries("calls", hf_task_room(*tasks)); !done)
     return std::move(done).error();
   if (auto done = object->load(); !done) return std::move(done).error();
 

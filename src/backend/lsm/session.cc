@@ -10,6 +10,7 @@
 
 #include "backend/lsm/canary.h"
 #include "kernel/system_error.h"
+#include "label/settle.h"
 
 namespace holdfast::backend::lsm {
 
@@ -59,7 +60,15 @@ Result<void> LsmSession::know_labels() {
   }
   if (!programs_->kernel_labels()) return {};
   if (auto proved = mirror_->prove(); !proved) return proved;
-  return mirror_->copy_machine();
+  // A label that was on its way while the programs were attached may be recorded nowhere: then all
+  // sockets are looked at again.
+  auto lost = SessionRecord::at(programs_->record().fields().labels_lost);
+  for (unsigned round = 0; round < label::kMostLooks; round++) {
+    lost.store(0);
+    if (auto copied = mirror_->copy_machine(); !copied) return copied;
+    if (lost.load() == 0) break;
+  }
+  return {};
 }
 
 LsmSession::~LsmSession() {

@@ -56,7 +56,7 @@ hf_socket_profile rules_of(const MachineSpec& spec, std::uint16_t number, std::u
     if (rule.peer_count > 0 && (rule.families & HF_FAMILY_UNIX)) rules.peer_operations |= rule.ops;
     if (rule.verdict == HF_SOCK_RATE)
       policy.rates.push_back({{generation, rule.rule, 0},
-                              {digest_of_rate(rule, spec.profiles.at(number), spec), rule}});
+                              {digest_of_rate(rule, spec.profiles.at(number), spec), rule, 0, 0}});
   }
   if (profile.label_ruled != 0) rules.labels |= HF_LABELS_RULED;
   if (profile.label_inherit != 0) rules.labels |= HF_LABELS_INHERIT;
@@ -99,6 +99,8 @@ Result<SocketPolicy> socket_policy(const MachineSpec& spec, std::uint64_t genera
     policy.ruled_labels |= (rules.labels & HF_LABELS_RULED) != 0;
     policy.inherits |= (rules.labels & HF_LABELS_INHERIT) != 0;
   }
+  for (auto& rate : policy.rates)
+    rate.value.most = HF_MACHINE_BUCKETS_MAX / static_cast<__u32>(policy.rates.size());
   add_ids(spec, generation, key, policy);
   if (policy.ids.size() > HF_LABEL_IDS_MAX)
     return Error{E2BIG, "rule about sockets", {}, "too many names and values of labels"};
@@ -108,6 +110,11 @@ Result<SocketPolicy> socket_policy(const MachineSpec& spec, std::uint64_t genera
 Result<void> insert(const SocketMaps& maps, const SocketPolicy& policy) {
   if (auto filled = fill(maps.ids, policy.ids, "labels"); !filled) return filled;
   if (auto filled = fill(maps.profiles, policy.profiles, "profiles"); !filled) return filled;
+  for (const auto& rate : policy.rates) {
+    const __u32 none = 0;
+    const int code = bpf_map_update_elem(maps.uses, &rate.value.digest, &none, BPF_NOEXIST);
+    if (code != 0 && code != -EEXIST) return Error{-code, "rule about sockets", "rates", {}};
+  }
   return fill(maps.rates, policy.rates, "rates");
 }
 
@@ -122,6 +129,14 @@ void drop_other_buckets(const SocketMaps& maps, const SocketPolicy& policy) {
     from = &key;
   }
   for (const auto& entry : old) bpf_map_delete_elem(maps.buckets, &entry);
+  std::vector<__u64> unused;
+  __u64 rate = 0;
+  from = nullptr;
+  while (bpf_map_get_next_key(maps.uses, from, &rate) == 0) {
+    if (!live.contains(rate)) unused.push_back(rate);
+    from = &rate;
+  }
+  for (const __u64 digest : unused) bpf_map_delete_elem(maps.uses, &digest);
 }
 
 }  // namespace holdfast::backend::lsm

@@ -35,6 +35,7 @@ struct SocketMaps {
   int profiles = -1;
   int rates = -1;
   int buckets = -1;
+  int uses = -1;
 };
 
 // E2BIG: more names and values than there is room for.
