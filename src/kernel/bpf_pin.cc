@@ -4,11 +4,9 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -32,6 +30,27 @@ constexpr int kWaitSteps = 5000;
 bool on_bpf_filesystem(const std::string& path) {
   struct statfs info = {};
   return statfs(path.c_str(), &info) == 0 && info.f_type == BPF_FS_MAGIC;
+}
+
+// Step by step, and not by openat2(RESOLVE_NO_SYMLINKS): systemd answers that with ENOSYS for
+// services with RestrictSUIDSGID=, since a filter cannot see its flags.
+Result<Fd> open_without_links(const std::string& path) {
+  constexpr int kLook = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  Fd fd(open(path.starts_with('/') ? "/" : ".", kLook));
+  for (std::size_t at = 0; fd && at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string part = path.substr(at, end - at);
+    at = end + 1;
+    if (part.empty()) continue;
+    fd = Fd(openat(fd.get(), part.c_str(), kLook));
+    struct stat found = {};
+    if (!fd || fstat(fd.get(), &found) != 0) break;
+    if (S_ISLNK(found.st_mode))
+      return Error{ELOOP, "use pins", path, "a symbolic link leads there: give the path itself"};
+    if (!S_ISDIR(found.st_mode)) return Error{ENOTDIR, "use pins", path, {}};
+  }
+  if (!fd) return system_error("open directory", path);
+  return fd;
 }
 
 }  // namespace
@@ -58,15 +77,10 @@ Result<void> make_pin_directory(const std::string& directory) {
 }
 
 Result<bool> is_pin_directory(const std::string& directory) {
-  open_how how = {};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS;
-  const Fd fd(
-      static_cast<int>(syscall(SYS_openat2, AT_FDCWD, directory.c_str(), &how, sizeof(how))));
-  if (!fd && errno == ENOENT) return false;
-  if (!fd && errno == ELOOP)
-    return Error{ELOOP, "use pins", directory, "a symbolic link leads there: give the path itself"};
-  if (!fd) return system_error("open directory", directory);
+  auto opened = open_without_links(directory);
+  if (!opened && opened.error().code == ENOENT) return false;
+  if (!opened) return std::move(opened).error();
+  const Fd fd = *std::move(opened);
   struct statfs info = {};
   if (fstatfs(fd.get(), &info) != 0) return system_error("open directory", directory);
   if (info.f_type != BPF_FS_MAGIC)
