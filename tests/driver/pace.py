@@ -53,8 +53,10 @@ class Progress:
     """Says what runs and how long it may still take: on a terminal in one line that is written anew, else in a line
     now and then. How long a job takes is known from the last run in this build directory, or guessed."""
 
-    GUESS = 0.3  # of a job's time limit
-    GUESS_UNIT_S = 3.0  # of a unit test program
+    # What a job takes that has not run here yet.
+    GUESS_UNIT_S = 1.0
+    GUESS_HOST_S = 12.0
+    GUESS_GUEST = 0.15  # of its time limit
 
     def __init__(self, found, slots, path, terminal):
         self.path = path
@@ -79,7 +81,10 @@ class Progress:
         return f"{job.parts[0]}@{job.where}"
 
     def expected_s(self, job):
-        guess_s = self.GUESS_UNIT_S if job.xml_path is not None else job.timeout_s * self.GUESS
+        if job.xml_path is not None:
+            guess_s = self.GUESS_UNIT_S
+        else:
+            guess_s = job.timeout_s * self.GUESS_GUEST if job.in_guest else self.GUESS_HOST_S
         return self.known.get(self.key(job), guess_s)
 
     def begin(self, job):
