@@ -66,6 +66,9 @@ static int mount_with_agent(const char* dir, const char* agent) {
 static int remount_with_agent(const char* dir, const char* agent) {
   int fs = (int)syscall(SYS_fspick, AT_FDCWD, dir, 0);
   if (fs < 0) return fail("fspick");
+  // Without these all controllers are meant, which are in use where the kernel has them (check_cgroupfs_options()).
+  if (set_string(fs, "name", strrchr(dir, '/') + 1) < 0) return fail("fsconfig");
+  if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "none", 0, 0) < 0) return fail("fsconfig");
   if (set_string(fs, "release_agent", agent) < 0) return fail("fsconfig");
   if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_RECONFIGURE, 0, 0, 0) < 0) return fail("reconfigure");
   return done();
