@@ -33,11 +33,18 @@ ender() {
   done
   echo $ended > /root/ended
 }
-# For a moment; attackers go on.
+# For a moment; attackers go on. What was done is undone also where the service manager was too busy to say that it was.
+again() { tries=0; until "$@" || [ $((tries += 1)) -gt 20 ]; do sleep 0.5; done; }
 starve() {
-  systemctl freeze holdfastd && sleep 0.2 && systemctl thaw holdfastd &&
-    systemctl set-property --runtime holdfastd MemoryHigh=1 CPUQuota=1% && sleep 0.2 &&
-    systemctl set-property --runtime holdfastd MemoryHigh=infinity CPUQuota=
+  systemctl freeze holdfastd
+  frozen=$?
+  sleep 0.2
+  again systemctl thaw holdfastd
+  systemctl set-property --runtime holdfastd MemoryHigh=1 CPUQuota=1%
+  limited=$?
+  sleep 0.2
+  again systemctl set-property --runtime holdfastd MemoryHigh=infinity CPUQuota=
+  [ $frozen = 0 ] && [ $limited = 0 ]
 }
 under_load() {
   kills=$1 swapped=$2 elsewhere=$3
