@@ -25,9 +25,11 @@ ender() {
     # Between an exec of systemd's and the one of holdfastd, the process is not holdfastd's yet.
     if [ "$pid" != 0 ] && lives "$pid"; then
       for attempt in "echo 1 > $service/cgroup.freeze" "echo 1 > $service/cgroup.kill" "echo $pid > $elsewhere/cgroup.procs" \
-        "echo 1 > /sys/fs/cgroup/system.slice/cgroup.freeze" "kill -9 $pid"; do
+        "kill -9 $pid"; do
         if lives "$pid" && sh -c "$attempt" 2> /dev/null && lives "$pid"; then ended=$((ended + 1)); fi
       done
+      # A freeze that came when there was no holdfastd would keep the next one from starting.
+      sh -c "echo 0 > $service/cgroup.freeze" 2> /dev/null
     fi
     sleep 0.2
   done
