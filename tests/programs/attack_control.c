@@ -39,6 +39,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "full_socket.h"
+
 enum { kWorkers = 2, kAtOnce = 200, kFirstId = 100000, kIds = 65536, kBytes = 1 << 16 };
 
 static const char* path;
@@ -70,27 +72,6 @@ static int connect_as_another(void) {
   }
   connected++;
   return fd;
-}
-
-static int lingering_socket(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  struct linger linger = {.l_onoff = 1, .l_linger = 3600};
-  socklen_t size = sizeof(address);
-  static char block[65536];
-  int small = 2048;
-  int listener = socket(AF_INET, SOCK_STREAM, 0);
-  int sender = socket(AF_INET, SOCK_STREAM, 0);
-  setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-  setsockopt(sender, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-  if (bind(listener, (struct sockaddr*)&address, size) || listen(listener, 1) ||
-      getsockname(listener, (struct sockaddr*)&address, &size) ||
-      connect(sender, (struct sockaddr*)&address, size) || accept(listener, 0, 0) < 0)
-    fail("a connection");
-  close(listener);
-  if (setsockopt(sender, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger))) fail("SO_LINGER");
-  while (send(sender, block, sizeof(block), MSG_DONTWAIT) > 0) {
-  }
-  return sender;
 }
 
 /* With `fd`, unless that is negative. */
@@ -156,7 +137,7 @@ static void attack(const char* mode) {
         idle = 0;
         if (churns) close(fds[i]), fds[i] = -1;
         if (lingers) {
-          with = lingering_socket();
+          with = full_socket();
           send_to(fds[i], "x", 1, with, i % 2 ? MSG_OOB : 0);
           close(with);
           if (i % 4 >= 2) close(fds[i]), fds[i] = -1;

@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "full_socket.h"
+
 static void fail(const char* what) {
   perror(what);
   exit(1);
@@ -28,27 +30,6 @@ static void raise_loopback(void) {
   request.ifr_flags |= IFF_UP;
   ioctl(fd, SIOCSIFFLAGS, &request); /* an ordinary user finds it up */
   close(fd);
-}
-
-static int full_socket(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  struct linger linger = {.l_onoff = 1, .l_linger = 3600};
-  socklen_t size = sizeof(address);
-  static char block[65536];
-  int small = 2048;
-  int listener = socket(AF_INET, SOCK_STREAM, 0);
-  int sender = socket(AF_INET, SOCK_STREAM, 0);
-  setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-  if (bind(listener, (struct sockaddr*)&address, size) || listen(listener, 1) ||
-      getsockname(listener, (struct sockaddr*)&address, &size) ||
-      connect(sender, (struct sockaddr*)&address, size) || accept(listener, 0, 0) < 0)
-    fail("a connection");
-  close(listener);
-  if (setsockopt(sender, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger))) fail("SO_LINGER");
-  while (send(sender, block, sizeof(block), MSG_DONTWAIT) > 0) {
-  }
-  if (errno != EAGAIN) fail("send");
-  return sender;
 }
 
 static void send_it(int to, int fd) {
