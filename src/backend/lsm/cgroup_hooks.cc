@@ -407,7 +407,7 @@ void CgroupHooks::report(hf_event event, const std::string& profile) {
   hf_count_decision(&totals.decisions, &verdict);
   meters_.count(profile, event.request.hook, hf_outcome(&verdict));
   if (!verdict.log) return;
-  event.id = std::atomic_ref(totals.events).fetch_add(1, std::memory_order_relaxed) + 1;
+  event.id = next_event_id();
   sink_(event);
 }
 
