@@ -4,8 +4,8 @@
  *
  * The confined may be root. They may not kill, stop or starve holdfast or its guardian, nor reach their
  * BPF programs, maps and links by id. Nobody, confined or not, may turn ftrace off: on kernels before 7.3 that
- * silences every BPF LSM program and still lets them attach. The confined type into no terminal. Settings by which the kernel runs a program of
- * the writer's choice as an unconfined task are closed to the confined.
+ * silences every BPF LSM program and still lets them attach. The confined type into no terminal. Settings by which
+ * the kernel runs a program of the writer's choice as an unconfined task are closed to the confined.
  */
 #ifndef HOLDFAST_BPF_GUARD_BPF_H
 #define HOLDFAST_BPF_GUARD_BPF_H

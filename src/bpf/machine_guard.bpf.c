@@ -68,7 +68,9 @@ static int is_named_holdfastd(struct file___mg *file) {
 
 /*
  * Sealed: that very file. Nothing changes it while it is sealed (guard_dirs.bpf.h); its generation tells it from a
- * later file of the same number, and its time from what was written below the filesystem. Else one that whoever may install programs has put where the last one was. */
+ * later file of the same number, and its time from what was written below the filesystem. Not sealed: one that
+ * whoever may install programs has put where the last one was.
+ */
 static int is_daemon_file(struct file___mg *file) {
   struct inode___mg *inode = BPF_CORE_READ(file, f_inode);
   struct inode___mg *home = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode);

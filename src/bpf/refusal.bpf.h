@@ -27,7 +27,10 @@ struct task_struct___rf {
 };
 #pragma clang attribute pop
 
-/* `id`: unique beside the ids of decisions; 0: user space gives it. `audited`: 1 when it goes through. Returns 0, or not 0 when it did not fit the ring. */
+/*
+ * `id`: unique beside the ids of decisions; 0: user space gives it. `audited`: 1 when it goes through. Returns 0, or
+ * not 0 when it did not fit the ring.
+ */
 static __always_inline long hf_tell_refusal(void *ring, __u64 id, __u32 what, __u32 detail, __u32 audited) {
   struct task_struct___rf *task = (void *)bpf_get_current_task();
   struct hf_guard_event event = {.id = id, .what = what, .detail = detail, .audited = audited};
