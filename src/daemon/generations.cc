@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "kernel/text_file.h"
 #include "kernel/whole_file.h"
+#include "policy/json_fields.h"
 #include "policy/policy_text.h"
 
 namespace holdfast::daemon {
@@ -20,6 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
+using policy::number_in;
+using policy::text_in;
 
 // Events of a log are explained by these: a log of 32 MiB outlives a few changes of the policy.
 constexpr std::size_t kKept = 32;
@@ -36,29 +39,20 @@ Json state_json(const LifeState& state) {
   return json;
 }
 
-std::uint64_t number_in(const Json& json, const char* key) {
-  const auto at = json.find(key);
-  return at != json.end() && at->is_number_unsigned() ? at->get<std::uint64_t>() : 0;
-}
-
-std::string text_in(const Json& json, const char* key) {
-  const auto at = json.find(key);
-  return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
 // Which policy is believed in depends on it, so half of one is none.
 std::optional<LifeState> state_of(const Json& json) {
   if (!json.is_object()) return std::nullopt;
   LifeState state;
-  state.live = number_in(json, "live");
-  state.confirmed = number_in(json, "confirmed");
-  state.before = number_in(json, "before");
-  state.turned_away = number_in(json, "turned_away");
+  state.live = number_in<std::uint64_t>(json, "live");
+  state.confirmed = number_in<std::uint64_t>(json, "confirmed");
+  state.before = number_in<std::uint64_t>(json, "before");
+  state.turned_away = number_in<std::uint64_t>(json, "turned_away");
   state.staged = json.contains("staged") && json["staged"] == true;
   if (json.contains("deadline")) {
     const Json& deadline = json["deadline"];
     if (!deadline.is_object()) return std::nullopt;
-    state.deadline = Deadline{number_in(deadline, "at_ns"), text_in(deadline, "boot")};
+    state.deadline =
+        Deadline{number_in<std::uint64_t>(deadline, "at_ns"), text_in(deadline, "boot")};
   }
   if (state.live == 0) return std::nullopt;
   return state;
@@ -124,7 +118,7 @@ std::optional<LifeRecord> Generations::read() const {
   const auto text = kernel::read_text_file(directory_ + "/" + kRecord);
   if (!text) return std::nullopt;
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || number_in(json, "version") != 1 || !json.contains("now"))
+  if (!json.is_object() || number_in<std::uint64_t>(json, "version") != 1 || !json.contains("now"))
     return std::nullopt;
   const auto now = state_of(json["now"]);
   if (!now) return std::nullopt;

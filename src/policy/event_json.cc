@@ -12,6 +12,7 @@
 
 #include "policy/bpf_names.h"
 #include "policy/event_text.h"
+#include "policy/json_fields.h"
 #include "policy/load.h"
 #include "policy/names.h"
 
@@ -416,11 +417,7 @@ void collect_names(std::string_view line, EventNames& names) {
 EventPaths event_paths(std::string_view line) {
   const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return {};
-  const auto path = [&](const char* key) {
-    const auto at = json.find(key);
-    return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
-  };
-  return {path("source_path"), path("target_path")};
+  return {text_in(json, "source_path"), text_in(json, "target_path")};
 }
 
 }  // namespace holdfast::policy

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "policy/json_fields.h"
+
 namespace holdfast::policy {
 
 namespace {
@@ -91,17 +93,6 @@ hf_verdict verdict_of(const hf_guard_event& event) {
 
 const What& what_of(std::uint32_t what) { return kWhat[what < kWhat.size() ? what : 0]; }
 
-template <typename T>
-T number(const Json& json, const char* key) {
-  const auto at = json.find(key);
-  return at != json.end() && at->is_number_unsigned() ? at->get<T>() : T{0};
-}
-
-std::string text(const Json& json, const char* key) {
-  const auto at = json.find(key);
-  return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 std::string_view helper_word(const hf_guard_event& event) {
@@ -144,20 +135,20 @@ Result<hf_guard_event> refusal_from_json(std::string_view line) {
   if (!json.is_object() || !json.contains("guard"))
     return Error{EINVAL, "read event", {}, "not a refusal by holdfast's guard"};
   hf_guard_event event = {};
-  const std::string word = text(json, "guard");
+  const std::string word = text_in(json, "guard");
   const auto known = std::ranges::find(kWhat, word, &What::word);
   if (known != kWhat.end()) event.what = static_cast<__u32>(known - kWhat.begin());
-  event.id = number<__u64>(json, "id");
-  event.detail = number<__u32>(json, "detail");
-  event.time_ns = number<__u64>(json, "time_ns");
-  event.repeats = number<__u64>(json, "repeats");
+  event.id = number_in<__u64>(json, "id");
+  event.detail = number_in<__u32>(json, "detail");
+  event.time_ns = number_in<__u64>(json, "time_ns");
+  event.repeats = number_in<__u64>(json, "repeats");
   if (json.value("repeats_differ", Json()) == true) event.repeats |= HF_REPEATS_DIFFER;
   const auto enforced = json.find("enforced");
   event.audited = enforced != json.end() && *enforced == Json(false) ? 1 : 0;
-  event.actor.tgid = number<__u32>(json, "pid");
-  event.actor.pid = number<__u32>(json, "tid");
-  event.actor.uid = number<__u32>(json, "uid");
-  const std::string comm = text(json, "comm");
+  event.actor.tgid = number_in<__u32>(json, "pid");
+  event.actor.pid = number_in<__u32>(json, "tid");
+  event.actor.uid = number_in<__u32>(json, "uid");
+  const std::string comm = text_in(json, "comm");
   std::memcpy(event.actor.comm, comm.data(), std::min(comm.size(), sizeof(event.actor.comm) - 1));
   return event;
 }
