@@ -50,11 +50,9 @@ static __noinline struct hf_guarded_dir *guarded(struct inode___mg *inode) {
 
 static __noinline int begins_with_our_name(struct dentry___mg *dentry) {
   const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
-  char text[sizeof(kDaemonName)] = {};
+  char text[sizeof(DAEMON_NAME)] = {};
   bpf_probe_read_kernel_str(text, sizeof(text), name);
-  for (__u32 i = 0; i < sizeof(kDaemonName) - 1; i++)
-    if (text[i] != kDaemonName[i]) return 0;
-  return 1;
+  return HF_BEGINS(text, DAEMON_NAME);
 }
 
 /* What guards this name in that directory, or the directory, of which the name is 0; 0: nothing does. */

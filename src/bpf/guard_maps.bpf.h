@@ -11,12 +11,12 @@
 #include <linux/bpf.h>
 
 #include "bpf/guard_types.bpf.h"
+#include "bpf/names.bpf.h"
 #include "bpf/refusal.bpf.h"
 
 #define INIT_TGID 1
 
-/* Not static: the compiler would dissolve it, and leave a type for a section that is not there. */
-const char kDaemonName[] = "holdfastd";
+#define DAEMON_NAME "holdfastd"
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -33,9 +33,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define I_CTIME_QUERIED 0x80000000u
 #define NS_PER_S 1000000000ll
 
-/* Not static, as kDaemonName. */
-const char kFtraceSysctl[] = "kernel/ftrace_enabled";
-const char kCadPid[] = "kernel/cad_pid";
+#define FTRACE_SYSCTL "kernel/ftrace_enabled"
+#define CAD_PID_SYSCTL "kernel/cad_pid" /* shorter */
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -59,11 +58,9 @@ static __s64 ctime_of(struct inode___mg *inode) {
 
 static int is_named_holdfastd(struct file___mg *file) {
   const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-  char text[sizeof(kDaemonName) + 1] = {};
+  char text[sizeof(DAEMON_NAME) + 1] = {};
   bpf_probe_read_kernel_str(text, sizeof(text), name);
-  for (__u32 i = 0; i < sizeof(kDaemonName); i++)
-    if (text[i] != kDaemonName[i]) return 0;
-  return 1;
+  return HF_SAME(text, DAEMON_NAME);
 }
 
 /*
@@ -248,15 +245,10 @@ int BPF_PROG(guard_limit, void *task) {
  */
 SEC("cgroup/sysctl")
 int guard_sysctl(struct bpf_sysctl *ctx) {
-  char name[sizeof(kFtraceSysctl) + 1] = {};
-  int silences = 1, signals = 1;
+  char name[sizeof(FTRACE_SYSCTL) + 1] = {};
   if (!ctx->write) return 1;
   if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) < 0) return 1; /* a longer one */
-  for (__u32 i = 0; i < sizeof(kFtraceSysctl); i++) {
-    silences = silences && name[i] == kFtraceSysctl[i];
-    if (i < sizeof(kCadPid)) signals = signals && name[i] == kCadPid[i];
-  }
-  if (!silences && !(signals && is_kept_off())) return 1;
+  if (!HF_SAME(name, FTRACE_SYSCTL) && !(HF_SAME(name, CAD_PID_SYSCTL) && is_kept_off())) return 1;
   refuse(HF_GUARD_SYSCTL, 0);
   return 0;
 }

@@ -33,6 +33,7 @@
 #include <linux/bpf.h>
 
 #include "bpf/decision_points.h"
+#include "bpf/names.bpf.h"
 #include "bpf/protected_types.bpf.h"
 
 #define PT_CGROUP1_MAGIC 0x27e0eb /* linux/magic.h */
@@ -104,24 +105,15 @@ static __noinline int pt_task_is_below(__u64 task, __u64 outer) {
   return 0;
 }
 
-/* There is no memcmp to call. A literal's zero byte is compared too. */
-#define PT_NAMED(name, literal) pt_same(name, literal, sizeof(literal))
-static __always_inline int pt_same(const char *name, const char *literal, __u32 bytes) {
-#pragma clang loop unroll(disable)
-  for (__u32 i = 0; i < bytes; i++)
-    if (name[i] != literal[i]) return 0;
-  return 1;
-}
-
 /*
  * What is written to move a task (which is decided below), and what no process can be starved by. All other files of
  * a cgroup are refused, whatever controllers a kernel has.
  */
 static __always_inline int pt_is_harmless(const char *name) {
-  return PT_NAMED(name, "cgroup.procs") || PT_NAMED(name, "cgroup.threads") || PT_NAMED(name, "tasks") ||
-         PT_NAMED(name, "cgroup.subtree_control") || PT_NAMED(name, "cgroup.pressure") ||
-         PT_NAMED(name, "memory.pressure") || PT_NAMED(name, "cpu.pressure") || PT_NAMED(name, "io.pressure") ||
-         PT_NAMED(name, "irq.pressure");
+  return HF_SAME(name, "cgroup.procs") || HF_SAME(name, "cgroup.threads") || HF_SAME(name, "tasks") ||
+         HF_SAME(name, "cgroup.subtree_control") || HF_SAME(name, "cgroup.pressure") ||
+         HF_SAME(name, "memory.pressure") || HF_SAME(name, "cpu.pressure") || HF_SAME(name, "io.pressure") ||
+         HF_SAME(name, "irq.pressure");
 }
 
 /*
@@ -175,12 +167,12 @@ static __noinline int pt_acts_on_all(__u64 inode, unsigned long magic) {
     struct proc_inode___pt *proc = (void *)pt_proc_inode(inode);
     struct proc_dir_entry___pt *entry = BPF_CORE_READ(proc, pde);
     if (!entry || bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(entry, name)) < 0) return 0;
-    return PT_NAMED(name, "sysrq-trigger");
+    return HF_SAME(name, "sysrq-trigger");
   }
   if (magic == PT_SYSFS_MAGIC) {
     struct kernfs_node___pt *kn = BPF_CORE_READ((struct inode___pt *)inode, i_private);
     if (!kn || bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(kn, name)) < 0) return 0;
-    return PT_NAMED(name, "hard_offline_page") || PT_NAMED(name, "soft_offline_page");
+    return HF_SAME(name, "hard_offline_page") || HF_SAME(name, "soft_offline_page");
   }
   return 0;
 }

@@ -30,6 +30,7 @@
 #include <linux/bpf.h>
 
 #include "bpf/answer.bpf.h"
+#include "bpf/names.bpf.h"
 
 #define HF_HELPERS_FREE 0
 #define HF_HELPERS_AUDITED 1
@@ -114,16 +115,6 @@ struct {
   __type(value, __u8);
 } hf_helpers_asked SEC(".maps");
 
-/* There is no memcmp to call. */
-static __always_inline int hf_starts_with(const char *name, const char *literal, __u32 bytes) {
-#pragma unroll
-  for (__u32 i = 0; i < bytes; i++)
-    if (name[i] != literal[i]) return 0;
-  return 1;
-}
-/* `name`: a buffer that is longer than the literal, whose zero byte is compared too. */
-#define HF_SAME(name, literal) hf_starts_with(name, literal, sizeof(literal))
-
 struct hf_helper_name {
   char text[HF_HELPER_NAME];
 };
@@ -177,7 +168,7 @@ __noinline int hf_helper_of_attribute(struct hf_helper_name *device, struct hf_h
   if (HF_SAME(name->text, "v86d")) return HF_HELPER_UVESAFB;
   if (!HF_SAME(name->text, "trigger")) return 0;
   /* Lights and sensors have triggers as well. */
-  return hf_starts_with(device->text, "machinecheck", sizeof("machinecheck") - 1) ? HF_HELPER_MACHINE_CHECK : 0;
+  return HF_BEGINS(device->text, "machinecheck") ? HF_HELPER_MACHINE_CHECK : 0;
 }
 
 static __always_inline struct kernfs_node___uh *hf_node_parent(struct kernfs_node___uh *node) {
