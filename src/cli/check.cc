@@ -7,6 +7,7 @@
 #include <set>
 
 #include "backend/backend.h"
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/load_policy.h"
 #include "policy/event_text.h"
@@ -56,10 +57,10 @@ std::string members_of(const policy::Compiled& compiled, std::uint16_t profile) 
     text += (text.empty() ? "" : ", ") + std::string(what);
   };
   for (const policy::Binding& binding : compiled.bindings) {
-    if (binding.profile == profile) append(policy::escape(binding.cgroup));
+    if (binding.profile == profile) append(escape(binding.cgroup));
   }
   for (const policy::Mark& mark : compiled.marks) {
-    if (mark.profile == profile) append("mark " + policy::escape(mark.name));
+    if (mark.profile == profile) append("mark " + escape(mark.name));
   }
   return text.empty() ? "what run starts" : text;
 }
@@ -119,8 +120,8 @@ void print_unenforced(const std::vector<Column>& columns, const std::vector<Stat
     if (held) continue;
     if (!any) fmt::print("\nNo backend enforces these here:\n");
     any = true;
-    fmt::print("  {} {} = {}{}\n", policy::escape(rule.where.place()), rule.key,
-               policy::escape(rule.text), rule.kind == "trace" ? " (tracing)" : "");
+    fmt::print("  {} {} = {}{}\n", escape(rule.where.place()), rule.key, escape(rule.text),
+               rule.kind == "trace" ? " (tracing)" : "");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "policy/event_text.h"
 #include "rpc/client.h"
@@ -38,7 +39,7 @@ int refused(const rpc::Reply& reply) {
   if (reply.error == method("Sealed"))
     fmt::print(stderr, "holdfast: it is sealed (holdfastd --unseal)\n");
   else if (reply.error == method("NotFound"))
-    fmt::print(stderr, "holdfast: {}: not found\n", policy::escape(text("what")));
+    fmt::print(stderr, "holdfast: {}: not found\n", escape(text("what")));
   else if (reply.error == method("Failed"))
     fmt::print(stderr, "holdfast: {}\n", text("message"));
   else
@@ -114,7 +115,7 @@ void print_status(const json& s) {
   for (const json& profile : s.value("profiles", json::array())) {
     std::string cgroups;
     for (const json& cgroup : profile.value("cgroups", json::array()))
-      cgroups += fmt::format(" {}", policy::escape(cgroup.get<std::string>()));
+      cgroups += fmt::format(" {}", escape(cgroup.get<std::string>()));
     fmt::print("  {:<20} {:<8}{}\n", profile.value("name", "?"), profile.value("mode", "?"),
                cgroups);
   }
@@ -124,8 +125,7 @@ void print_status(const json& s) {
 std::string pretty(const json& e) {
   const auto text = [&](const char* key) {
     const auto at = e.find(key);
-    return at == e.end() || !at->is_string() ? std::string()
-                                             : policy::escape(at->get<std::string>());
+    return at == e.end() || !at->is_string() ? std::string() : escape(at->get<std::string>());
   };
   const bool enforced = e.value("enforced", true);
   const std::string verdict = text("verdict");
@@ -137,9 +137,9 @@ std::string pretty(const json& e) {
   if (!text("reason").empty()) line += fmt::format(": {}", text("reason"));
   if (const auto rule = e.find("rule");
       rule != e.end() && rule->is_object() && rule->contains("file"))
-    line += fmt::format("   {}:{}:{} {} = {}", policy::escape(rule->value("file", "")),
+    line += fmt::format("   {}:{}:{} {} = {}", escape(rule->value("file", "")),
                         rule->value("line", 0), rule->value("column", 0), rule->value("key", ""),
-                        policy::escape(rule->value("text", "")));
+                        escape(rule->value("text", "")));
   if (!text("source_path").empty() || !text("target_path").empty())
     line += fmt::format("  {} -> {}", text("source_path"), text("target_path"));
   const auto repeats = e.value("repeats", 0ull);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/printable.h"
 #include "policy/event_origin.h"
 #include "policy/event_text.h"
 #include "policy/load.h"
@@ -58,7 +59,7 @@ Result<DecidingPolicy> file_of_rule(std::string_view line, const policy::EventOr
   found.warning = fmt::format(
       "the event does not say which text decided it: what follows is what "
       "{} says now",
-      policy::escape(rule->where.file));
+      escape(rule->where.file));
   return found;
 }
 
@@ -82,7 +83,7 @@ Result<DecidingPolicy> deciding_policy(std::string_view line, const policy::Even
   return Error{ENOENT, "", "",
                fmt::format("the policy that decided it, generation {}, is not kept: neither in {} "
                            "nor in {}",
-                           origin.generation, policy::escape(path), policy::escape(searched))};
+                           origin.generation, escape(path), escape(searched))};
 }
 
 std::string changed_since(const policy::PolicyText& text) {
@@ -90,7 +91,7 @@ std::string changed_since(const policy::PolicyText& text) {
   for (const policy::Source& source : text.sources) {
     const auto now = policy::read_source(source.name);
     if (now && now->text == source.text) continue;
-    changed += fmt::format("{}{} {}", changed.empty() ? "" : ", ", policy::escape(source.name),
+    changed += fmt::format("{}{} {}", changed.empty() ? "" : ", ", escape(source.name),
                            now ? "has changed since" : "cannot be read now");
   }
   return changed;

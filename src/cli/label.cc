@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/kept_labels.h"
 #include "kernel/sockets.h"
@@ -88,7 +89,7 @@ int get(Labels& labels, const LabelOptions& options) {
   if (options.json)
     print_json(options, {{options.name, *value}});
   else
-    fmt::print("{}\n", policy::escape(*value));
+    fmt::print("{}\n", escape(*value));
   return kExitOk;
 }
 
@@ -98,7 +99,7 @@ int list(Labels& labels, const LabelOptions& options) {
   Json json = Json::object();
   for (const auto& [name, value] : *all) {
     json[name] = value;
-    if (!options.json) fmt::print("{}={}\n", policy::escape(name), policy::escape(value));
+    if (!options.json) fmt::print("{}={}\n", escape(name), escape(value));
   }
   if (options.json) print_json(options, json);
   return kExitOk;
@@ -118,7 +119,7 @@ int change(Labels& labels, const LabelOptions& options) {
 int label(const LabelOptions& options) {
   if (options.action != Action::list && !label::is_label_name(options.name)) {
     fmt::print(stderr, "holdfast: '{}' is not a label: labels are named user.NAME\n",
-               policy::escape(options.name));
+               escape(options.name));
     return kExitUsage;
   }
   auto labels = Labels::open(options);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "kernel/proc.h"
 #include "kernel/process.h"
@@ -151,13 +152,12 @@ bool is_seen(const Announcement& run, const Processes& processes) {
 void print_run(const Announcement& run, const Processes& processes) {
   const bool seen = is_seen(run, processes);
   fmt::print("run {}{}: {}, {}\n", run.pid, seen ? "" : " (of another pid namespace)",
-             run.profile.empty() ? "no profile" : policy::escape(run.profile),
-             policy::escape(run.backend));
+             run.profile.empty() ? "no profile" : escape(run.profile), escape(run.backend));
   if (!seen) return;
   const Tree tree(processes, run);
   for (const Member& member : tree.members()) {
     const std::string line = fmt::format("{:{}}{}  {}", "", 2 + 2 * std::min(member.depth, 16),
-                                         member.pid, policy::escape(processes.at(member.pid).comm));
+                                         member.pid, escape(processes.at(member.pid).comm));
     const std::string inside = inside_text(member, run);
     if (inside.empty())
       fmt::print("{}\n", line);
@@ -206,11 +206,11 @@ void print_machine(const json& tasks) {
   std::map<std::string, std::map<std::string, std::vector<std::string>>> tree;
   for (const json& task : tasks)
     tree[task.value("profile", "?")][task.value("cgroup", "?")].push_back(
-        fmt::format("{}  {}", task.value("pid", 0), policy::escape(task.value("comm", ""))));
+        fmt::format("{}  {}", task.value("pid", 0), escape(task.value("comm", ""))));
   for (const auto& [profile, cgroups] : tree) {
     fmt::print("{}\n", profile);
     for (const auto& [cgroup, processes] : cgroups) {
-      fmt::print("  {}\n", policy::escape(cgroup));
+      fmt::print("  {}\n", escape(cgroup));
       for (const std::string& process : processes) fmt::print("    {}\n", process);
     }
   }

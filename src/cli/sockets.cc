@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/kept_labels.h"
 #include "kernel/process.h"
@@ -56,8 +57,7 @@ std::string labels_text(const LabelledSocket& socket) {
   std::string text;
   const auto append = [&](const auto& labels, std::string_view mark) {
     for (const auto& [name, value] : labels)
-      text += fmt::format("{}{}={}{}", text.empty() ? "" : ",", policy::escape(name),
-                          policy::escape(value), mark);
+      text += fmt::format("{}{}={}{}", text.empty() ? "" : ",", escape(name), escape(value), mark);
   };
   append(socket.labels, "");
   append(socket.path_labels, " (path)");
@@ -80,9 +80,8 @@ void print_line(const Json& json) {
 
 void print_row(std::string_view mark, const LabelledSocket& s) {
   const std::string where = s.unit.empty() ? s.cgroup : s.unit;
-  fmt::print("{}{:<8} {:<16} {:<24} {:<32} {:<8} {:<10} {}\n", mark, s.pid,
-             policy::escape(s.command), policy::escape(where), labels_text(s), s.family, s.state,
-             policy::escape(s.address));
+  fmt::print("{}{:<8} {:<16} {:<24} {:<32} {:<8} {:<10} {}\n", mark, s.pid, escape(s.command),
+             escape(where), labels_text(s), s.family, s.state, escape(s.address));
 }
 
 void print_head(std::string_view indent) {

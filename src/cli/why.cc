@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/deciding_policy.h"
 #include "cli/load_policy.h"
@@ -67,7 +68,7 @@ DecidingPolicy named_policy(std::vector<policy::Source> sources, std::string_vie
 std::string modes_of(const policy::PolicyText& text) {
   std::string modes;
   for (const auto& [profile, mode] : text.modes)
-    modes += fmt::format("; profile {} was set to {}", policy::escape(profile),
+    modes += fmt::format("; profile {} was set to {}", escape(profile),
                          policy::name_of(policy::kModeNames, mode));
   return modes;
 }
@@ -109,7 +110,7 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
   fmt::print("\n{}", policy::explain(policy->model, *policy->compiled, event->request));
   if (deciding->from.empty()) return kExitOk;
   const std::string changed = changed_since(deciding->text);
-  fmt::print("  policy  {}{}{}\n", policy::escape(deciding->from), modes_of(deciding->text),
+  fmt::print("  policy  {}{}{}\n", escape(deciding->from), modes_of(deciding->text),
              changed.empty() ? "" : "; " + changed);
   return kExitOk;
 }

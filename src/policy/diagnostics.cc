@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "policy/event_text.h"
+#include "base/printable.h"
 #include "policy/load.h"
 
 namespace holdfast::policy {

@@ -40,14 +40,6 @@ struct EventPaths {
 // "denied", "would deny", "allowed", "locked", "limited"
 [[nodiscard]] std::string_view describe_action(const hf_verdict& verdict);
 
-// Bytes of the UTF-8 sequence that `text`, which is not empty, starts with; 0: not one that may be
-// printed. Refuses overlong forms, surrogates, and control characters, the C1 ones too, which a
-// terminal obeys like ESC.
-[[nodiscard]] std::size_t printable_sequence(std::string_view text);
-
-// `text` with control characters, invalid UTF-8 and backslashes as \xNN: safe on a terminal.
-[[nodiscard]] std::string escape(std::string_view text);
-
 }  // namespace holdfast::policy
 
 #endif  // HOLDFAST_POLICY_EVENT_TEXT_H

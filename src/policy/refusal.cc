@@ -9,6 +9,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "policy/json_fields.h"
 
 namespace holdfast::policy {

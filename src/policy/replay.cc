@@ -8,6 +8,7 @@
 #include <map>
 #include <string_view>
 
+#include "base/printable.h"
 #include "core/decide.h"
 #include "policy/cgroup_path.h"
 #include "policy/event_file.h"

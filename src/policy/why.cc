@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "core/decide.h"
 #include "policy/changes.h"
 #include "policy/check.h"

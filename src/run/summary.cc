@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/summary.h"
 
+#include "base/printable.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -74,8 +76,8 @@ std::string rule_lines(const Summary& summary, policy::Colour colour) {
     line.place = "no rule";
     if (id != HF_RULE_DEFAULT && id < summary.policy.rules.size()) {
       const policy::Rule& rule = summary.policy.rules[id];
-      line.place = policy::escape(rule.where.place());
-      line.rule = policy::escape(rule.key) + " = " + policy::escape(rule.text);
+      line.place = escape(rule.where.place());
+      line.rule = escape(rule.key) + " = " + escape(rule.text);
     }
     place_width = std::max(place_width, line.place.size());
     rule_width = std::max(rule_width, line.rule.size());
