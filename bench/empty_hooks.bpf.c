@@ -4,7 +4,7 @@
  * asked at all, before any policy. Four copies of each capture and each record, as there; of the
  * records, the loader leaves out those of functions that the kernel does not have.
  */
-#include "bpf/vmlinux.h"
+#include "bpf/lib/vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Programs that do nothing, where those of the lsm backend for socket rules are. */
-#include "bpf/vmlinux.h"
+#include "bpf/lib/vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
 

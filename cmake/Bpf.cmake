@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every src/bpf/NAME.bpf.c becomes BUILD/bpf/NAME.bpf.o and a skeleton, bpf/NAME.skel.h.
+# Every src/bpf/FOLDER/NAME.bpf.c becomes BUILD/bpf/NAME.bpf.o and a skeleton, bpf/NAME.skel.h.
 find_program(BPF_CLANG NAMES clang-14 clang REQUIRED)
 find_program(BPF_STRIP NAMES llvm-strip-14 llvm-strip REQUIRED)
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)
@@ -23,7 +23,7 @@ function(holdfast_bpf_object source dir)
     DEPENDS ${object} COMMENT "Skeleton ${name}" VERBATIM)
 endfunction()
 
-file(GLOB bpf_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/bpf/*.bpf.c)
+file(GLOB_RECURSE bpf_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/bpf/*.bpf.c)
 set(bpf_skeletons)
 foreach(source ${bpf_sources})
   holdfast_bpf_object(${source} ${CMAKE_BINARY_DIR}/skel/bpf)

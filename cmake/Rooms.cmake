@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# A room is one folder under src/ and one static library; a program is a room's main.cc.
+# A room is one folder under src/ and one static library; a folder below it that is no room belongs to it. A program is a
+# room's main.cc.
+file(STRINGS ${CMAKE_SOURCE_DIR}/CMakeLists.txt room_lines REGEX "^holdfast_room\\(")
+list(TRANSFORM room_lines REPLACE "^holdfast_room\\(([^ )]+).*" "\\1" OUTPUT_VARIABLE HOLDFAST_ROOMS)
 find_package(fmt REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBBPF REQUIRED libbpf>=1.4)
@@ -41,8 +44,13 @@ endfunction()
 # holdfast_room(ROOM [ROOM-IT-MAY-USE ...])
 function(holdfast_room room)
   holdfast_target(${room} target)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  foreach(other ${HOLDFAST_ROOMS})
+    if(other MATCHES "^${room}/")
+      list(FILTER sources EXCLUDE REGEX "/src/${other}/")
+    endif()
+  endforeach()
   if(sources)
     add_library(${target} STATIC ${sources})
     set(scope PUBLIC)

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "cli/commands.h"
-#include "kernel/namespaces.h"
+#include "kernel/process/namespaces.h"
 
 namespace holdfast::cli {
 

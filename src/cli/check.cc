@@ -10,7 +10,7 @@
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/load_policy.h"
-#include "policy/event_text.h"
+#include "events/event_text.h"
 #include "policy/names.h"
 #include "policy/stated.h"
 #include "run/delegation.h"

@@ -9,7 +9,7 @@
 
 #include "base/printable.h"
 #include "cli/commands.h"
-#include "policy/event_text.h"
+#include "events/event_text.h"
 #include "rpc/client.h"
 #include "rpc/control_interface.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/printable.h"
-#include "policy/event_origin.h"
-#include "policy/event_text.h"
+#include "events/event_origin.h"
+#include "events/event_text.h"
 #include "policy/load.h"
 
 namespace holdfast::cli {

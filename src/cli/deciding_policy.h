@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "policy/event_file.h"
+#include "events/event_file.h"
 #include "policy/policy_text.h"
 
 namespace holdfast::cli {

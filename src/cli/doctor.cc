@@ -14,7 +14,7 @@
 #include "cli/canary.h"
 #include "cli/commands.h"
 #include "kernel/features.h"
-#include "kernel/stream.h"
+#include "kernel/sockets/stream.h"
 #include "policy/load.h"
 #include "run/choice.h"
 #include "run/supervise.h"

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "base/base64.h"
-#include "kernel/sockets.h"
+#include "kernel/sockets/sockets.h"
 #include "rpc/control_interface.h"
 
 namespace holdfast::cli {

@@ -9,10 +9,10 @@
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/kept_labels.h"
-#include "kernel/sockets.h"
+#include "events/event_text.h"
+#include "kernel/sockets/sockets.h"
 #include "label/access.h"
 #include "label/target.h"
-#include "policy/event_text.h"
 
 namespace holdfast::cli {
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast learn: the smallest policy that allows what was seen.
-#include "policy/learn.h"
+#include "explain/learn.h"
 
 #include <fmt/core.h>
 
 #include "cli/commands.h"
 #include "cli/load_policy.h"
-#include "policy/event_file.h"
+#include "events/event_file.h"
 #include "policy/parse.h"
 
 namespace holdfast::cli {

@@ -2,9 +2,9 @@
 // `holdfast`: the arguments of each command, and nothing else.
 #include <CLI/CLI.hpp>
 
+#include "backend/connect_helper/process.h"
 #include "cli/canary.h"
 #include "cli/commands.h"
-#include "run/door.h"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include "cli/delegation_set.h"
 #include "delegate/explain.h"
 #include "delegate/grant.h"
-#include "kernel/text_file.h"
+#include "kernel/files/text_file.h"
 #include "policy/suggest.h"
 
 namespace holdfast::cli {

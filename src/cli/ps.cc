@@ -12,9 +12,9 @@
 
 #include "base/printable.h"
 #include "cli/commands.h"
-#include "kernel/proc.h"
-#include "kernel/process.h"
-#include "policy/event_text.h"
+#include "events/event_text.h"
+#include "kernel/proc/proc.h"
+#include "kernel/process/process.h"
 #include "rpc/client.h"
 #include "rpc/control_interface.h"
 #include "run/announcement.h"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfast replay: what another policy would have decided.
-#include "policy/replay.h"
+#include "explain/replay.h"
 
 #include <fmt/core.h>
 
 #include "cli/commands.h"
 #include "cli/load_policy.h"
-#include "policy/event_file.h"
+#include "events/event_file.h"
 
 namespace holdfast::cli {
 

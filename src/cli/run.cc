@@ -7,9 +7,9 @@
 
 #include "cli/commands.h"
 #include "cli/load_policy.h"
-#include "kernel/namespaces.h"
-#include "kernel/process.h"
-#include "kernel/stream.h"
+#include "kernel/process/namespaces.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/stream.h"
 #include "policy/cgroup_path.h"
 #include "policy/compile.h"
 #include "policy/names.h"

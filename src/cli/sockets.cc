@@ -11,10 +11,10 @@
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/kept_labels.h"
-#include "kernel/process.h"
-#include "kernel/sockets.h"
+#include "events/event_text.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/sockets.h"
 #include "label/survey.h"
-#include "policy/event_text.h"
 
 namespace holdfast::cli {
 namespace {

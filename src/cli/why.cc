@@ -10,15 +10,15 @@
 #include "cli/commands.h"
 #include "cli/deciding_policy.h"
 #include "cli/load_policy.h"
-#include "policy/event_file.h"
-#include "policy/event_json.h"
-#include "policy/event_origin.h"
-#include "policy/event_text.h"
+#include "events/event_file.h"
+#include "events/event_json.h"
+#include "events/event_origin.h"
+#include "events/event_text.h"
+#include "events/refusal.h"
+#include "explain/request.h"
+#include "explain/why.h"
 #include "policy/names.h"
 #include "policy/policy_text.h"
-#include "policy/refusal.h"
-#include "policy/request.h"
-#include "policy/why.h"
 
 namespace holdfast::cli {
 namespace {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Attempts on the enforcement itself or on what is outside of it, which no policy allows, and what the guard of
- * machine-wide enforcement (bpf/machine_guard.bpf.c) shares with user space.
+ * machine-wide enforcement (bpf/guard/machine_guard.bpf.c) shares with user space.
  */
 #ifndef HOLDFAST_CORE_GUARD_H
 #define HOLDFAST_CORE_GUARD_H
@@ -30,7 +30,7 @@
 #define HF_GUARD_COUNT 19u
 #define HF_GUARD_KINDS 32u /* with room for more */
 
-/* What makes the kernel start a program outside (bpf/usermode_helper.bpf.h), or hand code to a device. */
+/* What makes the kernel start a program outside (bpf/guard/usermode_helper.bpf.h), or hand code to a device. */
 #define HF_HELPER_CORE_PATTERN 1u      /* kernel.core_pattern */
 #define HF_HELPER_MODPROBE 2u          /* kernel.modprobe */
 #define HF_HELPER_UEVENT 3u            /* kernel.hotplug, /sys/kernel/uevent_helper */
@@ -101,16 +101,16 @@ struct hf_guard_state {
   __u32 sealed;     /* 0: any file of root's that is named holdfastd in the directory below */
   __u64 home_inode; /* where the daemon's executable lies */
   __u32 home_device;
-  __u32 claim_fd;                  /* for programs that the daemon runs: a descriptor of what it is about, */
-  struct hf_guarded_dir claim;     /* and what is to be recorded of it */
+  __u32 claim_fd;                      /* for programs that the daemon runs: a descriptor of what it is about, */
+  struct hf_guarded_dir claim;         /* and what is to be recorded of it */
   __u64 mounts[2 * HF_GUARDED_MOUNTS]; /* addresses of struct vfsmount; the first is the pins' */
-  __u64 refused[HF_GUARD_KINDS];   /* by HF_GUARD_* */
-  __u64 lost;                      /* refusals that did not fit the ring */
-  char secret[128];                /* of the break-glass token, as crypt(3) made it; "": there is none */
-  __u32 exe_generation;            /* i_generation of the sealed executable */
-  __u32 seals;                     /* how often it was sealed; the number of the seal that is on */
-  __u32 claim_seal;                /* is the claim for the seal that is about to be put on? */
-  __u32 claim_refusal;             /* HF_CLAIM_* */
+  __u64 refused[HF_GUARD_KINDS];       /* by HF_GUARD_* */
+  __u64 lost;                          /* refusals that did not fit the ring */
+  char secret[128];                    /* of the break-glass token, as crypt(3) made it; "": there is none */
+  __u32 exe_generation;                /* i_generation of the sealed executable */
+  __u32 seals;                         /* how often it was sealed; the number of the seal that is on */
+  __u32 claim_seal;                    /* is the claim for the seal that is about to be put on? */
+  __u32 claim_refusal;                 /* HF_CLAIM_* */
 };
 
 /* Of a run, of the machine's programs and of its guard. It is told from a struct hf_event by its length. */

@@ -10,8 +10,8 @@
 #include "daemon/label_service.h"
 #include "daemon/metrics.h"
 #include "daemon/tasks.h"
-#include "kernel/process.h"
-#include "kernel/whole_file.h"
+#include "kernel/files/whole_file.h"
+#include "kernel/process/process.h"
 #include "policy/names.h"
 #include "rpc/control_interface.h"
 

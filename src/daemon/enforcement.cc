@@ -11,9 +11,9 @@
 #include "core/decide.h"
 #include "daemon/policy_files.h"
 #include "daemon/unheld.h"
-#include "kernel/live_files.h"
-#include "kernel/process.h"
-#include "kernel/whole_file.h"
+#include "kernel/files/live_files.h"
+#include "kernel/files/whole_file.h"
+#include "kernel/process/process.h"
 #include "policy/compile.h"
 
 namespace holdfast::daemon {

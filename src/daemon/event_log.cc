@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "kernel/whole_file.h"
+#include "kernel/files/whole_file.h"
 
 namespace holdfast::daemon {
 

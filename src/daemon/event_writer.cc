@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "daemon/journal_entry.h"
-#include "kernel/cgroup.h"
-#include "policy/event_json.h"
-#include "policy/refusal.h"
+#include "events/event_json.h"
+#include "events/refusal.h"
+#include "kernel/cgroup/cgroup.h"
 
 namespace holdfast::daemon {
 

@@ -11,8 +11,8 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/guard.h"
+#include "events/event_text.h"
 #include "policy/compiled.h"
-#include "policy/event_text.h"
 
 namespace holdfast::daemon {
 

@@ -10,9 +10,9 @@
 #include <system_error>
 
 #include "base/digest.h"
-#include "kernel/text_file.h"
-#include "kernel/whole_file.h"
-#include "policy/json_fields.h"
+#include "events/json_fields.h"
+#include "kernel/files/text_file.h"
+#include "kernel/files/whole_file.h"
 #include "policy/policy_text.h"
 
 namespace holdfast::daemon {

@@ -3,9 +3,9 @@
 
 #include <utility>
 
-#include "policy/event_text.h"
+#include "events/event_text.h"
+#include "events/refusal.h"
 #include "policy/names.h"
-#include "policy/refusal.h"
 
 namespace holdfast::daemon {
 namespace {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "core/guard.h"
-#include "kernel/journal.h"
+#include "events/event_text.h"
+#include "kernel/sockets/journal.h"
 #include "policy/compiled.h"
-#include "policy/event_text.h"
 
 namespace holdfast::daemon {
 

@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <string>
 
-#include "backend/notify/caller.h"
+#include "backend/calls/caller.h"
 #include "base/base64.h"
-#include "kernel/proc.h"
-#include "kernel/sockets.h"
+#include "kernel/proc/proc.h"
+#include "kernel/sockets/sockets.h"
 #include "label/access.h"
 #include "policy/cgroup_path.h"
 #include "rpc/control_interface.h"

@@ -6,7 +6,7 @@
 #include "daemon/policy_files.h"
 #include "daemon/seal.h"
 #include "daemon/service.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
 #include "rpc/closer.h"
 #include "rpc/relay.h"
 

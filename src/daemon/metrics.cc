@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "events/refusal.h"
 #include "policy/names.h"
-#include "policy/refusal.h"
 
 namespace holdfast::daemon {
 

@@ -11,7 +11,7 @@
 #include "backend/machine.h"
 #include "daemon/policy_dir.h"
 #include "daemon/unheld.h"
-#include "kernel/whole_file.h"
+#include "kernel/files/whole_file.h"
 
 namespace holdfast::daemon {
 

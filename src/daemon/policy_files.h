@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The files of the policy and the daemon's state, when only the daemon may change them
-// (bpf/guard_dirs.bpf.h), and the way in which an administrator changes the policy then.
+// (bpf/guard/guard_dirs.bpf.h), and the way in which an administrator changes the policy then.
 #ifndef HOLDFAST_DAEMON_POLICY_FILES_H
 #define HOLDFAST_DAEMON_POLICY_FILES_H
 

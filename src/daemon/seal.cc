@@ -11,8 +11,8 @@
 #include <sstream>
 
 #include "daemon/sealed_files.h"
+#include "kernel/files/text_file.h"
 #include "kernel/random.h"
-#include "kernel/text_file.h"
 
 namespace holdfast::daemon {
 

@@ -19,13 +19,13 @@
 #include "daemon/policy_files.h"
 #include "daemon/seal.h"
 #include "daemon/unheld.h"
-#include "kernel/bpf_stats.h"
-#include "kernel/cgroup.h"
-#include "kernel/process.h"
-#include "kernel/service_notify.h"
-#include "kernel/watch.h"
-#include "policy/event_budget.h"
-#include "policy/refusal.h"
+#include "events/event_budget.h"
+#include "events/refusal.h"
+#include "kernel/bpf/bpf_stats.h"
+#include "kernel/cgroup/cgroup.h"
+#include "kernel/files/watch.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/service_notify.h"
 
 namespace holdfast::daemon {
 

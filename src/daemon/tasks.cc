@@ -6,7 +6,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "kernel/text_file.h"
+#include "kernel/files/text_file.h"
 #include "policy/cgroup_path.h"
 
 namespace holdfast::daemon {

@@ -10,10 +10,10 @@
 #include <cerrno>
 
 #include "delegate/mounts.h"
-#include "kernel/bpffs.h"
-#include "kernel/namespaced_call.h"
-#include "kernel/namespaces.h"
-#include "kernel/open_files.h"
+#include "kernel/bpf/bpffs.h"
+#include "kernel/proc/open_files.h"
+#include "kernel/process/namespaced_call.h"
+#include "kernel/process/namespaces.h"
 
 namespace holdfast::delegate {
 namespace {

@@ -8,9 +8,9 @@
 #include <optional>
 
 #include "base/text.h"
-#include "kernel/mount_table.h"
-#include "kernel/open_files.h"
-#include "kernel/text_file.h"
+#include "kernel/files/text_file.h"
+#include "kernel/proc/mount_table.h"
+#include "kernel/proc/open_files.h"
 
 namespace holdfast::delegate {
 namespace {

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "base/bpf_names.h"
-#include "kernel/bpf_enums.h"
+#include "kernel/bpf/bpf_enums.h"
 
 namespace holdfast::delegate {
 namespace {

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "bpf/hooks_verdict.h"
+#include "bpf/bridge/hooks_verdict.h"
 
 namespace holdfast::hooks {
 namespace {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "bpf/hooks_verdict.h"
+#include "bpf/bridge/hooks_verdict.h"
 
 namespace holdfast::hooks {
 namespace {

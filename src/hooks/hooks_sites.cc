@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "bpf/decision_points.h"
+#include "bpf/lib/decision_points.h"
 
 namespace holdfast::hooks {
 namespace {

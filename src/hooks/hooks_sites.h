@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bpf/decision_points.h"
+#include "bpf/lib/decision_points.h"
 
 namespace holdfast::hooks {
 

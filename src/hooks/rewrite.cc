@@ -23,7 +23,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "bpf/hooks_verdict.h"
+#include "bpf/bridge/hooks_verdict.h"
 #include "hooks/rewrite_insn.h"
 
 namespace holdfast::hooks {

@@ -13,14 +13,14 @@
 #include <memory>
 #include <string_view>
 
-#include "kernel/bpffs.h"
-#include "kernel/landlock.h"
-#include "kernel/mount_table.h"
+#include "kernel/bpf/bpffs.h"
+#include "kernel/files/text_file.h"
 #include "kernel/probe.h"
-#include "kernel/process.h"
-#include "kernel/seccomp.h"
-#include "kernel/sockets.h"
-#include "kernel/text_file.h"
+#include "kernel/proc/mount_table.h"
+#include "kernel/process/landlock.h"
+#include "kernel/process/process.h"
+#include "kernel/process/seccomp.h"
+#include "kernel/sockets/sockets.h"
 
 namespace holdfast::kernel {
 namespace {

@@ -12,7 +12,7 @@
 #include <cerrno>
 
 #include "base/fd.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::kernel {
 

@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <string_view>
 
-#include "kernel/proc.h"
-#include "kernel/sockets.h"
+#include "kernel/proc/proc.h"
+#include "kernel/sockets/sockets.h"
 
 namespace holdfast::label {
 

@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "base/text.h"
-#include "kernel/open_files.h"
-#include "kernel/proc.h"
-#include "kernel/process.h"
-#include "kernel/sockets.h"
+#include "kernel/proc/open_files.h"
+#include "kernel/proc/proc.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/sockets.h"
 #include "label/access.h"
 
 namespace holdfast::label {

@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <string_view>
 
-#include "kernel/local_socket.h"
-#include "kernel/passed_descriptors.h"
+#include "kernel/sockets/local_socket.h"
+#include "kernel/sockets/passed_descriptors.h"
 #include "rpc/server.h"
 
 namespace holdfast::rpc {

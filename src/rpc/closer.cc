@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "kernel/passed_descriptors.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/passed_descriptors.h"
 
 namespace holdfast::rpc {
 namespace {

@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "kernel/local_socket.h"
-#include "kernel/passed_descriptors.h"
-#include "kernel/process.h"
-#include "kernel/sockets.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/local_socket.h"
+#include "kernel/sockets/passed_descriptors.h"
+#include "kernel/sockets/sockets.h"
 
 namespace holdfast::rpc {
 namespace {

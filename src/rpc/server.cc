@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernel/local_socket.h"
-#include "kernel/passed_descriptors.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/local_socket.h"
+#include "kernel/sockets/passed_descriptors.h"
 #include "rpc/message.h"
 
 namespace holdfast::rpc {

@@ -23,8 +23,8 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "kernel/local_socket.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/local_socket.h"
 #include "rpc/closer.h"
 #include "rpc/inbox.h"
 #include "rpc/relay.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "kernel/local_socket.h"
+#include "kernel/sockets/local_socket.h"
 
 namespace holdfast::run {
 namespace {

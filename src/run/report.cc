@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/counters.h"
-#include "policy/event_json.h"
-#include "policy/refusal.h"
+#include "events/event_json.h"
+#include "events/refusal.h"
 
 namespace holdfast::run {
 namespace {

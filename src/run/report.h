@@ -13,10 +13,10 @@
 
 #include "base/result.h"
 #include "core/guard.h"
-#include "kernel/stream.h"
+#include "events/event_budget.h"
+#include "events/event_text.h"
+#include "kernel/sockets/stream.h"
 #include "policy/compiled.h"
-#include "policy/event_budget.h"
-#include "policy/event_text.h"
 
 namespace holdfast::run {
 
@@ -30,7 +30,7 @@ struct RuleHits {
   std::uint64_t allowed = 0;
 };
 
-// One thread. To the file go as many events of one rule as its budget has (policy/event_budget.h),
+// One thread. To the file go as many events of one rule as its budget has (events/event_budget.h),
 // and how many more there were; on stderr the same refusal by the same program is shown
 // once a second with the number of those in between, and no more than kLinesPerSecond lines a
 // second in all.

@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "kernel/child.h"
-#include "kernel/namespaces.h"
-#include "kernel/process.h"
-#include "kernel/sockets.h"
+#include "kernel/process/child.h"
+#include "kernel/process/namespaces.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/sockets.h"
 
 namespace holdfast::run {
 namespace {

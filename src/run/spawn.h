@@ -14,7 +14,7 @@
 #include "backend/backend.h"
 #include "base/fd.h"
 #include "base/result.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::run {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "events/event_text.h"
 #include "policy/compiled.h"
-#include "policy/event_text.h"
 #include "run/report.h"
 
 namespace holdfast::run {

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "kernel/process.h"
+#include "kernel/process/process.h"
 #include "run/spawn.h"
 
 namespace holdfast::run {

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "policy/event_json.h"
-#include "policy/event_origin.h"
-#include "policy/event_text.h"
+#include "events/event_json.h"
+#include "events/event_origin.h"
+#include "events/event_text.h"
 #include "policy/load.h"
 #include "policy/policy_text.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernel/local_socket.h"
+#include "kernel/sockets/local_socket.h"
 #include "rpc/message.h"
 #include "rpc/server.h"
 

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "explain/request.h"
+#include "explain/why.h"
 #include "policy/compile.h"
 #include "policy/parse.h"
-#include "policy/request.h"
-#include "policy/why.h"
 
 using namespace holdfast::policy;
 

@@ -9,8 +9,8 @@
 
 #include "backend/machine.h"
 #include "cgroup_ways.h"
-#include "kernel/cgroup.h"
-#include "kernel/text_file.h"
+#include "kernel/cgroup/cgroup.h"
+#include "kernel/files/text_file.h"
 #include "thirdparty_tap.h"
 
 namespace {

@@ -12,7 +12,7 @@
 
 #include "backend/machine.h"
 #include "cgroup_ways.h"
-#include "kernel/cgroup.h"
+#include "kernel/cgroup/cgroup.h"
 #include "thirdparty_tap.h"
 
 namespace {

@@ -31,10 +31,10 @@
 #include <set>
 
 #include "core/decide.h"
-#include "policy/event_json.h"
+#include "events/event_json.h"
+#include "events/refusal.h"
 #include "policy/load.h"
 #include "policy/policy_text.h"
-#include "policy/refusal.h"
 
 namespace {
 

@@ -16,7 +16,7 @@
 
 #include "delegate/mounts.h"
 #include "delegate/set.h"
-#include "kernel/bpffs.h"
+#include "kernel/bpf/bpffs.h"
 
 namespace {
 

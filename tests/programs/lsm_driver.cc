@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "kernel/namespaces.h"
-#include "policy/event_json.h"
+#include "events/event_json.h"
+#include "kernel/process/namespaces.h"
 #include "policy/load.h"
 #include "run/spawn.h"
 

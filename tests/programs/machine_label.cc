@@ -3,8 +3,8 @@
 // by the maps that an unguarded holdfastd has pinned. Exits with the errno.
 #include <cerrno>
 
-#include "backend/lsm/machine_labels.h"
-#include "kernel/bpf_pin.h"
+#include "backend/lsm/machine/machine_labels.h"
+#include "kernel/bpf/bpf_pin.h"
 #include "label_by.h"
 
 int main(int argc, char** argv) {

@@ -7,10 +7,10 @@
 
 #include <cerrno>
 
-#include "backend/lsm/instance.h"
+#include "backend/lsm/machine/instance.h"
 #include "backend/machine.h"
-#include "kernel/bpf_pin.h"
-#include "kernel/sockets.h"
+#include "kernel/bpf/bpf_pin.h"
+#include "kernel/sockets/sockets.h"
 #include "thirdparty_tap.h"
 
 namespace {

@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <sstream>
 
+#include "explain/request.h"
 #include "policy/compile.h"
 #include "policy/parse.h"
-#include "policy/request.h"
 #include "reference/facts.h"
 
 namespace holdfast::reference {

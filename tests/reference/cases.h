@@ -9,7 +9,7 @@
 //   profile=box hook=namespace_alloc type=net                        => allow default -
 //
 // After the arrow: the verdict ("deny/audit" when it is only audited), the reason, and the line of
-// the policy that is to blame, counted from 1, or "-". Requests are those of policy/request.h.
+// the policy that is to blame, counted from 1, or "-". Requests are those of explain/request.h.
 #ifndef HOLDFAST_TESTS_REFERENCE_CASES_H
 #define HOLDFAST_TESTS_REFERENCE_CASES_H
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "delegate/set.h"
-#include "kernel/bpffs.h"
+#include "kernel/bpf/bpffs.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "kernel/process.h"
+#include "kernel/process/process.h"
 #include "run/announcement.h"
 
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which file a descriptor names, as /proc says it and as unix_diag does.
-#include "kernel/bound_file.h"
+#include "kernel/files/bound_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,9 +15,9 @@
 #include <string>
 
 #include "base/fd.h"
-#include "kernel/process.h"
-#include "kernel/sockets.h"
-#include "kernel/unix_diag.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/sockets.h"
+#include "kernel/sockets/unix_diag.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "kernel/cgroup_files.h"
+#include "kernel/cgroup/cgroup_files.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <set>
 
-#include "backend/lsm/cgroup_paths.h"
+#include "backend/lsm/machine/cgroup_paths.h"
 #include "policy/load.h"
 
 namespace {
@@ -17,7 +17,7 @@ using holdfast::backend::CgroupBinding;
 using holdfast::backend::lsm::build_cgroup_paths;
 using holdfast::backend::lsm::CgroupPaths;
 
-// Walks the entries as bpf/cgroup_path.bpf.h does; the deepest profile of a path.
+// Walks the entries as bpf/machine/cgroup_path.bpf.h does; the deepest profile of a path.
 class Walk {
  public:
   explicit Walk(const CgroupPaths& paths) : paths_(paths) {}
@@ -117,8 +117,8 @@ TEST(CgroupPaths, RefusesMorePatternsThanTheProgramsTry) {
 }
 
 TEST(CgroupExamples, AreValid) {
-  for (const char* name : {"cgroup-service", "cgroup-delegated", "cgroup-pid1", "cgroup-audit",
-                           "cgroup-run"}) {
+  for (const char* name :
+       {"cgroup-service", "cgroup-delegated", "cgroup-pid1", "cgroup-audit", "cgroup-run"}) {
     auto source = holdfast::policy::read_source(std::string(HOLDFAST_SOURCE_DIR "/examples/") +
                                                 name + ".toml");
     ASSERT_TRUE(source) << name;

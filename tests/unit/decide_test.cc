@@ -8,8 +8,8 @@
 #include <cstring>
 #include <set>
 
+#include "events/event_json.h"
 #include "policy/compile.h"
-#include "policy/event_json.h"
 #include "policy/names.h"
 #include "policy/parse.h"
 #include "policy/tables.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is kept of events when somebody makes noise.
-#include "policy/event_budget.h"
+#include "events/event_budget.h"
 
 #include <gtest/gtest.h>
 

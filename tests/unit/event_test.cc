@@ -8,13 +8,13 @@
 #include <set>
 
 #include "core/decide.h"
-#include "policy/event_file.h"
-#include "policy/event_json.h"
-#include "policy/event_origin.h"
-#include "policy/event_text.h"
+#include "events/event_file.h"
+#include "events/event_json.h"
+#include "events/event_origin.h"
+#include "events/event_text.h"
+#include "events/refusal.h"
 #include "policy/load.h"
 #include "policy/policy_text.h"
-#include "policy/refusal.h"
 
 namespace holdfast::policy {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "daemon/journal_entry.h"
-#include "kernel/journal.h"
+#include "kernel/sockets/journal.h"
 #include "policy/load.h"
 
 namespace {

@@ -7,11 +7,11 @@
 #include <cstring>
 
 #include "core/decide.h"
-#include "policy/event_json.h"
-#include "policy/learn.h"
+#include "events/event_json.h"
+#include "explain/learn.h"
+#include "explain/replay.h"
 #include "policy/load.h"
 #include "policy/parse.h"
-#include "policy/replay.h"
 #include "reference/random_case.h"
 
 namespace holdfast::policy {

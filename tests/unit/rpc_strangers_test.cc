@@ -14,9 +14,9 @@
 #include <filesystem>
 #include <vector>
 
-#include "kernel/local_socket.h"
-#include "kernel/passed_descriptors.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/local_socket.h"
+#include "kernel/sockets/passed_descriptors.h"
 #include "rpc/inbox.h"
 #include "rpc/server.h"
 

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <vector>
 
-#include "kernel/local_socket.h"
+#include "kernel/sockets/local_socket.h"
 #include "rpc/message.h"
 #include "rpc/server.h"
 

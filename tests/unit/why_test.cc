@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests in words, and what would change a verdict.
-#include "policy/why.h"
+#include "explain/why.h"
 
 #include <gtest/gtest.h>
 
 #include <memory>
 
 #include "core/decide.h"
+#include "explain/request.h"
 #include "policy/compile.h"
 #include "policy/parse.h"
-#include "policy/request.h"
 #include "reference/random_case.h"
 
 namespace holdfast::policy {

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "bpf/decision_points.h"
-#include "kernel/sockets.h"
+#include "bpf/lib/decision_points.h"
+#include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::lsm {
 

@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "core/abi.h"
-#include "kernel/btf.h"
+#include "kernel/bpf/btf.h"
 
 namespace holdfast::backend::lsm {
 

@@ -9,12 +9,12 @@
 #include <optional>
 #include <vector>
 
-#include "backend/notify/caller.h"
+#include "backend/calls/caller.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/tree.h"
 #include "base/fd.h"
 #include "core/abi.h"
-#include "kernel/proc.h"
+#include "kernel/proc/proc.h"
 
 namespace holdfast::backend::supervisor {
 

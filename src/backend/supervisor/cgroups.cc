@@ -26,9 +26,9 @@
 #include <span>
 #include <utility>
 
-#include "backend/notify/descriptor_path.h"
+#include "backend/calls/descriptor_path.h"
 #include "backend/supervisor/filter.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "backend/notify/answer.h"
+#include "backend/calls/answer.h"
 #include "backend/supervisor/calls.h"
-#include "kernel/cgroup_files.h"
+#include "kernel/cgroup/cgroup_files.h"
 
 namespace holdfast::backend::supervisor {
 

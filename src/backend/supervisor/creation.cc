@@ -6,7 +6,7 @@
 
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/filter.h"
-#include "kernel/namespaces.h"
+#include "kernel/process/namespaces.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

@@ -20,8 +20,8 @@
 #include <cerrno>
 
 #include "backend/supervisor/calls.h"
-#include "kernel/namespaces.h"
-#include "kernel/process.h"
+#include "kernel/process/namespaces.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

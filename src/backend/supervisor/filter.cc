@@ -40,7 +40,7 @@ void add_creation(SeccompFilter& filter) {
 }
 
 // A descriptor names the same object after the decision as before it only if nobody but the blocked
-// thread can change its table. Threads are counted (targets.cc); other sharers must not come to be.
+// thread can change its table. Threads are counted (backend/calls/caller.cc); other sharers must not come to be.
 void add_unshared_tables(SeccompFilter& filter) {
   filter.add(SYS_clone, {{0, Kind::any_bit, CLONE_FILES}, {0, Kind::no_bit, CLONE_THREAD}},
              seccomp_error(EPERM));

@@ -5,9 +5,9 @@
 
 #include <cstdint>
 
-#include "backend/notify/attributes.h"
+#include "backend/calls/attributes.h"
 #include "core/abi.h"
-#include "kernel/seccomp.h"
+#include "kernel/process/seccomp.h"
 
 namespace holdfast::backend::supervisor {
 

@@ -33,8 +33,8 @@
 #include <cerrno>
 #include <string>
 
-#include "kernel/mount_table.h"
-#include "kernel/process.h"
+#include "kernel/proc/mount_table.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

@@ -10,8 +10,8 @@
 #include "backend/supervisor/tree.h"
 #include "base/fd.h"
 #include "base/result.h"
-#include "kernel/namespaces.h"
-#include "kernel/proc.h"
+#include "kernel/proc/proc.h"
+#include "kernel/process/namespaces.h"
 
 namespace holdfast::backend::supervisor {
 

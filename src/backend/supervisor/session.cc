@@ -14,12 +14,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "backend/calls/caller.h"
 #include "backend/decided.h"
-#include "backend/notify/caller.h"
 #include "backend/supervisor/filter.h"
 #include "core/decide.h"
-#include "kernel/landlock.h"
-#include "kernel/process.h"
+#include "kernel/process/landlock.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

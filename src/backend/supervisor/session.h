@@ -6,17 +6,17 @@
 #include <optional>
 
 #include "backend/backend.h"
-#include "backend/notify/accepts.h"
-#include "backend/notify/attributes.h"
-#include "backend/notify/diag_peers.h"
+#include "backend/calls/accepts.h"
+#include "backend/calls/attributes.h"
+#include "backend/calls/diag_peers.h"
+#include "backend/connect_helper/door_desk.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroups.h"
-#include "backend/supervisor/door_desk.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/sockets.h"
 #include "backend/supervisor/tree.h"
-#include "kernel/proc.h"
-#include "kernel/seccomp.h"
+#include "kernel/proc/proc.h"
+#include "kernel/process/seccomp.h"
 
 namespace holdfast::backend::supervisor {
 

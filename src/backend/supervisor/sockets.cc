@@ -17,9 +17,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "backend/supervisor/socket_call.h"
+#include "backend/calls/socket_call.h"
 #include "core/socket_words.h"
-#include "kernel/process.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Socket rules: bind, connect, listen and send, decided by the labels of the socket; of a connected
-// unix socket by its peer's too. accept: notify/accepts.h.
+// unix socket by its peer's too. accept: backend/calls/accepts.h.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
 #define HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
 
@@ -10,11 +10,11 @@
 #include <unordered_map>
 
 #include "backend/backend.h"
-#include "backend/notify/attributes.h"
-#include "backend/notify/jobs.h"
-#include "backend/notify/socket_facts.h"
+#include "backend/calls/attributes.h"
+#include "backend/calls/jobs.h"
+#include "backend/calls/socket_facts.h"
+#include "backend/connect_helper/door_desk.h"
 #include "backend/supervisor/calls.h"
-#include "backend/supervisor/door_desk.h"
 #include "core/bucket.h"
 
 namespace holdfast::backend::supervisor {

@@ -5,9 +5,9 @@
 #include <cerrno>
 
 #include "backend/supervisor/session.h"
-#include "kernel/landlock.h"
-#include "kernel/process.h"
-#include "kernel/seccomp.h"
+#include "kernel/process/landlock.h"
+#include "kernel/process/process.h"
+#include "kernel/process/seccomp.h"
 
 namespace holdfast::backend {
 namespace {

@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "backend/supervisor/calls.h"
-#include "kernel/namespaces.h"
-#include "kernel/process.h"
+#include "kernel/process/namespaces.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

@@ -8,7 +8,7 @@
 #include <functional>
 #include <unordered_map>
 
-#include "kernel/proc.h"
+#include "kernel/proc/proc.h"
 
 namespace holdfast::backend::supervisor {
 

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/calls/accepts.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "backend/calls/caller.h"
+#include "core/socket_words.h"
+#include "kernel/sockets/socket_calls.h"
+
+namespace holdfast::backend::notify {
+namespace {
+
+constexpr std::size_t kMostGivenBack = 64;
+
+}  // namespace
+
+// One call, from its registers to the socket that it gets. Shared with the job that waits.
+struct AcceptDesk::Attempt {
+  explicit Attempt(const seccomp_notif& received) : call(received) {}
+
+  seccomp_notif call;
+  Duplicate listener = {Fd(), false};
+  std::uint64_t cookie = 0;
+  std::uint16_t family = 0;
+  int flags = 0;  // SOCK_CLOEXEC, SOCK_NONBLOCK
+  bool by_peer = false;
+  bool served = false;  // another's connection was handed to it
+  // Of the caller.
+  std::optional<kernel::TaskDirectory> task = {};
+  std::optional<kernel::TaskMemory> memory = {};
+  kernel::FileCredentials owner = {};
+  std::optional<kernel::Accepted> accepted = {};  // the job's, until it is done
+
+  [[nodiscard]] std::uint64_t address_at() const { return call.data.args[1]; }
+  [[nodiscard]] std::uint64_t length_at() const { return call.data.args[2]; }
+  [[nodiscard]] int write_address(std::string_view address) const;
+};
+
+// As move_addr_to_user(): what there is room for, and how long it really is. 0, or an errno.
+int AcceptDesk::Attempt::write_address(std::string_view address) const {
+  if (address_at() == 0) return 0;
+  int room = 0;
+  const auto raw = memory->read(length_at(), sizeof(room));
+  if (!raw) return EFAULT;
+  std::memcpy(&room, raw->data(), sizeof(room));
+  if (room < 0) return EINVAL;
+  const int length = static_cast<int>(address.size());
+  std::string said(sizeof(length), '\0');
+  std::memcpy(said.data(), &length, sizeof(length));
+  return memory->write(address_at(), address.substr(0, static_cast<std::size_t>(room))) &&
+                 memory->write(length_at(), said)
+             ? 0
+             : EFAULT;
+}
+
+bool is_accept_call(int number) { return number == SYS_accept || number == SYS_accept4; }
+
+bool makes_accepts(const hf_tables& tables, const hf_profile& profile) {
+  return profile.label_inherit || (operations_by_peer(tables, profile) & HF_SOCK_ACCEPT);
+}
+
+AcceptDesk::AcceptDesk(AcceptOffice office)
+    : office_(std::move(office)),
+      profile_(office_.tables.profiles[office_.profile]),
+      by_peer_(operations_by_peer(office_.tables, profile_) & HF_SOCK_ACCEPT),
+      reader_(office_.words, office_.labels) {
+  for (std::uint32_t i = 0; i < profile_.socket_count; i++) {
+    const hf_socket_rule& rule = office_.tables.socket_rules[profile_.socket_first + i];
+    ruled_ |= rule.ops & HF_SOCK_ACCEPT;
+    if (rule.verdict != HF_SOCK_ALLOW) refused_ |= rule.ops & HF_SOCK_ACCEPT;
+  }
+}
+
+hf_request AcceptDesk::request_for(const Attempt& attempt) const {
+  hf_request request = {};
+  request.hook = HF_HOOK_SOCKET;
+  request.way = HF_WAY_ACCEPT;
+  request.sock_op = HF_SOCK_ACCEPT;
+  request.sock_family = attempt.family;
+  const auto labels = attempt.listener.fd ? reader_.read(attempt.listener.fd.get(), attempt.cookie)
+                                          : Result<LabelIds>(Error{EBADF, "read labels", {}, {}});
+  if (labels)
+    std::ranges::copy(*labels, request.own_labels);
+  else
+    request.flags |= HF_REQ_FACTS_MISSING;
+  return request;
+}
+
+int AcceptDesk::judge(const Attempt& attempt, const kernel::TaskDirectory& task,
+                      const hf_request& request) {
+  if (!ruled_ && !(request.flags & HF_REQ_FACTS_MISSING)) return 0;
+  return office_.judge(attempt.call, task, request, attempt.cookie, 1);
+}
+
+Answer AcceptDesk::handle(const seccomp_notif& call, const kernel::TaskDirectory& task) {
+  auto attempt = std::make_shared<Attempt>(call);
+  Duplicate& listener = attempt->listener;
+  listener = duplicate_of_thread(call, task, static_cast<int>(call.data.args[0]));
+  if (!office_.listener.waiting(call.id)) return Answer::dead();
+  const auto cannot_tell = [&] {
+    const int error = judge(*attempt, task, request_for(*attempt));
+    return Answer::error(error ? error : EPERM);
+  };
+  if (!listener.fd) return listener.none ? Answer::error(EBADF) : cannot_tell();
+  const auto file = kernel::describe_file(listener.fd.get());
+  if (!file || file->path_only) return Answer::error(EBADF);
+  if (call.data.nr == SYS_accept4) attempt->flags = static_cast<int>(call.data.args[3]);
+  if (attempt->flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) return Answer::error(EINVAL);
+  if (!file->socket) return Answer::error(ENOTSOCK);
+  const auto cookie = kernel::socket_cookie(listener.fd.get());
+  const auto family = kernel::socket_family(listener.fd.get());
+  if (!cookie || !family) return Answer::error(EPERM);
+  if (*cookie == office_.exempt_cookie) return Answer::go_on();
+  attempt->cookie = *cookie;
+  attempt->family = hf_family_of(static_cast<__u16>(*family));
+
+  const bool of_unix = attempt->family == HF_FAMILY_UNIX;
+  const bool needed = profile_.label_inherit || (of_unix && by_peer_);
+  if (!needed && office_.behind == Behind::programs) return Answer::go_on();
+  const hf_request request = request_for(*attempt);
+  attempt->by_peer = of_unix && depends_on_peer(office_.tables, profile_, request);
+  if (!attempt->by_peer)
+    if (const int error = judge(*attempt, task, request)) return Answer::error(error);
+  // What is judged has to be what is used; where nothing is refused it makes no difference.
+  const bool exact = listener.stable || profile_.mode != HF_MODE_ENFORCE || !refused_;
+  if (!needed && exact) return Answer::go_on();
+  return make(attempt, task);
+}
+
+Answer AcceptDesk::make(const std::shared_ptr<Attempt>& attempt,
+                        const kernel::TaskDirectory& task) {
+  auto memory = task.memory();
+  auto owner = task.file_credentials();
+  auto own = task.duplicate();
+  auto directory = task.duplicate();
+  if (!memory || !owner || !own || !directory) return Answer::error(EPERM);
+  // What was just opened is the caller's.
+  if (!office_.listener.waiting(attempt->call.id)) return Answer::dead();
+  attempt->memory.emplace(std::move(*memory));
+  attempt->owner = std::move(*owner);
+  attempt->task.emplace(std::move(*own));
+
+  // The kernel looks for a number first. Without one no connection is taken.
+  const auto room = task.has_room_for_descriptor();
+  if (!room) return Answer::error(EPERM);
+  if (!*room) return Answer::error(EMFILE);
+
+  const auto given_back = std::ranges::find(given_back_, attempt->cookie, &GivenBack::listener);
+  if (given_back != given_back_.end()) {
+    kernel::Accepted connection = std::move(given_back->connection);
+    given_back_.erase(given_back);
+    return hand_over(*attempt, std::move(connection));
+  }
+
+  const auto limited = kernel::has_receive_timeout(attempt->listener.fd.get());
+  if (!limited) return Answer::error(EPERM);
+  Job job{.work =
+              [attempt] {
+                auto accepted = kernel::accept_socket(attempt->listener.fd.get(),
+                                                      attempt->flags & SOCK_NONBLOCK);
+                if (!accepted) return Answer::error(accepted.error().code);
+                attempt->accepted.emplace(std::move(*accepted));
+                return Answer::later();
+              },
+          .finish = [this, attempt](const kernel::TaskDirectory&) { return finish(*attempt); },
+          .interrupted = *limited ? Interrupted::ends : Interrupted::restarts};
+  auto started =
+      office_.jobs.start(attempt->call, std::move(*directory), office_.listener, std::move(job));
+  if (!started) return Answer::error(started.error().code);
+  std::erase_if(waiting_, [](const std::weak_ptr<Attempt>& one) { return one.expired(); });
+  waiting_.push_back(attempt);
+  return Answer::later();
+}
+
+Answer AcceptDesk::finish(Attempt& attempt) {
+  kernel::Accepted connection = std::move(*attempt.accepted);
+  if (!attempt.served && office_.listener.waiting(attempt.call.id))
+    return hand_over(attempt, std::move(connection));
+  give_back(attempt, std::move(connection));
+  return Answer::dead();
+}
+
+// Its caller was killed meanwhile. In the kernel the connection would still be in the queue: it
+// goes to somebody else who waits there, or to who asks next.
+void AcceptDesk::give_back(const Attempt& from, kernel::Accepted connection) {
+  for (const std::weak_ptr<Attempt>& one : waiting_) {
+    const auto other = one.lock();
+    if (!other || other.get() == &from || other->cookie != from.cookie || other->served) continue;
+    if (!office_.listener.waiting(other->call.id)) continue;
+    other->served = true;  // its job ends when it is looked at
+    (void)give(office_.listener, other->call.id, hand_over(*other, std::move(connection)));
+    return;
+  }
+  if (given_back_.size() >= kMostGivenBack) given_back_.pop_front();
+  given_back_.push_back({from.cookie, std::move(connection)});
+}
+
+// The connection is there. Whatever ends in an error closes it.
+Answer AcceptDesk::hand_over(const Attempt& attempt, kernel::Accepted connection) {
+  if (!office_.listener.waiting(attempt.call.id)) return Answer::dead();
+  const int accepted_fd = connection.fd.get();
+  if (attempt.by_peer)
+    if (const int error = judge_with_peer(attempt, accepted_fd)) return Answer::error(error);
+  (void)kernel::own_socket(accepted_fd, attempt.owner.uid, attempt.owner.gid);
+  if (profile_.label_inherit) {
+    const auto cookie = kernel::socket_cookie(accepted_fd);
+    if (!cookie) return Answer::error(EPERM);
+    // One that should have had labels is not given out without them.
+    const auto copied =
+        office_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
+    if (!copied) return Answer::error(copied.error().code);
+  }
+  if (const int error = attempt.write_address(connection.address)) return Answer::error(error);
+  return Answer::descriptor(std::move(connection.fd), attempt.flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
+}
+
+// The listener's labels are read again: it may have waited long. A peer that has closed has no
+// labels any more that could be asked for, so nobody gets past a rule by sending and closing.
+int AcceptDesk::judge_with_peer(const Attempt& attempt, int accepted_fd) {
+  hf_request request = request_for(attempt);
+  const auto peer = office_.peers.of(accepted_fd);
+  if (peer && peer->state == Peer::State::known)
+    std::ranges::copy(peer->labels, request.peer_labels);
+  else
+    request.flags |= HF_REQ_FACTS_MISSING;
+  return judge(attempt, *attempt.task, request);
+}
+
+}  // namespace holdfast::backend::notify

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/calls/answer.h"
+
+#include <cerrno>
+
+namespace holdfast::backend::notify {
+namespace {
+
+Result<void> give_descriptor(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
+  auto given =
+      listener.answer_with_descriptor(id, answer.fd->get(), static_cast<unsigned>(answer.value));
+  if (given || given.error().code == ENOENT) return given;
+  return listener.refuse(id, given.error().code);  // EMFILE
+}
+
+}  // namespace
+
+Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
+  Result<void> given;
+  switch (answer.kind) {
+    case Answer::Kind::go_on:
+      given = listener.let_through(id);
+      break;
+    case Answer::Kind::error:
+      given = listener.refuse(id, static_cast<int>(answer.value));
+      break;
+    case Answer::Kind::value:
+      given = listener.answer(id, answer.value);
+      break;
+    case Answer::Kind::descriptor:
+      given = give_descriptor(listener, id, answer);
+      break;
+    case Answer::Kind::later:
+    case Answer::Kind::dead:
+      break;
+  }
+  if (!given && given.error().code != ENOENT) return given;
+  return {};
+}
+
+}  // namespace holdfast::backend::notify

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The object of a call is whatever its descriptor named when the duplicate was taken; all that
+// follows is about the duplicate. A name or a value is read once. So nothing that another thread
+// changes meanwhile makes a difference between what is judged and what is done.
+//
+// CONTINUE is safe where the kernel's sockets keep no attributes: whatever the call comes to mean,
+// the kernel refuses to label a socket. Where they do, CONTINUE is for calls that cannot come to
+// mean a socket: a descriptor of something else in a table that nobody shares, a path whose last
+// link is not followed.
+#include "backend/calls/attributes.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "backend/calls/caller.h"
+#include "backend/calls/descriptor_path.h"
+
+namespace holdfast::backend::notify {
+namespace {
+
+constexpr std::size_t kPathBytes = 4096;
+constexpr std::uint64_t kArgumentsBytes = 16;  // XATTR_ARGS_SIZE_VER0
+constexpr std::uint64_t kArgumentsMostBytes = 4096;
+
+enum class Operation { set, get, list, remove };
+
+struct Decoded {
+  Operation operation;
+  int fd = -1;  // with by_fd, or where a path starts
+  bool by_fd = false;
+  std::uint64_t path = 0;
+  std::uint32_t at_flags = 0;
+  std::uint64_t name = 0;
+  std::uint64_t value = 0;  // or list
+  std::uint64_t size = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t arguments = 0;  // struct xattr_args, in the caller's memory
+  std::uint64_t arguments_bytes = 0;
+  bool has_arguments = false;
+};
+
+Decoded decode(const seccomp_data& data) {
+  const auto& a = data.args;
+  const int first = static_cast<int>(a[0]);
+  const auto flags = [](std::uint64_t value) { return static_cast<std::uint32_t>(value); };
+  Decoded d{};
+  switch (data.nr) {
+    case SYS_fsetxattr:
+    case SYS_setxattr:
+      d.operation = Operation::set, d.name = a[1], d.value = a[2], d.size = a[3];
+      d.flags = flags(a[4]);
+      break;
+    case SYS_fgetxattr:
+    case SYS_getxattr:
+      d.operation = Operation::get, d.name = a[1], d.value = a[2], d.size = a[3];
+      break;
+    case SYS_flistxattr:
+    case SYS_listxattr:
+      d.operation = Operation::list, d.value = a[1], d.size = a[2];
+      break;
+    case SYS_fremovexattr:
+    case SYS_removexattr:
+      d.operation = Operation::remove, d.name = a[1];
+      break;
+    case kSetxattratNumber:
+    case kGetxattratNumber:
+      d.operation = data.nr == kSetxattratNumber ? Operation::set : Operation::get;
+      d.name = a[3], d.arguments = a[4], d.arguments_bytes = a[5], d.has_arguments = true;
+      break;
+    case kListxattratNumber:
+      d.operation = Operation::list, d.value = a[3], d.size = a[4];
+      break;
+    default:
+      d.operation = Operation::remove, d.name = a[3];
+      break;
+  }
+  d.fd = AT_FDCWD;
+  switch (data.nr) {
+    case SYS_fsetxattr:
+    case SYS_fgetxattr:
+    case SYS_flistxattr:
+    case SYS_fremovexattr:
+      d.fd = first, d.by_fd = true;
+      break;
+    case SYS_setxattr:
+    case SYS_getxattr:
+    case SYS_listxattr:
+    case SYS_removexattr:
+      d.path = a[0];
+      break;
+    default:
+      d.fd = first, d.path = a[1], d.at_flags = flags(a[2]);
+      break;
+  }
+  return d;
+}
+
+// Nothing: go on. Else the answer, which ends the call.
+using Stop = std::optional<Answer>;
+
+Stop stop(int error) { return Answer::error(error); }
+
+class Attempt {
+ public:
+  Attempt(SocketLabels& labels, const AttributeCaller& caller)
+      : labels_(labels), caller_(caller), call_(decode(caller.call.data)) {}
+
+  Answer run();
+
+ private:
+  Stop find_target();
+  Stop target_by_path();
+  Stop take_descriptor(int remote_fd, bool by_number);
+  Answer leave_to_kernel(bool cannot_be_socket);
+  Stop read_arguments();
+  Stop read_name();
+  Stop check_target();
+  Stop may(label::Access access);
+  Stop ask();
+  Answer set();
+  Answer get();
+  Answer list();
+  Answer remove();
+  Answer give(std::string_view bytes, std::size_t most, std::uint64_t limit);
+
+  [[nodiscard]] bool native() const { return labels_.kernel() == SocketAttributes::native; }
+  [[nodiscard]] hf_request change() const {
+    hf_request request = {};
+    request.hook = HF_HOOK_LABEL;
+    request.way = call_.operation == Operation::set ? HF_WAY_LABEL_SET : HF_WAY_LABEL_REMOVE;
+    return request;
+  }
+
+  SocketLabels& labels_;
+  const AttributeCaller& caller_;
+  Decoded call_;
+  std::optional<kernel::TaskMemory> memory_;
+  Fd socket_;  // invalid: there is none of that number
+  kernel::FileFacts file_ = {};
+  label::Cookie cookie_ = 0;
+  std::string name_;
+};
+
+Answer Attempt::run() {
+  auto memory = caller_.task.memory();
+  if (!memory) return Answer::error(EPERM);
+  memory_.emplace(std::move(*memory));
+  if (!caller_.waiting()) return Answer::dead();  // else this is the caller's memory from here on
+  if (const Stop end = find_target()) return *end;
+  if (const Stop end = read_arguments()) return *end;
+  if (const Stop end = read_name()) return *end;
+  if (const Stop end = check_target()) return *end;
+  switch (call_.operation) {
+    case Operation::set:
+      return set();
+    case Operation::get:
+      return get();
+    case Operation::list:
+      return list();
+    case Operation::remove:
+      return remove();
+  }
+  return Answer::error(EPERM);
+}
+
+// Goes on with a socket, or without one for a number that names nothing.
+Stop Attempt::find_target() {
+  if (call_.by_fd) return take_descriptor(call_.fd, true);
+  if (call_.at_flags & ~static_cast<std::uint32_t>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+    return stop(EINVAL);
+  if (!(call_.at_flags & AT_EMPTY_PATH)) {
+    if (call_.at_flags & AT_SYMLINK_NOFOLLOW) return Answer::go_on();  // a link is no socket
+    return target_by_path();
+  }
+  if (call_.path != 0) {
+    const auto path = memory_->read_string(call_.path, kPathBytes);
+    if (!path) return stop(path.error().code == E2BIG ? ENAMETOOLONG : EFAULT);
+    if (!path->empty()) return target_by_path();
+  }
+  if (call_.fd == AT_FDCWD) return Answer::go_on();
+  return take_descriptor(call_.fd, true);
+}
+
+Stop Attempt::target_by_path() {
+  const auto path = memory_->read_string(call_.path, kPathBytes);
+  if (!path) return stop(path.error().code == E2BIG ? ENAMETOOLONG : EFAULT);
+  const auto status = caller_.task.status();
+  if (!status) return stop(EPERM);
+  const auto fd = descriptor_of_path(*path, status->innermost_pid);
+  if (!fd) return leave_to_kernel(false);
+  return take_descriptor(*fd, false);
+}
+
+// `by_number`: the call names the number itself, not a path to it.
+Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
+  Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, remote_fd);
+  if (!caller_.waiting()) return Answer::dead();  // else the number was the caller's throughout
+  if (!duplicate.fd) {
+    if (!duplicate.none) return stop(EPERM);
+    if (!by_number) return stop(ENOENT);
+    return std::nullopt;  // EBADF, but what is wrong with the arguments comes first
+  }
+  const auto file = kernel::describe_file(duplicate.fd.get());
+  if (!file) return stop(EPERM);
+  if (!file->socket) return leave_to_kernel(duplicate.stable && by_number);
+  file_ = *file;
+  if (!file->path_only || !by_number) socket_ = std::move(duplicate.fd);
+  return std::nullopt;
+}
+
+Answer Attempt::leave_to_kernel(bool cannot_be_socket) {
+  if (!native() || cannot_be_socket) return Answer::go_on();
+  hf_request request = change();
+  request.flags = HF_REQ_FACTS_MISSING;
+  const int error = caller_.judge(request, 0);
+  return Answer::error(error ? error : EPERM);
+}
+
+Stop Attempt::read_arguments() {
+  if (call_.has_arguments) {
+    if (call_.arguments_bytes < kArgumentsBytes) return stop(EINVAL);
+    if (call_.arguments_bytes > kArgumentsMostBytes) return stop(E2BIG);
+    const auto raw = memory_->read(call_.arguments, call_.arguments_bytes);
+    if (!raw) return stop(EFAULT);
+    if (raw->find_first_not_of('\0', kArgumentsBytes) != std::string::npos) return stop(E2BIG);
+    std::uint32_t size = 0;
+    std::memcpy(&call_.value, raw->data(), sizeof(call_.value));
+    std::memcpy(&size, raw->data() + 8, sizeof(size));
+    std::memcpy(&call_.flags, raw->data() + 12, sizeof(call_.flags));
+    call_.size = size;
+    if (call_.operation == Operation::get && call_.flags != 0) return stop(EINVAL);
+  }
+  constexpr std::uint32_t kFlags = label::kCreate | label::kReplace;
+  if (call_.operation == Operation::set && (call_.flags & ~kFlags)) return stop(EINVAL);
+  return std::nullopt;
+}
+
+Stop Attempt::read_name() {
+  if (call_.operation == Operation::list) return std::nullopt;
+  auto name = memory_->read_string(call_.name, label::kMostNameBytes + 1);
+  if (!name) return stop(name.error().code == E2BIG ? ERANGE : EFAULT);
+  if (name->empty()) return stop(ERANGE);
+  name_ = std::move(*name);
+  if (call_.operation == Operation::set && call_.size > label::kMostOneValueBytes)
+    return stop(E2BIG);
+  return std::nullopt;
+}
+
+Stop Attempt::check_target() {
+  if (!socket_) return stop(EBADF);
+  // The kernel's own: system.sockprotoname, security modules'. A name in memory may change before
+  // the kernel reads it, so where it could become a label it is not left to the kernel.
+  if (call_.operation != Operation::list && !label::is_label_name(name_))
+    return native() ? stop(EOPNOTSUPP) : Answer::go_on();
+  const auto cookie = kernel::socket_cookie(socket_.get());
+  if (!cookie) return stop(EPERM);
+  cookie_ = *cookie;
+  return std::nullopt;
+}
+
+Stop Attempt::may(label::Access access) {
+  const auto credentials = caller_.task.file_credentials();
+  if (!credentials) return stop(EPERM);
+  using label::Capabilities;
+  int error = label::check_access(file_, *credentials, Capabilities::do_not_count, access);
+  if (error && caller_.in_own_user_namespace())
+    error = label::check_access(file_, *credentials, Capabilities::count, access);
+  if (error) return stop(error);
+  // "user." alone: no handler of the kernel's takes it.
+  if (access == label::Access::read && name_.size() == label::kUserPrefix.size())
+    return stop(EINVAL);
+  return std::nullopt;
+}
+
+// May a member set or remove this label?
+Stop Attempt::ask() {
+  hf_request request = change();
+  for (const std::string& name : caller_.words.may_set)
+    if (name == name_) request.flags |= HF_REQ_LABEL_LISTED;
+  if (const int error = caller_.judge(request, cookie_)) return stop(error);
+  if (name_.size() == label::kUserPrefix.size()) return stop(EINVAL);
+  return std::nullopt;
+}
+
+Answer Attempt::set() {
+  std::string value;
+  if (call_.size != 0) {
+    auto bytes = memory_->read(call_.value, call_.size);
+    if (!bytes) return Answer::error(EFAULT);
+    value = std::move(*bytes);
+  }
+  if (const Stop end = may(label::Access::write)) return *end;
+  if (const Stop end = ask()) return *end;
+  const auto done =
+      labels_.set(socket_.get(), cookie_, name_, value, static_cast<int>(call_.flags));
+  return done ? Answer::returns(0) : Answer::error(done.error().code);
+}
+
+Answer Attempt::remove() {
+  if (const Stop end = may(label::Access::write)) return *end;
+  if (const Stop end = ask()) return *end;
+  const auto done = labels_.remove(socket_.get(), cookie_, name_);
+  return done ? Answer::returns(0) : Answer::error(done.error().code);
+}
+
+// The bytes of a value or list into the caller's buffer, or only their number.
+Answer Attempt::give(std::string_view bytes, std::size_t most, std::uint64_t limit) {
+  if (limit != 0) {
+    if (bytes.size() > limit) return Answer::error(limit >= most ? E2BIG : ERANGE);
+    if (!memory_->write(call_.value, bytes)) return Answer::error(EFAULT);
+  }
+  return Answer::returns(static_cast<std::int64_t>(bytes.size()));
+}
+
+Answer Attempt::get() {
+  if (const Stop end = may(label::Access::read)) return *end;
+  const auto value = labels_.get(socket_.get(), cookie_, name_);
+  if (!value) return Answer::error(value.error().code);
+  if (!*value) return Answer::error(ENODATA);
+  return give(**value, label::kMostOneValueBytes, call_.size);
+}
+
+Answer Attempt::list() {
+  const auto names = labels_.list(socket_.get(), cookie_);
+  if (!names) return Answer::error(names.error().code);
+  std::string list;
+  for (const std::string& name : *names) list += name + '\0';
+  return give(list, label::kMostListBytes, call_.size);
+}
+
+}  // namespace
+
+// A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's
+// business.
+void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen) {
+  if (seen == AttributeCalls::none) return;
+  for (const int number : {SYS_setxattr, SYS_fsetxattr, SYS_removexattr, SYS_fremovexattr,
+                           kSetxattratNumber, kRemovexattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+  if (seen == AttributeCalls::changes) return;
+  for (const int number : {SYS_getxattr, SYS_fgetxattr, SYS_listxattr, SYS_flistxattr,
+                           kGetxattratNumber, kListxattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+}
+
+bool is_attribute_call(int number) {
+  switch (number) {
+    case SYS_setxattr:
+    case SYS_fsetxattr:
+    case SYS_getxattr:
+    case SYS_fgetxattr:
+    case SYS_listxattr:
+    case SYS_flistxattr:
+    case SYS_removexattr:
+    case SYS_fremovexattr:
+    case kSetxattratNumber:
+    case kGetxattratNumber:
+    case kListxattratNumber:
+    case kRemovexattratNumber:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller) {
+  return Attempt(labels, caller).run();
+}
+
+}  // namespace holdfast::backend::notify

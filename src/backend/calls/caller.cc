@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/calls/caller.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "kernel/process/child.h"
+#include "kernel/process/process.h"
+
+namespace holdfast::backend::notify {
+namespace {
+
+constexpr int kCanaryTimeoutMs = 10'000;
+
+Result<Fd> open_table_owner(pid_t thread, pid_t process) {
+  if (thread == process) return kernel::open_pidfd(process);
+  auto pidfd = kernel::open_thread_pidfd(thread);
+  if (pidfd || pidfd.error().code != EINVAL) return pidfd;
+  // An older kernel's pidfds are for processes: good for a thread that shares its process's table.
+  const auto shared = kernel::share_descriptors(thread, process);
+  if (!shared) return shared.error();
+  if (!*shared) return Error{EINVAL, "open the descriptors of a thread", {}, {}};
+  return kernel::open_pidfd(process);
+}
+
+Duplicate take(const Result<Fd>& pidfd, bool stable, int remote_fd) {
+  if (!pidfd) return {Fd(), false};
+  auto fd = kernel::duplicate_from(pidfd->get(), remote_fd);
+  if (fd) return {std::move(*fd), stable};
+  const bool none = fd.error().code == EBADF;
+  return {Fd(), stable && none, none};
+}
+
+}  // namespace
+
+Duplicate duplicate_of_thread(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                              int remote_fd) {
+  const auto status = task.status();
+  if (!status) return {Fd(), false};
+  const auto thread = static_cast<pid_t>(call.pid);
+  const bool stable = status->threads == 1 && status->process == thread;
+  return take(open_table_owner(thread, status->process), stable, remote_fd);
+}
+
+std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {
+  const auto status = directory.status();
+  const auto name = directory.command_name();
+  if (!status || !name) return std::nullopt;
+  hf_task task = {};
+  task.pid = static_cast<__u32>(status->thread);
+  task.tgid = static_cast<__u32>(status->process);
+  task.uid = status->uid;
+  std::memcpy(task.comm, name->data(), std::min(name->size(), sizeof(task.comm) - 1));
+  return task;
+}
+
+Result<kernel::Listener> take_listener(const Child& child, Fd& fd) {
+  auto duplicate = kernel::duplicate(child.listener_fd);
+  if (!duplicate) return wrap(duplicate.error(), "take the seccomp listener");
+  fd = std::move(*duplicate);
+  return kernel::Listener::create(fd.get());
+}
+
+Result<void> answer_canary(kernel::Listener& listener, int listener_fd, pid_t child) {
+  auto ready = kernel::poll_readable({listener_fd}, kCanaryTimeoutMs);
+  if (!ready) return ready.error();
+  if (!(ready->front() & POLLIN))
+    return Error{ETIMEDOUT, "prove the seccomp filter", {}, "the child's call did not arrive"};
+  auto call = listener.receive();
+  if (!call) return wrap(call.error(), "prove the seccomp filter");
+  const seccomp_notif& canary = **call;
+  if (static_cast<pid_t>(canary.pid) != child || canary.data.nr != SYS_setns ||
+      static_cast<int>(canary.data.args[1]) != kernel::kCanaryArgument)
+    return Error{EPROTO, "prove the seccomp filter", {}, "another call arrived first"};
+  return listener.refuse(canary.id, kernel::kCanaryError);
+}
+
+}  // namespace holdfast::backend::notify

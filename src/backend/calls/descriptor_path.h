@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths that name a descriptor of whoever uses them.
+#ifndef HOLDFAST_BACKEND_CALLS_DESCRIPTOR_PATH_H
+#define HOLDFAST_BACKEND_CALLS_DESCRIPTOR_PATH_H
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string_view>
+
+namespace holdfast::backend::notify {
+
+// "/proc/self/fd/5", "/dev/stdout" and the like. `own_number` is the caller's pid where it reads
+// /proc. Links that lead to such a path are not followed.
+[[nodiscard]] std::optional<int> descriptor_of_path(std::string_view path, pid_t own_number);
+
+}  // namespace holdfast::backend::notify
+
+#endif  // HOLDFAST_BACKEND_CALLS_DESCRIPTOR_PATH_H

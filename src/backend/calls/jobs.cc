@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/calls/jobs.h"
+
+#include "kernel/files/live_files.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/socket_calls.h"
+#include "kernel/wakeup.h"
+
+namespace holdfast::backend::notify {
+namespace {
+
+constexpr std::size_t kMostJobs = 512;
+constexpr std::uint64_t kLookMs = 20;
+constexpr unsigned kEndingUs = 500;
+// The kernel's own, never seen outside of it: it makes the call again, or EINTR, as the handler
+// says.
+constexpr int kRestart = 512;  // ERESTARTSYS
+
+}  // namespace
+
+Result<Jobs> Jobs::create() {
+  auto prepared = kernel::prepare_interrupts();
+  if (!prepared) return prepared.error();
+  auto timer = kernel::make_timer();
+  if (!timer) return timer.error();
+  auto wakeup = kernel::make_wakeup();
+  if (!wakeup) return wakeup.error();
+  return Jobs(std::move(*timer), std::move(*wakeup));
+}
+
+// A job that is just about to block misses one interruption, so there are several.
+Jobs::~Jobs() {
+  for (const auto& job : running_) {
+    while (!job->done) {
+      job->interrupted = true;
+      kernel::interrupt_thread(job->thread.native_handle());
+      kernel::sleep_us(kEndingUs);
+    }
+    job->thread.join();
+  }
+}
+
+Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
+                         kernel::Listener& listener, Job job) {
+  if (running_.size() >= kMostJobs) return Error{EAGAIN, "make a call for the tree", {}, {}};
+  auto running = std::make_unique<Running>(call.id, std::move(task), std::move(job));
+  Running* self = running.get();
+  running->thread = std::thread([self, &listener, wakeup_fd = wakeup_.get()] {
+    Answer& answer = self->answer;
+    if (kernel::limit_capabilities(self->job.capabilities)) answer = self->job.work();
+    if (self->interrupted && self->job.interrupted == Interrupted::restarts &&
+        answer.kind == Answer::Kind::error && answer.value == EINTR)
+      answer = Answer::error(kRestart);
+    const bool unfinished = answer.kind == Answer::Kind::later;
+    if (!unfinished) (void)give(listener, self->id, answer);
+    self->done = true;  // from here on it belongs to the other thread
+    if (unfinished) kernel::wake(wakeup_fd);
+  });
+  running_.push_back(std::move(running));
+  return kernel::arm_timer(timer_.get(), kLookMs);
+}
+
+void Jobs::look(kernel::Listener& listener) {
+  const bool late = kernel::timer_expired(timer_.get());
+  const bool woken = kernel::was_woken(wakeup_.get());
+  if (!late && !woken) return;
+  for (auto at = running_.begin(); at != running_.end();) {
+    Running& job = **at;
+    if (job.done) {
+      job.thread.join();
+      if (job.answer.kind == Answer::Kind::later)
+        (void)give(listener, job.id, job.job.finish(job.task));
+      at = running_.erase(at);
+      continue;
+    }
+    if (!listener.waiting(job.id) || job.task.signal_waits()) {
+      job.interrupted = true;
+      kernel::interrupt_thread(job.thread.native_handle());
+    }
+    ++at;
+  }
+  if (!running_.empty()) (void)kernel::arm_timer(timer_.get(), kLookMs);
+}
+
+}  // namespace holdfast::backend::notify

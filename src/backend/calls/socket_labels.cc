@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+
+#include "backend/calls/attributes.h"
+#include "kernel/process/process.h"
+
+namespace holdfast::backend::notify {
+namespace {
+
+constexpr std::uint64_t kCollectMs = 1000;
+constexpr std::uint64_t kCollectShare = 50;  // collecting takes at most a fiftieth of the time
+constexpr std::size_t kManyForgotten = 1024;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+}  // namespace
+
+SocketAttributes socket_attributes() {
+  return kernel::has_socket_attributes() ? SocketAttributes::native : SocketAttributes::emulated;
+}
+
+AttributeCalls attribute_calls_to_see(const hf_profile& profile, SocketAttributes kernel) {
+  if (kernel == SocketAttributes::emulated) return AttributeCalls::all;
+  return profile.label_ruled ? AttributeCalls::changes : AttributeCalls::none;
+}
+
+SocketLabels::SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer,
+                           kernel::LiveFiles live)
+    : proc_(proc),
+      kernel_(kernel),
+      timer_(std::move(timer)),
+      live_(std::move(live)),
+      store_(std::make_unique<label::Store>()) {}
+
+Result<SocketLabels> SocketLabels::create(const kernel::Proc& proc, SocketAttributes kernel) {
+  auto timer = kernel::make_timer();
+  if (!timer) return timer.error();
+  auto live = kernel::LiveFiles::create();
+  if (!live) return live.error();
+  return SocketLabels(proc, kernel, std::move(*timer), std::move(*live));
+}
+
+Result<std::optional<std::string>> SocketLabels::get(int socket_fd, label::Cookie cookie,
+                                                     const std::string& name) {
+  if (kernel_ == SocketAttributes::emulated) {
+    if (auto taken = take_over(socket_fd, cookie); !taken) return taken.error();
+    return store_->get(cookie, name);
+  }
+  auto value = kernel::get_attribute(socket_fd, name);
+  if (value) return std::optional(std::move(*value));
+  if (value.error().code == ENODATA) return std::optional<std::string>();
+  return value.error();
+}
+
+Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie cookie) {
+  auto names = kernel::list_attributes(socket_fd);
+  if (!names || kernel_ == SocketAttributes::native) return names;
+  if (auto taken = take_over(socket_fd, cookie); !taken) return taken.error();
+  // As sockfs_listxattr() of 7.3: labels of security modules, users', then the protocol's name.
+  const auto behind = std::find_if(names->begin(), names->end(), [](const std::string& name) {
+    return !name.starts_with("security.");
+  });
+  const auto own = store_->list(cookie);
+  names->insert(behind, own.begin(), own.end());
+  return names;
+}
+
+Result<void> SocketLabels::watch(int socket_fd, label::Cookie cookie) {
+  const std::lock_guard lock(*watching_);
+  if (store_->has(cookie)) return {};
+  auto watched = live_.watch(socket_fd, cookie);
+  if (!watched && watched.error().code != EEXIST) return watched;  // it was labelled before
+  if (timer_armed_) return {};
+  timer_armed_ = true;
+  return kernel::arm_timer(timer_.get(), kCollectMs);
+}
+
+// What a socket got when it was accepted is known to the mirror first, which is where that happens.
+Result<void> SocketLabels::take_over(int socket_fd, label::Cookie cookie) {
+  if (mirror_ == nullptr) return {};
+  const label::Cookie listener = mirror_->inherited_from(socket_fd);
+  if (listener == 0) return {};
+  if (store_->has(listener) && !store_->has(cookie)) {
+    if (auto watched = watch(socket_fd, cookie); !watched) return watched;
+    if (auto copied = store_->copy(listener, cookie); !copied) return copied;
+  }
+  return mirror_->take_over(socket_fd);
+}
+
+Result<void> SocketLabels::tell(int socket_fd, label::Cookie cookie) {
+  if (mirror_ == nullptr) return {};
+  return mirror_->write(socket_fd,
+                        [&](const std::string& name) { return store_->get(cookie, name); });
+}
+
+Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::string& name,
+                               std::string_view value, int flags) {
+  if (kernel_ == SocketAttributes::native)
+    return kernel::set_attribute(socket_fd, name, value, flags);
+  if (auto taken = take_over(socket_fd, cookie); !taken) return taken;
+  auto watched = watch(socket_fd, cookie);
+  if (!watched) return watched;
+  const auto before = store_->get(cookie, name);
+  auto done = store_->set(cookie, name, value, flags);
+  if (!done && done.error().code == ENOSPC) {
+    collect();  // perhaps what fills it is gone
+    done = store_->set(cookie, name, value, flags);
+  }
+  if (!done) return done;
+  auto told = tell(socket_fd, cookie);
+  if (told) return {};
+  // A label that decides nothing would be worse than none.
+  (void)(before ? store_->set(cookie, name, *before, 0) : store_->remove(cookie, name));
+  return told;
+}
+
+Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std::string& name) {
+  if (kernel_ == SocketAttributes::native) return kernel::remove_attribute(socket_fd, name);
+  if (auto taken = take_over(socket_fd, cookie); !taken) return taken;
+  const auto before = store_->get(cookie, name);
+  auto done = store_->remove(cookie, name);
+  if (!done) return done;
+  auto told = tell(socket_fd, cookie);
+  if (!told && before) (void)store_->set(cookie, name, *before, 0);
+  return told;
+}
+
+Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to) {
+  if (kernel_ == SocketAttributes::emulated) {
+    if (auto taken = take_over(from_fd, from); !taken) return taken;
+    if (!store_->has(from)) return {};
+    if (auto watched = watch(to_fd, to); !watched) return watched;
+    if (auto copied = store_->copy(from, to); !copied) return copied;
+    return tell(to_fd, to);
+  }
+  const auto names = kernel::list_attributes(from_fd);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (!label::is_label_name(name)) continue;
+    const auto value = kernel::get_attribute(from_fd, name);
+    if (!value && value.error().code == ENODATA) continue;  // removed meanwhile
+    if (!value) return value.error();
+    auto set = kernel::set_attribute(to_fd, name, *value, 0);
+    if (!set) return set;
+  }
+  return {};
+}
+
+void SocketLabels::collect() {
+  const std::lock_guard lock(*watching_);
+  (void)kernel::timer_expired(timer_.get());
+  const std::uint64_t began_ns = kernel::boottime_ns();
+  // First what is known, then what is alive: what is labelled in between is not taken for dead.
+  const std::vector<label::Cookie> known = store_->sockets();
+  auto alive = live_.numbers(proc_);
+  timer_armed_ = false;
+  if (alive) {
+    std::sort(alive->begin(), alive->end());
+    std::size_t forgotten = 0;
+    for (const label::Cookie cookie : known) {
+      if (std::binary_search(alive->begin(), alive->end(), cookie)) continue;
+      store_->forget(cookie);
+      forgotten++;
+    }
+    store_->reclaim();
+    alive->clear();
+    alive->shrink_to_fit();
+    if (forgotten >= kManyForgotten) kernel::trim_memory();
+  }
+  if (store_->socket_count() == 0) return;
+  const std::uint64_t took_ms = (kernel::boottime_ns() - began_ns) / kNsPerMs;
+  timer_armed_ =
+      bool(kernel::arm_timer(timer_.get(), std::max(kCollectMs, took_ms * kCollectShare)));
+}
+
+}  // namespace holdfast::backend::notify

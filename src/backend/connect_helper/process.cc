@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A thread for each request, since a path may lead over a file system that does not answer, and a
+// connect waits for room. The first thread takes requests, and interrupts those threads whose asker
+// does not want to wait any longer.
+//
+// A file that is to be connected to has no path that could be relied on, but a number: the working
+// directory is that of this process's descriptors, in a mount of its own.
+#include "backend/connect_helper/process.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <list>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "backend/connect_helper/door_words.h"
+#include "base/fd.h"
+#include "kernel/cgroup/cgroup_files.h"
+#include "kernel/process/namespaced_program.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/local_socket.h"
+#include "kernel/sockets/passed_descriptors.h"
+#include "kernel/sockets/socket_calls.h"
+
+namespace holdfast::run {
+namespace {
+
+using backend::supervisor::DoorAnswer;
+using backend::supervisor::DoorRequest;
+using Kind = DoorRequest::Kind;
+
+constexpr int kChannelFd = kernel::kProgramChannelFd;
+constexpr int kEndingMs = 1;  // between two interruptions of one that is about to block
+
+struct Request {
+  DoorRequest words;
+  Fd reply;
+  std::vector<Fd> descriptors;  // what came along besides
+  bool given_up = false;
+  std::atomic<bool> done = false;
+  std::thread thread = {};
+};
+
+// "7", from the directory of descriptors.
+std::string address_of(int fd) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  const std::string number = std::to_string(fd);
+  std::memcpy(address.sun_path, number.data(), number.size());
+  return {reinterpret_cast<const char*>(&address),
+          offsetof(sockaddr_un, sun_path) + number.size() + 1};
+}
+
+int error_of(const Result<void>& done) { return done ? 0 : done.error().code; }
+
+int probe(int file_fd) {
+  const auto socket = kernel::make_unix_datagram_socket();
+  if (!socket) return socket.error().code;
+  return error_of(kernel::connect_socket(socket->get(), address_of(file_fd)));
+}
+
+Result<Fd> find(const Request& request) {
+  const bool relative = request.words.kind == Kind::find_from_directory;
+  const int start_fd = relative ? request.descriptors.front().get() : AT_FDCWD;
+  // A link of /proc that is no path would be this process's.
+  return kernel::find_file(start_fd, request.words.path.data(), 0, RESOLVE_NO_MAGICLINKS);
+}
+
+void answer(const Request& request, const DoorAnswer& said, const std::vector<int>& descriptors) {
+  // Who has gone does not hear it.
+  (void)kernel::send_packet(request.reply.get(),
+                            {reinterpret_cast<const char*>(&said), sizeof(said)}, descriptors);
+}
+
+// Its asker has been told something else by now: this process was stopped.
+bool is_late(const Request& request) {
+  const auto events = kernel::poll_for({{request.reply.get(), 0}}, 0);
+  return !events || ((*events)[0] & POLLHUP);
+}
+
+void serve(Request& request) {
+  DoorAnswer said;
+  if (is_late(request)) {
+    said.error = ECONNABORTED;
+  } else if (request.words.kind == Kind::connect) {
+    said.error = error_of(kernel::connect_socket(request.descriptors[0].get(),
+                                                 address_of(request.descriptors[1].get())));
+    request.descriptors.clear();  // a socket that its owner closes next is to be closed then
+    answer(request, said, {});
+  } else if (request.words.kind == Kind::look) {
+    said.probe = probe(request.descriptors.front().get());
+    answer(request, said, {});
+  } else if (const auto file = find(request)) {
+    said.probe = probe(file->get());
+    answer(request, said, {file->get()});
+  } else {
+    said.error = file.error().code;
+    answer(request, said, {});
+  }
+  request.descriptors.clear();
+  request.done = true;
+}
+
+// How many descriptors come with it, besides the one to answer by.
+std::size_t expected(Kind kind) {
+  switch (kind) {
+    case Kind::find_from_root:
+      return 0;
+    case Kind::connect:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+class Requests {
+ public:
+  // False: nobody will ask any more, or not in words that are understood.
+  bool receive() {
+    std::vector<Fd> descriptors;
+    const auto bytes = kernel::receive_packet(kChannelFd, sizeof(DoorRequest), descriptors);
+    if (!bytes) return bytes.error().code == EINTR;
+    if (!*bytes || (*bytes)->size() != sizeof(DoorRequest)) return false;
+    auto request = std::make_unique<Request>();
+    std::memcpy(&request->words, (*bytes)->data(), sizeof(DoorRequest));
+    request->words.path.back() = '\0';
+    if (descriptors.size() != expected(request->words.kind) + 1) return false;
+    request->reply = std::move(descriptors.front());
+    descriptors.erase(descriptors.begin());
+    request->descriptors = std::move(descriptors);
+    Request* self = request.get();
+    request->thread = std::thread([self] { serve(*self); });
+    all_.push_back(std::move(request));
+    return true;
+  }
+
+  // Waits for anything to do; false: the channel has ended.
+  bool wait() {
+    std::vector<kernel::Awaited> awaited = {{kChannelFd, POLLIN}};
+    bool ending = false;
+    for (const auto& request : all_) {
+      awaited.push_back({request->given_up ? -1 : request->reply.get(), POLLRDHUP});
+      ending |= request->given_up;
+    }
+    const auto events = kernel::poll_for(awaited, ending ? kEndingMs : -1);
+    if (!events) return false;
+    std::size_t index = 1;
+    for (auto at = all_.begin(); at != all_.end(); index++) {
+      Request& request = **at;
+      if ((*events)[index] != 0) request.given_up = true;
+      if (request.given_up && !request.done)
+        kernel::interrupt_thread(request.thread.native_handle());
+      if (!request.given_up || !request.done) {
+        ++at;
+        continue;
+      }
+      request.thread.join();
+      at = all_.erase(at);
+    }
+    return (*events)[0] == 0 || receive();
+  }
+
+ private:
+  std::list<std::unique_ptr<Request>> all_;
+};
+
+bool get_ready() {
+  std::vector<Fd> none;
+  if (!kernel::prepare_interrupts()) return false;
+  if (!kernel::send_byte(kChannelFd, backend::supervisor::kDoorRuns)) return false;
+  const auto told = kernel::receive_packet(kChannelFd, 1, none);
+  if (!told || !*told || (*told)->front() != backend::supervisor::kDoorClosesItself) return false;
+  if (!kernel::become_opaque()) return false;
+  kernel::raise_descriptor_limit();
+  return static_cast<bool>(kernel::send_byte(kChannelFd, backend::supervisor::kDoorIsOpaque));
+}
+
+}  // namespace
+
+bool is_door_argument(std::string_view argument) {
+  return argument == backend::supervisor::kDoorArgument;
+}
+
+// Exits without waiting for its threads, which may never end.
+void run_door() {
+  kernel::set_command_name("holdfast-door");
+  kernel::end_with_parent();
+  if (!get_ready()) std::_Exit(EXIT_FAILURE);
+  Requests requests;
+  while (requests.wait()) {
+  }
+  std::_Exit(EXIT_SUCCESS);
+}
+
+}  // namespace holdfast::run

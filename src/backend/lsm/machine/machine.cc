@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole machine under one policy: attach, prove, then the policy that was asked for.
+#include "backend/machine.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "backend/lsm/machine/cgroup_canary.h"
+#include "backend/lsm/machine/cgroup_hooks.h"
+#include "backend/lsm/machine/cgroup_paths.h"
+#include "backend/lsm/machine/instance.h"
+#include "backend/lsm/machine/machine_guard.h"
+#include "backend/lsm/machine/machine_labels.h"
+#include "kernel/bpf/bpf_pin.h"
+#include "kernel/cgroup/cgroup.h"
+#include "label/settle.h"
+
+namespace holdfast::backend {
+
+namespace {
+
+using lsm::CgroupCanary;
+using lsm::CgroupHooks;
+
+// The guard is part of the build: another one is replaced with the rest, also one that has not all
+// its programs attached.
+std::uint64_t build_digest(lsm::GuardFiles files) {
+  const std::uint64_t digest = CgroupHooks::digest() ^ lsm::MachineGuard::digest();
+  return files == lsm::GuardFiles::yes ? ~digest : digest;
+}
+
+lsm::GuardFiles files_of(const Keeping& keeping) {
+  return keeping.guarded_directories.empty() ? lsm::GuardFiles::no : lsm::GuardFiles::yes;
+}
+
+class LsmMachine final : public Machine {
+ public:
+  explicit LsmMachine(EventSink sink) : sink_(std::move(sink)) {}
+
+  // `before`: the pins of the programs that these replace; empty: there are none.
+  Result<void> attach(const MachineSpec& spec, const std::string& before) {
+    auto root = kernel::open_cgroup_root(spec.cgroup_root);
+    if (!root) return std::move(root).error();
+    auto hooks = CgroupHooks::load([this](const hf_event& event) { deliver(event); });
+    if (!hooks) return std::move(hooks).error();
+    cgroups_ = *std::move(hooks);
+    if (auto opened = open_labels(); !opened) return opened;
+    if (auto proven = attach_and_prove(spec.cgroup_root); !proven) return proven;
+    if (auto learned = learn_labels(before); !learned) return wrap(learned.error(), "learn labels");
+    if (auto learned = cgroups_->learn_delegations(spec.cgroup_root); !learned) return learned;
+    return update(spec);
+  }
+
+  // Takes over what another process left, whose policy stays.
+  Result<void> adopt(const std::string& directory, const std::string& cgroup_root,
+                     const Keeping& keeping, lsm::GuardFiles files) {
+    auto hooks = CgroupHooks::adopt(directory, [this](const hf_event& event) { deliver(event); });
+    if (!hooks) return std::move(hooks).error();
+    cgroups_ = *std::move(hooks);
+    if (auto opened = open_labels(); !opened) return opened;
+    if (cgroups_->labels_were_lost())
+      if (auto learned = learn_sockets(-1); !learned) return wrap(learned.error(), "learn labels");
+    const auto generation = cgroups_->live_generation();
+    if (!generation) return generation.error();
+    generation_ = *generation;
+    adopted_ = true;
+    directory_ = directory;
+    if (lsm::MachineGuard::is_in(directory)) {
+      auto guard = lsm::MachineGuard::adopt(directory);
+      if (!guard) return std::move(guard).error();
+      guard_ = *std::move(guard);
+      guards_files_ = files == lsm::GuardFiles::yes;
+      if (auto serves = guard_->serve(); !serves) return serves;
+      if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered)
+        return covered;
+    }
+    cgroups_->sweep(generation_);
+    return prove_alive(cgroup_root);
+  }
+
+  // The guard covers what is pinned when protect() is called, so once more for the last pin.
+  Result<void> pin(const std::string& directory, const Keeping& keeping) {
+    const lsm::GuardFiles files = files_of(keeping);
+    directory_ = directory;
+    if (auto pinned = cgroups_->pin(directory); !pinned) return pinned;
+    if (keeping.guard == Guard::off) return lsm::complete_instance(directory, build_digest(files));
+    auto guard = lsm::MachineGuard::attach(files);
+    if (!guard) return wrap(std::move(guard).error(), "guard");
+    guard_ = *std::move(guard);
+    if (auto pinned = guard_->pin(directory); !pinned) return pinned;
+    if (auto covered = guard_->protect(directory); !covered) return covered;
+    guards_files_ = files == lsm::GuardFiles::yes;
+    if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered) return covered;
+    if (auto whole = lsm::complete_instance(directory, build_digest(files)); !whole) return whole;
+    return guard_->protect(directory);
+  }
+
+  [[nodiscard]] bool guards_files() const override { return guards_files_; }
+
+  [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() override {
+    std::vector<hf_guard_event> all = cgroups_->take_refusals();
+    if (!guard_) return all;
+    auto refusals = guard_->take();
+    if (!refusals) return refusals;
+    for (hf_guard_event& refusal : *refusals) refusal.id = cgroups_->next_event_id();
+    all.insert(all.end(), refusals->begin(), refusals->end());
+    return all;
+  }
+  [[nodiscard]] bool sealed() const override { return guard_ && guard_->sealed(); }
+
+  void report(const hf_event& event, const std::string& profile) override {
+    cgroups_->report(event, profile);
+  }
+
+  // Held as long as this process serves the pins.
+  void hold(Fd lock) { lock_ = std::move(lock); }
+
+  [[nodiscard]] std::uint64_t generation() const override { return generation_; }
+  [[nodiscard]] bool adopted() const override { return adopted_; }
+  [[nodiscard]] Result<Labels> labels_of(int socket_fd) const override {
+    return labels_->labels_of(socket_fd);
+  }
+  Result<void> set_labels(int socket_fd, const Labels& labels) override {
+    return labels_->set_labels(socket_fd, labels);
+  }
+
+  [[nodiscard]] std::vector<int> poll_fds() const override {
+    std::vector<int> fds = {cgroups_->poll_fd()};
+    if (guard_) fds.push_back(guard_->poll_fd());
+    return fds;
+  }
+
+  Result<void> dispatch() override { return cgroups_->dispatch(); }
+  [[nodiscard]] bool drained() const override { return cgroups_->drained(); }
+
+  Result<void> update(const MachineSpec& spec) override {
+    const std::uint64_t generation =
+        std::max<std::uint64_t>(spec.tables->generation, generation_ + 1);
+    auto paths = lsm::build_cgroup_paths(spec.bindings, generation);
+    if (!paths) return std::move(paths).error();
+    auto marks = lsm::mark_entries(spec.marks, generation);
+    if (!marks) return std::move(marks).error();
+    auto sockets = lsm::socket_policy(spec, generation, labels_->key());
+    if (!sockets) return std::move(sockets).error();
+    auto tables = std::make_unique<hf_tables>(*spec.tables);
+    tables->generation = generation;
+    // What is marked is learned before the store, since that can fail: entries are by the mark, not
+    // by the generation, so the policy in force does not see them. And once more after it, since
+    // what was marked in between went unseen.
+    if (auto learned = cgroups_->learn_marked_cgroups(spec.cgroup_root, *marks, spec.warn);
+        !learned)
+      return learned;
+    if (auto live = cgroups_->publish({tables.get(), *std::move(paths), *std::move(marks),
+                                       *std::move(sockets), spec.profiles});
+        !live)
+      return live;
+    generation_ = generation;
+    incomplete_.clear();
+    if (const auto learned = cgroups_->learn_marks(spec.cgroup_root, spec.warn); !learned)
+      incomplete_ = "not every cgroup with one of its marks is known: " + learned.error().message();
+    return {};
+  }
+
+  [[nodiscard]] const std::string& incomplete() const override { return incomplete_; }
+
+  [[nodiscard]] Result<Meters> meters() const override {
+    Meters meters;
+    auto fills = cgroups_->fills();
+    if (!fills) return std::move(fills).error();
+    meters.fills = *std::move(fills);
+    meters.decisions = cgroups_->decisions();
+    meters.runs = lsm::program_runs(directory_);
+    meters.refusals.resize(HF_GUARD_COUNT);
+    if (guard_) {
+      meters.refusals = guard_->refused();
+      meters.refusals_lost = guard_->lost();
+    }
+    meters.refusals[HF_GUARD_HELPER] = cgroups_->refused_helpers();
+    return meters;
+  }
+
+  // What went wrong without being a decision is an error all the same.
+  [[nodiscard]] Totals totals() const override {
+    Totals totals = cgroups_->totals();
+    totals.errors += cgroups_->faults();
+    return totals;
+  }
+
+ private:
+  void deliver(const hf_event& event) {
+    if (canary_)
+      canary_->see(event);
+    else
+      sink_(event);
+  }
+
+  Result<void> open_labels() {
+    auto labels = lsm::MachineLabels::open(cgroups_->label_maps());
+    if (!labels) return std::move(labels).error();
+    labels_.emplace(*std::move(labels));
+    return {};
+  }
+
+  Result<void> learn_labels(const std::string& before) {
+    if (auto proven = labels_->prove(); !proven) return proven;
+    auto store = before.empty() ? Result<Fd>(Fd()) : CgroupHooks::open_label_store(before);
+    if (!store) return std::move(store).error();
+    return learn_sockets(store->get());
+  }
+
+  // A label that was on its way while the programs were attached may be recorded nowhere, and then
+  // no socket's labels are known. After a look at all of them they are.
+  Result<void> learn_sockets(int store_before_fd) {
+    for (unsigned round = 0; round < label::kMostLooks; round++) {
+      cgroups_->forget_lost_labels();
+      if (auto learned = labels_->learn(store_before_fd); !learned) return learned;
+      if (!cgroups_->labels_were_lost()) break;
+    }
+    return {};
+  }
+
+  // Generation 0 is the canary's, and live before anything is attached: nobody else is refused.
+  Result<void> attach_and_prove(const std::string& cgroup_root) {
+    auto canary = CgroupCanary::create(cgroup_root);
+    if (!canary) return std::move(canary).error();
+    canary_ = *std::move(canary);
+    auto paths = lsm::build_cgroup_paths(canary_->spec().bindings, 0);
+    if (!paths) return std::move(paths).error();
+    if (auto live = cgroups_->publish({canary_->spec().tables, *std::move(paths)}); !live)
+      return live;
+    if (auto attached = cgroups_->attach(); !attached) return attached;
+    if (auto refused = canary_->attempt(); !refused) return refused;
+    if (auto read = cgroups_->dispatch(); !read) return read;
+    if (auto seen = canary_->conclude(); !seen) return seen;
+    canary_.reset();
+    cgroups_->discount_denied(2);  // one by each way
+    return {};
+  }
+
+  // The canary's policy may not replace the one in force, so what is tried here is allowed by most
+  // policies; either way the programs have to answer this very move, whatever others do meanwhile.
+  Result<void> prove_alive(const std::string& cgroup_root) {
+    const auto canary = CgroupCanary::create(cgroup_root);
+    if (!canary) return canary.error();
+    const auto id = kernel::cgroup_id((*canary)->directory());
+    if (!id) return id.error();
+    const auto probe = cgroups_->begin_probe(*id);
+    if (!probe) return probe.error();
+    auto moved = (*canary)->move_in();
+    const bool answered = cgroups_->end_probe(*probe);
+    if (!moved) return moved;
+    if (answered) return {};
+    return Error{EPERM, "canary", {}, "the programs in force are not asked any more"};
+  }
+
+  EventSink sink_;
+  std::unique_ptr<CgroupCanary> canary_;  // only while it sings
+  std::unique_ptr<CgroupHooks> cgroups_;
+  std::optional<lsm::MachineLabels> labels_;  // borrows from cgroups_
+  std::unique_ptr<lsm::MachineGuard> guard_;
+  std::uint64_t generation_ = 0;
+  std::string incomplete_;
+  bool adopted_ = false;
+  bool guards_files_ = false;
+  std::string directory_;  // of its pins; empty: none
+  Fd lock_;
+};
+
+}  // namespace
+
+std::vector<Promise> machine_promises() {
+  constexpr auto enforced = Strength::enforced;
+  constexpr auto none = Strength::none;
+  const std::string for_a_run = "about the namespaces of one sandbox: enforced for a run";
+  const std::string not_yet = "not enforced for the whole machine by this version";
+  return {
+      {RuleKind::namespaces_create, enforced, {}},
+      {RuleKind::namespaces_enter, enforced, {}},
+      {RuleKind::namespaces_visitors, none, for_a_run},
+      {RuleKind::trace, enforced, {}},
+      {RuleKind::cgroups_leave, enforced, {}},
+      {RuleKind::cgroups_join, enforced, {}},
+      {RuleKind::cgroups_inside, enforced, {}},
+      {RuleKind::mark, enforced, {}},
+      {RuleKind::socket, enforced, {}},
+      {RuleKind::label, enforced, {}},
+      {RuleKind::bpf_delegate, none, not_yet},
+  };
+}
+
+namespace {
+
+Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec, const std::string& pins,
+                                               std::uint32_t before, const Keeping& keeping,
+                                               EventSink sink) {
+  const std::string directory = lsm::instance_path(pins, before + 1);
+  auto machine = std::make_unique<LsmMachine>(std::move(sink));
+  if (auto attached =
+          machine->attach(spec, before == 0 ? std::string() : lsm::instance_path(pins, before));
+      !attached)
+    return wrap(std::move(attached).error(), "attach");
+  if (auto made = kernel::make_pin_directory(directory); !made) return std::move(made).error();
+  if (auto pinned = machine->pin(directory, keeping); !pinned) return std::move(pinned).error();
+  return machine;
+}
+
+// The guard of what is in force; null when it has none.
+Result<std::unique_ptr<lsm::MachineGuard>> guard_in_force(const std::string& pin_directory) {
+  const auto usable = kernel::is_pin_directory(pin_directory);
+  if (!usable) return usable.error();
+  const auto found = *usable ? lsm::newest_complete(pin_directory) : Result<std::uint32_t>(0u);
+  if (!found) return found.error();
+  if (*found == 0) return std::unique_ptr<lsm::MachineGuard>();
+  const std::string directory = lsm::instance_path(pin_directory, *found);
+  if (!lsm::MachineGuard::is_in(directory)) return std::unique_ptr<lsm::MachineGuard>();
+  return lsm::MachineGuard::adopt(directory);
+}
+
+Result<bool> is_sealed(const std::string& pin_directory) {
+  const auto guard = guard_in_force(pin_directory);
+  if (!guard) return guard.error();
+  return *guard && (*guard)->sealed();
+}
+
+// What programs with this digest guard. Nothing: they are of another build.
+std::optional<lsm::GuardFiles> guarded_files(std::uint64_t object) {
+  for (const lsm::GuardFiles files : {lsm::GuardFiles::no, lsm::GuardFiles::yes})
+    if (object == build_digest(files)) return files;
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec, Keeping keeping,
+                                                     const std::optional<lsm::Instance>& found,
+                                                     EventSink sink) {
+  const std::string& pins = keeping.pin_directory;
+  if (!found) return attach_new(spec, pins, 0, keeping, std::move(sink));
+  const std::string directory = lsm::instance_path(pins, found->number);
+  const auto guards = guarded_files(found->layout.object);
+  if (!guards) return attach_new(spec, pins, found->number, keeping, std::move(sink));
+  if (*guards != files_of(keeping)) {
+    const auto sealed = is_sealed(pins);
+    if (!sealed) return sealed.error();
+    // Who restarts the daemon with other options has not shown the token.
+    if (!*sealed) return attach_new(spec, pins, found->number, keeping, std::move(sink));
+    keeping.guarded_directories.clear();
+  }
+  auto machine = std::make_unique<LsmMachine>(std::move(sink));
+  if (auto done = machine->adopt(directory, spec.cgroup_root, keeping, *guards); !done)
+    return std::move(done).error();
+  return machine;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec, const Keeping& keeping,
+                                              EventSink sink) {
+  const std::string& pins = keeping.pin_directory;
+  if (auto made = kernel::make_pin_directory(pins); !made) return std::move(made).error();
+  if (const auto usable = kernel::is_pin_directory(pins); !usable) return usable.error();
+  auto lock = lsm::lock_instances(pins);
+  if (!lock) return std::move(lock).error();
+  const auto found = lsm::newest_instance(pins);
+  if (!found) return found.error();
+  auto machine = adopt_or_replace(spec, keeping, *found, std::move(sink));
+  if (!machine) return std::move(machine).error();
+  const std::uint32_t live = !*found ? 1 : (*found)->number + ((*machine)->adopted() ? 0u : 1u);
+  // Sealed, no pins go; what another one left half made there refuses more, not less.
+  if (!(*machine)->sealed())
+    if (auto removed = lsm::remove_instances_but(pins, live); !removed)
+      return std::move(removed).error();
+  (*machine)->hold(*std::move(lock));
+  return std::unique_ptr<Machine>(*std::move(machine));
+}
+
+namespace {
+
+class LsmSeal final : public Seal {
+ public:
+  explicit LsmSeal(std::unique_ptr<lsm::MachineGuard> guard) : guard_(std::move(guard)) {}
+  [[nodiscard]] bool is_on() const override { return guard_->sealed(); }
+  [[nodiscard]] std::string secret() const override { return is_on() ? guard_->secret() : ""; }
+  Result<void> put_on(const std::string& secret, const SealedFiles& files) override {
+    return guard_->seal(secret, files);
+  }
+  Result<void> take_off() override { return guard_->unseal(); }
+
+ private:
+  std::unique_ptr<lsm::MachineGuard> guard_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Seal>> Seal::open(const std::string& pin_directory) {
+  auto guard = guard_in_force(pin_directory);
+  if (!guard) return std::move(guard).error();
+  if (!*guard) return std::unique_ptr<Seal>();
+  return std::unique_ptr<Seal>(std::make_unique<LsmSeal>(*std::move(guard)));
+}
+
+Result<std::size_t> stop_machine(const std::string& pin_directory) {
+  const auto usable = kernel::is_pin_directory(pin_directory);
+  if (!usable) return usable.error();
+  if (!*usable) return std::size_t{0};
+  const auto names = kernel::names_in(pin_directory);
+  if (!names) return names.error();
+  if (names->empty()) return std::size_t{0};
+  const auto lock = lsm::lock_instances(pin_directory);
+  if (!lock) return lock.error();
+  const auto sealed = is_sealed(pin_directory);
+  if (!sealed) return sealed.error();
+  if (*sealed) return Error{EPERM, "stop", pin_directory, "it is sealed"};
+  const std::size_t count = names->size();
+  if (auto removed = lsm::remove_instances_but(pin_directory, 0); !removed)
+    return std::move(removed).error();
+  return count;
+}
+
+Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec, EventSink sink) {
+  auto machine = std::make_unique<LsmMachine>(std::move(sink));
+  if (auto attached = machine->attach(spec, {}); !attached)
+    return wrap(std::move(attached).error(), "attach");
+  return std::unique_ptr<Machine>(std::move(machine));
+}
+
+}  // namespace holdfast::backend

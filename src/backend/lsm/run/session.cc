@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/run/session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "backend/lsm/run/canary.h"
+#include "kernel/system_error.h"
+#include "label/settle.h"
+
+namespace holdfast::backend::lsm {
+
+namespace {
+
+constexpr std::uint64_t kSandboxSet =
+    1;  // a session has one set; its programs see no other session's
+constexpr int kDyingPatienceMs = 5000;
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
+  std::unique_ptr<LsmSession> session(new LsmSession(spec));
+  auto programs = Programs::load(needs_of(*spec.tables), spec);
+  if (!programs) return std::move(programs).error();
+  session->programs_ = std::move(*programs);
+  if (auto done = session->programs_->publish(HF_TABLES_POLICY, *spec.tables); !done)
+    return std::move(done).error();
+  if (auto done = session->programs_->attach(); !done) return std::move(done).error();
+  if (auto done = session->programs_->protect_caller(); !done) return std::move(done).error();
+  if (auto done = fly_canary(*session->programs_); !done) return std::move(done).error();
+
+  if (auto known = session->know_labels(); !known) return std::move(known).error();
+
+  auto ring = kernel::BpfRing::create(
+      session->programs_->events_fd(), [self = session.get()](std::span<const std::byte> bytes) {
+        if (bytes.size() == sizeof(hf_event) && self->spec_.sink)
+          self->spec_.sink(*reinterpret_cast<const hf_event*>(bytes.data()));
+        if (bytes.size() == sizeof(hf_guard_event) && self->spec_.refusal_sink)
+          self->spec_.refusal_sink(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
+      });
+  if (!ring) return std::move(ring).error();
+  session->ring_ = std::move(*ring);
+  auto guardian = Guardian::start(*session->programs_);
+  if (!guardian) return std::move(guardian).error();
+  session->guardian_.emplace(std::move(*guardian));
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+Result<void> LsmSession::know_labels() {
+  if (!programs_->mirrored()) return {};
+  mirror_.emplace(programs_->label_mirror_fd(), spec_.labels);
+  if (needs_call_desk(spec_, *programs_)) {
+    auto desk = CallDesk::create(spec_, kSandboxSet, *mirror_, *programs_);
+    if (!desk) return std::move(desk).error();
+    calls_ = std::move(*desk);
+  }
+  if (!programs_->kernel_labels()) return {};
+  if (auto proved = mirror_->prove(); !proved) return proved;
+  // A label that was on its way while the programs were attached may be recorded nowhere: then all
+  // sockets are looked at again.
+  auto lost = SessionRecord::at(programs_->record().fields().labels_lost);
+  for (unsigned round = 0; round < label::kMostLooks; round++) {
+    lost.store(0);
+    if (auto copied = mirror_->copy_machine(); !copied) return copied;
+    if (lost.load() == 0) break;
+  }
+  return {};
+}
+
+LsmSession::~LsmSession() {
+  if (!guardian_) return;
+  const auto gone = kill_members(*programs_, kDyingPatienceMs);
+  if (!gone || !*gone) guardian_->leave_on_duty();
+}
+
+Result<ChildPlan> LsmSession::before_fork() {
+  hf_member member{};
+  member.profile = spec_.profile;
+  member.tables = HF_TABLES_POLICY;
+  member.set = kSandboxSet;
+  if (auto done = programs_->arm(member); !done) return std::move(done).error();
+  return ChildPlan{.filter = calls_ ? calls_->filter() : nullptr};
+}
+
+Result<void> LsmSession::adopt(const Child& child) {
+  SessionRecord::at(programs_->record().fields().channel_cookie).store(child.channel_cookie);
+  const auto members = programs_->members();
+  if (!members) return members.error();
+  if (std::find(members->begin(), members->end(), child.pid) == members->end())
+    return Error{ESRCH, "hold the child", {}, "it did not become a member when it was forked"};
+  if (auto done = track(child); !done) return done;
+  if (calls_)
+    if (auto done = calls_->adopt(child); !done) return done;
+  SessionRecord::at(programs_->record().fields().adopted).store(1);
+  return {};
+}
+
+Result<void> LsmSession::track(const Child& child) {
+  std::array<std::uint32_t, HF_NS_COUNT> inodes{};
+  for (std::size_t bit = 0; bit < inodes.size(); bit++) {
+    if (!(spec_.unshare_types & (1u << bit))) continue;
+    namespaces_[bit].reset(fcntl(child.namespace_fd[bit], F_DUPFD_CLOEXEC, 3));
+    struct stat found {};
+    if (!namespaces_[bit] || fstat(namespaces_[bit].get(), &found) != 0)
+      return kernel::system_error("identify namespace");
+    inodes[bit] = static_cast<std::uint32_t>(found.st_ino);
+  }
+  if (spec_.unshare_types == 0) return {};
+  return programs_->adopt(child.pid, inodes, kSandboxSet, spec_.profile);
+}
+
+std::vector<int> LsmSession::poll_fds() const {
+  std::vector<int> fds = {ring_->poll_fd(), guardian_->pidfd()};
+  if (!calls_) return fds;
+  for (const int fd : calls_->poll_fds()) fds.push_back(fd);
+  return fds;
+}
+
+Result<void> LsmSession::dispatch() {
+  if (auto done = ring_->consume(); !done) return done;
+  if (calls_)
+    if (auto done = calls_->dispatch([this] { return ring_->consume(); }); !done) return done;
+  pollfd guardian{guardian_->pidfd(), POLLIN, 0};
+  if (poll(&guardian, 1, 0) > 0)
+    return Error{EOWNERDEAD, "keep watch", {}, "the guardian was killed"};
+  return {};
+}
+
+Result<Totals> LsmSession::finish() {
+  const auto gone = kill_members(*programs_, kDyingPatienceMs);
+  if (!gone) return gone.error();
+  if (auto done = ring_->consume(); !done) return std::move(done).error();
+  Totals totals = programs_->record().totals();
+  if (programs_->decide_bpf()) {
+    const auto usage = programs_->bpf_usage();
+    if (!usage) return usage.error();
+    totals.bpf = *usage;
+  }
+  return totals;
+}
+
+}  // namespace holdfast::backend::lsm

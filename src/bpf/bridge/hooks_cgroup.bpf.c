@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Beside a bridged cgroup_attach program: what it needs to know, and its enforcer.
+ *
+ * The program runs on fentry of cgroup_attach_permissions(), which is not told which task moves.
+ * Writing to cgroup.procs or cgroup.threads finds the task in cgroup_procs_write_start() before;
+ * clone3() with CLONE_INTO_CGROUP makes it, in copy_process(), before. All of it happens in the
+ * task that asks for the move, so the moved task is kept under that one's address. From start to
+ * finish the kernel holds cgroup_mutex: no two moves meet, and so none of these programs is skipped
+ * for another's sake.
+ *
+ * Right after, the kernel asks inode_permission() for the common ancestor's cgroup.procs, once for
+ * every move. There the verdict is acted on, by a program of type LSM. For clone3() it asks once
+ * more, before, whether the target may be written to.
+ *
+ * Nothing should get lost, but should it (no room for an entry), the question itself still tells
+ * that this is a move: only cgroup_may_write() asks for MAY_WRITE and nothing else of a
+ * cgroup.procs, but for utimes, truncate and setxattr, which nobody needs there. So a question
+ * without a verdict is refused, too.
+ */
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/lib/decision_points.h"
+#include "bpf/bridge/hooks_verdict.h"
+
+#define MAX_DEPTH 64 /* of cgroups that a scope is looked for in */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct kernfs_node {
+  const char *name;
+  __u64 id;
+};
+struct cgroup {
+  int level;
+  struct kernfs_node *kn;
+  struct cgroup *ancestors[0];
+};
+struct css_set {
+  struct cgroup *dfl_cgrp;
+};
+struct task_struct {
+  struct css_set *cgroups;
+};
+struct super_block {
+  unsigned long s_magic;
+};
+struct inode {
+  struct super_block *i_sb;
+  void *i_private;
+};
+#pragma clang attribute pop
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load: only tasks of this cgroup's subtree are bridged; 0: all. */
+const volatile __u64 hf_scope_id = 0;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HF_HOOK_CALLS);
+  __type(key, __u64);
+  __type(value, struct hf_hook_verdict);
+} verdicts SEC(".maps");
+
+/* Replaced before load by a map whose first word is a kptr (hooks/btf_patch.cc). */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HF_HOOK_CALLS);
+  __type(key, __u64);
+  __type(value, struct hf_moved_task);
+} tasks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, HF_HOOK_COUNTERS);
+  __type(key, __u32);
+  __type(value, __u64);
+} counters SEC(".maps");
+
+static __always_inline bool in_scope(struct task_struct *task) {
+  if (hf_scope_id == 0) return true;
+  struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+  int level = BPF_CORE_READ(cgroup, level);
+  for (int i = 0; i < MAX_DEPTH && i <= level; i++) {
+    struct cgroup *ancestor = NULL;
+    struct cgroup **slot = (void *)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + i * sizeof(void *);
+    if (bpf_probe_read_kernel(&ancestor, sizeof ancestor, slot)) return true;
+    if (BPF_CORE_READ(ancestor, kn, id) == hf_scope_id) return true;
+  }
+  return level >= MAX_DEPTH;
+}
+
+/* child: the address of a clone3 child, 0 for a write. */
+static __always_inline int remember(struct task_struct *task, struct task_struct *scoped, __u64 child) {
+  __u64 key = (__u64)bpf_get_current_task_btf();
+  struct hf_moved_task none = {.outside = !in_scope(scoped), .child = child};
+  bpf_map_update_elem(&tasks, &key, &none, BPF_ANY);
+  struct hf_moved_task *moved = bpf_map_lookup_elem(&tasks, &key);
+  if (moved) *(struct task_struct *volatile *)&moved->task = task;
+  return 0;
+}
+
+static __always_inline int forget(void) {
+  __u64 key = (__u64)bpf_get_current_task_btf();
+  bpf_map_delete_elem(&tasks, &key);
+  return 0;
+}
+
+/* (buf, threadgroup, locked), which returns the task */
+SEC("fexit/" HF_MOVE_NAMED)
+int hooks_cgroup_start(unsigned long long *ctx) {
+  struct task_struct *task = (struct task_struct *)ctx[3];
+  if ((unsigned long)task >= (unsigned long)-HF_MAX_ERRNO) return 0;
+  return remember(task, task, 0);
+}
+
+/* Also the way out of a write to a cgroup of version 1, where nothing asks for permissions. */
+SEC("fentry/" HF_MOVE_NAMED_END)
+int hooks_cgroup_finish(unsigned long long *ctx) { return forget(); }
+
+SEC("lsm/task_alloc")
+int hooks_cgroup_clone(unsigned long long *ctx) {
+  if (!(ctx[1] & HF_CLONE_INTO_CGROUP)) return 0;
+  remember((struct task_struct *)ctx[0], bpf_get_current_task_btf(), ctx[0]);
+  return 0;
+}
+
+/* A fork that fails frees its task in the parent. */
+SEC("lsm/task_free")
+int hooks_cgroup_unclone(unsigned long long *ctx) {
+  __u64 key = (__u64)bpf_get_current_task_btf();
+  struct hf_moved_task *moved = bpf_map_lookup_elem(&tasks, &key);
+  if (moved && moved->child == ctx[0]) bpf_map_delete_elem(&tasks, &key);
+  return 0;
+}
+
+SEC("fexit/" HF_MOVE_ASKED)
+int hooks_cgroup_asked(unsigned long long *ctx) { return forget(); }
+
+static __always_inline int refuse(__u32 why) {
+  __u64 *count = bpf_map_lookup_elem(&counters, &why);
+  if (count) __sync_fetch_and_add(count, 1);
+  return -EPERM;
+}
+
+static __always_inline bool is_procs_file(struct inode *inode) {
+  const char wanted[] = "cgroup.procs";
+  char name[sizeof wanted] = {};
+  struct kernfs_node *kn = inode->i_private;
+  bpf_probe_read_kernel_str(name, sizeof name, BPF_CORE_READ(kn, name));
+  for (int i = 0; i < (int)sizeof wanted; i++)
+    if (name[i] != wanted[i]) return false;
+  return true;
+}
+
+SEC("lsm/inode_permission")
+int hooks_cgroup(unsigned long long *ctx) {
+  struct inode *inode = (struct inode *)ctx[0];
+  if ((int)ctx[1] != HF_MAY_WRITE) return 0;
+  if (inode->i_sb->s_magic != HF_CGROUP2_MAGIC) return 0;
+  __u64 key = (__u64)bpf_get_current_task_btf();
+  struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);
+  if (answer && answer->verdict == 0) return 0;
+  if (answer) return refuse(HF_HOOK_REFUSED);
+
+  struct hf_moved_task *moved = bpf_map_lookup_elem(&tasks, &key);
+  if (moved && moved->outside) return 0;
+  if (moved && moved->child && !moved->asked) {
+    moved->asked = 1;
+    return 0;
+  }
+  if (moved || is_procs_file(inode)) return refuse(HF_HOOK_NO_ANSWER);
+  return 0;
+}

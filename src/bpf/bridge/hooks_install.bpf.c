@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The enforcer of a bridged namespace_install program.
+ *
+ * The program itself runs on fentry of the eight *ns_install() functions, and such programs are
+ * skipped when another task on the CPU was preempted inside them. So it only leaves a verdict; this
+ * program, of type LSM and therefore never skipped, refuses on it, and refuses when there is none.
+ * Every *ns_install() asks capable() for CAP_SYS_ADMIN, or CAP_SYS_CHROOT, before it changes
+ * anything, and BPF is asked after the capability module, so nothing is allowed here that the
+ * kernel would refuse.
+ */
+#include "bpf/lib/syscall.bpf.h"
+
+#include <linux/errno.h>
+
+#include "bpf/bridge/hooks_verdict.h"
+
+#define CAP_SYS_CHROOT 18
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load: only tasks of this cgroup's subtree, which is scope[0], are bridged; 0: all. */
+const volatile __u64 hf_scope_id = 0;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HF_HOOK_CALLS);
+  __type(key, __u64);
+  __type(value, struct hf_hook_verdict);
+} verdicts SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u32);
+} scope SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, HF_HOOK_COUNTERS);
+  __type(key, __u32);
+  __type(value, __u64);
+} counters SEC(".maps");
+
+static __always_inline int refuse(__u32 why) {
+  __u64 *count = bpf_map_lookup_elem(&counters, &why);
+  if (count) __sync_fetch_and_add(count, 1);
+  return -EPERM;
+}
+
+SEC("lsm/capable")
+int hooks_install(unsigned long long *ctx) {
+  int capability = (int)ctx[2];
+  struct hf_call_args call = {};
+  if (capability != HF_CAP_SYS_ADMIN && capability != CAP_SYS_CHROOT) return 0;
+  hf_read_call(&call);
+  if (call.syscall != HF_SYSCALL_SETNS) return 0;
+
+  __u64 key = (__u64)bpf_get_current_task();
+  struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);
+  if (!answer) {
+    /* An error of the cgroup test counts as inside. */
+    if (hf_scope_id != 0 && bpf_current_task_under_cgroup(&scope, 0) == 0) return 0;
+    return refuse(HF_HOOK_NO_ANSWER);
+  }
+  if (answer->verdict == 0 && answer->uses < answer->max_uses) {
+    /* After the call's last question it is nobody's: what forgets it then can be skipped, and the
+       next call would take it for its own. */
+    if (++answer->uses == answer->max_uses) answer->object = 0;
+    return 0;
+  }
+  __u32 why = answer->verdict == 0 ? HF_HOOK_NO_ANSWER : HF_HOOK_REFUSED;
+  bpf_map_delete_elem(&verdicts, &key);
+  return refuse(why);
+}

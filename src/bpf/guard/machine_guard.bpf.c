@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Keeps machine-wide enforcement standing against the root that it holds.
+ *
+ * Whoever can open one of its maps can rewrite the policy; who can open its programs or detach its links can
+ * end it. So descriptors of them are for the daemon's tasks alone, whichever way they are asked for: by id,
+ * from a pin (bpf_map_new_fd() and bpf_prog_new_fd() both ask), and pins can be neither removed nor replaced
+ * nor unmounted. A link of the types used here knows no detach; its only way to end is its last reference.
+ *
+ * A task is the daemon's by what it executes, noted when it does: what /proc says later can be forged with
+ * prctl(PR_SET_MM_EXE_FILE). One that is traced while it executes is not. Children are not.
+ *
+ * The same goes, when it is asked for, for the directories of the policy's files and of the daemon's state.
+ *
+ * Who executes holdfastd chooses its command line, and so what it opens, removes and writes. Sealed, therefore,
+ * what may not be changed is refused to the daemon too, by what this guard itself knows: the pins stay, no other
+ * policy becomes live (the map that names the live one gives no descriptor that can write), and what only the
+ * way off needs is shut.
+ */
+#include "bpf/guard/guard_dirs.bpf.h"
+#include "bpf/guard/guard_maps.bpf.h"
+#include "bpf/guard/guard_mounts.bpf.h"
+#include "bpf/guard/guard_tasks.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define SEND_SIG_PRIV 1
+#define S_IWOTHERS 022 /* group and all others may write */
+#define PTRACE_MODE_ATTACH 2
+#define FS_REQUIRES_DEV 1
+#define TMPFS_MAGIC 0x01021994
+#define RAMFS_MAGIC 0x858458f6
+#define I_CTIME_QUERIED 0x80000000u
+#define NS_PER_S 1000000000ll
+
+#define FTRACE_SYSCTL "kernel/ftrace_enabled"
+#define CAD_PID_SYSCTL "kernel/cad_pid" /* shorter */
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __type(key, __u64);
+  __type(value, __u8); /* HF_FOR_DAEMON, ... */
+} guard_ids SEC(".maps");
+
+/* ---- who is the daemon
+ * -------------------------------------------------------------------------------- */
+
+/* In ns, and as fine as the filesystem keeps it. The top bit of the ns says whether somebody has asked. */
+static __s64 ctime_of(struct inode___mg *inode) {
+  if (bpf_core_field_exists(inode->i_ctime_sec))
+    return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S + (BPF_CORE_READ(inode, i_ctime_nsec) & ~I_CTIME_QUERIED);
+  if (bpf_core_field_exists(inode->__i_ctime))
+    return BPF_CORE_READ(inode, __i_ctime.tv_sec) * NS_PER_S +
+           (BPF_CORE_READ(inode, __i_ctime.tv_nsec) & ~(__u64)I_CTIME_QUERIED);
+  return BPF_CORE_READ(inode, i_ctime.tv_sec) * NS_PER_S + BPF_CORE_READ(inode, i_ctime.tv_nsec);
+}
+
+static int is_named_holdfastd(struct file___mg *file) {
+  const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+  char text[sizeof(DAEMON_NAME) + 1] = {};
+  bpf_probe_read_kernel_str(text, sizeof(text), name);
+  return HF_SAME(text, DAEMON_NAME);
+}
+
+/*
+ * Sealed: that very file. Nothing changes it while it is sealed (guard_dirs.bpf.h); its generation tells it from a
+ * later file of the same number, and its time from what was written below the filesystem. Not sealed: one that
+ * whoever may install programs has put where the last one was.
+ */
+static int is_daemon_file(struct file___mg *file) {
+  struct inode___mg *inode = BPF_CORE_READ(file, f_inode);
+  struct inode___mg *home = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode);
+  struct hf_guard_state *s = state();
+  if (!s) return 0;
+  if (s->sealed)
+    return BPF_CORE_READ(inode, i_ino) == s->exe_inode && BPF_CORE_READ(inode, i_sb, s_dev) == s->exe_device &&
+           BPF_CORE_READ(inode, i_generation) == s->exe_generation && ctime_of(inode) == s->exe_ctime;
+  if (BPF_CORE_READ(home, i_ino) != s->home_inode || BPF_CORE_READ(home, i_sb, s_dev) != s->home_device) return 0;
+  if (BPF_CORE_READ(inode, i_uid.val) != 0 || (BPF_CORE_READ(inode, i_mode) & S_IWOTHERS)) return 0;
+  return is_named_holdfastd(file);
+}
+
+SEC("lsm/bprm_committing_creds")
+int BPF_PROG(guard_exec, void *bprm) {
+  __u64 current = bpf_get_current_task();
+  struct task_struct___mg *task = (void *)current;
+  struct linux_binprm___mg *b = bprm;
+  __u8 daemon = HF_DAEMON;
+  if (!BPF_CORE_READ(task, ptrace) && is_daemon_file(BPF_CORE_READ(b, file)))
+    bpf_map_update_elem(&guard_marked, &current, &daemon, BPF_ANY);
+  else
+    bpf_map_delete_elem(&guard_marked, &current);
+  return 0;
+}
+
+SEC("lsm/task_free")
+int BPF_PROG(guard_free, void *task) {
+  __u64 address = (__u64)task;
+  bpf_map_delete_elem(&guard_marked, &address);
+  return 0;
+}
+
+/* Run once by the daemon that loads this: it began before anybody could note it. */
+SEC("syscall")
+int guard_claim(void *unused) {
+  __u64 current = bpf_get_current_task();
+  struct hf_guard_state *s = state();
+  struct file___mg *file = executable();
+  struct inode___mg *home;
+  __u8 serving = HF_SERVING;
+  if (!s || !file) return 1;
+  home = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode);
+  s->home_inode = BPF_CORE_READ(home, i_ino);
+  s->home_device = BPF_CORE_READ(home, i_sb, s_dev);
+  return bpf_map_update_elem(&guard_marked, &current, &serving, BPF_ANY) != 0;
+}
+
+/* Run by the daemon that serves what this guard keeps, which has the lock of its pins. */
+SEC("syscall")
+int guard_serve(void *unused) {
+  __u64 current = bpf_get_current_task();
+  __u8 serving = HF_SERVING;
+  if (!is_daemon()) return 1;
+  return bpf_map_update_elem(&guard_marked, &current, &serving, BPF_EXIST) != 0;
+}
+
+/*
+ * Can the file be changed only through its own filesystem, so that this sees it? Overlays, network filesystems and
+ * those of processes show files that are others' to change.
+ */
+static int is_of_this_machine(struct inode___mg *inode) {
+  unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+  if (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC) return 1;
+  return BPF_CORE_READ(inode, i_sb, s_type, fs_flags) & FS_REQUIRES_DEV;
+}
+
+/*
+ * The file that the calling process executes becomes the only one. Once: a second sealing would put another file
+ * in its place, and who may do that is what the token is for. It was told to guard_protect by its path.
+ */
+SEC("syscall")
+int guard_seal(void *unused) {
+  struct hf_guard_state *s = state();
+  struct file___mg *file = executable();
+  struct hf_guarded_inode key = {};
+  struct hf_guarded_dir *known;
+  struct inode___mg *inode;
+  if (!s || !file) return 1;
+  if (s->sealed) REFUSE_CLAIM(s, HF_CLAIM_SEALED);
+  inode = BPF_CORE_READ(file, f_inode);
+  key.number = BPF_CORE_READ(inode, i_ino);
+  key.device = BPF_CORE_READ(inode, i_sb, s_dev);
+  key.seal = s->seals + 1;
+  known = bpf_map_lookup_elem(&guard_dirs, &key);
+  if (!known || known->how != HF_GUARDED_WHOLE) REFUSE_CLAIM(s, HF_CLAIM_ELSEWHERE);
+  if (!is_of_this_machine(inode)) REFUSE_CLAIM(s, HF_CLAIM_FILESYSTEM);
+  if (has_writers(inode)) REFUSE_CLAIM(s, HF_CLAIM_WRITERS);
+  s->exe_inode = key.number;
+  s->exe_device = key.device;
+  s->exe_generation = BPF_CORE_READ(inode, i_generation);
+  s->exe_ctime = ctime_of(inode);
+  s->seals = key.seal;
+  s->sealed = 1;
+  return 0;
+}
+
+/* ---- programs, maps, links
+ * ---------------------------------------------------------------------------- */
+
+/* May the task that asks not have a descriptor of it? `mode`: FMODE_WRITE for one that can write. */
+static int is_kept_from(__u64 kind, __u32 id, unsigned int mode) {
+  __u64 key = kind << 32 | id;
+  __u8 *who = bpf_map_lookup_elem(&guard_ids, &key);
+  if (!who) return 0;
+  if (!is_daemon()) return 1;
+  if (!is_sealed()) return 0;
+  return *who == HF_SHUT_SEALED || (*who == HF_READ_SEALED && (mode & FMODE_WRITE));
+}
+
+SEC("lsm/bpf")
+int BPF_PROG(guard_bpf, int cmd, void *attr) {
+  __u64 kind = cmd == BPF_PROG_GET_FD_BY_ID   ? HF_GUARDED_PROGRAM
+               : cmd == BPF_MAP_GET_FD_BY_ID  ? HF_GUARDED_MAP
+               : cmd == BPF_LINK_GET_FD_BY_ID ? HF_GUARDED_LINK
+                                              : 0;
+  __u32 id = 0;
+  if (!kind) return 0;
+  /* The kernel's copy: prog_id, map_id and link_id all come first. */
+  if (bpf_probe_read_kernel(&id, sizeof(id), attr)) return 0;
+  if (!is_kept_from(kind, id, 0)) return 0;
+  REFUSE(HF_GUARD_BY_ID, id);
+}
+
+SEC("lsm/bpf_map")
+int BPF_PROG(guard_map, void *map, unsigned int mode) {
+  struct bpf_map___mg *m = map;
+  __u32 id = BPF_CORE_READ(m, id);
+  if (!is_kept_from(HF_GUARDED_MAP, id, mode)) return 0;
+  REFUSE(HF_GUARD_MAP, id);
+}
+
+SEC("lsm/bpf_prog")
+int BPF_PROG(guard_program, void *prog) {
+  struct bpf_prog___mg *p = prog;
+  __u32 id = BPF_CORE_READ(p, aux, id);
+  if (!is_kept_from(HF_GUARDED_PROGRAM, id, 0)) return 0;
+  REFUSE(HF_GUARD_PROGRAM, id);
+}
+
+/* ---- the daemon
+ * --------------------------------------------------------------------------------------- */
+
+/* The service manager may end it; that ends no enforcement. So may the kernel. */
+SEC("lsm/task_kill")
+int BPF_PROG(guard_kill, void *task, void *info, int sig) {
+  if (!sig || (__u64)info == SEND_SIG_PRIV || !is_marked((__u64)task)) return 0;
+  if (is_init() || is_daemon()) return 0;
+  REFUSE(HF_GUARD_SIGNAL, sig);
+}
+
+/*
+ * Nor process 1, by nobody: this guard lets it do what it refuses to others. PTRACE_MODE_ATTACH is what ptrace(2),
+ * /proc/PID/mem, process_vm_writev(2) and pidfd_getfd(2) ask for; what only reads asks for less.
+ */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(guard_trace, void *task, unsigned int mode) {
+  struct task_struct___mg *t = task;
+  if (!(mode & PTRACE_MODE_ATTACH)) return 0;
+  if (BPF_CORE_READ(t, tgid) == INIT_TGID) REFUSE(HF_GUARD_TRACE, mode);
+  if (!is_marked((__u64)task) || is_daemon()) return 0;
+  REFUSE(HF_GUARD_TRACE, mode);
+}
+
+SEC("lsm/task_setrlimit")
+int BPF_PROG(guard_limit, void *task) {
+  if (!is_marked((__u64)task) || is_init() || is_daemon()) return 0;
+  REFUSE(HF_GUARD_LIMIT, 0);
+}
+
+/*
+ * On the root cgroup, so that every task on the machine is below it. Before 7.3 kernel.ftrace_enabled=0
+ * silences every program here and lets new ones attach. kernel.cad_pid says which process gets a SIGINT when
+ * Ctrl-Alt-Del is pressed, which a device of root's own can do (kill_cad_pid()). Returns 1 to allow.
+ */
+SEC("cgroup/sysctl")
+int guard_sysctl(struct bpf_sysctl *ctx) {
+  char name[sizeof(FTRACE_SYSCTL) + 1] = {};
+  if (!ctx->write) return 1;
+  if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) < 0) return 1; /* a longer one */
+  if (!HF_SAME(name, FTRACE_SYSCTL) && !(HF_SAME(name, CAD_PID_SYSCTL) && is_kept_off())) return 1;
+  refuse(HF_GUARD_SYSCTL, 0);
+  return 0;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Programs that the kernel starts by itself run as root and outside of every sandbox and cgroup: their parent is
+ * a kernel thread. Who is held may neither choose such a program nor ask for one. Where the kernel can be made to:
+ *
+ *   inode_permission        settings that name a program, or that make one run, when they are opened for writing
+ *                           (may_open()); known by the kernel object behind the file, whatever path led there.
+ *                           They are written through open files only
+ *   fs_context_parse_param  the same as an option of a mount, by mount(2) and fsconfig(2) alike
+ *   key_alloc               request_key(2): the authorisation key that /sbin/request-key is started with
+ *   kernel_module_request   modprobe
+ *   call_usermodehelper_*   everything else that a task asks for itself. What is asked for is noted where the task
+ *                           is (fentry, four copies as in install.bpf.h), and refused where a worker of the kernel
+ *                           is about to make the process (task_alloc, which is never skipped)
+ *
+ * The program that core_pattern names is let through when a held task crashes: it is the administrator's, who wants
+ * to know of the crash, and the task cannot choose it.
+ *
+ * One design for a run and for the machine. The object that includes this says whom it is about and how it reports:
+ * hf_helper_rule() and hf_helper_tell(); and it asks hf_refuses_write() in inode_permission.
+ */
+#ifndef HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
+#define HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
+
+#include "core/guard.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <linux/bpf.h>
+
+#include "bpf/lib/answer.bpf.h"
+#include "bpf/lib/names.bpf.h"
+
+#define HF_HELPERS_FREE 0
+#define HF_HELPERS_AUDITED 1
+#define HF_HELPERS_REFUSED 2
+
+/* HF_HELPERS_* for the current task. */
+static int hf_helper_rule(void);
+/* Counts and reports; `helper` is HF_HELPER_*. */
+static int hf_helper_tell(__u32 helper, __u32 audited);
+
+#define HF_MAY_OPEN 0x20
+#define HF_PF_WQ_WORKER 0x20
+#define HF_HELPERS_ASKED 4096 /* at one time, that were not made yet */
+#define HF_HELPER_NAME 24
+
+/* s_magic */
+#define HF_CGROUP1_MAGIC 0x27e0eb
+#define HF_SYSFS_MAGIC 0x62656572
+#define HF_PROC_MAGIC 0x9fa0
+#define HF_BINFMT_MAGIC 0x42494e4d
+
+#define HF_BINFMT_REGISTER 3 /* its inode number, from bm_fill_super() */
+
+/* The suffix is as in cgroup_types.bpf.h. */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct kernfs_node___uh {
+  const char *name;
+  struct kernfs_node___uh *parent;   /* to 6.14 */
+  struct kernfs_node___uh *__parent; /* since */
+};
+struct super_block___uh {
+  unsigned long s_magic;
+};
+struct inode___uh {
+  unsigned long i_ino;
+  struct super_block___uh *i_sb;
+  void *i_private;
+};
+struct ctl_table___uh {
+  const char *procname;
+};
+struct proc_inode___uh {
+  const struct ctl_table___uh *sysctl_entry;
+  struct inode___uh vfs_inode;
+};
+struct fs_parameter___uh {
+  const char *key;
+};
+struct key_type___uh {
+  const char *name;
+};
+struct key___uh {
+  struct key_type___uh *type;
+};
+struct work_struct___uh {
+  void *func;
+};
+struct subprocess_info___uh {
+  struct work_struct___uh work;
+};
+struct worker___uh {
+  struct work_struct___uh *current_work;
+};
+struct kthread___uh {
+  void *data;
+};
+struct signal_struct___uh {
+  void *core_state;
+};
+struct task_struct___uh {
+  unsigned int flags;
+  void *worker_private;
+  struct signal_struct___uh *signal;
+};
+#pragma clang attribute pop
+
+/* What somebody who is refused asked for: the address of its struct subprocess_info. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, HF_HELPERS_ASKED);
+  __type(key, __u64);
+  __type(value, __u8);
+} hf_helpers_asked SEC(".maps");
+
+struct hf_helper_name {
+  char text[HF_HELPER_NAME];
+};
+
+static __always_inline void hf_read_name(struct hf_helper_name *to, const void *from) {
+  __builtin_memset(to, 0, sizeof(*to));
+  bpf_probe_read_kernel_str(to->text, sizeof(to->text), from);
+}
+
+/* Global functions, here and below: verified once, and not for each way to get there. 1: refused. */
+__noinline int hf_refuses_helper(__u32 helper) {
+  int rule = hf_helper_rule();
+  if (rule == HF_HELPERS_FREE) return 0;
+  hf_helper_tell(helper, rule == HF_HELPERS_AUDITED);
+  return rule == HF_HELPERS_REFUSED;
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------- */
+
+__noinline int hf_helper_of_sysctl(struct hf_helper_name *name) {
+  if (!name) return 0;
+  if (HF_SAME(name->text, "core_pattern")) return HF_HELPER_CORE_PATTERN;
+  if (HF_SAME(name->text, "modprobe")) return HF_HELPER_MODPROBE;
+  if (HF_SAME(name->text, "hotplug")) return HF_HELPER_UEVENT;
+  if (HF_SAME(name->text, "poweroff_cmd")) return HF_HELPER_POWEROFF;
+  if (HF_SAME(name->text, "bset") || HF_SAME(name->text, "inheritable")) return HF_HELPER_CAPABILITIES;
+  if (HF_SAME(name->text, "hb_ctl_path")) return HF_HELPER_OCFS2;
+  return 0;
+}
+
+/* Of any hierarchy of version 1; in version 2 there are no such files. */
+__noinline int hf_helper_of_cgroup_file(struct hf_helper_name *name) {
+  if (!name) return 0;
+  if (HF_SAME(name->text, "release_agent")) return HF_HELPER_RELEASE_AGENT;
+  if (HF_SAME(name->text, "notify_on_release")) return HF_HELPER_NOTIFY_ON_RELEASE;
+  return 0;
+}
+
+__noinline int hf_helper_of_parameter(struct hf_helper_name *module, struct hf_helper_name *name) {
+  if (!module || !name) return 0;
+  if (HF_SAME(module->text, "firmware_class")) return HF_SAME(name->text, "path") ? HF_HELPER_FIRMWARE : 0;
+  if (HF_SAME(module->text, "nfsv4")) return HF_SAME(name->text, "cache_getent") ? HF_HELPER_NFS : 0;
+  if (HF_SAME(module->text, "nfsd")) return HF_SAME(name->text, "cltrack_prog") ? HF_HELPER_NFSD : 0;
+  if (HF_SAME(module->text, "drbd")) return HF_SAME(name->text, "usermode_helper") ? HF_HELPER_DRBD : 0;
+  return 0;
+}
+
+__noinline int hf_helper_of_attribute(struct hf_helper_name *device, struct hf_helper_name *name) {
+  if (!device || !name) return 0;
+  if (HF_SAME(name->text, "uevent_helper")) return HF_HELPER_UEVENT;
+  if (HF_SAME(name->text, "v86d")) return HF_HELPER_UVESAFB;
+  if (!HF_SAME(name->text, "trigger")) return 0;
+  /* Lights and sensors have triggers as well. */
+  return HF_BEGINS(device->text, "machinecheck") ? HF_HELPER_MACHINE_CHECK : 0;
+}
+
+static __always_inline struct kernfs_node___uh *hf_node_parent(struct kernfs_node___uh *node) {
+  if (bpf_core_field_exists(node->__parent)) return BPF_CORE_READ(node, __parent);
+  return BPF_CORE_READ(node, parent);
+}
+
+static __noinline int hf_helper_of_sysfs_file(struct kernfs_node___uh *node) {
+  struct kernfs_node___uh *above = hf_node_parent(node);
+  struct hf_helper_name name, directory;
+  hf_read_name(&name, BPF_CORE_READ(node, name));
+  hf_read_name(&directory, BPF_CORE_READ(above, name));
+  if (!HF_SAME(directory.text, "parameters")) return hf_helper_of_attribute(&directory, &name);
+  hf_read_name(&directory, BPF_CORE_READ(hf_node_parent(above), name));
+  return hf_helper_of_parameter(&directory, &name);
+}
+
+/* HF_HELPER_*; 0: the file is no such setting. */
+static __noinline int hf_helper_of_inode(struct inode___uh *inode) {
+  unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+  struct kernfs_node___uh *node = BPF_CORE_READ(inode, i_private); /* of sysfs and of cgroups */
+  struct proc_inode___uh *none = 0;
+  struct hf_helper_name name;
+  if (magic == HF_PROC_MAGIC) {
+    struct proc_inode___uh *proc = (void *)inode - (unsigned long)__builtin_preserve_access_index(&none->vfs_inode);
+    const struct ctl_table___uh *entry = BPF_CORE_READ(proc, sysctl_entry);
+    if (!entry) return 0;
+    hf_read_name(&name, BPF_CORE_READ(entry, procname));
+    return hf_helper_of_sysctl(&name);
+  }
+  if (magic == HF_SYSFS_MAGIC) return hf_helper_of_sysfs_file(node);
+  if (magic == HF_CGROUP1_MAGIC) {
+    hf_read_name(&name, BPF_CORE_READ(node, name));
+    return hf_helper_of_cgroup_file(&name);
+  }
+  return magic == HF_BINFMT_MAGIC && BPF_CORE_READ(inode, i_ino) == HF_BINFMT_REGISTER ? HF_HELPER_BINFMT : 0;
+}
+
+/* The inode's permission to be written is asked for. 1: refused. */
+static __always_inline int hf_refuses_write(void *inode, int mask) {
+  int helper;
+  if (!(mask & HF_MAY_OPEN)) return 0;
+  helper = hf_helper_of_inode(inode);
+  return helper && hf_refuses_helper(helper);
+}
+
+/* No answer is ENOPARAM, the hook's own (vfs_parse_fs_param()). Mounting "cpuset" names an agent without an option,
+ * which runs for nobody as long as notify_on_release cannot be written. */
+SEC("lsm/fs_context_parse_param")
+int BPF_PROG(hf_helper_option, void *context, struct fs_parameter___uh *parameter) {
+  struct hf_helper_name name;
+  hf_read_name(&name, BPF_CORE_READ(parameter, key));
+  if (!HF_SAME(name.text, "release_agent")) return 0;
+  return hf_answer(hf_refuses_helper(HF_HELPER_RELEASE_AGENT));
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------- */
+
+/* request_key_auth_new() makes a key of this type before any helper, also those of other kinds of upcalls. */
+SEC("lsm/key_alloc")
+int BPF_PROG(hf_helper_key, struct key___uh *key) {
+  struct hf_helper_name name;
+  hf_read_name(&name, BPF_CORE_READ(key, type, name));
+  if (!HF_SAME(name.text, ".request_key_auth")) return 0;
+  return hf_answer(hf_refuses_helper(HF_HELPER_REQUEST_KEY));
+}
+
+SEC("lsm/kernel_module_request")
+int BPF_PROG(hf_helper_module, const char *name) { return hf_answer(hf_refuses_helper(HF_HELPER_MODULE)); }
+
+__noinline int hf_helper_asked(__u64 info) {
+  struct task_struct___uh *task = (void *)bpf_get_current_task();
+  __u8 one = 1;
+  int rule = HF_HELPERS_FREE;
+  if (!BPF_CORE_READ(task, signal, core_state)) rule = hf_helper_rule();
+  if (rule != HF_HELPERS_REFUSED) {
+    /* Should the address have been that of one that was never made. */
+    bpf_map_delete_elem(&hf_helpers_asked, &info);
+    return 0;
+  }
+  if (!bpf_map_update_elem(&hf_helpers_asked, &info, &one, BPF_NOEXIST)) hf_helper_tell(HF_HELPER_OTHER, 0);
+  return 0;
+}
+
+#define HF_HELPER_ASKED(copy) \
+  SEC("fentry/call_usermodehelper_exec") \
+  int BPF_PROG(hf_helper_asked_##copy, void *info) { \
+    __u64 address = 0; \
+    bpf_probe_read_kernel(&address, sizeof(address), &info); /* a number now */ \
+    return hf_helper_asked(address); \
+  }
+HF_HELPER_ASKED(1)
+HF_HELPER_ASKED(2)
+HF_HELPER_ASKED(3)
+HF_HELPER_ASKED(4)
+
+/*
+ * call_usermodehelper_exec_work() makes the process while the worker's current work is that of the request. Its
+ * failure is what the asking task gets.
+ */
+SEC("lsm/task_alloc")
+int BPF_PROG(hf_helper_fork, void *child) {
+  struct task_struct___uh *task = (void *)bpf_get_current_task_btf();
+  struct subprocess_info___uh *none = 0;
+  struct kthread___uh *kthread;
+  struct worker___uh *worker;
+  __u64 info;
+  if (!(task->flags & HF_PF_WQ_WORKER)) return 0;
+  kthread = BPF_CORE_READ(task, worker_private);
+  worker = BPF_CORE_READ(kthread, data);
+  info = (__u64)BPF_CORE_READ(worker, current_work) - (__u64)__builtin_preserve_access_index(&none->work);
+  return hf_answer(!bpf_map_delete_elem(&hf_helpers_asked, &info));
+}
+
+#endif /* HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H */

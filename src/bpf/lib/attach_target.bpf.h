@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a descriptor of the current task names: the cgroup, the program, the link that a bpf() call is about.
+ *
+ * The kernel resolves these descriptors after its last question to a security module: no hook lies between
+ * cgroup_get_from_fd() and the attachment, and the one in between on older kernels (file_alloc_security) is closed
+ * to BPF. So the descriptor is resolved here, beforehand, and that is exact only when nobody else can change it
+ * meanwhile: when the table was never shared since the task executed. Sharing is remembered where it begins
+ * (member.bpf.h), because a sharer may be gone by the time it is looked for; io_uring's workers and SQPOLL
+ * threads are tasks that share, too. Who shares, or ever did, gets no answer here, and so no attachment.
+ */
+#ifndef HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H
+#define HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H
+
+#include "bpf/run/maps.bpf.h"
+
+#define HF_CGROUP2_MAGIC 0x63677270
+#define HF_DIR_MASK 0170000
+#define HF_DIR 0040000
+
+static __always_inline __u64 hf_cgroup_id(const struct cgroup *cgroup) {
+  const struct kernfs_node *kn = 0;
+  __u64 id = 0;
+  bpf_core_read(&kn, sizeof(kn), &cgroup->kn);
+  if (kn) bpf_core_read(&id, sizeof(id), &kn->id);
+  return id;
+}
+
+/*
+ * The file behind a descriptor of current; 0: none, or somebody shares the table now. Whether somebody ever did is
+ * for the caller to ask (hf_member.files_shared).
+ */
+static __always_inline const struct file *hf_own_file(__u32 fd) {
+  const struct task_struct *task = (const void *)bpf_get_current_task();
+  const struct files_struct *files = 0;
+  const struct fdtable *table = 0;
+  const struct file *file = 0;
+  struct file **slots = 0;
+  __u32 size = 0;
+  int holders = 0;
+  bpf_core_read(&files, sizeof(files), &task->files);
+  if (!files || bpf_core_read(&holders, sizeof(holders), &files->count.counter) || holders != 1) return 0;
+  bpf_core_read(&table, sizeof(table), &files->fdt);
+  if (!table) return 0;
+  bpf_core_read(&size, sizeof(size), &table->max_fds);
+  bpf_core_read(&slots, sizeof(slots), &table->fd);
+  if (fd >= size || !slots) return 0;
+  bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
+  return file;
+}
+
+static __always_inline const void *hf_private_data(const struct file *file) {
+  const void *data = 0;
+  if (file) bpf_core_read(&data, sizeof(data), &file->private_data);
+  return data;
+}
+
+/* The cgroup whose directory the file is; 0: it is none. As cgroup_get_from_fd() reads it. */
+static __always_inline const struct cgroup *hf_cgroup_of_file(const struct file *file) {
+  const struct inode *inode = 0;
+  const struct super_block *sb = 0;
+  const struct kernfs_node *kn = 0;
+  const struct cgroup *cgroup = 0;
+  unsigned long magic = 0;
+  unsigned short mode = 0;
+  if (!file) return 0;
+  bpf_core_read(&inode, sizeof(inode), &file->f_inode);
+  if (!inode) return 0;
+  bpf_core_read(&mode, sizeof(mode), &inode->i_mode);
+  bpf_core_read(&sb, sizeof(sb), &inode->i_sb);
+  if (sb) bpf_core_read(&magic, sizeof(magic), &sb->s_magic);
+  if (magic != HF_CGROUP2_MAGIC || (mode & HF_DIR_MASK) != HF_DIR) return 0;
+  bpf_core_read(&kn, sizeof(kn), &inode->i_private);
+  if (kn) bpf_core_read(&cgroup, sizeof(cgroup), &kn->priv);
+  return cgroup;
+}
+
+/*
+ * Is the cgroup the one that the command was started in, or below it? Wherever the task may have moved since: as
+ * root it could move itself anywhere. Nothing is below the root in this sense, or all of the machine would be.
+ */
+static __always_inline int hf_is_own_cgroup(const struct hf_session *s, const struct cgroup *cgroup) {
+  const struct cgroup *ancestor = 0;
+  __u32 home = s->home_level;
+  int level = 0;
+  if (!cgroup || !home || !s->home_cgroup) return 0;
+  bpf_core_read(&level, sizeof(level), &cgroup->level);
+  if (level < (int)home) return 0;
+  bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (const void *)&cgroup->ancestors + home * sizeof(void *));
+  return ancestor && hf_cgroup_id(ancestor) == s->home_cgroup;
+}
+
+#endif /* HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H */

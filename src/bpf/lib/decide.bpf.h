@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The decision of core/decide.h, with a search among socket rules that the verifier walks through once. */
+#ifndef HOLDFAST_BPF_LIB_DECIDE_BPF_H
+#define HOLDFAST_BPF_LIB_DECIDE_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+struct hf_tables;
+struct hf_request;
+struct hf_profile;
+static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own);
+#define HF_FIRST_SOCKET_RULE(t, r, own) hf_search_first(t, r, own)
+#include "core/decide.h"
+
+/* A search among the rules of a profile, one round at a time. */
+struct hf_rule_search {
+  const struct hf_tables *t;
+  const struct hf_request *r; /* null: for the rule with this id */
+  __u32 rule_id;
+  __u32 first;
+  __u32 found;
+  __u32 pad0;
+};
+
+static long hf_search_matching(__u32 i, struct hf_rule_search *search) {
+  __u32 at = search->first + i;
+  HF_OPAQUE(at);
+  if (at >= HF_MAX_SOCKET_RULES) return 1;
+  if (!hf_socket_rule_matches(&search->t->socket_rules[at], search->r)) return 0;
+  search->found = at;
+  return 1;
+}
+
+static long hf_search_id(__u32 i, struct hf_rule_search *search) {
+  __u32 at = search->first + i;
+  HF_OPAQUE(at);
+  if (at >= HF_MAX_SOCKET_RULES) return 1;
+  if (search->t->socket_rules[at].rule != search->rule_id) return 0;
+  search->found = at;
+  return 1;
+}
+
+static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own) {
+  struct hf_rule_search search = {.t = t, .r = r, .first = own->socket_first, .found = HF_MAX_SOCKET_RULES};
+  bpf_loop(own->socket_count, hf_search_matching, &search, 0);
+  return search.found;
+}
+
+static __always_inline const struct hf_socket_rule *hf_rule_of(const struct hf_tables *t, __u32 subject,
+                                                               __u32 rule_id) {
+  const struct hf_profile *own = hf_profile_at(t, subject);
+  struct hf_rule_search search = {.t = t, .rule_id = rule_id, .found = HF_MAX_SOCKET_RULES};
+  __u32 at;
+  if (!own) return 0;
+  search.first = own->socket_first;
+  bpf_loop(own->socket_count, hf_search_id, &search, 0);
+  at = search.found;
+  HF_OPAQUE(at);
+  return at < HF_MAX_SOCKET_RULES ? &t->socket_rules[at] : 0;
+}
+
+#endif /* HOLDFAST_BPF_LIB_DECIDE_BPF_H */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose rules about sockets and labels hold for the current task, and how a decision by them ends.
+ *
+ * Everybody sends, so these programs run for everybody. A machine without such rules pays a look at a number for each
+ * operation; with rules, who is in no profile's cgroup pays a look into a hash (known_profile.bpf.h).
+ */
+#ifndef HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H
+#define HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H
+
+#include "bpf/machine/known_profile.bpf.h"
+#include "bpf/machine/machine_report.bpf.h"
+#include "bpf/lib/socket_rules.bpf.h"
+#include "core/machine_sockets.h"
+
+/* Written by user space around the store that makes a policy live: on before, off after. */
+__u32 socket_operations; /* HF_SOCK_* that some profile has rules about */
+__u32 socket_peers;      /* 1: some policy had rules about peers: who met none yet is still on the way. Never off */
+__u32 label_rules;       /* 1: some profile says who may label */
+__u32 label_inherits;    /* 1: some profile's accepted sockets inherit */
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_PROFILE_SLOTS); /* two generations while one replaces the other */
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct hf_policy_key);
+  __type(value, struct hf_socket_profile);
+} socket_profiles SEC(".maps");
+
+/* By rule. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_MAX_SOCKET_RULES);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct hf_policy_key);
+  __type(value, struct hf_socket_rate);
+} socket_rates SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_MACHINE_BUCKETS_MAX); /* what a policy before has left, beside this one's */
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct hf_machine_bucket_key);
+  __type(value, struct hf_locked_bucket);
+} machine_buckets SEC(".maps");
+
+/* How many buckets there are, by what the rule says, as in their keys. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_MAX_SOCKET_RULES);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64);
+  __type(value, __u32);
+} bucket_uses SEC(".maps");
+
+/* The current task, under one policy. */
+struct ruled_task {
+  __u64 generation;
+  __u64 bound;   /* the cgroup that its buckets belong to */
+  __u32 profile; /* HF_NO_PROFILE: nobody's */
+  __u32 unknown; /* 1: nobody can tell whose, and each decision is a refusal */
+  __u32 asked;   /* one HF_SOCK_*; 0: about a label */
+  __u32 pad0;
+  struct hf_socket_profile rules;
+};
+
+/* ---- who is asked about ---------------------------------------------------------------------------------- */
+
+/* Fills in whose rules hold. 0: nobody's. */
+static __noinline int find_ruled(struct ruled_task *task, __u64 generation) {
+  const struct hf_socket_profile *rules;
+  struct hf_known_profile known;
+  struct hf_policy_key key = {};
+  if (!task) return 0;
+  task->generation = generation;
+  if (find_known(&known, generation, bpf_get_current_task())) {
+    task->unknown = 1;
+    return 1;
+  }
+  task->profile = known.profile;
+  task->bound = known.bound;
+  if (!task->profile) task->profile = profile_of_task_mark(generation, bpf_get_current_task());
+  if (!task->profile) return 0;
+  key.generation = generation;
+  key.number = task->profile;
+  rules = bpf_map_lookup_elem(&socket_profiles, &key);
+  if (!rules) return 0;
+  task->rules = *rules;
+  return 1;
+}
+
+/* ---- the verdict ----------------------------------------------------------------------------------------- */
+
+/* Global functions are verified once, and what they write is unknown to their callers (decision.bpf.h). */
+__noinline int judge_socket(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
+  if (!tables || !r || !v) return -1;
+  hf_decide_some(tables, r, 1u << HF_HOOK_SOCKET | 1u << HF_HOOK_LABEL, v);
+  return 0;
+}
+
+static const __u64 empty_bucket[sizeof(struct hf_locked_bucket) / sizeof(__u64)];
+
+/*
+ * Who can make cgroups that a pattern binds could make buckets until there is room for none. So each rule has its share of
+ * them, and whoever uses that up is refused by his own rule alone.
+ */
+static __always_inline struct hf_locked_bucket *make_bucket(const struct hf_socket_rate *rate,
+                                                            const struct hf_machine_bucket_key *key) {
+  __u64 digest = rate->digest;
+  __u32 *uses = bpf_map_lookup_elem(&bucket_uses, &digest);
+  if (!uses) return 0;
+  if (__sync_fetch_and_add(uses, 1) >= rate->most ||
+      bpf_map_update_elem(&machine_buckets, key, empty_bucket, BPF_NOEXIST))
+    __sync_fetch_and_add(uses, -1);
+  return bpf_map_lookup_elem(&machine_buckets, key);
+}
+
+/* Takes a token of the rule's bucket: 1, or 0. */
+__noinline int take_token(__u64 generation, __u32 rule_id, __u64 bound) {
+  struct hf_policy_key rule = {.generation = generation, .number = rule_id};
+  const struct hf_socket_rate *rate = bpf_map_lookup_elem(&socket_rates, &rule);
+  struct hf_machine_bucket_key key = {.cgroup = bound};
+  struct hf_locked_bucket *bucket;
+  if (!rate) return 0;
+  key.rate = rate->digest;
+  bucket = bpf_map_lookup_elem(&machine_buckets, &key);
+  if (!bucket) bucket = make_bucket(rate, &key);
+  return bucket ? hf_take_locked(bucket, &rate->rule) : 0;
+}
+
+static long drop_bucket(struct bpf_map *map, const void *number, struct hf_socket_rate *rate, __u64 *cgroup) {
+  struct hf_machine_bucket_key key = {.rate = rate->digest, .cgroup = *cgroup};
+  __u32 *uses;
+  if (bpf_map_delete_elem(&machine_buckets, &key)) return 0;
+  uses = bpf_map_lookup_elem(&bucket_uses, &key.rate);
+  if (uses) __sync_fetch_and_add(uses, -1);
+  return 0;
+}
+
+/* Nobody is in it any more, and its id is never used again. */
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(machine_cgroup_removed, struct cgroup___cg *cgroup, const char *path) {
+  __u64 id = cgroup_id((__u64)cgroup);
+  if (socket_operations) bpf_for_each_map_elem(&socket_rates, drop_bucket, &id, 0);
+  return 0;
+}
+
+/* Decides, takes a token, counts and reports: 0, or the negative errno. */
+__noinline int conclude_socket(struct hf_tables *tables, struct hf_request *r, __u64 bound, __u64 target) {
+  struct parties parties = {.target = target};
+  struct hf_verdict v = {};
+  if (!tables || !r) return -HF_EPERM;
+  parties.generation = tables->generation;
+  if (judge_socket(tables, r, &v)) hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
+  if (v.action == HF_LIMIT) hf_settle(tables, &v, take_token(tables->generation, v.rule, bound));
+  tell(r, &v, &parties);
+  return hf_enforced_error(&v);
+}
+
+#endif /* HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H */

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Socket rules for the whole machine: bind, connect, listen, accept and send, decided by the profile of the task's cgroup,
+ * the labels of the socket and, for unix sockets, of its peer.
+ *
+ * The decision points are those of a run (socket.bpf.h). Where a decision depends on whom a unix socket meets, the hook
+ * that comes first leaves it to the one that has both (socket_peer.bpf.h says why), and notes that for the task. The policy
+ * may be another one by then: it decides, whatever it says about peers.
+ */
+#ifndef HOLDFAST_BPF_MACHINE_MACHINE_SOCKET_BPF_H
+#define HOLDFAST_BPF_MACHINE_MACHINE_SOCKET_BPF_H
+
+#include "bpf/machine/machine_label_maps.bpf.h"
+#include "bpf/machine/machine_ruled.bpf.h"
+
+/* HF_SOCK_* that a task has begun and that is decided when it meets its peer; 0: none. Room for every task (map_room.h). */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HF_TASK_ROOM_LEAST);
+  __type(key, __u64);
+  __type(value, __u32);
+} peer_calls SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_LABEL_IDS_MAX); /* two generations while one replaces the other */
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct hf_label_id_key);
+  __type(value, __u32);
+} label_ids SEC(".maps");
+
+/* ---- labels ---------------------------------------------------------------------------------------------- */
+
+static __always_inline const __u32 *meaning_of(__u64 generation, __u64 hash, __u32 kind) {
+  struct hf_label_id_key key = {.generation = generation, .hash = hash, .kind = kind};
+  return bpf_map_lookup_elem(&label_ids, &key);
+}
+
+/* In the terms of the policy, by index of the name. -1: some are not known. */
+static __noinline int read_ids(const struct hf_machine_labels *labels, __u64 generation, __u32 *ids) {
+  if (!labels || !ids) return -1;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_MACHINE_LABELS; i++) {
+    __u64 name, value;
+    const __u32 *known;
+    __u32 index = i;
+    if (i >= labels->used) break;
+    HF_OPAQUE(index);
+    if (index >= HF_MACHINE_LABELS) break;
+    name = labels->labels[index].name;
+    value = labels->labels[index].value;
+    if (!name || value == HF_LABEL_HASH_ABSENT) continue;
+    known = meaning_of(generation, name, HF_LABEL_IS_NAME);
+    if (!known) continue;
+    index = *known;
+    HF_OPAQUE(index);
+    if (index >= HF_MAX_LABEL_NAMES) return -1;
+    known = value == HF_LABEL_HASH_LONG ? 0 : meaning_of(generation, value, HF_LABEL_IS_VALUE);
+    ids[index] = known ? *known : HF_LABEL_ID_OTHER;
+  }
+  return labels->unknown ? -1 : 0;
+}
+
+/* Returns 0, or -1 when they are not known. */
+static __always_inline int read_labels(struct socket *sock, __u64 generation, __u32 *ids) {
+  struct inode *inode = hf_inode_of(sock);
+  const struct hf_machine_labels *labels;
+  if (labels_lost) return -1;
+  if (!inode) return 0;
+  labels = labels_of_inode(inode, 0);
+  return labels ? read_ids(labels, generation, ids) : 0;
+}
+
+/* ---- a socket alone -------------------------------------------------------------------------------------- */
+
+static __always_inline __u32 *peer_call_of(__u64 task) { return bpf_map_lookup_elem(&peer_calls, &task); }
+
+/* What was left over from the call before. */
+static __always_inline void forget_peer_call(void) {
+  __u32 *call = peer_call_of(bpf_get_current_task());
+  if (call) *call = 0;
+}
+
+/*
+ * A rule asks for the peer's labels. 1: the peer is met later in the same call, which decides. Who binds or listens has
+ * no peer; whom an accept will find nobody knows yet.
+ */
+static __always_inline int peer_comes_later(struct sock *sk, struct ruled_task *task, struct hf_request *r) {
+  __u64 current = bpf_get_current_task();
+  __u32 operation = r->sock_op;
+  struct socket *peer;
+  if (operation == HF_SOCK_ACCEPT) r->flags |= HF_REQ_FACTS_MISSING;
+  if (operation != HF_SOCK_CONNECT && operation != HF_SOCK_SEND) return 0;
+  if (operation == HF_SOCK_SEND && sk->sk_type != HF_SOCK_DGRAM) {
+    if (!hf_connected_peer(sk, &peer) || read_labels(peer, task->generation, r->peer_labels))
+      r->flags |= HF_REQ_FACTS_MISSING;
+    return 0;
+  }
+  if (!bpf_map_update_elem(&peer_calls, &current, &operation, BPF_ANY)) return 1;
+  r->flags |= HF_REQ_FACTS_MISSING;
+  return 0;
+}
+
+static __always_inline void begin_request(struct hf_request *r, const struct ruled_task *task) {
+  r->sock_op = task->asked;
+  r->way = hf_way_of(task->asked);
+  r->subject = task->profile;
+  if (task->unknown) r->flags |= HF_REQ_FACTS_MISSING;
+}
+
+static __always_inline void read_own_labels(struct socket *sock, const struct ruled_task *task, struct hf_request *r) {
+  if (read_labels(sock, task->generation, r->own_labels) && (task->rules.own_operations & r->sock_op))
+    r->flags |= HF_REQ_FACTS_MISSING;
+}
+
+static __noinline int ask_socket(struct socket *sock, const struct hf_tables *tables, struct ruled_task *task) {
+  struct hf_request r = {.hook = HF_HOOK_SOCKET, .sock_family = HF_FAMILY_OTHER};
+  __u64 cookie = 0;
+  struct sock *sk;
+  if (!task || !tables || !sock) return -HF_EPERM;
+  begin_request(&r, task);
+  sk = sock->sk;
+  if (sk) {
+    r.sock_family = hf_family_of(sk->__sk_common.skc_family);
+    cookie = bpf_get_socket_cookie(sk);
+    if (r.sock_family == HF_FAMILY_UNIX && (task->rules.peer_operations & task->asked) &&
+        peer_comes_later(sk, task, &r))
+      return 0;
+  } else {
+    r.flags |= HF_REQ_FACTS_MISSING;
+  }
+  read_own_labels(sock, task, &r);
+  return conclude_socket((struct hf_tables *)tables, &r, task->bound, cookie);
+}
+
+/* The policy, if it has something to say about the operation of this task; then whose. */
+static __always_inline const struct hf_tables *rules_for(struct ruled_task *task, __u32 operation) {
+  const struct hf_tables *tables = live_tables();
+  if (!tables || !find_ruled(task, tables->generation)) return 0;
+  task->asked = operation;
+  return task->unknown || (task->rules.operations & operation) ? tables : 0;
+}
+
+static __always_inline int decide_socket(struct socket *sock, __u32 operation) {
+  const struct hf_tables *tables;
+  struct ruled_task task = {};
+  if (socket_peers) forget_peer_call();
+  if (!(socket_operations & operation)) return 0;
+  tables = rules_for(&task, operation);
+  return tables ? ask_socket(sock, tables, &task) : 0;
+}
+
+SEC("lsm/socket_bind")
+int BPF_PROG(machine_bind, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_BIND)); }
+
+SEC("lsm/socket_connect")
+int BPF_PROG(machine_connect, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_CONNECT)); }
+
+SEC("lsm/socket_listen")
+int BPF_PROG(machine_listen, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_LISTEN)); }
+
+/* Every way of sending ends here: send, write, sendfile, splice, aio, a ring. */
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(machine_send, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_SEND)); }
+
+/* A message with MSG_FASTOPEN connects, and the kernel does not ask about that by itself. */
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(machine_fastopen, struct socket *sock, struct msghdr *message) {
+  if (!(socket_operations & HF_SOCK_CONNECT) || !(message->msg_flags & HF_MSG_FASTOPEN)) return 0;
+  return hf_socket_answer(decide_socket(sock, HF_SOCK_CONNECT));
+}
+
+/* Only loaded before Linux 6.5. */
+SEC("lsm/file_permission")
+int BPF_PROG(machine_pages, struct file *file, int mask) {
+  struct socket *sock;
+  if (!(socket_operations & HF_SOCK_SEND)) return 0;
+  sock = hf_gets_pages(file, mask);
+  return sock ? hf_socket_answer(decide_socket(sock, HF_SOCK_SEND)) : 0;
+}
+
+static __noinline int ask_blindly(struct sock *sk, const struct hf_tables *tables, struct ruled_task *task) {
+  struct hf_request r = {.hook = HF_HOOK_SOCKET, .flags = HF_REQ_FACTS_MISSING};
+  if (!sk || !tables || !task) return -HF_EPERM;
+  begin_request(&r, task);
+  r.sock_family = hf_family_of(sk->__sk_common.skc_family);
+  return conclude_socket((struct hf_tables *)tables, &r, task->bound, bpf_get_socket_cookie(sk));
+}
+
+/*
+ * SCTP binds and connects by other names too: setsockopt(), and a message that connects. The kernel hands the socket
+ * over in a form whose labels cannot be read, so where bind or connect are ruled about, these are refused.
+ */
+SEC("lsm/sctp_bind_connect")
+int BPF_PROG(machine_sctp, struct sock *sk, int option) {
+  __u32 operation = hf_binds_by_option(option) ? HF_SOCK_BIND : HF_SOCK_CONNECT;
+  const struct hf_tables *tables;
+  struct ruled_task task = {};
+  if (!(socket_operations & operation)) return 0;
+  tables = rules_for(&task, operation);
+  return tables ? hf_socket_answer(ask_blindly(sk, tables, &task)) : 0;
+}
+
+/* ---- accepting ------------------------------------------------------------------------------------------- */
+
+/* A copy of all there is. The file of the socket that will be accepted is there already, and nobody else has it yet. */
+static __noinline int inherit_labels(struct socket *listener, struct socket *accepted) {
+  struct inode *from_inode = hf_inode_of(listener), *to_inode = hf_inode_of(accepted);
+  void *from, *to;
+  if (!from_inode) return 0;
+  if (labels_lost || !to_inode) return -1;
+  if (kernel_labels) {
+    from = bpf_inode_storage_get(&machine_labels, from_inode, 0, 0);
+    if (!from) return 0;
+    to = bpf_inode_storage_get(&machine_labels, to_inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    return to ? bpf_probe_read_kernel(to, sizeof(struct hf_machine_labels), from) : -1;
+  }
+  from = bpf_inode_storage_get(&label_store, from_inode, 0, 0);
+  if (!from) return 0;
+  to = bpf_inode_storage_get(&label_store, to_inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  return to ? bpf_probe_read_kernel(to, sizeof(struct hf_label_store), from) : -1;
+}
+
+static __always_inline int inherit(struct socket *listener, struct socket *accepted) {
+  const struct hf_tables *tables = live_tables();
+  struct ruled_task task = {};
+  if (!tables || !find_ruled(&task, tables->generation)) return 0;
+  if (!task.unknown && !(task.rules.labels & HF_LABELS_INHERIT)) return 0;
+  if (!task.unknown && !inherit_labels(listener, accepted)) return 0;
+  task.unknown = 1;
+  task.asked = HF_SOCK_ACCEPT;
+  return ask_socket(listener, tables, &task);
+}
+
+SEC("lsm/socket_accept")
+int BPF_PROG(machine_accept, struct socket *sock, struct socket *newsock) {
+  int refused = decide_socket(sock, HF_SOCK_ACCEPT);
+  if (!refused && label_inherits) refused = inherit(sock, newsock);
+  return hf_socket_answer(refused);
+}
+
+/* ---- a unix socket and its peer -------------------------------------------------------------------------- */
+
+static __noinline int ask_peer(struct sock *sk, struct socket *own, struct socket *peer, const struct hf_tables *tables,
+                               struct ruled_task *task) {
+  struct hf_request r = {.hook = HF_HOOK_SOCKET, .sock_family = HF_FAMILY_UNIX};
+  if (!sk || !tables || !task) return -HF_EPERM;
+  begin_request(&r, task);
+  read_own_labels(own, task, &r);
+  if (read_labels(peer, task->generation, r.peer_labels) && (task->rules.peer_operations & task->asked))
+    r.flags |= HF_REQ_FACTS_MISSING;
+  return conclude_socket((struct hf_tables *)tables, &r, task->bound, bpf_get_socket_cookie(sk));
+}
+
+static __always_inline int meet_peer(struct sock *sk, struct socket *own, struct socket *peer) {
+  const struct hf_tables *tables;
+  struct ruled_task task = {};
+  const __u32 *call;
+  if (!socket_peers) return 0;
+  call = peer_call_of(bpf_get_current_task());
+  if (!call || !*call) return 0;
+  tables = rules_for(&task, *call);
+  return tables ? ask_peer(sk, own, peer, tables, &task) : 0;
+}
+
+SEC("lsm/unix_stream_connect")
+int BPF_PROG(machine_meet, struct sock *sk, struct sock *other) {
+  return hf_socket_answer(meet_peer(sk, sk->sk_socket, other->sk_socket));
+}
+
+/* Also when a datagram socket connects. */
+SEC("lsm/unix_may_send")
+int BPF_PROG(machine_meet_datagram, struct socket *sock, struct socket *other) {
+  return hf_socket_answer(meet_peer(sock->sk, sock, other));
+}
+
+SEC("lsm/task_free")
+int BPF_PROG(machine_socket_end, struct task_struct *task) {
+  __u64 key = (__u64)task;
+  if (socket_peers) bpf_map_delete_elem(&peer_calls, &key);
+  return 0;
+}
+
+#endif /* HOLDFAST_BPF_MACHINE_MACHINE_SOCKET_BPF_H */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * In which tracked namespaces is a task now? Derived at decision time, never remembered.
+ *
+ * A task sits in the eight namespaces of its nsproxy, in its active pid namespace and all above it, and
+ * in its user namespace and all above it. The active pid namespace is not pid_ns_for_children: setns and
+ * unshare change only the latter. Both user namespaces of a task are its real credentials': a temporary
+ * override of ->cred does not move it.
+ */
+#ifndef HOLDFAST_BPF_RUN_HELD_BPF_H
+#define HOLDFAST_BPF_RUN_HELD_BPF_H
+
+#include "bpf/run/maps.bpf.h"
+
+#define HF_NS_DEPTH 33 /* pid and user namespaces nest 32 deep (MAX_PID_NS_LEVEL, create_user_ns) */
+
+struct hf_held {
+  __u64 set;
+  __u32 types;
+  __u16 owner;
+  __u16 pad0;
+  __u32 flags; /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
+  __u32 pad1;
+};
+
+/*
+ * The record of this very namespace, not of another that had its number before. A namespace gets its ns_id
+ * after its number, and so after its record: who first meets it alive completes the record.
+ */
+static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u64 address, __u64 ns_id) {
+  struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
+  if (!record || record->address != address) return 0;
+  if (record->ns_id == 0) record->ns_id = ns_id;
+  if (record->ns_id != ns_id) return 0;
+  return record;
+}
+
+static __always_inline int hf_may_be_tracked(const struct hf_session *s, __u32 inum) {
+  return s->tracked_numbers[inum / 64 % HF_NUMBER_WORDS] >> (inum % 64) & 1;
+}
+
+/*
+ * The task sits in the namespace at `address`. `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation
+ * cannot leave, else 0. A global function: the verifier checks it once, not once for each namespace.
+ */
+__noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __u32 anchors) {
+  const struct ns_common *ns = (const void *)address;
+  const struct hf_session *s = hf_session();
+  const struct hf_tracked *record;
+  __u64 ns_id = 0;
+  __u32 inum = 0;
+  if (!held) return 0;
+  if (!s || bpf_core_read(&inum, sizeof(inum), &ns->inum)) {
+    held->flags |= HF_REQ_FACTS_MISSING;
+    return 0;
+  }
+  if (!hf_may_be_tracked(s, inum)) return 0;
+  if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
+  record = hf_tracked_find(inum, address, ns_id);
+  if (!record) return 0;
+  if (held->set != HF_NO_SET && held->set != record->set) {
+    held->flags |= HF_REQ_HELD_MIXED;
+    /* Of several sets, report one whose owner is somebody else: that one may hold it. */
+    if (held->owner != subject) return 0;
+    held->types = 0;
+    held->flags &= ~HF_REQ_HELD_ANCHORED;
+  }
+  held->set = record->set;
+  held->owner = record->owner;
+  held->types |= record->type;
+  held->flags |= anchors;
+  return 0;
+}
+
+static __always_inline struct pid_namespace *hf_active_pid_ns(const struct task_struct *task) {
+  struct pid_namespace *ns = 0;
+  struct pid *pid = 0;
+  __u32 level = 0;
+  bpf_core_read(&pid, sizeof(pid), &task->thread_pid);
+  if (!pid || bpf_core_read(&level, sizeof(level), &pid->level) || level >= HF_NS_DEPTH) return 0;
+  bpf_probe_read_kernel(&ns, sizeof(ns), (void *)&pid->numbers[0].ns + level * bpf_core_type_size(struct upid));
+  return ns;
+}
+
+static __always_inline void hf_held_by_pid(struct hf_held *held, const struct task_struct *task, __u16 subject) {
+  struct pid_namespace *ns = hf_active_pid_ns(task);
+  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
+    hf_held_in(held, (unsigned long)&ns->ns, subject, HF_REQ_HELD_ANCHORED);
+    bpf_core_read(&ns, sizeof(ns), &ns->parent);
+  }
+}
+
+static __always_inline void hf_held_by_user(struct hf_held *held, const struct task_struct *task, __u16 subject) {
+  const struct cred *cred = 0;
+  struct user_namespace *ns = 0;
+  bpf_core_read(&cred, sizeof(cred), &task->real_cred);
+  if (cred) bpf_core_read(&ns, sizeof(ns), &cred->user_ns);
+  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
+    hf_held_in(held, (unsigned long)&ns->ns, subject, HF_REQ_HELD_ANCHORED);
+    bpf_core_read(&ns, sizeof(ns), &ns->parent);
+  }
+}
+
+#define HF_HELD_BY(slot) \
+  do { \
+    typeof(proxy->slot) ns_ = 0; \
+    bpf_core_read(&ns_, sizeof(ns_), &proxy->slot); \
+    if (ns_) \
+      hf_held_in(held, (unsigned long)&ns_->ns, subject, 0); \
+    else \
+      held->flags |= HF_REQ_FACTS_MISSING; \
+  } while (0)
+
+/*
+ * Fills *held for the task at `task_address`, which has to be current or unable to run. `subject` is its
+ * profile. A global function: the verifier checks it once, not in the state of each caller.
+ */
+__noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 subject) {
+  const struct task_struct *task = (const void *)task_address;
+  struct nsproxy *proxy = 0;
+  if (!held) return 0;
+  bpf_core_read(&proxy, sizeof(proxy), &task->nsproxy);
+  if (!proxy) {
+    held->flags |= HF_REQ_FACTS_MISSING;
+    return 0;
+  }
+  HF_HELD_BY(mnt_ns);
+  HF_HELD_BY(uts_ns);
+  HF_HELD_BY(ipc_ns);
+  HF_HELD_BY(net_ns);
+  HF_HELD_BY(cgroup_ns);
+  HF_HELD_BY(pid_ns_for_children);
+  HF_HELD_BY(time_ns);
+  HF_HELD_BY(time_ns_for_children);
+  hf_held_by_pid(held, task, subject);
+  hf_held_by_user(held, task, subject);
+  return 0;
+}
+
+/* ---- the same for current, whose pointers the verifier knows: loads instead of calls ---------------- */
+
+/* As hf_held_in(). `ns` is never NULL; a load through a bad pointer gives 0 and is asked again there. */
+#define HF_LOOK(ns, anchors) \
+  do { \
+    const struct ns_common *look_ = (ns); \
+    __u32 inum_ = look_->inum; \
+    if (!inum_ || hf_may_be_tracked(s, inum_)) { \
+      __u64 address_ = 0; \
+      bpf_probe_read_kernel(&address_, sizeof(address_), &look_); /* a number now */ \
+      hf_held_in(held, address_, subject, anchors); \
+    } \
+  } while (0)
+
+/* The empty asm keeps clang from merging the test into arithmetic on the pointer. */
+#define HF_LOOK_AT(slot) \
+  do { \
+    typeof(proxy->slot) ns_ = proxy->slot; \
+    if (ns_) { \
+      asm volatile(""); \
+      HF_LOOK(&ns_->ns, 0); \
+    } else { \
+      held->flags |= HF_REQ_FACTS_MISSING; \
+    } \
+  } while (0)
+
+static __always_inline void hf_look_at_users(struct hf_held *held, const struct hf_session *s,
+                                             const struct task_struct *task, __u16 subject) {
+  const struct cred *cred = task->real_cred;
+  const struct user_namespace *ns = cred ? cred->user_ns : 0;
+  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
+    asm volatile("");
+    HF_LOOK(&ns->ns, HF_REQ_HELD_ANCHORED);
+    ns = ns->parent;
+  }
+}
+
+__noinline int hf_derive_current(struct hf_held *held, __u16 subject) {
+  const struct task_struct *task = bpf_get_current_task_btf();
+  const struct nsproxy *proxy = task->nsproxy;
+  const struct hf_session *s = hf_session();
+  const struct pid *pid = task->thread_pid;
+  if (!held) return 0;
+  if (!s || !proxy || !pid) {
+    held->flags |= HF_REQ_FACTS_MISSING;
+    return 0;
+  }
+  asm volatile("");
+  HF_LOOK_AT(mnt_ns);
+  HF_LOOK_AT(uts_ns);
+  HF_LOOK_AT(ipc_ns);
+  HF_LOOK_AT(net_ns);
+  HF_LOOK_AT(cgroup_ns);
+  HF_LOOK_AT(pid_ns_for_children);
+  HF_LOOK_AT(time_ns);
+  HF_LOOK_AT(time_ns_for_children);
+  /* Below the first pid namespace its place in struct pid is no constant, which 6.1 refuses to load. Nothing that is
+   * tracked has level 0: the first was not made. */
+  if (pid->level) hf_held_by_pid(held, task, subject);
+  hf_look_at_users(held, s, task, subject);
+  return 0;
+}
+
+#endif /* HOLDFAST_BPF_RUN_HELD_BPF_H */

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explain/learn.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <set>
+
+#include "core/decide.h"
+#include "events/event_file.h"
+#include "events/event_json.h"
+#include "explain/learn_sockets.h"
+#include "explain/learn_trial.h"
+#include "explain/replay.h"
+#include "policy/load.h"
+
+namespace holdfast::policy {
+namespace {
+
+std::string comment(const std::vector<std::uint64_t>& ids) {
+  return ids.empty() ? "no event needs more" : event_list(ids);
+}
+
+// A policy of names only: profiles that events or the base name, and every label.
+Result<Compiled> universe(const std::vector<std::string>& lines, const Model& base) {
+  EventNames seen;
+  for (const std::string& line : lines) collect_names(line, seen);
+  Compiled names;
+  names.profiles.emplace_back();
+  for (const Profile& profile : base.profiles) {
+    names.profiles.push_back(profile.name);
+    seen.profiles.erase(profile.name);
+  }
+  names.profiles.insert(names.profiles.end(), seen.profiles.begin(), seen.profiles.end());
+  names.label_names.assign(seen.label_names.begin(), seen.label_names.end());
+  names.label_values.emplace_back();
+  // Ids start at 1, and the empty value is a value too.
+  names.label_values.insert(names.label_values.end(), seen.label_values.begin(),
+                            seen.label_values.end());
+  if (names.profiles.size() > HF_PROFILE_SLOTS || names.label_names.size() > HF_MAX_LABEL_NAMES ||
+      names.label_values.size() > HF_MAX_LABEL_VALUES)
+    return Error{E2BIG, "learn", "", "more profiles or labels than one policy may name"};
+  return names;
+}
+
+Result<std::vector<Seen>> read(const std::vector<std::string>& lines, const Compiled& names) {
+  std::vector<Seen> seen;
+  std::map<std::string, std::size_t> known;
+  for (std::size_t i = 0; i < lines.size(); i++) {
+    const auto event = event_from_json(lines[i], names);
+    if (!event) return wrap(event.error(), fmt::format("line {}", i + 1));
+    const std::string key(reinterpret_cast<const char*>(&event->request), sizeof(hf_request));
+    const auto [at, added] = known.try_emplace(key, seen.size());
+    if (added) seen.push_back({event->request, {}});
+    seen[at->second].ids.push_back(event->id);
+  }
+  return seen;
+}
+
+// Which profiles have something to learn, by kind.
+struct Concerned {
+  std::set<std::uint16_t> namespaces;
+  std::set<std::uint16_t> tracked;
+  std::set<std::uint16_t> cgroups;
+  std::set<std::uint16_t> marks;
+};
+
+Concerned concerned(const std::vector<Seen>& seen) {
+  Concerned found;
+  for (const Seen& one : seen) {
+    const hf_request& r = one.request;
+    switch (r.hook) {
+      case HF_HOOK_NAMESPACE_ALLOC:
+      case HF_HOOK_NAMESPACE_INSTALL:
+      case HF_HOOK_TRACE:
+        found.namespaces.insert(r.subject);
+        found.tracked.insert(r.held_owner);
+        found.tracked.insert(r.target_owner);
+        break;
+      case HF_HOOK_CGROUP_ATTACH:
+        found.cgroups.insert(r.object);
+        found.cgroups.insert(std::begin(r.src_chain), std::end(r.src_chain));
+        found.cgroups.insert(std::begin(r.dst_chain), std::end(r.dst_chain));
+        break;
+      case HF_HOOK_MARK:
+        found.marks.insert(r.object);
+        break;
+      default:
+        break;
+    }
+  }
+  return found;
+}
+
+class Writer {
+ public:
+  Writer(const std::vector<Seen>& seen, const Compiled& names, const Model& base, Trial& trial)
+      : seen_(seen), names_(names), base_(base), trial_(trial), concerned_(concerned(seen)) {}
+
+  std::string write() {
+    text_ = "version = 1\n";
+    for (std::size_t i = 1; i < names_.profiles.size(); i++) profile(static_cast<std::uint16_t>(i));
+    return std::move(text_);
+  }
+
+ private:
+  void setting(std::string_view key, const LearnedSetting& learned) {
+    if (!learned.stated) return;
+    if (!learned.is_list) {
+      text_ += fmt::format("{} = {}  # {}\n", key, learned.values[0].value,
+                           comment(learned.values[0].ids));
+    } else if (learned.values.empty()) {
+      text_ += fmt::format("{} = []  # no event needs more\n", key);
+    } else {
+      text_ += fmt::format("{} = [\n", key);
+      for (const Needed& word : learned.values)
+        text_ += fmt::format("  {},  # {}\n", word.value, comment(word.ids));
+      text_ += "]\n";
+    }
+  }
+
+  template <typename T>
+  void from_base(std::string_view key, const Setting<T>& stated) {
+    if (stated)
+      text_ += fmt::format("{} = {}  # from {}\n", key, stated->text, stated->where.place());
+  }
+
+  void bindings(const Profile& of) {
+    std::string list;
+    for (const Stated<std::string>& cgroup : of.cgroups)
+      list += (list.empty() ? "" : ", ") + toml_string(cgroup.value);
+    if (!list.empty())
+      text_ += fmt::format("cgroup = [{}]  # from {}\n", list, of.cgroups[0].where.place());
+    from_base("mark", of.mark);
+  }
+
+  void namespaces(std::uint16_t number, const Profile* of) {
+    const bool tracks = of != nullptr && of->ns_track && of->ns_track->value;
+    if (concerned_.namespaces.contains(number)) {
+      setting("namespaces.create", trial_.create(number));
+      setting("namespaces.enter", trial_.enter(number));
+    }
+    if (tracks)
+      from_base("namespaces.track", of->ns_track);
+    else if (concerned_.tracked.contains(number))
+      text_ += "namespaces.track = true  # events tell its namespaces from others\n";
+    if (tracks || concerned_.tracked.contains(number))
+      setting("namespaces.visitors", trial_.visitors(number));
+  }
+
+  void mark(std::uint16_t number, const Profile& of) {
+    if (concerned_.marks.contains(number))
+      setting("mark_by", trial_.mark_by(number));
+    else
+      from_base("mark_by", of.mark_by);
+  }
+
+  // Who holds no cgroup, as far as is known, cannot say who joins it.
+  void cgroups(std::uint16_t number, const Profile* of) {
+    if (!concerned_.cgroups.contains(number)) return;
+    setting("cgroups.leave", trial_.leave(number));
+    if (of == nullptr || (of->cgroups.empty() && !of->mark)) {
+      text_ +=
+          "# cgroup = \"/…\": events do not tell which, so nothing is said about who joins it\n";
+      return;
+    }
+    setting("cgroups.join", trial_.join(number));
+    setting("cgroups.inside", trial_.inside(number));
+  }
+
+  void profile(std::uint16_t number) {
+    const Profile* of = number <= base_.profiles.size() ? &base_.profiles[number - 1u] : nullptr;
+    text_ += fmt::format("\n[profile.{}]\n", toml_key(names_.profiles[number]));
+    if (of != nullptr) bindings(*of);
+    if (of != nullptr && of->mark) mark(number, *of);
+    namespaces(number, of);
+    cgroups(number, of);
+    if (of != nullptr) from_base("label.set", of->labels.set);
+    if (of != nullptr) from_base("label.inherit", of->labels.inherit);
+    text_ += learned_sockets(seen_, names_, number);
+    const std::string bpf = learned_bpf(seen_, names_, number);
+    text_ += bpf;
+    if (!bpf.empty() && of != nullptr && of->bpf &&
+        bpf.find("delegate.attach_to") == std::string::npos)
+      from_base("delegate.attach_to", of->bpf->attach_to);
+  }
+
+  const std::vector<Seen>& seen_;
+  const Compiled& names_;
+  const Model& base_;
+  Trial& trial_;
+  Concerned concerned_;
+  std::string text_;
+};
+
+// The proof of the promise in learn.h.
+Result<void> try_out(const std::string& toml, const std::vector<std::string>& lines,
+                     const std::vector<std::uint64_t>& never) {
+  const auto failed = [](std::string detail) { return Error{EIO, "learn", "", std::move(detail)}; };
+  const LoadResult loaded = load({{"learned", toml}});
+  if (!loaded.policy)
+    return failed("the proposal is not a policy: " + render(loaded.diagnostics.front()));
+  for (const std::string& line : lines) {
+    const auto event = event_from_json(line, *loaded.policy);
+    if (!event) return event.error();
+    hf_verdict verdict;
+    hf_decide(loaded.policy->tables.get(), &event->request, &verdict);
+    if (verdict.action == HF_DENY && !std::binary_search(never.begin(), never.end(), event->id))
+      return failed(fmt::format("the proposal refuses event {}", event->id));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Learned> learn(const std::vector<std::string>& lines, const Model& base) {
+  const auto names = universe(lines, base);
+  if (!names) return names.error();
+  auto all = read(lines, *names);
+  if (!all) return std::move(all).error();
+  Learned learned;
+  const std::vector<Seen> none;
+  Trial permissive(none, *names);
+  std::vector<Seen> seen;
+  for (Seen& one : *all) {
+    if (permissive.refused_always(one))
+      learned.never.insert(learned.never.end(), one.ids.begin(), one.ids.end());
+    else
+      seen.push_back(std::move(one));
+  }
+  std::sort(learned.never.begin(), learned.never.end());
+  Trial trial(seen, *names);
+  learned.toml = Writer(seen, *names, base, trial).write();
+  if (auto held = try_out(learned.toml, lines, learned.never); !held) return held.error();
+  return learned;
+}
+
+}  // namespace holdfast::policy

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explain/learn_sockets.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <tuple>
+
+#include "events/event_file.h"
+#include "policy/bpf_names.h"
+#include "policy/names.h"
+
+namespace holdfast::policy {
+namespace {
+
+using Ids = std::vector<std::uint64_t>;
+using Labels = __u32[HF_MAX_LABEL_NAMES];
+
+constexpr std::size_t kMostLabelledRules = 200;  // more: labels are left out of all
+
+void add(Ids& to, const Ids& ids) { to.insert(to.end(), ids.begin(), ids.end()); }
+
+std::string comment(Ids ids) {
+  std::sort(ids.begin(), ids.end());
+  return event_list(ids);
+}
+
+// What a socket's labels say, one condition for each name that any event has. Empty when that is
+// more than one rule may state: then the rule asks for no label.
+std::vector<std::string> conditions(const Labels& labels, const Compiled& names) {
+  if (names.label_names.size() > HF_MAX_LABEL_MATCHES) return {};
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < names.label_names.size(); i++) {
+    std::string value = "\"*\"";
+    if (labels[i] == HF_LABEL_ID_ABSENT) value = "false";
+    if (labels[i] != HF_LABEL_ID_ABSENT && labels[i] < names.label_values.size())
+      value = toml_string(names.label_values[labels[i]]);
+    list.push_back(fmt::format("{} = {}", toml_string(names.label_names[i]), value));
+  }
+  return list;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+struct Use {
+  std::vector<std::string> own;
+  std::vector<std::string> peer;
+  std::uint32_t family = 0;  // one HF_FAMILY_*; 0: any, for one that has no word
+  auto operator<=>(const Use&) const =
+      default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
+};
+
+struct Used {
+  std::uint32_t ops = 0;
+  Ids ids;
+};
+
+enum class WithLabels { yes, no };
+
+// Only these have a peer whose label can be read.
+bool has_peer(const hf_request& r) {
+  return r.sock_family == HF_FAMILY_UNIX &&
+         (r.sock_op & (HF_SOCK_CONNECT | HF_SOCK_ACCEPT | HF_SOCK_SEND)) != 0;
+}
+
+bool listens(const hf_request& r) { return (r.sock_op & (HF_SOCK_LISTEN | HF_SOCK_ACCEPT)) != 0; }
+
+Use use_of(const hf_request& r, const Compiled& names, WithLabels labels) {
+  Use use;
+  const bool odd = listens(r) && (r.sock_family & (HF_FAMILY_NETLINK | HF_FAMILY_PACKET)) != 0;
+  if (!odd && !name_of(kFamilyNames, r.sock_family).empty()) use.family = r.sock_family;
+  if (labels == WithLabels::no) return use;
+  use.own = conditions(r.own_labels, names);
+  if (has_peer(r) && !odd) use.peer = conditions(r.peer_labels, names);
+  return use;
+}
+
+bool is_single_bit(std::uint32_t mask) { return std::has_single_bit(mask); }
+
+std::map<Use, Used> uses(const std::vector<Seen>& seen, const Compiled& names,
+                         std::uint16_t profile, WithLabels labels) {
+  std::map<Use, Used> found;
+  for (const Seen& one : seen) {
+    const hf_request& r = one.request;
+    if (r.hook != HF_HOOK_SOCKET || r.subject != profile) continue;
+    // Such an event is refused as soon as there is any rule.
+    if (!is_single_bit(r.sock_op) || r.sock_op > HF_SOCK_OPS_ALL || r.sock_family == 0 ||
+        (r.sock_family & HF_FAMILIES_ALL) == 0)
+      return {};
+    Used& used = found[use_of(r, names, labels)];
+    used.ops |= r.sock_op;
+    add(used.ids, one.ids);
+  }
+  return found;
+}
+
+std::string op_list(std::uint32_t ops) {
+  std::vector<std::string> words;
+  for (const Name& op : kSocketOpNames)
+    if ((ops & op.value) != 0) words.push_back(fmt::format("\"{}\"", op.text));
+  return fmt::format("[{}]", joined(words));
+}
+
+std::string rule_text(const std::string& profile, const Use& use, const Used& used) {
+  std::string text = fmt::format("\n[[profile.{}.socket]]\non = {}  # {}\n", toml_key(profile),
+                                 op_list(used.ops), comment(used.ids));
+  if (use.family != 0)
+    text += fmt::format("family = [\"{}\"]\n", name_of(kFamilyNames, use.family));
+  if (!use.own.empty()) text += fmt::format("label = {{ {} }}\n", joined(use.own));
+  if (!use.peer.empty()) text += fmt::format("peer = {{ {} }}\n", joined(use.peer));
+  return text + "verdict = \"allow\"\n";
+}
+
+}  // namespace
+
+std::string toml_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += fmt::format("\\{}", c);
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+std::string toml_key(std::string_view text) {
+  constexpr std::string_view kBare =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  const bool bare = !text.empty() && text.find_first_not_of(kBare) == std::string_view::npos;
+  return bare ? std::string(text) : toml_string(text);
+}
+
+// The rules that say more go first: a general one in front would leave them nothing to match.
+std::string learned_sockets(const std::vector<Seen>& seen, const Compiled& names,
+                            std::uint16_t profile) {
+  std::map<Use, Used> found = uses(seen, names, profile, WithLabels::yes);
+  if (found.size() > kMostLabelledRules) found = uses(seen, names, profile, WithLabels::no);
+  std::vector<std::pair<Use, Used>> rules(found.begin(), found.end());
+  const auto weight = [](const Use& use) {
+    return std::tuple(use.own.size() + use.peer.size(), use.family != 0);
+  };
+  std::stable_sort(rules.begin(), rules.end(),
+                   [&](const auto& a, const auto& b) { return weight(a.first) > weight(b.first); });
+  if (rules.empty()) return "";
+  const auto& [last, last_used] = rules.back();
+  const bool everything =
+      last_used.ops == HF_SOCK_OPS_ALL && weight(last) == std::tuple(std::size_t{0}, false);
+  if (everything) return "";
+  const std::string& name = names.profiles[profile];
+  std::string text;
+  for (const auto& [use, used] : rules) text += rule_text(name, use, used);
+  return text + fmt::format(
+                    "\n[[profile.{}.socket]]\non = {}  # no event needs anything else\n"
+                    "verdict = \"deny\"\n",
+                    toml_key(name), op_list(HF_SOCK_OPS_ALL));
+}
+
+std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,
+                        std::uint16_t profile) {
+  constexpr std::pair<std::uint32_t, const char*> kLists[] = {{HF_WAY_BPF_COMMAND, "commands"},
+                                                              {HF_WAY_BPF_MAP, "maps"},
+                                                              {HF_WAY_BPF_PROGRAM, "programs"},
+                                                              {HF_WAY_BPF_ATTACH, "attachments"}};
+  std::map<std::uint32_t, std::map<std::string_view, Ids>> found;
+  Ids reaching;  // what needs more than its own cgroup
+  for (const Seen& one : seen) {
+    const hf_request& r = one.request;
+    if (r.hook != HF_HOOK_BPF || r.subject != profile) continue;
+    const std::string_view word = name_of(bpf_names(r.way), r.bpf_value);
+    if (word.empty()) return "";  // refused as soon as there is any list
+    add(found[r.way][word], one.ids);
+    const bool replaces = r.way == HF_WAY_BPF_MAP && r.bpf_value == HF_BPF_MAP_STRUCT_OPS;
+    if (replaces || (r.flags & (HF_REQ_BPF_OUTSIDE | HF_REQ_BPF_FOREIGN)) != 0)
+      add(reaching, one.ids);
+  }
+  if (found.empty()) return "";
+  std::string text = fmt::format("\n[profile.{}.bpf]\n", toml_key(names.profiles[profile]));
+  if (!reaching.empty())
+    text += fmt::format("delegate.attach_to = \"anywhere\"  # {}\n", comment(reaching));
+  for (const auto& [way, key] : kLists) {
+    if (!found.contains(way)) continue;
+    text += fmt::format("delegate.{} = [\n", key);
+    for (const auto& [word, ids] : found[way])
+      text += fmt::format("  \"{}\",  # {}\n", word, comment(ids));
+    text += "]\n";
+  }
+  return text;
+}
+
+}  // namespace holdfast::policy

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explain/replay.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <string_view>
+
+#include "base/printable.h"
+#include "core/decide.h"
+#include "events/event_file.h"
+#include "events/event_json.h"
+#include "events/event_origin.h"
+#include "events/event_text.h"
+#include "policy/cgroup_path.h"
+
+namespace holdfast::policy {
+namespace {
+
+void fill_chain(__u16 (&chain)[HF_MAX_NEST], const Compiled& policy, const std::string& path) {
+  const auto profiles = profiles_of_cgroup(policy, path);
+  std::fill(std::begin(chain), std::end(chain), HF_NO_PROFILE);
+  std::copy_n(profiles.begin(), std::min<std::size_t>(profiles.size(), HF_MAX_NEST), chain);
+}
+
+// A task that was moved as a member of its cgroup's profile is, under other bindings, a member of
+// another.
+void bind_anew(hf_request& r, const Compiled& policy, const EventPaths& paths) {
+  const bool by_cgroup = r.object == r.src_chain[0];
+  if (!paths.source.empty()) fill_chain(r.src_chain, policy, paths.source);
+  if (!paths.target.empty()) fill_chain(r.dst_chain, policy, paths.target);
+  if (by_cgroup) r.object = r.src_chain[0];
+}
+
+// Requests and answers are plain bytes without holes, so bytes are the key.
+std::string key_of(const hf_event& event) {
+  std::string key(reinterpret_cast<const char*>(&event.request), sizeof(event.request));
+  key += static_cast<char>(event.verdict.action);
+  key += static_cast<char>(event.verdict.mode);
+  return key;
+}
+
+}  // namespace
+
+// Audit lets through what enforce locks or limits, so the mode matters to all but what is allowed.
+bool differ(const hf_verdict& was, const hf_verdict& now) {
+  if (was.action != now.action) return true;
+  return was.action != HF_ALLOW && was.mode != now.mode;
+}
+
+Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& policy) {
+  Replay result;
+  std::map<std::string, std::size_t> known;
+  for (std::size_t i = 0; i < lines.size(); i++) {
+    auto event = event_from_json(lines[i], policy);
+    if (!event) return wrap(std::move(event).error(), fmt::format("line {}", i + 1));
+    if (event->request.hook == HF_HOOK_CGROUP_ATTACH)
+      bind_anew(event->request, policy, event_paths(lines[i]));
+    hf_verdict now;
+    hf_decide(policy.tables.get(), &event->request, &now);
+    // Of those that differ nothing is known but the rule.
+    const bool differ_among_themselves = (event->repeats & HF_REPEATS_DIFFER) != 0;
+    const std::uint64_t repeats = event->repeats & ~HF_REPEATS_DIFFER;
+    if (differ_among_themselves) result.unknown += repeats;
+    const std::uint64_t decisions = differ_among_themselves ? 1 : repeats + 1;
+    result.decisions += decisions;
+    if (!differ(event->verdict, now)) continue;
+    result.differing += decisions;
+    const auto [at, added] = known.try_emplace(key_of(*event), result.different.size());
+    if (added) result.different.push_back({*event, now, event_rule(lines[i]), {}, 0});
+    Replayed& group = result.different[at->second];
+    group.ids.push_back(event->id);
+    group.decisions += decisions;
+  }
+  return result;
+}
+
+std::string replayed_text(const Replayed& replayed, const Compiled& policy) {
+  hf_event event = replayed.event;
+  event.verdict = replayed.now;
+  event.repeats = 0;
+  std::string text = event_text(event, policy, Colour::off);
+  text = text.substr(0, text.rfind("  (event "));
+  const auto& was = replayed.rule;
+  return fmt::format(
+      "{} -> {}  {}{}{}", describe_action(replayed.event.verdict), text, event_list(replayed.ids),
+      replayed.decisions > replayed.ids.size() ? fmt::format(" ({} decisions)", replayed.decisions)
+                                               : "",
+      was ? fmt::format("   was {} {} = {}", escape(was->where.place()), escape(was->key),
+                        escape(was->text))
+          : "");
+}
+
+std::string replayed_json(const Replayed& replayed, const Compiled& policy) {
+  hf_event event = replayed.event;
+  event.verdict = replayed.now;
+  std::string ids;
+  for (const std::uint64_t id : replayed.ids)
+    ids += fmt::format("{}{}", ids.empty() ? "" : ",", id);
+  const std::string rule = replayed.rule ? ",\"was_rule\":" + rule_json(*replayed.rule) : "";
+  return fmt::format(
+      "{{\"ids\":[{}],\"decisions\":{},\"was\":\"{}\",\"now\":\"{}\",\"event\":{}{}}}", ids,
+      replayed.decisions, describe_action(replayed.event.verdict), describe_action(replayed.now),
+      event_json(event, policy), rule);
+}
+
+}  // namespace holdfast::policy

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is mounted where: /proc/PID/mountinfo, proc_pid_mountinfo(5).
+#ifndef HOLDFAST_KERNEL_PROC_MOUNT_TABLE_H
+#define HOLDFAST_KERNEL_PROC_MOUNT_TABLE_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace holdfast::kernel {
+
+struct MountEntry {
+  std::uint64_t id = 0;  // as /proc/PID/fdinfo shows it
+  std::uint64_t device =
+      0;                // of the file system, as the kernel itself keeps it: major << 20 | minor
+  std::string root;     // the directory of the file system that is mounted
+  std::string point;    // where, in the view of the mountinfo's process
+  std::string type;     // "cgroup2"
+  std::string options;  // of the file system, as the kernel printed them
+};
+
+// Paths are unescaped, options are not. Errors: EINVAL for a line that is not one.
+[[nodiscard]] Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
+
+// Of the process whose mountinfo this is. Errors: what open(2) and read(2) say.
+[[nodiscard]] Result<std::vector<MountEntry>> mount_table(
+    const std::string& mountinfo = "/proc/self/mountinfo");
+
+}  // namespace holdfast::kernel
+
+#endif  // HOLDFAST_KERNEL_PROC_MOUNT_TABLE_H

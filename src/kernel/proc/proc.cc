@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/proc/proc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "base/text.h"
+#include "kernel/files/text_file.h"
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+namespace {
+
+constexpr std::array<const char*, kNamespaceLinkCount> kLinkPaths = {"ns/mnt",
+                                                                     "ns/uts",
+                                                                     "ns/ipc",
+                                                                     "ns/user",
+                                                                     "ns/pid",
+                                                                     "ns/net",
+                                                                     "ns/cgroup",
+                                                                     "ns/time",
+                                                                     "ns/pid_for_children",
+                                                                     "ns/time_for_children"};
+
+// Lines of status that matter are all within the first page.
+constexpr std::size_t kSmallFileBytes = 4096;
+
+Result<std::string> read_small(int directory_fd, const char* path) {
+  const Fd fd(::openat(directory_fd, path, O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", path);
+  std::string text(kSmallFileBytes, '\0');
+  const ssize_t length = ::read(fd.get(), text.data(), text.size());
+  if (length < 0) return system_error("read", path);
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
+// Whatever comes behind it.
+template <typename Number>
+std::optional<Number> leading_number(std::string_view text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return value;
+}
+
+template <typename Number>
+std::optional<Number> number_field(std::string_view text, std::string_view name, unsigned column) {
+  auto value = field(text, name);
+  for (; value && column > 0; column--) {
+    const std::size_t tab = value->find('\t');
+    if (tab == std::string_view::npos) return std::nullopt;
+    value->remove_prefix(tab + 1);
+  }
+  if (!value) return std::nullopt;
+  return leading_number<Number>(*value);
+}
+
+Result<FileCredentials> file_credentials_of(std::string_view status) {
+  const auto uid = number_field<std::uint32_t>(status, "Uid", 3);
+  const auto gid = number_field<std::uint32_t>(status, "Gid", 3);
+  const auto capabilities = field(status, "CapEff");
+  auto groups = field(status, "Groups");
+  if (!uid || !gid || !capabilities || !groups)
+    return Error{EPROTO, "understand", "/proc/PID/status", {}};
+  FileCredentials found = {*uid, *gid, {}, 0};
+  const auto [end, error] = std::from_chars(
+      capabilities->data(), capabilities->data() + capabilities->size(), found.capabilities, 16);
+  if (error != std::errc()) return Error{EPROTO, "understand", "/proc/PID/status", "CapEff"};
+  while (const auto group = leading_number<std::uint32_t>(*groups)) {
+    found.groups.push_back(*group);
+    const std::size_t space = groups->find(' ');
+    if (space == std::string_view::npos) break;
+    groups->remove_prefix(space + 1);
+  }
+  std::ranges::sort(found.groups);
+  return found;
+}
+
+// The numbers among the names in a directory.
+std::vector<pid_t> numeric_entries(int parent_fd, const char* path) {
+  std::vector<pid_t> found;
+  const int fd = ::openat(parent_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return found;
+  DIR* directory = ::fdopendir(fd);
+  if (!directory) {
+    ::close(fd);
+    return found;
+  }
+  while (const dirent* entry = ::readdir(directory))
+    if (const auto pid = leading_number<pid_t>(entry->d_name)) found.push_back(*pid);
+  ::closedir(directory);
+  return found;
+}
+
+// A procfs that is attached nowhere. Needs CAP_SYS_ADMIN over the pid namespace.
+Fd mount_detached_proc() {
+  const Fd context(static_cast<int>(::syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC)));
+  if (!context) return Fd();
+  if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return Fd();
+  return Fd(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC,
+                                       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)));
+}
+
+Result<Fd> find(int directory, const std::string& link) {
+  Fd fd(::openat(directory, link.c_str(), O_PATH | O_CLOEXEC));
+  if (!fd) return system_error("open", link);
+  return fd;
+}
+
+}  // namespace
+
+Result<Proc> Proc::open() {
+  Fd root = mount_detached_proc();
+  if (!root) root.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return system_error("open", "/proc");
+  Proc proc(std::move(root));
+  auto probed = proc.probe_links();
+  if (!probed) return probed.error();
+  return proc;
+}
+
+// An entry that this process does not have is a type that the kernel does not have.
+Result<void> Proc::probe_links() {
+  auto self = task(::getpid());
+  if (!self) return self.error();
+  for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
+    char text[64];
+    if (::readlinkat(self->directory_.get(), kLinkPaths[link], text, sizeof(text)) >= 0) continue;
+    if (errno != ENOENT) return system_error("read", kLinkPaths[link]);
+    known_links_ &= ~(1u << link);
+  }
+  return {};
+}
+
+Result<TaskDirectory> Proc::task(pid_t thread) const {
+  Fd directory(
+      ::openat(root_.get(), fmt::format("{}", thread).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return system_error("open", fmt::format("/proc/{}", thread));
+  return TaskDirectory(std::move(directory), known_links_);
+}
+
+std::vector<pid_t> Proc::processes() const { return numeric_entries(root_.get(), "."); }
+
+Result<pid_t> Proc::process_of_pidfd(int pidfd) const {
+  const std::string path = fmt::format("{}/fdinfo/{}", ::getpid(), pidfd);
+  auto text = read_small(root_.get(), path.c_str());
+  if (!text) return text.error();
+  const auto pid = number_field<pid_t>(*text, "Pid", 0);
+  if (!pid) return Error{EBADF, "read", path, "not a pidfd"};
+  return *pid;
+}
+
+Result<std::string> Proc::descriptor_info(int fd) const {
+  return read_text_file_at(root_.get(), fmt::format("{}/fdinfo/{}", ::getpid(), fd));
+}
+
+Result<TaskNamespaces> TaskDirectory::namespaces() const {
+  TaskNamespaces found = {};
+  for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
+    if (!(known_links_ & (1u << link))) {
+      found.link[link] = kNoNamespace;
+      continue;
+    }
+    char text[64];  // "net:[4026531840]"
+    const ssize_t length = ::readlinkat(directory_.get(), kLinkPaths[link], text, sizeof(text));
+    if (length < 0 && errno == ENOENT && link == kPidForChildren) {
+      found.link[link] = kUnbornNamespace;
+      continue;
+    }
+    if (length < 0) return system_error("read", kLinkPaths[link]);
+    const std::string_view name(text, static_cast<std::size_t>(length));
+    const std::size_t bracket = name.find('[');
+    const auto inode = bracket == std::string_view::npos
+                           ? std::nullopt
+                           : leading_number<NamespaceInode>(name.substr(bracket + 1));
+    if (!inode || *inode == kUnbornNamespace)
+      return Error{EPROTO, "understand", kLinkPaths[link], std::string(name)};
+    found.link[link] = *inode;
+  }
+  return found;
+}
+
+Result<TaskStatus> TaskDirectory::status() const {
+  auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  const auto thread = number_field<pid_t>(*text, "Pid", 0);
+  const auto process = number_field<pid_t>(*text, "Tgid", 0);
+  const auto parent = number_field<pid_t>(*text, "PPid", 0);
+  const auto threads = number_field<unsigned>(*text, "Threads", 0);
+  const auto uid = number_field<std::uint32_t>(*text, "Uid", 1);
+  const auto numbers = field(*text, "NSpid");
+  if (!thread || !process || !parent || !threads || !uid || !numbers)
+    return Error{EPROTO, "understand", "/proc/PID/status", {}};
+  const auto innermost = leading_number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
+  if (!innermost) return Error{EPROTO, "understand", "/proc/PID/status", "NSpid"};
+  // A kernel without seccomp says nothing.
+  const unsigned filters = number_field<unsigned>(*text, "Seccomp_filters", 0).value_or(0);
+  const auto state = field(*text, "State");
+  const bool stopped = state && (state->starts_with('T') || state->starts_with('t'));
+  return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filters, stopped};
+}
+
+// A table that is smaller than the limit has a number left, or grows. Only one that is not is
+// counted.
+Result<bool> TaskDirectory::has_room_for_descriptor() const {
+  const auto limits = read_small(directory_.get(), "limits");
+  if (!limits) return limits.error();
+  constexpr std::string_view kLimit = "Max open files";
+  const std::size_t at = limits->find(kLimit);
+  const std::size_t value = at == std::string::npos
+                                ? std::string::npos
+                                : limits->find_first_not_of(' ', at + kLimit.size());
+  if (value == std::string::npos) return Error{EPROTO, "understand", "/proc/PID/limits", {}};
+  const auto most = leading_number<std::uint64_t>(std::string_view(*limits).substr(value));
+  if (!most) return true;  // "unlimited"
+  const auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  const auto size = number_field<std::uint64_t>(*text, "FDSize", 0);
+  if (size && *size < *most) return true;
+  const auto open = numeric_entries(directory_.get(), "fd");
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+             open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < *most; })) < *most;
+}
+
+Result<std::string> TaskDirectory::command_name() const {
+  auto text = read_small(directory_.get(), "comm");
+  if (text && text->ends_with('\n')) text->pop_back();
+  return text;
+}
+
+Result<Fd> TaskDirectory::open_namespace(std::size_t link) const {
+  Fd fd(::openat(directory_.get(), kLinkPaths[link], O_RDONLY | O_CLOEXEC));
+  if (!fd) return system_error("open", kLinkPaths[link]);
+  return fd;
+}
+
+Result<FileCredentials> TaskDirectory::file_credentials() const {
+  const auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  return file_credentials_of(*text);
+}
+
+Result<Credentials> TaskDirectory::credentials() const {
+  const auto text = read_small(directory_.get(), "status");
+  if (!text) return text.error();
+  auto file = file_credentials_of(*text);
+  if (!file) return file.error();
+  Credentials found = {{}, {}, std::move(file->groups), file->capabilities, {}};
+  for (unsigned column = 0; column < found.uids.size(); column++) {
+    const auto uid = number_field<std::uint32_t>(*text, "Uid", column);
+    const auto gid = number_field<std::uint32_t>(*text, "Gid", column);
+    if (!uid || !gid) return Error{EPROTO, "understand", "/proc/PID/status", {}};
+    found.uids[column] = *uid;
+    found.gids[column] = *gid;
+  }
+  // Fails where no security module labels tasks.
+  if (auto context = read_small(directory_.get(), "attr/current"))
+    found.context = *std::move(context);
+  return found;
+}
+
+Result<TaskMemory> TaskDirectory::memory() const {
+  Fd fd(::openat(directory_.get(), "mem", O_RDWR | O_CLOEXEC));
+  if (!fd) return system_error("open", "mem");
+  return TaskMemory(std::move(fd));
+}
+
+Result<Fd> TaskDirectory::root() const { return find(directory_.get(), "root"); }
+
+Result<Fd> TaskDirectory::working_directory() const { return find(directory_.get(), "cwd"); }
+
+Result<Fd> TaskDirectory::named_by(int descriptor) const {
+  return find(directory_.get(), "fd/" + std::to_string(descriptor));
+}
+
+Result<TaskDirectory> TaskDirectory::duplicate() const {
+  Fd copy(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy) return system_error("duplicate a descriptor");
+  return TaskDirectory(std::move(copy), known_links_);
+}
+
+bool TaskDirectory::signal_waits() const {
+  const auto text = read_small(directory_.get(), "status");
+  if (!text) return false;
+  const auto mask = [&](std::string_view name) {
+    std::uint64_t bits = 0;
+    if (const auto value = field(*text, name))
+      std::from_chars(value->data(), value->data() + value->size(), bits, 16);
+    return bits;
+  };
+  return ((mask("SigPnd") | mask("ShdPnd")) & ~mask("SigBlk") & ~mask("SigIgn")) != 0;
+}
+
+Result<std::string> TaskDirectory::cgroup() const {
+  auto text = read_small(directory_.get(), "cgroup");
+  if (!text) return text.error();
+  constexpr std::string_view kUnified = "0::";
+  for (std::size_t at = 0; at < text->size();) {
+    const std::size_t end = std::min(text->find('\n', at), text->size());
+    const std::string_view line = std::string_view(*text).substr(at, end - at);
+    if (line.starts_with(kUnified)) return std::string(line.substr(kUnified.size()));
+    at = end + 1;
+  }
+  return std::string();  // not mounted anywhere: all are in its root
+}
+
+Result<std::string> TaskDirectory::mount_info() const {
+  return read_text_file_at(directory_.get(), "mountinfo");
+}
+
+Result<std::string> TaskMemory::read(std::uint64_t address, std::size_t bytes) const {
+  std::string text(bytes, '\0');
+  for (std::size_t done = 0; done < bytes;) {
+    const ssize_t length =
+        ::pread(fd_.get(), text.data() + done, bytes - done, static_cast<off_t>(address + done));
+    if (length <= 0) return Error{EFAULT, "read memory", {}, {}};
+    done += static_cast<std::size_t>(length);
+  }
+  return text;
+}
+
+Result<std::string> TaskMemory::read_string(std::uint64_t address, std::size_t limit) const {
+  constexpr std::size_t kPageBytes = 4096;  // what lies behind the end of one may not be mapped
+  std::string text;
+  while (text.size() < limit) {
+    const std::uint64_t at = address + text.size();
+    const std::size_t wanted = std::min(limit - text.size(), kPageBytes - at % kPageBytes);
+    auto part = read(at, wanted);
+    if (!part) return part.error();
+    const std::size_t end = part->find('\0');
+    text.append(*part, 0, end);
+    if (end != std::string::npos) return text;
+  }
+  return Error{E2BIG, "read a name", {}, {}};
+}
+
+Result<void> TaskMemory::write(std::uint64_t address, std::string_view bytes) const {
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t length = ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done,
+                                    static_cast<off_t>(address + done));
+    if (length <= 0) return Error{EFAULT, "write memory", {}, {}};
+    done += static_cast<std::size_t>(length);
+  }
+  return {};
+}
+
+std::vector<pid_t> TaskDirectory::threads() const {
+  return numeric_entries(directory_.get(), "task");
+}
+
+std::vector<pid_t> TaskDirectory::children() const {
+  std::vector<pid_t> found;
+  for (const pid_t thread : threads()) {
+    auto text = read_small(directory_.get(), fmt::format("task/{}/children", thread).c_str());
+    if (!text) continue;
+    std::string_view rest = *text;
+    while (const auto child = leading_number<pid_t>(rest)) {
+      found.push_back(*child);
+      const std::size_t space = rest.find(' ');
+      if (space == std::string_view::npos) break;
+      rest.remove_prefix(space + 1);
+    }
+  }
+  return found;
+}
+
+}  // namespace holdfast::kernel

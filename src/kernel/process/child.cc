@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Between fork and exec. Only async-signal-safe calls: no allocation, no locks, no C++ runtime.
+//
+// The order is what makes it safe:
+//   1. The copy of the parent's end of the channel, which the fork brought along, is closed, so
+//   that the
+//      channel ends when the parent does; then PDEATHSIG. A parent that dies before that is noticed
+//      at the channel, and a listener on its way to it dies with it: the canary fails. So at no
+//      moment does the child outlive its parent and get to exec.
+//   2. What needs privilege in the new namespaces: lo, mounts, /proc.
+//   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and
+//   so is
+//      the init of a new pid namespace, which the command could otherwise take over with ptrace.
+//   4. The parent takes the listener out of this process, under a number that it is told before the
+//   filter
+//      is there: with some policies the filter sees sendmsg, which nobody could answer yet.
+//   5. The canary, which the parent answers when it has the listener. Then the listener is closed
+//   here:
+//      nobody in the tree may answer for it. Then the wait for the release.
+#include "kernel/process/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/process/seccomp.h"
+
+namespace holdfast::kernel {
+namespace {
+
+constexpr int kExitNotReady = 125;
+constexpr int kExitCannotExecute = 126;
+constexpr int kExitNotFound = 127;
+
+void send_report(const ChildSpec& spec, const ChildReport& report) {
+  while (send(spec.channel_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0)
+    if (errno != EINTR) _exit(kExitNotReady);  // nobody supervises: nothing may run
+}
+
+[[noreturn]] void fail(const ChildSpec& spec, ChildStep step, int exit_code) {
+  send_report(spec, {ChildReport::Kind::failed, step, errno, -1});
+  _exit(exit_code);
+}
+
+void wait_for_byte(const ChildSpec& spec, char wanted) {
+  char got = 0;
+  ssize_t length;
+  do {
+    length = read(spec.channel_fd, &got, 1);
+  } while (length < 0 && errno == EINTR);
+  if (length != 1 || got != wanted) _exit(kExitNotReady);  // the parent died or gave up
+}
+
+void set_loopback_up(const ChildSpec& spec) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request = {};
+  memcpy(request.ifr_name, "lo", 3);
+  request.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
+    fail(spec, ChildStep::loopback, kExitNotReady);
+  close(fd);
+}
+
+void set_up_namespaces(const ChildSpec& spec) {
+  if (spec.loopback) set_loopback_up(spec);
+  if (spec.private_mounts && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    fail(spec, ChildStep::mount_propagation, kExitNotReady);
+  if (spec.mount_proc && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr))
+    fail(spec, ChildStep::mount_proc, kExitNotReady);
+}
+
+// The filter sees setns, so this call reaches the supervisor or nothing does.
+void prove_filter(const ChildSpec& spec) {
+  const long result = syscall(SYS_setns, -1, kCanaryArgument);
+  if (result == 0 || errno != kCanaryError) fail(spec, ChildStep::canary, kExitNotReady);
+}
+
+void confine(const ChildSpec& spec) {
+  if (spec.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    fail(spec, ChildStep::no_new_privs, kExitNotReady);
+  if (spec.landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0) != 0)
+    fail(spec, ChildStep::landlock, kExitNotReady);
+  if (!spec.filter) return send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, -1});
+  // The lowest number that is free, which is the one that the next descriptor gets.
+  const int number = fcntl(spec.channel_fd, F_DUPFD_CLOEXEC, 0);
+  if (number < 0) fail(spec, ChildStep::seccomp, kExitNotReady);
+  close(number);
+  send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, number});
+  const int listener_fd =
+      static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, spec.filter));
+  if (listener_fd != number) fail(spec, ChildStep::seccomp, kExitNotReady);
+  prove_filter(spec);
+  close(listener_fd);
+  send_report(spec, {ChildReport::Kind::canary_held, ChildStep::none, 0, -1});
+}
+
+// As execvp(3): the first path that exists and may be executed; a refusal is remembered, but a
+// later path may still do; a file that the kernel does not understand is a shell script.
+[[noreturn]] void exec_command(const ChildSpec& spec) {
+  int error = ENOENT;
+  for (const char* const* path = spec.paths; *path; path++) {
+    execve(*path, spec.arguments, spec.environment);
+    if (errno == ENOEXEC) {
+      spec.shell_arguments[1] = const_cast<char*>(*path);
+      execve(spec.shell_arguments[0], spec.shell_arguments, spec.environment);
+      errno = ENOEXEC;
+    }
+    if (errno == ENOENT || errno == ENOTDIR) continue;
+    // A directory of PATH that this user may not search hides nothing that could be meant.
+    if (errno == EACCES && spec.paths[1] && access(*path, F_OK) != 0) continue;
+    error = errno;
+    if (errno != EACCES) break;
+  }
+  errno = error;
+  fail(spec, ChildStep::exec, error == ENOENT ? kExitNotFound : kExitCannotExecute);
+}
+
+int exit_code(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// Reaps all, ends with the command. The kernel then kills whatever is left in the namespace.
+// Signals that somebody sent are passed on; those of the terminal reached the command by
+// themselves.
+[[noreturn]] void be_init(pid_t command) {
+  syscall(SYS_close_range, 0u, ~0u, 0u);  // the tree may look into this process
+  sigset_t all;
+  sigfillset(&all);
+  for (;;) {
+    siginfo_t info = {};
+    const int signal = sigwaitinfo(&all, &info);
+    if (signal > 0 && signal != SIGCHLD && info.si_code <= 0) kill(command, signal);
+    if (signal != SIGCHLD) continue;
+    int status = 0;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0;)
+      if (pid == command) _exit(exit_code(status));
+  }
+}
+
+void split_into_init_and_command(const ChildSpec& spec) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, nullptr);
+  const pid_t command = static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+  if (command < 0) fail(spec, ChildStep::fork_command, kExitNotReady);
+  if (command > 0) be_init(command);
+  // A decided call, EBADF: only who has the filter can make one, so the supervisor knows the command
+  // from others whose parent this namespace's init is.
+  syscall(SYS_setns, -1, 0);
+}
+
+}  // namespace
+
+void run_child(const ChildSpec& spec) {
+  close(spec.parent_channel_fd);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail(spec, ChildStep::prepare, kExitNotReady);
+  if (spec.wait_for_maps) wait_for_byte(spec, kChildMapsWritten);
+  set_up_namespaces(spec);
+  confine(spec);
+  wait_for_byte(spec, kChildRelease);
+  if (spec.init) split_into_init_and_command(spec);
+  sigprocmask(SIG_SETMASK, spec.signal_mask, nullptr);
+  exec_command(spec);
+}
+
+}  // namespace holdfast::kernel

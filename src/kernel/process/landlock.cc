@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/process/landlock.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+namespace {
+
+Result<void> allow(int ruleset_fd, int object_fd, std::uint64_t rights, const std::string& path) {
+  const landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = object_fd};
+  if (::syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+    return system_error("landlock_add_rule", path);
+  return {};
+}
+
+// "Refer" cannot be left unhandled together with other rights, so it is allowed everywhere.
+Result<void> allow_refer_everywhere(int ruleset_fd) {
+  const Fd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return system_error("open", "/");
+  return allow(ruleset_fd, root.get(), LANDLOCK_ACCESS_FS_REFER, "/");
+}
+
+Result<Fd> make_ruleset(const landlock_ruleset_attr& attributes, int abi) {
+  const std::size_t length =
+      abi >= kLandlockScopeAbi ? sizeof(attributes) : sizeof(attributes.handled_access_fs);
+  Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, length, 0)));
+  if (!ruleset) return system_error("landlock_create_ruleset");
+  return ruleset;
+}
+
+std::uint64_t scopes(int abi) {
+  return abi >= kLandlockScopeAbi ? LANDLOCK_SCOPE_SIGNAL | LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET : 0;
+}
+
+bool lies_below(const std::string& path, const std::string& directory) {
+  return path.starts_with(directory == "/" ? directory : directory + "/");
+}
+
+// Writing, for all that is in `directory` and does not lead to one of `without`.
+Result<void> allow_writing_beside(int ruleset_fd, const std::string& directory,
+                                  const std::vector<std::string>& without) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(directory.c_str()), &::closedir);
+  if (!entries) return system_error("read directory", directory);
+  while (const dirent* entry = ::readdir(entries.get())) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    const std::string path = (directory == "/" ? "" : directory) + "/" + name;
+    if (std::ranges::find(without, path) != without.end()) continue;
+    if (std::ranges::any_of(without, [&](const auto& one) { return lies_below(one, path); })) {
+      auto deeper = allow_writing_beside(ruleset_fd, path, without);
+      if (!deeper) return deeper;
+      continue;
+    }
+    const Fd object(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!object && (errno == ENOENT || errno == EACCES)) continue;  // nothing to write to
+    if (!object) return system_error("open", path);
+    struct stat facts = {};
+    if (::fstat(object.get(), &facts) != 0) return system_error("stat", path);
+    if (S_ISLNK(facts.st_mode)) continue;  // where it leads is asked about there
+    auto allowed = allow(ruleset_fd, object.get(), LANDLOCK_ACCESS_FS_WRITE_FILE, path);
+    if (!allowed) return allowed;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<int> landlock_abi() {
+  const long abi =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (abi < 0) return system_error("landlock_create_ruleset");
+  return static_cast<int>(abi);
+}
+
+bool landlock_rules_unix_sockets() {
+  constexpr int kResolveUnixAbi = 9;
+  const auto abi = landlock_abi();
+  return abi && *abi >= kResolveUnixAbi;
+}
+
+Result<Fd> make_wall_ruleset(int abi) {
+  const landlock_ruleset_attr attributes = {
+      .handled_access_fs = abi >= kLandlockScopeAbi ? 0 : LANDLOCK_ACCESS_FS_REFER,
+      .handled_access_net = 0,
+      .scoped = scopes(abi)};
+  auto ruleset = make_ruleset(attributes, abi);
+  if (!ruleset || attributes.handled_access_fs == 0) return ruleset;
+  auto allowed = allow_refer_everywhere(ruleset->get());
+  if (!allowed) return allowed.error();
+  return ruleset;
+}
+
+Result<Fd> make_wall_ruleset_without(int abi, const std::vector<std::string>& directories) {
+  if (std::ranges::find(directories, "/") != directories.end())
+    return Error{ENOTSUP, "close a directory to writing", "/", "everything lies in it"};
+  const landlock_ruleset_attr attributes = {
+      .handled_access_fs = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REFER,
+      .handled_access_net = 0,
+      .scoped = scopes(abi)};
+  auto ruleset = make_ruleset(attributes, abi);
+  if (!ruleset) return ruleset;
+  auto allowed = allow_refer_everywhere(ruleset->get());
+  if (allowed) allowed = allow_writing_beside(ruleset->get(), "/", directories);
+  if (!allowed) return allowed.error();
+  return ruleset;
+}
+
+}  // namespace holdfast::kernel

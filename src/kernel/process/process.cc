@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/process/process.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/kcmp.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "kernel/files/text_file.h"
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+
+Result<ForkedChild> fork_child(std::uint64_t clone_flags, const ChildSpec& spec) {
+  int pidfd = -1;
+  clone_args arguments = {};
+  arguments.flags = clone_flags | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (pid < 0) return system_error("clone3");
+  if (pid == 0) run_child(spec);
+  return ForkedChild{static_cast<pid_t>(pid), Fd(pidfd)};
+}
+
+Result<std::array<Fd, 2>> make_channel() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return system_error("socketpair");
+  return std::array<Fd, 2>{Fd(ends[0]), Fd(ends[1])};
+}
+
+Result<void> send_byte(int channel_fd, char byte) {
+  if (::send(channel_fd, &byte, 1, MSG_NOSIGNAL) != 1) return system_error("send to the child");
+  return {};
+}
+
+Result<std::optional<ChildReport>> receive_report(int channel_fd) {
+  ChildReport report = {};
+  ssize_t length = 0;
+  do {
+    length = ::recv(channel_fd, &report, sizeof(report), 0);
+  } while (length < 0 && errno == EINTR);
+  // A child that died with data of ours unread leaves ECONNRESET behind.
+  if (length == 0 || (length < 0 && errno == ECONNRESET))
+    return std::optional<ChildReport>(std::nullopt);
+  if (length != sizeof(report)) return system_error("receive from the child");
+  return std::optional(report);
+}
+
+Result<Fd> open_pidfd(pid_t pid) {
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd) return system_error("pidfd_open");
+  return fd;
+}
+
+Result<Fd> open_thread_pidfd(pid_t tid) {
+  constexpr unsigned kPidfdThread = O_EXCL;  // PIDFD_THREAD
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, tid, kPidfdThread)));
+  if (!fd) return system_error("pidfd_open");
+  return fd;
+}
+
+Result<bool> share_descriptors(pid_t one, pid_t other) {
+  const long order = ::syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
+  if (order < 0) return system_error("kcmp");
+  return order == 0;
+}
+
+Result<Fd> duplicate_from(int pidfd, int remote_fd) {
+  Fd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, remote_fd, 0)));
+  if (!fd) return system_error("pidfd_getfd");
+  return fd;
+}
+
+Result<Fd> duplicate(int fd) {
+  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return system_error("duplicate a descriptor");
+  return copy;
+}
+
+Result<void> signal_process(int pidfd, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) != 0)
+    return system_error("pidfd_send_signal");
+  return {};
+}
+
+std::optional<Ended> reap_child() {
+  int status = 0;
+  const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
+  if (pid <= 0) return std::nullopt;
+  return Ended{pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors) {
+  constexpr int kFirst = 3;
+  constexpr int kAbove = 32;  // no number that the child is to have
+  std::vector<Fd> copies;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  int failed = 0;
+  for (std::size_t i = 0; i < descriptors.size() && failed == 0; i++) {
+    copies.emplace_back(::fcntl(descriptors[i], F_DUPFD_CLOEXEC, kAbove));
+    if (!copies.back()) failed = errno;
+    if (failed == 0)
+      failed = posix_spawn_file_actions_adddup2(&actions, copies.back().get(),
+                                                kFirst + static_cast<int>(i));
+  }
+  std::string name = "holdfastd";
+  std::string word = argument;
+  char* const arguments[] = {name.data(), word.data(), nullptr};
+  char* const environment[] = {nullptr};
+  pid_t pid = -1;
+  if (failed == 0)
+    failed = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return Error{failed, "start", argument, {}};
+  return open_pidfd(pid);  // it stays at least as a zombie until it is waited for
+}
+
+bool reap(int pidfd) {
+  siginfo_t info = {};
+  return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info,
+                  WEXITED | WNOHANG) != 0 ||
+         info.si_pid != 0;
+}
+
+void end_with_parent() { (void)::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+void set_command_name(const char* name) { (void)::prctl(PR_SET_NAME, name); }
+
+int wait_for_end(pid_t child) {
+  int status = -1;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+Result<Fd> open_signalfd(const sigset_t& signals, sigset_t* previous) {
+  if (::sigprocmask(SIG_BLOCK, &signals, previous) != 0) return system_error("sigprocmask");
+  Fd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return system_error("signalfd");
+  return fd;
+}
+
+std::optional<Signal> read_signal(int signal_fd) {
+  signalfd_siginfo info = {};
+  if (::read(signal_fd, &info, sizeof(info)) != sizeof(info)) return std::nullopt;
+  return Signal{static_cast<int>(info.ssi_signo), info.ssi_code <= 0};
+}
+
+Result<void> occupy_standard_descriptors() {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number is this one: all below are taken.
+    if (::open("/dev/null", O_RDWR | O_CLOEXEC) != fd) return system_error("open", "/dev/null");
+  }
+  return {};
+}
+
+Result<void> make_undumpable() {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_error("PR_SET_DUMPABLE");
+  return {};
+}
+
+Result<void> become_subreaper() {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    return system_error("PR_SET_CHILD_SUBREAPER");
+  return {};
+}
+
+void raise_descriptor_limit() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool has_sys_admin() {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32)) & 1u;
+}
+
+pid_t own_pid() { return ::getpid(); }
+
+std::uint64_t boottime_ns() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::string boot_id() {
+  auto id = read_text_file("/proc/sys/kernel/random/boot_id");
+  if (!id) return {};
+  return id->substr(0, id->find('\n'));
+}
+
+void sleep_us(unsigned microseconds) {
+  const timespec time = {.tv_sec = static_cast<time_t>(microseconds / 1'000'000),
+                         .tv_nsec = static_cast<long>(microseconds % 1'000'000) * 1000};
+  (void)::nanosleep(&time, nullptr);
+}
+
+void interrupt_every(unsigned microseconds) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  (void)::sigaction(SIGALRM, &action, nullptr);
+  const timeval time = {.tv_sec = static_cast<time_t>(microseconds / 1'000'000),
+                        .tv_usec = static_cast<suseconds_t>(microseconds % 1'000'000)};
+  const itimerval timer = {.it_interval = time, .it_value = time};
+  (void)::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
+Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms) {
+  std::vector<Awaited> awaited;
+  awaited.reserve(fds.size());
+  for (const int fd : fds) awaited.push_back({fd, POLLIN});
+  return poll_for(awaited, timeout_ms);
+}
+
+Result<std::vector<short>> poll_for(const std::vector<Awaited>& awaited, int timeout_ms) {
+  std::vector<pollfd> polled;
+  polled.reserve(awaited.size());
+  for (const Awaited& one : awaited)
+    polled.push_back({.fd = one.fd, .events = one.events, .revents = 0});
+  std::vector<short> events(awaited.size(), 0);
+  if (::poll(polled.data(), polled.size(), timeout_ms) < 0) {
+    if (errno == EINTR) return events;
+    return system_error("poll");
+  }
+  for (std::size_t i = 0; i < awaited.size(); i++) events[i] = polled[i].revents;
+  return events;
+}
+
+}  // namespace holdfast::kernel

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/process/seccomp.h"
+
+#include <linux/audit.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
+#else
+#error "seccomp filters are written for x86_64 and aarch64"
+#endif
+// The x32 entry of x86_64 sets this bit in the number (__X32_SYSCALL_BIT). No other number has it.
+constexpr std::uint32_t kX32Bit = 0x40000000;
+
+sock_filter statement(std::uint16_t code, std::uint32_t value) {
+  return sock_filter{code, 0, 0, value};
+}
+
+sock_filter jump(std::uint16_t code, std::uint32_t value, std::size_t if_true,
+                 std::size_t if_false) {
+  return sock_filter{code, static_cast<std::uint8_t>(if_true), static_cast<std::uint8_t>(if_false),
+                     value};
+}
+
+sock_filter load(std::size_t offset) {
+  return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+}
+
+sock_filter load_number() { return load(offsetof(seccomp_data, nr)); }
+
+// Little endian: the low half of an argument comes first.
+sock_filter load_argument(unsigned index) {
+  return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t));
+}
+
+sock_filter finish_with(std::uint32_t action) { return statement(BPF_RET | BPF_K, action); }
+
+// Continues when the test passes, else jumps over `skip` statements.
+sock_filter test_jump(const ArgumentTest& test, std::size_t skip) {
+  switch (test.kind) {
+    case ArgumentTest::Kind::equals:
+      return jump(BPF_JMP | BPF_JEQ | BPF_K, test.value, 0, skip);
+    case ArgumentTest::Kind::differs:
+      return jump(BPF_JMP | BPF_JEQ | BPF_K, test.value, skip, 0);
+    case ArgumentTest::Kind::any_bit:
+      return jump(BPF_JMP | BPF_JSET | BPF_K, test.value, 0, skip);
+    case ArgumentTest::Kind::no_bit:
+      return jump(BPF_JMP | BPF_JSET | BPF_K, test.value, skip, 0);
+  }
+  return finish_with(SECCOMP_RET_KILL_PROCESS);
+}
+
+}  // namespace
+
+SeccompFilter::SeccompFilter(unsigned newest_number) {
+  code_.push_back(load(offsetof(seccomp_data, arch)));
+  code_.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0));
+  code_.push_back(finish_with(SECCOMP_RET_KILL_PROCESS));
+  code_.push_back(load_number());
+  // Covers x32 too: its bit makes the number larger than any known one.
+  static_assert(kX32Bit > 4096);
+  code_.push_back(jump(BPF_JMP | BPF_JGT | BPF_K, newest_number, 0, 1));
+  code_.push_back(finish_with(seccomp_error(ENOSYS)));
+}
+
+SeccompFilter SeccompFilter::without_limits() {
+  SeccompFilter filter;
+  filter.code_.push_back(load(offsetof(seccomp_data, arch)));
+  filter.code_.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0));
+  filter.code_.push_back(finish_with(SECCOMP_RET_ALLOW));
+  filter.code_.push_back(load_number());
+  return filter;
+}
+
+void SeccompFilter::add(int number, const std::vector<ArgumentTest>& tests, std::uint32_t action) {
+  // Behind the number: two statements a test, the verdict, and the number loaded again.
+  const std::size_t body = tests.size() * 2 + 1;
+  code_.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0,
+                       body + (tests.empty() ? 0 : 1)));
+  std::size_t left = body;
+  for (const ArgumentTest& test : tests) {
+    left -= 2;
+    code_.push_back(load_argument(test.argument));
+    code_.push_back(test_jump(test, left));
+  }
+  code_.push_back(finish_with(action));
+  if (!tests.empty()) code_.push_back(load_number());
+}
+
+const sock_fprog* SeccompFilter::finish() {
+  code_.push_back(finish_with(SECCOMP_RET_ALLOW));
+  program_.len = static_cast<unsigned short>(code_.size());
+  program_.filter = code_.data();
+  return &program_;
+}
+
+Result<void> probe_seccomp_listener() {
+  // No filter to read: EFAULT once the flags are known to be good, EINVAL when one is not.
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, nullptr) == 0) return {};
+  if (errno == EFAULT) return {};
+  return system_error("seccomp user notification");
+}
+
+Listener::Listener(int fd, std::size_t notif_bytes, std::size_t response_bytes)
+    : fd_(fd),
+      notif_((std::max(notif_bytes, sizeof(seccomp_notif)) + 7) / 8),
+      response_words_((std::max(response_bytes, sizeof(seccomp_notif_resp)) + 7) / 8) {}
+
+Result<Listener> Listener::create(int listener_fd) {
+  seccomp_notif_sizes sizes = {};
+  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
+    return system_error("SECCOMP_GET_NOTIF_SIZES");
+  return Listener(listener_fd, sizes.seccomp_notif, sizes.seccomp_notif_resp);
+}
+
+Result<const seccomp_notif*> Listener::receive() {
+  std::fill(notif_.begin(), notif_.end(), 0);  // the kernel refuses a buffer that is not zero
+  if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_RECV, notif_.data()) != 0)
+    return system_error("SECCOMP_IOCTL_NOTIF_RECV");
+  return reinterpret_cast<const seccomp_notif*>(notif_.data());
+}
+
+bool Listener::waiting(std::uint64_t id) const {
+  return ::ioctl(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+Result<void> Listener::refuse(std::uint64_t id, int error) { return respond(id, 0, -error, 0); }
+
+// With CONTINUE, value and error have to be zero or the caller stays blocked.
+Result<void> Listener::let_through(std::uint64_t id) {
+  return respond(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+Result<void> Listener::answer(std::uint64_t id, std::int64_t value) {
+  return respond(id, value, 0, 0);
+}
+
+Result<void> Listener::answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags) {
+  seccomp_notif_addfd request = {};
+  request.id = id;
+  request.flags = SECCOMP_ADDFD_FLAG_SEND;
+  request.srcfd = static_cast<std::uint32_t>(fd);
+  request.newfd_flags = new_flags;
+  if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0)
+    return system_error("SECCOMP_IOCTL_NOTIF_ADDFD");
+  return {};
+}
+
+Result<void> Listener::respond(std::uint64_t id, std::int64_t value, std::int32_t error,
+                               std::uint32_t flags) {
+  std::vector<std::uint64_t> buffer(response_words_, 0);
+  auto* response = reinterpret_cast<seccomp_notif_resp*>(buffer.data());
+  response->id = id;
+  response->val = value;
+  response->error = error;
+  response->flags = flags;
+  if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, response) != 0)
+    return system_error("SECCOMP_IOCTL_NOTIF_SEND");
+  return {};
+}
+
+}  // namespace holdfast::kernel

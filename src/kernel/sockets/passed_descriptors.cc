@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/sockets/passed_descriptors.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "kernel/system_error.h"
+
+namespace holdfast::kernel {
+
+namespace {
+
+constexpr std::size_t kControlBytes = CMSG_SPACE(kMostDescriptors * sizeof(int));
+
+void take_descriptors(msghdr& message, std::vector<Fd>& descriptors) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    std::array<int, kMostDescriptors> numbers;
+    const std::size_t bytes = part->cmsg_len - CMSG_LEN(0);
+    std::memcpy(numbers.data(), CMSG_DATA(part), bytes);
+    for (std::size_t i = 0; i < bytes / sizeof(int); i++) descriptors.emplace_back(numbers[i]);
+  }
+}
+
+Result<std::size_t> send_all(int socket_fd, std::string_view bytes,
+                             const std::vector<int>& descriptors, int flags) {
+  if (descriptors.size() > kMostDescriptors) return Error{EINVAL, "send", {}, "too many"};
+  alignas(cmsghdr) std::array<char, kControlBytes> control = {};
+  iovec data = {const_cast<char*>(bytes.data()), bytes.size()};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    const std::size_t size = descriptors.size() * sizeof(int);
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* part = CMSG_FIRSTHDR(&message);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(part), descriptors.data(), size);
+  }
+  const ssize_t sent = sendmsg(socket_fd, &message, MSG_NOSIGNAL | flags);
+  if (sent < 0) return system_error("send");
+  return static_cast<std::size_t>(sent);
+}
+
+struct Received {
+  std::size_t bytes;
+  int flags;  // MSG_TRUNC, MSG_CTRUNC
+};
+
+Result<Received> receive(int socket_fd, std::span<char> to, std::vector<Fd>& descriptors,
+                         int flags) {
+  alignas(cmsghdr) std::array<char, kControlBytes> control;
+  iovec data = {to.data(), to.size()};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC | flags);
+  if (got < 0) return system_error("receive");
+  take_descriptors(message, descriptors);
+  return Received{static_cast<std::size_t>(got), message.msg_flags};
+}
+
+}  // namespace
+
+Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
+                                      std::vector<Fd>& descriptors) {
+  std::array<char, 65536> block;
+  const auto got = receive(socket_fd, block, descriptors, MSG_DONTWAIT);
+  if (!got && (got.error().code == EAGAIN || got.error().code == EINTR)) return true;
+  if (!got) return got.error();
+  if (got->flags & MSG_CTRUNC) return Error{EPROTO, "receive", {}, "too many descriptors"};
+  to.append(block.data(), got->bytes);
+  return got->bytes > 0;
+}
+
+Result<void> prepare_plain(int socket_fd) {
+  const int on = 1;
+  if (setsockopt(socket_fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) != 0)
+    return system_error("SO_OOBINLINE");
+  return {};
+}
+
+// unix_stream_read_generic(): with MSG_PEEK the references to what a byte carries are copied and
+// put again (unix_peek_fds(), scm_destroy()), so they are never the last, and without room for
+// them scm_recv() says MSG_CTRUNC. A peek stops behind the first byte that carries any. What was
+// peeked at without that stays at the front, as there is no other reader, and carries nothing: as
+// many bytes are taken then. Not those that were peeked at: the sender may have lent its own pages.
+Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t most) {
+  std::array<char, 65536> block;
+  const auto take = [&](std::size_t size, int flags, int& said) {
+    iovec data = {block.data(), size};
+    msghdr message = {};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | flags);
+    said = message.msg_flags;
+    return got;
+  };
+  int said = 0;
+  const ssize_t there = take(std::min(most, block.size()), MSG_PEEK, said);
+  if (there < 0 && (errno == EAGAIN || errno == EINTR)) return Plain::nothing;
+  if (there < 0) return system_error("receive");
+  if (said & MSG_CTRUNC) return Plain::descriptors;
+  if (there == 0) return Plain::ended;
+  const ssize_t got = take(static_cast<std::size_t>(there), 0, said);
+  if (got < 0) return system_error("receive");
+  to.append(block.data(), static_cast<std::size_t>(got));
+  return Plain::bytes;
+}
+
+void end_both_ways(int socket_fd) { (void)shutdown(socket_fd, SHUT_RDWR); }
+
+Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
+                                          const std::vector<int>& descriptors) {
+  auto sent = send_all(socket_fd, bytes, descriptors, MSG_DONTWAIT);
+  if (!sent && (sent.error().code == EAGAIN || sent.error().code == EINTR)) return std::size_t{0};
+  return sent;
+}
+
+Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
+                                                  std::vector<Fd>& descriptors) {
+  std::string block(most, '\0');
+  const auto got = receive(socket_fd, block, descriptors, 0);
+  if (!got && got.error().code == ECONNRESET) return std::optional<std::string>();
+  if (!got) return got.error();
+  if (got->flags & (MSG_CTRUNC | MSG_TRUNC)) return Error{EPROTO, "receive", {}, "too large"};
+  if (got->bytes == 0) return std::optional<std::string>();
+  block.resize(got->bytes);
+  return std::optional(std::move(block));
+}
+
+Result<void> send_packet(int socket_fd, std::string_view bytes,
+                         const std::vector<int>& descriptors) {
+  const auto sent = send_all(socket_fd, bytes, descriptors, 0);
+  if (!sent) return sent.error();
+  return {};
+}
+
+Result<std::array<Fd, 2>> make_stream() {
+  std::array<int, 2> ends;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
+    return system_error("socketpair");
+  return std::array<Fd, 2>{Fd(ends[0]), Fd(ends[1])};
+}
+
+void end_stream(int socket_fd) { (void)shutdown(socket_fd, SHUT_WR); }
+
+}  // namespace holdfast::kernel
