@@ -55,7 +55,7 @@ Result<Caller> caller_of(const rpc::Call& call, const policy::Compiled& policy) 
   if (!task) return task.error();
   const auto cgroup = task->cgroup();
   if (!cgroup) return cgroup.error();
-  const auto described = backend::notify::describe_task(*task);
+  const auto described = backend::calls::describe_task(*task);
   if (!described) return gone;
   // What was read was of this process, if it has the number still.
   const auto still = proc->process_of_pidfd(call.peer_fd);

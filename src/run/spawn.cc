@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "kernel/process/child.h"
+#include "kernel/process/id_maps.h"
 #include "kernel/process/namespaces.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/sockets.h"

@@ -121,7 +121,7 @@ TEST(FilterWithoutLimits, StopsNothingByItself) {
 }
 
 TEST_F(Filter, SeesAttributesWhereAsked) {
-  using backend::notify::AttributeCalls;
+  using backend::calls::AttributeCalls;
   for (const int number : {SYS_fsetxattr, SYS_setxattr, SYS_fremovexattr, 463, 466}) {
     wanted_.attributes = AttributeCalls::none;
     EXPECT_EQ(run(number), SECCOMP_RET_ALLOW) << number;

@@ -12,8 +12,9 @@
 #include "backend/calls/caller.h"
 #include "core/socket_words.h"
 #include "kernel/sockets/socket_calls.h"
+#include "kernel/sockets/sockets.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 constexpr std::size_t kMostGivenBack = 64;
@@ -232,4 +233,4 @@ int AcceptDesk::judge_with_peer(const Attempt& attempt, int accepted_fd) {
   return judge(attempt, *attempt.task, request);
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

@@ -21,7 +21,7 @@
 #include "backend/calls/socket_facts.h"
 #include "kernel/sockets/socket_calls.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 // Who decides an accept that is left to the kernel: nobody but the desk, or programs in the kernel.
 enum class Behind { nobody, programs };
@@ -77,6 +77,6 @@ class AcceptDesk {
   std::deque<GivenBack> given_back_;  // the oldest first
 };
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_ACCEPTS_H

@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 Result<void> give_descriptor(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
@@ -38,4 +38,4 @@ Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& an
   return {};
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

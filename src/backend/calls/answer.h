@@ -13,7 +13,7 @@
 #include "core/abi.h"
 #include "kernel/process/seccomp.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 struct Answer {
   // go_on: the kernel makes the call; descriptor: the caller gets `fd`; later: a job answers; dead:
@@ -48,6 +48,6 @@ struct Asked {
 // errno of an enforced refusal, or 0.
 using Judge = std::function<int(hf_request request, std::uint64_t cookie)>;
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_ANSWER_H

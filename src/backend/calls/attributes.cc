@@ -18,8 +18,10 @@
 
 #include "backend/calls/caller.h"
 #include "backend/calls/descriptor_path.h"
+#include "kernel/sockets/sockets.h"
+#include "label/access.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 constexpr std::size_t kPathBytes = 4096;
@@ -336,6 +338,11 @@ Answer Attempt::list() {
 
 // A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's
 // business.
+AttributeCalls attribute_calls_to_see(const hf_profile& profile, SocketAttributes kernel) {
+  if (kernel == SocketAttributes::emulated) return AttributeCalls::all;
+  return profile.label_ruled ? AttributeCalls::changes : AttributeCalls::none;
+}
+
 void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen) {
   if (seen == AttributeCalls::none) return;
   for (const int number : {SYS_setxattr, SYS_fsetxattr, SYS_removexattr, SYS_fremovexattr,
@@ -371,4 +378,4 @@ Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller
   return Attempt(labels, caller).run();
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

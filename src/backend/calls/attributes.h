@@ -10,25 +10,14 @@
 #include <linux/seccomp.h>
 
 #include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
 
 #include "backend/backend.h"
 #include "backend/calls/answer.h"
-#include "kernel/files/live_files.h"
+#include "backend/calls/socket_labels.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/seccomp.h"
-#include "kernel/sockets/sockets.h"
-#include "label/access.h"
-#include "label/store.h"
 
-namespace holdfast::backend::notify {
-
-// Do this kernel's sockets keep attributes of their own?
-enum class SocketAttributes { native, emulated };
-[[nodiscard]] SocketAttributes socket_attributes();
+namespace holdfast::backend::calls {
 
 // Linux 6.13; not in the headers of the oldest supported build machine.
 inline constexpr int kSetxattratNumber = 463;
@@ -41,60 +30,6 @@ enum class AttributeCalls { none, changes, all };
 
 [[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_profile& profile,
                                                     SocketAttributes kernel);
-
-// Somebody who has to know at once what labels are kept here: the programs of the lsm backend.
-class LabelMirror {
- public:
-  using Value = std::function<std::optional<std::string>(const std::string& name)>;
-
-  virtual ~LabelMirror() = default;
-  // What the labels of this socket are from now on.
-  virtual Result<void> write(int socket_fd, const Value& value) = 0;
-  // The listener whose labels it was given when it was accepted; 0: none, or they were taken over.
-  [[nodiscard]] virtual label::Cookie inherited_from(int socket_fd) const = 0;
-  virtual Result<void> take_over(int socket_fd) = 0;
-};
-
-// The labels of sockets, wherever this kernel has them. Any thread; collect() is for one.
-class SocketLabels {
- public:
-  // `proc` is borrowed.
-  static Result<SocketLabels> create(const kernel::Proc& proc, SocketAttributes kernel);
-
-  // Tells it of every change from here on. Borrowed.
-  void mirror_to(LabelMirror& mirror) { mirror_ = &mirror; }
-  [[nodiscard]] SocketAttributes kernel() const { return kernel_; }
-  // Nothing: no such label. Errors: what the kernel says.
-  [[nodiscard]] Result<std::optional<std::string>> get(int socket_fd, label::Cookie cookie,
-                                                       const std::string& name);
-  [[nodiscard]] Result<std::vector<std::string>> list(int socket_fd, label::Cookie cookie);
-  Result<void> set(int socket_fd, label::Cookie cookie, const std::string& name,
-                   std::string_view value, int flags);
-  Result<void> remove(int socket_fd, label::Cookie cookie, const std::string& name);
-  // All labels of `from` are `to`'s as well.
-  Result<void> copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to);
-
-  // Readable when it is time to collect().
-  [[nodiscard]] int timer_fd() const { return timer_.get(); }
-  // Forgets sockets that do not exist any more.
-  void collect();
-
- private:
-  SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer, kernel::LiveFiles live);
-  Result<void> watch(int socket_fd, label::Cookie cookie);
-  Result<void> take_over(int socket_fd, label::Cookie cookie);
-  Result<void> tell(int socket_fd, label::Cookie cookie);
-
-  const kernel::Proc& proc_;
-  LabelMirror* mirror_ = nullptr;
-  SocketAttributes kernel_;
-  Fd timer_;
-  kernel::LiveFiles live_;
-  std::unique_ptr<label::Store> store_;
-  // Jobs label what they accept, while the session collects.
-  std::unique_ptr<std::mutex> watching_ = std::make_unique<std::mutex>();
-  bool timer_armed_ = false;
-};
 
 void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen);
 [[nodiscard]] bool is_attribute_call(int number);
@@ -112,6 +47,6 @@ struct AttributeCaller {
 };
 [[nodiscard]] Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller);
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_ATTRIBUTES_H

@@ -11,7 +11,7 @@
 #include "kernel/process/child.h"
 #include "kernel/process/process.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 constexpr int kCanaryTimeoutMs = 10'000;
@@ -79,4 +79,4 @@ Result<void> answer_canary(kernel::Listener& listener, int listener_fd, pid_t ch
   return listener.refuse(canary.id, kernel::kCanaryError);
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

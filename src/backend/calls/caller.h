@@ -14,7 +14,7 @@
 #include "kernel/proc/proc.h"
 #include "kernel/process/seccomp.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 // A duplicate of one of the caller's descriptors.
 struct Duplicate {
@@ -36,6 +36,6 @@ Result<kernel::Listener> take_listener(const Child& child, Fd& fd);
 // returns. Errors: ETIMEDOUT: it did not come; EPROTO: another one did.
 Result<void> answer_canary(kernel::Listener& listener, int listener_fd, pid_t child);
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_CALLER_H

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <string>
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 constexpr std::array<std::string_view, 3> kDescriptorFolders = {
@@ -31,4 +31,4 @@ std::optional<int> descriptor_of_path(std::string_view path, pid_t own_number) {
   return std::nullopt;
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

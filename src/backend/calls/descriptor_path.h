@@ -8,12 +8,12 @@
 #include <optional>
 #include <string_view>
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 // "/proc/self/fd/5", "/dev/stdout" and the like. `own_number` is the caller's pid where it reads
 // /proc. Links that lead to such a path are not followed.
 [[nodiscard]] std::optional<int> descriptor_of_path(std::string_view path, pid_t own_number);
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_DESCRIPTOR_PATH_H

@@ -7,8 +7,9 @@
 #include "kernel/proc/open_files.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/local_socket.h"
+#include "kernel/sockets/sockets.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 // A duplicate of the socket, if this process has it.
@@ -98,4 +99,4 @@ Result<LabelIds> DiagPeers::labels_of(int socket_fd, const kernel::UnixSocket& p
   return reader_.read(fd.get(), peer.cookie);
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

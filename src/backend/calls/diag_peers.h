@@ -14,7 +14,7 @@
 #include "backend/calls/socket_facts.h"
 #include "kernel/sockets/unix_diag.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 class DiagPeers final : public Peers {
  public:
@@ -54,6 +54,6 @@ class DiagPeers final : public Peers {
   std::vector<kernel::UnixDiag> networks_;
 };
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_DIAG_PEERS_H

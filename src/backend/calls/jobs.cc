@@ -6,7 +6,7 @@
 #include "kernel/sockets/socket_calls.h"
 #include "kernel/wakeup.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 constexpr std::size_t kMostJobs = 512;
@@ -82,4 +82,4 @@ void Jobs::look(kernel::Listener& listener) {
   if (!running_.empty()) (void)kernel::arm_timer(timer_.get(), kLookMs);
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

@@ -24,7 +24,7 @@
 #include "kernel/proc/proc.h"
 #include "kernel/process/seccomp.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 // What a call gets that a signal ends.
 enum class Interrupted { restarts, ends };
@@ -77,6 +77,6 @@ class Jobs {
   std::list<std::unique_ptr<Running>> running_;
 };
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_JOBS_H

@@ -14,7 +14,7 @@
 
 namespace holdfast::backend::supervisor {
 
-using namespace notify;
+using namespace calls;
 
 struct SocketCall {
   std::uint32_t operations = 0;  // HF_SOCK_*: what it does, all of it

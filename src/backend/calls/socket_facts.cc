@@ -3,7 +3,7 @@
 
 #include "core/socket_rule.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 LabelReader::LabelReader(const LabelWords& words, SocketLabels& labels)
     : words_(words), labels_(labels) {
@@ -43,4 +43,4 @@ std::uint32_t operations_by_peer(const hf_tables& tables, const hf_profile& prof
   return operations & ~(HF_SOCK_BIND | HF_SOCK_LISTEN);
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

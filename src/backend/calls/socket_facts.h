@@ -15,7 +15,7 @@
 #include "core/abi.h"
 #include "kernel/proc/proc.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 
 // By index of a label name: id of a value, HF_LABEL_ID_*.
 using LabelIds = std::array<std::uint32_t, HF_MAX_LABEL_NAMES>;
@@ -62,6 +62,6 @@ class Peers {
 using JudgeSocket = std::function<int(const seccomp_notif& call, const kernel::TaskDirectory& task,
                                       hf_request request, std::uint64_t cookie, unsigned tokens)>;
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls
 
 #endif  // HOLDFAST_BACKEND_CALLS_SOCKET_FACTS_H

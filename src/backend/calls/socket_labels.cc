@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backend/calls/socket_labels.h"
+
 #include <algorithm>
 #include <cerrno>
 
-#include "backend/calls/attributes.h"
 #include "kernel/process/process.h"
+#include "kernel/sockets/sockets.h"
+#include "label/access.h"
 
-namespace holdfast::backend::notify {
+namespace holdfast::backend::calls {
 namespace {
 
 constexpr std::uint64_t kCollectMs = 1000;
@@ -17,11 +20,6 @@ constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 SocketAttributes socket_attributes() {
   return kernel::has_socket_attributes() ? SocketAttributes::native : SocketAttributes::emulated;
-}
-
-AttributeCalls attribute_calls_to_see(const hf_profile& profile, SocketAttributes kernel) {
-  if (kernel == SocketAttributes::emulated) return AttributeCalls::all;
-  return profile.label_ruled ? AttributeCalls::changes : AttributeCalls::none;
 }
 
 SocketLabels::SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer,
@@ -173,4 +171,4 @@ void SocketLabels::collect() {
       bool(kernel::arm_timer(timer_.get(), std::max(kCollectMs, took_ms * kCollectShare)));
 }
 
-}  // namespace holdfast::backend::notify
+}  // namespace holdfast::backend::calls

@@ -18,7 +18,7 @@
 
 namespace holdfast::backend::supervisor {
 
-using namespace notify;
+using namespace calls;
 
 // Has the profile rules for which a door is needed? Those that ask for the peer of a connect, and
 // those that refuse or limit one.

@@ -67,10 +67,10 @@ Question ask_trace(const Scene& scene, const Caller& caller);
 [[nodiscard]] std::optional<pid_t> supervisors_number(const Scene& scene, const Caller& caller,
                                                       pid_t pid);
 
-using notify::describe_task;
-using notify::Duplicate;
+using calls::describe_task;
+using calls::Duplicate;
 [[nodiscard]] inline Duplicate duplicate_of(const Caller& caller, int remote_fd) {
-  return notify::duplicate_of_thread(caller.call, caller.task, remote_fd);
+  return calls::duplicate_of_thread(caller.call, caller.task, remote_fd);
 }
 
 }  // namespace holdfast::backend::supervisor

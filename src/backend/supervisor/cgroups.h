@@ -17,7 +17,7 @@
 
 namespace holdfast::backend::supervisor {
 
-using namespace notify;
+using namespace calls;
 
 // Does the profile say who may move tasks? Then the tree gets the shape "cgroups protected".
 [[nodiscard]] bool protects_cgroups(const hf_profile& profile);

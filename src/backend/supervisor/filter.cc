@@ -152,7 +152,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   add_creation(filter);
   filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
   if (confines(profile)) add_trace(filter);
-  notify::add_attribute_calls(filter, wanted.attributes);
+  calls::add_attribute_calls(filter, wanted.attributes);
   add_sockets(filter, wanted.socket_operations);
   if (wanted.cgroup_files) add_cgroup_files(filter);
   if (wanted.confinement) ask_about(filter, {SYS_landlock_restrict_self});

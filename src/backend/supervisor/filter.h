@@ -29,7 +29,7 @@ inline constexpr std::uint32_t kMostMoveVectors = 3;
 
 // What is seen only where somebody needs it: each costs the calls it is about.
 struct Wanted {
-  notify::AttributeCalls attributes = notify::AttributeCalls::none;
+  calls::AttributeCalls attributes = calls::AttributeCalls::none;
   std::uint32_t socket_operations = 0;  // HF_SOCK_*
   bool cgroup_files = false;            // opened for writing, and written to
   bool confinement = false;             // tasks that confine themselves with Landlock

@@ -114,7 +114,7 @@ Result<ChildPlan> SupervisorSession::before_fork() {
 }
 
 Result<void> SupervisorSession::adopt(const Child& child) {
-  auto listener = notify::take_listener(child, listener_fd_);
+  auto listener = calls::take_listener(child, listener_fd_);
   if (!listener) return listener.error();
   listener_.emplace(std::move(*listener));
 
@@ -140,7 +140,7 @@ Result<void> SupervisorSession::adopt(const Child& child) {
     if (!desk) return wrap(desk.error(), "keep cgroups");
     cgroups_.emplace(std::move(*desk));
   }
-  auto proved = notify::answer_canary(*listener_, listener_fd_.get(), child.pid);
+  auto proved = calls::answer_canary(*listener_, listener_fd_.get(), child.pid);
   if (proved) tree_.remember_first(child.pid);
   return proved;
 }

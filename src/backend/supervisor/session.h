@@ -20,7 +20,7 @@
 
 namespace holdfast::backend::supervisor {
 
-using namespace notify;
+using namespace calls;
 
 // One run under the supervisor. See backend.h for the order of calls.
 class SupervisorSession final : public Session {

@@ -20,6 +20,7 @@
 #include "backend/calls/socket_call.h"
 #include "core/socket_words.h"
 #include "kernel/process/process.h"
+#include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::supervisor {
 namespace {

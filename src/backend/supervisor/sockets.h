@@ -19,7 +19,7 @@
 
 namespace holdfast::backend::supervisor {
 
-using namespace notify;
+using namespace calls;
 
 // Operations that a profile's rules are about.
 struct SocketOperations {

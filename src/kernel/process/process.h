@@ -28,10 +28,6 @@ struct ForkedChild {
 // depth.
 Result<ForkedChild> fork_child(std::uint64_t clone_flags, const ChildSpec& spec);
 
-// As the owner of the child's new user namespace: its ids inside are the ones outside. With
-// privilege all of the caller's ids are mapped, else its own user and group alone.
-Result<void> write_identity_maps(pid_t child);
-
 // The two ends of a SOCK_SEQPACKET channel.
 Result<std::array<Fd, 2>> make_channel();
 Result<void> send_byte(int channel_fd, char byte);

@@ -15,6 +15,7 @@
 #include "backend/lsm/machine/machine_labels.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/cgroup/cgroup.h"
+#include "label/access.h"
 #include "label/settle.h"
 
 namespace holdfast::backend {

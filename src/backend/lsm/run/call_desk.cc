@@ -30,7 +30,7 @@ const hf_profile& profile_of(const SessionSpec& spec) {
 
 bool needs_call_desk(const SessionSpec& spec, const Programs& programs) {
   return programs.mirrored() &&
-         (!programs.kernel_labels() || notify::makes_accepts(*spec.tables, profile_of(spec)));
+         (!programs.kernel_labels() || calls::makes_accepts(*spec.tables, profile_of(spec)));
 }
 
 CallDesk::CallDesk(const SessionSpec& spec, std::uint64_t set, const Programs& programs,
@@ -43,24 +43,24 @@ CallDesk::CallDesk(const SessionSpec& spec, std::uint64_t set, const Programs& p
       filter_(kernel::SeccompFilter::without_limits()) {}
 
 Result<std::unique_ptr<CallDesk>> CallDesk::create(const SessionSpec& spec, std::uint64_t set,
-                                                   notify::LabelMirror& mirror,
+                                                   calls::LabelMirror& mirror,
                                                    const Programs& programs) {
   auto proc = kernel::Proc::open();
   if (!proc) return proc.error();
   std::unique_ptr<CallDesk> desk(new CallDesk(spec, set, programs, std::move(*proc)));
   const bool keeps_labels = !programs.kernel_labels();
   auto labels =
-      notify::SocketLabels::create(desk->proc_, keeps_labels ? notify::SocketAttributes::emulated
-                                                             : notify::SocketAttributes::native);
+      calls::SocketLabels::create(desk->proc_, keeps_labels ? calls::SocketAttributes::emulated
+                                                            : calls::SocketAttributes::native);
   if (!labels) return wrap(labels.error(), "keep socket labels");
   desk->labels_.emplace(std::move(*labels));
   desk->filter_.add(SYS_setns, {{1, ArgumentTest::Kind::equals, kernel::kCanaryArgument}},
                     SECCOMP_RET_USER_NOTIF);
   if (keeps_labels) {
     desk->labels_->mirror_to(mirror);
-    notify::add_attribute_calls(desk->filter_, notify::AttributeCalls::all);
+    calls::add_attribute_calls(desk->filter_, calls::AttributeCalls::all);
   }
-  if (notify::makes_accepts(*spec.tables, profile_of(spec))) {
+  if (calls::makes_accepts(*spec.tables, profile_of(spec))) {
     for (const int number : {SYS_accept, SYS_accept4})
       desk->filter_.add(number, {}, SECCOMP_RET_USER_NOTIF);
     auto cgroups = kernel::CgroupMounts::read();
@@ -74,25 +74,25 @@ Result<std::unique_ptr<CallDesk>> CallDesk::create(const SessionSpec& spec, std:
 }
 
 Result<void> CallDesk::adopt(const Child& child) {
-  auto listener = notify::take_listener(child, listener_fd_);
+  auto listener = calls::take_listener(child, listener_fd_);
   if (!listener) return listener.error();
   listener_.emplace(std::move(*listener));
   if (auto opened = open_accepts(child); !opened) return opened;
   kernel::raise_descriptor_limit();
-  return notify::answer_canary(*listener_, listener_fd_.get(), child.pid);
+  return calls::answer_canary(*listener_, listener_fd_.get(), child.pid);
 }
 
 Result<void> CallDesk::open_accepts(const Child& child) {
   if (!cgroups_) return {};
   peers_ = std::make_unique<SeenPeers>(programs_.seen_peer_fd());
-  auto jobs = notify::Jobs::create();
+  auto jobs = calls::Jobs::create();
   if (!jobs) return wrap(jobs.error(), "make calls for the members");
   jobs_.emplace(std::move(*jobs));
-  accepts_.emplace(notify::AcceptOffice{
+  accepts_.emplace(calls::AcceptOffice{
       *spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_, *jobs_, *listener_,
       [this](const seccomp_notif& call, const kernel::TaskDirectory& task, hf_request request,
              std::uint64_t cookie, unsigned) { return judge(call, task, request, cookie); },
-      notify::Behind::programs, child.channel_cookie});
+      calls::Behind::programs, child.channel_cookie});
   return {};
 }
 
@@ -119,34 +119,34 @@ Result<void> CallDesk::dispatch(const std::function<Result<void>()>& before) {
 }
 
 Result<void> CallDesk::answer_next() {
-  using notify::Answer;
+  using calls::Answer;
   const auto received = listener_->receive();
   if (!received) {
     if (received.error().code == ENOENT || received.error().code == EINTR) return {};
     return received.error();
   }
   const seccomp_notif call = **received;
-  const bool accepts = notify::is_accept_call(call.data.nr);
+  const bool accepts = calls::is_accept_call(call.data.nr);
   // Only the child makes another one, once, and that was answered.
-  if (!accepts && !notify::is_attribute_call(call.data.nr))
-    return notify::give(*listener_, call.id, Answer::go_on());
+  if (!accepts && !calls::is_attribute_call(call.data.nr))
+    return calls::give(*listener_, call.id, Answer::go_on());
   const auto task = proc_.task(static_cast<pid_t>(call.pid));
-  if (!task) return notify::give(*listener_, call.id, Answer::error(EPERM));
-  return notify::give(*listener_, call.id,
-                      accepts ? accepts_->handle(call, *task) : answer_attributes(call, *task));
+  if (!task) return calls::give(*listener_, call.id, Answer::error(EPERM));
+  return calls::give(*listener_, call.id,
+                     accepts ? accepts_->handle(call, *task) : answer_attributes(call, *task));
 }
 
-notify::Answer CallDesk::answer_attributes(const seccomp_notif& call,
-                                           const kernel::TaskDirectory& task) {
+calls::Answer CallDesk::answer_attributes(const seccomp_notif& call,
+                                          const kernel::TaskDirectory& task) {
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
-  const notify::Judge judged = [&](hf_request request, std::uint64_t cookie) {
+  const calls::Judge judged = [&](hf_request request, std::uint64_t cookie) {
     return judge(call, task, request, cookie);
   };
   const std::function<bool()> own = [&] {
     const auto namespaces = task.namespaces();
     return namespaces && namespaces->link[kernel::kUserNamespace] == own_user_namespace_;
   };
-  return notify::answer_attribute_call(*labels_, {call, task, own, waiting, judged, spec_.labels});
+  return calls::answer_attribute_call(*labels_, {call, task, own, waiting, judged, spec_.labels});
 }
 
 // Of the same bucket that the programs take from.
@@ -166,7 +166,7 @@ int CallDesk::judge(const seccomp_notif& call, const kernel::TaskDirectory& task
   if (verdict.action == HF_LIMIT) hf_settle(spec_.tables, &verdict, has_token(verdict, task));
   hf_count_decision(&record_.fields().totals.decisions, &verdict);
   if (verdict.log && spec_.sink) {
-    hf_task actor = notify::describe_task(task).value_or(hf_task{});
+    hf_task actor = calls::describe_task(task).value_or(hf_task{});
     actor.pid = call.pid;
     hf_event event =
         decided(request, verdict, actor, spec_.tables->generation, kernel::boottime_ns());

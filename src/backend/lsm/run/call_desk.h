@@ -33,7 +33,7 @@ class CallDesk {
  public:
   // What of it the session needs. All borrowed.
   static Result<std::unique_ptr<CallDesk>> create(const SessionSpec& spec, std::uint64_t set,
-                                                  notify::LabelMirror& mirror,
+                                                  calls::LabelMirror& mirror,
                                                   const Programs& programs);
   CallDesk(const CallDesk&) = delete;
   CallDesk& operator=(const CallDesk&) = delete;
@@ -50,7 +50,7 @@ class CallDesk {
   CallDesk(const SessionSpec& spec, std::uint64_t set, const Programs& programs, kernel::Proc proc);
   Result<void> open_accepts(const Child& child);
   Result<void> answer_next();
-  notify::Answer answer_attributes(const seccomp_notif& call, const kernel::TaskDirectory& task);
+  calls::Answer answer_attributes(const seccomp_notif& call, const kernel::TaskDirectory& task);
   int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, hf_request request,
             std::uint64_t cookie);
   [[nodiscard]] bool has_token(const hf_verdict& verdict, const kernel::TaskDirectory& task) const;
@@ -63,12 +63,12 @@ class CallDesk {
   kernel::SeccompFilter filter_;
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<kernel::CgroupMounts> cgroups_;  // where accepts may have a rate
-  std::optional<notify::SocketLabels> labels_;
+  std::optional<calls::SocketLabels> labels_;
   Fd listener_fd_;
   std::optional<kernel::Listener> listener_;
-  std::unique_ptr<notify::Peers> peers_;
-  std::optional<notify::Jobs> jobs_;           // with accepts_
-  std::optional<notify::AcceptDesk> accepts_;  // none: the kernel makes them
+  std::unique_ptr<calls::Peers> peers_;
+  std::optional<calls::Jobs> jobs_;           // with accepts_
+  std::optional<calls::AcceptDesk> accepts_;  // none: the kernel makes them
 };
 
 // Does the profile need any of it on this kernel?

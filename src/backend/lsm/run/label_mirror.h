@@ -14,7 +14,7 @@
 namespace holdfast::backend::lsm {
 
 // Borrows the map and the words. One thread.
-class InodeLabels final : public notify::LabelMirror {
+class InodeLabels final : public calls::LabelMirror {
  public:
   InodeLabels(int map_fd, const LabelWords& words);
 

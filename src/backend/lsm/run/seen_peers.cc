@@ -12,7 +12,7 @@
 namespace holdfast::backend::lsm {
 
 // What the map has from a question before is of another socket, or is overwritten now.
-Result<notify::Peer> SeenPeers::of(int socket_fd) {
+Result<calls::Peer> SeenPeers::of(int socket_fd) {
   const auto cookie = kernel::socket_cookie(socket_fd);
   if (!cookie) return cookie.error();
   hf_seen_peer seen = {};
@@ -22,9 +22,9 @@ Result<notify::Peer> SeenPeers::of(int socket_fd) {
   if (auto asked = kernel::ask_peer_name(socket_fd); !asked) return asked.error();
   if (bpf_map_lookup_elem(map_fd_, &zero, &seen) != 0)
     return kernel::system_error("read BPF map", "seen_peer");
-  notify::Peer peer{.state = notify::Peer::State::without_file};
+  calls::Peer peer{.state = calls::Peer::State::without_file};
   if (seen.cookie != *cookie) return peer;
-  peer.state = notify::Peer::State::known;
+  peer.state = calls::Peer::State::known;
   std::ranges::copy(seen.ids, peer.labels.begin());
   return peer;
 }

@@ -8,12 +8,12 @@
 namespace holdfast::backend::lsm {
 
 // Borrows the map.
-class SeenPeers final : public notify::Peers {
+class SeenPeers final : public calls::Peers {
  public:
   explicit SeenPeers(int map_fd) : map_fd_(map_fd) {}
 
   // Of a socket that is connected. Errors: of getpeername(2) and of reading the map.
-  [[nodiscard]] Result<notify::Peer> of(int socket_fd) override;
+  [[nodiscard]] Result<calls::Peer> of(int socket_fd) override;
 
  private:
   int map_fd_;

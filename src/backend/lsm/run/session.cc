@@ -10,6 +10,7 @@
 
 #include "backend/lsm/run/canary.h"
 #include "kernel/system_error.h"
+#include "label/access.h"
 #include "label/settle.h"
 
 namespace holdfast::backend::lsm {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// Id maps of a new user namespace: user_namespaces(7). Ids inside are the ids outside, so that
-// files, limits and logs mean the same on both sides. A caller with CAP_SETUID in its own namespace
-// maps every id it has; anybody else may map only the own user and group, and has to give up
-// setgroups() first.
+#include "kernel/process/id_maps.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -11,7 +8,7 @@
 
 #include <fstream>
 
-#include "kernel/process/process.h"
+#include "base/fd.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
