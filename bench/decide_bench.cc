@@ -78,7 +78,7 @@ std::unique_ptr<const policy::Compiled> compiled(const std::string& text) {
 
 hf_request request_of(unsigned hook) {
   hf_request r{};
-  r.hook = static_cast<__u16>(hook);
+  r.op = static_cast<__u16>(hook);
   r.ns_types = HF_NS_NET;
   r.flags = HF_REQ_TARGET_KNOWN;
   r.sock_op = HF_SOCK_CONNECT;
@@ -199,19 +199,18 @@ int main() {
   const auto hundred = compiled(policy_text(100));
   const auto many = compiled(policy_text(10'000));
   const auto longest = compiled(socket_text(HF_MAX_PROFILE_SOCKET_RULES));
-  add("empty function", *many->tables, HF_HOOK_NAMESPACE_INSTALL, measure<decide_nothing>);
+  add("empty function", *many->tables, HF_OP_NAMESPACE_INSTALL, measure<decide_nothing>);
   for (const auto& [name, policy] : {std::pair("1 rule", &one), std::pair("100 rules", &hundred),
                                      std::pair("10,000 rules", &many)}) {
     const hf_tables& tables = *(*policy)->tables;
-    add(fmt::format("enter a namespace, {}", name), tables, HF_HOOK_NAMESPACE_INSTALL,
+    add(fmt::format("enter a namespace, {}", name), tables, HF_OP_NAMESPACE_INSTALL,
         measure<decide>);
-    add(fmt::format("make a namespace, {}", name), tables, HF_HOOK_NAMESPACE_ALLOC,
+    add(fmt::format("make a namespace, {}", name), tables, HF_OP_NAMESPACE_ALLOC, measure<decide>);
+    add(fmt::format("move out of a cgroup, {}", name), tables, HF_OP_CGROUP_ATTACH,
         measure<decide>);
-    add(fmt::format("move out of a cgroup, {}", name), tables, HF_HOOK_CGROUP_ATTACH,
-        measure<decide>);
-    add(fmt::format("connect, {}", name), tables, HF_HOOK_SOCKET, measure<decide>);
+    add(fmt::format("connect, {}", name), tables, HF_OP_SOCKET, measure<decide>);
   }
-  add("connect, the last of 256 rules of its profile", *longest->tables, HF_HOOK_SOCKET,
+  add("connect, the last of 256 rules of its profile", *longest->tables, HF_OP_SOCKET,
       measure<decide>);
   RatioReporter reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);

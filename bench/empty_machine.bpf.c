@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Programs that do nothing, where holdfastd's are (src/bpf/machine/cgroup.bpf.c): what the kernel charges
+ * Programs that do nothing, where holdfastd's are (src/bpf/machine/machine.bpf.c): what the kernel charges
  * for asking.
  */
 #include "bpf/lib/vmlinux.h"

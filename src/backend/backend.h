@@ -3,7 +3,7 @@
 //
 // Order of calls for one `holdfast run`, all from one thread:
 //
-//   backend->open(spec)            attached, proven by a canary; nothing of the workload runs yet
+//   backend->open(spec)            attached, proven by a self-test; nothing of the workload runs yet
 //   session->before_fork()         what the child has to do to itself; a backend that marks the
 //   child
 //                                  at fork arms itself here: the very next fork of this thread is
@@ -63,7 +63,7 @@ struct Promise {
 // Receives every decision that is to be reported. Called from the thread that calls dispatch().
 using EventSink = std::function<void(const hf_event&)>;
 // The same for attempts on the enforcement itself, which are refused whatever the policy says.
-using RefusalSink = std::function<void(const hf_guard_event&)>;
+using GuardEventSink = std::function<void(const hf_guard_event&)>;
 
 // The same for a move between cgroups that the backend knows by path, below the root of the
 // caller's cgroup namespace.
@@ -74,7 +74,7 @@ struct MovePaths {
 using MoveSink = std::function<void(const hf_event&, const MovePaths&)>;
 
 // What the tables say about labels by number, in words.
-struct LabelWords {
+struct LabelNames {
   std::vector<std::string> names;    // by index of a label name
   std::vector<std::string> values;   // by id of a value; [0] is ""
   std::vector<std::string> may_set;  // names that the profile's label.set lists
@@ -86,13 +86,13 @@ struct SessionSpec {
   std::uint32_t unshare_types =
       0;  // HF_NS_* that the child makes; with ns_track or not, they are this sandbox's set
   EventSink sink;
-  LabelWords labels = {};
+  LabelNames labels = {};
   MoveSink move_sink = {};
   // The profiles whose cgroups hold this path, deepest first.
   std::function<std::vector<std::uint16_t>(std::string_view path)> profiles_of_cgroup = {};
   // Told what is no decision but should be known. Called as `sink` is.
   std::function<void(std::string_view)> notice = {};
-  RefusalSink refusal_sink = {};
+  GuardEventSink guard_sink = {};
 };
 
 // What the child does to itself between fork and exec. Plain data: no destructor runs there.
@@ -157,7 +157,7 @@ class Backend {
   [[nodiscard]] virtual Result<void> available() const = 0;
   // What it promises on this kernel, one entry for each RuleKind. Cheap; attaches nothing.
   [[nodiscard]] virtual std::vector<Promise> promises() const = 0;
-  // Attaches and proves enforcement with a canary. Attached whole or not at all.
+  // Attaches and proves enforcement with a self-test. Attached whole or not at all.
   virtual Result<std::unique_ptr<Session>> open(const SessionSpec& spec) = 0;
 };
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "backend/meters.h"
+#include "backend/machine_stats.h"
 #include "base/result.h"
 #include "core/abi.h"
 #include "core/guard.h"
@@ -60,7 +60,7 @@ struct GuardedDirectory {
 };
 
 // How enforcement is kept when the process ends.
-struct Keeping {
+struct Persistence {
   std::string pin_directory;
   Guard guard = Guard::on;
   std::vector<GuardedDirectory> guarded_directories;  // need the guard
@@ -73,7 +73,7 @@ struct SealedFiles {
   std::vector<std::string> places;  // directories: names in them that begin with "holdfastd"
 };
 
-// Attached whole. From attach_machine() it is until destroyed; from keep_machine() on, destroyed or
+// Attached whole. From attach_machine() it is until destroyed; from attach_pinned_machine() on, destroyed or
 // not, until stop_machine(). One thread.
 class Machine {
  public:
@@ -91,11 +91,11 @@ class Machine {
   // With what was counted before this process adopted it.
   [[nodiscard]] virtual Totals totals() const = 0;
   // Reads every entry of every map.
-  [[nodiscard]] virtual Result<Meters> meters() const = 0;
+  [[nodiscard]] virtual Result<MachineStats> stats() const = 0;
   // Of the policy that is live.
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
   // Attempts on the enforcement itself that were refused since the last call.
-  [[nodiscard]] virtual Result<std::vector<hf_guard_event>> take_refusals() = 0;
+  [[nodiscard]] virtual Result<std::vector<hf_guard_event>> take_guard_events() = 0;
   // Does a change of policy need the token?
   [[nodiscard]] virtual bool sealed() const = 0;
   // The labels of sockets on kernels that keep none (before Linux 7.1): kept beside the programs,
@@ -120,7 +120,7 @@ class Machine {
 // nothing.
 [[nodiscard]] std::vector<Promise> machine_promises();
 
-// Errors: ENOTSUP with the reason when this kernel or user cannot; EPERM when the canary was not
+// Errors: ENOTSUP with the reason when this kernel or user cannot; EPERM when the self-test was not
 // refused.
 [[nodiscard]] Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec,
                                                               EventSink sink);
@@ -133,11 +133,12 @@ class Machine {
 // Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPERM
 // the guard does not take this process for holdfastd; EPROTO what is there is not holdfast's or of
 // a version that this one does not know: it stays in force.
-[[nodiscard]] Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec,
-                                                            const Keeping& keeping, EventSink sink);
+[[nodiscard]] Result<std::unique_ptr<Machine>> attach_pinned_machine(const MachineSpec& spec,
+                                                                     const Persistence& persistence,
+                                                                     EventSink sink);
 
-// Ends what keep_machine() left. Returns how many instances there were. Errors: EBUSY a process
-// serves it; EPERM it is sealed, or as keep_machine(); what removing pins gave.
+// Ends what attach_pinned_machine() left. Returns how many instances there were. Errors: EBUSY a process
+// serves it; EPERM it is sealed, or as attach_pinned_machine(); what removing pins gave.
 [[nodiscard]] Result<std::size_t> stop_machine(const std::string& pin_directory);
 
 // The seal of what is in force: while it is on, only the very file that sealed it is holdfastd, and

@@ -11,7 +11,7 @@
 #include "cli/commands.h"
 #include "cli/load_policy.h"
 #include "events/event_text.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 #include "policy/stated.h"
 #include "run/delegation.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `holdfast doctor`: what this kernel has, then proof. A probe can only say that enforcement should
-// work; the canary is a real run whose command tries what its policy forbids, and counts as held
+// work; the self-test is a real run whose command tries what its policy forbids, and counts as held
 // only when the command was refused *and* the backend reported both refusals with their reasons.
 #include <fmt/core.h>
 
@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/canary.h"
 #include "cli/commands.h"
+#include "cli/self_test.h"
 #include "kernel/features.h"
 #include "kernel/sockets/stream.h"
 #include "policy/load.h"
@@ -22,9 +22,9 @@
 namespace holdfast::cli {
 namespace {
 
-constexpr std::string_view kCanaryPolicy =
+constexpr std::string_view kSelfTestPolicy =
     "version = 1\n"
-    "[profile.canary]\n"
+    "[profile.self-test]\n"
     "namespaces.create = []\n"
     "namespaces.enter = \"none\"\n";
 
@@ -55,14 +55,14 @@ Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& p
       proof.outcome = Proof::Outcome::unavailable;
     return proof;
   }
-  const auto outcome = run::supervise(**session, {"/proc/self/exe", std::string(kCanaryArgument)},
+  const auto outcome = run::supervise(**session, {"/proc/self/exe", std::string(kSelfTestArgument)},
                                       0, [](pid_t) { return Result<void>(); });
   if (!outcome) {
     proof.detail = outcome.error().message();
   } else if (outcome->exit_code != 0) {
-    proof.detail = "the canary was not refused";
+    proof.detail = "the self-test was not refused";
   } else if (!creation_seen || !entry_seen) {
-    proof.detail = "the canary was refused, but not reported";
+    proof.detail = "the self-test was refused, but not reported";
   } else {
     proof.outcome = Proof::Outcome::held;
     proof.detail = "a namespace made and one entered: both refused and reported";
@@ -129,7 +129,7 @@ int verdict(const std::vector<Proof>& proofs) {
 }  // namespace
 
 int doctor(const DoctorOptions& options) {
-  const auto loaded = policy::load({{"doctor", std::string(kCanaryPolicy)}});
+  const auto loaded = policy::load({{"doctor", std::string(kSelfTestPolicy)}});
   if (!loaded.policy) return kExitFailed;
   const auto features = kernel::survey_features();
   std::vector<Proof> proofs;

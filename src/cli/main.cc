@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 
 #include "backend/connect_helper/process.h"
-#include "cli/canary.h"
 #include "cli/commands.h"
+#include "cli/self_test.h"
 
 namespace {
 
@@ -192,7 +192,7 @@ void add_control(CLI::App& app, int& status) {
 void add_doctor(CLI::App& app, int& status) {
   static DoctorOptions o;
   CLI::App* doctor_app =
-      app.add_subcommand("doctor", "Probe this kernel, then prove enforcement with a canary");
+      app.add_subcommand("doctor", "Probe this kernel, then prove enforcement with a self-test");
   doctor_app->add_option("--format", o.format, "pretty or json")
       ->check(CLI::IsMember({"pretty", "json"}))
       ->type_name("FORMAT");
@@ -338,8 +338,9 @@ void add_hooks(CLI::App& app, int& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && argv[1] == kCanaryArgument) return canary();
-  if (argc == 2 && holdfast::run::is_door_argument(argv[1])) holdfast::run::run_door();
+  if (argc == 2 && argv[1] == kSelfTestArgument) return self_test();
+  if (argc == 2 && holdfast::backend::connect_helper::is_connect_helper_argument(argv[1]))
+    holdfast::backend::connect_helper::run_connect_helper();
   CLI::App app{"Keeps programs in the namespaces and cgroups they belong to, and says why."};
   app.name("holdfast");
   app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);

@@ -16,8 +16,8 @@
 namespace holdfast::cli {
 namespace {
 
-constexpr std::size_t kMostRequest = 8192;  // bytes
-constexpr unsigned kPatienceS = 10;         // with who is slow to ask or to read
+constexpr std::size_t kMaxRequest = 8192;  // bytes
+constexpr unsigned kPatienceS = 10;        // with who is slow to ask or to read
 
 Result<std::string> exposition(const ControlOptions& options) {
   auto client = rpc::Client::connect(options.socket);
@@ -32,12 +32,12 @@ Result<std::string> exposition(const ControlOptions& options) {
 // The first line, once the empty one that ends the head is there. Empty: no request.
 std::string read_request() {
   std::string head;
-  while (head.size() < kMostRequest && !head.ends_with("\r\n\r\n") && !head.ends_with("\n\n")) {
+  while (head.size() < kMaxRequest && !head.ends_with("\r\n\r\n") && !head.ends_with("\n\n")) {
     const int c = std::cin.get();
     if (c == std::char_traits<char>::eof()) return "";
     head += static_cast<char>(c);
   }
-  if (head.size() >= kMostRequest) return "";
+  if (head.size() >= kMaxRequest) return "";
   return head.substr(0, head.find_first_of("\r\n"));
 }
 

@@ -12,7 +12,7 @@
 #include "kernel/sockets/stream.h"
 #include "policy/cgroup_path.h"
 #include "policy/compile.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 #include "policy/policy_text.h"
 #include "run/announcement.h"
 #include "run/choice.h"

@@ -14,10 +14,10 @@
 #include "events/event_json.h"
 #include "events/event_origin.h"
 #include "events/event_text.h"
-#include "events/refusal.h"
+#include "events/guard_event.h"
 #include "explain/request.h"
 #include "explain/why.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 #include "policy/policy_text.h"
 
 namespace holdfast::cli {
@@ -44,11 +44,11 @@ std::optional<std::uint64_t> event_id(std::string_view text) {
   return id;
 }
 
-int explain_refusal(std::string_view line) {
-  const auto event = policy::refusal_from_json(line);
+int explain_guard_event(std::string_view line) {
+  const auto event = policy::guard_event_from_json(line);
   if (!event) return usage(event.error().message());
-  fmt::print("{}\n\n{}", policy::refusal_text(*event, policy::Colour::off),
-             policy::explain_refusal(*event));
+  fmt::print("{}\n\n{}", policy::guard_event_text(*event, policy::Colour::off),
+             policy::explain_guard_event(*event));
   return kExitOk;
 }
 
@@ -78,7 +78,7 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
   for (const std::string& one : file.lines)
     if (policy::event_id(one) == id) line = one;  // ids begin anew with a boot: the last one
   if (line.empty()) return usage(fmt::format("{} holds no event {}", options.events, id));
-  if (policy::is_refusal(line)) return explain_refusal(line);
+  if (policy::is_guard_event(line)) return explain_guard_event(line);
   const policy::Compiled recorded = policy::recorded_policy(line);
   const auto as_recorded = policy::event_from_json(line, recorded);
   if (!as_recorded) return usage(as_recorded.error().message());

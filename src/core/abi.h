@@ -31,43 +31,43 @@
 #define HF_MAX_NEST 8u                          /* profiles that one cgroup path lies in */
 #define HF_COMM_LEN 16u
 
-/* ---- hooks: what is decided ------------------------------------------------------------------ */
-#define HF_HOOK_NAMESPACE_ALLOC 1u   /* a namespace is being made */
-#define HF_HOOK_NAMESPACE_INSTALL 2u /* a task enters a namespace */
-#define HF_HOOK_CGROUP_ATTACH 3u     /* a task moves between cgroups */
-#define HF_HOOK_SOCKET 4u            /* bind, connect, listen, accept, send */
-#define HF_HOOK_BPF 5u               /* a use of a delegated BPF privilege */
-#define HF_HOOK_TRACE 6u             /* ptrace, process_vm_*, pidfd_getfd, /proc/PID/mem */
-#define HF_HOOK_LABEL 7u             /* a label of a socket is set or removed */
-#define HF_HOOK_MARK 8u              /* what confers a profile is changed, or taken over */
-#define HF_HOOK_COUNT 9u
+/* ---- operations: what is decided ------------------------------------------------------------------ */
+#define HF_OP_NAMESPACE_ALLOC 1u   /* a namespace is being made */
+#define HF_OP_NAMESPACE_INSTALL 2u /* a task enters a namespace */
+#define HF_OP_CGROUP_ATTACH 3u     /* a task moves between cgroups */
+#define HF_OP_SOCKET 4u            /* bind, connect, listen, accept, send */
+#define HF_OP_BPF 5u               /* a use of a delegated BPF privilege */
+#define HF_OP_TRACE 6u             /* ptrace, process_vm_*, pidfd_getfd, /proc/PID/mem */
+#define HF_OP_LABEL 7u             /* a label of a socket is set or removed */
+#define HF_OP_MARK 8u              /* what confers a profile is changed, or taken over */
+#define HF_OP_COUNT 9u
 
 /* ---- ways: how it was asked for (for events; a few matter to decisions) ----------------------- */
-#define HF_WAY_NONE 0u
-#define HF_WAY_SETNS 1u
-#define HF_WAY_UNSHARE 2u
-#define HF_WAY_CLONE 3u
-#define HF_WAY_MOUNT 4u /* open_tree or fsmount that make a mount namespace */
-#define HF_WAY_CGROUP_PROCS 5u
-#define HF_WAY_CGROUP_THREADS 6u
-#define HF_WAY_CLONE_INTO_CGROUP 7u
-#define HF_WAY_BIND 8u
-#define HF_WAY_CONNECT 9u
-#define HF_WAY_LISTEN 10u
-#define HF_WAY_ACCEPT 11u
-#define HF_WAY_SEND 12u
-#define HF_WAY_BPF_COMMAND 13u
-#define HF_WAY_BPF_MAP 14u
-#define HF_WAY_BPF_PROGRAM 15u
-#define HF_WAY_BPF_ATTACH 16u
-#define HF_WAY_PTRACE 17u
-#define HF_WAY_LABEL_SET 18u
-#define HF_WAY_LABEL_REMOVE 19u
-#define HF_WAY_MARK_SET 20u
-#define HF_WAY_MARK_REMOVE 21u
-#define HF_WAY_MARK_WRITE 22u /* a marked executable is opened for writing, or cut */
-#define HF_WAY_MARK_EXEC 23u  /* it is executed by a task that somebody else could make act */
-#define HF_WAY_COUNT 24u
+#define HF_VIA_NONE 0u
+#define HF_VIA_SETNS 1u
+#define HF_VIA_UNSHARE 2u
+#define HF_VIA_CLONE 3u
+#define HF_VIA_MOUNT 4u /* open_tree or fsmount that make a mount namespace */
+#define HF_VIA_CGROUP_PROCS 5u
+#define HF_VIA_CGROUP_THREADS 6u
+#define HF_VIA_CLONE_INTO_CGROUP 7u
+#define HF_VIA_BIND 8u
+#define HF_VIA_CONNECT 9u
+#define HF_VIA_LISTEN 10u
+#define HF_VIA_ACCEPT 11u
+#define HF_VIA_SEND 12u
+#define HF_VIA_BPF_COMMAND 13u
+#define HF_VIA_BPF_MAP 14u
+#define HF_VIA_BPF_PROGRAM 15u
+#define HF_VIA_BPF_ATTACH 16u
+#define HF_VIA_PTRACE 17u
+#define HF_VIA_LABEL_SET 18u
+#define HF_VIA_LABEL_REMOVE 19u
+#define HF_VIA_MARK_SET 20u
+#define HF_VIA_MARK_REMOVE 21u
+#define HF_VIA_MARK_WRITE 22u /* a marked executable is opened for writing, or cut */
+#define HF_VIA_MARK_EXEC 23u  /* it is executed by a task that somebody else could make act */
+#define HF_VIA_COUNT 24u
 
 /* ---- namespace types, a mask ------------------------------------------------------------------ */
 #define HF_NS_MNT (1u << 0)
@@ -318,10 +318,10 @@ struct hf_tables {
 
 /* ---- request, verdict, event ------------------------------------------------------------------------------ */
 
-/* Facts. Fields that a hook does not use are zero. */
+/* Facts. Fields that an operation does not use are zero. */
 struct hf_request {
-  __u16 hook;                   /* HF_HOOK_* */
-  __u16 way;                    /* HF_WAY_* */
+  __u16 op;                     /* HF_OP_* */
+  __u16 via;                    /* HF_VIA_* */
   __u32 flags;                  /* HF_REQ_* */
   __u16 subject;                /* profile of the acting task */
   __u16 object;                 /* profile of the moved or traced task */
@@ -336,7 +336,7 @@ struct hf_request {
   __u16 dst_chain[HF_MAX_NEST];
   __u16 sock_op;                        /* one HF_SOCK_* */
   __u16 sock_family;                    /* one HF_FAMILY_* */
-  __u32 bpf_value;                      /* enum value of the command, map, program or attachment, as way says */
+  __u32 bpf_value;                      /* enum value of the command, map, program or attachment, as via says */
   __u32 own_labels[HF_MAX_LABEL_NAMES]; /* by label name index: value id, HF_LABEL_ID_* */
   __u32 peer_labels[HF_MAX_LABEL_NAMES];
 };

@@ -330,18 +330,18 @@ HF_INLINE int hf_needs_delegation(__u32 command) {
 /* Which list answers, and whether it lists the value. A token is good for what else is delegated. */
 HF_INLINE __u32 hf_bpf_list(const struct hf_request *r, const struct hf_profile *own, int *listed) {
   __u32 value = r->bpf_value;
-  switch (r->way) {
-    case HF_WAY_BPF_COMMAND:
+  switch (r->via) {
+    case HF_VIA_BPF_COMMAND:
       *listed = hf_bit(own->bpf_commands, value) || (value == HF_BPF_TOKEN_CREATE && own->bpf_commands) ||
                 (value != HF_BPF_TOKEN_CREATE && !hf_needs_delegation(value));
       return HF_RULE_BPF_COMMANDS;
-    case HF_WAY_BPF_MAP:
+    case HF_VIA_BPF_MAP:
       *listed = hf_bit(own->bpf_maps, value);
       return HF_RULE_BPF_MAPS;
-    case HF_WAY_BPF_PROGRAM:
+    case HF_VIA_BPF_PROGRAM:
       *listed = hf_bit(own->bpf_programs, value);
       return HF_RULE_BPF_PROGRAMS;
-    case HF_WAY_BPF_ATTACH:
+    case HF_VIA_BPF_ATTACH:
       *listed = value < 64 ? hf_bit(own->bpf_attachments[0], value) : hf_bit(own->bpf_attachments[1], value - 64u);
       return HF_RULE_BPF_ATTACHMENTS;
     default:
@@ -358,16 +358,16 @@ HF_INLINE void hf_decide_bpf(const struct hf_request *r, const struct hf_profile
   if (!listed) hf_refuse(v, own, r->subject, kind, HF_REASON_BPF_DELEGATE);
   if (own->bpf_attach_to == HF_ATTACH_OWN_CGROUP) {
     if (r->flags & HF_REQ_BPF_FOREIGN) hf_refuse(v, own, r->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_FOREIGN);
-    if ((r->flags & HF_REQ_BPF_OUTSIDE) || (r->way == HF_WAY_BPF_MAP && r->bpf_value == HF_BPF_MAP_STRUCT_OPS))
+    if ((r->flags & HF_REQ_BPF_OUTSIDE) || (r->via == HF_VIA_BPF_MAP && r->bpf_value == HF_BPF_MAP_STRUCT_OPS))
       hf_refuse(v, own, r->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_ATTACH_TO);
   }
-  quota = r->way == HF_WAY_BPF_MAP ? HF_QUOTA_MAPS : HF_QUOTA_PROGRAMS;
+  quota = r->via == HF_VIA_BPF_MAP ? HF_QUOTA_MAPS : HF_QUOTA_PROGRAMS;
   if ((r->flags & HF_REQ_OVER_QUOTA) && (own->bpf_quotas & quota))
     hf_refuse(v, own, r->subject, quota == HF_QUOTA_MAPS ? HF_RULE_BPF_QUOTA_MAPS : HF_RULE_BPF_QUOTA_PROGRAMS,
               HF_REASON_BPF_QUOTA);
   if ((r->flags & HF_REQ_OVER_MEMORY) && (own->bpf_quotas & HF_QUOTA_MEMORY))
     hf_refuse(v, own, r->subject, HF_RULE_BPF_QUOTA_MEMORY, HF_REASON_BPF_QUOTA);
-  if (r->way == HF_WAY_BPF_COMMAND && !hf_bit(own->bpf_commands, r->bpf_value)) return; /* no line names it */
+  if (r->via == HF_VIA_BPF_COMMAND && !hf_bit(own->bpf_commands, r->bpf_value)) return; /* no line names it */
   hf_name(v, own, r->subject, kind);
 }
 
@@ -381,46 +381,45 @@ HF_INLINE void hf_choose_log(const struct hf_tables *t, const struct hf_request 
 }
 
 /*
- * Decides. `hooks`, a constant, has bit h for each hook h that the caller serves: a request for another is
+ * Decides. `ops`, a constant, has bit n for each operation n that the caller serves: a request for another is
  * refused, and its code is not there, which is nine tenths of what a verifier would walk. Borrows both
  * arguments, writes all of *v. Never fails: what cannot be decided is refused. Pure; any thread. A caller
  * in BPF passes a map value as `t`.
  */
-HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request *r, __u32 hooks,
-                              struct hf_verdict *v) {
+HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request *r, __u32 ops, struct hf_verdict *v) {
   const struct hf_profile *own = hf_profile_at(t, r->subject);
   const struct hf_profile *owner = hf_profile_at(t, r->held_owner);
   __builtin_memset(v, 0, sizeof(*v));
   if (r->flags & HF_REQ_FACTS_MISSING) return hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
   if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  if (!(hooks & (1u << (r->hook & 31u)))) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  if (!(ops & (1u << (r->op & 31u)))) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   if (!own || !owner || r->subject >= t->profile_count || r->held_owner >= t->profile_count ||
       r->object >= t->profile_count || r->target_owner >= t->profile_count)
     return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  switch (r->hook) {
-    case HF_HOOK_NAMESPACE_ALLOC:
-      if (hooks & (1u << HF_HOOK_NAMESPACE_ALLOC)) hf_decide_create(t, r, own, owner, v);
+  switch (r->op) {
+    case HF_OP_NAMESPACE_ALLOC:
+      if (ops & (1u << HF_OP_NAMESPACE_ALLOC)) hf_decide_create(t, r, own, owner, v);
       break;
-    case HF_HOOK_NAMESPACE_INSTALL:
-      if (hooks & (1u << HF_HOOK_NAMESPACE_INSTALL)) hf_decide_enter(t, r, own, owner, v);
+    case HF_OP_NAMESPACE_INSTALL:
+      if (ops & (1u << HF_OP_NAMESPACE_INSTALL)) hf_decide_enter(t, r, own, owner, v);
       break;
-    case HF_HOOK_CGROUP_ATTACH:
-      if (hooks & (1u << HF_HOOK_CGROUP_ATTACH)) hf_decide_attach(t, r, v);
+    case HF_OP_CGROUP_ATTACH:
+      if (ops & (1u << HF_OP_CGROUP_ATTACH)) hf_decide_attach(t, r, v);
       break;
-    case HF_HOOK_SOCKET:
-      if (hooks & (1u << HF_HOOK_SOCKET)) hf_decide_socket(t, r, own, v);
+    case HF_OP_SOCKET:
+      if (ops & (1u << HF_OP_SOCKET)) hf_decide_socket(t, r, own, v);
       break;
-    case HF_HOOK_BPF:
-      if (hooks & (1u << HF_HOOK_BPF)) hf_decide_bpf(r, own, v);
+    case HF_OP_BPF:
+      if (ops & (1u << HF_OP_BPF)) hf_decide_bpf(r, own, v);
       break;
-    case HF_HOOK_LABEL:
-      if (hooks & (1u << HF_HOOK_LABEL)) hf_decide_label(r, own, v);
+    case HF_OP_LABEL:
+      if (ops & (1u << HF_OP_LABEL)) hf_decide_label(r, own, v);
       break;
-    case HF_HOOK_MARK:
-      if (hooks & (1u << HF_HOOK_MARK)) hf_decide_mark(t, r, v);
+    case HF_OP_MARK:
+      if (ops & (1u << HF_OP_MARK)) hf_decide_mark(t, r, v);
       break;
-    case HF_HOOK_TRACE:
-      if (hooks & (1u << HF_HOOK_TRACE)) hf_decide_trace(t, r, own, owner, v);
+    case HF_OP_TRACE:
+      if (ops & (1u << HF_OP_TRACE)) hf_decide_trace(t, r, own, owner, v);
       break;
     default:
       return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
@@ -428,7 +427,7 @@ HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request
   hf_choose_log(t, r, v);
 }
 
-/* Decides about any hook. */
+/* Decides about any operation. */
 HF_INLINE void hf_decide(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
   hf_decide_some(t, r, ~0u, v);
 }

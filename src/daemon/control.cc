@@ -10,9 +10,9 @@
 #include "daemon/label_service.h"
 #include "daemon/metrics.h"
 #include "daemon/tasks.h"
-#include "kernel/files/whole_file.h"
+#include "kernel/files/atomic_file.h"
 #include "kernel/process/process.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 #include "rpc/control_interface.h"
 
 namespace holdfast::daemon {
@@ -186,12 +186,11 @@ Answer Control::status() const {
 }
 
 Answer Control::metrics() const {
-  const auto meters = enforcement_.meters();
-  if (!meters) return failed(meters.error());
-  const Condition condition = {enforcement_.live().number,
-                               enforcement_.policy().profiles.size() - 1, enforcement_.sealed(),
-                               enforcement_.adopted(), enforcement_.totals()};
-  return {"", {{"exposition", exposition(condition, *meters)}}, false};
+  const auto stats = enforcement_.stats();
+  if (!stats) return failed(stats.error());
+  const DaemonState state = {enforcement_.live().number, enforcement_.policy().profiles.size() - 1,
+                             enforcement_.sealed(), enforcement_.adopted(), enforcement_.totals()};
+  return {"", {{"exposition", exposition(state, *stats)}}, false};
 }
 
 Answer Control::tasks() const {

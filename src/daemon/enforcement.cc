@@ -10,9 +10,9 @@
 #include "backend/decided.h"
 #include "core/decide.h"
 #include "daemon/policy_files.h"
-#include "daemon/unheld.h"
-#include "kernel/files/live_files.h"
-#include "kernel/files/whole_file.h"
+#include "daemon/unenforced.h"
+#include "kernel/files/atomic_file.h"
+#include "kernel/memory.h"
 #include "kernel/process/process.h"
 #include "policy/compile.h"
 
@@ -21,20 +21,20 @@ namespace holdfast::daemon {
 namespace {
 
 // Policies; more only when nothing is read while they change.
-constexpr std::size_t kMostEarlier = 16;
+constexpr std::size_t kMaxEarlier = 16;
 
 // The rules that nobody would hold, as diagnostics. Empty: none, or they are accepted.
 std::string refused_rules(const policy::Compiled& policy, const Options& options,
-                          const std::function<void(const std::string&)>& said) {
+                          const std::function<void(const std::string&)>& log) {
   std::string text;
-  for (const UnheldRule& rule : unheld_rules(policy))
-    text +=
-        fmt::format("{}: {}: not enforced: {} ({})\n", rule.where.place(),
-                    options.unheld == Unheld::refuse ? "error" : "warning", rule.text, rule.why);
+  for (const UnenforcedRule& rule : unenforced_rules(policy))
+    text += fmt::format("{}: {}: not enforced: {} ({})\n", rule.where.place(),
+                        options.unenforced == Unenforced::refuse ? "error" : "warning", rule.text,
+                        rule.why);
   if (text.empty()) return text;
-  if (options.unheld == Unheld::refuse)
+  if (options.unenforced == Unenforced::refuse)
     return text + "rules that nobody would enforce are refused (--allow-unenforced accepts them)\n";
-  said(text);
+  log(text);
   return "";
 }
 
@@ -56,17 +56,17 @@ std::shared_ptr<const policy::Compiled> unknown_policy() {
 }  // namespace
 
 Enforcement::Enforcement(const Options& options, Sink sink,
-                         std::function<void(const std::string&)> said)
+                         std::function<void(const std::string&)> log)
     : options_(options),
       sink_(std::move(sink)),
-      said_(std::move(said)),
+      log_(std::move(log)),
       archive_(make_archive(options)),
-      life_(*archive_, {kernel::boottime_ns, kernel::boot_id()}, options.files_live, said_) {}
+      life_(*archive_, {kernel::boottime_ns, kernel::boot_id()}, options.files_live, log_) {}
 
 Result<std::unique_ptr<Enforcement>> Enforcement::start(
-    const Options& options, Sink sink, std::function<void(const std::string&)> said) {
+    const Options& options, Sink sink, std::function<void(const std::string&)> log) {
   std::unique_ptr<Enforcement> enforcement(
-      new Enforcement(options, std::move(sink), std::move(said)));
+      new Enforcement(options, std::move(sink), std::move(log)));
   if (auto begun = enforcement->begin(); !begun) return std::move(begun).error();
   kernel::trim_memory();
   return enforcement;
@@ -87,8 +87,8 @@ Result<void> Enforcement::begin() {
   if (!first) return std::move(loaded).error();
   if (!loaded) {
     const Error& error = loaded.error();
-    said_((error.code == 0 ? error.detail : error.message() + "\n") +
-          fmt::format("the policy of generation {} is used instead\n", life_.begun_from()));
+    log_((error.code == 0 ? error.detail : error.message() + "\n") +
+         fmt::format("the policy of generation {} is used instead\n", life_.begun_from()));
   }
   auto attached = attach(*first);
   prepared_.reset();
@@ -103,17 +103,18 @@ Result<void> Enforcement::attach(const Generation& first) {
   const auto sink = [this](const hf_event& event) { deliver(event); };
   number_ = first.number;
   compiled_ = *policy;
-  backend::Keeping keeping{options_.pin_dir, options_.guard, {}};
+  backend::Persistence persistence{options_.pin_dir, options_.guard, {}};
   if (options_.policy_files == PolicyFiles::guarded)
-    keeping.guarded_directories = guarded_directories(options_);
-  auto machine = options_.lifetime == Lifetime::kept ? backend::keep_machine(spec, keeping, sink)
-                                                     : backend::attach_machine(spec, sink);
+    persistence.guarded_directories = guarded_directories(options_);
+  auto machine = options_.lifetime == Lifetime::kept
+                     ? backend::attach_pinned_machine(spec, persistence, sink)
+                     : backend::attach_machine(spec, sink);
   if (!machine) return std::move(machine).error();
   machine_ = *std::move(machine);
   if (!machine_->adopted()) {
     use(machine_->generation(), *std::move(policy),
         first.modes.empty() ? nullptr : std::move(tables));
-    say_incomplete();
+    log_incomplete();
     life_.attached(*this);
     return {};
   }
@@ -137,9 +138,9 @@ void Enforcement::use(std::uint64_t generation, Compiled compiled,
 }
 
 // It is live all the same.
-void Enforcement::say_incomplete() {
+void Enforcement::log_incomplete() {
   if (const std::string& what = machine_->incomplete(); !what.empty())
-    said_(fmt::format("generation {} is live, but {}\n", machine_->generation(), what));
+    log_(fmt::format("generation {} is live, but {}\n", machine_->generation(), what));
 }
 
 // Errors: as compile_sources().
@@ -169,7 +170,7 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
   backend::MachineSpec spec;
   spec.tables = &tables;
   spec.cgroup_root = options_.cgroup_root;
-  spec.warn = [this](const std::string& text) { said_(text + "\n"); };
+  spec.warn = [this](const std::string& text) { log_(text + "\n"); };
   for (const policy::Binding& binding : compiled.bindings)
     spec.bindings.push_back({binding.cgroup, binding.profile});
   spec.profiles = compiled.profiles;
@@ -188,7 +189,7 @@ Result<void> Enforcement::make_live(const Generation& next) {
   if (auto live = machine_->update(spec_of(**policy, *tables)); !live) return live;
   earlier_.emplace(number_, compiled_);
   use(machine_->generation(), *std::move(policy), next.modes.empty() ? nullptr : std::move(tables));
-  say_incomplete();
+  log_incomplete();
   return {};
 }
 
@@ -196,7 +197,7 @@ Result<void> Enforcement::make_live(const Generation& next) {
 Result<Enforcement::Outcome> Enforcement::changed(Result<Outcome> outcome) {
   prepared_.reset();
   if (outcome && outcome->changed)
-    if (auto read = dispatch(); !read) said_(read.error().message() + "\n");
+    if (auto read = dispatch(); !read) log_(read.error().message() + "\n");
   kernel::trim_memory();  // reading a policy takes many times what is kept of it
   return outcome;
 }
@@ -218,7 +219,7 @@ Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {
   if (generation == number_) return compiled_;
   const auto kept = archive_->load(generation);
   const auto policy = kept ? compile_sources(kept->sources) : Error{ENOENT, "", "", ""};
-  if (earlier_.size() >= kMostEarlier) earlier_.erase(earlier_.begin());
+  if (earlier_.size() >= kMaxEarlier) earlier_.erase(earlier_.begin());
   return earlier_[generation] = policy ? policy->compiled : unknown_policy();
 }
 
@@ -238,7 +239,7 @@ int Enforcement::decide(const hf_request& request, const hf_task& actor, std::ui
 /* ---- the files ----
  */
 
-// As long as the descriptor is open nobody installs files. Where that cannot be said, as on a disk
+// As long as the descriptor is open nobody installs files. Where that cannot be log, as on a disk
 // that is read only, nobody can install any either. Errors: EBUSY somebody does.
 Result<Fd> Enforcement::hold_files() const {
   if (options_.lifetime == Lifetime::transient) return Fd();
@@ -254,7 +255,7 @@ Result<LoadedPolicy> Enforcement::good_files() const {
   if (!held) return held.error();
   auto loaded = load_policy(options_.dirs);
   if (!loaded) return loaded;
-  std::string refused = refused_rules(*loaded->compiled, options_, said_);
+  std::string refused = refused_rules(*loaded->compiled, options_, log_);
   if (!refused.empty()) return Error{0, "load policy", {}, std::move(refused)};
   return loaded;
 }

@@ -27,11 +27,11 @@ class Enforcement : private InForce {
   using Sink = std::function<void(const hf_event&, const Compiled&)>;
 
   // Adopts what is in force, or attaches. The policy is that of the files; when they have mistakes,
-  // or may not become live (PolicyLife), the last one that was good. `said` receives what a reader
+  // or may not become live (PolicyLife), the last one that was good. `log` receives what a reader
   // should know on the way. Errors: code 0 when there is no policy to begin with, with the mistakes
   // as detail; else what attaching gave.
   [[nodiscard]] static Result<std::unique_ptr<Enforcement>> start(
-      const Options& options, Sink sink, std::function<void(const std::string&)> said);
+      const Options& options, Sink sink, std::function<void(const std::string&)> log);
 
   [[nodiscard]] std::vector<int> poll_fds() const { return machine_->poll_fds(); }
   [[nodiscard]] Result<void> dispatch();
@@ -69,16 +69,16 @@ class Enforcement : private InForce {
   [[nodiscard]] const Generation& live() const { return life_.live(); }
   [[nodiscard]] const policy::Compiled& policy() const { return *compiled_; }
   [[nodiscard]] backend::Totals totals() const { return machine_->totals(); }
-  [[nodiscard]] Result<backend::Meters> meters() const { return machine_->meters(); }
+  [[nodiscard]] Result<backend::MachineStats> stats() const { return machine_->stats(); }
   [[nodiscard]] bool sealed() const override { return machine_->sealed(); }
-  [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() {
-    return machine_->take_refusals();
+  [[nodiscard]] Result<std::vector<hf_guard_event>> take_guard_events() {
+    return machine_->take_guard_events();
   }
   [[nodiscard]] bool adopted() const { return machine_->adopted(); }
   [[nodiscard]] bool guards_files() const { return machine_->guards_files(); }
 
  private:
-  Enforcement(const Options& options, Sink sink, std::function<void(const std::string&)> said);
+  Enforcement(const Options& options, Sink sink, std::function<void(const std::string&)> log);
   Result<void> begin();
   Result<void> attach(const Generation& first);
   Result<void> make_live(const Generation& next) override;
@@ -88,7 +88,7 @@ class Enforcement : private InForce {
   [[nodiscard]] Result<Fd> hold_files() const;
   Result<Outcome> changed(Result<Outcome> outcome);
   void use(std::uint64_t generation, Compiled compiled, std::unique_ptr<hf_tables> tables);
-  void say_incomplete();
+  void log_incomplete();
   [[nodiscard]] Result<Compiled> compiled(const Generation& generation);
   void deliver(const hf_event& event);
   [[nodiscard]] Compiled policy_of(std::uint64_t generation);
@@ -99,7 +99,7 @@ class Enforcement : private InForce {
 
   const Options& options_;
   Sink sink_;
-  std::function<void(const std::string&)> said_;
+  std::function<void(const std::string&)> log_;
   std::unique_ptr<Archive> archive_;
   PolicyLife life_;
   std::unique_ptr<backend::Machine> machine_;

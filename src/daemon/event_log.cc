@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "kernel/files/whole_file.h"
+#include "kernel/files/atomic_file.h"
 
 namespace holdfast::daemon {
 
@@ -24,7 +24,7 @@ Result<void> EventLog::append(std::string_view json) {
     if (auto rotated = rotate(); !rotated) return rotated;
   std::string line(json);
   line += '\n';
-  if (auto written = kernel::append_whole(fd_.get(), line); !written) return written;
+  if (auto written = kernel::append_all(fd_.get(), line); !written) return written;
   bytes_ += line.size();
   return {};
 }

@@ -7,13 +7,13 @@
 
 #include "daemon/journal_entry.h"
 #include "events/event_json.h"
-#include "events/refusal.h"
+#include "events/guard_event.h"
 #include "kernel/cgroup/cgroup.h"
 
 namespace holdfast::daemon {
 
 namespace {
-constexpr std::size_t kMostPaths = 4096;
+constexpr std::size_t kMaxPaths = 4096;
 }  // namespace
 
 EventWriter::EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root)
@@ -26,12 +26,12 @@ std::string EventWriter::path_of(std::uint64_t cgroup) const {
   if (const auto known = paths_.find(cgroup); known != paths_.end()) return known->second;
   auto path = kernel::cgroup_path(cgroup_root_.get(), cgroup);
   if (!path) return {};
-  if (paths_.size() >= kMostPaths) paths_.clear();
+  if (paths_.size() >= kMaxPaths) paths_.clear();
   return paths_.emplace(cgroup, *std::move(path)).first->second;
 }
 
 policy::EventPaths EventWriter::paths_of(const hf_event& event) const {
-  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return {};
+  if (event.request.op != HF_OP_CGROUP_ATTACH) return {};
   return {path_of(event.source), path_of(event.target)};
 }
 
@@ -55,8 +55,8 @@ Result<void> EventWriter::write(const hf_event& event, const policy::Compiled& p
 }
 
 Result<void> EventWriter::write(const hf_guard_event& refusal) {
-  if (format_ == EventFormat::json) return print(policy::refusal_json(refusal)), Result<void>();
-  const std::string line = policy::refusal_text(refusal, colour_);
+  if (format_ == EventFormat::json) return print(policy::guard_event_json(refusal)), Result<void>();
+  const std::string line = policy::guard_event_text(refusal, colour_);
   if (format_ == EventFormat::pretty) return print(line), Result<void>();
   auto sent = kernel::send_to_journal(journal_fields(refusal));
   if (!sent) print(line);

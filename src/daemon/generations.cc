@@ -11,8 +11,8 @@
 
 #include "base/digest.h"
 #include "events/json_fields.h"
+#include "kernel/files/atomic_file.h"
 #include "kernel/files/text_file.h"
-#include "kernel/files/whole_file.h"
 #include "policy/policy_text.h"
 
 namespace holdfast::daemon {

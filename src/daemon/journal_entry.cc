@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "events/event_text.h"
-#include "events/refusal.h"
-#include "policy/names.h"
+#include "events/guard_event.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -43,8 +43,8 @@ std::vector<kernel::JournalField> journal_fields(const hf_event& event,
       {"SYSLOG_IDENTIFIER", "holdfastd"},
       {"HOLDFAST_EVENT", std::to_string(event.id)},
       {"HOLDFAST_GENERATION", std::to_string(event.generation)},
-      {"HOLDFAST_HOOK", word(policy::kHookNames, event.request.hook)},
-      {"HOLDFAST_WAY", word(policy::kWayNames, event.request.way)},
+      {"HOLDFAST_HOOK", word(policy::kOpNames, event.request.op)},
+      {"HOLDFAST_WAY", word(policy::kViaNames, event.request.via)},
       {"HOLDFAST_VERDICT", word(policy::kVerdictNames, v.action)},
       {"HOLDFAST_ENFORCED", v.mode == HF_MODE_ENFORCE ? "1" : "0"},
       {"HOLDFAST_REASON", word(policy::kReasonNames, v.reason)},
@@ -75,19 +75,19 @@ std::vector<kernel::JournalField> journal_fields(const hf_event& event,
 
 std::vector<kernel::JournalField> journal_fields(const hf_guard_event& refusal) {
   std::vector<kernel::JournalField> fields = {
-      {"MESSAGE", policy::refusal_text(refusal, policy::Colour::off)},
+      {"MESSAGE", policy::guard_event_text(refusal, policy::Colour::off)},
       {"MESSAGE_ID", kAttempt},
       {"PRIORITY", refusal.audited ? kNotice : kWarning},
       {"SYSLOG_IDENTIFIER", "holdfastd"},
       {"HOLDFAST_EVENT", std::to_string(refusal.id)},
-      {"HOLDFAST_GUARD", std::string(policy::refusal_word(refusal.what))},
+      {"HOLDFAST_GUARD", std::string(policy::guard_kind_name(refusal.what))},
       {"HOLDFAST_VERDICT", "deny"},
       {"HOLDFAST_ENFORCED", refusal.audited ? "0" : "1"},
       {"HOLDFAST_PID", std::to_string(refusal.actor.tgid)},
       {"HOLDFAST_TID", std::to_string(refusal.actor.pid)},
       {"HOLDFAST_UID", std::to_string(refusal.actor.uid)},
       {"HOLDFAST_COMM", std::string(policy::comm_of(refusal.actor))}};
-  if (const std::string_view helper = policy::helper_word(refusal); !helper.empty())
+  if (const std::string_view helper = policy::helper_name(refusal); !helper.empty())
     fields.push_back({"HOLDFAST_HELPER", std::string(helper)});
   return fields;
 }

@@ -79,8 +79,8 @@ int judge_change(Enforcement& enforcement, const rpc::Call& call, std::uint16_t 
                  const std::string& name, std::uint64_t cookie) {
   const policy::Compiled& policy = enforcement.policy();
   hf_request request = {};
-  request.hook = HF_HOOK_LABEL;
-  request.way = way;
+  request.op = HF_OP_LABEL;
+  request.via = way;
   const auto caller = caller_of(call, policy);
   if (!caller) {
     request.flags |= HF_REQ_FACTS_MISSING;
@@ -131,13 +131,13 @@ Answer change(Enforcement& enforcement, const rpc::Call& call, int socket_fd, La
   if (!name || !label::is_label_name(*name)) return rpc::invalid_parameter("name");
   const auto encoded = text_of(call, "value");
   const auto value = encoded ? from_base64(*encoded) : std::nullopt;
-  if (way == HF_WAY_LABEL_SET && !value) return rpc::invalid_parameter("value");
+  if (way == HF_VIA_LABEL_SET && !value) return rpc::invalid_parameter("value");
   const auto cookie = kernel::socket_cookie(socket_fd);
   if (!cookie) return refused(cookie.error());
   if (const int code = judge_change(enforcement, call, way, *name, *cookie); code != 0)
     return refused(code, "policy keeps this label for others");
   const auto at = find_label(labels, *name);
-  if (way == HF_WAY_LABEL_REMOVE) {
+  if (way == HF_VIA_LABEL_REMOVE) {
     if (at == labels.end()) return refused(ENODATA, "there is no such label");
     labels.erase(at);
   } else if (at == labels.end()) {
@@ -167,7 +167,7 @@ std::optional<Answer> answer_label_call(Enforcement& enforcement, std::string_vi
   if (gets) return get(*std::move(labels), call);
   if (!sets && !removes) return list(*labels);
   return change(enforcement, call, socket->get(), *std::move(labels),
-                sets ? HF_WAY_LABEL_SET : HF_WAY_LABEL_REMOVE);
+                sets ? HF_VIA_LABEL_SET : HF_VIA_LABEL_REMOVE);
 }
 
 }  // namespace holdfast::daemon

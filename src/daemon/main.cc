@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
                "Seal what is in force, print the token that unseals it, and end");
   app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and end");
   app.add_flag("--is-sealed", ask_sealed,
-               "Say by the exit code whether it is sealed (0) or not (1), and end");
+               "Log by the exit code whether it is sealed (0) or not (1), and end");
   app.add_option("--pin-dir", options.pin_dir, "Where on a BPF filesystem enforcement is pinned")
       ->type_name("DIR");
   app.add_option("--socket", options.socket, "Where io.holdfast.Control is served; '' for nowhere")
@@ -94,7 +94,7 @@ int main(int argc, char** argv) {
   if (!dirs.empty()) options.dirs = {dirs, Missing::is_error};
   if (format == "json") options.format = EventFormat::json;
   if (format == "journal") options.format = EventFormat::journal;
-  options.unheld = allow_unenforced ? Unheld::allow : Unheld::refuse;
+  options.unenforced = allow_unenforced ? Unenforced::allow : Unenforced::refuse;
   if (no_auto_reload) options.files_live = FilesLive::by_reload;
   options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
   options.guard = no_guard ? holdfast::backend::Guard::off : holdfast::backend::Guard::on;

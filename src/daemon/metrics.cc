@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include "events/refusal.h"
-#include "policy/names.h"
+#include "events/guard_event.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::daemon {
 
@@ -54,82 +54,82 @@ class Text {
   std::string text_;
 };
 
-void add_condition(Text& text, const Condition& condition) {
+void add_state(Text& text, const DaemonState& state) {
   text.family("holdfast_build_info", "gauge", "The version of holdfastd, as a label.");
   text.sample(1, {{"version", HOLDFAST_VERSION}});
   text.family("holdfast_policy_generation", "gauge", "Number of the policy that is live.");
-  text.sample(condition.generation);
+  text.sample(state.generation);
   text.family("holdfast_policy_profiles", "gauge", "Profiles of the policy that is live.");
-  text.sample(condition.profiles);
+  text.sample(state.profiles);
   text.family("holdfast_sealed", "gauge", "1 when the policy can only be changed with the token.");
-  text.sample(condition.sealed ? 1 : 0);
+  text.sample(state.sealed ? 1 : 0);
   text.family("holdfast_adopted", "gauge", "1 when enforcement was found in force by holdfastd.");
-  text.sample(condition.adopted ? 1 : 0);
+  text.sample(state.adopted ? 1 : 0);
   text.family("holdfast_decision_errors_total", "counter",
               "Refusals for want of a fact (of those denied and audited), and faults that were no "
               "decision.");
-  text.sample(condition.totals.errors);
+  text.sample(state.totals.errors);
 }
 
-void add_decisions(Text& text, const backend::Meters& meters) {
+void add_decisions(Text& text, const backend::MachineStats& stats) {
   text.family("holdfast_decisions_total", "counter",
               "Decisions by hook, verdict (audit: would have been denied) and the profile whose "
               "rule it was (none: nobody's).");
-  for (const backend::DecisionCount& d : meters.decisions)
-    text.sample(d.count, {{"hook", policy::name_of(policy::kHookNames, d.hook)},
+  for (const backend::DecisionCount& d : stats.decisions)
+    text.sample(d.count, {{"hook", policy::name_of(policy::kOpNames, d.op)},
                           {"verdict", kVerdicts.at(d.kind)},
                           {"profile", d.profile}});
   text.family("holdfast_refused_attempts_total", "counter",
               "Attempts on the enforcement itself that were refused, by what they were about.");
-  for (std::uint32_t what = 1; what < meters.refusals.size() && what < HF_GUARD_COUNT; what++)
-    text.sample(meters.refusals[what], {{"guard", policy::refusal_word(what)}});
+  for (std::uint32_t what = 1; what < stats.refusals.size() && what < HF_GUARD_COUNT; what++)
+    text.sample(stats.refusals[what], {{"guard", policy::guard_kind_name(what)}});
 }
 
-void add_events(Text& text, const Condition& condition, const backend::Meters& meters) {
+void add_events(Text& text, const DaemonState& state, const backend::MachineStats& stats) {
   text.family("holdfast_lost_events_total", "counter",
               "Events that did not fit their ring; what they tell of was enforced.");
-  text.sample(condition.totals.lost, {{"ring", "decisions"}});
-  text.sample(meters.refusals_lost, {{"ring", "guard"}});
+  text.sample(state.totals.lost, {{"ring", "decisions"}});
+  text.sample(stats.refusals_lost, {{"ring", "guard"}});
 }
 
-void add_fills(Text& text, const backend::Meters& meters) {
-  const auto each = [&](backend::FillUnit unit, std::string_view label, auto value) {
-    for (const backend::Fill& fill : meters.fills)
+void add_fills(Text& text, const backend::MachineStats& stats) {
+  const auto each = [&](backend::UsageUnit unit, std::string_view label, auto value) {
+    for (const backend::MapUsage& fill : stats.map_usage)
       if (fill.unit == unit) text.sample(value(fill), {{label, fill.name}});
   };
-  const auto used = [](const backend::Fill& fill) { return fill.used; };
-  const auto most = [](const backend::Fill& fill) { return fill.most; };
+  const auto used = [](const backend::MapUsage& fill) { return fill.used; };
+  const auto most = [](const backend::MapUsage& fill) { return fill.most; };
   text.family("holdfast_map_entries", "gauge", "Entries of a BPF map.");
-  each(backend::FillUnit::entries, "map", used);
+  each(backend::UsageUnit::entries, "map", used);
   text.family("holdfast_map_max_entries", "gauge", "Entries that a BPF map has room for.");
-  each(backend::FillUnit::entries, "map", most);
+  each(backend::UsageUnit::entries, "map", most);
   text.family("holdfast_ring_bytes", "gauge", "Bytes of events that wait to be read.");
-  each(backend::FillUnit::bytes, "ring", used);
+  each(backend::UsageUnit::bytes, "ring", used);
   text.family("holdfast_ring_size_bytes", "gauge", "Bytes that a ring of events has room for.");
-  each(backend::FillUnit::bytes, "ring", most);
+  each(backend::UsageUnit::bytes, "ring", most);
 }
 
-void add_runs(Text& text, const backend::Meters& meters) {
-  if (meters.runs.empty()) return;
+void add_runs(Text& text, const backend::MachineStats& stats) {
+  if (stats.runs.empty()) return;
   text.family("holdfast_program_runs_total", "counter",
-              "Runs of a BPF program while the kernel counted them.");
-  for (const backend::Runs& runs : meters.runs)
+              "ProgramStats of a BPF program while the kernel counted them.");
+  for (const backend::ProgramStats& runs : stats.runs)
     text.sample(runs.count, {{"program", runs.program}});
   text.family("holdfast_program_run_seconds_total", "counter", "Time that these took.");
-  for (const backend::Runs& runs : meters.runs)
+  for (const backend::ProgramStats& runs : stats.runs)
     text.sample(fmt::format("{:.9f}", static_cast<double>(runs.ns) / 1e9),
                 {{"program", runs.program}});
 }
 
 }  // namespace
 
-std::string exposition(const Condition& condition, const backend::Meters& meters) {
+std::string exposition(const DaemonState& state, const backend::MachineStats& stats) {
   Text text;
-  add_condition(text, condition);
-  add_decisions(text, meters);
-  add_events(text, condition, meters);
-  add_fills(text, meters);
-  add_runs(text, meters);
+  add_state(text, state);
+  add_decisions(text, stats);
+  add_events(text, state, stats);
+  add_fills(text, stats);
+  add_runs(text, stats);
   return text.take();
 }
 

@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <string>
 
-#include "backend/meters.h"
+#include "backend/machine_stats.h"
 #include "daemon/enforcement.h"
 
 namespace holdfast::daemon {
 
 // What is not the programs' to count.
-struct Condition {
+struct DaemonState {
   std::uint64_t generation = 0;
   std::uint64_t profiles = 0;
   bool sealed = false;
@@ -21,7 +21,7 @@ struct Condition {
 };
 
 // One line of HELP and TYPE for each family, labels escaped. docs/daemon.md lists the families.
-[[nodiscard]] std::string exposition(const Condition& condition, const backend::Meters& meters);
+[[nodiscard]] std::string exposition(const DaemonState& state, const backend::MachineStats& stats);
 
 }  // namespace holdfast::daemon
 

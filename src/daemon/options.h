@@ -20,7 +20,7 @@ inline constexpr int kExitUnknown = 2;      // of --is-sealed: it cannot be told
 inline constexpr int kExitImpossible = 77;  // not possible on this machine
 
 // What to do about rules that cannot be held for the whole machine.
-enum class Unheld { refuse, allow };
+enum class Unenforced { refuse, allow };
 
 // Whether enforcement goes on when the process ends.
 enum class Lifetime { kept, transient };
@@ -35,7 +35,7 @@ struct Options {
   PolicyDirs dirs;
   FilesLive files_live = FilesLive::by_themselves;
   EventFormat format = EventFormat::pretty;
-  Unheld unheld = Unheld::refuse;
+  Unenforced unenforced = Unenforced::refuse;
   Lifetime lifetime = Lifetime::kept;
   backend::Guard guard = backend::Guard::on;
   PolicyFiles policy_files = PolicyFiles::free;

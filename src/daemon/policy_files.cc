@@ -10,8 +10,8 @@
 
 #include "backend/machine.h"
 #include "daemon/policy_dir.h"
-#include "daemon/unheld.h"
-#include "kernel/files/whole_file.h"
+#include "daemon/unenforced.h"
+#include "kernel/files/atomic_file.h"
 
 namespace holdfast::daemon {
 
@@ -33,7 +33,7 @@ Error through_a_link(const std::string& path) {
 }
 
 Result<bool> renew(const fs::path& path) {
-  const auto reachable = kernel::is_within_reach(path.string());
+  const auto reachable = kernel::is_reachable_elsewhere(path.string());
   if (!reachable) return reachable.error();
   if (!*reachable) return false;
   // Nobody else makes or opens anything here any more.
@@ -76,9 +76,9 @@ Result<void> check_files(const Files& files, const Options& options) {
   for (const auto& [name, source] : files) sources.push_back(source);
   const auto loaded = compile_sources(std::move(sources));
   if (!loaded) return loaded.error();
-  if (options.unheld == Unheld::allow) return {};
+  if (options.unenforced == Unenforced::allow) return {};
   std::string text;
-  for (const UnheldRule& rule : unheld_rules(*loaded->compiled))
+  for (const UnenforcedRule& rule : unenforced_rules(*loaded->compiled))
     text +=
         fmt::format("{}: error: not enforced: {} ({})\n", rule.where.place(), rule.text, rule.why);
   return text.empty() ? Result<void>() : Error{0, "check", {}, std::move(text)};

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kTryAgainNs = 5'000'000'000;
-constexpr int kMostMs = 3'600'000;  // of one sleep
+constexpr int kMaxMs = 3'600'000;  // of one sleep
 
 Error sealed() { return {EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"}; }
 
@@ -65,7 +65,7 @@ void PolicyLife::settle(Text policy, LifeState state) {
   live_known_ = true;
   state_ = std::move(state);
   try_again_ns_ = 0;
-  said_.clear();
+  logged_error_.clear();
 }
 
 /* ---- start ----
@@ -137,7 +137,7 @@ void PolicyLife::attached(InForce& in_force) {
   first.number = in_force.generation();
   const bool went_back = state_.deadline && !chosen_->state.deadline;
   if (went_back)
-    say_(fmt::format(
+    log_(fmt::format(
         "generation {} was not confirmed: generation {} is the policy of generation {}\n",
         state_.live, first.number, chosen_->policy->number));
   LifeState state = with(first, chosen_->state);
@@ -146,13 +146,13 @@ void PolicyLife::attached(InForce& in_force) {
   if (written) written = write(state_, std::nullopt);
   warn_unwritten(written);
   prune();
-  say_of_files();
+  log_changed_files();
 }
 
-void PolicyLife::say_of_files() const {
+void PolicyLife::log_changed_files() const {
   if (!files_ || !live_known_ || wants(files_)) return;
   if (digest(*files_) != digest(live_->sources))
-    say_("the files are another policy than the one in force: holdfast reload makes them live\n");
+    log_("the files are another policy than the one in force: holdfast reload makes them live\n");
 }
 
 // The kernel says which generation is live; the record, what that means.
@@ -188,15 +188,15 @@ void PolicyLife::adopted(InForce& in_force) {
 void PolicyLife::catch_up() {
   if (due(state_)) return tick();
   if (state_.deadline)
-    return say_(fmt::format("generation {} is not confirmed: in {} s generation {} comes back\n",
+    return log_(fmt::format("generation {} is not confirmed: in {} s generation {} comes back\n",
                             state_.live, left_ms().value_or(0) / 1000, state_.confirmed));
-  if (live_known_ && !wants(files_)) return say_of_files();
+  if (live_known_ && !wants(files_)) return log_changed_files();
   if (!live_known_)
-    say_(fmt::format("the text of generation {}, which is in force, is not known\n", state_.live));
+    log_(fmt::format("the text of generation {}, which is in force, is not known\n", state_.live));
   else if (!files_)
     return;
   else if (in_force_->sealed())
-    return say_("sealed: the policy in force stays although the files are another\n");
+    return log_("sealed: the policy in force stays although the files are another\n");
   Generation next = *chosen_->policy;
   LifeState state = chosen_->state;
   if (live_known_) {
@@ -207,7 +207,7 @@ void PolicyLife::catch_up() {
   }
   state.deadline.reset();
   const auto changed = change(std::move(next), std::move(state));
-  if (!changed) say_(changed.error().message() + ": the policy in force stays\n");
+  if (!changed) log_(changed.error().message() + ": the policy in force stays\n");
 }
 
 /* ---- changes ----
@@ -219,7 +219,7 @@ Result<void> PolicyLife::write(const LifeState& now, const std::optional<LifeSta
 
 void PolicyLife::warn_unwritten(const Result<void>& written) {
   if (!written)
-    say_(fmt::format("{}: a restart will not know this policy\n", written.error().message()));
+    log_(fmt::format("{}: a restart will not know this policy\n", written.error().message()));
 }
 
 void PolicyLife::prune() { archive_.prune({state_.live, state_.confirmed, state_.before}); }
@@ -338,7 +338,7 @@ int PolicyLife::timeout_ms() const {
   const std::uint64_t now = clock_.now_ns();
   const std::uint64_t at = due(state_) ? try_again_ns_ : state_.deadline->at_ns;
   if (now >= at) return 0;
-  return static_cast<int>(std::min<std::uint64_t>((at - now) / kNsPerMs + 1, kMostMs));
+  return static_cast<int>(std::min<std::uint64_t>((at - now) / kNsPerMs + 1, kMaxMs));
 }
 
 void PolicyLife::tick() {
@@ -347,14 +347,14 @@ void PolicyLife::tick() {
   const std::uint64_t confirmed = state_.confirmed;
   const auto back = go_back();
   if (back)
-    return say_(fmt::format(
+    return log_(fmt::format(
         "generation {} was not confirmed in time: generation {} is the policy of generation {}\n",
         unconfirmed, back->generation, confirmed));
   try_again_ns_ = clock_.now_ns() + kTryAgainNs;
   std::string why = back.error().message();
-  if (why != said_)
-    say_(fmt::format("generation {} was not confirmed in time, but {}\n", unconfirmed, why));
-  said_ = std::move(why);
+  if (why != logged_error_)
+    log_(fmt::format("generation {} was not confirmed in time, but {}\n", unconfirmed, why));
+  logged_error_ = std::move(why);
 }
 
 }  // namespace holdfast::daemon

@@ -49,11 +49,11 @@ enum class FilesLive { by_themselves, by_reload };
 class PolicyLife {
  public:
   using Files = std::optional<std::vector<policy::Source>>;
-  using Say = std::function<void(const std::string&)>;  // receives lines for a reader
+  using Log = std::function<void(const std::string&)>;  // receives lines for a reader
 
   // `archive` is borrowed.
-  PolicyLife(Archive& archive, BootClock clock, FilesLive files, Say say)
-      : archive_(archive), clock_(std::move(clock)), files_live_(files), say_(std::move(say)) {}
+  PolicyLife(Archive& archive, BootClock clock, FilesLive files, Log say)
+      : archive_(archive), clock_(std::move(clock)), files_live_(files), log_(std::move(say)) {}
 
   // What a start does first: the policy to attach with where nothing is in force. Nothing is
   // written, since another process may still serve. `files`: those in effect, when they are good.
@@ -125,7 +125,7 @@ class PolicyLife {
   void warn_unwritten(const Result<void>& written);
   void settle(Text policy, LifeState state);
   void catch_up();
-  void say_of_files() const;
+  void log_changed_files() const;
   void prune();
   [[nodiscard]] Result<Outcome> change(Generation next, LifeState state);
   [[nodiscard]] Result<Outcome> keep(LifeState state);
@@ -136,7 +136,7 @@ class PolicyLife {
   Archive& archive_;
   BootClock clock_;
   FilesLive files_live_;
-  Say say_;
+  Log log_;
   InForce* in_force_ = nullptr;
   LifeState state_;
   // The texts of state_, those that are known. confirmed_ is live_ unless pending.
@@ -147,7 +147,7 @@ class PolicyLife {
   Files files_;                     // as begin() was given them
   std::optional<Choice> chosen_;    // by begin()
   std::uint64_t try_again_ns_ = 0;  // a going back that failed is tried again then
-  std::string said_;                // why it failed
+  std::string logged_error_;        // why it failed
 };
 
 }  // namespace holdfast::daemon

@@ -15,12 +15,12 @@
 #include "daemon/control.h"
 #include "daemon/enforcement.h"
 #include "daemon/event_log.h"
-#include "daemon/folder.h"
 #include "daemon/policy_files.h"
 #include "daemon/seal.h"
-#include "daemon/unheld.h"
+#include "daemon/unenforced.h"
+#include "events/event_aggregator.h"
 #include "events/event_budget.h"
-#include "events/refusal.h"
+#include "events/guard_event.h"
 #include "kernel/bpf/bpf_stats.h"
 #include "kernel/cgroup/cgroup.h"
 #include "kernel/files/watch.h"
@@ -34,14 +34,14 @@ namespace {
 // An editor writes in several steps; what follows within this time belongs to the same change.
 constexpr int kSettleMs = 200;
 
-void say(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
+void log_message(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
 
 // Diagnostics come as paragraphs of their own.
-void say_mistake(const Error& error) {
+void log_mistake(const Error& error) {
   if (error.code == 0)
     fmt::print(stderr, "{}", error.detail);
   else
-    say(error.message());
+    log_message(error.message());
 }
 
 Result<Fd> open_signals() {
@@ -60,12 +60,12 @@ long long monotonic_us() {
 }
 
 void tell_manager(const std::string& state) {
-  if (auto told = kernel::notify_service_manager(state); !told) say(told.error().message());
+  if (auto told = kernel::notify_service_manager(state); !told) log_message(told.error().message());
 }
 
 struct Decided {
   hf_event event;
-  Folder::Policy policy;
+  EventAggregator::Policy policy;
 };
 
 // Where events go: standard output, the log, whoever monitors. No more of one kind than its budget.
@@ -92,12 +92,12 @@ class Reporter {
     if (log)
       log_ = std::make_unique<EventLog>(*std::move(log));
     else
-      say(log.error().message() + ": events are not kept");
+      log_message(log.error().message() + ": events are not kept");
   }
 
   void use(Control* control) { control_ = control; }
 
-  void decision(const hf_event& event, const Folder::Policy& policy) {
+  void decision(const hf_event& event, const EventAggregator::Policy& policy) {
     if (decisions_.admits(policy::budget_kind(event), policy::budget_request(event),
                           event.actor.uid, event.repeats + 1, {event, policy},
                           kernel::boottime_ns()))
@@ -142,11 +142,12 @@ class Reporter {
   void report(const hf_guard_event& refusal) {
     open_log();
     written(writer_.write(refusal));
-    keep(policy::refusal_json(refusal));
+    keep(policy::guard_event_json(refusal));
   }
 
   void written(const Result<void>& sent) {
-    if (!sent && !journal_failed_) say(sent.error().message() + ": events go to standard output");
+    if (!sent && !journal_failed_)
+      log_message(sent.error().message() + ": events go to standard output");
     journal_failed_ = !sent;
   }
 
@@ -155,9 +156,9 @@ class Reporter {
     if (control_ != nullptr) control_->tell(json);
     if (!log_) return;
     const auto kept = log_->append(json);
-    if (!kept && unkept_++ == 0) say(kept.error().message() + ": events are not kept");
+    if (!kept && unkept_++ == 0) log_message(kept.error().message() + ": events are not kept");
     if (kept && unkept_ > 0)
-      say(fmt::format("events are kept again; {} were not", std::exchange(unkept_, 0)));
+      log_message(fmt::format("events are kept again; {} were not", std::exchange(unkept_, 0)));
   }
 
   EventWriter writer_;
@@ -174,10 +175,10 @@ class Reporter {
 class Service {
  public:
   // `control` may be null.
-  Service(Enforcement& enforcement, Folder& folder, Reporter& reporter, Control* control,
+  Service(Enforcement& enforcement, EventAggregator& folder, Reporter& reporter, Control* control,
           int signal_fd, const kernel::DirectoryWatch& watch)
       : enforcement_(enforcement),
-        folder_(folder),
+        aggregator_(folder),
         reporter_(reporter),
         control_(control),
         signal_fd_(signal_fd),
@@ -194,7 +195,7 @@ class Service {
       if (auto read = enforcement_.dispatch(); !read) return read;
       if (control_ != nullptr) control_->dispatch();
       if (auto reported = report_refusals(); !reported) return reported;
-      folder_.flush_due(kernel::boottime_ns());
+      aggregator_.flush_due(kernel::boottime_ns());
       reporter_.flush_due(kernel::boottime_ns());
       enforcement_.tick();
       if (watch_.drain()) {
@@ -215,7 +216,7 @@ class Service {
  private:
   [[nodiscard]] int timeout_ms(int patience_ms) const {
     int soonest = changed_ ? kSettleMs : -1;
-    for (const int due : {enforcement_.timeout_ms(), folder_.timeout_ms(kernel::boottime_ns()),
+    for (const int due : {enforcement_.timeout_ms(), aggregator_.timeout_ms(kernel::boottime_ns()),
                           reporter_.timeout_ms(kernel::boottime_ns()), patience_ms})
       if (due >= 0) soonest = soonest < 0 ? due : std::min(soonest, due);
     return soonest;
@@ -228,7 +229,7 @@ class Service {
       case Enforcement::FilesCall::reload:
         return reload();
       case Enforcement::FilesCall::wait_for_reload:
-        return say("the policy's files have changed: holdfast reload makes them live");
+        return log_message("the policy's files have changed: holdfast reload makes them live");
       case Enforcement::FilesCall::later:
         changed_ = true;
         settled_ns_ = kernel::boottime_ns() + kSettleMs * std::uint64_t{1000000};
@@ -237,7 +238,7 @@ class Service {
   }
 
   Result<void> report_refusals() {
-    const auto refusals = enforcement_.take_refusals();
+    const auto refusals = enforcement_.take_guard_events();
     if (!refusals) return refusals.error();
     for (const hf_guard_event& refusal : *refusals) reporter_.refusal(refusal);
     return {};
@@ -246,16 +247,16 @@ class Service {
   void reload() {
     tell_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_us()));
     if (const auto live = enforcement_.reload(std::nullopt); live) {
-      say(fmt::format("policy generation {} is live", live->generation));
+      log_message(fmt::format("policy generation {} is live", live->generation));
     } else {
-      say_mistake(live.error());
-      say("the policy in force stays");
+      log_mistake(live.error());
+      log_message("the policy in force stays");
     }
     tell_manager("READY=1");
   }
 
   Enforcement& enforcement_;
-  Folder& folder_;
+  EventAggregator& aggregator_;
   Reporter& reporter_;
   Control* control_;
   int signal_fd_;
@@ -273,7 +274,7 @@ int exit_code_of(const Error& error) {
 }
 
 int failed(const Error& error) {
-  say_mistake(error);
+  log_mistake(error);
   return exit_code_of(error);
 }
 
@@ -284,7 +285,7 @@ Result<void> renew_files(const Enforcement& enforcement, const Options& options,
   // Nobody has written to them since, and they are not to be replaced.
   if (enforcement.sealed() && enforcement.guards_files()) return {};
   if (!enforcement.guards_files()) {
-    say("sealed: the policy's files stay unprotected, as they were");
+    log_message("sealed: the policy's files stay unprotected, as they were");
     return {};
   }
   reporter.close_log();
@@ -292,18 +293,19 @@ Result<void> renew_files(const Enforcement& enforcement, const Options& options,
   reporter.open_log();
   if (!copied) return copied.error();
   for (const std::string& path : *copied)
-    say(path + ": somebody could have changed it by another way: replaced by a copy");
+    log_message(path + ": somebody could have changed it by another way: replaced by a copy");
   return {};
 }
 
-void say_end(const Enforcement& enforcement, const Options& options) {
+void log_end(const Enforcement& enforcement, const Options& options) {
   const backend::Totals t = enforcement.totals();
-  say(fmt::format("ended: {} allowed, {} denied, {} would be denied, {} errors, {} events lost",
+  log_message(
+      fmt::format("ended: {} allowed, {} denied, {} would be denied, {} errors, {} events lost",
                   t.allowed, t.denied, t.audited, t.errors, t.lost));
-  say(options.lifetime == Lifetime::kept
-          ? fmt::format("policy generation {} stays in force (--stop-enforcing ends it)",
-                        enforcement.live().number)
-          : "nothing is enforced any more");
+  log_message(options.lifetime == Lifetime::kept
+                  ? fmt::format("policy generation {} stays in force (--stop-enforcing ends it)",
+                                enforcement.live().number)
+                  : "nothing is enforced any more");
 }
 
 }  // namespace
@@ -311,19 +313,19 @@ void say_end(const Enforcement& enforcement, const Options& options) {
 int check(const Options& options) {
   const auto policy = load_policy(options.dirs);
   if (!policy) {
-    say_mistake(policy.error());
+    log_mistake(policy.error());
     return policy.error().code == 0 ? kExitUsage : kExitFailed;
   }
-  const auto rules = unheld_rules(*policy->compiled);
-  for (const UnheldRule& rule : rules)
+  const auto rules = unenforced_rules(*policy->compiled);
+  for (const UnenforcedRule& rule : rules)
     fmt::print(stderr, "{}: {}: not enforced: {} ({})\n", rule.where.place(),
-               options.unheld == Unheld::refuse ? "error" : "warning", rule.text, rule.why);
-  return rules.empty() || options.unheld == Unheld::allow ? kExitOk : kExitUsage;
+               options.unenforced == Unenforced::refuse ? "error" : "warning", rule.text, rule.why);
+  return rules.empty() || options.unenforced == Unenforced::allow ? kExitOk : kExitUsage;
 }
 
 int serve(const Options& options) {
   if (switched_off_at_boot()) {
-    say("the kernel was started with holdfast=off: nothing is enforced");
+    log_message("the kernel was started with holdfast=off: nothing is enforced");
     return kExitOk;
   }
   if (auto usable = backend::make_lsm_backend()->available(); !usable) {
@@ -342,12 +344,12 @@ int serve(const Options& options) {
   auto root = kernel::open_cgroup_root(options.cgroup_root);
   if (!root) return failed(root.error());
   Reporter reporter(options, *std::move(root));
-  Folder folder([&reporter](const hf_event& event, const Folder::Policy& policy) {
+  EventAggregator folder([&reporter](const hf_event& event, const EventAggregator::Policy& policy) {
     reporter.decision(event, policy);
   });
   auto enforcement = Enforcement::start(
       options,
-      [&folder](const hf_event& event, const Folder::Policy& policy) {
+      [&folder](const hf_event& event, const EventAggregator::Policy& policy) {
         folder.add(event, policy, kernel::boottime_ns());
       },
       [](const std::string& text) { fmt::print(stderr, "{}", text); });
@@ -355,8 +357,8 @@ int serve(const Options& options) {
   reporter.open_log();
   if (auto renewed = renew_files(**enforcement, options, reporter); !renewed)
     return failed(renewed.error());
-  say(fmt::format("policy generation {} is live{}", (*enforcement)->live().number,
-                  (*enforcement)->adopted() ? ", adopted" : ""));
+  log_message(fmt::format("policy generation {} is live{}", (*enforcement)->live().number,
+                          (*enforcement)->adopted() ? ", adopted" : ""));
   std::unique_ptr<Control> control;
   if (!options.socket.empty()) {
     auto made = Control::create(**enforcement, options);
@@ -374,19 +376,19 @@ int serve(const Options& options) {
   const auto ran =
       Service(**enforcement, folder, reporter, control.get(), signals->get(), *watch).run();
   tell_manager("STOPPING=1");
-  if (auto read = (*enforcement)->dispatch(); !read) say(read.error().message());
+  if (auto read = (*enforcement)->dispatch(); !read) log_message(read.error().message());
   folder.flush();
   reporter.flush();
-  say_end(**enforcement, options);
+  log_end(**enforcement, options);
   if (ran) return kExitOk;
-  say(ran.error().message());
+  log_message(ran.error().message());
   return kExitFailed;
 }
 
 int stop_enforcing(const Options& options) {
   const auto stopped = backend::stop_machine(options.pin_dir);
   if (!stopped) return failed(stopped.error());
-  say(*stopped == 0 ? "nothing was enforced" : "nothing is enforced any more");
+  log_message(*stopped == 0 ? "nothing was enforced" : "nothing is enforced any more");
   return kExitOk;
 }
 

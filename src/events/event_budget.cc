@@ -7,7 +7,7 @@ namespace holdfast::policy {
 
 std::string budget_kind(const hf_event& event) {
   const hf_verdict& v = event.verdict;
-  return fmt::format("{} {} {} {} {} {} {}", event.generation, event.request.hook, v.action, v.mode,
+  return fmt::format("{} {} {} {} {} {} {}", event.generation, event.request.op, v.action, v.mode,
                      v.reason, v.rule, v.profile);
 }
 

@@ -39,10 +39,10 @@ class EventBudget {
   explicit EventBudget(BudgetLimits limits = {}) : limits_(limits) {}
 
   // Is it to be written? Else it is counted. `kind` is what shares a budget, and not for anybody to
-  // choose freely: the rule and what it said. `request` is what was asked for. `stands_for`:
+  // choose freely: the rule and what it said. `request` is what was asked for. `event_count`:
   // decisions, this one and others like it.
   [[nodiscard]] bool admits(const std::string& kind, std::string_view request, std::uint32_t user,
-                            std::uint64_t stands_for, const Record& record, std::uint64_t now_ns) {
+                            std::uint64_t event_count, const Record& record, std::uint64_t now_ns) {
     Kind& one = kind_of(kind, now_ns);
     if (now_ns >= one.until_ns) one.begin(now_ns + limits_.period_ns);
     std::uint32_t& by_user = one.users[user];
@@ -61,9 +61,9 @@ class EventBudget {
       one.due_ns = now_ns + limits_.summary_ns;
       if (due_ns_ == 0 || one.due_ns < due_ns_) due_ns_ = one.due_ns;
     }
-    one.decisions += stands_for;
+    one.decisions += event_count;
     one.last = record;
-    counted_ += stands_for;
+    counted_ += event_count;
     return false;
   }
 
@@ -91,7 +91,7 @@ class EventBudget {
 
  private:
   // Rules of a policy, several times over; then all others are one kind.
-  static constexpr std::size_t kMostKinds = 16384;
+  static constexpr std::size_t kMaxKinds = 16384;
 
   struct Kind {
     void begin(std::uint64_t until) {
@@ -113,11 +113,11 @@ class EventBudget {
   // Those of earlier policies, too, go once their hour is over.
   Kind& kind_of(const std::string& name, std::uint64_t now_ns) {
     if (const auto known = kinds_.find(name); known != kinds_.end()) return known->second;
-    if (kinds_.size() >= kMostKinds)
+    if (kinds_.size() >= kMaxKinds)
       std::erase_if(kinds_, [now_ns](const auto& entry) {
         return now_ns >= entry.second.until_ns && entry.second.records == 0;
       });
-    return kinds_[kinds_.size() < kMostKinds ? name : std::string()];
+    return kinds_[kinds_.size() < kMaxKinds ? name : std::string()];
   }
 
   template <typename IsWanted>

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <string_view>
 
-#include "events/refusal.h"
+#include "events/guard_event.h"
 #include "policy/load.h"
 
 namespace holdfast::policy {
@@ -25,7 +25,8 @@ void add(const std::string& text, EventLines which, EventFile& file) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     const bool cut_off = rest.empty() && !text.ends_with('\n') && !line.ends_with('}');
-    if (line.empty() || cut_off || (which == EventLines::decisions && is_refusal(line))) continue;
+    if (line.empty() || cut_off || (which == EventLines::decisions && is_guard_event(line)))
+      continue;
     if (!line.starts_with(kPolicyLine)) {
       file.lines.emplace_back(line);
     } else if (which == EventLines::all) {

@@ -12,7 +12,7 @@
 
 namespace holdfast::policy {
 
-// Also attempts on the enforcement itself, which no policy decides (refusal.h), and policies; or
+// Also attempts on the enforcement itself, which no policy decides (guard_event.h), and policies; or
 // decisions alone.
 enum class EventLines { decisions, all };
 

@@ -13,8 +13,8 @@
 #include "events/event_text.h"
 #include "events/json_fields.h"
 #include "policy/bpf_names.h"
+#include "policy/enum_names.h"
 #include "policy/load.h"
-#include "policy/names.h"
 
 namespace holdfast::policy {
 namespace {
@@ -64,15 +64,15 @@ Json labels_json(const Compiled& policy, const __u32 (&labels)[HF_MAX_LABEL_NAME
   return json;
 }
 
-Json bpf_value_json(const hf_request& r) { return word_or_number(bpf_names(r.way), r.bpf_value); }
+Json bpf_value_json(const hf_request& r) { return word_or_number(bpf_names(r.via), r.bpf_value); }
 
 Json request_json(const hf_request& r, const Compiled& policy) {
   Json json = Json::object();
   auto put = [&](const char* key, std::uint64_t value, Json written) {
     if (value != 0) json[key] = std::move(written);
   };
-  put("hook", r.hook, word_or_number(kHookNames, r.hook));
-  put("way", r.way, word_or_number(kWayNames, r.way));
+  put("hook", r.op, word_or_number(kOpNames, r.op));
+  put("way", r.via, word_or_number(kViaNames, r.via));
   put("flags", r.flags, mask_text(kRequestFlagNames, r.flags));
   put("subject", r.subject, profile_json(policy, r.subject));
   put("object", r.object, profile_json(policy, r.object));
@@ -270,8 +270,8 @@ class Reader {
 };
 
 void read_request(Reader& in, const Json& json, hf_request& r) {
-  in.word(json, "hook", kHookNames, r.hook);
-  in.word(json, "way", kWayNames, r.way);
+  in.word(json, "hook", kOpNames, r.op);
+  in.word(json, "way", kViaNames, r.via);
   in.mask(json, "flags", kRequestFlagNames, r.flags);
   in.profile(json, "subject", r.subject);
   in.profile(json, "object", r.object);
@@ -286,7 +286,7 @@ void read_request(Reader& in, const Json& json, hf_request& r) {
   in.chain(json, "dst_chain", r.dst_chain);
   in.mask(json, "sock_op", kSocketOpNames, r.sock_op);
   in.mask(json, "sock_family", kFamilyNames, r.sock_family);
-  in.word(json, "bpf_value", bpf_names(r.way), r.bpf_value);
+  in.word(json, "bpf_value", bpf_names(r.via), r.bpf_value);
   in.labels(json, "own_labels", r.own_labels);
   in.labels(json, "peer_labels", r.peer_labels);
 }
@@ -318,8 +318,8 @@ Json event_object(const hf_event& event, const Compiled& policy) {
   Json json = {{"version", event.version}, {"id", event.id}, {"time_ns", event.time_ns}};
   json["generation"] = event.generation;
   if (policy.digest != 0) json["policy"] = digest_text(policy.digest);
-  json["hook"] = word_or_number(kHookNames, request.hook);
-  json["way"] = word_or_number(kWayNames, request.way);
+  json["hook"] = word_or_number(kOpNames, request.op);
+  json["way"] = word_or_number(kViaNames, request.via);
   if (request.ns_types != 0) json["type"] = mask_text(kNsTypeNames, request.ns_types);
   put_verdict(json, event.verdict, policy);
   json.update(task_json(event.actor));
@@ -344,7 +344,7 @@ std::string event_json(const hf_event& event, const Compiled& policy) {
 
 std::string event_json(const hf_event& event, const Compiled& policy, const EventPaths& paths) {
   Json json = event_object(event, policy);
-  if (event.request.hook == HF_HOOK_CGROUP_ATTACH) {
+  if (event.request.op == HF_OP_CGROUP_ATTACH) {
     json["source_path"] = paths.source.empty() ? Json() : Json(paths.source);
     json["target_path"] = paths.target.empty() ? Json() : Json(paths.target);
   }

@@ -42,7 +42,7 @@ EventOrigin event_origin(std::string_view line) {
 std::optional<Rule> event_rule(std::string_view line) { return rule_of(parsed(line)); }
 
 Compiled recorded_policy(std::string_view line) {
-  constexpr std::uint64_t kMostRules = 1u << 20;  // a line may be anybody's
+  constexpr std::uint64_t kMaxRules = 1u << 20;  // a line may be anybody's
   EventNames names;
   collect_names(line, names);
   const Json json = parsed(line);
@@ -60,7 +60,7 @@ Compiled recorded_policy(std::string_view line) {
   policy.rules.emplace_back();
   if (!rule) return policy;
   const Json id = json["rule"].value("id", Json());
-  if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMostRules) return policy;
+  if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMaxRules) return policy;
   policy.rules.resize(std::max<std::size_t>(1, id.get<std::size_t>() + 1));
   policy.rules[id.get<std::size_t>()] = *rule;
   return policy;

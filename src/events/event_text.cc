@@ -5,7 +5,7 @@
 
 #include "base/printable.h"
 #include "policy/bpf_names.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::policy {
 namespace {
@@ -44,14 +44,14 @@ std::string_view comm_of(const hf_task& task) {
 }
 
 std::string describe_operation(const hf_request& request) {
-  std::string_view way = name_of(kWayNames, request.way);
-  if (way.empty()) way = name_of(kHookNames, request.hook);
+  std::string_view way = name_of(kViaNames, request.via);
+  if (way.empty()) way = name_of(kOpNames, request.op);
   std::string what;
-  if (request.hook == HF_HOOK_NAMESPACE_ALLOC || request.hook == HF_HOOK_NAMESPACE_INSTALL)
+  if (request.op == HF_OP_NAMESPACE_ALLOC || request.op == HF_OP_NAMESPACE_INSTALL)
     what = mask_text(kNsTypeNames, request.ns_types);
-  if (request.hook == HF_HOOK_SOCKET) what = mask_text(kFamilyNames, request.sock_family);
-  if (request.hook == HF_HOOK_BPF) {
-    what = name_of(bpf_names(request.way), request.bpf_value);
+  if (request.op == HF_OP_SOCKET) what = mask_text(kFamilyNames, request.sock_family);
+  if (request.op == HF_OP_BPF) {
+    what = name_of(bpf_names(request.via), request.bpf_value);
     if (what.empty()) what = fmt::format("{}", request.bpf_value);
   }
   return what.empty() ? std::string(way) : fmt::format("{}({})", way, what);
@@ -96,7 +96,7 @@ std::string event_text(const hf_event& event, const Compiled& policy, Colour col
 std::string event_text(const hf_event& event, const Compiled& policy, Colour colour,
                        const EventPaths& paths) {
   const std::string text = event_text(event, policy, colour);
-  if (event.request.hook != HF_HOOK_CGROUP_ATTACH) return text;
+  if (event.request.op != HF_OP_CGROUP_ATTACH) return text;
   const auto shown = [](const std::string& path) {
     return path.empty() ? std::string("(gone)") : escape(path);
   };

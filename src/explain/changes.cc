@@ -49,22 +49,22 @@ class Changes {
       : p_(profile), index_(index), r_(request), mover_(std::move(mover)), direction_(direction) {}
 
   std::vector<Candidate> all() {
-    switch (r_.hook) {
-      case HF_HOOK_NAMESPACE_ALLOC:
-      case HF_HOOK_NAMESPACE_INSTALL:
-      case HF_HOOK_TRACE:
+    switch (r_.op) {
+      case HF_OP_NAMESPACE_ALLOC:
+      case HF_OP_NAMESPACE_INSTALL:
+      case HF_OP_TRACE:
         namespaces();
         break;
-      case HF_HOOK_CGROUP_ATTACH:
+      case HF_OP_CGROUP_ATTACH:
         cgroups();
         break;
-      case HF_HOOK_MARK:
+      case HF_OP_MARK:
         if (p_.mark) marks();
         break;
-      case HF_HOOK_SOCKET:
+      case HF_OP_SOCKET:
         sockets();
         break;
-      case HF_HOOK_BPF:
+      case HF_OP_BPF:
         bpf();
         break;
       default:
@@ -125,7 +125,7 @@ class Changes {
 
   void namespaces() {
     const std::uint32_t now = p_.ns_create ? p_.ns_create->value : HF_NS_ALL;
-    if (r_.hook == HF_HOOK_NAMESPACE_ALLOC) {
+    if (r_.op == HF_OP_NAMESPACE_ALLOC) {
       if (direction_ == Direction::loosen) more_types();
       if (direction_ == Direction::tighten) types(now & ~r_.ns_types);
     } else {
@@ -133,8 +133,8 @@ class Changes {
     }
     if (p_.ns_track && p_.ns_track->value)
       words(&Profile::ns_visitors, "namespaces.visitors", kVisitorsNames, kVisitorsOrder);
-    if (r_.hook != HF_HOOK_NAMESPACE_ALLOC) types(HF_NS_ALL);
-    if (r_.hook == HF_HOOK_NAMESPACE_ALLOC)
+    if (r_.op != HF_OP_NAMESPACE_ALLOC) types(HF_NS_ALL);
+    if (r_.op == HF_OP_NAMESPACE_ALLOC)
       words(&Profile::ns_enter, "namespaces.enter", kEnterNames, kEnterOrder);
   }
 
@@ -218,14 +218,14 @@ class Changes {
   }
 
   Setting<BpfMask> BpfDelegate::*bpf_field(std::string& key) const {
-    switch (r_.way) {
-      case HF_WAY_BPF_MAP:
+    switch (r_.via) {
+      case HF_VIA_BPF_MAP:
         key = "bpf.delegate.maps";
         return &BpfDelegate::maps;
-      case HF_WAY_BPF_PROGRAM:
+      case HF_VIA_BPF_PROGRAM:
         key = "bpf.delegate.programs";
         return &BpfDelegate::programs;
-      case HF_WAY_BPF_ATTACH:
+      case HF_VIA_BPF_ATTACH:
         key = "bpf.delegate.attachments";
         return &BpfDelegate::attachments;
       default:
@@ -266,7 +266,7 @@ class Changes {
     if (loosen && (r_.flags & HF_REQ_OVER_MEMORY))
       no_quota(&BpfDelegate::max_memory, "bpf.quota.memory");
     if (loosen && (r_.flags & HF_REQ_OVER_QUOTA)) {
-      if (r_.way == HF_WAY_BPF_MAP)
+      if (r_.via == HF_VIA_BPF_MAP)
         no_quota(&BpfDelegate::max_maps, "bpf.quota.maps");
       else
         no_quota(&BpfDelegate::max_programs, "bpf.quota.programs");
@@ -290,8 +290,8 @@ class Changes {
     }
     if (r_.bpf_value >= 128) return;
     (r_.bpf_value < 64 ? mask.low : mask.high) ^= std::uint64_t{1} << (r_.bpf_value % 64);
-    const std::string_view word = name_of(bpf_names(r_.way), r_.bpf_value);
-    std::string text = mask_words(mask, bpf_names(r_.way));
+    const std::string_view word = name_of(bpf_names(r_.via), r_.bpf_value);
+    std::string text = mask_words(mask, bpf_names(r_.via));
     if (direction_ == Direction::loosen && !word.empty() && old_text.starts_with('['))
       text = with_word(old_text, word);
     found_.push_back({index_, key, text, where, [field, mask, text](Profile& p) {

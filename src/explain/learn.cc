@@ -71,20 +71,20 @@ Concerned concerned(const std::vector<Seen>& seen) {
   Concerned found;
   for (const Seen& one : seen) {
     const hf_request& r = one.request;
-    switch (r.hook) {
-      case HF_HOOK_NAMESPACE_ALLOC:
-      case HF_HOOK_NAMESPACE_INSTALL:
-      case HF_HOOK_TRACE:
+    switch (r.op) {
+      case HF_OP_NAMESPACE_ALLOC:
+      case HF_OP_NAMESPACE_INSTALL:
+      case HF_OP_TRACE:
         found.namespaces.insert(r.subject);
         found.tracked.insert(r.held_owner);
         found.tracked.insert(r.target_owner);
         break;
-      case HF_HOOK_CGROUP_ATTACH:
+      case HF_OP_CGROUP_ATTACH:
         found.cgroups.insert(r.object);
         found.cgroups.insert(std::begin(r.src_chain), std::end(r.src_chain));
         found.cgroups.insert(std::begin(r.dst_chain), std::end(r.dst_chain));
         break;
-      case HF_HOOK_MARK:
+      case HF_OP_MARK:
         found.marks.insert(r.object);
         break;
       default:

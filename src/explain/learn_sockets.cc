@@ -10,7 +10,7 @@
 
 #include "events/event_file.h"
 #include "policy/bpf_names.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::policy {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 using Ids = std::vector<std::uint64_t>;
 using Labels = __u32[HF_MAX_LABEL_NAMES];
 
-constexpr std::size_t kMostLabelledRules = 200;  // more: labels are left out of all
+constexpr std::size_t kMaxLabelledRules = 200;  // more: labels are left out of all
 
 void add(Ids& to, const Ids& ids) { to.insert(to.end(), ids.begin(), ids.end()); }
 
@@ -88,7 +88,7 @@ std::map<Use, Used> uses(const std::vector<Seen>& seen, const Compiled& names,
   std::map<Use, Used> found;
   for (const Seen& one : seen) {
     const hf_request& r = one.request;
-    if (r.hook != HF_HOOK_SOCKET || r.subject != profile) continue;
+    if (r.op != HF_OP_SOCKET || r.subject != profile) continue;
     // Such an event is refused as soon as there is any rule.
     if (!is_single_bit(r.sock_op) || r.sock_op > HF_SOCK_OPS_ALL || r.sock_family == 0 ||
         (r.sock_family & HF_FAMILIES_ALL) == 0)
@@ -143,7 +143,7 @@ std::string toml_key(std::string_view text) {
 std::string learned_sockets(const std::vector<Seen>& seen, const Compiled& names,
                             std::uint16_t profile) {
   std::map<Use, Used> found = uses(seen, names, profile, WithLabels::yes);
-  if (found.size() > kMostLabelledRules) found = uses(seen, names, profile, WithLabels::no);
+  if (found.size() > kMaxLabelledRules) found = uses(seen, names, profile, WithLabels::no);
   std::vector<std::pair<Use, Used>> rules(found.begin(), found.end());
   const auto weight = [](const Use& use) {
     return std::tuple(use.own.size() + use.peer.size(), use.family != 0);
@@ -166,19 +166,19 @@ std::string learned_sockets(const std::vector<Seen>& seen, const Compiled& names
 
 std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,
                         std::uint16_t profile) {
-  constexpr std::pair<std::uint32_t, const char*> kLists[] = {{HF_WAY_BPF_COMMAND, "commands"},
-                                                              {HF_WAY_BPF_MAP, "maps"},
-                                                              {HF_WAY_BPF_PROGRAM, "programs"},
-                                                              {HF_WAY_BPF_ATTACH, "attachments"}};
+  constexpr std::pair<std::uint32_t, const char*> kLists[] = {{HF_VIA_BPF_COMMAND, "commands"},
+                                                              {HF_VIA_BPF_MAP, "maps"},
+                                                              {HF_VIA_BPF_PROGRAM, "programs"},
+                                                              {HF_VIA_BPF_ATTACH, "attachments"}};
   std::map<std::uint32_t, std::map<std::string_view, Ids>> found;
   Ids reaching;  // what needs more than its own cgroup
   for (const Seen& one : seen) {
     const hf_request& r = one.request;
-    if (r.hook != HF_HOOK_BPF || r.subject != profile) continue;
-    const std::string_view word = name_of(bpf_names(r.way), r.bpf_value);
+    if (r.op != HF_OP_BPF || r.subject != profile) continue;
+    const std::string_view word = name_of(bpf_names(r.via), r.bpf_value);
     if (word.empty()) return "";  // refused as soon as there is any list
-    add(found[r.way][word], one.ids);
-    const bool replaces = r.way == HF_WAY_BPF_MAP && r.bpf_value == HF_BPF_MAP_STRUCT_OPS;
+    add(found[r.via][word], one.ids);
+    const bool replaces = r.via == HF_VIA_BPF_MAP && r.bpf_value == HF_BPF_MAP_STRUCT_OPS;
     if (replaces || (r.flags & (HF_REQ_BPF_OUTSIDE | HF_REQ_BPF_FOREIGN)) != 0)
       add(reaching, one.ids);
   }

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "core/decide.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::policy {
 namespace {

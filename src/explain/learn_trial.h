@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "policy/compiled.h"
+#include "policy/enum_names.h"
 #include "policy/model.h"
-#include "policy/names.h"
 
 namespace holdfast::policy {
 

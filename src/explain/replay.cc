@@ -56,7 +56,7 @@ Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& pol
   for (std::size_t i = 0; i < lines.size(); i++) {
     auto event = event_from_json(lines[i], policy);
     if (!event) return wrap(std::move(event).error(), fmt::format("line {}", i + 1));
-    if (event->request.hook == HF_HOOK_CGROUP_ATTACH)
+    if (event->request.op == HF_OP_CGROUP_ATTACH)
       bind_anew(event->request, policy, event_paths(lines[i]));
     hf_verdict now;
     hf_decide(policy.tables.get(), &event->request, &now);

@@ -23,39 +23,39 @@ constexpr std::string_view kKeys[] = {
     "command",    "map",     "program", "attach", "flags", "name",
 };
 
-struct WayHook {
-  std::uint32_t way;
-  std::uint32_t hook;
+struct ViaOp {
+  std::uint32_t via;
+  std::uint32_t op;
 };
-constexpr WayHook kHookOfWay[] = {
-    {HF_WAY_SETNS, HF_HOOK_NAMESPACE_INSTALL},
-    {HF_WAY_UNSHARE, HF_HOOK_NAMESPACE_ALLOC},
-    {HF_WAY_CLONE, HF_HOOK_NAMESPACE_ALLOC},
-    {HF_WAY_MOUNT, HF_HOOK_NAMESPACE_ALLOC},
-    {HF_WAY_CGROUP_PROCS, HF_HOOK_CGROUP_ATTACH},
-    {HF_WAY_CGROUP_THREADS, HF_HOOK_CGROUP_ATTACH},
-    {HF_WAY_CLONE_INTO_CGROUP, HF_HOOK_CGROUP_ATTACH},
-    {HF_WAY_BIND, HF_HOOK_SOCKET},
-    {HF_WAY_CONNECT, HF_HOOK_SOCKET},
-    {HF_WAY_LISTEN, HF_HOOK_SOCKET},
-    {HF_WAY_ACCEPT, HF_HOOK_SOCKET},
-    {HF_WAY_SEND, HF_HOOK_SOCKET},
-    {HF_WAY_BPF_COMMAND, HF_HOOK_BPF},
-    {HF_WAY_BPF_MAP, HF_HOOK_BPF},
-    {HF_WAY_BPF_PROGRAM, HF_HOOK_BPF},
-    {HF_WAY_BPF_ATTACH, HF_HOOK_BPF},
-    {HF_WAY_PTRACE, HF_HOOK_TRACE},
-    {HF_WAY_LABEL_SET, HF_HOOK_LABEL},
-    {HF_WAY_LABEL_REMOVE, HF_HOOK_LABEL},
-    {HF_WAY_MARK_SET, HF_HOOK_MARK},
-    {HF_WAY_MARK_REMOVE, HF_HOOK_MARK},
-    {HF_WAY_MARK_WRITE, HF_HOOK_MARK},
-    {HF_WAY_MARK_EXEC, HF_HOOK_MARK},
+constexpr ViaOp kOpOfVia[] = {
+    {HF_VIA_SETNS, HF_OP_NAMESPACE_INSTALL},
+    {HF_VIA_UNSHARE, HF_OP_NAMESPACE_ALLOC},
+    {HF_VIA_CLONE, HF_OP_NAMESPACE_ALLOC},
+    {HF_VIA_MOUNT, HF_OP_NAMESPACE_ALLOC},
+    {HF_VIA_CGROUP_PROCS, HF_OP_CGROUP_ATTACH},
+    {HF_VIA_CGROUP_THREADS, HF_OP_CGROUP_ATTACH},
+    {HF_VIA_CLONE_INTO_CGROUP, HF_OP_CGROUP_ATTACH},
+    {HF_VIA_BIND, HF_OP_SOCKET},
+    {HF_VIA_CONNECT, HF_OP_SOCKET},
+    {HF_VIA_LISTEN, HF_OP_SOCKET},
+    {HF_VIA_ACCEPT, HF_OP_SOCKET},
+    {HF_VIA_SEND, HF_OP_SOCKET},
+    {HF_VIA_BPF_COMMAND, HF_OP_BPF},
+    {HF_VIA_BPF_MAP, HF_OP_BPF},
+    {HF_VIA_BPF_PROGRAM, HF_OP_BPF},
+    {HF_VIA_BPF_ATTACH, HF_OP_BPF},
+    {HF_VIA_PTRACE, HF_OP_TRACE},
+    {HF_VIA_LABEL_SET, HF_OP_LABEL},
+    {HF_VIA_LABEL_REMOVE, HF_OP_LABEL},
+    {HF_VIA_MARK_SET, HF_OP_MARK},
+    {HF_VIA_MARK_REMOVE, HF_OP_MARK},
+    {HF_VIA_MARK_WRITE, HF_OP_MARK},
+    {HF_VIA_MARK_EXEC, HF_OP_MARK},
 };
 
-std::uint32_t hook_of_way(std::uint32_t way) {
-  for (const WayHook& entry : kHookOfWay) {
-    if (entry.way == way) return entry.hook;
+std::uint32_t op_of_via(std::uint32_t via) {
+  for (const ViaOp& entry : kOpOfVia) {
+    if (entry.via == via) return entry.op;
   }
   return 0;
 }
@@ -63,20 +63,20 @@ std::uint32_t hook_of_way(std::uint32_t way) {
 // The way when only the hook was given: the most usual one.
 std::uint32_t usual_way(std::uint32_t hook) {
   switch (hook) {
-    case HF_HOOK_NAMESPACE_ALLOC:
-      return HF_WAY_UNSHARE;
-    case HF_HOOK_NAMESPACE_INSTALL:
-      return HF_WAY_SETNS;
-    case HF_HOOK_CGROUP_ATTACH:
-      return HF_WAY_CGROUP_PROCS;
-    case HF_HOOK_TRACE:
-      return HF_WAY_PTRACE;
-    case HF_HOOK_LABEL:
-      return HF_WAY_LABEL_SET;
-    case HF_HOOK_MARK:
-      return HF_WAY_MARK_SET;
+    case HF_OP_NAMESPACE_ALLOC:
+      return HF_VIA_UNSHARE;
+    case HF_OP_NAMESPACE_INSTALL:
+      return HF_VIA_SETNS;
+    case HF_OP_CGROUP_ATTACH:
+      return HF_VIA_CGROUP_PROCS;
+    case HF_OP_TRACE:
+      return HF_VIA_PTRACE;
+    case HF_OP_LABEL:
+      return HF_VIA_LABEL_SET;
+    case HF_OP_MARK:
+      return HF_VIA_MARK_SET;
     default:
-      return HF_WAY_NONE;
+      return HF_VIA_NONE;
   }
 }
 
@@ -198,23 +198,23 @@ class Parser {
   }
 
   void operation() {
-    r_.hook = static_cast<__u16>(word("hook", kHookNames));
-    r_.way = static_cast<__u16>(word("way", kWayNames));
+    r_.op = static_cast<__u16>(word("hook", kOpNames));
+    r_.via = static_cast<__u16>(word("way", kViaNames));
     r_.sock_op = static_cast<__u16>(word("op", kSocketOpNames));
-    if (r_.way == HF_WAY_NONE && r_.sock_op != 0)
-      r_.way =
-          static_cast<__u16>(value_of(kWayNames, name_of(kSocketOpNames, r_.sock_op)).value_or(0));
+    if (r_.via == HF_VIA_NONE && r_.sock_op != 0)
+      r_.via =
+          static_cast<__u16>(value_of(kViaNames, name_of(kSocketOpNames, r_.sock_op)).value_or(0));
     for (const auto& [key, way] : kBpfKeys) {
-      if (fields_.contains(key)) r_.way = static_cast<__u16>(way);
+      if (fields_.contains(key)) r_.via = static_cast<__u16>(way);
     }
-    const std::uint32_t implied = hook_of_way(r_.way);
-    if (r_.hook == 0) r_.hook = static_cast<__u16>(implied);
-    if (r_.way == HF_WAY_NONE) r_.way = static_cast<__u16>(usual_way(r_.hook));
-    if (r_.hook == 0)
-      return fail(fmt::format("what is asked is missing: hook={}", list_of(kHookNames)));
-    if (implied != 0 && implied != r_.hook)
-      fail(fmt::format("{} is not a way of {}", name_of(kWayNames, r_.way),
-                       name_of(kHookNames, r_.hook)));
+    const std::uint32_t implied = op_of_via(r_.via);
+    if (r_.op == 0) r_.op = static_cast<__u16>(implied);
+    if (r_.via == HF_VIA_NONE) r_.via = static_cast<__u16>(usual_way(r_.op));
+    if (r_.op == 0)
+      return fail(fmt::format("what is asked is missing: hook={}", list_of(kOpNames)));
+    if (implied != 0 && implied != r_.op)
+      fail(fmt::format("{} is not a way of {}", name_of(kViaNames, r_.via),
+                       name_of(kOpNames, r_.op)));
   }
 
   // "NAME#2" or "NAME" -> owner and set.
@@ -231,15 +231,15 @@ class Parser {
   }
 
   void namespaces() {
-    const bool install = r_.hook == HF_HOOK_NAMESPACE_INSTALL;
-    const bool alloc = r_.hook == HF_HOOK_NAMESPACE_ALLOC;
+    const bool install = r_.op == HF_OP_NAMESPACE_INSTALL;
+    const bool alloc = r_.op == HF_OP_NAMESPACE_ALLOC;
     if (install || alloc) {
       r_.ns_types = mask("type", kNsTypeNames);
       if (r_.ns_types == 0)
         fail(fmt::format("the type of the namespace is missing: type={}", list_of(kNsTypeNames)));
     }
     if (install) target();
-    if (!install && !alloc && r_.hook != HF_HOOK_TRACE) return;
+    if (!install && !alloc && r_.op != HF_OP_TRACE) return;
     const std::string* held = take("held");
     if (held == nullptr || *held == "none") return;
     sandbox("held", *held, r_.held_owner, r_.held_set);
@@ -268,7 +268,7 @@ class Parser {
   }
 
   void cgroups() {
-    if (r_.hook != HF_HOOK_CGROUP_ATTACH) return;
+    if (r_.op != HF_OP_CGROUP_ATTACH) return;
     chain("src", r_.src_chain);
     chain("dst", r_.dst_chain);
     if (!mistake_.empty()) return;
@@ -277,10 +277,10 @@ class Parser {
   }
 
   void socket() {
-    if (r_.hook != HF_HOOK_SOCKET) return;
+    if (r_.op != HF_OP_SOCKET) return;
     if (r_.sock_op == 0)
       r_.sock_op =
-          static_cast<__u16>(value_of(kSocketOpNames, name_of(kWayNames, r_.way)).value_or(0));
+          static_cast<__u16>(value_of(kSocketOpNames, name_of(kViaNames, r_.via)).value_or(0));
     if (r_.sock_op == 0)
       fail(fmt::format("the operation is missing: op={}", list_of(kSocketOpNames)));
     r_.sock_family = static_cast<__u16>(word("family", kFamilyNames));
@@ -307,7 +307,7 @@ class Parser {
   }
 
   void label_name() {
-    if (r_.hook != HF_HOOK_LABEL) return;
+    if (r_.op != HF_OP_LABEL) return;
     const std::string* name = take("name");
     if (name == nullptr) return fail("the label is missing: name=user.NAME");
     const auto& listed = policy_.label_rights[r_.subject].set;
@@ -316,20 +316,20 @@ class Parser {
   }
 
   void mark() {
-    if (r_.hook == HF_HOOK_MARK && r_.object == HF_NO_PROFILE)
+    if (r_.op == HF_OP_MARK && r_.object == HF_NO_PROFILE)
       fail("whose mark is missing: object=PROFILE");
   }
 
   void bpf() {
-    if (r_.hook != HF_HOOK_BPF) return;
+    if (r_.op != HF_OP_BPF) return;
     std::string_view wanted;
     for (const auto& [key, way] : kBpfKeys) {
-      if (way == r_.way) wanted = key;
+      if (way == r_.via) wanted = key;
     }
     if (wanted.empty() || !fields_.contains(wanted))
       return fail("what is used is missing: command=, map=, program= or attach=");
     const std::string* value = take(wanted);
-    const Names names = bpf_names(r_.way);
+    const Names names = bpf_names(r_.via);
     const auto found = value_of(names, *value);
     if (!found)
       return fail(fmt::format("{}={}: the kernel has no such name", wanted, *value),
@@ -351,15 +351,15 @@ class Parser {
   void check_used() {
     for (const auto& [key, value] : fields_) {
       if (std::find(used_.begin(), used_.end(), key) == used_.end())
-        fail(fmt::format("{} has no place in a request for {}", key, name_of(kHookNames, r_.hook)));
+        fail(fmt::format("{} has no place in a request for {}", key, name_of(kOpNames, r_.op)));
     }
   }
 
   static constexpr std::array<std::pair<std::string_view, std::uint32_t>, 4> kBpfKeys = {{
-      {"command", HF_WAY_BPF_COMMAND},
-      {"map", HF_WAY_BPF_MAP},
-      {"program", HF_WAY_BPF_PROGRAM},
-      {"attach", HF_WAY_BPF_ATTACH},
+      {"command", HF_VIA_BPF_COMMAND},
+      {"map", HF_VIA_BPF_MAP},
+      {"program", HF_VIA_BPF_PROGRAM},
+      {"attach", HF_VIA_BPF_ATTACH},
   }};
 
   const Compiled& policy_;

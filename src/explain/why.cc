@@ -13,7 +13,7 @@
 #include "explain/changes.h"
 #include "policy/check.h"
 #include "policy/compile.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::policy {
 namespace {

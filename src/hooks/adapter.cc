@@ -100,7 +100,7 @@ Result<void> Adapter::make_maps() {
   const bool enforced = refusal_ == Refusal::kEnforced;
   verdicts_.reset(bpf_map_create(enforced ? BPF_MAP_TYPE_HASH : BPF_MAP_TYPE_LRU_HASH,
                                  "hf_verdicts", sizeof(std::uint64_t), sizeof(hf_hook_verdict),
-                                 HF_HOOK_CALLS, nullptr));
+                                 HF_OP_CALLS, nullptr));
   if (!verdicts_) return Error{errno, "create map", "hf_verdicts", ""};
   if (hook_ != Hook::kCgroupAttach) return {};
   Result<Fd> tasks = make_task_map();

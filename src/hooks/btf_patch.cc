@@ -92,7 +92,7 @@ Result<Fd> make_pointer_map(const char* tag, const char* pointee) {
   options.btf_key_type_id = static_cast<__u32>(key);
   options.btf_value_type_id = static_cast<__u32>(value);
   const int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "hf_tasks", sizeof(__u64), sizeof(hf_moved_task),
-                                HF_HOOK_CALLS, &options);
+                                HF_OP_CALLS, &options);
   if (fd < 0) return Error{-fd, "create map", "hf_tasks", ""};
   return Fd(fd);
 }

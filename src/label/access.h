@@ -13,9 +13,9 @@
 namespace holdfast::label {
 
 inline constexpr std::string_view kUserPrefix = "user.";
-inline constexpr std::size_t kMostNameBytes = 255;        // XATTR_NAME_MAX
-inline constexpr std::size_t kMostOneValueBytes = 65536;  // XATTR_SIZE_MAX
-inline constexpr std::size_t kMostListBytes = 65536;      // XATTR_LIST_MAX
+inline constexpr std::size_t kMaxNameBytes = 255;        // XATTR_NAME_MAX
+inline constexpr std::size_t kMaxOneValueBytes = 65536;  // XATTR_SIZE_MAX
+inline constexpr std::size_t kMaxListBytes = 65536;      // XATTR_LIST_MAX
 
 [[nodiscard]] inline bool is_label_name(std::string_view name) {
   return name.starts_with(kUserPrefix);

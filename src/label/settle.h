@@ -11,17 +11,17 @@ namespace holdfast::label {
 
 // Whoever changes a label in a loop must not keep a start waiting: after this many looks he is not
 // waited for.
-constexpr unsigned kMostLooks = 8;
+constexpr unsigned kMaxLooks = 8;
 
 enum class Settled { yes, no };
 
 // Writes what `look()` finds until a look after the writing finds the same. Settled::no: it did not
-// in kMostLooks rounds, and what was written last may be wrong. Errors: what writing gave.
+// in kMaxLooks rounds, and what was written last may be wrong. Errors: what writing gave.
 template <typename Look, typename Write>
 [[nodiscard]] Result<Settled> settle(const Look& look, const Write& write) {
   auto found = look();
   if (found.empty()) return Settled::yes;
-  for (unsigned round = 0; round < kMostLooks; round++) {
+  for (unsigned round = 0; round < kMaxLooks; round++) {
     if (Result<void> written = write(found); !written) return std::move(written).error();
     auto now = look();
     if (now == found) return Settled::yes;

@@ -27,7 +27,7 @@ void readers_have_ended() {}
 #endif
 
 constexpr std::size_t kBuckets = 1u << 16;  // a pointer each; untouched ones cost no memory
-constexpr std::size_t kMostOld = 256;       // lists and entries that wait to be freed together
+constexpr std::size_t kMaxOld = 256;        // lists and entries that wait to be freed together
 
 std::size_t bucket_of(Cookie socket) {
   return (socket * 0x9e3779b97f4a7c15u) >> 48;  // Fibonacci hashing: cookies count up
@@ -135,7 +135,7 @@ void Store::publish(Entry* entry, std::unique_ptr<Labels> labels) {
   if (!old) return;
   bytes_ -= old->bytes();
   old_labels_.push_back(std::move(old));
-  if (old_labels_.size() >= kMostOld) reclaim_locked();
+  if (old_labels_.size() >= kMaxOld) reclaim_locked();
 }
 
 Result<void> Store::set(Cookie socket, std::string_view name, std::string_view value, int flags) {
@@ -144,9 +144,9 @@ Result<void> Store::set(Cookie socket, std::string_view name, std::string_view v
   const Labels* now = known == nullptr ? nullptr : known->labels.load(std::memory_order_relaxed);
   const Error full{ENOSPC, "set label", std::string(name), {}};
   if (now != nullptr &&
-      (now->all.size() >= kMostLabels || now->value_bytes + value.size() > kMostValueBytes))
+      (now->all.size() >= kMaxLabels || now->value_bytes + value.size() > kMaxValueBytes))
     return full;
-  if (value.size() > kMostValueBytes) return full;
+  if (value.size() > kMaxValueBytes) return full;
   const Label* old = now == nullptr ? nullptr : now->find(name);
   if (old != nullptr && (flags & kCreate)) return Error{EEXIST, "set label", std::string(name), {}};
   if (old == nullptr && (flags & kReplace))
@@ -209,7 +209,7 @@ void Store::remove_entry(Entry* entry) {
   sockets_--;
   old_labels_.push_back(std::move(labels));
   old_entries_.emplace_back(entry);
-  if (old_entries_.size() >= kMostOld) reclaim_locked();
+  if (old_entries_.size() >= kMaxOld) reclaim_locked();
 }
 
 void Store::forget(Cookie socket) {

@@ -26,8 +26,8 @@ namespace holdfast::label {
 using Cookie = std::uint64_t;
 
 // The kernel's limits for one socket (SIMPLE_XATTR_MAX_NR, SIMPLE_XATTR_MAX_SIZE).
-inline constexpr std::size_t kMostLabels = 128;
-inline constexpr std::size_t kMostValueBytes = 128u << 10;
+inline constexpr std::size_t kMaxLabels = 128;
+inline constexpr std::size_t kMaxValueBytes = 128u << 10;
 
 // XATTR_CREATE, XATTR_REPLACE; both together mean what they mean to the kernel.
 inline constexpr int kCreate = 1;
@@ -50,8 +50,8 @@ class Store {
   // Nothing: no such label (ENODATA).
   [[nodiscard]] std::optional<std::string> get(Cookie socket, std::string_view name) const;
   // Without a copy: the bytes are good until visit() returns.
-  template <typename Visit>
-  bool read(Cookie socket, std::string_view name, Visit&& visit) const {
+  template <typename PendingConnect>
+  bool read(Cookie socket, std::string_view name, PendingConnect&& visit) const {
     const Reading reading;
     const std::string* value = find_value(socket, name);
     if (value == nullptr) return false;

@@ -4,7 +4,7 @@
 #define HOLDFAST_POLICY_BPF_NAMES_H
 
 #include "base/bpf_names.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::policy {
 
@@ -13,16 +13,16 @@ using holdfast::kBpfCommandNames;
 using holdfast::kBpfMapNames;
 using holdfast::kBpfProgramNames;
 
-// The words for hf_request.bpf_value, as its way (HF_WAY_BPF_*) says; empty for other ways.
+// The words for hf_request.bpf_value, as its way (HF_VIA_BPF_*) says; empty for other ways.
 [[nodiscard]] constexpr Names bpf_names(std::uint32_t way) {
   switch (way) {
-    case HF_WAY_BPF_COMMAND:
+    case HF_VIA_BPF_COMMAND:
       return kBpfCommandNames;
-    case HF_WAY_BPF_MAP:
+    case HF_VIA_BPF_MAP:
       return kBpfMapNames;
-    case HF_WAY_BPF_PROGRAM:
+    case HF_VIA_BPF_PROGRAM:
       return kBpfProgramNames;
-    case HF_WAY_BPF_ATTACH:
+    case HF_VIA_BPF_ATTACH:
       return kBpfAttachNames;
     default:
       return {};

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "policy/compile.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 #include "policy/parse.h"
 
 namespace holdfast::policy {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "policy/document.h"
+#include "policy/enum_names.h"
 #include "policy/model.h"
-#include "policy/names.h"
 
 namespace holdfast::policy {
 

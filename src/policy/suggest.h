@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::policy {
 

@@ -17,8 +17,8 @@ namespace {
 constexpr int kFromServer = 3;
 constexpr unsigned kInterruptUs = 20000;
 constexpr std::uint64_t kPatienceNs = 2'000'000'000;  // with the process; then there is another
-constexpr std::size_t kMostWaiting = 256;
-constexpr std::size_t kMostStuck = 64;
+constexpr std::size_t kMaxWaiting = 256;
+constexpr std::size_t kMaxStuck = 64;
 
 // What the server writes: with a connection, and once it has closed all that it sent. Only then are
 // they closed here: or the server could be later, and the last.
@@ -39,12 +39,12 @@ bool drain(int connection_fd) {
 
 }  // namespace
 
-Result<Door> start_closer() {
+Result<ServerEnd> start_closer() {
   auto ends = kernel::make_stream();
   if (!ends) return std::move(ends).error();
   auto process = kernel::start_own_program(kCloserArgument, {(*ends)[1].get()});
   if (!process) return std::move(process).error();
-  return Door{std::move((*ends)[0]), *std::move(process)};
+  return ServerEnd{std::move((*ends)[0]), *std::move(process)};
 }
 
 void run_closer() {
@@ -71,7 +71,7 @@ Closer::~Closer() {
   for (Fd& connection : waiting_) (void)connection.release();
 }
 
-bool Closer::copes() const { return waiting_.size() < kMostWaiting && stuck_.size() < kMostStuck; }
+bool Closer::copes() const { return waiting_.size() < kMaxWaiting && stuck_.size() < kMaxStuck; }
 
 void Closer::close(Fd connection, std::uint64_t now_ns) {
   kernel::end_both_ways(connection.get());
@@ -84,7 +84,7 @@ void Closer::dispatch(std::uint64_t now_ns) {
   std::erase_if(stuck_, [](const Fd& pidfd) { return kernel::reap(pidfd.get()); });
   if (waiting() > 0) hand_over(now_ns);
   if (waiting() == 0 || !process_.fd || now_ns < taken_ns_ + kPatienceNs) return;
-  if (stuck_.size() >= kMostStuck) return;
+  if (stuck_.size() >= kMaxStuck) return;
   (void)kernel::signal_process(process_.process.get(), SIGKILL);
   give_up();
 }

@@ -23,9 +23,9 @@ namespace holdfast::rpc {
 // The only argument of the program when it is to be that process.
 inline constexpr char kCloserArgument[] = "--close-connections";
 
-using StartCloser = std::function<Result<Door>()>;
+using StartCloser = std::function<Result<ServerEnd>()>;
 // Starts this program once more. Errors: those of socketpair(2) and posix_spawn(3).
-[[nodiscard]] Result<Door> start_closer();
+[[nodiscard]] Result<ServerEnd> start_closer();
 // What it does until the server ends. The connections come by descriptor 3.
 [[noreturn]] void run_closer();
 
@@ -50,7 +50,7 @@ class Closer {
   void give_up();
 
   StartCloser start_;
-  Door process_;
+  ServerEnd process_;
   std::deque<Fd> waiting_;
   bool tell_closed_ = false;    // the process, that what it was sent is closed here
   std::uint64_t taken_ns_ = 0;  // when the process took one last, or was started

@@ -15,7 +15,7 @@ bool is_too_deep(std::string_view text) {
     } else if (c == '"') {
       quoted = !quoted;
     } else if (!quoted && (c == '{' || c == '[')) {
-      if (++depth > kMostNesting) return true;
+      if (++depth > kMaxNesting) return true;
     } else if (!quoted && (c == '}' || c == ']')) {
       if (depth > 0) depth--;
     }

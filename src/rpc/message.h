@@ -10,7 +10,7 @@ namespace holdfast::rpc {
 
 // Objects and arrays within each other. Copying a value takes stack for each, and anybody may send
 // a message as long as the server reads.
-inline constexpr std::size_t kMostNesting = 64;
+inline constexpr std::size_t kMaxNesting = 64;
 
 // Discarded (is_discarded()) when it is not JSON or nested deeper than that.
 [[nodiscard]] nlohmann::json parse_message(std::string_view text);

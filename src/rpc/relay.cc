@@ -21,7 +21,7 @@ constexpr int kServerFd = 4;
 // question about them and then goes.
 constexpr int kPatienceMs = 10000;
 constexpr unsigned kCloseUs = 300000;
-constexpr std::size_t kMostKept = 64;  // sockets of one connection
+constexpr std::size_t kMaxKept = 64;  // sockets of one connection
 
 // One way. Reads only when nothing is left to be sent, so it is never ahead of its reader.
 struct Way {
@@ -67,7 +67,7 @@ bool receive(Way& way, std::vector<Fd>& kept) {
     way.descriptors.push_back(fd.get());
     kept.push_back(std::move(fd));
   }
-  if (!open || kept.size() > kMostKept) return false;
+  if (!open || kept.size() > kMaxKept) return false;
   if (!*open) way.end();
   return true;
 }
@@ -110,19 +110,19 @@ int relay(std::vector<Fd>& kept) {
 
 }  // namespace
 
-Result<Door> start_relay(Fd& client) {
+Result<ServerEnd> start_relay(Fd& client) {
   auto ends = kernel::make_stream();
   if (!ends) return std::move(ends).error();
   auto process = kernel::start_own_program(kRelayArgument, {client.get(), (*ends)[1].get()});
   if (!process) return std::move(process).error();
-  Door door{std::move((*ends)[0]), *std::move(process)};
+  ServerEnd end{std::move((*ends)[0]), *std::move(process)};
   // The relay holds the client too, and waits for this byte or the end, so this is never the last.
   client.reset();
-  if (auto sent = kernel::send_some(door.fd.get(), "\n"); !sent) return std::move(sent).error();
-  return door;
+  if (auto sent = kernel::send_some(end.fd.get(), "\n"); !sent) return std::move(sent).error();
+  return end;
 }
 
-Result<Door> no_relay(Fd& client) { return Door{std::move(client), Fd()}; }
+Result<ServerEnd> no_relay(Fd& client) { return ServerEnd{std::move(client), Fd()}; }
 
 void run_relay() {
   kernel::set_command_name("holdfast-relay");

@@ -22,16 +22,16 @@ namespace holdfast::rpc {
 inline constexpr char kRelayArgument[] = "--relay";
 
 // Where the server reads and writes instead of the connection.
-struct Door {
+struct ServerEnd {
   Fd fd;
   Fd process;  // a pidfd to wait for once `fd` is closed; invalid: there is none
 };
 // Takes `client`, or on error leaves it.
-using Doorway = std::function<Result<Door>(Fd& client)>;
+using ConnectionFactory = std::function<Result<ServerEnd>(Fd& client)>;
 // Starts this program once more. Errors: those of socketpair(2) and posix_spawn(3).
-[[nodiscard]] Result<Door> start_relay(Fd& client);
+[[nodiscard]] Result<ServerEnd> start_relay(Fd& client);
 // No process between: for servers whose clients are trusted.
-[[nodiscard]] Result<Door> no_relay(Fd& client);
+[[nodiscard]] Result<ServerEnd> no_relay(Fd& client);
 
 // What such a process does until the server closes its end. The client is descriptor 3, the server
 // 4. Exits without closing: a process that is ending waits for no socket to linger.

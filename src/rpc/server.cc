@@ -16,11 +16,11 @@ namespace holdfast::rpc {
 
 namespace {
 
-constexpr std::size_t kMostUntaken = 8;                 // sockets that came and no call took
-constexpr std::size_t kMostOut = std::size_t{4} << 20;  // bytes that a client is behind
-constexpr std::size_t kMostAtOnce = 16;   // connections accepted, and then a look around
-constexpr std::size_t kBlock = 65536;     // read of one connection at a time
-constexpr std::size_t kMostEnding = 256;  // relays that should have ended
+constexpr std::size_t kMaxUntaken = 8;                 // sockets that came and no call took
+constexpr std::size_t kMaxOut = std::size_t{4} << 20;  // bytes that a client is behind
+constexpr std::size_t kMaxAtOnce = 16;   // connections accepted, and then a look around
+constexpr std::size_t kBlock = 65536;    // read of one connection at a time
+constexpr std::size_t kMaxEnding = 256;  // relays that should have ended
 // Those who rest get three times what they took.
 constexpr std::uint64_t kRest = 3;
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
@@ -85,7 +85,7 @@ Server::~Server() {
   if (!helpers_.closer) return;
   (void)listener_.release();
   for (auto& [id, connection] : connections_)
-    if (!connection.relayed) (void)connection.door.fd.release();
+    if (!connection.relayed) (void)connection.end.fd.release();
 }
 
 Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interface interface,
@@ -168,9 +168,9 @@ std::vector<kernel::Awaited> Server::awaited(std::uint64_t now_ns) {
     // A connection that has hung up is told so at each look, so only what is waited for is looked
     // at.
     if (!connection.out.empty())
-      list.push_back({connection.door.fd.get(), POLLOUT});
+      list.push_back({connection.end.fd.get(), POLLOUT});
     else if (!connection.needs_relay && !connection.ended)
-      list.push_back({connection.door.fd.get(), POLLIN});
+      list.push_back({connection.end.fd.get(), POLLIN});
   }
   for (const Ending& ending : ending_) list.push_back({ending.process.get(), POLLIN});
   return list;
@@ -238,7 +238,7 @@ void Server::serve_strangers(std::uint64_t now_ns) {
 
 void Server::accept_some(Share share, std::uint64_t now_ns) {
   const int listener_fd = (share == Share::root ? root_listener_ : listener_).get();
-  for (std::size_t i = 0; i < kMostAtOnce && accepts_from(share, now_ns) <= now_ns; i++) {
+  for (std::size_t i = 0; i < kMaxAtOnce && accepts_from(share, now_ns) <= now_ns; i++) {
     auto accepted = kernel::accept_one(listener_fd);
     if (!accepted || !*accepted) return;
     (void)make_room(share, now_ns);  // as it can be
@@ -259,7 +259,7 @@ void Server::admit(Fd client, Share share, std::uint64_t now_ns) {
   connection.peer = *peer;
   if (auto process = kernel::peer_process(client.get()); process)
     connection.peer_fd = *std::move(process);
-  connection.door.fd = std::move(client);
+  connection.end.fd = std::move(client);
   connection.since_ns = connection.progress_ns = now_ns;
   connections_.emplace(next_++, std::move(connection));
 }
@@ -288,12 +288,12 @@ void Server::serve(ConnectionId id, Connection& connection, std::uint64_t now_ns
 void Server::read(Connection& connection, std::uint64_t now_ns) {
   if (connection.ended) return;
   if (connection.needs_relay && !start_relay_of(connection, now_ns)) return;
-  const int fd = connection.door.fd.get();
+  const int fd = connection.end.fd.get();
   if (connection.relayed) {
     std::vector<Fd> sockets;
     const auto open = kernel::receive_with_descriptors(fd, connection.in.bytes(), sockets);
     for (Fd& socket : sockets) connection.sockets.push_back(std::move(socket));
-    if (!open || connection.sockets.size() > kMostUntaken) connection.broken = true;
+    if (!open || connection.sockets.size() > kMaxUntaken) connection.broken = true;
     connection.ended = open && !*open;
     return;
   }
@@ -305,7 +305,7 @@ void Server::read(Connection& connection, std::uint64_t now_ns) {
 
 // False: it has to wait.
 bool Server::start_relay_of(Connection& connection, std::uint64_t now_ns) {
-  if (ending_.size() >= kMostEnding) return false;
+  if (ending_.size() >= kMaxEnding) return false;
   if (connection.share == Share::strangers) {
     std::size_t running = 0;
     Connection* first = nullptr;
@@ -330,12 +330,12 @@ bool Server::start_relay_of(Connection& connection, std::uint64_t now_ns) {
     if (due_ns + limits_.relay_every_ns > now_ns) return false;
     relay_credit_ns_ = due_ns + limits_.relay_every_ns;
   }
-  auto door = helpers_.relay(connection.door.fd);
-  if (!door) {
+  auto end = helpers_.relay(connection.end.fd);
+  if (!end) {
     connection.broken = true;
     return false;
   }
-  connection.door = *std::move(door);
+  connection.end = *std::move(end);
   connection.relayed = true;
   connection.needs_relay = false;
   return true;
@@ -360,11 +360,11 @@ void Server::drop(Connections::iterator at, std::uint64_t now_ns) {
   if (connection.relayed) {
     // While the relay runs it has them too.
     connection.sockets.clear();
-    connection.door.fd.reset();
-    if (connection.door.process)
-      ending_.push_back({std::move(connection.door.process), connection.share, now_ns});
+    connection.end.fd.reset();
+    if (connection.end.process)
+      ending_.push_back({std::move(connection.end.process), connection.share, now_ns});
   } else {
-    closer_.close(std::move(connection.door.fd), now_ns);
+    closer_.close(std::move(connection.end.fd), now_ns);
   }
   connections_.erase(at);
 }
@@ -441,12 +441,12 @@ bool Server::send(ConnectionId connection, const Json& parameters) {
 void Server::put(Connection& connection, const Json& message) {
   connection.out += message.dump(-1, ' ', false, Json::error_handler_t::replace);
   connection.out += '\0';
-  if (connection.out.size() > kMostOut) connection.broken = true;
+  if (connection.out.size() > kMaxOut) connection.broken = true;
 }
 
 void Server::flush(Connection& connection) {
   while (!connection.out.empty() && !connection.broken) {
-    const auto sent = kernel::send_some(connection.door.fd.get(), connection.out);
+    const auto sent = kernel::send_some(connection.end.fd.get(), connection.out);
     if (!sent) connection.broken = true;
     if (!sent || *sent == 0) return;
     connection.out.erase(0, *sent);

@@ -83,13 +83,13 @@ struct Limits {
 
 // The processes that are started for clients that need not be trusted.
 struct Helpers {
-  Doorway relay;
+  ConnectionFactory relay;
   StartCloser closer;  // empty: clients are trusted
 };
 [[nodiscard]] Helpers helper_processes();
 [[nodiscard]] Helpers no_helpers();
 
-// Behind PATH.
+// What is added to PATH.
 inline constexpr char kRootSuffix[] = ".root";
 
 // Not thread safe.
@@ -117,7 +117,7 @@ class Server {
  private:
   enum class Share { root, strangers };
   struct Connection {
-    Door door;  // the connection itself, without a process, or its relay
+    ServerEnd end;  // the connection itself, without a process, or its relay
     bool relayed = false;
     Share share = Share::strangers;
     kernel::PeerCredentials peer;

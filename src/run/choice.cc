@@ -15,25 +15,26 @@ Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
   return Attached{std::move(backend), std::move(*session), {}};
 }
 
-// What the profile states and this backend leaves wholly unheld, in words; "": nothing.
-std::string_view left_unheld(const backend::Backend& backend, const backend::SessionSpec& spec) {
+// What the profile states and this backend leaves wholly unenforced, in words; "": nothing.
+std::string_view left_unenforced(const backend::Backend& backend,
+                                 const backend::SessionSpec& spec) {
   using backend::RuleKind;
   const hf_profile& profile = spec.tables->profiles[spec.profile];
   const auto promises = backend.promises();
-  const auto unheld = [&](RuleKind kind) {
+  const auto unenforced = [&](RuleKind kind) {
     const auto found = std::ranges::find(promises, kind, &backend::Promise::kind);
     return found == promises.end() || found->strength == backend::Strength::none;
   };
-  if ((profile.cg_leave != HF_MOVERS_ANY && unheld(RuleKind::cgroups_leave)) ||
-      (profile.cg_join != HF_MOVERS_ANY && unheld(RuleKind::cgroups_join)) ||
-      (profile.cg_inside != HF_INSIDE_ANY && unheld(RuleKind::cgroups_inside)))
+  if ((profile.cg_leave != HF_MOVERS_ANY && unenforced(RuleKind::cgroups_leave)) ||
+      (profile.cg_join != HF_MOVERS_ANY && unenforced(RuleKind::cgroups_join)) ||
+      (profile.cg_inside != HF_INSIDE_ANY && unenforced(RuleKind::cgroups_inside)))
     return "moves between cgroups in a run";
   return {};
 }
 
 }  // namespace
 
-backend::LabelWords label_words(const policy::Compiled& policy, std::uint16_t profile) {
+backend::LabelNames label_words(const policy::Compiled& policy, std::uint16_t profile) {
   return {policy.label_names, policy.label_values, policy.label_rights[profile].set};
 }
 
@@ -42,10 +43,10 @@ Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spe
   if (wanted == "supervisor") return attach_one(backend::make_supervisor_backend(), spec);
   auto lsm = backend::make_lsm_backend();
   // Visitors are held by that backend alone.
-  const std::string_view unheld = left_unheld(*lsm, spec);
+  const std::string_view unenforced = left_unenforced(*lsm, spec);
   const bool needs_other =
-      !unheld.empty() && spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;
-  std::string passed_over = "lsm: it does not decide about " + std::string(unheld);
+      !unenforced.empty() && spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;
+  std::string passed_over = "lsm: it does not decide about " + std::string(unenforced);
   if (!needs_other) {
     auto strongest = attach_one(std::move(lsm), spec);
     if (strongest) return strongest;

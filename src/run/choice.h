@@ -21,13 +21,13 @@ struct Attached {
 };
 
 // `wanted` is "lsm", "supervisor", or "auto": the strongest that is available and proves itself,
-// lsm first, but for a profile whose rules about cgroups it would leave unheld. The
+// lsm first, but for a profile whose rules about cgroups it would leave unenforced. The
 // error of a single backend is its own; for auto it is the last one's, with the other in its
 // detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec);
 
 // The words of the policy that a backend needs besides the tables.
-backend::LabelWords label_words(const policy::Compiled& policy, std::uint16_t profile);
+backend::LabelNames label_words(const policy::Compiled& policy, std::uint16_t profile);
 
 }  // namespace holdfast::run
 

@@ -7,17 +7,17 @@
 
 #include "core/counters.h"
 #include "events/event_json.h"
-#include "events/refusal.h"
+#include "events/guard_event.h"
 
 namespace holdfast::run {
 namespace {
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
-constexpr std::size_t kMaxFolded = 256;  // distinct refusals remembered at a time
+constexpr std::size_t kMaxAggregated = 256;  // distinct refusals remembered at a time
 
 // What makes two events the same to a reader.
 std::string key_of(const hf_event& event) {
-  return fmt::format("{} {} {} {} {} {} {} {} {}", event.request.hook, event.request.way,
+  return fmt::format("{} {} {} {} {} {} {} {} {}", event.request.op, event.request.via,
                      event.request.ns_types, event.request.sock_family, event.request.bpf_value,
                      event.verdict.action, event.verdict.reason, event.verdict.rule,
                      std::string_view(event.actor.comm));
@@ -73,10 +73,10 @@ void Reporter::refusal(const hf_guard_event& refusal) {
 void Reporter::keep(const std::string& kind, std::string_view request, std::uint32_t user,
                     std::uint64_t time_ns, const Reported& reported) {
   if (!file_) return;
-  const std::uint64_t stands_for =
+  const std::uint64_t event_count =
       1 +
       std::visit([](const auto& event) -> std::uint64_t { return event.repeats; }, reported.event);
-  if (budget_.admits(kind, request, user, stands_for, reported, time_ns)) write(reported);
+  if (budget_.admits(kind, request, user, event_count, reported, time_ns)) write(reported);
   write(budget_.take_due(time_ns));
 }
 
@@ -94,15 +94,15 @@ void Reporter::write(const Reported& reported) {
   if (const auto* event = std::get_if<hf_event>(&reported.event))
     line = policy::event_json(*event, *policy_, reported.paths);
   else
-    line = policy::refusal_json(std::get<hf_guard_event>(reported.event));
+    line = policy::guard_event_json(std::get<hf_guard_event>(reported.event));
   line += "\n";
   if (!policy_line_.empty()) line = std::exchange(policy_line_, {}) + "\n" + line;
   if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size()) unwritten_++;
 }
 
 void Reporter::fold(const std::string& key, std::uint64_t time_ns, const Reported& reported) {
-  const auto known = folded_.find(key);
-  if (known != folded_.end() && time_ns - known->second.shown_ns < kSecondNs) {
+  const auto known = aggregated_.find(key);
+  if (known != aggregated_.end() && time_ns - known->second.shown_ns < kSecondNs) {
     known->second.last = reported;
     known->second.count++;
     return;
@@ -111,10 +111,10 @@ void Reporter::fold(const std::string& key, std::uint64_t time_ns, const Reporte
     unshown_++;
     return;
   }
-  const std::uint64_t repeats = known == folded_.end() ? 0 : known->second.count;
+  const std::uint64_t repeats = known == aggregated_.end() ? 0 : known->second.count;
   show(reported, repeats);
-  if (known == folded_.end() && folded_.size() >= kMaxFolded) show_folded();
-  folded_[key] = Folded{reported, time_ns, 0};
+  if (known == aggregated_.end() && aggregated_.size() >= kMaxAggregated) show_aggregated();
+  aggregated_[key] = Folded{reported, time_ns, 0};
 }
 
 bool Reporter::may_show(std::uint64_t now_ns) {
@@ -131,8 +131,8 @@ std::string Reporter::line_of(const hf_event& event, const policy::EventPaths& p
 }
 
 std::string Reporter::line_of(const hf_guard_event& refusal, const policy::EventPaths&) const {
-  if (format_ == EventFormat::json) return policy::refusal_json(refusal);
-  return "holdfast: " + policy::refusal_text(refusal, colour_);
+  if (format_ == EventFormat::json) return policy::guard_event_json(refusal);
+  return "holdfast: " + policy::guard_event_text(refusal, colour_);
 }
 
 void Reporter::show(const Reported& reported, std::uint64_t repeats) {
@@ -147,13 +147,13 @@ void Reporter::show(const Reported& reported, std::uint64_t repeats) {
 
 void Reporter::finish() {
   write(budget_.take_all());
-  show_folded();
+  show_aggregated();
 }
 
-void Reporter::show_folded() {
-  for (const auto& [key, folded] : folded_)
-    if (folded.count > 0) show(folded.last, folded.count - 1);
-  folded_.clear();
+void Reporter::show_aggregated() {
+  for (const auto& [key, aggregated] : aggregated_)
+    if (aggregated.count > 0) show(aggregated.last, aggregated.count - 1);
+  aggregated_.clear();
   if (unshown_ > 0 && format_ == EventFormat::pretty)
     fmt::print(stderr, "holdfast: {} more events not shown\n", unshown_);
   unshown_ = 0;

@@ -49,7 +49,7 @@ class Reporter {
   void event(const hf_event& event, const policy::EventPaths& paths);
   // An attempt on the enforcement itself. It belongs to no rule, so it is not among hits().
   void refusal(const hf_guard_event& refusal);
-  // Shows what was folded and not shown yet.
+  // Shows what was aggregated and not shown yet.
   void finish();
   [[nodiscard]] const std::map<std::uint32_t, RuleHits>& hits() const { return hits_; }
   // Events that could not be written to the file.
@@ -74,7 +74,7 @@ class Reporter {
   void write(const std::vector<policy::EventBudget<Reported>::Counted>& counted);
   void fold(const std::string& key, std::uint64_t time_ns, const Reported& reported);
   void show(const Reported& reported, std::uint64_t repeats);
-  void show_folded();
+  void show_aggregated();
   [[nodiscard]] std::string line_of(const hf_event& event, const policy::EventPaths& paths) const;
   [[nodiscard]] std::string line_of(const hf_guard_event& refusal,
                                     const policy::EventPaths& paths) const;
@@ -86,7 +86,7 @@ class Reporter {
   kernel::Stream file_;
   policy::EventBudget<Reported> budget_;
   std::string policy_line_;  // empty: it is in the file
-  std::map<std::string, Folded> folded_;
+  std::map<std::string, Folded> aggregated_;
   std::map<std::uint32_t, RuleHits> hits_;
   std::uint64_t second_ = 0;  // of the lines counted in lines_
   unsigned lines_ = 0;

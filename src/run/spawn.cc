@@ -94,7 +94,7 @@ Error describe_child_error(const ChildReport& report) {
       if (error.code == EBUSY)
         error.detail = "a supervisor listens to this process tree already: holdfast does not nest";
       break;
-    case ChildStep::canary:
+    case ChildStep::self_test:
       error.operation = "prove the seccomp filter";
       error.detail = "a call that had to be refused was not";
       break;
@@ -179,7 +179,7 @@ Result<void> Spawned::wait_until_ready() {
 }
 
 // The child says beforehand which descriptor will be the listener, and cannot say when it is: its
-// filter may see what it would say it with. From then on it waits in its canary call, so the number
+// filter may see what it would say it with. From then on it waits in its self-test call, so the number
 // stays what it is.
 Result<void> Spawned::take_listener(int number) {
   for (;;) {
@@ -201,11 +201,12 @@ Result<void> Spawned::take_listener(int number) {
   }
 }
 
-Result<void> Spawned::wait_for_canary() {
+Result<void> Spawned::wait_for_self_test() {
   auto received = kernel::receive_report(channel_.get());
   if (!received) return received.error();
   if (!*received) return Error{0, "prove the seccomp filter", {}, "the child died"};
-  if ((*received)->kind != ChildReport::Kind::canary_held) return describe_child_error(**received);
+  if ((*received)->kind != ChildReport::Kind::self_test_held)
+    return describe_child_error(**received);
   return {};
 }
 

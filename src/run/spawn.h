@@ -37,9 +37,9 @@ class Spawned {
   [[nodiscard]] backend::Child child() const;
   [[nodiscard]] pid_t pid() const { return forked_.pid; }
   [[nodiscard]] int pidfd() const { return forked_.pidfd.get(); }
-  // Waits until the child has seen its own canary call refused. Only with a plan that has a filter,
+  // Waits until the child has seen its own self-test call refused. Only with a plan that has a filter,
   // and after Session::adopt(), which answers that call.
-  Result<void> wait_for_canary();
+  Result<void> wait_for_self_test();
   Result<void> release();
   // Readable when the command could not be executed, hung up once it runs. See read_exec_error().
   [[nodiscard]] int channel_fd() const { return channel_.get(); }

@@ -120,7 +120,7 @@ Result<void> hold(backend::Session& session, Spawned& spawned, const backend::Ch
   if (plan.filter) {
     auto answered = answer_until_report(session, spawned);
     if (!answered) return answered;
-    auto proved = spawned.wait_for_canary();
+    auto proved = spawned.wait_for_self_test();
     if (!proved) return proved;
   }
   return spawned.release();

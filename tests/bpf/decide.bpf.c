@@ -41,7 +41,7 @@ static __always_inline const struct hf_tables* the_tables(void) {
 }
 
 #define NAMESPACE_HOOKS \
-  (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
+  (1u << HF_OP_NAMESPACE_ALLOC | 1u << HF_OP_NAMESPACE_INSTALL | 1u << HF_OP_TRACE)
 
 /* Global functions, so that each is verified once and on its own. */
 __noinline int decide_namespaces(struct hf_request* r, struct hf_verdict* v) {
@@ -54,49 +54,49 @@ __noinline int decide_namespaces(struct hf_request* r, struct hf_verdict* v) {
 __noinline int decide_attach(struct hf_request* r, struct hf_verdict* v) {
   const struct hf_tables* t = the_tables();
   if (!t || !r || !v) return -1;
-  hf_decide_some(t, r, 1u << HF_HOOK_CGROUP_ATTACH, v);
+  hf_decide_some(t, r, 1u << HF_OP_CGROUP_ATTACH, v);
   return 0;
 }
 
 __noinline int decide_socket(struct hf_request* r, struct hf_verdict* v) {
   const struct hf_tables* t = the_tables();
   if (!t || !r || !v) return -1;
-  hf_decide_some(t, r, 1u << HF_HOOK_SOCKET, v);
+  hf_decide_some(t, r, 1u << HF_OP_SOCKET, v);
   return 0;
 }
 
 __noinline int decide_bpf(struct hf_request* r, struct hf_verdict* v) {
   const struct hf_tables* t = the_tables();
   if (!t || !r || !v) return -1;
-  hf_decide_some(t, r, 1u << HF_HOOK_BPF, v);
+  hf_decide_some(t, r, 1u << HF_OP_BPF, v);
   return 0;
 }
 
 __noinline int decide_label(struct hf_request* r, struct hf_verdict* v) {
   const struct hf_tables* t = the_tables();
   if (!t || !r || !v) return -1;
-  hf_decide_some(t, r, 1u << HF_HOOK_LABEL, v);
+  hf_decide_some(t, r, 1u << HF_OP_LABEL, v);
   return 0;
 }
 
 __noinline int decide_mark(struct hf_request* r, struct hf_verdict* v) {
   const struct hf_tables* t = the_tables();
   if (!t || !r || !v) return -1;
-  hf_decide_some(t, r, 1u << HF_HOOK_MARK, v);
+  hf_decide_some(t, r, 1u << HF_OP_MARK, v);
   return 0;
 }
 
 static __always_inline int decide_one(struct hf_request* r, struct hf_verdict* v) {
-  switch (r->hook) {
-    case HF_HOOK_CGROUP_ATTACH:
+  switch (r->op) {
+    case HF_OP_CGROUP_ATTACH:
       return decide_attach(r, v);
-    case HF_HOOK_SOCKET:
+    case HF_OP_SOCKET:
       return decide_socket(r, v);
-    case HF_HOOK_BPF:
+    case HF_OP_BPF:
       return decide_bpf(r, v);
-    case HF_HOOK_LABEL:
+    case HF_OP_LABEL:
       return decide_label(r, v);
-    case HF_HOOK_MARK:
+    case HF_OP_MARK:
       return decide_mark(r, v);
     default:
       return decide_namespaces(r, v);

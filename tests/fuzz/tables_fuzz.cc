@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "core/decide.h"
+#include "policy/enum_names.h"
 #include "policy/load.h"
-#include "policy/names.h"
 #include "policy/tables.h"
 
 using namespace holdfast::policy;

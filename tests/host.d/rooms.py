@@ -10,9 +10,9 @@ import tempfile
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 KERNEL_LICENCE = "GPL-2.0-only OR BSD-2-Clause"
 ERRNO = re.compile(r"(?<![\w.>])errno\b(?!\()")
-# Who else may: libholdfast-hooks and its commands, which are libbpf's convention; the canaries, which try the
+# Who else may: libholdfast-hooks and its commands, which are libbpf's convention; the self-tests, which try the
 # forbidden calls themselves; and the one file of policy/ that opens files, since policy/ stands on no kernel.
-MAY_READ_ERRNO = ("kernel/", "hooks/", "cli/hooks.cc", "cli/canary.cc", "backend/lsm/run/canary.cc", "policy/load.cc")
+MAY_READ_ERRNO = ("kernel/", "hooks/", "cli/hooks.cc", "cli/self_test.cc", "backend/lsm/run/self_test.cc", "policy/load.cc")
 
 
 NAMED_FILE = re.compile(r"(?<![\w/.<$*{-])((?:[\w-]+/)*\w[\w.-]*\.(?:h|hpp|cc|c|py|sh|md|test|cases))(?![\w*-])")

@@ -154,18 +154,18 @@ struct Case {
 };
 
 constexpr Case kCases[] = {
-    {"own pid", ways::own_pid, HF_WAY_CGROUP_PROCS, Moves::itself},
-    {"0", ways::zero, HF_WAY_CGROUP_PROCS, Moves::itself},
-    {"another pid", ways::other_pid, HF_WAY_CGROUP_PROCS, Moves::victim},
-    {"a tid that does not lead", ways::other_tid, HF_WAY_CGROUP_PROCS, Moves::victim},
-    {"clone3", ways::clone_plain, HF_WAY_CLONE_INTO_CGROUP, Moves::child},
-    {"clone3 with VFORK", ways::clone_vfork, HF_WAY_CLONE_INTO_CGROUP, Moves::child},
-    {"clone3 with VM and VFORK", ways::clone_vm, HF_WAY_CLONE_INTO_CGROUP, Moves::child},
-    {"a second mount", ways::second_mount, HF_WAY_CGROUP_PROCS, Moves::victim},
-    {"a cgroup namespace", ways::cgroup_namespace, HF_WAY_CGROUP_PROCS, Moves::victim},
-    {"io_uring", ways::io_uring_write, HF_WAY_CGROUP_PROCS, Moves::victim},
-    {"an inherited descriptor", ways::inherited_fd, HF_WAY_CGROUP_PROCS, Moves::victim},
-    {"a descriptor passed by SCM_RIGHTS", ways::passed_fd, HF_WAY_CGROUP_PROCS, Moves::victim},
+    {"own pid", ways::own_pid, HF_VIA_CGROUP_PROCS, Moves::itself},
+    {"0", ways::zero, HF_VIA_CGROUP_PROCS, Moves::itself},
+    {"another pid", ways::other_pid, HF_VIA_CGROUP_PROCS, Moves::victim},
+    {"a tid that does not lead", ways::other_tid, HF_VIA_CGROUP_PROCS, Moves::victim},
+    {"clone3", ways::clone_plain, HF_VIA_CLONE_INTO_CGROUP, Moves::child},
+    {"clone3 with VFORK", ways::clone_vfork, HF_VIA_CLONE_INTO_CGROUP, Moves::child},
+    {"clone3 with VM and VFORK", ways::clone_vm, HF_VIA_CLONE_INTO_CGROUP, Moves::child},
+    {"a second mount", ways::second_mount, HF_VIA_CGROUP_PROCS, Moves::victim},
+    {"a cgroup namespace", ways::cgroup_namespace, HF_VIA_CGROUP_PROCS, Moves::victim},
+    {"io_uring", ways::io_uring_write, HF_VIA_CGROUP_PROCS, Moves::victim},
+    {"an inherited descriptor", ways::inherited_fd, HF_VIA_CGROUP_PROCS, Moves::victim},
+    {"a descriptor passed by SCM_RIGHTS", ways::passed_fd, HF_VIA_CGROUP_PROCS, Moves::victim},
 };
 
 struct Expected {
@@ -185,7 +185,7 @@ void check_event(const Case& c, const std::string& name, const Expected& want,
   const hf_event& e = events.front();
   const bool verdict = e.verdict.action == want.action && e.verdict.reason == want.reason &&
                        e.verdict.rule == want.rule && e.verdict.mode == HF_MODE_ENFORCE;
-  const bool request = e.request.hook == HF_HOOK_CGROUP_ATTACH && e.request.way == c.wanted_way &&
+  const bool request = e.request.op == HF_OP_CGROUP_ATTACH && e.request.via == c.wanted_way &&
                        e.request.subject == want.subject && e.request.flags == HF_REQ_THREADGROUP;
   const bool places = e.source == id_of(from) && e.target == id_of(to);
   const bool tasks = e.actor.tgid == static_cast<__u32>(mover) &&
@@ -196,7 +196,7 @@ void check_event(const Case& c, const std::string& name, const Expected& want,
       "# verdict %d request %d places %d tasks %d: action %u reason %u rule %u way %u flags %x "
       "subject %u source %llu target %llu actor %u object %u/%u, mover %d moved %d\n",
       verdict, request, places, tasks, e.verdict.action, e.verdict.reason, e.verdict.rule,
-      e.request.way, e.request.flags, e.request.subject, e.source, e.target, e.actor.tgid,
+      e.request.via, e.request.flags, e.request.subject, e.source, e.target, e.actor.tgid,
       e.object.pid, e.object.tgid, mover, moved);
 }
 
@@ -280,7 +280,7 @@ int main() {
   spec.bindings = {{"/t/web", kWeb}, {"/t/self", kSelf}, {"/t/b*s", kBoss}};
   auto attached =
       backend::attach_machine(spec, [](const hf_event& event) { events.push_back(event); });
-  if (!check(static_cast<bool>(attached), "attached, with the canary refused")) {
+  if (!check(static_cast<bool>(attached), "attached, with the self-test refused")) {
     std::printf("# %s\n", attached.error().message().c_str());
     return thirdparty::tap_end();
   }

@@ -32,7 +32,7 @@
 
 #include "core/decide.h"
 #include "events/event_json.h"
-#include "events/refusal.h"
+#include "events/guard_event.h"
 #include "policy/load.h"
 #include "policy/policy_text.h"
 
@@ -243,7 +243,7 @@ void read_events(const std::string& path, const std::string& policy_path, std::v
       parts[at].events.insert(parts[at].events.end(), std::min<std::uint64_t>(copies, 1000),
                               summary_of(event));
     }
-    if (loaded.policy && !holdfast::policy::is_refusal(line))
+    if (loaded.policy && !holdfast::policy::is_guard_event(line))
       decide_again(line, *loaded.policy, wrong);
   }
   if (parts.size() > 1 && at != parts.size())

@@ -78,14 +78,14 @@ std::string random_value(Random& random, Kind kind, const delegate::Vocabulary& 
   std::exit(1);
 }
 
-struct Asked {
+struct DecisionRecord {
   std::vector<kernel::FsOption> options;
   delegate::Set set;
   bool refused = false;  // by our parser
 };
 
-Asked random_question(Random& random, const delegate::Vocabulary& vocabulary) {
-  Asked asked;
+DecisionRecord random_question(Random& random, const delegate::Vocabulary& vocabulary) {
+  DecisionRecord asked;
   for (std::uint64_t n = 1 + below(random, 5); n > 0 && !asked.refused; n--) {
     const Kind kind = delegate::kKinds[below(random, delegate::kKinds.size())];
     asked.options.push_back(
@@ -101,7 +101,7 @@ Asked random_question(Random& random, const delegate::Vocabulary& vocabulary) {
 
 bool one_round(Random& random, const std::string& directory,
                const delegate::Vocabulary& vocabulary) {
-  const Asked asked = random_question(random, vocabulary);
+  const DecisionRecord asked = random_question(random, vocabulary);
   const auto context = kernel::open_bpffs_context();
   if (!context) fail({}, context.error().message());
   const auto created = kernel::create_bpffs(context->get(), asked.options);

@@ -34,8 +34,8 @@ std::unique_ptr<hf_tables> no_rules() {
 std::unique_ptr<backend::Machine> keep(const hf_tables& tables) {
   backend::MachineSpec spec;
   spec.tables = &tables;
-  const backend::Keeping keeping{kPins, backend::Guard::off, {}};
-  auto machine = backend::keep_machine(spec, keeping, [](const hf_event&) {});
+  const backend::Persistence keeping{kPins, backend::Guard::off, {}};
+  auto machine = backend::attach_pinned_machine(spec, keeping, [](const hf_event&) {});
   if (machine) return *std::move(machine);
   std::printf("# %s\n", machine.error().message().c_str());
   return nullptr;

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::reference {
 namespace {
@@ -15,21 +15,21 @@ constexpr const char* kOtherValue = "\x01";
 
 Hook hook_of(std::uint16_t hook) {
   switch (hook) {
-    case HF_HOOK_NAMESPACE_ALLOC:
+    case HF_OP_NAMESPACE_ALLOC:
       return Hook::create;
-    case HF_HOOK_NAMESPACE_INSTALL:
+    case HF_OP_NAMESPACE_INSTALL:
       return Hook::enter;
-    case HF_HOOK_CGROUP_ATTACH:
+    case HF_OP_CGROUP_ATTACH:
       return Hook::move;
-    case HF_HOOK_SOCKET:
+    case HF_OP_SOCKET:
       return Hook::socket;
-    case HF_HOOK_BPF:
+    case HF_OP_BPF:
       return Hook::bpf;
-    case HF_HOOK_TRACE:
+    case HF_OP_TRACE:
       return Hook::trace;
-    case HF_HOOK_LABEL:
+    case HF_OP_LABEL:
       return Hook::label;
-    case HF_HOOK_MARK:
+    case HF_OP_MARK:
       return Hook::mark;
     default:
       return Hook::none;
@@ -48,13 +48,13 @@ std::set<std::string> types_of(std::uint32_t mask) {
 
 std::string way_word(std::uint16_t way) {
   switch (way) {
-    case HF_WAY_BPF_COMMAND:
+    case HF_VIA_BPF_COMMAND:
       return "command";
-    case HF_WAY_BPF_MAP:
+    case HF_VIA_BPF_MAP:
       return "map";
-    case HF_WAY_BPF_PROGRAM:
+    case HF_VIA_BPF_PROGRAM:
       return "program";
-    case HF_WAY_BPF_ATTACH:
+    case HF_VIA_BPF_ATTACH:
       return "attach";
     default:
       return "";
@@ -101,7 +101,7 @@ class Namer {
 Facts facts_of(const hf_request& r, const policy::Compiled& policy) {
   Namer name(policy);
   Facts f;
-  f.hook = hook_of(r.hook);
+  f.op = hook_of(r.op);
   f.readable = (r.flags & HF_REQ_FACTS_MISSING) == 0;
   f.subject = name(r.subject);
   f.object = name(r.object);
@@ -116,13 +116,13 @@ Facts facts_of(const hf_request& r, const policy::Compiled& policy) {
   f.same_cgroup = (r.flags & HF_REQ_SAME_CGROUP) != 0;
   f.delegated = (r.flags & HF_REQ_DELEGATED) != 0;
   f.object_held_same = (r.flags & HF_REQ_OBJECT_HELD_SAME) != 0;
-  if (f.hook == Hook::move && !f.same_cgroup) {
+  if (f.op == Hook::move && !f.same_cgroup) {
     f.source = name.chain(r.src_chain);
     f.destination = name.chain(r.dst_chain);
   }
   f.label_listed = (r.flags & HF_REQ_LABEL_LISTED) != 0;
-  if (f.hook == Hook::socket) f.operation = policy::name_of(policy::kSocketOpNames, r.sock_op);
-  if (f.hook == Hook::bpf) f.operation = way_word(r.way);
+  if (f.op == Hook::socket) f.operation = policy::name_of(policy::kSocketOpNames, r.sock_op);
+  if (f.op == Hook::bpf) f.operation = way_word(r.via);
   f.family = r.sock_family == HF_FAMILY_OTHER
                  ? "other"
                  : policy::name_of(policy::kFamilyNames, r.sock_family);

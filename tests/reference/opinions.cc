@@ -3,7 +3,7 @@
 
 #include <fmt/core.h>
 
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 namespace holdfast::reference {
 namespace {

@@ -146,8 +146,8 @@ void random_namespaces(Random& random, const policy::Compiled& policy, hf_reques
   }
   r.target_owner = any_profile(random, policy);
   r.target_set = random.below(4);
-  r.ns_types = r.hook == HF_HOOK_NAMESPACE_ALLOC ? some_bits(random, HF_NS_ALL)
-                                                 : 1u << random.below(HF_NS_COUNT);
+  r.ns_types = r.op == HF_OP_NAMESPACE_ALLOC ? some_bits(random, HF_NS_ALL)
+                                             : 1u << random.below(HF_NS_COUNT);
 }
 
 void random_chain(Random& random, const policy::Compiled& policy, __u16* chain) {
@@ -189,7 +189,7 @@ std::string random_policy(Random& random) {
 
 hf_request random_request(Random& random, const policy::Compiled& policy) {
   hf_request r{};
-  r.hook = static_cast<__u16>(1 + random.below(random.once_in(100) ? 10 : 8));
+  r.op = static_cast<__u16>(1 + random.below(random.once_in(100) ? 10 : 8));
   r.subject = any_profile(random, policy);
   r.object = random.once_in(2) ? r.subject : any_profile(random, policy);
   r.flags = some_bits(random, 0xff & ~HF_REQ_FACTS_MISSING & ~HF_REQ_SAME_CGROUP);
@@ -201,7 +201,7 @@ hf_request random_request(Random& random, const policy::Compiled& policy) {
   random_chain(random, policy, r.dst_chain);
   if (!random.once_in(50)) r.sock_op = static_cast<__u16>(1u << random.below(5));
   if (!random.once_in(50)) r.sock_family = static_cast<__u16>(1u << random.below(7));
-  r.way = static_cast<__u16>(HF_WAY_BPF_COMMAND + random.below(random.once_in(50) ? 5 : 4));
+  r.via = static_cast<__u16>(HF_VIA_BPF_COMMAND + random.below(random.once_in(50) ? 5 : 4));
   r.flags &= ~(HF_REQ_BPF_OUTSIDE | HF_REQ_BPF_FOREIGN | HF_REQ_OVER_QUOTA | HF_REQ_OVER_MEMORY);
   for (const std::uint32_t flag :
        {HF_REQ_BPF_OUTSIDE, HF_REQ_BPF_FOREIGN, HF_REQ_OVER_QUOTA, HF_REQ_OVER_MEMORY})

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "policy/bpf_names.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 #include "reference/opinions.h"
 
 namespace holdfast::reference {
@@ -23,7 +23,7 @@ class Interpreter {
   Outcome decide() {
     if (!f_.readable) return opinions_.impossible("facts-missing");
     if (!f_.sensible) return opinions_.impossible("bad-request");
-    switch (f_.hook) {
+    switch (f_.op) {
       case Hook::none:
         return opinions_.impossible("bad-request");
       case Hook::create:
@@ -275,7 +275,7 @@ class Interpreter {
     const bool named = listed || list != "commands";
     if (list == "commands") {
       // The kernel asks a token for these four; a token itself is good for any command.
-      const auto word = policy::name_of(policy::bpf_names(HF_WAY_BPF_COMMAND), value);
+      const auto word = policy::name_of(policy::bpf_names(HF_VIA_BPF_COMMAND), value);
       const bool asked = word == "map_create" || word == "prog_load" || word == "btf_load" ||
                          word == "btf_get_fd_by_id";
       const bool any = mask && mask->value.low != 0;
@@ -283,7 +283,7 @@ class Interpreter {
     }
     const std::string where = "bpf.delegate.attach_to";
     const bool replaces_kernel =
-        list == "maps" && policy::name_of(policy::bpf_names(HF_WAY_BPF_MAP), value) == "struct_ops";
+        list == "maps" && policy::name_of(policy::bpf_names(HF_VIA_BPF_MAP), value) == "struct_ops";
     const bool confined = !p->bpf->attach_to || p->bpf->attach_to->value == 0;
     if (!listed) opinions_.deny(f_.subject, key, "bpf-delegate");
     if (confined && f_.bpf_foreign) opinions_.deny(f_.subject, where, "bpf-foreign");

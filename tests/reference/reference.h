@@ -26,7 +26,7 @@ enum class Hook { none, create, enter, move, socket, bpf, trace, label, mark };
 struct Facts {
   bool readable = true;  // every fact could be read, and every profile exists
   bool sensible = true;
-  Hook hook = Hook::none;
+  Hook op = Hook::none;
   std::string subject;
   std::string object;
   std::uint64_t started_in = 0;  // sandbox id

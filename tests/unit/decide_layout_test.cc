@@ -79,7 +79,7 @@ const std::map<std::string, Layout>& layouts() {
          AT(hf_tables, mover_sets), AT(hf_tables, socket_rules)}}},
       {"hf_request",
        {sizeof(hf_request),
-        {AT(hf_request, hook), AT(hf_request, way), AT(hf_request, flags), AT(hf_request, subject),
+        {AT(hf_request, op), AT(hf_request, via), AT(hf_request, flags), AT(hf_request, subject),
          AT(hf_request, object), AT(hf_request, held_owner), AT(hf_request, target_owner),
          AT(hf_request, subject_set), AT(hf_request, held_set), AT(hf_request, target_set),
          AT(hf_request, held_types), AT(hf_request, ns_types), AT(hf_request, src_chain),

@@ -10,7 +10,7 @@
 
 #include "events/event_json.h"
 #include "policy/compile.h"
-#include "policy/names.h"
+#include "policy/enum_names.h"
 #include "policy/parse.h"
 #include "policy/tables.h"
 #include "reference/cases.h"

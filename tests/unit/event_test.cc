@@ -12,7 +12,7 @@
 #include "events/event_json.h"
 #include "events/event_origin.h"
 #include "events/event_text.h"
-#include "events/refusal.h"
+#include "events/guard_event.h"
 #include "policy/load.h"
 #include "policy/policy_text.h"
 
@@ -48,8 +48,8 @@ hf_event refused_setns() {
   e.actor.tgid = 1234;
   e.actor.uid = 1000;
   std::strcpy(e.actor.comm, "nsenter");
-  e.request.hook = HF_HOOK_NAMESPACE_INSTALL;
-  e.request.way = HF_WAY_SETNS;
+  e.request.op = HF_OP_NAMESPACE_INSTALL;
+  e.request.via = HF_VIA_SETNS;
   e.request.ns_types = HF_NS_NET;
   e.request.subject = 1;
   e.request.held_owner = 1;
@@ -230,12 +230,12 @@ hf_guard_event refused_signal() {
 
 TEST(Refusal, IsOneLineWithoutARule) {
   hf_guard_event e = refused_signal();
-  EXPECT_EQ(refusal_text(e, Colour::off),
+  EXPECT_EQ(guard_event_text(e, Colour::off),
             "denied  a signal to holdfast (9) by kill[1235]  (event 4)");
   e.repeats = 2;
-  EXPECT_EQ(refusal_text(e, Colour::off),
+  EXPECT_EQ(guard_event_text(e, Colour::off),
             "denied  a signal to holdfast (9) by kill[1235]  (event 4, 2 more like it)");
-  EXPECT_NE(refusal_text(e, Colour::on).find("\x1b[31mdenied"), std::string::npos);
+  EXPECT_NE(guard_event_text(e, Colour::on).find("\x1b[31mdenied"), std::string::npos);
 }
 
 TEST(Refusal, IsReadBackAsItWas) {
@@ -245,13 +245,13 @@ TEST(Refusal, IsReadBackAsItWas) {
     e.actor.uid = 7;
     e.repeats = 3;
     e.audited = what % 2;
-    const std::string line = refusal_json(e);
-    EXPECT_TRUE(is_refusal(line)) << line;
-    const auto back = refusal_from_json(line);
+    const std::string line = guard_event_json(e);
+    EXPECT_TRUE(is_guard_event(line)) << line;
+    const auto back = guard_event_from_json(line);
     ASSERT_TRUE(back) << line;
     EXPECT_EQ(std::memcmp(&*back, &e, sizeof(e)), 0) << line;
     EXPECT_EQ(event_id(line), 4u);
-    EXPECT_NE(explain_refusal(e).find("no statement of a policy would change that"),
+    EXPECT_NE(explain_guard_event(e).find("no statement of a policy would change that"),
               std::string::npos);
   }
 }
@@ -260,25 +260,25 @@ TEST(Refusal, NamesThePrograms) {
   hf_guard_event e = refused_signal();
   e.what = HF_GUARD_HELPER;
   std::set<std::string> words;
-  for (e.detail = 1; e.detail < HF_HELPER_COUNT; e.detail++) words.insert(refusal_json(e));
+  for (e.detail = 1; e.detail < HF_HELPER_COUNT; e.detail++) words.insert(guard_event_json(e));
   EXPECT_EQ(words.size(), HF_HELPER_COUNT - 1);
   e.detail = HF_HELPER_RELEASE_AGENT;
-  EXPECT_EQ(refusal_text(e, Colour::off),
+  EXPECT_EQ(guard_event_text(e, Colour::off),
             "denied  having the kernel start a program (release_agent) by kill[1235]  (event 4)");
-  EXPECT_NE(refusal_json(e).find("\"helper\":\"release_agent\""), std::string::npos);
+  EXPECT_NE(guard_event_json(e).find("\"helper\":\"release_agent\""), std::string::npos);
   e.audited = 1;
   EXPECT_EQ(
-      refusal_text(e, Colour::off),
+      guard_event_text(e, Colour::off),
       "would deny  having the kernel start a program (release_agent) by kill[1235]  (event 4)");
-  EXPECT_NE(explain_refusal(e).find("only audited"), std::string::npos);
-  EXPECT_NE(refusal_json(e).find("\"enforced\":false"), std::string::npos);
+  EXPECT_NE(explain_guard_event(e).find("only audited"), std::string::npos);
+  EXPECT_NE(guard_event_json(e).find("\"enforced\":false"), std::string::npos);
 }
 
 TEST(Refusal, OfAnotherVersionIsAnAttemptOfNoKind) {
-  EXPECT_FALSE(is_refusal(event_json(refused_setns(), policy())));
-  EXPECT_FALSE(refusal_from_json(event_json(refused_setns(), policy())));
-  EXPECT_FALSE(refusal_from_json("{"));
-  const auto later = refusal_from_json(R"({"version":1,"guard":"telepathy","id":-1,"comm":7})");
+  EXPECT_FALSE(is_guard_event(event_json(refused_setns(), policy())));
+  EXPECT_FALSE(guard_event_from_json(event_json(refused_setns(), policy())));
+  EXPECT_FALSE(guard_event_from_json("{"));
+  const auto later = guard_event_from_json(R"({"version":1,"guard":"telepathy","id":-1,"comm":7})");
   ASSERT_TRUE(later);
   EXPECT_EQ(later->what, 0u);
   EXPECT_EQ(later->id, 0u);

@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "core/abi.h"
-#include "kernel/files/whole_file.h"
+#include "kernel/files/atomic_file.h"
 
 namespace holdfast::daemon {
 namespace {

@@ -34,7 +34,7 @@ TEST(JournalFields, NameTheRuleAndTheTask) {
   event.id = 7;
   event.actor.tgid = 42;
   std::strcpy(event.actor.comm, "mv\nit");
-  event.request.hook = HF_HOOK_CGROUP_ATTACH;
+  event.request.op = HF_OP_CGROUP_ATTACH;
   event.request.src_chain[0] = 1;
   event.verdict.action = HF_DENY;
   event.verdict.error = 1;

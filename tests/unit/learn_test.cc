@@ -37,8 +37,8 @@ hf_event event_of(const hf_request& request, std::uint64_t id, const Compiled& p
 
 hf_request makes(std::uint32_t types) {
   hf_request r{};
-  r.hook = HF_HOOK_NAMESPACE_ALLOC;
-  r.way = HF_WAY_UNSHARE;
+  r.op = HF_OP_NAMESPACE_ALLOC;
+  r.via = HF_VIA_UNSHARE;
   r.subject = 1;
   r.ns_types = types;
   return r;
@@ -70,8 +70,8 @@ TEST(Replay, LooksCgroupsUpAnew) {
       "version = 1\n[profile.all]\ncgroup = \"/\"\n[profile.db]\ncgroup = \"/db\"\n"
       "cgroups.join = []\n");
   hf_request r{};
-  r.hook = HF_HOOK_CGROUP_ATTACH;
-  r.way = HF_WAY_CGROUP_PROCS;
+  r.op = HF_OP_CGROUP_ATTACH;
+  r.via = HF_VIA_CGROUP_PROCS;
   r.object = 1;
   r.src_chain[0] = 1;
   std::string line = event_json(event_of(r, 1, *was), *was);
@@ -113,8 +113,8 @@ TEST(Learn, KeepsBindingsOfTheBase) {
       "version = 1\n[profile.web]\ncgroup = \"/web\"\ncgroups.leave = []\n"
       "[profile.manager]\ncgroup = \"/init\"\n");
   hf_request r{};
-  r.hook = HF_HOOK_CGROUP_ATTACH;
-  r.way = HF_WAY_CGROUP_PROCS;
+  r.op = HF_OP_CGROUP_ATTACH;
+  r.via = HF_VIA_CGROUP_PROCS;
   r.subject = 2;
   r.object = 1;
   r.src_chain[0] = 1;

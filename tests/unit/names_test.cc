@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words and numbers map to each other, and every number of the ABI has a word.
-#include "policy/names.h"
+#include "policy/enum_names.h"
 
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
@@ -24,16 +24,15 @@ void expect_one_to_one(Names names) {
 
 TEST(Names, MapBothWays) {
   for (const Names names :
-       {Names(kHookNames), Names(kWayNames), Names(kNsTypeNames), Names(kVerdictNames),
+       {Names(kOpNames), Names(kViaNames), Names(kNsTypeNames), Names(kVerdictNames),
         Names(kReasonNames), Names(kSocketOpNames), Names(kFamilyNames), Names(kModeNames),
         Names(kLogNames), Names(kEnterNames), Names(kVisitorsNames), Names(kRequestFlagNames)})
     expect_one_to_one(names);
 }
 
 TEST(Names, CoverTheAbi) {
-  for (std::uint32_t hook = 1; hook < HF_HOOK_COUNT; hook++)
-    EXPECT_NE(name_of(kHookNames, hook), "");
-  for (std::uint32_t way = 1; way < HF_WAY_COUNT; way++) EXPECT_NE(name_of(kWayNames, way), "");
+  for (std::uint32_t hook = 1; hook < HF_OP_COUNT; hook++) EXPECT_NE(name_of(kOpNames, hook), "");
+  for (std::uint32_t way = 1; way < HF_VIA_COUNT; way++) EXPECT_NE(name_of(kViaNames, way), "");
   for (std::uint32_t bit = 0; bit < HF_NS_COUNT; bit++)
     EXPECT_NE(name_of(kNsTypeNames, 1u << bit), "");
   for (std::uint32_t reason = 0; reason < HF_REASON_COUNT; reason++) {
@@ -44,9 +43,9 @@ TEST(Names, CoverTheAbi) {
 }
 
 TEST(Names, UnknownOnesHaveNoWord) {
-  EXPECT_EQ(name_of(kHookNames, 99), "");
-  EXPECT_EQ(value_of(kHookNames, "frob"), std::nullopt);
-  EXPECT_EQ(value_of(kHookNames, ""), std::nullopt);
+  EXPECT_EQ(name_of(kOpNames, 99), "");
+  EXPECT_EQ(value_of(kOpNames, "frob"), std::nullopt);
+  EXPECT_EQ(value_of(kOpNames, ""), std::nullopt);
 }
 
 TEST(Names, MasksAreLists) {
@@ -69,9 +68,9 @@ TEST(BpfNames, AreTheKernels) {
   EXPECT_EQ(value_of(kBpfProgramNames, "netfilter"), BPF_PROG_TYPE_NETFILTER);
   EXPECT_EQ(value_of(kBpfAttachNames, "trace_kprobe_session"), BPF_TRACE_KPROBE_SESSION);
   for (const std::uint32_t way :
-       {HF_WAY_BPF_COMMAND, HF_WAY_BPF_MAP, HF_WAY_BPF_PROGRAM, HF_WAY_BPF_ATTACH})
+       {HF_VIA_BPF_COMMAND, HF_VIA_BPF_MAP, HF_VIA_BPF_PROGRAM, HF_VIA_BPF_ATTACH})
     EXPECT_FALSE(bpf_names(way).empty());
-  EXPECT_TRUE(bpf_names(HF_WAY_SETNS).empty());
+  EXPECT_TRUE(bpf_names(HF_VIA_SETNS).empty());
 }
 
 }  // namespace

@@ -316,8 +316,8 @@ std::string difference(const World& world, const Account& account) {
 }
 
 // Calls `visit` with every sequence of `length` acts.
-template <typename Visit>
-void each_sequence(std::size_t length, Visit visit) {
+template <typename PendingConnect>
+void each_sequence(std::size_t length, PendingConnect visit) {
   std::string acts(length, kActs.front());
   std::vector<std::size_t> at(length, 0);
   for (;;) {

@@ -308,7 +308,7 @@ TEST_F(StrangersTest, DescriptorsTakeARelay) {
     relays++;
     return no_relay(client);
   };
-  helpers.closer = [] { return Result<Door>(Error{EAGAIN, "start", {}, {}}); };
+  helpers.closer = [] { return Result<ServerEnd>(Error{EAGAIN, "start", {}, {}}); };
   serve(std::move(helpers));
   const Fd plain = connect(), with = connect(), root = connect_root();
   const Pipe pipe;
@@ -332,7 +332,7 @@ TEST_F(StrangersTest, RelaysAreFew) {
   int closers = 0;
   helpers.closer = [&closers] {
     closers++;
-    return Result<Door>(Error{EAGAIN, "start", {}, {}});
+    return Result<ServerEnd>(Error{EAGAIN, "start", {}, {}});
   };
   limits_.strangers = 40;
   limits_.relays_at_once = 3;
@@ -427,7 +427,7 @@ TEST(CloserTest, KeepsWhatItMayNotClose) {
   ASSERT_TRUE(process);
   Closer closer([&] {
     started++;
-    return Result<Door>(Door{std::move((*process)[0]), Fd()});
+    return Result<ServerEnd>(ServerEnd{std::move((*process)[0]), Fd()});
   });
   auto harmless = kernel::make_stream();
   ASSERT_TRUE(harmless);

@@ -131,7 +131,7 @@ TEST_F(RpcTest, DeepNestingIsNoMessage) {
 }
 
 TEST_F(RpcTest, DepthIsThatOfJson) {
-  const std::string most = std::string(kMostNesting, '[') + std::string(kMostNesting, ']');
+  const std::string most = std::string(kMaxNesting, '[') + std::string(kMaxNesting, ']');
   EXPECT_FALSE(parse_message(most).is_discarded());
   EXPECT_TRUE(parse_message("[" + most + "]").is_discarded());
   const std::string quoted =

@@ -47,7 +47,7 @@ TEST(Settle, TheLastWritingIsWhatTheLastLookFound) {
 TEST(Settle, WhoNeverKeepsStillIsNotWaitedFor) {
   Restless never(~0u);
   EXPECT_EQ(*never.copy(), label::Settled::no);
-  EXPECT_EQ(never.written.size(), label::kMostLooks);
+  EXPECT_EQ(never.written.size(), label::kMaxLooks);
 }
 
 TEST(Settle, NothingIsNotWritten) {

@@ -12,16 +12,16 @@
 #include <array>
 #include <memory>
 
+#include "backend/supervisor/process_tree.h"
 #include "backend/supervisor/sandbox.h"
-#include "backend/supervisor/tree.h"
 
 namespace {
 
 using namespace holdfast;
-using backend::supervisor::Belonging;
 using backend::supervisor::Membership;
+using backend::supervisor::Ownership;
+using backend::supervisor::ProcessTree;
 using backend::supervisor::Sandbox;
-using backend::supervisor::Tree;
 
 // A child that waits to be killed.
 class Child {
@@ -70,7 +70,7 @@ class FilteredChild {
   pid_t pid_ = -1;
 };
 
-Membership membership(const kernel::Proc& proc, const Tree& tree, pid_t pid) {
+Membership membership(const kernel::Proc& proc, const ProcessTree& tree, pid_t pid) {
   const auto task = proc.task(pid);
   EXPECT_TRUE(task);
   return tree.of(*task);
@@ -79,7 +79,7 @@ Membership membership(const kernel::Proc& proc, const Tree& tree, pid_t pid) {
 TEST(SupervisorTree, AChildOfTheRootIsAMember) {
   const auto proc = kernel::Proc::open();
   ASSERT_TRUE(proc);
-  const Tree tree(*proc);
+  const ProcessTree tree(*proc);
   const FilteredChild child;
   EXPECT_EQ(membership(*proc, tree, child.pid()), Membership::proved);
 }
@@ -88,7 +88,7 @@ TEST(SupervisorTree, AFilterProvesNothingWhereTheRootHadAChildBefore) {
   const auto proc = kernel::Proc::open();
   ASSERT_TRUE(proc);
   const FilteredChild before;
-  Tree tree(*proc);
+  ProcessTree tree(*proc);
   const FilteredChild child;
   EXPECT_EQ(membership(*proc, tree, before.pid()), Membership::possible);
   EXPECT_EQ(membership(*proc, tree, child.pid()), Membership::possible);
@@ -101,7 +101,7 @@ TEST(SupervisorTree, WhoWaitsInACallIsRememberedWhileItStillWaits) {
   const auto proc = kernel::Proc::open();
   ASSERT_TRUE(proc);
   const FilteredChild before;
-  Tree tree(*proc);
+  ProcessTree tree(*proc);
   const auto task = proc->task(before.pid());
   ASSERT_TRUE(task);
   tree.remember(*task, [] { return false; });
@@ -114,7 +114,7 @@ TEST(SupervisorTree, WhoHasEndedIsNotRemembered) {
   const auto proc = kernel::Proc::open();
   ASSERT_TRUE(proc);
   const FilteredChild before;
-  Tree tree(*proc);
+  ProcessTree tree(*proc);
   auto child = std::make_unique<FilteredChild>();
   tree.remember_first(child->pid());
   const auto task = proc->task(child->pid());
@@ -127,7 +127,7 @@ TEST(SupervisorTree, WhoHasEndedIsNotRemembered) {
 TEST(SupervisorTree, DoesNotTakeAChildWithoutAFilterForAMember) {
   const auto proc = kernel::Proc::open();
   ASSERT_TRUE(proc);
-  const Tree tree(*proc);
+  const ProcessTree tree(*proc);
   const Child child;
   const auto task = proc->task(child.pid());
   ASSERT_TRUE(task);
@@ -137,7 +137,7 @@ TEST(SupervisorTree, DoesNotTakeAChildWithoutAFilterForAMember) {
 TEST(SupervisorTree, DoesNotContainTheRootOrItsParent) {
   const auto proc = kernel::Proc::open();
   ASSERT_TRUE(proc);
-  const Tree tree(*proc);
+  const ProcessTree tree(*proc);
   for (const pid_t pid : {::getpid(), ::getppid()}) {
     const auto task = proc->task(pid);
     ASSERT_TRUE(task);
@@ -171,7 +171,7 @@ class SupervisorSandbox : public testing::Test {
     own_ = *own;
   }
   std::optional<kernel::Proc> proc_;
-  std::optional<Tree> tree_;
+  std::optional<ProcessTree> tree_;
   kernel::TaskNamespaces own_;
 };
 
@@ -184,8 +184,8 @@ TEST_F(SupervisorSandbox, WhatExistedBeforeIsOutside) {
   Sandbox sandbox(*proc_, *tree_, Sandbox::Tracking::on);
   ASSERT_TRUE(sandbox.survey_outside());
   EXPECT_EQ(sandbox.held(own_).types, 0u);
-  EXPECT_EQ(sandbox.belonging({kernel::kNetNamespace, own_.link[kernel::kNetNamespace]}),
-            Belonging::outside);
+  EXPECT_EQ(sandbox.ownership({kernel::kNetNamespace, own_.link[kernel::kNetNamespace]}),
+            Ownership::outside);
 }
 
 TEST_F(SupervisorSandbox, WhatIsNotRecordedHoldsAndIsNoTarget) {
@@ -196,7 +196,7 @@ TEST_F(SupervisorSandbox, WhatIsNotRecordedHoldsAndIsNoTarget) {
   const auto held = sandbox.held(elsewhere);
   EXPECT_EQ(held.types, HF_NS_NET);
   EXPECT_FALSE(held.anchored);
-  EXPECT_EQ(sandbox.belonging({kernel::kNetNamespace, 4711}), Belonging::unproven);
+  EXPECT_EQ(sandbox.ownership({kernel::kNetNamespace, 4711}), Ownership::unproven);
 }
 
 TEST_F(SupervisorSandbox, APidNamespaceAnchorsButNotTheOneForChildren) {
@@ -213,11 +213,11 @@ TEST_F(SupervisorSandbox, APidNamespaceAnchorsButNotTheOneForChildren) {
 TEST_F(SupervisorSandbox, ANamespaceThatMayBeAnybodysIsNeverProvedBySittingInIt) {
   Sandbox sandbox(*proc_, *tree_, Sandbox::Tracking::on);
   ASSERT_TRUE(sandbox.survey_outside());
-  sandbox.enter_unproven(4711, Fd());
-  EXPECT_EQ(sandbox.belonging({kernel::kNetNamespace, 4711}), Belonging::unproven);
+  sandbox.record_ambiguous_entry(4711, Fd());
+  EXPECT_EQ(sandbox.ownership({kernel::kNetNamespace, 4711}), Ownership::unproven);
   sandbox.prove(own_.link[kernel::kNetNamespace], Fd());
-  EXPECT_EQ(sandbox.belonging({kernel::kNetNamespace, own_.link[kernel::kNetNamespace]}),
-            Belonging::outside);
+  EXPECT_EQ(sandbox.ownership({kernel::kNetNamespace, own_.link[kernel::kNetNamespace]}),
+            Ownership::outside);
 }
 
 }  // namespace

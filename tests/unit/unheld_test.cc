@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "daemon/unheld.h"
+#include "daemon/unenforced.h"
 #include "policy/load.h"
 
 namespace {
 
-using holdfast::daemon::UnheldRule;
+using holdfast::daemon::UnenforcedRule;
 
 std::vector<std::string> lines_of(const std::string& rules) {
   const auto loaded = holdfast::policy::load(
@@ -18,24 +18,24 @@ std::vector<std::string> lines_of(const std::string& rules) {
   EXPECT_NE(loaded.policy, nullptr);
   std::vector<std::string> lines;
   if (!loaded.policy) return lines;
-  for (const UnheldRule& rule : holdfast::daemon::unheld_rules(*loaded.policy))
+  for (const UnenforcedRule& rule : holdfast::daemon::unenforced_rules(*loaded.policy))
     lines.push_back(rule.where.place() + " " + rule.text);
   return lines;
 }
 
-TEST(UnheldRules, AreNoneOfACgroupsOwn) {
+TEST(UnenforcedRules, AreNoneOfACgroupsOwn) {
   EXPECT_EQ(lines_of("cgroups.leave = []\ncgroups.join = []\ncgroups.inside = []\n"
                      "namespaces.create = [\"net\"]\nnamespaces.enter = \"none\"\n"),
             std::vector<std::string>());
 }
 
-TEST(UnheldRules, AreNoneAboutSockets) {
+TEST(UnenforcedRules, AreNoneAboutSockets) {
   EXPECT_EQ(lines_of("[profile.web.label]\nset = [\"user.a\"]\ninherit = true\n"
                      "[[profile.web.socket]]\non = [\"send\"]\nverdict = \"deny\"\n"),
             std::vector<std::string>());
 }
 
-TEST(UnheldRules, AreAcceptsByThePeer) {
+TEST(UnenforcedRules, AreAcceptsByThePeer) {
   const std::string rule =
       "[[profile.web.socket]]\nfamily = [\"unix\"]\npeer = { \"user.a\" = \"b\" }\n"
       "verdict = \"deny\"\n";
@@ -44,7 +44,7 @@ TEST(UnheldRules, AreAcceptsByThePeer) {
             std::vector<std::string>{"web.toml:4:1 web: socket[1] = \"deny\""});
 }
 
-TEST(UnheldRules, AreThoseOfOneSandbox) {
+TEST(UnenforcedRules, AreThoseOfOneSandbox) {
   const std::vector<std::string> lock = {"web.toml:4:1 web: namespaces.enter = \"lock\""};
   EXPECT_EQ(lines_of("namespaces.enter = \"lock\"\nnamespaces.track = true\n"), lock);
   const std::vector<std::string> own = {"web.toml:4:1 web: namespaces.enter = \"own\""};

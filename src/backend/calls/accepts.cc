@@ -10,19 +10,19 @@
 #include <cstring>
 
 #include "backend/calls/caller.h"
-#include "core/socket_words.h"
+#include "core/socket_enums.h"
 #include "kernel/sockets/socket_calls.h"
 #include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::calls {
 namespace {
 
-constexpr std::size_t kMostGivenBack = 64;
+constexpr std::size_t kMaxGivenBack = 64;
 
 }  // namespace
 
 // One call, from its registers to the socket that it gets. Shared with the job that waits.
-struct AcceptDesk::Attempt {
+struct AcceptHandler::Attempt {
   explicit Attempt(const seccomp_notif& received) : call(received) {}
 
   seccomp_notif call;
@@ -44,7 +44,7 @@ struct AcceptDesk::Attempt {
 };
 
 // As move_addr_to_user(): what there is room for, and how long it really is. 0, or an errno.
-int AcceptDesk::Attempt::write_address(std::string_view address) const {
+int AcceptHandler::Attempt::write_address(std::string_view address) const {
   if (address_at() == 0) return 0;
   int room = 0;
   const auto raw = memory->read(length_at(), sizeof(room));
@@ -66,22 +66,22 @@ bool makes_accepts(const hf_tables& tables, const hf_profile& profile) {
   return profile.label_inherit || (operations_by_peer(tables, profile) & HF_SOCK_ACCEPT);
 }
 
-AcceptDesk::AcceptDesk(AcceptOffice office)
-    : office_(std::move(office)),
-      profile_(office_.tables.profiles[office_.profile]),
-      by_peer_(operations_by_peer(office_.tables, profile_) & HF_SOCK_ACCEPT),
-      reader_(office_.words, office_.labels) {
+AcceptHandler::AcceptHandler(AcceptContext context)
+    : context_(std::move(context)),
+      profile_(context_.tables.profiles[context_.profile]),
+      by_peer_(operations_by_peer(context_.tables, profile_) & HF_SOCK_ACCEPT),
+      reader_(context_.label_names, context_.labels) {
   for (std::uint32_t i = 0; i < profile_.socket_count; i++) {
-    const hf_socket_rule& rule = office_.tables.socket_rules[profile_.socket_first + i];
+    const hf_socket_rule& rule = context_.tables.socket_rules[profile_.socket_first + i];
     ruled_ |= rule.ops & HF_SOCK_ACCEPT;
     if (rule.verdict != HF_SOCK_ALLOW) refused_ |= rule.ops & HF_SOCK_ACCEPT;
   }
 }
 
-hf_request AcceptDesk::request_for(const Attempt& attempt) const {
+hf_request AcceptHandler::request_for(const Attempt& attempt) const {
   hf_request request = {};
-  request.hook = HF_HOOK_SOCKET;
-  request.way = HF_WAY_ACCEPT;
+  request.op = HF_OP_SOCKET;
+  request.via = HF_VIA_ACCEPT;
   request.sock_op = HF_SOCK_ACCEPT;
   request.sock_family = attempt.family;
   const auto labels = attempt.listener.fd ? reader_.read(attempt.listener.fd.get(), attempt.cookie)
@@ -93,17 +93,17 @@ hf_request AcceptDesk::request_for(const Attempt& attempt) const {
   return request;
 }
 
-int AcceptDesk::judge(const Attempt& attempt, const kernel::TaskDirectory& task,
-                      const hf_request& request) {
+int AcceptHandler::judge(const Attempt& attempt, const kernel::TaskDirectory& task,
+                         const hf_request& request) {
   if (!ruled_ && !(request.flags & HF_REQ_FACTS_MISSING)) return 0;
-  return office_.judge(attempt.call, task, request, attempt.cookie, 1);
+  return context_.judge(attempt.call, task, request, attempt.cookie, 1);
 }
 
-Answer AcceptDesk::handle(const seccomp_notif& call, const kernel::TaskDirectory& task) {
+Answer AcceptHandler::handle(const seccomp_notif& call, const kernel::TaskDirectory& task) {
   auto attempt = std::make_shared<Attempt>(call);
   Duplicate& listener = attempt->listener;
   listener = duplicate_of_thread(call, task, static_cast<int>(call.data.args[0]));
-  if (!office_.listener.waiting(call.id)) return Answer::dead();
+  if (!context_.listener.waiting(call.id)) return Answer::caller_gone();
   const auto cannot_tell = [&] {
     const int error = judge(*attempt, task, request_for(*attempt));
     return Answer::error(error ? error : EPERM);
@@ -117,32 +117,32 @@ Answer AcceptDesk::handle(const seccomp_notif& call, const kernel::TaskDirectory
   const auto cookie = kernel::socket_cookie(listener.fd.get());
   const auto family = kernel::socket_family(listener.fd.get());
   if (!cookie || !family) return Answer::error(EPERM);
-  if (*cookie == office_.exempt_cookie) return Answer::go_on();
+  if (*cookie == context_.exempt_cookie) return Answer::continue_syscall();
   attempt->cookie = *cookie;
   attempt->family = hf_family_of(static_cast<__u16>(*family));
 
   const bool of_unix = attempt->family == HF_FAMILY_UNIX;
   const bool needed = profile_.label_inherit || (of_unix && by_peer_);
-  if (!needed && office_.behind == Behind::programs) return Answer::go_on();
+  if (!needed && context_.fallback == FallbackEnforcer::bpf) return Answer::continue_syscall();
   const hf_request request = request_for(*attempt);
-  attempt->by_peer = of_unix && depends_on_peer(office_.tables, profile_, request);
+  attempt->by_peer = of_unix && depends_on_peer(context_.tables, profile_, request);
   if (!attempt->by_peer)
     if (const int error = judge(*attempt, task, request)) return Answer::error(error);
   // What is judged has to be what is used; where nothing is refused it makes no difference.
   const bool exact = listener.stable || profile_.mode != HF_MODE_ENFORCE || !refused_;
-  if (!needed && exact) return Answer::go_on();
+  if (!needed && exact) return Answer::continue_syscall();
   return make(attempt, task);
 }
 
-Answer AcceptDesk::make(const std::shared_ptr<Attempt>& attempt,
-                        const kernel::TaskDirectory& task) {
+Answer AcceptHandler::make(const std::shared_ptr<Attempt>& attempt,
+                           const kernel::TaskDirectory& task) {
   auto memory = task.memory();
   auto owner = task.file_credentials();
   auto own = task.duplicate();
   auto directory = task.duplicate();
   if (!memory || !owner || !own || !directory) return Answer::error(EPERM);
   // What was just opened is the caller's.
-  if (!office_.listener.waiting(attempt->call.id)) return Answer::dead();
+  if (!context_.listener.waiting(attempt->call.id)) return Answer::caller_gone();
   attempt->memory.emplace(std::move(*memory));
   attempt->owner = std::move(*owner);
   attempt->task.emplace(std::move(*own));
@@ -167,54 +167,54 @@ Answer AcceptDesk::make(const std::shared_ptr<Attempt>& attempt,
                                                       attempt->flags & SOCK_NONBLOCK);
                 if (!accepted) return Answer::error(accepted.error().code);
                 attempt->accepted.emplace(std::move(*accepted));
-                return Answer::later();
+                return Answer::deferred();
               },
           .finish = [this, attempt](const kernel::TaskDirectory&) { return finish(*attempt); },
           .interrupted = *limited ? Interrupted::ends : Interrupted::restarts};
   auto started =
-      office_.jobs.start(attempt->call, std::move(*directory), office_.listener, std::move(job));
+      context_.jobs.start(attempt->call, std::move(*directory), context_.listener, std::move(job));
   if (!started) return Answer::error(started.error().code);
   std::erase_if(waiting_, [](const std::weak_ptr<Attempt>& one) { return one.expired(); });
   waiting_.push_back(attempt);
-  return Answer::later();
+  return Answer::deferred();
 }
 
-Answer AcceptDesk::finish(Attempt& attempt) {
+Answer AcceptHandler::finish(Attempt& attempt) {
   kernel::Accepted connection = std::move(*attempt.accepted);
-  if (!attempt.served && office_.listener.waiting(attempt.call.id))
+  if (!attempt.served && context_.listener.waiting(attempt.call.id))
     return hand_over(attempt, std::move(connection));
   give_back(attempt, std::move(connection));
-  return Answer::dead();
+  return Answer::caller_gone();
 }
 
 // Its caller was killed meanwhile. In the kernel the connection would still be in the queue: it
 // goes to somebody else who waits there, or to who asks next.
-void AcceptDesk::give_back(const Attempt& from, kernel::Accepted connection) {
+void AcceptHandler::give_back(const Attempt& from, kernel::Accepted connection) {
   for (const std::weak_ptr<Attempt>& one : waiting_) {
     const auto other = one.lock();
     if (!other || other.get() == &from || other->cookie != from.cookie || other->served) continue;
-    if (!office_.listener.waiting(other->call.id)) continue;
+    if (!context_.listener.waiting(other->call.id)) continue;
     other->served = true;  // its job ends when it is looked at
-    (void)give(office_.listener, other->call.id, hand_over(*other, std::move(connection)));
+    (void)give(context_.listener, other->call.id, hand_over(*other, std::move(connection)));
     return;
   }
-  if (given_back_.size() >= kMostGivenBack) given_back_.pop_front();
+  if (given_back_.size() >= kMaxGivenBack) given_back_.pop_front();
   given_back_.push_back({from.cookie, std::move(connection)});
 }
 
 // The connection is there. Whatever ends in an error closes it.
-Answer AcceptDesk::hand_over(const Attempt& attempt, kernel::Accepted connection) {
-  if (!office_.listener.waiting(attempt.call.id)) return Answer::dead();
+Answer AcceptHandler::hand_over(const Attempt& attempt, kernel::Accepted connection) {
+  if (!context_.listener.waiting(attempt.call.id)) return Answer::caller_gone();
   const int accepted_fd = connection.fd.get();
   if (attempt.by_peer)
     if (const int error = judge_with_peer(attempt, accepted_fd)) return Answer::error(error);
-  (void)kernel::own_socket(accepted_fd, attempt.owner.uid, attempt.owner.gid);
+  (void)kernel::chown_socket(accepted_fd, attempt.owner.uid, attempt.owner.gid);
   if (profile_.label_inherit) {
     const auto cookie = kernel::socket_cookie(accepted_fd);
     if (!cookie) return Answer::error(EPERM);
     // One that should have had labels is not given out without them.
     const auto copied =
-        office_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
+        context_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
     if (!copied) return Answer::error(copied.error().code);
   }
   if (const int error = attempt.write_address(connection.address)) return Answer::error(error);
@@ -223,9 +223,9 @@ Answer AcceptDesk::hand_over(const Attempt& attempt, kernel::Accepted connection
 
 // The listener's labels are read again: it may have waited long. A peer that has closed has no
 // labels any more that could be asked for, so nobody gets past a rule by sending and closing.
-int AcceptDesk::judge_with_peer(const Attempt& attempt, int accepted_fd) {
+int AcceptHandler::judge_with_peer(const Attempt& attempt, int accepted_fd) {
   hf_request request = request_for(attempt);
-  const auto peer = office_.peers.of(accepted_fd);
+  const auto peer = context_.peers.of(accepted_fd);
   if (peer && peer->state == Peer::State::known)
     std::ranges::copy(peer->labels, request.peer_labels);
   else

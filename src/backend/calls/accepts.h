@@ -23,20 +23,20 @@
 
 namespace holdfast::backend::calls {
 
-// Who decides an accept that is left to the kernel: nobody but the desk, or programs in the kernel.
-enum class Behind { nobody, programs };
+// What still checks an accept that is continued, so that the kernel makes it.
+enum class FallbackEnforcer { none, bpf };
 
 // All borrowed, but for `judge`.
-struct AcceptOffice {
+struct AcceptContext {
   const hf_tables& tables;
   std::uint16_t profile;
-  const LabelWords& words;
+  const LabelNames& label_names;
   SocketLabels& labels;
   Peers& peers;
   Jobs& jobs;
   kernel::Listener& listener;
   JudgeSocket judge;
-  Behind behind;
+  FallbackEnforcer fallback;
   // The child's channel to run/: it closes on exec, so nothing that is ruled about ever has it.
   std::uint64_t exempt_cookie;
 };
@@ -47,9 +47,9 @@ struct AcceptOffice {
 [[nodiscard]] bool makes_accepts(const hf_tables& tables, const hf_profile& profile);
 
 // One thread.
-class AcceptDesk {
+class AcceptHandler {
  public:
-  explicit AcceptDesk(AcceptOffice office);
+  explicit AcceptHandler(AcceptContext context);
 
   Answer handle(const seccomp_notif& call, const kernel::TaskDirectory& task);
 
@@ -63,7 +63,7 @@ class AcceptDesk {
   Answer hand_over(const Attempt& attempt, kernel::Accepted connection);
   int judge_with_peer(const Attempt& attempt, int accepted_fd);
 
-  AcceptOffice office_;
+  AcceptContext context_;
   const hf_profile& profile_;
   std::uint32_t ruled_ = 0;    // HF_SOCK_ACCEPT: some rule is about it
   std::uint32_t refused_ = 0;  // the same: some rule refuses or limits it

@@ -18,8 +18,8 @@ Result<void> give_descriptor(kernel::Listener& listener, std::uint64_t id, const
 Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
   Result<void> given;
   switch (answer.kind) {
-    case Answer::Kind::go_on:
-      given = listener.let_through(id);
+    case Answer::Kind::continue_syscall:
+      given = listener.continue_syscall(id);
       break;
     case Answer::Kind::error:
       given = listener.refuse(id, static_cast<int>(answer.value));
@@ -30,8 +30,8 @@ Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& an
     case Answer::Kind::descriptor:
       given = give_descriptor(listener, id, answer);
       break;
-    case Answer::Kind::later:
-    case Answer::Kind::dead:
+    case Answer::Kind::deferred:
+    case Answer::Kind::caller_gone:
       break;
   }
   if (!given && given.error().code != ENOENT) return given;

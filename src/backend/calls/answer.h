@@ -16,27 +16,27 @@
 namespace holdfast::backend::calls {
 
 struct Answer {
-  // go_on: the kernel makes the call; descriptor: the caller gets `fd`; later: a job answers; dead:
+  // continue_syscall: the kernel makes the call; descriptor: the caller gets `fd`; deferred: a job answers; caller_gone:
   // the caller is gone.
-  enum class Kind { go_on, error, value, descriptor, later, dead } kind;
+  enum class Kind { continue_syscall, error, value, descriptor, deferred, caller_gone } kind;
   std::int64_t value = 0;  // the errno of an error; the flags of a descriptor
   std::shared_ptr<const Fd> fd = {};
 
-  static Answer go_on() { return {Kind::go_on}; }
+  static Answer continue_syscall() { return {Kind::continue_syscall}; }
   static Answer error(int code) { return {Kind::error, code}; }
   static Answer returns(std::int64_t value) { return {Kind::value, value}; }
   static Answer descriptor(Fd fd, int flags) {
     return {Kind::descriptor, flags, std::make_shared<const Fd>(std::move(fd))};
   }
-  static Answer later() { return {Kind::later}; }
-  static Answer dead() { return {Kind::dead}; }
+  static Answer deferred() { return {Kind::deferred}; }
+  static Answer caller_gone() { return {Kind::caller_gone}; }
 };
 
 // Any thread.
 Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer);
 
 // What is decided, with all that an event tells of it.
-struct Asked {
+struct DecisionRecord {
   hf_request request = {};
   std::uint64_t source = 0;  // as in hf_event
   std::uint64_t target = 0;

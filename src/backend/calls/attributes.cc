@@ -132,8 +132,8 @@ class Attempt {
   [[nodiscard]] bool native() const { return labels_.kernel() == SocketAttributes::native; }
   [[nodiscard]] hf_request change() const {
     hf_request request = {};
-    request.hook = HF_HOOK_LABEL;
-    request.way = call_.operation == Operation::set ? HF_WAY_LABEL_SET : HF_WAY_LABEL_REMOVE;
+    request.op = HF_OP_LABEL;
+    request.via = call_.operation == Operation::set ? HF_VIA_LABEL_SET : HF_VIA_LABEL_REMOVE;
     return request;
   }
 
@@ -151,7 +151,8 @@ Answer Attempt::run() {
   auto memory = caller_.task.memory();
   if (!memory) return Answer::error(EPERM);
   memory_.emplace(std::move(*memory));
-  if (!caller_.waiting()) return Answer::dead();  // else this is the caller's memory from here on
+  if (!caller_.waiting())
+    return Answer::caller_gone();  // else this is the caller's memory from here on
   if (const Stop end = find_target()) return *end;
   if (const Stop end = read_arguments()) return *end;
   if (const Stop end = read_name()) return *end;
@@ -175,7 +176,8 @@ Stop Attempt::find_target() {
   if (call_.at_flags & ~static_cast<std::uint32_t>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
     return stop(EINVAL);
   if (!(call_.at_flags & AT_EMPTY_PATH)) {
-    if (call_.at_flags & AT_SYMLINK_NOFOLLOW) return Answer::go_on();  // a link is no socket
+    if (call_.at_flags & AT_SYMLINK_NOFOLLOW)
+      return Answer::continue_syscall();  // a link is no socket
     return target_by_path();
   }
   if (call_.path != 0) {
@@ -183,7 +185,7 @@ Stop Attempt::find_target() {
     if (!path) return stop(path.error().code == E2BIG ? ENAMETOOLONG : EFAULT);
     if (!path->empty()) return target_by_path();
   }
-  if (call_.fd == AT_FDCWD) return Answer::go_on();
+  if (call_.fd == AT_FDCWD) return Answer::continue_syscall();
   return take_descriptor(call_.fd, true);
 }
 
@@ -200,7 +202,8 @@ Stop Attempt::target_by_path() {
 // `by_number`: the call names the number itself, not a path to it.
 Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
   Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, remote_fd);
-  if (!caller_.waiting()) return Answer::dead();  // else the number was the caller's throughout
+  if (!caller_.waiting())
+    return Answer::caller_gone();  // else the number was the caller's throughout
   if (!duplicate.fd) {
     if (!duplicate.none) return stop(EPERM);
     if (!by_number) return stop(ENOENT);
@@ -215,7 +218,7 @@ Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
 }
 
 Answer Attempt::leave_to_kernel(bool cannot_be_socket) {
-  if (!native() || cannot_be_socket) return Answer::go_on();
+  if (!native() || cannot_be_socket) return Answer::continue_syscall();
   hf_request request = change();
   request.flags = HF_REQ_FACTS_MISSING;
   const int error = caller_.judge(request, 0);
@@ -243,11 +246,11 @@ Stop Attempt::read_arguments() {
 
 Stop Attempt::read_name() {
   if (call_.operation == Operation::list) return std::nullopt;
-  auto name = memory_->read_string(call_.name, label::kMostNameBytes + 1);
+  auto name = memory_->read_string(call_.name, label::kMaxNameBytes + 1);
   if (!name) return stop(name.error().code == E2BIG ? ERANGE : EFAULT);
   if (name->empty()) return stop(ERANGE);
   name_ = std::move(*name);
-  if (call_.operation == Operation::set && call_.size > label::kMostOneValueBytes)
+  if (call_.operation == Operation::set && call_.size > label::kMaxOneValueBytes)
     return stop(E2BIG);
   return std::nullopt;
 }
@@ -257,7 +260,7 @@ Stop Attempt::check_target() {
   // The kernel's own: system.sockprotoname, security modules'. A name in memory may change before
   // the kernel reads it, so where it could become a label it is not left to the kernel.
   if (call_.operation != Operation::list && !label::is_label_name(name_))
-    return native() ? stop(EOPNOTSUPP) : Answer::go_on();
+    return native() ? stop(EOPNOTSUPP) : Answer::continue_syscall();
   const auto cookie = kernel::socket_cookie(socket_.get());
   if (!cookie) return stop(EPERM);
   cookie_ = *cookie;
@@ -281,7 +284,7 @@ Stop Attempt::may(label::Access access) {
 // May a member set or remove this label?
 Stop Attempt::ask() {
   hf_request request = change();
-  for (const std::string& name : caller_.words.may_set)
+  for (const std::string& name : caller_.label_names.may_set)
     if (name == name_) request.flags |= HF_REQ_LABEL_LISTED;
   if (const int error = caller_.judge(request, cookie_)) return stop(error);
   if (name_.size() == label::kUserPrefix.size()) return stop(EINVAL);
@@ -323,7 +326,7 @@ Answer Attempt::get() {
   const auto value = labels_.get(socket_.get(), cookie_, name_);
   if (!value) return Answer::error(value.error().code);
   if (!*value) return Answer::error(ENODATA);
-  return give(**value, label::kMostOneValueBytes, call_.size);
+  return give(**value, label::kMaxOneValueBytes, call_.size);
 }
 
 Answer Attempt::list() {
@@ -331,7 +334,7 @@ Answer Attempt::list() {
   if (!names) return Answer::error(names.error().code);
   std::string list;
   for (const std::string& name : *names) list += name + '\0';
-  return give(list, label::kMostListBytes, call_.size);
+  return give(list, label::kMaxListBytes, call_.size);
 }
 
 }  // namespace

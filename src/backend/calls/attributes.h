@@ -43,7 +43,7 @@ struct AttributeCaller {
   const std::function<bool()>&
       waiting;  // is it still there? Its memory is touched only after a yes
   const Judge& judge;
-  const LabelWords& words;
+  const LabelNames& label_names;
 };
 [[nodiscard]] Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller);
 

@@ -14,7 +14,7 @@
 namespace holdfast::backend::calls {
 namespace {
 
-constexpr int kCanaryTimeoutMs = 10'000;
+constexpr int kSelfTestTimeoutMs = 10'000;
 
 Result<Fd> open_table_owner(pid_t thread, pid_t process) {
   if (thread == process) return kernel::open_pidfd(process);
@@ -65,18 +65,18 @@ Result<kernel::Listener> take_listener(const Child& child, Fd& fd) {
   return kernel::Listener::create(fd.get());
 }
 
-Result<void> answer_canary(kernel::Listener& listener, int listener_fd, pid_t child) {
-  auto ready = kernel::poll_readable({listener_fd}, kCanaryTimeoutMs);
+Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child) {
+  auto ready = kernel::poll_readable({listener_fd}, kSelfTestTimeoutMs);
   if (!ready) return ready.error();
   if (!(ready->front() & POLLIN))
     return Error{ETIMEDOUT, "prove the seccomp filter", {}, "the child's call did not arrive"};
   auto call = listener.receive();
   if (!call) return wrap(call.error(), "prove the seccomp filter");
-  const seccomp_notif& canary = **call;
-  if (static_cast<pid_t>(canary.pid) != child || canary.data.nr != SYS_setns ||
-      static_cast<int>(canary.data.args[1]) != kernel::kCanaryArgument)
+  const seccomp_notif& self_test = **call;
+  if (static_cast<pid_t>(self_test.pid) != child || self_test.data.nr != SYS_setns ||
+      static_cast<int>(self_test.data.args[1]) != kernel::kSelfTestArgument)
     return Error{EPROTO, "prove the seccomp filter", {}, "another call arrived first"};
-  return listener.refuse(canary.id, kernel::kCanaryError);
+  return listener.refuse(self_test.id, kernel::kSelfTestError);
 }
 
 }  // namespace holdfast::backend::calls

@@ -34,7 +34,7 @@ Result<kernel::Listener> take_listener(const Child& child, Fd& fd);
 
 // The child makes one call that has to come here and be refused with a value that nothing else
 // returns. Errors: ETIMEDOUT: it did not come; EPROTO: another one did.
-Result<void> answer_canary(kernel::Listener& listener, int listener_fd, pid_t child);
+Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child);
 
 }  // namespace holdfast::backend::calls
 

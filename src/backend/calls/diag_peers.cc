@@ -32,8 +32,8 @@ Fd take_from(pid_t pid, const kernel::UnixSocket& socket) {
 }  // namespace
 
 Result<DiagPeers> DiagPeers::create(const Child& child, const kernel::Proc& proc,
-                                    const LabelWords& words, SocketLabels& labels) {
-  DiagPeers peers(proc, words, labels);
+                                    const LabelNames& label_names, SocketLabels& labels) {
+  DiagPeers peers(proc, label_names, labels);
   auto own = kernel::UnixDiag::open();
   if (!own) return own.error();
   peers.networks_.push_back(std::move(*own));

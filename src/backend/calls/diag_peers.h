@@ -21,12 +21,12 @@ class DiagPeers final : public Peers {
   // Knows the sockets of this network namespace and of the child's own, if it has one. Not those of
   // network namespaces that the tree makes. The caller has one thread. All borrowed.
   static Result<DiagPeers> create(const Child& child, const kernel::Proc& proc,
-                                  const LabelWords& words, SocketLabels& labels);
+                                  const LabelNames& label_names, SocketLabels& labels);
 
   // Knows none.
-  static Result<DiagPeers> nobody(const kernel::Proc& proc, const LabelWords& words,
+  static Result<DiagPeers> nobody(const kernel::Proc& proc, const LabelNames& label_names,
                                   SocketLabels& labels) {
-    return DiagPeers(proc, words, labels);
+    return DiagPeers(proc, label_names, labels);
   }
 
   // Errors: ENOENT it is in a network namespace that is not known; ESTALE; ENODEV nobody who can be
@@ -42,8 +42,8 @@ class DiagPeers final : public Peers {
   [[nodiscard]] Result<Bound> bound_to(const kernel::BoundFile& file);
 
  private:
-  DiagPeers(const kernel::Proc& proc, const LabelWords& words, SocketLabels& labels)
-      : proc_(proc), labels_(labels), reader_(words, labels) {}
+  DiagPeers(const kernel::Proc& proc, const LabelNames& label_names, SocketLabels& labels)
+      : proc_(proc), labels_(labels), reader_(label_names, labels) {}
   [[nodiscard]] Result<Peer> find_in(kernel::UnixDiag& diag, int socket_fd, std::uint64_t inode,
                                      std::uint64_t cookie);
   [[nodiscard]] Result<LabelIds> labels_of(int socket_fd, const kernel::UnixSocket& peer) const;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/calls/jobs.h"
 
-#include "kernel/files/live_files.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/socket_calls.h"
+#include "kernel/timer.h"
 #include "kernel/wakeup.h"
 
 namespace holdfast::backend::calls {
 namespace {
 
-constexpr std::size_t kMostJobs = 512;
+constexpr std::size_t kMaxJobs = 512;
 constexpr std::uint64_t kLookMs = 20;
 constexpr unsigned kEndingUs = 500;
 // The kernel's own, never seen outside of it: it makes the call again, or EINTR, as the handler
@@ -42,7 +42,7 @@ Jobs::~Jobs() {
 
 Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
                          kernel::Listener& listener, Job job) {
-  if (running_.size() >= kMostJobs) return Error{EAGAIN, "make a call for the tree", {}, {}};
+  if (running_.size() >= kMaxJobs) return Error{EAGAIN, "make a call for the tree", {}, {}};
   auto running = std::make_unique<Running>(call.id, std::move(task), std::move(job));
   Running* self = running.get();
   running->thread = std::thread([self, &listener, wakeup_fd = wakeup_.get()] {
@@ -51,7 +51,7 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
     if (self->interrupted && self->job.interrupted == Interrupted::restarts &&
         answer.kind == Answer::Kind::error && answer.value == EINTR)
       answer = Answer::error(kRestart);
-    const bool unfinished = answer.kind == Answer::Kind::later;
+    const bool unfinished = answer.kind == Answer::Kind::deferred;
     if (!unfinished) (void)give(listener, self->id, answer);
     self->done = true;  // from here on it belongs to the other thread
     if (unfinished) kernel::wake(wakeup_fd);
@@ -68,7 +68,7 @@ void Jobs::look(kernel::Listener& listener) {
     Running& job = **at;
     if (job.done) {
       job.thread.join();
-      if (job.answer.kind == Answer::Kind::later)
+      if (job.answer.kind == Answer::Kind::deferred)
         (void)give(listener, job.id, job.job.finish(job.task));
       at = running_.erase(at);
       continue;

@@ -30,7 +30,7 @@ namespace holdfast::backend::calls {
 enum class Interrupted { restarts, ends };
 
 struct Job {
-  // Makes the call, in a thread of its own. Answer::later(): `finish` knows the answer.
+  // Makes the call, in a thread of its own. Answer::deferred(): `finish` knows the answer.
   std::function<Answer()> work;
   // In the thread that calls look(). May be empty, where `work` never says so.
   std::function<Answer(const kernel::TaskDirectory& task)> finish = {};

@@ -16,11 +16,11 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-constexpr std::size_t kMostAddressBytes = sizeof(sockaddr_storage);
-constexpr std::size_t kMostControlBytes = 65536;
-constexpr std::size_t kMostDataBytes = 1u << 20;  // a stream takes the rest with its next call
-constexpr std::size_t kMostVectors = UIO_MAXIOV;
-constexpr unsigned kMostMessages = UIO_MAXIOV;
+constexpr std::size_t kMaxAddressBytes = sizeof(sockaddr_storage);
+constexpr std::size_t kMaxControlBytes = 65536;
+constexpr std::size_t kMaxDataBytes = 1u << 20;  // a stream takes the rest with its next call
+constexpr std::size_t kMaxVectors = UIO_MAXIOV;
+constexpr unsigned kMaxMessages = UIO_MAXIOV;
 
 std::uint32_t send_operations(std::uint64_t flags) {
   // Connects without connect(2).
@@ -50,22 +50,22 @@ class Reader {
   }
 
   std::string address(std::uint64_t address, std::uint64_t length) {
-    if (length > kMostAddressBytes) return fail(EINVAL);
+    if (length > kMaxAddressBytes) return fail(EINVAL);
     return bytes(address, length);
   }
 
   // As many bytes as one message takes.
   std::string data(std::uint64_t address, std::uint64_t length, bool stream) {
-    if (length > kMostDataBytes && !stream) return fail(EMSGSIZE);
-    return bytes(address, std::min<std::uint64_t>(length, kMostDataBytes));
+    if (length > kMaxDataBytes && !stream) return fail(EMSGSIZE);
+    return bytes(address, std::min<std::uint64_t>(length, kMaxDataBytes));
   }
 
   std::string vectors(std::uint64_t address, std::uint64_t count, bool stream) {
-    if (count > kMostVectors) return fail(EMSGSIZE);
+    if (count > kMaxVectors) return fail(EMSGSIZE);
     std::string all;
     for (std::uint64_t i = 0; i < count && !error_; i++) {
       const auto vector = plain<iovec>(address + i * sizeof(iovec));
-      const std::size_t room = kMostDataBytes - all.size();
+      const std::size_t room = kMaxDataBytes - all.size();
       if (vector.iov_len > room && !stream) return fail(EMSGSIZE);
       all +=
           bytes(reinterpret_cast<std::uint64_t>(vector.iov_base), std::min(vector.iov_len, room));
@@ -80,7 +80,7 @@ class Reader {
     if (header.msg_name)
       message.address =
           this->address(reinterpret_cast<std::uint64_t>(header.msg_name), header.msg_namelen);
-    if (header.msg_controllen > kMostControlBytes) fail(ENOBUFS);
+    if (header.msg_controllen > kMaxControlBytes) fail(ENOBUFS);
     message.control =
         bytes(reinterpret_cast<std::uint64_t>(header.msg_control), header.msg_controllen);
     message.data =
@@ -168,7 +168,7 @@ class Performer {
   Answer send_many(std::uint64_t at, unsigned count, int flags) {
     unsigned done = 0;
     int error = 0;
-    for (; done < std::min(count, kMostMessages); done++) {
+    for (; done < std::min(count, kMaxMessages); done++) {
       const std::uint64_t one = at + done * sizeof(mmsghdr);
       const auto sent = send_one(reader_.message(one, flags, stream_));
       if (!sent) {
@@ -206,7 +206,7 @@ SocketCall decode_socket_call(const seccomp_data& data) {
       return {send_operations(data.args[2]), fd};
     case SYS_sendmmsg:
       return {send_operations(data.args[3]), fd, false,
-              std::max(1u, std::min(static_cast<unsigned>(data.args[2]), kMostMessages))};
+              std::max(1u, std::min(static_cast<unsigned>(data.args[2]), kMaxMessages))};
     case SYS_splice:
       return {HF_SOCK_SEND, static_cast<int>(data.args[2]), true};
     default:

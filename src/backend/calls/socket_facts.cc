@@ -5,15 +5,16 @@
 
 namespace holdfast::backend::calls {
 
-LabelReader::LabelReader(const LabelWords& words, SocketLabels& labels)
-    : words_(words), labels_(labels) {
-  for (std::uint32_t id = 1; id < words.values.size(); id++) value_ids_[words.values[id]] = id;
+LabelReader::LabelReader(const LabelNames& label_names, SocketLabels& labels)
+    : label_names_(label_names), labels_(labels) {
+  for (std::uint32_t id = 1; id < label_names.values.size(); id++)
+    value_ids_[label_names.values[id]] = id;
 }
 
 Result<LabelIds> LabelReader::read(int socket_fd, label::Cookie cookie) const {
   LabelIds ids = {};
-  for (std::size_t i = 0; i < words_.names.size() && i < ids.size(); i++) {
-    const auto value = labels_.get(socket_fd, cookie, words_.names[i]);
+  for (std::size_t i = 0; i < label_names_.names.size() && i < ids.size(); i++) {
+    const auto value = labels_.get(socket_fd, cookie, label_names_.names[i]);
     if (!value) return value.error();
     if (!*value) continue;
     const auto known = value_ids_.find(**value);

@@ -23,12 +23,12 @@ using LabelIds = std::array<std::uint32_t, HF_MAX_LABEL_NAMES>;
 // The labels of a socket in the terms of the policy. Borrows both.
 class LabelReader {
  public:
-  LabelReader(const LabelWords& words, SocketLabels& labels);
+  LabelReader(const LabelNames& label_names, SocketLabels& labels);
   // Errors: they cannot be read.
   [[nodiscard]] Result<LabelIds> read(int socket_fd, label::Cookie cookie) const;
 
  private:
-  const LabelWords& words_;
+  const LabelNames& label_names_;
   SocketLabels& labels_;
   std::unordered_map<std::string, std::uint32_t> value_ids_;
 };

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "kernel/memory.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/sockets.h"
+#include "kernel/timer.h"
 #include "label/access.h"
 
 namespace holdfast::backend::calls {
@@ -23,17 +25,17 @@ SocketAttributes socket_attributes() {
 }
 
 SocketLabels::SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer,
-                           kernel::LiveFiles live)
+                           kernel::OpenFileWatch live)
     : proc_(proc),
       kernel_(kernel),
       timer_(std::move(timer)),
-      live_(std::move(live)),
+      watch_(std::move(live)),
       store_(std::make_unique<label::Store>()) {}
 
 Result<SocketLabels> SocketLabels::create(const kernel::Proc& proc, SocketAttributes kernel) {
   auto timer = kernel::make_timer();
   if (!timer) return timer.error();
-  auto live = kernel::LiveFiles::create();
+  auto live = kernel::OpenFileWatch::create();
   if (!live) return live.error();
   return SocketLabels(proc, kernel, std::move(*timer), std::move(*live));
 }
@@ -66,7 +68,7 @@ Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie
 Result<void> SocketLabels::watch(int socket_fd, label::Cookie cookie) {
   const std::lock_guard lock(*watching_);
   if (store_->has(cookie)) return {};
-  auto watched = live_.watch(socket_fd, cookie);
+  auto watched = watch_.watch(socket_fd, cookie);
   if (!watched && watched.error().code != EEXIST) return watched;  // it was labelled before
   if (timer_armed_) return {};
   timer_armed_ = true;
@@ -101,7 +103,7 @@ Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::s
   const auto before = store_->get(cookie, name);
   auto done = store_->set(cookie, name, value, flags);
   if (!done && done.error().code == ENOSPC) {
-    collect();  // perhaps what fills it is gone
+    collect();  // perhaps what map_usage it is gone
     done = store_->set(cookie, name, value, flags);
   }
   if (!done) return done;
@@ -150,7 +152,7 @@ void SocketLabels::collect() {
   const std::uint64_t began_ns = kernel::boottime_ns();
   // First what is known, then what is alive: what is labelled in between is not taken for dead.
   const std::vector<label::Cookie> known = store_->sockets();
-  auto alive = live_.numbers(proc_);
+  auto alive = watch_.numbers(proc_);
   timer_armed_ = false;
   if (alive) {
     std::sort(alive->begin(), alive->end());

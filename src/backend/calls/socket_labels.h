@@ -14,7 +14,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "kernel/files/live_files.h"
+#include "kernel/files/open_file_watch.h"
 #include "kernel/proc/proc.h"
 #include "label/store.h"
 
@@ -62,7 +62,8 @@ class SocketLabels {
   void collect();
 
  private:
-  SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer, kernel::LiveFiles live);
+  SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer,
+               kernel::OpenFileWatch live);
   Result<void> watch(int socket_fd, label::Cookie cookie);
   Result<void> take_over(int socket_fd, label::Cookie cookie);
   Result<void> tell(int socket_fd, label::Cookie cookie);
@@ -71,7 +72,7 @@ class SocketLabels {
   LabelMirror* mirror_ = nullptr;
   SocketAttributes kernel_;
   Fd timer_;
-  kernel::LiveFiles live_;
+  kernel::OpenFileWatch watch_;
   std::unique_ptr<label::Store> store_;
   // Jobs label what they accept, while the session collects.
   std::unique_ptr<std::mutex> watching_ = std::make_unique<std::mutex>();

@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-#include "backend/connect_helper/door_words.h"
+#include "backend/connect_helper/protocol.h"
 #include "base/fd.h"
 #include "kernel/cgroup/cgroup_files.h"
 #include "kernel/process/namespaced_program.h"
@@ -33,18 +33,16 @@
 #include "kernel/sockets/passed_descriptors.h"
 #include "kernel/sockets/socket_calls.h"
 
-namespace holdfast::run {
+namespace holdfast::backend::connect_helper {
 namespace {
 
-using backend::supervisor::DoorAnswer;
-using backend::supervisor::DoorRequest;
-using Kind = DoorRequest::Kind;
+using Kind = HelperRequest::Kind;
 
 constexpr int kChannelFd = kernel::kProgramChannelFd;
 constexpr int kEndingMs = 1;  // between two interruptions of one that is about to block
 
 struct Request {
-  DoorRequest words;
+  HelperRequest words;
   Fd reply;
   std::vector<Fd> descriptors;  // what came along besides
   bool given_up = false;
@@ -77,7 +75,7 @@ Result<Fd> find(const Request& request) {
   return kernel::find_file(start_fd, request.words.path.data(), 0, RESOLVE_NO_MAGICLINKS);
 }
 
-void answer(const Request& request, const DoorAnswer& said, const std::vector<int>& descriptors) {
+void answer(const Request& request, const HelperReply& said, const std::vector<int>& descriptors) {
   // Who has gone does not hear it.
   (void)kernel::send_packet(request.reply.get(),
                             {reinterpret_cast<const char*>(&said), sizeof(said)}, descriptors);
@@ -90,7 +88,7 @@ bool is_late(const Request& request) {
 }
 
 void serve(Request& request) {
-  DoorAnswer said;
+  HelperReply said;
   if (is_late(request)) {
     said.error = ECONNABORTED;
   } else if (request.words.kind == Kind::connect) {
@@ -129,11 +127,11 @@ class Requests {
   // False: nobody will ask any more, or not in words that are understood.
   bool receive() {
     std::vector<Fd> descriptors;
-    const auto bytes = kernel::receive_packet(kChannelFd, sizeof(DoorRequest), descriptors);
+    const auto bytes = kernel::receive_packet(kChannelFd, sizeof(HelperRequest), descriptors);
     if (!bytes) return bytes.error().code == EINTR;
-    if (!*bytes || (*bytes)->size() != sizeof(DoorRequest)) return false;
+    if (!*bytes || (*bytes)->size() != sizeof(HelperRequest)) return false;
     auto request = std::make_unique<Request>();
-    std::memcpy(&request->words, (*bytes)->data(), sizeof(DoorRequest));
+    std::memcpy(&request->words, (*bytes)->data(), sizeof(HelperRequest));
     request->words.path.back() = '\0';
     if (descriptors.size() != expected(request->words.kind) + 1) return false;
     request->reply = std::move(descriptors.front());
@@ -178,23 +176,23 @@ class Requests {
 bool get_ready() {
   std::vector<Fd> none;
   if (!kernel::prepare_interrupts()) return false;
-  if (!kernel::send_byte(kChannelFd, backend::supervisor::kDoorRuns)) return false;
+  if (!kernel::send_byte(kChannelFd, kHelperRuns)) return false;
   const auto told = kernel::receive_packet(kChannelFd, 1, none);
-  if (!told || !*told || (*told)->front() != backend::supervisor::kDoorClosesItself) return false;
+  if (!told || !*told || (*told)->front() != kBecomeUndumpable) return false;
   if (!kernel::become_opaque()) return false;
   kernel::raise_descriptor_limit();
-  return static_cast<bool>(kernel::send_byte(kChannelFd, backend::supervisor::kDoorIsOpaque));
+  return static_cast<bool>(kernel::send_byte(kChannelFd, kHelperIsUndumpable));
 }
 
 }  // namespace
 
-bool is_door_argument(std::string_view argument) {
-  return argument == backend::supervisor::kDoorArgument;
+bool is_connect_helper_argument(std::string_view argument) {
+  return argument == kConnectHelperArgument;
 }
 
 // Exits without waiting for its threads, which may never end.
-void run_door() {
-  kernel::set_command_name("holdfast-door");
+void run_connect_helper() {
+  kernel::set_command_name("holdfast-connect");
   kernel::end_with_parent();
   if (!get_ready()) std::_Exit(EXIT_FAILURE);
   Requests requests;
@@ -203,4 +201,4 @@ void run_door() {
   std::_Exit(EXIT_SUCCESS);
 }
 
-}  // namespace holdfast::run
+}  // namespace holdfast::backend::connect_helper

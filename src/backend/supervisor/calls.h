@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "backend/calls/caller.h"
+#include "backend/supervisor/process_tree.h"
 #include "backend/supervisor/sandbox.h"
-#include "backend/supervisor/tree.h"
 #include "base/fd.h"
 #include "core/abi.h"
 #include "kernel/proc/proc.h"
@@ -22,10 +22,10 @@ namespace holdfast::backend::supervisor {
 inline constexpr std::uint64_t kOnlySet = 1;
 
 // The run that a call belongs to. Borrowed.
-struct Scene {
+struct SessionView {
   const hf_profile& profile;
   const Sandbox& sandbox;
-  const Tree& tree;
+  const ProcessTree& tree;
   const kernel::Proc& proc;
 };
 
@@ -39,7 +39,7 @@ struct Caller {
 };
 
 // One decision that a call needs, and what letting it through would mean for the sandbox.
-struct Question {
+struct PendingDecision {
   // Whether the target of an entry is known beyond doubt; is an object that may be anybody's; or is
   // not even known to stay the same object.
   enum class Entry { none, proved, unproven, unknown };
@@ -53,18 +53,18 @@ struct Question {
 
 // unshare, clone, fsmount, open_tree, open_tree_attr. Nothing: it makes no namespace. EINVAL: flags
 // that this program does not know, which may be a new kernel's namespaces.
-Result<std::optional<Question>> ask_creation(const Caller& caller);
+Result<std::optional<PendingDecision>> decisions_of_creation(const Caller& caller);
 
-// setns: one question for each type, in the order in which the kernel enters them. None: the kernel
+// setns: one decision for each type, in the order in which the kernel enters them. None: the kernel
 // will refuse the call itself.
-std::vector<Question> ask_entry(const Scene& scene, const Caller& caller);
+std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const Caller& caller);
 
 // ptrace, process_vm_readv, process_vm_writev, pidfd_getfd.
-Question ask_trace(const Scene& scene, const Caller& caller);
+PendingDecision decision_of_trace(const SessionView& view, const Caller& caller);
 
 // The task that has this number in the caller's pid namespace, by the supervisor's number. Nothing:
 // there is none.
-[[nodiscard]] std::optional<pid_t> supervisors_number(const Scene& scene, const Caller& caller,
+[[nodiscard]] std::optional<pid_t> supervisors_number(const SessionView& view, const Caller& caller,
                                                       pid_t pid);
 
 using calls::describe_task;

@@ -26,7 +26,7 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-using Entry = Question::Entry;
+using Entry = PendingDecision::Entry;
 
 // commit_nsset() of the kernel installs, and validate_nsset() checks, in this order.
 constexpr std::array<unsigned, HF_NS_COUNT> kEntryOrder = {
@@ -35,74 +35,75 @@ constexpr std::array<unsigned, HF_NS_COUNT> kEntryOrder = {
 static_assert(std::countr_zero(HF_NS_UTS) == 1 && std::countr_zero(HF_NS_IPC) == 2 &&
               std::countr_zero(HF_NS_CGROUP) == 6);
 
-Question entry(const Caller& caller, std::uint32_t type) {
-  Question question;
-  question.request = caller.common;
-  question.request.hook = HF_HOOK_NAMESPACE_INSTALL;
-  question.request.way = HF_WAY_SETNS;
-  question.request.ns_types = type;
-  question.entry = Entry::unknown;
-  return question;
+PendingDecision entry(const Caller& caller, std::uint32_t type) {
+  PendingDecision decision;
+  decision.request = caller.common;
+  decision.request.op = HF_OP_NAMESPACE_INSTALL;
+  decision.request.via = HF_VIA_SETNS;
+  decision.request.ns_types = type;
+  decision.entry = Entry::unknown;
+  return decision;
 }
 
-void set_target(Question& question, Belonging belonging) {
-  question.request.flags |= HF_REQ_TARGET_KNOWN;
-  question.entry = Entry::proved;
-  if (belonging == Belonging::outside) return;
-  question.request.target_set = question.request.subject_set;
-  question.request.target_owner = question.request.subject;
+void set_target(PendingDecision& decision, Ownership ownership) {
+  decision.request.flags |= HF_REQ_TARGET_KNOWN;
+  decision.entry = Entry::proved;
+  if (ownership == Ownership::outside) return;
+  decision.request.target_set = decision.request.subject_set;
+  decision.request.target_owner = decision.request.subject;
 }
 
 // One that may name another object when the kernel looks.
-std::vector<Question> ask_unknown(const Caller& caller, std::uint32_t asked) {
-  std::vector<Question> questions;
+std::vector<PendingDecision> ask_unknown(const Caller& caller, std::uint32_t asked) {
+  std::vector<PendingDecision> decisions;
   for (const unsigned type : kEntryOrder)
-    if (asked & (1u << type)) questions.push_back(entry(caller, 1u << type));
-  if (questions.empty()) questions.push_back(entry(caller, 0));
-  return questions;
+    if (asked & (1u << type)) decisions.push_back(entry(caller, 1u << type));
+  if (decisions.empty()) decisions.push_back(entry(caller, 0));
+  return decisions;
 }
 
-std::vector<Question> ask_namespace(const Scene& scene, const Caller& caller, Fd target,
-                                    const kernel::NamespaceObject& object, std::uint32_t asked) {
-  std::vector<Question> questions;
+std::vector<PendingDecision> ask_namespace(const SessionView& view, const Caller& caller, Fd target,
+                                           const kernel::NamespaceObject& object,
+                                           std::uint32_t asked) {
+  std::vector<PendingDecision> decisions;
   const std::uint32_t type = 1u << object.type;
-  if (asked != 0 && asked != type) return questions;  // EINVAL
-  Question question = entry(caller, type);
-  question.target = object.inode;
-  const Belonging belonging = scene.sandbox.belonging(object);
-  question.entry = Entry::unproven;
-  if (belonging == Belonging::unproven)
-    question.target_fd = std::move(target);
+  if (asked != 0 && asked != type) return decisions;  // EINVAL
+  PendingDecision decision = entry(caller, type);
+  decision.target = object.inode;
+  const Ownership ownership = view.sandbox.ownership(object);
+  decision.entry = Entry::unproven;
+  if (ownership == Ownership::unproven)
+    decision.target_fd = std::move(target);
   else
-    set_target(question, belonging);
-  questions.push_back(std::move(question));
-  return questions;
+    set_target(decision, ownership);
+  decisions.push_back(std::move(decision));
+  return decisions;
 }
 
 // Is every task of the tree in the sandbox for this type, now and until the call continues?
-bool tree_stays_inside(const Scene& scene, unsigned type) {
-  return scene.profile.mode == HF_MODE_ENFORCE && scene.profile.ns_enter != HF_ENTER_ANY &&
-         scene.sandbox.started_with(type);
+bool tree_stays_inside(const SessionView& view, unsigned type) {
+  return view.profile.mode == HF_MODE_ENFORCE && view.profile.ns_enter != HF_ENTER_ANY &&
+         view.sandbox.started_with(type);
 }
 
-std::vector<Question> ask_process(const Scene& scene, const Caller& caller, pid_t pid,
-                                  std::uint32_t asked) {
+std::vector<PendingDecision> ask_process(const SessionView& view, const Caller& caller, pid_t pid,
+                                         std::uint32_t asked) {
   bool member = false;
   if (pid > 0)
-    if (const auto task = scene.proc.task(pid)) member = scene.tree.contains(*task);
-  std::vector<Question> questions;
+    if (const auto task = view.proc.task(pid)) member = view.tree.contains(*task);
+  std::vector<PendingDecision> decisions;
   for (const unsigned type : kEntryOrder) {
     if (!(asked & (1u << type))) continue;
-    Question question = entry(caller, 1u << type);
-    if (member && tree_stays_inside(scene, type)) set_target(question, Belonging::sandbox);
-    questions.push_back(std::move(question));
+    PendingDecision decision = entry(caller, 1u << type);
+    if (member && tree_stays_inside(view, type)) set_target(decision, Ownership::sandbox);
+    decisions.push_back(std::move(decision));
   }
-  return questions;
+  return decisions;
 }
 
 }  // namespace
 
-std::vector<Question> ask_entry(const Scene& scene, const Caller& caller) {
+std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const Caller& caller) {
   const int fd = static_cast<int>(caller.call.data.args[0]);
   const std::uint32_t flags = static_cast<std::uint32_t>(caller.call.data.args[1]);
   const std::uint32_t asked = kernel::types_from_clone_flags(flags);
@@ -111,9 +112,9 @@ std::vector<Question> ask_entry(const Scene& scene, const Caller& caller) {
   if (!target.fd) return {};  // EBADF, whatever happens meanwhile
   const int target_fd = target.fd.get();
   if (const auto object = kernel::identify_namespace(target_fd))
-    return ask_namespace(scene, caller, std::move(target.fd), *object, asked);
-  const auto process = scene.proc.process_of_pidfd(target_fd);
-  if (process && asked != 0) return ask_process(scene, caller, *process, asked);
+    return ask_namespace(view, caller, std::move(target.fd), *object, asked);
+  const auto process = view.proc.process_of_pidfd(target_fd);
+  if (process && asked != 0) return ask_process(view, caller, *process, asked);
   return {};  // EINVAL
 }
 

@@ -100,13 +100,13 @@ void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
 
 // The two writes that programs make to cgroup.procs: libc's streams use one or the other.
 void add_cgroup_files(SeccompFilter& filter) {
-  static_assert((kMostMoveBytes & (kMostMoveBytes + 1)) == 0, "a mask of low bits");
-  static_assert((kMostMoveVectors & (kMostMoveVectors + 1)) == 0, "a mask of low bits");
+  static_assert((kMaxMoveBytes & (kMaxMoveBytes + 1)) == 0, "a mask of low bits");
+  static_assert((kMaxMoveVectors & (kMaxMoveVectors + 1)) == 0, "a mask of low bits");
   filter.add(SYS_open, {{1, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_openat, {{2, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
   ask_about(filter, {SYS_openat2, SYS_creat});
-  filter.add(SYS_write, {{2, Kind::no_bit, ~kMostMoveBytes}}, SECCOMP_RET_USER_NOTIF);
-  filter.add(SYS_writev, {{2, Kind::no_bit, ~kMostMoveVectors}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_write, {{2, Kind::no_bit, ~kMaxMoveBytes}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_writev, {{2, Kind::no_bit, ~kMaxMoveVectors}}, SECCOMP_RET_USER_NOTIF);
 }
 
 // What puts bytes into the input of a terminal, as if they had been typed: tiocsti() of the kernel,

@@ -17,9 +17,9 @@ inline constexpr std::uint32_t kFsmountNamespace = 2;
 inline constexpr std::uint32_t kOpenTreeNamespace = 2;
 inline constexpr int kOpenTreeAttrNumber = 467;
 // The longest write to a file of a cgroup that is seen as a move, in bytes. A number has 10 digits.
-inline constexpr std::uint32_t kMostMoveBytes = 31;
+inline constexpr std::uint32_t kMaxMoveBytes = 31;
 // The same for the parts of a vector.
-inline constexpr std::uint32_t kMostMoveVectors = 3;
+inline constexpr std::uint32_t kMaxMoveVectors = 3;
 
 // Does the profile confine its members, so that reaching into tasks outside has to be refused?
 [[nodiscard]] bool confines(const hf_profile& profile);

@@ -142,17 +142,17 @@ Held Sandbox::held(const kernel::TaskNamespaces& task) const {
   return held;
 }
 
-Belonging Sandbox::belonging(const kernel::NamespaceObject& target) const {
-  if (is_ours(target.inode)) return Belonging::sandbox;
-  if (tracking_ == Tracking::off || outside_.contains(target.inode)) return Belonging::outside;
-  if (!sitting_proves_ || unproven_.contains(target.inode)) return Belonging::unproven;
+Ownership Sandbox::ownership(const kernel::NamespaceObject& target) const {
+  if (is_ours(target.inode)) return Ownership::sandbox;
+  if (tracking_ == Tracking::off || outside_.contains(target.inode)) return Ownership::outside;
+  if (!membership_is_proof_ || unproven_.contains(target.inode)) return Ownership::unproven;
   const bool inhabited = tree_.any([&](const kernel::TaskDirectory& task) {
     const auto namespaces = task.namespaces();
     return namespaces &&
            std::ranges::find(namespaces->link, target.inode) != namespaces->link.end() &&
            tree_.contains(task);
   });
-  return inhabited ? Belonging::sandbox : Belonging::unproven;
+  return inhabited ? Ownership::sandbox : Ownership::unproven;
 }
 
 void Sandbox::prove(kernel::NamespaceInode inode, Fd fd) {
@@ -161,11 +161,11 @@ void Sandbox::prove(kernel::NamespaceInode inode, Fd fd) {
   if (!outside_.contains(inode)) proved_.insert_or_assign(inode, std::move(fd));
 }
 
-void Sandbox::enter_unproven(kernel::NamespaceInode inode, Fd fd) {
+void Sandbox::record_ambiguous_entry(kernel::NamespaceInode inode, Fd fd) {
   if (unproven_.size() < kMaxUnproven)
     unproven_.insert_or_assign(inode, std::move(fd));
   else
-    sitting_proves_ = false;
+    membership_is_proof_ = false;
 }
 
 }  // namespace holdfast::backend::supervisor

@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "backend/backend.h"
-#include "backend/supervisor/tree.h"
+#include "backend/supervisor/process_tree.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/proc/proc.h"
@@ -16,7 +16,7 @@
 namespace holdfast::backend::supervisor {
 
 // Of a namespace that somebody wants to enter. `unproven`: nobody can say.
-enum class Belonging { outside, sandbox, unproven };
+enum class Ownership { outside, sandbox, unproven };
 
 // Where a task sits now.
 struct Held {
@@ -30,7 +30,7 @@ class Sandbox {
   enum class Tracking { off, on };
 
   // `proc` and `tree` are borrowed.
-  Sandbox(const kernel::Proc& proc, const Tree& tree, Tracking tracking)
+  Sandbox(const kernel::Proc& proc, const ProcessTree& tree, Tracking tracking)
       : proc_(proc), tree_(tree), tracking_(tracking) {}
 
   // The namespaces that the child was started in. Takes duplicates of the descriptors.
@@ -41,7 +41,7 @@ class Sandbox {
 
   [[nodiscard]] bool tracks() const { return tracking_ == Tracking::on; }
   [[nodiscard]] Held held(const kernel::TaskNamespaces& task) const;
-  [[nodiscard]] Belonging belonging(const kernel::NamespaceObject& target) const;
+  [[nodiscard]] Ownership ownership(const kernel::NamespaceObject& target) const;
   // Is every task of the tree always in a namespace of the sandbox, for this type?
   [[nodiscard]] bool started_with(unsigned type) const { return (started_types_ >> type) & 1u; }
 
@@ -49,8 +49,8 @@ class Sandbox {
   void prove(kernel::NamespaceInode inode, Fd fd);
   // A task is about to enter a namespace that may be anybody's. Keeps the descriptor; without one,
   // what the tree sits in proves nothing any more.
-  void enter_unproven(kernel::NamespaceInode inode, Fd fd);
-  void enter_unknown() { sitting_proves_ = false; }
+  void record_ambiguous_entry(kernel::NamespaceInode inode, Fd fd);
+  void record_unknown_entry() { membership_is_proof_ = false; }
 
  private:
   void survey_process(pid_t pid);
@@ -60,10 +60,10 @@ class Sandbox {
   [[nodiscard]] bool is_ours(kernel::NamespaceInode inode) const;
 
   const kernel::Proc& proc_;
-  const Tree& tree_;
+  const ProcessTree& tree_;
   Tracking tracking_;
   bool surveyed_ = false;
-  bool sitting_proves_ = true;
+  bool membership_is_proof_ = true;
   std::uint32_t started_types_ = 0;
   // Every number that is remembered is held by a descriptor, so that it cannot come to mean another
   // one.

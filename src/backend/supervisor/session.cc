@@ -20,14 +20,15 @@
 #include "core/decide.h"
 #include "kernel/process/landlock.h"
 #include "kernel/process/process.h"
+#include "kernel/timer.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
 
 // Another mount namespace may show a cgroup below a directory where Landlock lets the tree write.
-bool could_change_mounts(const Question& question) {
-  const hf_request& request = question.request;
-  return request.hook == HF_HOOK_NAMESPACE_INSTALL &&
+bool could_change_mounts(const PendingDecision& decision) {
+  const hf_request& request = decision.request;
+  return request.op == HF_OP_NAMESPACE_INSTALL &&
          (request.ns_types == 0 || (request.ns_types & HF_NS_MNT));
 }
 
@@ -55,14 +56,14 @@ Result<kernel::CgroupMounts> mounts_to_protect() {
 std::uint16_t hook_of(int number) {
   switch (number) {
     case SYS_setns:
-      return HF_HOOK_NAMESPACE_INSTALL;
+      return HF_OP_NAMESPACE_INSTALL;
     case SYS_ptrace:
     case SYS_process_vm_readv:
     case SYS_process_vm_writev:
     case SYS_pidfd_getfd:
-      return HF_HOOK_TRACE;
+      return HF_OP_TRACE;
     default:
-      return HF_HOOK_NAMESPACE_ALLOC;
+      return HF_OP_NAMESPACE_ALLOC;
   }
 }
 
@@ -91,8 +92,9 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
       if (!mounts) return mounts.error();
       cgroup_mounts = std::move(*mounts);
     }
-    auto ruleset = cgroup_mounts ? kernel::make_wall_ruleset_without(*abi, cgroup_mounts->points())
-                                 : kernel::make_wall_ruleset(*abi);
+    auto ruleset = cgroup_mounts
+                       ? kernel::make_cgroup_readonly_ruleset(*abi, cgroup_mounts->points())
+                       : kernel::make_scope_ruleset(*abi);
     if (!ruleset) return ruleset.error();
     landlock = std::move(*ruleset);
   }
@@ -100,8 +102,8 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
   Wanted wanted{attribute_calls_to_see(profile, attributes),
                 socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value()};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
-  wanted.confinement =
-      landlock && kernel::landlock_rules_unix_sockets() && needs_door(*spec.tables, profile);
+  wanted.confinement = landlock && kernel::landlock_rules_unix_sockets() &&
+                       connect_helper::needs_connect_helper(*spec.tables, profile);
   return std::unique_ptr<SupervisorSession>(
       new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted), std::move(*proc),
                             std::move(landlock), attributes, std::move(cgroup_mounts)));
@@ -118,7 +120,7 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   if (!listener) return listener.error();
   listener_.emplace(std::move(*listener));
 
-  auto desks = open_desks(child);
+  auto desks = open_handlers(child);
   if (!desks) return desks;
   if (const auto self = proc_.task(kernel::own_pid()))
     if (const auto namespaces = self->namespaces())
@@ -136,16 +138,16 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   auto started = sandbox_->start_with(child);
   if (!started) return started;
   if (cgroup_mounts_) {
-    auto desk = CgroupDesk::create(spec_, *cgroup_mounts_, proc_);
+    auto desk = CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_);
     if (!desk) return wrap(desk.error(), "keep cgroups");
     cgroups_.emplace(std::move(*desk));
   }
-  auto proved = calls::answer_canary(*listener_, listener_fd_.get(), child.pid);
+  auto proved = calls::answer_self_test(*listener_, listener_fd_.get(), child.pid);
   if (proved) tree_.remember_first(child.pid);
   return proved;
 }
 
-Result<void> SupervisorSession::open_desks(const Child& child) {
+Result<void> SupervisorSession::open_handlers(const Child& child) {
   auto labels = SocketLabels::create(proc_, attributes_);
   if (!labels) return wrap(labels.error(), "keep socket labels");
   labels_.emplace(std::move(*labels));
@@ -164,25 +166,27 @@ Result<void> SupervisorSession::open_desks(const Child& child) {
                                     hf_request request, std::uint64_t cookie, unsigned tokens) {
     return judge(call, task, {.request = request, .target = cookie}, tokens);
   };
-  accepts_.emplace(AcceptOffice{*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_,
-                                *jobs_, *listener_, judged, Behind::nobody, child.channel_cookie});
-  open_door(child, judged);
+  accepts_.emplace(AcceptContext{*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_,
+                                 *jobs_, *listener_, judged, FallbackEnforcer::none,
+                                 child.channel_cookie});
+  start_connect_helper(child, judged);
   return {};
 }
 
 // Without Landlock the tree could take over the door. Where there is none, what needs it is
 // refused.
-void SupervisorSession::open_door(const Child& child, const JudgeSocket& judged) {
-  if (!landlock_ || !needs_door(*spec_.tables, profile())) return;
-  auto door = Door::start(child, proc_);
-  if (!door) {
+void SupervisorSession::start_connect_helper(const Child& child, const JudgeSocket& judged) {
+  if (!landlock_ || !connect_helper::needs_connect_helper(*spec_.tables, profile())) return;
+  auto helper = connect_helper::ConnectHelper::start(child, proc_);
+  if (!helper) {
     if (spec_.notice)
-      spec_.notice("unix sockets are not connected for the command: " + door.error().message());
+      spec_.notice("unix sockets are not connected for the command: " + helper.error().message());
     return;
   }
-  door_.emplace(DoorOffice{*reader_, *peers_, *jobs_, *listener_, proc_, judged, spec_.notice},
-                std::move(*door));
-  sockets_->use(*door_);
+  connects_.emplace(connect_helper::UnixConnectContext{*reader_, *peers_, *jobs_, *listener_, proc_,
+                                                       judged, spec_.notice},
+                    std::move(*helper));
+  sockets_->use(*connects_);
 }
 
 std::vector<int> SupervisorSession::poll_fds() const {
@@ -222,16 +226,17 @@ Result<void> SupervisorSession::handle_next() {
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
   if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
     const seccomp_notif cgroup_call = **call;
-    if (const auto answer = ask_cgroups(cgroup_call, task)) return give(*listener_, id, *answer);
+    if (const auto answer = handle_cgroups(cgroup_call, task)) return give(*listener_, id, *answer);
     const bool of_sockets = sockets_->rules_about(cgroup_call.data);
-    return of_sockets ? handle_sockets(cgroup_call, task) : give(*listener_, id, Answer::go_on());
+    return of_sockets ? handle_sockets(cgroup_call, task)
+                      : give(*listener_, id, Answer::continue_syscall());
   }
   if ((*call)->data.nr == SYS_landlock_restrict_self) {
-    if (door_)
-      door_->close(
+    if (connects_)
+      connects_->close(
           "a task of the command has confined itself with Landlock, which a connect made "
           "for it could evade: connects that would be made are refused from here on");
-    return give(*listener_, id, Answer::go_on());
+    return give(*listener_, id, Answer::continue_syscall());
   }
   if (is_accept_call((*call)->data.nr)) {
     const seccomp_notif accept = **call;
@@ -241,7 +246,8 @@ Result<void> SupervisorSession::handle_next() {
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
   if (!refusal) return {};
-  const auto answered = *refusal ? listener_->refuse(id, *refusal) : listener_->let_through(id);
+  const auto answered =
+      *refusal ? listener_->refuse(id, *refusal) : listener_->continue_syscall(id);
   if (!answered) {
     if (answered.error().code == ENOENT) return {};
     return answered.error();
@@ -281,13 +287,13 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
   return give(*listener_, call.id, sockets_->handle({call, *task, own, waiting, common}, judged));
 }
 
-std::optional<Answer> SupervisorSession::ask_cgroups(const seccomp_notif& call,
-                                                     const Result<kernel::TaskDirectory>& task) {
+std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& call,
+                                                        const Result<kernel::TaskDirectory>& task) {
   if (!task) return Answer::error(EPERM);
-  const Scene scene{profile(), *sandbox_, tree_, proc_};
+  const SessionView view{profile(), *sandbox_, tree_, proc_};
   return cgroups_->handle(
-      scene, call, *task, [&] { return listener_->waiting(call.id); },
-      [&](const Asked& move) { return judge(call, *task, move, 0); });
+      view, call, *task, [&] { return listener_->waiting(call.id); },
+      [&](const DecisionRecord& move) { return judge(call, *task, move, 0); });
 }
 
 bool SupervisorSession::has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task,
@@ -303,7 +309,7 @@ bool SupervisorSession::has_tokens(const hf_verdict& verdict, const kernel::Task
 }
 
 int SupervisorSession::judge(const seccomp_notif& call, const kernel::TaskDirectory& task,
-                             Asked asked, unsigned tokens) {
+                             DecisionRecord asked, unsigned tokens) {
   asked.request.subject = spec_.profile;
   asked.request.subject_set = kOnlySet;
   hf_verdict verdict;
@@ -358,29 +364,29 @@ hf_request SupervisorSession::common_facts(const kernel::TaskNamespaces& namespa
   return request;
 }
 
-Question SupervisorSession::without_facts(const seccomp_notif& call) const {
-  Question question;
-  question.request.hook = hook_of(call.data.nr);
-  question.request.subject = spec_.profile;
-  question.request.subject_set = kOnlySet;
-  question.request.flags = HF_REQ_FACTS_MISSING;
-  return question;
+PendingDecision SupervisorSession::without_facts(const seccomp_notif& call) const {
+  PendingDecision decision;
+  decision.request.op = hook_of(call.data.nr);
+  decision.request.subject = spec_.profile;
+  decision.request.subject_set = kOnlySet;
+  decision.request.flags = HF_REQ_FACTS_MISSING;
+  return decision;
 }
 
-Result<std::vector<Question>> SupervisorSession::ask(const Caller& caller) const {
-  const Scene scene{profile(), *sandbox_, tree_, proc_};
-  std::vector<Question> questions;
+Result<std::vector<PendingDecision>> SupervisorSession::ask(const Caller& caller) const {
+  const SessionView view{profile(), *sandbox_, tree_, proc_};
+  std::vector<PendingDecision> decisions;
   switch (hook_of(caller.call.data.nr)) {
-    case HF_HOOK_NAMESPACE_INSTALL:
-      return ask_entry(scene, caller);
-    case HF_HOOK_TRACE:
-      questions.push_back(ask_trace(scene, caller));
-      return questions;
+    case HF_OP_NAMESPACE_INSTALL:
+      return decisions_of_entry(view, caller);
+    case HF_OP_TRACE:
+      decisions.push_back(decision_of_trace(view, caller));
+      return decisions;
     default: {
-      auto creation = ask_creation(caller);
+      auto creation = decisions_of_creation(caller);
       if (!creation) return creation.error();
-      if (*creation) questions.push_back(std::move(**creation));
-      return questions;
+      if (*creation) decisions.push_back(std::move(**creation));
+      return decisions;
     }
   }
 }
@@ -388,24 +394,24 @@ Result<std::vector<Question>> SupervisorSession::ask(const Caller& caller) const
 std::optional<int> SupervisorSession::decide_call(
     const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
     const Result<kernel::TaskNamespaces>& namespaces) {
-  std::vector<Question> questions;
+  std::vector<PendingDecision> decisions;
   bool changes_mounts = false;
   const auto surveyed = sandbox_->survey_outside();
   if (!surveyed || !namespaces) {
-    questions.push_back(without_facts(call));
+    decisions.push_back(without_facts(call));
   } else {
     tree_.remember(*task, [&] { return listener_->waiting(call.id); });
     const hf_request common = common_facts(*namespaces);
     auto asked = ask(Caller{call, *task, *namespaces, common});
     if (!asked) return asked.error().code;
-    questions = std::move(*asked);
-    changes_mounts = cgroups_ && std::ranges::any_of(questions, could_change_mounts);
+    decisions = std::move(*asked);
+    changes_mounts = cgroups_ && std::ranges::any_of(decisions, could_change_mounts);
   }
   // A dead caller's number may mean another thread by now: then all of this was about somebody
   // else.
   if (!listener_->waiting(call.id)) return std::nullopt;
   if (changes_mounts) return refuse_guarded(call, task, HF_GUARD_MOUNT_NAMESPACE, 0);
-  return decide_questions(call, task, questions);
+  return decide_all(call, task, decisions);
 }
 
 int SupervisorSession::refuse_guarded(const seccomp_notif& call,
@@ -419,37 +425,37 @@ int SupervisorSession::refuse_guarded(const seccomp_notif& call,
   event.detail = detail;
   if (task) event.actor = describe_task(*task).value_or(hf_task{});
   event.actor.pid = call.pid;
-  if (spec_.refusal_sink) spec_.refusal_sink(event);
+  if (spec_.guard_sink) spec_.guard_sink(event);
   return EPERM;
 }
 
-int SupervisorSession::decide_questions(const seccomp_notif& call,
-                                        const Result<kernel::TaskDirectory>& task,
-                                        std::vector<Question>& questions) {
+int SupervisorSession::decide_all(const seccomp_notif& call,
+                                  const Result<kernel::TaskDirectory>& task,
+                                  std::vector<PendingDecision>& decisions) {
   std::optional<hf_task> actor;
-  for (Question& question : questions) {
+  for (PendingDecision& decision : decisions) {
     hf_verdict verdict;
-    hf_decide(spec_.tables, &question.request, &verdict);
+    hf_decide(spec_.tables, &decision.request, &verdict);
     hf_count_decision(&totals_, &verdict);
     if (verdict.log) {
       if (!actor) {
         actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
         actor->pid = call.pid;
       }
-      report({.request = question.request, .target = question.target, .object = question.object},
+      report({.request = decision.request, .target = decision.target, .object = decision.object},
              verdict, *actor);
     }
     if (const int error = -hf_enforced_error(&verdict)) return error;
   }
-  for (Question& question : questions) {
-    if (question.entry == Question::Entry::unproven)
-      sandbox_->enter_unproven(question.target, std::move(question.target_fd));
-    if (question.entry == Question::Entry::unknown) sandbox_->enter_unknown();
+  for (PendingDecision& decision : decisions) {
+    if (decision.entry == PendingDecision::Entry::unproven)
+      sandbox_->record_ambiguous_entry(decision.target, std::move(decision.target_fd));
+    if (decision.entry == PendingDecision::Entry::unknown) sandbox_->record_unknown_entry();
   }
   return 0;
 }
 
-void SupervisorSession::report(const Asked& asked, const hf_verdict& verdict,
+void SupervisorSession::report(const DecisionRecord& asked, const hf_verdict& verdict,
                                const hf_task& actor) {
   hf_event event =
       decided(asked.request, verdict, actor, spec_.tables->generation, kernel::boottime_ns());
@@ -457,7 +463,7 @@ void SupervisorSession::report(const Asked& asked, const hf_verdict& verdict,
   event.source = asked.source;
   event.target = asked.target;
   event.object = asked.object;
-  const bool moves = asked.request.hook == HF_HOOK_CGROUP_ATTACH;
+  const bool moves = asked.request.op == HF_OP_CGROUP_ATTACH;
   if (moves && spec_.move_sink)
     spec_.move_sink(event, asked.paths);
   else if (spec_.sink)

@@ -9,12 +9,12 @@
 #include "backend/calls/accepts.h"
 #include "backend/calls/attributes.h"
 #include "backend/calls/diag_peers.h"
-#include "backend/connect_helper/door_desk.h"
+#include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
-#include "backend/supervisor/cgroups.h"
+#include "backend/supervisor/cgroup_files.h"
+#include "backend/supervisor/process_tree.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/sockets.h"
-#include "backend/supervisor/tree.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/seccomp.h"
 
@@ -42,14 +42,14 @@ class SupervisorSession final : public Session {
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
-  Result<void> open_desks(const Child& child);
-  void open_door(const Child& child, const JudgeSocket& judged);
+  Result<void> open_handlers(const Child& child);
+  void start_connect_helper(const Child& child, const JudgeSocket& judged);
   Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
   // Nothing: it is not about a cgroup.
-  std::optional<Answer> ask_cgroups(const seccomp_notif& call,
-                                    const Result<kernel::TaskDirectory>& task);
+  std::optional<Answer> handle_cgroups(const seccomp_notif& call,
+                                       const Result<kernel::TaskDirectory>& task);
   // Decides, counts, reports. The errno of an enforced refusal, or 0.
-  int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, Asked asked,
+  int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, DecisionRecord asked,
             unsigned tokens);
   bool has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task, unsigned tokens);
   [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
@@ -60,22 +60,22 @@ class SupervisorSession final : public Session {
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
                                  const Result<kernel::TaskNamespaces>& namespaces);
-  int decide_questions(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
-                       std::vector<Question>& questions);
-  Result<std::vector<Question>> ask(const Caller& caller) const;
+  int decide_all(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
+                 std::vector<PendingDecision>& decisions);
+  Result<std::vector<PendingDecision>> ask(const Caller& caller) const;
   [[nodiscard]] hf_request common_facts(const kernel::TaskNamespaces& namespaces) const;
-  [[nodiscard]] Question without_facts(const seccomp_notif& call) const;
+  [[nodiscard]] PendingDecision without_facts(const seccomp_notif& call) const;
   void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before);
-  void report(const Asked& asked, const hf_verdict& verdict, const hf_task& actor);
+  void report(const DecisionRecord& asked, const hf_verdict& verdict, const hf_task& actor);
 
   SessionSpec spec_;
   kernel::SeccompFilter filter_;
   kernel::Proc proc_;
   Fd landlock_;
-  Tree tree_;
+  ProcessTree tree_;
   SocketAttributes attributes_;
   std::optional<kernel::CgroupMounts> cgroup_mounts_;  // with cgroups protected
-  std::optional<CgroupDesk> cgroups_;
+  std::optional<CgroupFileHandler> cgroups_;
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<SocketLabels> labels_;
   Buckets buckets_;
@@ -83,10 +83,10 @@ class SupervisorSession final : public Session {
   std::optional<kernel::Listener> listener_;
   std::optional<LabelReader> reader_;
   std::optional<DiagPeers> peers_;
-  std::optional<DoorDesk> door_;
+  std::optional<connect_helper::UnixConnectHandler> connects_;
   std::optional<Jobs> jobs_;  // some of them are at the desks
-  std::optional<SocketDesk> sockets_;
-  std::optional<AcceptDesk> accepts_;
+  std::optional<SocketCallHandler> sockets_;
+  std::optional<AcceptHandler> accepts_;
   std::optional<Sandbox> sandbox_;
   Totals totals_;
   std::uint64_t next_event_ = 1;

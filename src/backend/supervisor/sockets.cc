@@ -6,7 +6,7 @@
 // the kernel makes the call. In a process with several, another thread could swap the descriptor
 // after the look, so the call is made here, on the duplicate that was judged. Where that would lend
 // the supervisor's credentials it is refused (netlink, a bind of unix sockets), or made by the door
-// (door.h), as are connects that depend on whom they find.
+// (backend/connect_helper), as are connects that depend on whom they find.
 //
 // Only what a rule refuses or limits is worth that: what may go on for every socket simply goes on.
 #include "backend/supervisor/sockets.h"
@@ -18,14 +18,14 @@
 #include <cerrno>
 
 #include "backend/calls/socket_call.h"
-#include "core/socket_words.h"
+#include "core/socket_enums.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
 
-constexpr std::size_t kMostBuckets = 65536;
+constexpr std::size_t kMaxBuckets = 65536;
 
 }  // namespace
 
@@ -63,11 +63,11 @@ bool is_socket_call(int number) {
 // A bucket that is full by now is as good as none.
 bool Buckets::take(const hf_socket_rule& rule, const std::string& cgroup, unsigned tokens) {
   const std::uint64_t now_ns = kernel::boottime_ns();
-  if (buckets_.size() >= kMostBuckets)
+  if (buckets_.size() >= kMaxBuckets)
     std::erase_if(buckets_, [&](const auto& entry) {
       return now_ns - entry.second.time_ns > std::uint64_t{rule.rate_period_ns} * rule.rate_burst;
     });
-  if (buckets_.size() >= kMostBuckets) return false;
+  if (buckets_.size() >= kMaxBuckets) return false;
   hf_bucket& bucket = buckets_[std::to_string(rule.rule) + " " + cgroup];
   const hf_bucket before = bucket;
   for (unsigned taken = 0; taken < tokens; taken++) {
@@ -78,16 +78,16 @@ bool Buckets::take(const hf_socket_rule& rule, const std::string& cgroup, unsign
   return true;
 }
 
-struct SocketDesk::Call : SocketCall {
+struct SocketCallHandler::Call : SocketCall {
   explicit Call(const SocketCall& decoded) : SocketCall(decoded) {}
   Duplicate duplicate = {Fd(), false};
   std::uint64_t cookie = 0;
   std::uint16_t family = 0;
 };
 
-SocketDesk::SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
-                       Peers& peers, Jobs& jobs, kernel::Listener& listener,
-                       std::uint64_t exempt_cookie)
+SocketCallHandler::SocketCallHandler(const hf_tables& tables, std::uint16_t profile,
+                                     const LabelReader& reader, Peers& peers, Jobs& jobs,
+                                     kernel::Listener& listener, std::uint64_t exempt_cookie)
     : tables_(tables),
       profile_(tables.profiles[profile]),
       operations_(socket_operations(tables, profile)),
@@ -97,17 +97,17 @@ SocketDesk::SocketDesk(const hf_tables& tables, std::uint16_t profile, const Lab
       listener_(listener),
       exempt_cookie_(exempt_cookie) {}
 
-bool SocketDesk::rules_about(const seccomp_data& call) const {
+bool SocketCallHandler::rules_about(const seccomp_data& call) const {
   return (decode_socket_call(call).operations & operations_.ruled) != 0;
 }
 
-Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
+Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& judge) {
   Call call(decode_socket_call(caller.call.data));
   call.duplicate = duplicate_of_thread(caller.call, caller.task, call.fd);
-  if (!caller.waiting()) return Answer::dead();
+  if (!caller.waiting()) return Answer::caller_gone();
   hf_request unknown = caller.common;
-  unknown.hook = HF_HOOK_SOCKET;
-  unknown.way = hf_way_of(call.operations & -call.operations);
+  unknown.op = HF_OP_SOCKET;
+  unknown.via = hf_via_of(call.operations & -call.operations);
   unknown.flags = HF_REQ_FACTS_MISSING;
   const auto cannot_tell = [&] {
     const int error = judge(unknown, 0, 1);
@@ -116,13 +116,13 @@ Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
   if (!call.duplicate.fd) return call.duplicate.none ? Answer::error(EBADF) : cannot_tell();
   const auto file = kernel::describe_file(call.duplicate.fd.get());
   if (!file) return cannot_tell();
-  if (!file->socket && call.writes) return Answer::go_on();
+  if (!file->socket && call.writes) return Answer::continue_syscall();
   if (file->path_only) return Answer::error(EBADF);
   if (!file->socket) return Answer::error(ENOTSOCK);
   const auto cookie = kernel::socket_cookie(call.duplicate.fd.get());
   const auto family = kernel::socket_family(call.duplicate.fd.get());
   if (!cookie || !family) return cannot_tell();
-  if (*cookie == exempt_cookie_) return Answer::go_on();
+  if (*cookie == exempt_cookie_) return Answer::continue_syscall();
   call.cookie = *cookie;
   call.family = hf_family_of(static_cast<__u16>(*family));
   return decide(caller, call, judge);
@@ -131,7 +131,7 @@ Answer SocketDesk::handle(const SocketCaller& caller, const JudgeRate& judge) {
 // The peer of a stream stays what it is until one of both is closed. That of a datagram socket does
 // not: whoever has it too, or the next connect, changes it. Nor is anybody's known before a
 // connect.
-int SocketDesk::read_peer(const Call& call, hf_request& request) {
+int SocketCallHandler::read_peer(const Call& call, hf_request& request) {
   const auto type = kernel::socket_type(call.duplicate.fd.get());
   request.flags |= HF_REQ_FACTS_MISSING;
   if (!type || *type == SOCK_DGRAM || request.sock_op != HF_SOCK_SEND) return 0;
@@ -144,9 +144,9 @@ int SocketDesk::read_peer(const Call& call, hf_request& request) {
   return 0;
 }
 
-Answer SocketDesk::decide(const SocketCaller& caller, Call& call, const JudgeRate& judge) {
+Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const JudgeRate& judge) {
   hf_request request = caller.common;
-  request.hook = HF_HOOK_SOCKET;
+  request.op = HF_OP_SOCKET;
   request.sock_family = call.family;
   if (const auto labels = reader_.read(call.duplicate.fd.get(), call.cookie))
     std::ranges::copy(*labels, request.own_labels);
@@ -154,39 +154,39 @@ Answer SocketDesk::decide(const SocketCaller& caller, Call& call, const JudgeRat
     request.flags |= HF_REQ_FACTS_MISSING;
   const bool enforces = profile_.mode == HF_MODE_ENFORCE;
   const bool exact = call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
-  if (door_ && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
+  if (connects_ && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
       !(request.flags & HF_REQ_FACTS_MISSING)) {
     request.sock_op = HF_SOCK_CONNECT;
-    request.way = hf_way_of(HF_SOCK_CONNECT);
+    request.via = hf_via_of(HF_SOCK_CONNECT);
     const bool by_peer =
         (operations_.by_peer & HF_SOCK_CONNECT) && depends_on_peer(tables_, profile_, request);
     if (by_peer || !exact)
-      return door_->connect({caller.call, caller.task, caller.waiting, std::move(call.duplicate.fd),
-                             call.cookie, request, by_peer});
+      return connects_->connect({caller.call, caller.task, caller.waiting,
+                                 std::move(call.duplicate.fd), call.cookie, request, by_peer});
   }
   if (!exact && !can_perform(caller.call.data, call.family)) request.flags |= HF_REQ_FACTS_MISSING;
   for (std::uint32_t operation = 1; operation <= HF_SOCK_SEND; operation <<= 1) {
     if (!(call.operations & operations_.ruled & operation)) continue;
     request.sock_op = static_cast<std::uint16_t>(operation);
-    request.way = hf_way_of(operation);
+    request.via = hf_via_of(operation);
     if (call.family == HF_FAMILY_UNIX && (operation & operations_.by_peer) &&
         depends_on_peer(tables_, profile_, request))
       if (const int error = read_peer(call, request)) return Answer::error(error);
     const int error = judge(request, call.cookie, operation == HF_SOCK_SEND ? call.messages : 1);
     if (error) return Answer::error(error);
   }
-  if (exact) return Answer::go_on();
+  if (exact) return Answer::continue_syscall();
   if (!can_perform(caller.call.data, call.family)) return Answer::error(EPERM);
   return perform(caller, call);
 }
 
-Answer SocketDesk::perform(const SocketCaller& caller, Call& call) {
+Answer SocketCallHandler::perform(const SocketCaller& caller, Call& call) {
   auto memory = caller.task.memory();
   const auto owner = caller.task.file_credentials();
   const auto status = caller.task.status();
   if (!memory || !owner || !status) return Answer::error(EPERM);
   auto thread = kernel::SignalledThread::open(status->process, status->thread);
-  if (!caller.waiting()) return Answer::dead();  // what was just opened is the caller's
+  if (!caller.waiting()) return Answer::caller_gone();  // what was just opened is the caller's
   if (!thread) return Answer::error(EPERM);
   Performance performance{caller.call.data,
                           std::make_shared<const kernel::SignalledThread>(std::move(*thread)),
@@ -197,7 +197,7 @@ Answer SocketDesk::perform(const SocketCaller& caller, Call& call) {
   Job job{.work = [performance] { return perform_socket_call(performance); },
           .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0};
   auto started = jobs_.start(caller.call, std::move(*directory), listener_, std::move(job));
-  return started ? Answer::later() : Answer::error(started.error().code);
+  return started ? Answer::deferred() : Answer::error(started.error().code);
 }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a shared_ptr that the job copies
 
 }  // namespace holdfast::backend::supervisor

@@ -13,7 +13,7 @@
 #include "backend/calls/attributes.h"
 #include "backend/calls/jobs.h"
 #include "backend/calls/socket_facts.h"
-#include "backend/connect_helper/door_desk.h"
+#include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
 #include "core/bucket.h"
 
@@ -56,13 +56,15 @@ class Buckets {
 using JudgeRate = std::function<int(hf_request request, std::uint64_t cookie, unsigned tokens)>;
 
 // Answers the calls about sockets of one run. One thread.
-class SocketDesk {
+class SocketCallHandler {
  public:
   // All borrowed.
-  SocketDesk(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
-             Peers& peers, Jobs& jobs, kernel::Listener& listener, std::uint64_t exempt_cookie);
-  // Where connects that it needs are made; without one they are refused. Borrowed.
-  void use(DoorDesk& door) { door_ = &door; }
+  SocketCallHandler(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
+                    Peers& peers, Jobs& jobs, kernel::Listener& listener,
+                    std::uint64_t exempt_cookie);
+  // Makes the connects of unix sockets that have to be made here; without it they are refused.
+  // Borrowed.
+  void use(connect_helper::UnixConnectHandler& handler) { connects_ = &handler; }
 
   // Does some rule have to see this call?
   [[nodiscard]] bool rules_about(const seccomp_data& call) const;
@@ -81,7 +83,7 @@ class SocketDesk {
   const LabelReader& reader_;
   Peers& peers_;
   Jobs& jobs_;
-  DoorDesk* door_ = nullptr;
+  connect_helper::UnixConnectHandler* connects_ = nullptr;
   kernel::Listener& listener_;
   // The child's channel to run/. It closes on exec, so nothing that is ruled about ever has it.
   std::uint64_t exempt_cookie_;

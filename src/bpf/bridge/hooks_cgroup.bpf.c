@@ -63,7 +63,7 @@ const volatile __u64 hf_scope_id = 0;
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_HOOK_CALLS);
+  __uint(max_entries, HF_OP_CALLS);
   __type(key, __u64);
   __type(value, struct hf_hook_verdict);
 } verdicts SEC(".maps");
@@ -71,14 +71,14 @@ struct {
 /* Replaced before load by a map whose first word is a kptr (hooks/btf_patch.cc). */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_HOOK_CALLS);
+  __uint(max_entries, HF_OP_CALLS);
   __type(key, __u64);
   __type(value, struct hf_moved_task);
 } tasks SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, HF_HOOK_COUNTERS);
+  __uint(max_entries, HF_OP_COUNTERS);
   __type(key, __u32);
   __type(value, __u64);
 } counters SEC(".maps");
@@ -167,7 +167,7 @@ int hooks_cgroup(unsigned long long *ctx) {
   __u64 key = (__u64)bpf_get_current_task_btf();
   struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);
   if (answer && answer->verdict == 0) return 0;
-  if (answer) return refuse(HF_HOOK_REFUSED);
+  if (answer) return refuse(HF_OP_REFUSED);
 
   struct hf_moved_task *moved = bpf_map_lookup_elem(&tasks, &key);
   if (moved && moved->outside) return 0;
@@ -175,6 +175,6 @@ int hooks_cgroup(unsigned long long *ctx) {
     moved->asked = 1;
     return 0;
   }
-  if (moved || is_procs_file(inode)) return refuse(HF_HOOK_NO_ANSWER);
+  if (moved || is_procs_file(inode)) return refuse(HF_OP_NO_ANSWER);
   return 0;
 }

@@ -24,7 +24,7 @@ const volatile __u64 hf_scope_id = 0;
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_HOOK_CALLS);
+  __uint(max_entries, HF_OP_CALLS);
   __type(key, __u64);
   __type(value, struct hf_hook_verdict);
 } verdicts SEC(".maps");
@@ -38,7 +38,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, HF_HOOK_COUNTERS);
+  __uint(max_entries, HF_OP_COUNTERS);
   __type(key, __u32);
   __type(value, __u64);
 } counters SEC(".maps");
@@ -62,7 +62,7 @@ int hooks_install(unsigned long long *ctx) {
   if (!answer) {
     /* An error of the cgroup test counts as inside. */
     if (hf_scope_id != 0 && bpf_current_task_under_cgroup(&scope, 0) == 0) return 0;
-    return refuse(HF_HOOK_NO_ANSWER);
+    return refuse(HF_OP_NO_ANSWER);
   }
   if (answer->verdict == 0 && answer->uses < answer->max_uses) {
     /* After the call's last question it is nobody's: what forgets it then can be skipped, and the
@@ -70,7 +70,7 @@ int hooks_install(unsigned long long *ctx) {
     if (++answer->uses == answer->max_uses) answer->object = 0;
     return 0;
   }
-  __u32 why = answer->verdict == 0 ? HF_HOOK_NO_ANSWER : HF_HOOK_REFUSED;
+  __u32 why = answer->verdict == 0 ? HF_OP_NO_ANSWER : HF_OP_REFUSED;
   bpf_map_delete_elem(&verdicts, &key);
   return refuse(why);
 }

@@ -26,11 +26,11 @@ struct hf_moved_task {
 };
 
 /* Concurrent calls, not tasks: a full table is a refusal. */
-#define HF_HOOK_CALLS 4096
+#define HF_OP_CALLS 4096
 
 /* Counters of an enforcer, by index. */
-#define HF_HOOK_REFUSED 0u   /* the program said no */
-#define HF_HOOK_NO_ANSWER 1u /* the program did not run: refused */
-#define HF_HOOK_COUNTERS 2u
+#define HF_OP_REFUSED 0u   /* the program said no */
+#define HF_OP_NO_ANSWER 1u /* the program did not run: refused */
+#define HF_OP_COUNTERS 2u
 
 #endif /* HOLDFAST_BPF_BRIDGE_HOOKS_VERDICT_H */

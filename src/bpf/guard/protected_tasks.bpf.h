@@ -219,7 +219,7 @@ int BPF_PROG(protect_perf, struct perf_event___pt *event) {
 /* ---- moves to another cgroup ----------------------------------------------------------------------------------- */
 
 /*
- * cgroup.bpf.c explains this way: a write names the task under cgroup_mutex, and only then, and only in version 2,
+ * machine.bpf.c explains this way: a write names the task under cgroup_mutex, and only then, and only in version 2,
  * asks inode_permission() for MAY_WRITE alone. In version 1 nothing is asked; there the files above are what is kept
  * off.
  */

@@ -10,7 +10,7 @@
 #include "bpf/lib/decision_points.h"
 #include "bpf/lib/syscall.bpf.h"
 #include "core/bucket.h"
-#include "core/socket_words.h"
+#include "core/socket_enums.h"
 
 #define HF_MSG_FASTOPEN 0x20000000
 #define HF_SOCK_STREAM 1

@@ -64,7 +64,7 @@ static __noinline int judge_delegation(const struct hf_tables *t, const struct h
 
 /* A frame of its own: paths are read before, and not on top of it. `subject`: -1: it cannot be told. */
 static __noinline int answer_delegation(const struct hf_tables *tables, const __u16 *chain, int subject, __u64 id) {
-  struct hf_request r = {.hook = HF_HOOK_CGROUP_ATTACH};
+  struct hf_request r = {.op = HF_OP_CGROUP_ATTACH};
   struct parties parties = {.target = id};
   struct hf_verdict v = {};
   if (!tables || !chain) return 0;

@@ -7,7 +7,7 @@
 
 #include "bpf/machine/cgroup_types.bpf.h"
 #include "bpf/lib/decide.bpf.h"
-#include "core/meters.h"
+#include "core/profile_counters.h"
 
 /* Read by user space. */
 struct {
@@ -41,18 +41,18 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, HF_METER_SLOTS);
+  __uint(max_entries, HF_COUNTERS_SLOTS);
   __uint(map_flags, BPF_F_MMAPABLE); /* holdfastd counts here too */
   __type(key, __u32);
-  __type(value, struct hf_meter);
-} cgroup_meters SEC(".maps");
+  __type(value, struct hf_profile_counters);
+} profile_counters SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 2 * HF_PROFILE_SLOTS); /* two generations while one replaces the other */
-  __type(key, struct hf_meter_key);
+  __type(key, struct hf_profile_counters_key);
   __type(value, __u32);
-} meter_slots SEC(".maps");
+} profile_slots SEC(".maps");
 
 static const struct hf_tables *live_tables(void) {
   __u32 zero = 0;
@@ -78,26 +78,26 @@ static __u64 cgroup_id(__u64 address) { return BPF_CORE_READ((struct cgroup___cg
 
 static void count(__u64 *total) { __sync_fetch_and_add(total, 1); }
 
-static __always_inline void meter(__u64 generation, __u32 hook, const struct hf_verdict *v, __u32 kind) {
-  struct hf_meter_key key = {.generation = generation, .profile = v->profile};
-  __u32 none = HF_METER_NONE, other = HF_METER_OTHER;
-  __u32 *slot = key.profile == HF_NO_PROFILE ? &none : bpf_map_lookup_elem(&meter_slots, &key);
-  struct hf_meter *m = bpf_map_lookup_elem(&cgroup_meters, slot ? slot : &other);
-  if (m && hook < HF_HOOK_COUNT && kind < HF_OUTCOMES) count(&m->counts[hook][kind]);
+static __always_inline void count_by_profile(__u64 generation, __u32 hook, const struct hf_verdict *v, __u32 kind) {
+  struct hf_profile_counters_key key = {.generation = generation, .profile = v->profile};
+  __u32 none = HF_COUNTERS_NONE, other = HF_COUNTERS_OTHER;
+  __u32 *slot = key.profile == HF_NO_PROFILE ? &none : bpf_map_lookup_elem(&profile_slots, &key);
+  struct hf_profile_counters *m = bpf_map_lookup_elem(&profile_counters, slot ? slot : &other);
+  if (m && hook < HF_OP_COUNT && kind < HF_OUTCOMES) count(&m->counts[hook][kind]);
 }
 
 /* Counts a decision. */
 static __noinline int tally(__u64 generation, __u32 hook, const struct hf_verdict *v) {
   if (!v) return 0;
   hf_count_decision(&cgroup_totals.decisions, v);
-  meter(generation, hook, v, hf_outcome(v));
+  count_by_profile(generation, hook, v, hf_outcome(v));
   return 0;
 }
 
 /* Counts a decision and reports it when its policy says so. */
 static __noinline int report(struct hf_event *e) {
   if (!e) return 0;
-  tally(e->generation, e->request.hook, &e->verdict);
+  tally(e->generation, e->request.op, &e->verdict);
   if (!e->verdict.log) return 0;
   e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
   if (bpf_ringbuf_output(&cgroup_events, e, sizeof(*e), 0)) count(&cgroup_totals.lost);
@@ -111,7 +111,7 @@ static void begin_event(struct hf_event *e, const struct hf_tables *tables) {
   e->length = sizeof(*e);
   e->time_ns = bpf_ktime_get_boot_ns();
   e->generation = tables ? tables->generation : 0;
-  e->request.hook = HF_HOOK_CGROUP_ATTACH;
+  e->request.op = HF_OP_CGROUP_ATTACH;
   describe_task(&e->actor, bpf_get_current_task());
 }
 

@@ -74,7 +74,7 @@ static __noinline int record_label(struct hf_machine_labels *labels, __u64 name,
 }
 
 /*
- * `way`: HF_WAY_LABEL_*. An empty value may have no address. A label that is set finds the entry that was made before it
+ * `way`: HF_VIA_LABEL_*. An empty value may have no address. A label that is set finds the entry that was made before it
  * was (label_will_be_set); only one that was on its way while the programs were attached does not, and the daemon looks at
  * all sockets again then. One that is removed from a socket without an entry changes nothing that is known.
  */
@@ -89,16 +89,16 @@ static __always_inline int hear_of_label(struct dentry *dentry, __u32 way, __u64
   if (text) {
     known = read_label_name(text, name);
     name_hash = hash_text(text);
-    if (way == HF_WAY_LABEL_SET) value_hash = hash_value(text, value, size);
+    if (way == HF_VIA_LABEL_SET) value_hash = hash_value(text, value, size);
     give_text();
   }
   if (!known) return 0;
-  labels = labels_of_inode(inode, way == HF_WAY_LABEL_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+  labels = labels_of_inode(inode, way == HF_VIA_LABEL_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
   if (!labels) {
-    if (way == HF_WAY_LABEL_SET) count(&labels_lost);
+    if (way == HF_VIA_LABEL_SET) count(&labels_lost);
     return 0;
   }
-  if (known < 0 || !name_hash || (way == HF_WAY_LABEL_SET && !value_hash))
+  if (known < 0 || !name_hash || (way == HF_VIA_LABEL_SET && !value_hash))
     labels->unknown = 1;
   else
     record_label(labels, name_hash, value_hash);
@@ -108,12 +108,12 @@ static __always_inline int hear_of_label(struct dentry *dentry, __u32 way, __u64
 /* The kernel has set it, with the inode locked: changes of one socket come here in their order. */
 SEC("lsm/inode_post_setxattr")
 int BPF_PROG(label_was_set, struct dentry *dentry, const char *name, const void *value, __u64 size) {
-  return hear_of_label(dentry, HF_WAY_LABEL_SET, (__u64)name, (__u64)value, size);
+  return hear_of_label(dentry, HF_VIA_LABEL_SET, (__u64)name, (__u64)value, size);
 }
 
 SEC("lsm/inode_post_removexattr")
 int BPF_PROG(label_was_removed, struct dentry *dentry, const char *name) {
-  return hear_of_label(dentry, HF_WAY_LABEL_REMOVE, (__u64)name, 0, 0);
+  return hear_of_label(dentry, HF_VIA_LABEL_REMOVE, (__u64)name, 0, 0);
 }
 
 /* ---- who may --------------------------------------------------------------------------------------------- */
@@ -140,10 +140,10 @@ static __noinline int find_listed(struct ruled_task *task, __u64 name, int *list
 }
 
 static __noinline int ask_label(const struct hf_tables *tables, struct ruled_task *task, __u64 name, __u32 way) {
-  struct hf_request r = {.hook = HF_HOOK_LABEL};
+  struct hf_request r = {.op = HF_OP_LABEL};
   int listed = 0;
   if (!tables || !task) return -HF_EPERM;
-  r.way = way;
+  r.via = way;
   r.subject = task->profile;
   if (task->unknown || find_listed(task, name, &listed)) r.flags |= HF_REQ_FACTS_MISSING;
   if (listed < 0) return 0;
@@ -167,14 +167,14 @@ int BPF_PROG(label_will_be_set, void *idmap, struct dentry *dentry, const char *
   struct inode *inode = dentry->d_inode;
   if (!inode || !is_socket(inode)) return 0;
   if (!labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE)) return -ENOMEM;
-  return hf_socket_answer(may_label((__u64)name, HF_WAY_LABEL_SET));
+  return hf_socket_answer(may_label((__u64)name, HF_VIA_LABEL_SET));
 }
 
 SEC("lsm/inode_removexattr")
 int BPF_PROG(label_will_be_removed, void *idmap, struct dentry *dentry, const char *name) {
   struct inode *inode = dentry->d_inode;
   if (!inode || !is_socket(inode)) return 0;
-  return hf_socket_answer(may_label((__u64)name, HF_WAY_LABEL_REMOVE));
+  return hf_socket_answer(may_label((__u64)name, HF_VIA_LABEL_REMOVE));
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MACHINE_LABEL_BPF_H */

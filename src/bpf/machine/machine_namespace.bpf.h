@@ -32,7 +32,7 @@ struct {
 __u32 namespace_rules;
 
 #define NAMESPACE_HOOKS \
-  (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE | 1u << HF_HOOK_MARK)
+  (1u << HF_OP_NAMESPACE_ALLOC | 1u << HF_OP_NAMESPACE_INSTALL | 1u << HF_OP_TRACE | 1u << HF_OP_MARK)
 
 /* A global function: verified once, and what it writes is unknown to its callers (decision.bpf.h). */
 __noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
@@ -46,8 +46,8 @@ struct question {
   struct parties parties;
   __u32 ns_types;
   __u32 voice;
-  __u16 hook;
-  __u16 way;
+  __u16 op;
+  __u16 via;
   __u16 subject_profile;
   __u16 object_profile;
   __u32 unknown; /* 1: somebody's profile cannot be told, which is a refusal */
@@ -60,8 +60,8 @@ static __noinline int answer_question(const struct hf_tables *tables, const stru
   struct hf_verdict v = {};
   int refused;
   if (!tables || !q) return 1;
-  r.hook = q->hook;
-  r.way = q->way;
+  r.op = q->op;
+  r.via = q->via;
   r.ns_types = q->ns_types;
   r.subject = q->subject_profile;
   r.object = q->object_profile;
@@ -98,13 +98,13 @@ static __always_inline int decide_question(struct question *q) {
 }
 
 static __noinline int decide_namespace(__u32 hook, __u32 way, __u32 types, __u32 voice) {
-  struct question q = {.hook = hook, .way = way, .ns_types = types, .voice = voice};
+  struct question q = {.op = hook, .via = way, .ns_types = types, .voice = voice};
   return decide_question(&q);
 }
 
 static __always_inline int decide_creation(__u32 way, __u32 types, __u32 voice) {
   if (!types) return 0;
-  return decide_namespace(HF_HOOK_NAMESPACE_ALLOC, way, types, voice);
+  return decide_namespace(HF_OP_NAMESPACE_ALLOC, way, types, voice);
 }
 
 /* Has this task's call, known by a number of its own, just been spoken of? Every second time. */
@@ -124,7 +124,7 @@ static __always_inline int decide_setns(const struct hf_call_args *a) {
   __u32 flags = (__u32)a->arg[1];
   __u32 voice = SPEAK;
   if (flags && !(flags & HF_CLONE_NEWUSER)) voice = voice_of(a->arg[0] << 32 | flags);
-  return decide_namespace(HF_HOOK_NAMESPACE_INSTALL, HF_WAY_SETNS, hf_types_of_flags(flags), voice);
+  return decide_namespace(HF_OP_NAMESPACE_INSTALL, HF_VIA_SETNS, hf_types_of_flags(flags), voice);
 }
 
 static __always_inline int decide_unshare(__u64 flags) {
@@ -133,7 +133,7 @@ static __always_inline int decide_unshare(__u64 flags) {
     voice = SPEAK_OF_REFUSALS; /* userns_create has spoken */
   else if (flags & HF_CLONE_NEWCGROUP)
     voice = voice_of(1ull << 63 | (__u32)flags);
-  return decide_creation(HF_WAY_UNSHARE, hf_types_of_unshare(flags), voice);
+  return decide_creation(HF_VIA_UNSHARE, hf_types_of_unshare(flags), voice);
 }
 
 SEC("lsm/capable")
@@ -147,7 +147,7 @@ int BPF_PROG(machine_capable, void *cred, void *ns, int cap) {
   else if (a.syscall == HF_SYSCALL_UNSHARE)
     refused = decide_unshare(a.arg[0]);
   else if (hf_mounts_namespace(&a))
-    refused = decide_creation(HF_WAY_MOUNT, HF_NS_MNT, SPEAK);
+    refused = decide_creation(HF_VIA_MOUNT, HF_NS_MNT, SPEAK);
   return hf_answer(refused);
 }
 
@@ -155,7 +155,7 @@ int BPF_PROG(machine_capable, void *cred, void *ns, int cap) {
 SEC("lsm/task_alloc")
 int BPF_PROG(machine_clone, void *task, unsigned long clone_flags) {
   if (!namespace_rules) return 0;
-  return hf_answer(decide_creation(HF_WAY_CLONE, hf_types_of_flags(clone_flags), SPEAK));
+  return hf_answer(decide_creation(HF_VIA_CLONE, hf_types_of_flags(clone_flags), SPEAK));
 }
 
 /* Of clone and clone3 task_alloc speaks, which knows all the flags. */
@@ -165,12 +165,12 @@ int BPF_PROG(machine_userns, void *cred) {
   if (!namespace_rules) return 0;
   hf_read_call(&a);
   if (a.syscall == HF_SYSCALL_UNSHARE)
-    return hf_answer(decide_creation(HF_WAY_UNSHARE, hf_types_of_unshare(a.arg[0]), SPEAK));
-  return hf_answer(decide_creation(HF_WAY_CLONE, HF_NS_USER, SPEAK_OF_REFUSALS));
+    return hf_answer(decide_creation(HF_VIA_UNSHARE, hf_types_of_unshare(a.arg[0]), SPEAK));
+  return hf_answer(decide_creation(HF_VIA_CLONE, HF_NS_USER, SPEAK_OF_REFUSALS));
 }
 
 static __noinline int decide_tracing(__u64 tracer, __u64 tracee) {
-  struct question q = {.hook = HF_HOOK_TRACE, .way = HF_WAY_PTRACE, .voice = SPEAK};
+  struct question q = {.op = HF_OP_TRACE, .via = HF_VIA_PTRACE, .voice = SPEAK};
   q.parties.actor = tracer;
   q.parties.object = tracee;
   return decide_question(&q);

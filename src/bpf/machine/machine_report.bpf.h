@@ -16,7 +16,7 @@ struct parties {
 static __noinline int tell(const struct hf_request *r, const struct hf_verdict *v, const struct parties *parties) {
   struct hf_event *e;
   if (!r || !v || !parties) return 0;
-  tally(parties->generation, r->hook, v);
+  tally(parties->generation, r->op, v);
   if (!v->log) return 0;
   e = bpf_ringbuf_reserve(&cgroup_events, sizeof(*e), 0);
   if (!e) {

@@ -94,7 +94,7 @@ static __noinline int find_ruled(struct ruled_task *task, __u64 generation) {
 /* Global functions are verified once, and what they write is unknown to their callers (decision.bpf.h). */
 __noinline int judge_socket(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
   if (!tables || !r || !v) return -1;
-  hf_decide_some(tables, r, 1u << HF_HOOK_SOCKET | 1u << HF_HOOK_LABEL, v);
+  hf_decide_some(tables, r, 1u << HF_OP_SOCKET | 1u << HF_OP_LABEL, v);
   return 0;
 }
 

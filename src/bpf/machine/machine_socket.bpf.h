@@ -103,7 +103,7 @@ static __always_inline int peer_comes_later(struct sock *sk, struct ruled_task *
 
 static __always_inline void begin_request(struct hf_request *r, const struct ruled_task *task) {
   r->sock_op = task->asked;
-  r->way = hf_way_of(task->asked);
+  r->via = hf_via_of(task->asked);
   r->subject = task->profile;
   if (task->unknown) r->flags |= HF_REQ_FACTS_MISSING;
 }
@@ -114,7 +114,7 @@ static __always_inline void read_own_labels(struct socket *sock, const struct ru
 }
 
 static __noinline int ask_socket(struct socket *sock, const struct hf_tables *tables, struct ruled_task *task) {
-  struct hf_request r = {.hook = HF_HOOK_SOCKET, .sock_family = HF_FAMILY_OTHER};
+  struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_OTHER};
   __u64 cookie = 0;
   struct sock *sk;
   if (!task || !tables || !sock) return -HF_EPERM;
@@ -180,7 +180,7 @@ int BPF_PROG(machine_pages, struct file *file, int mask) {
 }
 
 static __noinline int ask_blindly(struct sock *sk, const struct hf_tables *tables, struct ruled_task *task) {
-  struct hf_request r = {.hook = HF_HOOK_SOCKET, .flags = HF_REQ_FACTS_MISSING};
+  struct hf_request r = {.op = HF_OP_SOCKET, .flags = HF_REQ_FACTS_MISSING};
   if (!sk || !tables || !task) return -HF_EPERM;
   begin_request(&r, task);
   r.sock_family = hf_family_of(sk->__sk_common.skc_family);
@@ -243,7 +243,7 @@ int BPF_PROG(machine_accept, struct socket *sock, struct socket *newsock) {
 
 static __noinline int ask_peer(struct sock *sk, struct socket *own, struct socket *peer, const struct hf_tables *tables,
                                struct ruled_task *task) {
-  struct hf_request r = {.hook = HF_HOOK_SOCKET, .sock_family = HF_FAMILY_UNIX};
+  struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_UNIX};
   if (!sk || !tables || !task) return -HF_EPERM;
   begin_request(&r, task);
   read_own_labels(own, task, &r);

@@ -91,14 +91,14 @@ static __noinline int find_mark(__u64 name, __u64 *id) {
 
 /* May this task do that to what confers the profile of mark `id`? Not 0: refused, and reported. */
 static __noinline int judge_mark(__u64 id, __u32 way, __u64 target) {
-  struct question q = {.hook = HF_HOOK_MARK, .voice = SPEAK};
+  struct question q = {.op = HF_OP_MARK, .voice = SPEAK};
   const struct hf_tables *tables = live_tables();
   int subject;
   if (nothing_live(tables)) return 1;
   q.object_profile = profile_of_mark(tables->generation, id);
   if (q.object_profile == HF_NO_PROFILE) return 0; /* the live policy has no such mark */
   subject = mover_now(tables->generation, bpf_get_current_task());
-  q.way = way;
+  q.via = way;
   q.parties.generation = tables->generation;
   q.parties.target = target;
   q.unknown = subject < 0;
@@ -110,7 +110,7 @@ static __noinline int judge_mark(__u64 id, __u32 way, __u64 target) {
 
 /* Whoever may, cannot here. */
 static __noinline int refuse_mark(__u64 id, __u64 target) {
-  struct hf_request r = {.hook = HF_HOOK_MARK, .way = HF_WAY_MARK_SET};
+  struct hf_request r = {.op = HF_OP_MARK, .via = HF_VIA_MARK_SET};
   const struct hf_tables *tables = live_tables();
   struct parties parties = {.target = target};
   struct hf_verdict v = {};
@@ -168,7 +168,7 @@ static __always_inline int set_mark(struct dentry___mark *dentry, __u64 name) {
   __u64 mark = 0;
   if (find_mark(name, &mark)) return 1;
   if (!mark) return 0;
-  if (judge_mark(mark, HF_WAY_MARK_SET, target)) return 1;
+  if (judge_mark(mark, HF_VIA_MARK_SET, target)) return 1;
   if (cgroup ? mark_cgroup(cgroup, mark) : mark_file(inode, mark))
     return refuse_mark(mark, cgroup ? cgroup_id(cgroup) : target);
   return 0;
@@ -183,7 +183,7 @@ static __always_inline int remove_mark(struct dentry___mark *dentry, __u64 name)
   __u64 mark = 0;
   if (find_mark(name, &mark)) return 1;
   if (!mark) return 0;
-  if (judge_mark(mark, HF_WAY_MARK_REMOVE, BPF_CORE_READ(inode, i_ino))) return 1;
+  if (judge_mark(mark, HF_VIA_MARK_REMOVE, BPF_CORE_READ(inode, i_ino))) return 1;
   if (!kernel_labels) forget_mark(dentry, mark);
   return 0;
 }
@@ -241,7 +241,7 @@ int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
 static __noinline int may_write(struct inode___mark *inode, int mask) {
   __u64 id = mask & MAY_ACCESS ? 0 : mark_of_file(inode);
   if (!id) return 0;
-  return judge_mark(id, HF_WAY_MARK_WRITE, BPF_CORE_READ(inode, i_ino));
+  return judge_mark(id, HF_VIA_MARK_WRITE, BPF_CORE_READ(inode, i_ino));
 }
 
 /*
@@ -285,7 +285,7 @@ static __noinline int prepare_exec(struct linux_binprm___mark *bprm) {
   __u64 *had = bpf_map_lookup_elem(&marked_tasks, &current);
   if (!id) return 0;
   if ((BPF_CORE_READ(bprm, unsafe) & UNSAFE_EXEC) && (!had || *had != id) &&
-      judge_mark(id, HF_WAY_MARK_EXEC, BPF_CORE_READ(inode, i_ino)))
+      judge_mark(id, HF_VIA_MARK_EXEC, BPF_CORE_READ(inode, i_ino)))
     return 1;
   if (had) return 0;
   if (!bpf_map_update_elem(&marked_tasks, &current, &none, BPF_NOEXIST)) return 0;
@@ -293,7 +293,7 @@ static __noinline int prepare_exec(struct linux_binprm___mark *bprm) {
   return 1;
 }
 
-/* Asked in each round: of a script, last about its interpreter, which is what runs. */
+/* DecisionRecord in each round: of a script, last about its interpreter, which is what runs. */
 SEC("lsm/bprm_check_security")
 int BPF_PROG(mark_prepare_exec, struct linux_binprm___mark *bprm) {
   if (!mark_rules) return 0;
@@ -356,7 +356,7 @@ int BPF_PROG(mark_trace, void *child, unsigned int mode) {
   if (!id || !*id) return 0;
   own = bpf_map_lookup_elem(&marked_tasks, &tracer);
   if (own && *own == *id) return 0;
-  return hf_answer(judge_mark(*id, HF_WAY_PTRACE, 0));
+  return hf_answer(judge_mark(*id, HF_VIA_PTRACE, 0));
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MARK_BPF_H */

@@ -46,7 +46,7 @@ __noinline int hf_open_object(__u64 address, __u32 program) {
     actor.profile = object->profile;
     actor.slot = object->tables;
   }
-  return hf_ask_bpf(&actor, HF_WAY_BPF_COMMAND, command, HF_REQ_BPF_FOREIGN, HF_SAY);
+  return hf_ask_bpf(&actor, HF_VIA_BPF_COMMAND, command, HF_REQ_BPF_FOREIGN, HF_SAY);
 }
 
 SEC("lsm/bpf_map")
@@ -66,7 +66,7 @@ __noinline int hf_leak(__u64 address, __u32 kind) {
   if (actor.ruled && actor.profile == object->profile && actor.slot == object->tables) return 0;
   actor.profile = object->profile;
   actor.slot = object->tables;
-  return hf_ask_bpf(&actor, HF_WAY_BPF_COMMAND, kind, HF_REQ_BPF_FOREIGN, HF_SAY);
+  return hf_ask_bpf(&actor, HF_VIA_BPF_COMMAND, kind, HF_REQ_BPF_FOREIGN, HF_SAY);
 }
 
 SEC("lsm/file_receive")
@@ -87,8 +87,8 @@ static __always_inline int hf_ioctl(unsigned int command) {
   hf_know_bpf_actor(s, &actor);
   if (!actor.ruled) return 0;
   if (command == HF_PERF_SET_BPF)
-    return hf_ask_bpf(&actor, HF_WAY_BPF_ATTACH, HF_PERF_EVENT_ATTACH, HF_REQ_BPF_OUTSIDE, HF_SAY);
-  return hf_ask_bpf(&actor, HF_WAY_BPF_COMMAND, BPF_PROG_ATTACH, HF_REQ_BPF_OUTSIDE, HF_SAY);
+    return hf_ask_bpf(&actor, HF_VIA_BPF_ATTACH, HF_PERF_EVENT_ATTACH, HF_REQ_BPF_OUTSIDE, HF_SAY);
+  return hf_ask_bpf(&actor, HF_VIA_BPF_COMMAND, BPF_PROG_ATTACH, HF_REQ_BPF_OUTSIDE, HF_SAY);
 }
 
 SEC("lsm/file_ioctl")

@@ -11,7 +11,7 @@
 
 static __always_inline int hf_decide_creation(const struct hf_session *s, __u64 task, const struct hf_member *member,
                                               __u16 way, __u32 types, __u32 voice) {
-  struct hf_request r = {.hook = HF_HOOK_NAMESPACE_ALLOC, .way = way, .ns_types = types};
+  struct hf_request r = {.op = HF_OP_NAMESPACE_ALLOC, .via = way, .ns_types = types};
   struct hf_context context = {.voice = voice};
   if (!types || (!member && !s->any_tracked) || hf_not_yet_ruled(s, member)) return 0;
   hf_know_actor(s, task, member, &r, &context);

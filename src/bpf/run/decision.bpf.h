@@ -121,11 +121,11 @@ static __always_inline void hf_know_actor(const struct hf_session *s, __u64 task
 /* Neither ruled, nor in anything tracked, nor on its way there: not this session's business. */
 static __always_inline int hf_unconcerned(const struct hf_request *r, const struct hf_context *context) {
   if (context->member || r->held_set || r->target_set || (r->flags & HF_REQ_FACTS_MISSING)) return 0;
-  return r->hook != HF_HOOK_NAMESPACE_INSTALL || (r->flags & HF_REQ_TARGET_KNOWN);
+  return r->op != HF_OP_NAMESPACE_INSTALL || (r->flags & HF_REQ_TARGET_KNOWN);
 }
 
 /* The hooks that these programs serve. */
-#define HF_NAMESPACE_HOOKS (1u << HF_HOOK_NAMESPACE_ALLOC | 1u << HF_HOOK_NAMESPACE_INSTALL | 1u << HF_HOOK_TRACE)
+#define HF_NAMESPACE_HOOKS (1u << HF_OP_NAMESPACE_ALLOC | 1u << HF_OP_NAMESPACE_INSTALL | 1u << HF_OP_TRACE)
 
 /*
  * Decides. A global function, and the verdict behind a pointer of its caller: the verifier then knows nothing

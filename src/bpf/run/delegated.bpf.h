@@ -64,7 +64,7 @@ static __always_inline __u64 hf_plain(const void *pointer) {
 static __always_inline void hf_judge_bpf(struct hf_request *r, struct hf_verdict *v, __u32 slot) {
   const struct hf_tables *t = hf_tables_at(slot);
   if (t) {
-    hf_decide_some(t, r, 1u << HF_HOOK_BPF, v);
+    hf_decide_some(t, r, 1u << HF_OP_BPF, v);
   } else {
     r->flags |= HF_REQ_FACTS_MISSING;
     hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
@@ -115,7 +115,7 @@ static __always_inline void hf_know_bpf_actor(const struct hf_session *s, struct
 
 static __always_inline int hf_ask_bpf(const struct hf_bpf_actor *actor, __u16 way, __u32 value, __u32 flags,
                                       __u32 voice) {
-  struct hf_request r = {.hook = HF_HOOK_BPF, .way = way, .bpf_value = value, .subject = actor->profile};
+  struct hf_request r = {.op = HF_OP_BPF, .via = way, .bpf_value = value, .subject = actor->profile};
   struct hf_context context = {.voice = voice, .slot = actor->slot, .target = actor->target};
   context.task = bpf_get_current_task();
   r.flags = actor->flags | flags;
@@ -221,7 +221,7 @@ static __always_inline int hf_attach_command(struct hf_bpf_actor *actor, __u32 c
   __u32 program_fd = with_link ? HF_ATTR(link_create.prog_fd) : HF_ATTR(attach_bpf_fd);
   if (cmd == BPF_PROG_DETACH) program_fd = HF_NO_PROGRAM;
   actor->flags |= hf_reach(actor, type, program_fd, target_fd);
-  if (hf_ask_bpf(actor, HF_WAY_BPF_ATTACH, type, 0, HF_SAY)) return -HF_EPERM;
+  if (hf_ask_bpf(actor, HF_VIA_BPF_ATTACH, type, 0, HF_SAY)) return -HF_EPERM;
   if (cmd != BPF_PROG_DETACH) hf_count_one(actor->slot, HF_COUNT_ATTACHED);
   return 0;
 }
@@ -231,11 +231,11 @@ __noinline int hf_command(struct hf_bpf_actor *actor, __u32 cmd, __u64 at) {
   __u32 flags;
   if (!actor) return -HF_EPERM;
   flags = hf_command_flags(actor, cmd, attr);
-  if (hf_ask_bpf(actor, HF_WAY_BPF_COMMAND, cmd, flags, cmd == BPF_BTF_LOAD ? HF_SAY : HF_SILENT)) return -HF_EPERM;
-  if (cmd == BPF_MAP_CREATE) return hf_ask_bpf(actor, HF_WAY_BPF_MAP, HF_ATTR(map_type), 0, HF_SILENT);
+  if (hf_ask_bpf(actor, HF_VIA_BPF_COMMAND, cmd, flags, cmd == BPF_BTF_LOAD ? HF_SAY : HF_SILENT)) return -HF_EPERM;
+  if (cmd == BPF_MAP_CREATE) return hf_ask_bpf(actor, HF_VIA_BPF_MAP, HF_ATTR(map_type), 0, HF_SILENT);
   if (cmd == BPF_PROG_LOAD) {
-    if (hf_ask_bpf(actor, HF_WAY_BPF_PROGRAM, HF_ATTR(prog_type), 0, HF_SILENT)) return -HF_EPERM;
-    return hf_ask_bpf(actor, HF_WAY_BPF_ATTACH, HF_ATTR(expected_attach_type), 0, HF_SILENT);
+    if (hf_ask_bpf(actor, HF_VIA_BPF_PROGRAM, HF_ATTR(prog_type), 0, HF_SILENT)) return -HF_EPERM;
+    return hf_ask_bpf(actor, HF_VIA_BPF_ATTACH, HF_ATTR(expected_attach_type), 0, HF_SILENT);
   }
   if (cmd == BPF_LINK_CREATE || cmd == BPF_PROG_ATTACH || cmd == BPF_PROG_DETACH)
     return hf_attach_command(actor, cmd, attr);
@@ -259,7 +259,7 @@ __noinline int hf_take(__u32 slot, __u16 profile, __u32 way, __u64 bytes) {
   struct hf_locked_usage *locked = hf_usage_of(slot);
   const struct hf_tables *t = hf_tables_at(slot);
   const struct hf_profile *p = t ? hf_profile_at(t, profile) : 0;
-  int map = way == HF_WAY_BPF_MAP;
+  int map = way == HF_VIA_BPF_MAP;
   __u64 *count, *most, *made;
   __u64 max_count, max_memory;
   int over = 0;
@@ -287,9 +287,9 @@ __noinline int hf_take(__u32 slot, __u16 profile, __u32 way, __u64 bytes) {
 
 static __always_inline void hf_untake(const struct hf_bpf_object *was) {
   struct hf_locked_usage *locked = hf_usage_of(was->tables);
-  if (!locked || was->kind == HF_WAY_BPF_COMMAND) return;
+  if (!locked || was->kind == HF_VIA_BPF_COMMAND) return;
   bpf_spin_lock(&locked->lock);
-  if (was->kind == HF_WAY_BPF_MAP)
+  if (was->kind == HF_VIA_BPF_MAP)
     locked->usage.maps -= 1;
   else
     locked->usage.programs -= 1;
@@ -317,14 +317,14 @@ __noinline int hf_make(__u64 address, __u32 way, __u32 kind, __u64 bytes) {
   if (!actor.ruled) return 0;
   object.profile = actor.profile;
   object.tables = actor.slot;
-  if (way != HF_WAY_BPF_COMMAND) flags = hf_take(actor.slot, actor.profile, way, bytes);
-  if (flags) object.kind = HF_WAY_BPF_COMMAND; /* known, and counted nowhere */
+  if (way != HF_VIA_BPF_COMMAND) flags = hf_take(actor.slot, actor.profile, way, bytes);
+  if (flags) object.kind = HF_VIA_BPF_COMMAND; /* known, and counted nowhere */
   if (bpf_map_update_elem(&bpf_objects, &address, &object, BPF_ANY)) {
     flags |= HF_REQ_FACTS_MISSING;
     hf_untake(&object);
   }
   if (hf_ask_bpf(&actor, way, kind, flags, HF_SAY)) return -HF_EPERM;
-  if (way == HF_WAY_BPF_COMMAND) hf_count_one(actor.slot, HF_COUNT_TOKENS);
+  if (way == HF_VIA_BPF_COMMAND) hf_count_one(actor.slot, HF_COUNT_TOKENS);
   return 0;
 }
 
@@ -335,7 +335,7 @@ int BPF_PROG(hf_map_created, struct bpf_map *map) {
   bpf_core_read(&shape.key_size, sizeof(shape.key_size), &map->key_size);
   bpf_core_read(&shape.value_size, sizeof(shape.value_size), &map->value_size);
   bpf_core_read(&shape.max_entries, sizeof(shape.max_entries), &map->max_entries);
-  return hf_answer(hf_make(hf_plain(map), HF_WAY_BPF_MAP, shape.type, hf_map_bytes(&shape, hf_bpf_limits.cpus)));
+  return hf_answer(hf_make(hf_plain(map), HF_VIA_BPF_MAP, shape.type, hf_map_bytes(&shape, hf_bpf_limits.cpus)));
 }
 
 SEC("lsm/bpf_map_free")
@@ -344,7 +344,7 @@ int BPF_PROG(hf_map_gone, void *map) { return hf_give_back(hf_plain(map)); }
 SEC("lsm/bpf_prog_load")
 int BPF_PROG(hf_program_loaded, void *prog, void *attr) {
   return hf_answer(
-      hf_make(hf_plain(prog), HF_WAY_BPF_PROGRAM, HF_ATTR(prog_type), hf_program_bytes(HF_ATTR(insn_cnt))));
+      hf_make(hf_plain(prog), HF_VIA_BPF_PROGRAM, HF_ATTR(prog_type), hf_program_bytes(HF_ATTR(insn_cnt))));
 }
 
 SEC("lsm/bpf_prog_free")
@@ -352,7 +352,7 @@ int BPF_PROG(hf_program_gone, void *prog) { return hf_give_back(hf_plain(prog));
 
 SEC("lsm/bpf_token_create")
 int BPF_PROG(hf_token_created, void *token) {
-  return hf_answer(hf_make(hf_plain(token), HF_WAY_BPF_COMMAND, BPF_TOKEN_CREATE, 0));
+  return hf_answer(hf_make(hf_plain(token), HF_VIA_BPF_COMMAND, BPF_TOKEN_CREATE, 0));
 }
 
 SEC("lsm/bpf_token_free")

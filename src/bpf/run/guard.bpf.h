@@ -144,7 +144,7 @@ __noinline int hf_meaning_of_sysctl(struct hf_sysctl_name *name) {
 }
 
 /*
- * On the root cgroup, so that every task on the machine is below it. Asked at each write, whoever opened the file: the
+ * On the root cgroup, so that every task on the machine is below it. DecisionRecord at each write, whoever opened the file: the
  * settings of usermode_helper.bpf.h are decided here for descriptors that come from outside. Returns 1 to allow.
  */
 SEC("cgroup/sysctl")

@@ -19,7 +19,7 @@ static __always_inline int hf_is_socket(const struct inode *inode) {
 /* ---- who may label --------------------------------------------------------------------------------------- */
 
 static __always_inline int hf_label_change(struct dentry *dentry, const char *name, __u16 way) {
-  struct hf_request r = {.hook = HF_HOOK_LABEL, .way = way};
+  struct hf_request r = {.op = HF_OP_LABEL, .via = way};
   struct hf_context context = {.voice = HF_SAY, .member = 1};
   struct hf_session *s = hf_session();
   const struct hf_member *member;
@@ -56,12 +56,12 @@ static __always_inline int hf_label_change(struct dentry *dentry, const char *na
 /* The first argument is an id map of the mount, of one type or another. */
 SEC("lsm/inode_setxattr")
 int BPF_PROG(hf_inode_setxattr, void *idmap, struct dentry *dentry, const char *name) {
-  return hf_socket_answer(hf_label_change(dentry, name, HF_WAY_LABEL_SET));
+  return hf_socket_answer(hf_label_change(dentry, name, HF_VIA_LABEL_SET));
 }
 
 SEC("lsm/inode_removexattr")
 int BPF_PROG(hf_inode_removexattr, void *idmap, struct dentry *dentry, const char *name) {
-  return hf_socket_answer(hf_label_change(dentry, name, HF_WAY_LABEL_REMOVE));
+  return hf_socket_answer(hf_label_change(dentry, name, HF_VIA_LABEL_REMOVE));
 }
 
 /* ---- the mirror ------------------------------------------------------------------------------------------ */

@@ -63,7 +63,7 @@ int BPF_PROG(hf_task_alloc, struct task_struct *task, unsigned long clone_flags)
     return 0;
   }
   types = hf_types_of_flags(clone_flags);
-  return hf_answer(hf_decide_creation(s, current, member, HF_WAY_CLONE, types, HF_SAY));
+  return hf_answer(hf_decide_creation(s, current, member, HF_VIA_CLONE, types, HF_SAY));
 }
 
 /* Past the point of no return of execve(): the table of descriptors has just become its own (begin_new_exec()). */

@@ -15,7 +15,7 @@
 #include "bpf/run/create.bpf.h"
 
 static __always_inline int hf_enter(struct hf_session *s, __u64 task, struct hf_member *member) {
-  struct hf_request r = {.hook = HF_HOOK_NAMESPACE_INSTALL, .way = HF_WAY_SETNS};
+  struct hf_request r = {.op = HF_OP_NAMESPACE_INSTALL, .via = HF_VIA_SETNS};
   struct hf_context context = {.voice = HF_SAY};
   struct hf_call *call = hf_call_of(task);
   int refused;
@@ -61,7 +61,7 @@ static __always_inline __u32 hf_unshare_voice(__u64 task, __u64 flags) {
  * kernel, an identical next one may go uncounted; a refusal is always counted.
  */
 static __always_inline int hf_unshare(struct hf_session *s, __u64 task, struct hf_member *member, __u64 flags) {
-  return hf_decide_creation(s, task, member, HF_WAY_UNSHARE, hf_types_of_unshare(flags), hf_unshare_voice(task, flags));
+  return hf_decide_creation(s, task, member, HF_VIA_UNSHARE, hf_types_of_unshare(flags), hf_unshare_voice(task, flags));
 }
 
 SEC("lsm/capable")
@@ -83,7 +83,7 @@ int BPF_PROG(hf_capable, const struct cred *cred, struct user_namespace *ns, int
   else if (call.syscall == HF_SYSCALL_UNSHARE)
     refused = hf_unshare(s, current, member, call.arg[0]);
   else if (hf_mounts_namespace(&call))
-    refused = hf_decide_creation(s, current, member, HF_WAY_MOUNT, HF_NS_MNT, HF_SAY);
+    refused = hf_decide_creation(s, current, member, HF_VIA_MOUNT, HF_NS_MNT, HF_SAY);
   return hf_answer(refused);
 }
 
@@ -106,7 +106,7 @@ int BPF_PROG(hf_userns_create, const struct cred *cred) {
     refused = hf_unshare(s, current, member, call.arg[0]);
   } else {
     if (call.syscall == HF_SYSCALL_CLONE) types = hf_types_of_flags((__u32)call.arg[0] & ~HF_CLONE_CSIGNAL);
-    refused = hf_decide_creation(s, current, member, HF_WAY_CLONE, types, HF_SILENT);
+    refused = hf_decide_creation(s, current, member, HF_VIA_CLONE, types, HF_SILENT);
   }
   return hf_answer(refused);
 }

@@ -21,7 +21,7 @@
  */
 #include "bpf/run/adopt.bpf.h"
 #include "bpf/run/border.bpf.h"
-#include "bpf/run/errand.bpf.h"
+#include "bpf/run/userspace_requests.bpf.h"
 #include "bpf/run/guard.bpf.h"
 #include "bpf/run/install.bpf.h"
 #include "bpf/run/label.bpf.h"

@@ -9,8 +9,8 @@
 
 #include "core/counters.h"
 
-#define HF_TABLES_POLICY 0u /* the session's policy */
-#define HF_TABLES_CANARY 1u /* refuses everything; only while the canary flies */
+#define HF_TABLES_POLICY 0u    /* the session's policy */
+#define HF_TABLES_SELF_TEST 1u /* refuses everything; only while the self_test flies */
 #define HF_TABLES_SLOTS 2u
 
 #define HF_MEMBERS_MAX 32768u /* tasks in one session; a fork beyond it fails */
@@ -90,7 +90,7 @@ struct hf_label_words {
 };
 
 /* What the program hf_take_for is given: a packet that is none, for a token of a rule's bucket. */
-struct hf_token_errand {
+struct hf_take_token_args {
   __u8 head[16]; /* zero: the kernel wants a link layer's header */
   __u32 slot;    /* HF_TABLES_* */
   __u32 subject; /* profile */
@@ -110,7 +110,7 @@ struct hf_seen_peer {
 /* A map, program or token that was made under the session's profile. Key: its address. */
 struct hf_bpf_object {
   __u64 bytes;
-  __u32 kind;    /* HF_WAY_BPF_MAP, HF_WAY_BPF_PROGRAM; HF_WAY_BPF_COMMAND: a token */
+  __u32 kind;    /* HF_VIA_BPF_MAP, HF_VIA_BPF_PROGRAM; HF_VIA_BPF_COMMAND: a token */
   __u16 profile; /* that it counts for */
   __u16 tables;  /* HF_TABLES_* */
 };
@@ -171,8 +171,8 @@ HF_LAYOUT(sizeof(struct hf_label_text) == 260);
 HF_LAYOUT(sizeof(struct hf_label_words) == 24 + 16 * 256);
 HF_LAYOUT(sizeof(struct hf_socket_labels) == 80);
 HF_AT(hf_socket_labels, inherited_from, 64);
-HF_LAYOUT(sizeof(struct hf_token_errand) == 40);
-HF_AT(hf_token_errand, cgroup, 32);
+HF_LAYOUT(sizeof(struct hf_take_token_args) == 40);
+HF_AT(hf_take_token_args, cgroup, 32);
 HF_LAYOUT(sizeof(struct hf_seen_peer) == 72);
 HF_LAYOUT(sizeof(struct hf_member) == 24);
 HF_AT(hf_member, set, 8);

@@ -45,7 +45,7 @@ __noinline int hf_judge_socket(struct hf_request *r, struct hf_verdict *v, __u32
   const struct hf_tables *t = hf_tables_at(slot);
   if (!r || !v) return -HF_EPERM;
   if (t) {
-    hf_decide_some(t, r, 1u << HF_HOOK_SOCKET | 1u << HF_HOOK_LABEL, v);
+    hf_decide_some(t, r, 1u << HF_OP_SOCKET | 1u << HF_OP_LABEL, v);
   } else {
     r->flags |= HF_REQ_FACTS_MISSING;
     hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
@@ -119,7 +119,7 @@ static __always_inline int hf_peer_comes_later(struct hf_member *member, struct 
 }
 
 static __always_inline int hf_socket(struct socket *sock, __u16 operation, __u16 way) {
-  struct hf_request r = {.hook = HF_HOOK_SOCKET, .way = way, .sock_op = operation};
+  struct hf_request r = {.op = HF_OP_SOCKET, .via = way, .sock_op = operation};
   struct hf_context context = {.voice = HF_SAY, .member = 1};
   struct hf_session *s = hf_session();
   struct hf_member *member;
@@ -143,17 +143,17 @@ static __always_inline int hf_socket(struct socket *sock, __u16 operation, __u16
 
 SEC("lsm/socket_bind")
 int BPF_PROG(hf_socket_bind, struct socket *sock) {
-  return hf_socket_answer(hf_socket(sock, HF_SOCK_BIND, HF_WAY_BIND));
+  return hf_socket_answer(hf_socket(sock, HF_SOCK_BIND, HF_VIA_BIND));
 }
 
 SEC("lsm/socket_connect")
 int BPF_PROG(hf_socket_connect, struct socket *sock) {
-  return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_WAY_CONNECT));
+  return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_VIA_CONNECT));
 }
 
 SEC("lsm/socket_listen")
 int BPF_PROG(hf_socket_listen, struct socket *sock) {
-  return hf_socket_answer(hf_socket(sock, HF_SOCK_LISTEN, HF_WAY_LISTEN));
+  return hf_socket_answer(hf_socket(sock, HF_SOCK_LISTEN, HF_VIA_LISTEN));
 }
 
 /* The file of the socket that will be accepted is there already, and its inode's storage with it. */
@@ -174,7 +174,7 @@ static __always_inline int hf_inherit(struct socket *listener, struct socket *ac
 
 SEC("lsm/socket_accept")
 int BPF_PROG(hf_socket_accept, struct socket *sock, struct socket *newsock) {
-  int refused = hf_socket(sock, HF_SOCK_ACCEPT, HF_WAY_ACCEPT);
+  int refused = hf_socket(sock, HF_SOCK_ACCEPT, HF_VIA_ACCEPT);
   if (!refused && hf_label_words.inherit) refused = hf_inherit(sock, newsock);
   return hf_socket_answer(refused);
 }
@@ -182,21 +182,21 @@ int BPF_PROG(hf_socket_accept, struct socket *sock, struct socket *newsock) {
 /* Every way of sending ends here: send, write, sendfile, splice, aio, a ring. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(hf_socket_sendmsg, struct socket *sock) {
-  return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_WAY_SEND));
+  return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_VIA_SEND));
 }
 
 SEC("lsm/file_permission")
 int BPF_PROG(hf_send_pages, struct file *file, int mask) {
   struct socket *sock = hf_gets_pages(file, mask);
   if (!sock) return 0;
-  return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_WAY_SEND));
+  return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_VIA_SEND));
 }
 
 /* A message with MSG_FASTOPEN connects, and the kernel does not ask about that by itself. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(hf_socket_fastopen, struct socket *sock, struct msghdr *message) {
   if (!(message->msg_flags & HF_MSG_FASTOPEN)) return 0;
-  return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_WAY_CONNECT));
+  return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_VIA_CONNECT));
 }
 
 /*
@@ -206,12 +206,12 @@ int BPF_PROG(hf_socket_fastopen, struct socket *sock, struct msghdr *message) {
 SEC("lsm/sctp_bind_connect")
 int BPF_PROG(hf_sctp_bind_connect, struct sock *sk, int option) {
   int binds = hf_binds_by_option(option);
-  struct hf_request r = {.hook = HF_HOOK_SOCKET, .flags = HF_REQ_FACTS_MISSING};
+  struct hf_request r = {.op = HF_OP_SOCKET, .flags = HF_REQ_FACTS_MISSING};
   struct hf_context context = {.voice = HF_SAY, .member = 1};
   struct hf_session *s = hf_session();
   if (!s) return -HF_EPERM;
   r.sock_op = binds ? HF_SOCK_BIND : HF_SOCK_CONNECT;
-  r.way = binds ? HF_WAY_BIND : HF_WAY_CONNECT;
+  r.via = binds ? HF_VIA_BIND : HF_VIA_CONNECT;
   if (!hf_socket_subject(s, &r, &context)) return 0;
   r.sock_family = hf_family_of(sk->__sk_common.skc_family);
   context.target = bpf_get_socket_cookie(sk);

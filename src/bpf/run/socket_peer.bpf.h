@@ -13,7 +13,7 @@
 #include "bpf/run/socket.bpf.h"
 
 static __always_inline int hf_socket_meets(struct sock *sk, struct socket *own, struct socket *peer) {
-  struct hf_request r = {.hook = HF_HOOK_SOCKET, .sock_family = HF_FAMILY_UNIX};
+  struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_UNIX};
   struct hf_context context = {.voice = HF_SAY, .member = 1};
   struct hf_session *s = hf_session();
   const struct hf_socket_labels *labels;
@@ -22,7 +22,7 @@ static __always_inline int hf_socket_meets(struct sock *sk, struct socket *own, 
   member = hf_ruled_member(s);
   if (!member || !member->meets_peer) return 0;
   r.sock_op = member->meets_peer;
-  r.way = r.sock_op == HF_SOCK_CONNECT ? HF_WAY_CONNECT : HF_WAY_SEND;
+  r.via = r.sock_op == HF_SOCK_CONNECT ? HF_VIA_CONNECT : HF_VIA_SEND;
   if (!hf_socket_subject(s, &r, &context)) return -HF_EPERM;
   context.target = bpf_get_socket_cookie(sk);
   hf_read_mirror(own, s, &r);

@@ -16,7 +16,7 @@
 #define HF_PTRACE_MODE_NOAUDIT 0x04 /* the kernel asks what to show, as for /proc/PID/stat */
 
 static __always_inline int hf_trace(const struct hf_session *s, __u64 tracer, __u64 tracee) {
-  struct hf_request r = {.hook = HF_HOOK_TRACE, .way = HF_WAY_PTRACE};
+  struct hf_request r = {.op = HF_OP_TRACE, .via = HF_VIA_PTRACE};
   struct hf_context context = {.voice = HF_SAY, .object = tracee};
   const struct hf_member *member = hf_member_of(tracer);
   const struct hf_member *other = hf_member_of(tracee);

@@ -6,7 +6,7 @@
 //   1. The copy of the parent's end of the channel, which the fork brought along, is closed, so
 //   that the
 //      channel ends when the parent does; then PDEATHSIG. A parent that dies before that is noticed
-//      at the channel, and a listener on its way to it dies with it: the canary fails. So at no
+//      at the channel, and a listener on its way to it dies with it: the self-test fails. So at no
 //      moment does the child outlive its parent and get to exec.
 //   2. What needs privilege in the new namespaces: lo, mounts, /proc.
 //   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and
@@ -15,7 +15,7 @@
 //   4. The parent takes the listener out of this process, under a number that it is told before the
 //   filter
 //      is there: with some policies the filter sees sendmsg, which nobody could answer yet.
-//   5. The canary, which the parent answers when it has the listener. Then the listener is closed
+//   5. The self-test, which the parent answers when it has the listener. Then the listener is closed
 //   here:
 //      nobody in the tree may answer for it. Then the wait for the release.
 #include "kernel/process/child.h"
@@ -82,8 +82,8 @@ void set_up_namespaces(const ChildSpec& spec) {
 
 // The filter sees setns, so this call reaches the supervisor or nothing does.
 void prove_filter(const ChildSpec& spec) {
-  const long result = syscall(SYS_setns, -1, kCanaryArgument);
-  if (result == 0 || errno != kCanaryError) fail(spec, ChildStep::canary, kExitNotReady);
+  const long result = syscall(SYS_setns, -1, kSelfTestArgument);
+  if (result == 0 || errno != kSelfTestError) fail(spec, ChildStep::self_test, kExitNotReady);
 }
 
 void confine(const ChildSpec& spec) {
@@ -102,7 +102,7 @@ void confine(const ChildSpec& spec) {
   if (listener_fd != number) fail(spec, ChildStep::seccomp, kExitNotReady);
   prove_filter(spec);
   close(listener_fd);
-  send_report(spec, {ChildReport::Kind::canary_held, ChildStep::none, 0, -1});
+  send_report(spec, {ChildReport::Kind::self_test_held, ChildStep::none, 0, -1});
 }
 
 // As execvp(3): the first path that exists and may be executed; a refusal is remembered, but a

@@ -22,14 +22,14 @@ enum class ChildStep : std::int32_t {
   landlock,
   seccomp,
   hand_over_listener,
-  canary,
+  self_test,
   fork_command,
   exec,
 };
 
 // From child to parent over the channel (SOCK_SEQPACKET).
 struct ChildReport {
-  enum class Kind : std::int32_t { ready, canary_held, failed };
+  enum class Kind : std::int32_t { ready, self_test_held, failed };
   Kind kind;
   ChildStep step;
   std::int32_t error;  // errno of a failure
@@ -41,10 +41,10 @@ struct ChildReport {
 inline constexpr char kChildMapsWritten = 'm';
 inline constexpr char kChildRelease = 'r';
 
-// The canary: a setns() with this second argument, made once under the new filter. The supervisor
-// has to answer it with kCanaryError, or the child never becomes the command.
-inline constexpr int kCanaryArgument = 0x0badc0de;
-inline constexpr int kCanaryError = 54;  // EXFULL: no system call of namespaces returns it
+// The self-test: a setns() with this second argument, made once under the new filter. The supervisor
+// has to answer it with kSelfTestError, or the child never becomes the command.
+inline constexpr int kSelfTestArgument = 0x0badc0de;
+inline constexpr int kSelfTestError = 54;  // EXFULL: no system call of namespaces returns it
 
 // Plain data, made before the fork; everything borrowed.
 struct ChildSpec {

@@ -89,7 +89,7 @@ bool landlock_rules_unix_sockets() {
   return abi && *abi >= kResolveUnixAbi;
 }
 
-Result<Fd> make_wall_ruleset(int abi) {
+Result<Fd> make_scope_ruleset(int abi) {
   const landlock_ruleset_attr attributes = {
       .handled_access_fs = abi >= kLandlockScopeAbi ? 0 : LANDLOCK_ACCESS_FS_REFER,
       .handled_access_net = 0,
@@ -101,7 +101,7 @@ Result<Fd> make_wall_ruleset(int abi) {
   return ruleset;
 }
 
-Result<Fd> make_wall_ruleset_without(int abi, const std::vector<std::string>& directories) {
+Result<Fd> make_cgroup_readonly_ruleset(int abi, const std::vector<std::string>& directories) {
   if (std::ranges::find(directories, "/") != directories.end())
     return Error{ENOTSUP, "close a directory to writing", "/", "everything lies in it"};
   const landlock_ruleset_attr attributes = {

@@ -26,13 +26,13 @@ Result<int> landlock_abi();
 // signals and abstract sockets inside. Older kernels refuse a ruleset without file system rights,
 // and with one they refuse mount() in the tree (hook_sb_mount): there the one right handled is
 // "refer", allowed on "/".
-Result<Fd> make_wall_ruleset(int abi);
+Result<Fd> make_scope_ruleset(int abi);
 
 // The same, and no file below these directories, which are mount points, can be opened for writing.
 // Rules cannot subtract, so what lies beside the directories and beside each of their parents is
 // allowed, and the parents are not: nothing can be written to a file that is put there later. And
 // it refuses mount() in the tree. Errors: ENOTSUP when "/" is among them.
-Result<Fd> make_wall_ruleset_without(int abi, const std::vector<std::string>& directories);
+Result<Fd> make_cgroup_readonly_ruleset(int abi, const std::vector<std::string>& directories);
 
 }  // namespace holdfast::kernel
 

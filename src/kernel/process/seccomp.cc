@@ -138,7 +138,7 @@ bool Listener::waiting(std::uint64_t id) const {
 Result<void> Listener::refuse(std::uint64_t id, int error) { return respond(id, 0, -error, 0); }
 
 // With CONTINUE, value and error have to be zero or the caller stays blocked.
-Result<void> Listener::let_through(std::uint64_t id) {
+Result<void> Listener::continue_syscall(std::uint64_t id) {
   return respond(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 

@@ -66,7 +66,7 @@ class Listener {
   [[nodiscard]] bool waiting(std::uint64_t id) const;
   // Both: ENOENT when the caller has died.
   Result<void> refuse(std::uint64_t id, int error);
-  Result<void> let_through(std::uint64_t id);
+  Result<void> continue_syscall(std::uint64_t id);
   // The call returns this without having been made.
   Result<void> answer(std::uint64_t id, std::int64_t value);
   // Makes a duplicate of `fd` the caller's, under a number of the kernel's choice, which is what

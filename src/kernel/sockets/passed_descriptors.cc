@@ -15,13 +15,13 @@ namespace holdfast::kernel {
 
 namespace {
 
-constexpr std::size_t kControlBytes = CMSG_SPACE(kMostDescriptors * sizeof(int));
+constexpr std::size_t kControlBytes = CMSG_SPACE(kMaxDescriptors * sizeof(int));
 
 void take_descriptors(msghdr& message, std::vector<Fd>& descriptors) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    std::array<int, kMostDescriptors> numbers;
+    std::array<int, kMaxDescriptors> numbers;
     const std::size_t bytes = part->cmsg_len - CMSG_LEN(0);
     std::memcpy(numbers.data(), CMSG_DATA(part), bytes);
     for (std::size_t i = 0; i < bytes / sizeof(int); i++) descriptors.emplace_back(numbers[i]);
@@ -30,7 +30,7 @@ void take_descriptors(msghdr& message, std::vector<Fd>& descriptors) {
 
 Result<std::size_t> send_all(int socket_fd, std::string_view bytes,
                              const std::vector<int>& descriptors, int flags) {
-  if (descriptors.size() > kMostDescriptors) return Error{EINVAL, "send", {}, "too many"};
+  if (descriptors.size() > kMaxDescriptors) return Error{EINVAL, "send", {}, "too many"};
   alignas(cmsghdr) std::array<char, kControlBytes> control = {};
   iovec data = {const_cast<char*>(bytes.data()), bytes.size()};
   msghdr message = {};

@@ -15,7 +15,7 @@
 
 namespace holdfast::kernel {
 
-inline constexpr std::size_t kMostDescriptors = 8;  // at a time
+inline constexpr std::size_t kMaxDescriptors = 8;  // at a time
 
 // Appends what is there, and the descriptors that came along, close-on-exec. False: the other side
 // has closed. Does not wait. Errors: of recvmsg(2); EPROTO: there were more than that.

@@ -101,7 +101,7 @@ Result<std::int64_t> send_message(int socket_fd, const Message& message) {
   return static_cast<std::int64_t>(sent);
 }
 
-Result<void> own_socket(int socket_fd, uid_t uid, gid_t gid) {
+Result<void> chown_socket(int socket_fd, uid_t uid, gid_t gid) {
   if (::fchown(socket_fd, uid, gid) != 0) return system_error("fchown");
   return {};
 }

@@ -49,7 +49,7 @@ struct Message {
 Result<std::int64_t> send_message(int socket_fd, const Message& message);
 
 // The owner of a socket that was accepted on behalf of somebody.
-Result<void> own_socket(int socket_fd, uid_t uid, gid_t gid);
+Result<void> chown_socket(int socket_fd, uid_t uid, gid_t gid);
 
 // The calling thread keeps only these effective capabilities, a bit each, of those it has.
 Result<void> limit_capabilities(std::uint64_t capabilities);

@@ -21,12 +21,12 @@ namespace holdfast::kernel {
 namespace {
 
 constexpr std::size_t kUsualValueBytes = 256;
-constexpr std::size_t kMostBytes = 65536;  // XATTR_SIZE_MAX, XATTR_LIST_MAX
+constexpr std::size_t kMaxBytes = 65536;  // XATTR_SIZE_MAX, XATTR_LIST_MAX
 
 // Calls with a buffer that usually does, and again with one that always does.
 template <typename Call>
 Result<std::string> read_whole(const char* operation, const std::string& object, Call call) {
-  for (const std::size_t bytes : {kUsualValueBytes, kMostBytes}) {
+  for (const std::size_t bytes : {kUsualValueBytes, kMaxBytes}) {
     std::string text(bytes, '\0');
     const ssize_t length = call(text.data(), text.size());
     if (length >= 0) {

@@ -10,7 +10,7 @@
 #include <map>
 #include <vector>
 
-#include "backend/lsm/machine/cgroup_hooks.h"
+#include "backend/lsm/machine/machine_programs.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/bpf/bpf_stats.h"
 #include "kernel/system_error.h"
@@ -80,7 +80,7 @@ Result<std::optional<Instance>> newest_instance(const std::string& pin_directory
     if (!pin && pin.error().code != ENOENT) return pin.error();
     if (!pin) {
       // Sealed, it stays: the one before it was sealed, and this one refuses more, not less.
-      auto removed = CgroupHooks::remove(directory);
+      auto removed = MachinePrograms::remove(directory);
       if (!removed && removed.error().code != EPERM) return removed.error();
       continue;
     }
@@ -115,22 +115,22 @@ Result<void> complete_instance(const std::string& directory, std::uint64_t objec
   return kernel::pin_bpf(map.get(), directory + kLayoutPin);
 }
 
-std::vector<Runs> program_runs(const std::string& directory) {
+std::vector<ProgramStats> program_runs(const std::string& directory) {
   const auto names = directory.empty() ? std::vector<std::string>() : kernel::names_in(directory);
-  std::map<std::string, Runs> found;
+  std::map<std::string, ProgramStats> found;
   bool counted = kernel::counts_program_runs();
   for (const std::string& name : names ? *names : std::vector<std::string>()) {
     const auto pin = kernel::open_pinned(directory + "/" + name);
     const auto runs = pin ? kernel::program_runs(pin->get()) : pin.error();
     if (!runs) continue;  // a map, or not one of ours
     // The kernel shortens names, so two may be one.
-    Runs& sum = found[runs->name];
+    ProgramStats& sum = found[runs->name];
     sum.program = runs->name;
     sum.count += runs->runs;
     sum.ns += runs->run_ns;
     counted = counted || runs->runs > 0;
   }
-  std::vector<Runs> all;
+  std::vector<ProgramStats> all;
   if (!counted) return all;
   for (auto& [name, runs] : found) all.push_back(std::move(runs));
   return all;
@@ -141,7 +141,7 @@ Result<void> remove_instances_but(const std::string& pin_directory, std::uint32_
   if (!numbers) return numbers.error();
   for (const std::uint32_t other : *numbers) {
     if (other == number) continue;
-    if (auto removed = CgroupHooks::remove(instance_path(pin_directory, other)); !removed)
+    if (auto removed = MachinePrograms::remove(instance_path(pin_directory, other)); !removed)
       return removed;
   }
   return {};

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/meters.h"
+#include "backend/machine_stats.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/pins.h"
@@ -38,7 +38,7 @@ struct Instance {
 [[nodiscard]] Result<void> complete_instance(const std::string& directory, std::uint64_t object);
 
 // How often the programs pinned there ran, by name; none when the kernel does not count.
-[[nodiscard]] std::vector<Runs> program_runs(const std::string& directory);
+[[nodiscard]] std::vector<ProgramStats> program_runs(const std::string& directory);
 
 // Takes all others down; 0: all.
 [[nodiscard]] Result<void> remove_instances_but(const std::string& pin_directory,

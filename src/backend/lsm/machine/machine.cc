@@ -7,12 +7,12 @@
 #include <optional>
 #include <utility>
 
-#include "backend/lsm/machine/cgroup_canary.h"
-#include "backend/lsm/machine/cgroup_hooks.h"
 #include "backend/lsm/machine/cgroup_paths.h"
+#include "backend/lsm/machine/cgroup_self_test.h"
 #include "backend/lsm/machine/instance.h"
 #include "backend/lsm/machine/machine_guard.h"
 #include "backend/lsm/machine/machine_labels.h"
+#include "backend/lsm/machine/machine_programs.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/cgroup/cgroup.h"
 #include "label/access.h"
@@ -22,18 +22,18 @@ namespace holdfast::backend {
 
 namespace {
 
-using lsm::CgroupCanary;
-using lsm::CgroupHooks;
+using lsm::CgroupSelfTest;
+using lsm::MachinePrograms;
 
 // The guard is part of the build: another one is replaced with the rest, also one that has not all
 // its programs attached.
 std::uint64_t build_digest(lsm::GuardFiles files) {
-  const std::uint64_t digest = CgroupHooks::digest() ^ lsm::MachineGuard::digest();
+  const std::uint64_t digest = MachinePrograms::digest() ^ lsm::MachineGuard::digest();
   return files == lsm::GuardFiles::yes ? ~digest : digest;
 }
 
-lsm::GuardFiles files_of(const Keeping& keeping) {
-  return keeping.guarded_directories.empty() ? lsm::GuardFiles::no : lsm::GuardFiles::yes;
+lsm::GuardFiles files_of(const Persistence& persistence) {
+  return persistence.guarded_directories.empty() ? lsm::GuardFiles::no : lsm::GuardFiles::yes;
 }
 
 class LsmMachine final : public Machine {
@@ -44,7 +44,7 @@ class LsmMachine final : public Machine {
   Result<void> attach(const MachineSpec& spec, const std::string& before) {
     auto root = kernel::open_cgroup_root(spec.cgroup_root);
     if (!root) return std::move(root).error();
-    auto hooks = CgroupHooks::load([this](const hf_event& event) { deliver(event); });
+    auto hooks = MachinePrograms::load([this](const hf_event& event) { deliver(event); });
     if (!hooks) return std::move(hooks).error();
     cgroups_ = *std::move(hooks);
     if (auto opened = open_labels(); !opened) return opened;
@@ -56,8 +56,9 @@ class LsmMachine final : public Machine {
 
   // Takes over what another process left, whose policy stays.
   Result<void> adopt(const std::string& directory, const std::string& cgroup_root,
-                     const Keeping& keeping, lsm::GuardFiles files) {
-    auto hooks = CgroupHooks::adopt(directory, [this](const hf_event& event) { deliver(event); });
+                     const Persistence& persistence, lsm::GuardFiles files) {
+    auto hooks =
+        MachinePrograms::adopt(directory, [this](const hf_event& event) { deliver(event); });
     if (!hooks) return std::move(hooks).error();
     cgroups_ = *std::move(hooks);
     if (auto opened = open_labels(); !opened) return opened;
@@ -74,7 +75,7 @@ class LsmMachine final : public Machine {
       guard_ = *std::move(guard);
       guards_files_ = files == lsm::GuardFiles::yes;
       if (auto serves = guard_->serve(); !serves) return serves;
-      if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered)
+      if (auto covered = guard_->protect_files(persistence.guarded_directories); !covered)
         return covered;
     }
     cgroups_->sweep(generation_);
@@ -82,26 +83,28 @@ class LsmMachine final : public Machine {
   }
 
   // The guard covers what is pinned when protect() is called, so once more for the last pin.
-  Result<void> pin(const std::string& directory, const Keeping& keeping) {
-    const lsm::GuardFiles files = files_of(keeping);
+  Result<void> pin(const std::string& directory, const Persistence& persistence) {
+    const lsm::GuardFiles files = files_of(persistence);
     directory_ = directory;
     if (auto pinned = cgroups_->pin(directory); !pinned) return pinned;
-    if (keeping.guard == Guard::off) return lsm::complete_instance(directory, build_digest(files));
+    if (persistence.guard == Guard::off)
+      return lsm::complete_instance(directory, build_digest(files));
     auto guard = lsm::MachineGuard::attach(files);
     if (!guard) return wrap(std::move(guard).error(), "guard");
     guard_ = *std::move(guard);
     if (auto pinned = guard_->pin(directory); !pinned) return pinned;
     if (auto covered = guard_->protect(directory); !covered) return covered;
     guards_files_ = files == lsm::GuardFiles::yes;
-    if (auto covered = guard_->protect_files(keeping.guarded_directories); !covered) return covered;
+    if (auto covered = guard_->protect_files(persistence.guarded_directories); !covered)
+      return covered;
     if (auto whole = lsm::complete_instance(directory, build_digest(files)); !whole) return whole;
     return guard_->protect(directory);
   }
 
   [[nodiscard]] bool guards_files() const override { return guards_files_; }
 
-  [[nodiscard]] Result<std::vector<hf_guard_event>> take_refusals() override {
-    std::vector<hf_guard_event> all = cgroups_->take_refusals();
+  [[nodiscard]] Result<std::vector<hf_guard_event>> take_guard_events() override {
+    std::vector<hf_guard_event> all = cgroups_->take_guard_events();
     if (!guard_) return all;
     auto refusals = guard_->take();
     if (!refusals) return refusals;
@@ -166,20 +169,20 @@ class LsmMachine final : public Machine {
 
   [[nodiscard]] const std::string& incomplete() const override { return incomplete_; }
 
-  [[nodiscard]] Result<Meters> meters() const override {
-    Meters meters;
-    auto fills = cgroups_->fills();
-    if (!fills) return std::move(fills).error();
-    meters.fills = *std::move(fills);
-    meters.decisions = cgroups_->decisions();
-    meters.runs = lsm::program_runs(directory_);
-    meters.refusals.resize(HF_GUARD_COUNT);
+  [[nodiscard]] Result<MachineStats> stats() const override {
+    MachineStats stats;
+    auto map_usage = cgroups_->map_usage();
+    if (!map_usage) return std::move(map_usage).error();
+    stats.map_usage = *std::move(map_usage);
+    stats.decisions = cgroups_->decisions();
+    stats.runs = lsm::program_runs(directory_);
+    stats.refusals.resize(HF_GUARD_COUNT);
     if (guard_) {
-      meters.refusals = guard_->refused();
-      meters.refusals_lost = guard_->lost();
+      stats.refusals = guard_->refused();
+      stats.refusals_lost = guard_->lost();
     }
-    meters.refusals[HF_GUARD_HELPER] = cgroups_->refused_helpers();
-    return meters;
+    stats.refusals[HF_GUARD_HELPER] = cgroups_->refused_helpers();
+    return stats;
   }
 
   // What went wrong without being a decision is an error all the same.
@@ -191,8 +194,8 @@ class LsmMachine final : public Machine {
 
  private:
   void deliver(const hf_event& event) {
-    if (canary_)
-      canary_->see(event);
+    if (self_test_)
+      self_test_->see(event);
     else
       sink_(event);
   }
@@ -206,7 +209,7 @@ class LsmMachine final : public Machine {
 
   Result<void> learn_labels(const std::string& before) {
     if (auto proven = labels_->prove(); !proven) return proven;
-    auto store = before.empty() ? Result<Fd>(Fd()) : CgroupHooks::open_label_store(before);
+    auto store = before.empty() ? Result<Fd>(Fd()) : MachinePrograms::open_label_store(before);
     if (!store) return std::move(store).error();
     return learn_sockets(store->get());
   }
@@ -214,7 +217,7 @@ class LsmMachine final : public Machine {
   // A label that was on its way while the programs were attached may be recorded nowhere, and then
   // no socket's labels are known. After a look at all of them they are.
   Result<void> learn_sockets(int store_before_fd) {
-    for (unsigned round = 0; round < label::kMostLooks; round++) {
+    for (unsigned round = 0; round < label::kMaxLooks; round++) {
       cgroups_->forget_lost_labels();
       if (auto learned = labels_->learn(store_before_fd); !learned) return learned;
       if (!cgroups_->labels_were_lost()) break;
@@ -222,43 +225,43 @@ class LsmMachine final : public Machine {
     return {};
   }
 
-  // Generation 0 is the canary's, and live before anything is attached: nobody else is refused.
+  // Generation 0 is the self-test's, and live before anything is attached: nobody else is refused.
   Result<void> attach_and_prove(const std::string& cgroup_root) {
-    auto canary = CgroupCanary::create(cgroup_root);
-    if (!canary) return std::move(canary).error();
-    canary_ = *std::move(canary);
-    auto paths = lsm::build_cgroup_paths(canary_->spec().bindings, 0);
+    auto self_test = CgroupSelfTest::create(cgroup_root);
+    if (!self_test) return std::move(self_test).error();
+    self_test_ = *std::move(self_test);
+    auto paths = lsm::build_cgroup_paths(self_test_->spec().bindings, 0);
     if (!paths) return std::move(paths).error();
-    if (auto live = cgroups_->publish({canary_->spec().tables, *std::move(paths)}); !live)
+    if (auto live = cgroups_->publish({self_test_->spec().tables, *std::move(paths)}); !live)
       return live;
     if (auto attached = cgroups_->attach(); !attached) return attached;
-    if (auto refused = canary_->attempt(); !refused) return refused;
+    if (auto refused = self_test_->attempt(); !refused) return refused;
     if (auto read = cgroups_->dispatch(); !read) return read;
-    if (auto seen = canary_->conclude(); !seen) return seen;
-    canary_.reset();
+    if (auto seen = self_test_->conclude(); !seen) return seen;
+    self_test_.reset();
     cgroups_->discount_denied(2);  // one by each way
     return {};
   }
 
-  // The canary's policy may not replace the one in force, so what is tried here is allowed by most
+  // The self-test's policy may not replace the one in force, so what is tried here is allowed by most
   // policies; either way the programs have to answer this very move, whatever others do meanwhile.
   Result<void> prove_alive(const std::string& cgroup_root) {
-    const auto canary = CgroupCanary::create(cgroup_root);
-    if (!canary) return canary.error();
-    const auto id = kernel::cgroup_id((*canary)->directory());
+    const auto self_test = CgroupSelfTest::create(cgroup_root);
+    if (!self_test) return self_test.error();
+    const auto id = kernel::cgroup_id((*self_test)->directory());
     if (!id) return id.error();
     const auto probe = cgroups_->begin_probe(*id);
     if (!probe) return probe.error();
-    auto moved = (*canary)->move_in();
+    auto moved = (*self_test)->move_in();
     const bool answered = cgroups_->end_probe(*probe);
     if (!moved) return moved;
     if (answered) return {};
-    return Error{EPERM, "canary", {}, "the programs in force are not asked any more"};
+    return Error{EPERM, "self-test", {}, "the programs in force are not asked any more"};
   }
 
   EventSink sink_;
-  std::unique_ptr<CgroupCanary> canary_;  // only while it sings
-  std::unique_ptr<CgroupHooks> cgroups_;
+  std::unique_ptr<CgroupSelfTest> self_test_;  // only while it sings
+  std::unique_ptr<MachinePrograms> cgroups_;
   std::optional<lsm::MachineLabels> labels_;  // borrows from cgroups_
   std::unique_ptr<lsm::MachineGuard> guard_;
   std::uint64_t generation_ = 0;
@@ -294,7 +297,7 @@ std::vector<Promise> machine_promises() {
 namespace {
 
 Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec, const std::string& pins,
-                                               std::uint32_t before, const Keeping& keeping,
+                                               std::uint32_t before, const Persistence& persistence,
                                                EventSink sink) {
   const std::string directory = lsm::instance_path(pins, before + 1);
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
@@ -303,7 +306,7 @@ Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec, const st
       !attached)
     return wrap(std::move(attached).error(), "attach");
   if (auto made = kernel::make_pin_directory(directory); !made) return std::move(made).error();
-  if (auto pinned = machine->pin(directory, keeping); !pinned) return std::move(pinned).error();
+  if (auto pinned = machine->pin(directory, persistence); !pinned) return std::move(pinned).error();
   return machine;
 }
 
@@ -332,39 +335,41 @@ std::optional<lsm::GuardFiles> guarded_files(std::uint64_t object) {
   return std::nullopt;
 }
 
-Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec, Keeping keeping,
+Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec,
+                                                     Persistence persistence,
                                                      const std::optional<lsm::Instance>& found,
                                                      EventSink sink) {
-  const std::string& pins = keeping.pin_directory;
-  if (!found) return attach_new(spec, pins, 0, keeping, std::move(sink));
+  const std::string& pins = persistence.pin_directory;
+  if (!found) return attach_new(spec, pins, 0, persistence, std::move(sink));
   const std::string directory = lsm::instance_path(pins, found->number);
   const auto guards = guarded_files(found->layout.object);
-  if (!guards) return attach_new(spec, pins, found->number, keeping, std::move(sink));
-  if (*guards != files_of(keeping)) {
+  if (!guards) return attach_new(spec, pins, found->number, persistence, std::move(sink));
+  if (*guards != files_of(persistence)) {
     const auto sealed = is_sealed(pins);
     if (!sealed) return sealed.error();
     // Who restarts the daemon with other options has not shown the token.
-    if (!*sealed) return attach_new(spec, pins, found->number, keeping, std::move(sink));
-    keeping.guarded_directories.clear();
+    if (!*sealed) return attach_new(spec, pins, found->number, persistence, std::move(sink));
+    persistence.guarded_directories.clear();
   }
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  if (auto done = machine->adopt(directory, spec.cgroup_root, keeping, *guards); !done)
+  if (auto done = machine->adopt(directory, spec.cgroup_root, persistence, *guards); !done)
     return std::move(done).error();
   return machine;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Machine>> keep_machine(const MachineSpec& spec, const Keeping& keeping,
-                                              EventSink sink) {
-  const std::string& pins = keeping.pin_directory;
+Result<std::unique_ptr<Machine>> attach_pinned_machine(const MachineSpec& spec,
+                                                       const Persistence& persistence,
+                                                       EventSink sink) {
+  const std::string& pins = persistence.pin_directory;
   if (auto made = kernel::make_pin_directory(pins); !made) return std::move(made).error();
   if (const auto usable = kernel::is_pin_directory(pins); !usable) return usable.error();
   auto lock = lsm::lock_instances(pins);
   if (!lock) return std::move(lock).error();
   const auto found = lsm::newest_instance(pins);
   if (!found) return found.error();
-  auto machine = adopt_or_replace(spec, keeping, *found, std::move(sink));
+  auto machine = adopt_or_replace(spec, persistence, *found, std::move(sink));
   if (!machine) return std::move(machine).error();
   const std::uint32_t live = !*found ? 1 : (*found)->number + ((*machine)->adopted() ? 0u : 1u);
   // Sealed, no pins go; what another one left half made there refuses more, not less.

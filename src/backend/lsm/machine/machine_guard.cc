@@ -14,7 +14,7 @@
 #include "base/digest.h"
 #include "bpf/machine_guard.skel.h"
 #include "kernel/bpf/btf.h"
-#include "kernel/files/whole_file.h"
+#include "kernel/files/atomic_file.h"
 #include "kernel/process/process.h"
 #include "kernel/system_error.h"
 
@@ -34,7 +34,7 @@ constexpr char kLink[] = "/guard_link_";
 // Programs that sealing attaches, and their links then.
 constexpr char kForSeal[] = "/guard_for_seal_";
 constexpr char kSealLink[] = "/guard_link_seal_";
-// Of the object that decides (cgroup_hooks.cc): the map that names the live policy.
+// Of the object that decides (machine_programs.cc): the map that names the live policy.
 constexpr char kLivePolicy[] = "/map_cgroup_tables";
 
 std::uint64_t guarded_kind(kernel::BpfKind kind) {

@@ -121,7 +121,7 @@ Result<hf_machine_labels> MachineLabels::hashed(const Labels& labels) const {
   hf_machine_labels all = {};
   std::set<std::string_view> names;
   for (const auto& [name, value] : labels) {
-    if (!label::is_label_name(name) || name.size() > label::kMostNameBytes ||
+    if (!label::is_label_name(name) || name.size() > label::kMaxNameBytes ||
         name.find('\0') != std::string::npos || !names.insert(name).second)
       return Error{EINVAL, "set labels", name, "not the name of a label, or twice"};
     if (all.used == HF_MACHINE_LABELS) return no_space();
@@ -190,7 +190,7 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
 
 Result<void> MachineLabels::prove() const {
   if (!maps_.kernel_labels) return {};
-  const std::string name = "user.holdfast", value = "canary";
+  const std::string name = "user.holdfast", value = "self-test";
   const auto socket = kernel::make_socket();
   if (!socket) return socket.error();
   if (auto set = kernel::set_attribute(socket->get(), name, value, 0); !set) return set;

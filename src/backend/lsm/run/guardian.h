@@ -2,7 +2,7 @@
 // The process that outlives holdfast.
 //
 // A link of an unpinned BPF program dies with its last descriptor: when holdfast is killed,
-// enforcement would end and the workload would run on unheld. The guardian is forked after
+// enforcement would end and the workload would run on unenforced. The guardian is forked after
 // everything is attached and so shares all descriptors. When holdfast dies in any way, it forbids
 // members to fork, kills them all, and only when none is left does it exit, and with it the last
 // links.

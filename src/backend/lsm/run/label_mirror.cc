@@ -14,7 +14,8 @@
 
 namespace holdfast::backend::lsm {
 
-InodeLabels::InodeLabels(int map_fd, const LabelWords& words) : map_fd_(map_fd), words_(words) {
+InodeLabels::InodeLabels(int map_fd, const LabelNames& words)
+    : map_fd_(map_fd), label_names_(words) {
   for (std::size_t id = 1; id < words.values.size(); id++)
     value_ids_[words.values[id]] = static_cast<__u32>(id);
 }
@@ -35,8 +36,8 @@ Result<void> InodeLabels::put(int socket_fd, const hf_socket_labels& labels) con
 
 Result<void> InodeLabels::write(int socket_fd, const Value& value) {
   hf_socket_labels labels = {};
-  for (std::size_t i = 0; i < words_.names.size() && i < HF_MAX_LABEL_NAMES; i++) {
-    const auto is = value(words_.names[i]);
+  for (std::size_t i = 0; i < label_names_.names.size() && i < HF_MAX_LABEL_NAMES; i++) {
+    const auto is = value(label_names_.names[i]);
     if (!is) continue;
     const auto known = value_ids_.find(*is);
     labels.ids[i] = known == value_ids_.end() ? HF_LABEL_ID_OTHER : known->second;
@@ -64,7 +65,7 @@ Result<void> InodeLabels::copy_socket(int socket_fd) {
   const auto settled = label::settle(
       [&] {
         Found found;
-        for (const std::string& name : words_.names)
+        for (const std::string& name : label_names_.names)
           if (auto value = kernel::get_attribute(socket_fd, name)) found[name] = std::move(*value);
         return found;
       },
@@ -82,7 +83,7 @@ Result<void> InodeLabels::copy_socket(int socket_fd) {
 }
 
 Result<void> InodeLabels::copy_machine() {
-  if (words_.names.empty()) return {};
+  if (label_names_.names.empty()) return {};
   Result<void> copied;
   const auto visited = label::visit_sockets([&](int socket_fd) {
     auto one = copy_socket(socket_fd);
@@ -93,10 +94,10 @@ Result<void> InodeLabels::copy_machine() {
 }
 
 Result<void> InodeLabels::prove() const {
-  if (words_.names.empty()) return {};
+  if (label_names_.names.empty()) return {};
   auto socket = kernel::make_socket();
   if (!socket) return socket.error();
-  auto set = kernel::set_attribute(socket->get(), words_.names[0], "holdfast", 0);
+  auto set = kernel::set_attribute(socket->get(), label_names_.names[0], "holdfast", 0);
   if (!set) return set;
   const auto labels = read(socket->get());
   if (!labels) return labels.error();

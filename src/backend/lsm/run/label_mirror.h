@@ -16,7 +16,7 @@ namespace holdfast::backend::lsm {
 // Borrows the map and the words. One thread.
 class InodeLabels final : public calls::LabelMirror {
  public:
-  InodeLabels(int map_fd, const LabelWords& words);
+  InodeLabels(int map_fd, const LabelNames& words);
 
   // ENOMEM; EBADF: no socket.
   Result<void> write(int socket_fd, const Value& value) override;
@@ -36,7 +36,7 @@ class InodeLabels final : public calls::LabelMirror {
   Result<void> copy_socket(int socket_fd);
 
   int map_fd_;
-  const LabelWords& words_;
+  const LabelNames& label_names_;
   std::unordered_map<std::string, __u32> value_ids_;
 };
 

@@ -48,7 +48,7 @@ Result<void> put_text(int map_fd, const std::string& text, __u32 id) {
 
 }  // namespace
 
-Result<void> Programs::name_labels(const LabelWords& words) const {
+Result<void> Programs::name_labels(const LabelNames& words) const {
   if (!decide_sockets_) return {};
   for (std::size_t id = 1; id < words.values.size(); id++) {
     auto put = put_text(object_.map_fd("label_values"), words.values[id], static_cast<__u32>(id));
@@ -141,7 +141,7 @@ Result<void> Programs::arm(const hf_member& as) const {
 }
 
 bool Programs::take_token(std::uint16_t profile, std::uint32_t rule, std::uint64_t cgroup) const {
-  hf_token_errand errand = {};
+  hf_take_token_args errand = {};
   errand.slot = HF_TABLES_POLICY;
   errand.subject = profile;
   errand.rule = rule;

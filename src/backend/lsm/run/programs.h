@@ -34,7 +34,7 @@ class Programs {
   // taken.
   [[nodiscard]] bool take_token(std::uint16_t profile, std::uint32_t rule,
                                 std::uint64_t cgroup) const;
-  // A program of ours, for the canary to attach where it must not. Borrowed.
+  // A program of ours, for the self-test to attach where it must not. Borrowed.
   [[nodiscard]] int attachable_program_fd() const { return object_.program_fd("hf_sysctl"); }
 
   // A policy becomes the live one of a slot (HF_TABLES_*) by one store; the map is frozen before.
@@ -63,7 +63,7 @@ class Programs {
  private:
   explicit Programs(kernel::BpfObject object) : object_(std::move(object)) {}
   Result<void> attach_sysctl_guard();
-  Result<void> name_labels(const LabelWords& words) const;
+  Result<void> name_labels(const LabelNames& words) const;
 
   kernel::BpfObject object_;
   bool decide_sockets_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other end of a unix socket, as a program sees it (bpf/run/errand.bpf.h).
+// The other end of a unix socket, as a program sees it (bpf/run/userspace_requests.bpf.h).
 #ifndef HOLDFAST_BACKEND_LSM_RUN_SEEN_PEERS_H
 #define HOLDFAST_BACKEND_LSM_RUN_SEEN_PEERS_H
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "backend/lsm/run/canary.h"
+#include "backend/lsm/run/self_test.h"
 #include "kernel/system_error.h"
 #include "label/access.h"
 #include "label/settle.h"
@@ -32,7 +32,7 @@ Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
     return std::move(done).error();
   if (auto done = session->programs_->attach(); !done) return std::move(done).error();
   if (auto done = session->programs_->protect_caller(); !done) return std::move(done).error();
-  if (auto done = fly_canary(*session->programs_); !done) return std::move(done).error();
+  if (auto done = run_self_test(*session->programs_); !done) return std::move(done).error();
 
   if (auto known = session->know_labels(); !known) return std::move(known).error();
 
@@ -40,8 +40,8 @@ Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
       session->programs_->events_fd(), [self = session.get()](std::span<const std::byte> bytes) {
         if (bytes.size() == sizeof(hf_event) && self->spec_.sink)
           self->spec_.sink(*reinterpret_cast<const hf_event*>(bytes.data()));
-        if (bytes.size() == sizeof(hf_guard_event) && self->spec_.refusal_sink)
-          self->spec_.refusal_sink(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
+        if (bytes.size() == sizeof(hf_guard_event) && self->spec_.guard_sink)
+          self->spec_.guard_sink(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
       });
   if (!ring) return std::move(ring).error();
   session->ring_ = std::move(*ring);
@@ -54,8 +54,8 @@ Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
 Result<void> LsmSession::know_labels() {
   if (!programs_->mirrored()) return {};
   mirror_.emplace(programs_->label_mirror_fd(), spec_.labels);
-  if (needs_call_desk(spec_, *programs_)) {
-    auto desk = CallDesk::create(spec_, kSandboxSet, *mirror_, *programs_);
+  if (needs_syscall_emulator(spec_, *programs_)) {
+    auto desk = SyscallEmulator::create(spec_, kSandboxSet, *mirror_, *programs_);
     if (!desk) return std::move(desk).error();
     calls_ = std::move(*desk);
   }
@@ -64,7 +64,7 @@ Result<void> LsmSession::know_labels() {
   // A label that was on its way while the programs were attached may be recorded nowhere: then all
   // sockets are looked at again.
   auto lost = SessionRecord::at(programs_->record().fields().labels_lost);
-  for (unsigned round = 0; round < label::kMostLooks; round++) {
+  for (unsigned round = 0; round < label::kMaxLooks; round++) {
     lost.store(0);
     if (auto copied = mirror_->copy_machine(); !copied) return copied;
     if (lost.load() == 0) break;

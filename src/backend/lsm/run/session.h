@@ -8,10 +8,10 @@
 #include <optional>
 
 #include "backend/backend.h"
-#include "backend/lsm/run/call_desk.h"
 #include "backend/lsm/run/guardian.h"
 #include "backend/lsm/run/label_mirror.h"
 #include "backend/lsm/run/programs.h"
+#include "backend/lsm/run/syscall_emulator.h"
 #include "base/fd.h"
 
 namespace holdfast::backend::lsm {
@@ -40,7 +40,7 @@ class LsmSession : public Session {
   std::unique_ptr<Programs> programs_;
   std::unique_ptr<kernel::BpfRing> ring_;
   std::optional<InodeLabels> mirror_;
-  std::unique_ptr<CallDesk> calls_;  // null: nothing is answered here
+  std::unique_ptr<SyscallEmulator> calls_;  // null: nothing is answered here
   std::optional<Guardian> guardian_;
   std::array<Fd, HF_NS_COUNT> namespaces_;  // held so that no number of the set is reused
 };

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Three layers. Landlock is the wall: no file of a cgroup can be opened for writing in the tree, by
+// whatever name, and nothing can be mounted. clone3() is ENOSYS, so nobody is born elsewhere. This
+// file is the door: an open() for writing that leads to a file of the unified hierarchy is done
+// here. For cgroup.procs and cgroup.threads the caller gets a descriptor that can only be read, and
+// each short write() to such a file is a move, decided and made here; other files are opened as
+// asked.
+//
+// What a caller's memory says is read once, and what is done is done with what was read. A call
+// that is mistaken for something else is let through, to the wall.
+//
+// The door opens with this process's credentials, which is why it opens only for a caller that has
+// the same.
+#include "backend/supervisor/cgroup_files.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "backend/calls/descriptor_path.h"
+#include "backend/supervisor/filter.h"
+#include "kernel/process/process.h"
+
+namespace holdfast::backend::supervisor {
+namespace {
+
+constexpr std::size_t kPathBytes = 4096;
+constexpr char kDelegateAttribute[] = "trusted.delegate";
+constexpr std::size_t kCgroupLink = 6;
+static_assert(HF_NS_CGROUP == 1u << kCgroupLink);
+
+bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH); }
+
+bool opens(int number) {
+  return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
+}
+
+bool lies_in(const std::string& path, const std::string& root) {
+  return path == root || root == "/" || path.starts_with(root + "/");
+}
+
+}  // namespace
+
+bool protects_cgroups(const hf_profile& profile) {
+  return profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
+         profile.cg_inside != HF_INSIDE_ANY;
+}
+
+bool is_cgroup_call(int number) {
+  switch (number) {
+    case SYS_open:
+    case SYS_openat:
+    case SYS_openat2:
+    case SYS_creat:
+    case SYS_write:
+    case SYS_writev:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<CgroupFileHandler::Credentials> CgroupFileHandler::credentials(
+    const kernel::TaskDirectory& task) {
+  auto file = task.file_credentials();
+  if (!file) return file.error();
+  const auto namespaces = task.namespaces();
+  if (!namespaces) return namespaces.error();
+  return Credentials{std::move(*file), namespaces->link[kernel::kUserNamespace],
+                     namespaces->link[kCgroupLink]};
+}
+
+Result<CgroupFileHandler> CgroupFileHandler::create(const SessionSpec& spec,
+                                                    kernel::CgroupMounts& mounts,
+                                                    const kernel::Proc& proc) {
+  const auto self = proc.task(kernel::own_pid());
+  if (!self) return self.error();
+  auto own = credentials(*self);
+  if (!own) return own.error();
+  CgroupFileHandler desk(spec, mounts, std::move(*own));
+  const auto profiles = std::span(spec.tables->profiles).first(spec.tables->profile_count);
+  const bool asks = std::ranges::any_of(
+      profiles, [](const hf_profile& one) { return one.cg_inside == HF_INSIDE_DELEGATED; });
+  if (!asks || mounts.unified().empty()) return desk;
+  const auto found = kernel::cgroups_with_attribute(mounts.unified(), kDelegateAttribute, "1");
+  if (!found) return found.error();
+  for (const std::string& directory : *found)
+    desk.delegated_.push_back(
+        directory == mounts.unified() ? "/" : directory.substr(mounts.unified().size()));
+  return desk;
+}
+
+// One call. Nothing as an answer: it is about something else. That is what most calls are, so it
+// is found out first, with as little as possible.
+class CgroupFileHandler::Attempt {
+ public:
+  using Outcome = std::optional<Answer>;
+
+  Attempt(const CgroupFileHandler& desk, const SessionView& view, const seccomp_notif& call,
+          const kernel::TaskDirectory& task, const std::function<bool()>& waiting,
+          const JudgeMove& judge)
+      : desk_(desk), view_(view), call_(call), task_(task), waiting_(waiting), judge_(judge) {}
+
+  Outcome run() {
+    const auto& a = call_.data.args;
+    switch (call_.data.nr) {
+      case SYS_open:
+        return open(AT_FDCWD, a[0], static_cast<int>(a[1]), 0);
+      case SYS_creat:
+        return open(AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
+      case SYS_openat:
+        return open(static_cast<int>(a[0]), a[1], static_cast<int>(a[2]), 0);
+      case SYS_openat2:
+        return open_how(static_cast<int>(a[0]), a[1], a[2], a[3]);
+      // The filter looks at the lower half of a length, the kernel at all of it. A longer one is
+      // not looked at, and fails: what the door gives out cannot be written to.
+      case SYS_write:
+        if (a[2] > kMaxMoveBytes) return std::nullopt;
+        return write(static_cast<int>(a[0]), [&] { return memory_->read(a[1], a[2]); });
+      default:
+        if (a[2] > kMaxMoveVectors) return std::nullopt;
+        return write(static_cast<int>(a[0]), [&] { return vectors(a[1], a[2]); });
+    }
+  }
+
+  // Not even an audit lets it through: it would be done with rights that the caller may not have.
+  [[nodiscard]] Answer refuse_unknown(const Result<kernel::CgroupFile>& file = Error{
+                                          ESTALE, "find", {}, {}}) const {
+    DecisionRecord move = common(file);
+    move.request.flags |= HF_REQ_FACTS_MISSING;
+    const int error = judge_(move);
+    return Answer::error(error ? error : EPERM);
+  }
+
+ private:
+  // From a yes on memory_ is the caller's.
+  bool open_memory() {
+    auto memory = task_.memory();
+    if (!memory || !waiting_()) return false;
+    memory_.emplace(std::move(*memory));
+    return true;
+  }
+
+  Outcome open_how(int base, std::uint64_t path, std::uint64_t at, std::uint64_t bytes) {
+    ::open_how how = {};
+    if (bytes < sizeof(how) || !open_memory()) return std::nullopt;
+    const auto raw = memory_->read(at, sizeof(how));
+    if (!raw) return std::nullopt;
+    std::memcpy(&how, raw->data(), sizeof(how));
+    return open(base, path, static_cast<int>(how.flags), how.resolve);
+  }
+
+  Outcome open(int base, std::uint64_t at, int flags, std::uint64_t resolve) {
+    if (!writes(flags) || (!memory_ && !open_memory())) return std::nullopt;
+    const auto path = memory_->read_string(at, kPathBytes);
+    if (!path || path->empty()) return std::nullopt;
+    const auto file = named(base, *path, flags, resolve);
+    if (!file || kernel::hierarchy_of(file->get()) != kernel::Hierarchy::unified)
+      return std::nullopt;
+    const auto facts = desk_.mounts_.file(file->get());
+    const int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK);
+    const bool moves = !facts || way_of(*facts) != 0;
+    if (!facts || !same_credentials()) return refuse_unknown(facts);
+    auto writable = kernel::reopen(file->get(), moves ? O_WRONLY : kept);
+    if (!writable) return Answer::error(writable.error().code);
+    const int close_on_exec = flags & O_CLOEXEC;
+    if (!moves) return Answer::descriptor(std::move(*writable), close_on_exec);
+    auto readable = kernel::reopen(file->get(), O_RDONLY);
+    if (!readable) return Answer::error(readable.error().code);
+    return Answer::descriptor(std::move(*readable), close_on_exec);
+  }
+
+  // What the path names for the caller. A wrong answer is as good as none.
+  Result<Fd> named(int base, const std::string& path, int flags, std::uint64_t resolve) {
+    pid_t own_number = 0;
+    if (path.starts_with("/proc/") && !path.starts_with("/proc/self/")) {
+      const auto status = task_.status();
+      if (!status) return status.error();
+      own_number = status->innermost_pid;
+    }
+    if (const auto own = descriptor_of_path(path, own_number)) return task_.named_by(*own);
+    const bool from_root = path.front() == '/' && !(resolve & RESOLVE_IN_ROOT);
+    auto start = from_root          ? task_.root()
+                 : base == AT_FDCWD ? task_.working_directory()
+                                    : task_.named_by(base);
+    if (!start) return start;
+    return kernel::find_file(start->get(), path, flags & (O_NOFOLLOW | O_DIRECTORY),
+                             resolve | (from_root ? RESOLVE_IN_ROOT : 0) | RESOLVE_NO_MAGICLINKS);
+  }
+
+  template <typename Read>
+  Outcome write(int number, const Read& read) {
+    const auto target = task_.named_by(number);
+    if (!target || kernel::hierarchy_of(target->get()) != kernel::Hierarchy::unified)
+      return std::nullopt;
+    const auto facts = desk_.mounts_.file(target->get());
+    if (facts && way_of(*facts) == 0) return std::nullopt;
+    if (!facts || !same_credentials()) return refuse_unknown(facts);
+    if (!open_memory()) return Answer::error(EPERM);
+    const auto text = read();
+    if (!text) return Answer::error(EFAULT);
+    const auto written = kernel::task_number_written(*text);
+    if (!written) return Answer::error(EINVAL);
+    const auto moved = task_meant(*written);
+    const auto task = moved ? view_.proc.task(*moved)
+                            : Result<kernel::TaskDirectory>(Error{ESRCH, "find task", {}, {}});
+    if (!waiting_()) return Answer::caller_gone();  // else the caller's own number was the caller's
+    if (!task) return Answer::error(ESRCH);
+    if (const int error = decide(*facts, *task)) return Answer::error(error);
+    if (!task->status()) return Answer::error(ESRCH);
+    const auto done = kernel::move_task(target->get(), *moved);
+    if (!done) return Answer::error(done.error().code);
+    // The kernel takes a number. What lives had it all the while; what has ended since may have
+    // left it to somebody about whom nothing was decided.
+    if (!task->status()) return refuse_unknown(facts);
+    return Answer::returns(static_cast<std::int64_t>(text->size()));
+  }
+
+  [[nodiscard]] std::optional<pid_t> task_meant(pid_t written) const {
+    if (written == 0) return static_cast<pid_t>(call_.pid);
+    const auto namespaces = task_.namespaces();
+    if (!namespaces) return std::nullopt;
+    return supervisors_number(view_, Caller{call_, task_, *namespaces, {}}, written);
+  }
+
+  Result<std::string> vectors(std::uint64_t at, std::uint64_t count) {
+    std::string all;
+    for (std::uint64_t i = 0; i < count; i++) {
+      const auto raw = memory_->read(at + i * sizeof(iovec), sizeof(iovec));
+      if (!raw) return raw.error();
+      iovec one = {};
+      std::memcpy(&one, raw->data(), sizeof(one));
+      if (one.iov_len > kMaxMoveBytes - all.size()) return Error{EINVAL, "read", {}, {}};
+      const auto part = memory_->read(reinterpret_cast<std::uint64_t>(one.iov_base), one.iov_len);
+      if (!part) return part.error();
+      all += *part;
+    }
+    return all;
+  }
+
+  [[nodiscard]] static std::uint16_t way_of(const kernel::CgroupFile& file) {
+    if (file.name == "cgroup.procs") return HF_VIA_CGROUP_PROCS;
+    return file.name == "cgroup.threads" ? HF_VIA_CGROUP_THREADS : 0;
+  }
+
+  [[nodiscard]] bool same_credentials() const {
+    const auto theirs = credentials(task_);
+    return theirs && *theirs == desk_.own_;
+  }
+
+  [[nodiscard]] DecisionRecord common(const Result<kernel::CgroupFile>& file) const {
+    DecisionRecord move;
+    move.request.op = HF_OP_CGROUP_ATTACH;
+    move.request.via = HF_VIA_CGROUP_PROCS;
+    if (!file) return move;
+    if (const std::uint16_t way = way_of(*file)) move.request.via = way;
+    if (move.request.via == HF_VIA_CGROUP_PROCS) move.request.flags |= HF_REQ_THREADGROUP;
+    move.target = file->cgroup;
+    move.paths.target = file->path;
+    return move;
+  }
+
+  // A write to cgroup.procs moves every thread, wherever each is.
+  [[nodiscard]] int decide(const kernel::CgroupFile& to, const kernel::TaskDirectory& task) const {
+    const auto status = task.status();
+    if (!status) return ESRCH;
+    DecisionRecord move = common(to);
+    std::vector<pid_t> threads = {status->thread};
+    if (move.request.flags & HF_REQ_THREADGROUP) threads = task.threads();
+    std::vector<std::string> sources;
+    for (const pid_t thread : threads) {
+      const auto directory = view_.proc.task(thread);
+      if (!directory) continue;  // has ended
+      const auto cgroup = directory->cgroup();
+      if (!cgroup) move.request.flags |= HF_REQ_FACTS_MISSING;
+      if (cgroup && std::ranges::find(sources, *cgroup) == sources.end())
+        sources.push_back(*cgroup);
+    }
+    if (sources.empty()) return ESRCH;
+    move.object = describe_task(task).value_or(hf_task{});
+    // Whoever may be a member is one: moves of members are what is held.
+    const bool member = view_.tree.of(task) != Membership::none;
+    for (const std::string& source : sources)
+      if (const int error = decide_source(move, source, member)) return error;
+    return 0;
+  }
+
+  [[nodiscard]] int decide_source(DecisionRecord move, const std::string& source,
+                                  bool member) const {
+    hf_request& request = move.request;
+    move.paths.source = source;
+    if (const auto number = desk_.mounts_.id(source)) move.source = *number;
+    if (move.source == move.target) request.flags |= HF_REQ_SAME_CGROUP;
+    if (std::ranges::any_of(desk_.delegated_, [&](const std::string& root) {
+          return lies_in(source, root) && lies_in(move.paths.target, root);
+        }))
+      request.flags |= HF_REQ_DELEGATED;
+    if (!fill(request.src_chain, source) || !fill(request.dst_chain, move.paths.target))
+      request.flags |= HF_REQ_FACTS_MISSING;
+    request.object = member ? desk_.spec_.profile : request.src_chain[0];
+    return judge_(move);
+  }
+
+  [[nodiscard]] bool fill(__u16 (&chain)[HF_MAX_NEST], const std::string& path) const {
+    if (path.starts_with("/..")) return false;  // beyond this cgroup namespace
+    const auto profiles = desk_.spec_.profiles_of_cgroup(path);
+    if (profiles.size() > HF_MAX_NEST) return false;
+    std::ranges::copy(profiles, chain);
+    return true;
+  }
+
+  const CgroupFileHandler& desk_;
+  const SessionView& view_;
+  const seccomp_notif& call_;
+  const kernel::TaskDirectory& task_;
+  const std::function<bool()>& waiting_;
+  const JudgeMove& judge_;
+  std::optional<kernel::TaskMemory> memory_;
+};
+
+// Landlock knows the mounts that were there at the start. Whoever mounts a hierarchy elsewhere
+// later makes a place where the kernel may open what this file took for something else.
+bool CgroupFileHandler::ruleset_has_hole() {
+  if (!mounts_.has_grown()) return false;
+  if (!warned_of_hole_ && spec_.notice)
+    spec_.notice(
+        "a cgroup hierarchy was mounted while the command runs, where Landlock does not keep it "
+        "from writing: nothing is opened for writing from here on");
+  warned_of_hole_ = true;
+  return true;
+}
+
+std::optional<Answer> CgroupFileHandler::handle(const SessionView& view, const seccomp_notif& call,
+                                                const kernel::TaskDirectory& task,
+                                                const std::function<bool()>& waiting,
+                                                const JudgeMove& judge) {
+  Attempt attempt(*this, view, call, task, waiting, judge);
+  auto answer = attempt.run();
+  if (!answer && opens(call.data.nr) && ruleset_has_hole()) return attempt.refuse_unknown();
+  return answer;
+}
+
+}  // namespace holdfast::backend::supervisor

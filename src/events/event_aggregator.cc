@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "events/event_aggregator.h"
+
+#include <algorithm>
+
+namespace holdfast::daemon {
+
+namespace {
+
+constexpr std::uint64_t kWindowNs = 1000000000;
+constexpr std::uint64_t kNsPerMs = 1000000;
+constexpr std::size_t kMaxKinds = 1024;
+
+// All but when and which. The acting thread may be another each time, as in a loop of a shell's
+// children; its process, when it asks again and again, is what a reader wants to see.
+std::string key_of(const hf_event& event) {
+  hf_event same = event;
+  same.id = 0;
+  same.time_ns = 0;
+  same.repeats = 0;
+  same.actor.pid = 0;
+  return {reinterpret_cast<const char*>(&same), sizeof(same)};
+}
+
+}  // namespace
+
+void EventAggregator::add(const hf_event& event, const Policy& policy, std::uint64_t now_ns) {
+  if (entries_.size() >= kMaxKinds) flush();
+  const auto [at, is_new] = entries_.try_emplace(key_of(event));
+  Entry& entry = at->second;
+  if (is_new) {
+    entry.until_ns = now_ns + kWindowNs;
+    next_due_ns_ = next_due_ns_ == 0 ? entry.until_ns : std::min(next_due_ns_, entry.until_ns);
+    entry.policy = policy;
+    sink_(event, policy);
+    return;
+  }
+  entry.last = event;
+  entry.count += 1 + event.repeats;
+  if (entry.count > 1) aggregated_ += 1 + event.repeats;
+}
+
+void EventAggregator::hand_over(Entry& entry) {
+  if (entry.count == 0) return;
+  entry.last.repeats = entry.count - 1;
+  sink_(entry.last, entry.policy);
+}
+
+void EventAggregator::flush_due(std::uint64_t now_ns) {
+  if (next_due_ns_ == 0 || now_ns < next_due_ns_) return;
+  next_due_ns_ = 0;
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    Entry& entry = at->second;
+    if (now_ns >= entry.until_ns) {
+      hand_over(entry);
+      at = entries_.erase(at);
+      continue;
+    }
+    next_due_ns_ = next_due_ns_ == 0 ? entry.until_ns : std::min(next_due_ns_, entry.until_ns);
+    ++at;
+  }
+}
+
+void EventAggregator::flush() {
+  for (auto& [key, entry] : entries_) hand_over(entry);
+  entries_.clear();
+  next_due_ns_ = 0;
+}
+
+int EventAggregator::timeout_ms(std::uint64_t now_ns) const {
+  if (next_due_ns_ == 0) return -1;
+  return now_ns >= next_due_ns_ ? 0 : static_cast<int>((next_due_ns_ - now_ns) / kNsPerMs + 1);
+}
+
+}  // namespace holdfast::daemon
