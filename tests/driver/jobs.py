@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the jobs: unit test programs, host scripts, and batches of tests per guest and kernel."""
 
+import math
 import os
 import re
 import shlex
@@ -28,6 +29,12 @@ class Job:
         self.xml_path = xml_path  # GoogleTest's report, for a unit test program
         self.in_guest = where != "host"
         self.remaining = None  # of a guest: remaining(names) is the job of only these parts
+
+
+def wait_factor(slowness):
+    """For tests/tap.sh, whose arithmetic has whole numbers. Twice as much as measured: what is waited for is one step
+    of a job, and one step may be hit harder than the whole."""
+    return math.ceil(2 * slowness)
 
 
 def fixed(command):
@@ -151,7 +158,8 @@ def guest_command(tests, kernel, build, timeout_s, slowness):
         command += ["--icount"]
     for file in dict.fromkeys(file for test in tests for file in test.files):
         command += ["--file", file]
-    command += ["--env", f"HOLDFAST_BUILD={build}", "--", "sh", "tests/driver/guest.sh"]
+    command += ["--env", f"HOLDFAST_BUILD={build}", "--env", f"HOLDFAST_WAIT_FACTOR={wait_factor(slowness)}"]
+    command += ["--", "sh", "tests/driver/guest.sh"]
     for test in tests:
         command += [test.name, test.path, str(round(test.timeout_s * slowness)), test.settings["needs"]]
     return command

@@ -71,7 +71,7 @@ forwarded() {
   "$HOLDFAST_BUILD/holdfast" run -q --backend supervisor "$@" -- sh -c 'trap "echo got; exit 3" USR1; echo ready; while :; do sleep 0.05; done' \
     >"$folder/out" 2>/dev/null &
   local runner=$! waited=0
-  until grep -q ready "$folder/out" || [ $((waited += 1)) -gt 100 ]; do sleep 0.05; done
+  until grep -q ready "$folder/out" || [ $((waited += 1)) -gt $((100 * wait_factor)) ]; do sleep 0.05; done
   kill -USR1 $runner
   wait $runner
 }

@@ -19,9 +19,9 @@ mkfifo "$folder/in" "$folder/in2"
 run=$!
 exec 5>"$folder/in"
 tries=0
-while [ ! -s "$folder/out" ] && [ $tries -lt 200 ]; do sleep 0.05; tries=$((tries + 1)); done
+while [ ! -s "$folder/out" ] && [ $tries -lt $((200 * wait_factor)) ]; do sleep 0.05; tries=$((tries + 1)); done
 tries=0
-while ! "$HOLDFAST_BUILD/holdfast" ps 2>/dev/null | grep -q '^      [0-9]*  sh' && [ $tries -lt 100 ]; do
+while ! "$HOLDFAST_BUILD/holdfast" ps 2>/dev/null | grep -q '^      [0-9]*  sh' && [ $tries -lt $((100 * wait_factor)) ]; do
   sleep 0.05
   tries=$((tries + 1))
 done
@@ -56,7 +56,7 @@ if [ "$(id -u)" -eq 0 ]; then inside=(--net); else inside=(--user --preserve-cre
 nsenter --target "$member" "${inside[@]}" sh -c 'echo inside; read word' <"$folder/in2" >"$folder/out2" &
 exec 6>"$folder/in2"
 tries=0
-while [ ! -s "$folder/out2" ] && [ $tries -lt 200 ]; do sleep 0.05; tries=$((tries + 1)); done
+while [ ! -s "$folder/out2" ] && [ $tries -lt $((200 * wait_factor)) ]; do sleep 0.05; tries=$((tries + 1)); done
 is "a visitor is counted" "$(look "$run" box lock)" "3 1"
 like "a visitor is shown as one" "$("$HOLDFAST_BUILD/holdfast" ps 2>/dev/null)" "*sh  *visits*net*"
 exec 6>&-

@@ -28,7 +28,7 @@ WORK
 gone() {
   local waited=0
   while "$@" >/dev/null 2>&1; do
-    [ $((waited += 1)) -le 40 ] || return 1
+    [ $((waited += 1)) -le $((40 * wait_factor)) ] || return 1
     sleep 0.05
   done
 }
