@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <span>
+#include <tuple>
 
 #include "kernel/system_error.h"
 
@@ -142,8 +143,7 @@ Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t mos
 
 Result<void> send_packet(int socket_fd, std::string_view bytes,
                          const std::vector<int>& descriptors) {
-  const auto sent = send_all(socket_fd, bytes, descriptors, 0);
-  if (!sent) return sent.error();
+  HF_TRY_ASSIGN(std::ignore, send_all(socket_fd, bytes, descriptors, 0));
   return {};
 }
 
