@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// A value or an Error. Ours, and small: the compilers holdfast builds with have no <expected>.
+// A value or an Error, and macros that pass an Error on.
+//
+// std::expected is not used. g++ 12 has it in its C++23 mode, but clang 14, which checks the source
+// (tools/lint) and builds the fuzzers, cannot parse libstdc++ 12's <expected>. Result has only what
+// the source needs.
 #ifndef HOLDFAST_BASE_RESULT_H
 #define HOLDFAST_BASE_RESULT_H
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -60,6 +65,50 @@ class [[nodiscard]] Result<void> {
 // The same error with the caller's words in front: "start session: open /x: …".
 [[nodiscard]] Error wrap(Error error, std::string_view operation);
 
+// The same result; its error, if it holds one, is wrapped.
+template <typename T>
+[[nodiscard]] Result<T> wrap(Result<T> result, std::string_view operation) {
+  if (result) return result;
+  return wrap(std::move(result).error(), operation);
+}
+
 }  // namespace holdfast
+
+// HF_TRY(expression); and HF_TRY_ASSIGN(left, expression); return from the enclosing function with
+// the error of a Result, which is moved, not copied. The function returns a Result of any type, or
+// anything else that an Error converts to.
+//
+//   HF_TRY(kernel::make_undumpable());
+//   HF_TRY_ASSIGN(const auto names, kernel::names_in(directory));
+//   HF_TRY_ASSIGN(session->ring_, kernel::BpfRing::create(ring_fd, sink));
+//   HF_TRY(wrap(session.dispatch(), "decide"));
+//
+// An expression may hold commas; `left` may not. Write the test by hand where an error is handled,
+// or where the text for wrap() costs much to make.
+
+// `expression`: a Result<void>. A Result with a value is refused, since the value may own what has to
+// live on, such as a lock: HF_TRY_ASSIGN(std::ignore, ...) discards a value that does not.
+#define HF_TRY(...) HF_TRY_BY(HF_TRY_JOIN(hf_tried_, __COUNTER__), __VA_ARGS__)
+
+// `expression`: a Result with a value, which is moved to `left`: a declaration, or what is assigned
+// to. It makes several statements, and so must be in a block of its own or of others.
+#define HF_TRY_ASSIGN(left, ...) \
+  HF_TRY_ASSIGN_BY(HF_TRY_JOIN(hf_tried_, __COUNTER__), left, __VA_ARGS__)
+
+// A name of its own for each: an expression may hold a lambda that uses these macros, too.
+#define HF_TRY_BY(tried, ...)                                                \
+  do {                                                                       \
+    auto tried = __VA_ARGS__;                                                \
+    static_assert(std::is_same_v<decltype(tried), ::holdfast::Result<void>>, \
+                  "HF_TRY would drop a value: use HF_TRY_ASSIGN");           \
+    if (!tried) return std::move(tried).error();                             \
+  } while (false)
+
+#define HF_TRY_ASSIGN_BY(tried, left, ...)     \
+  auto tried = __VA_ARGS__;                    \
+  if (!tried) return std::move(tried).error(); \
+  left = *std::move(tried)
+#define HF_TRY_JOIN(a, b) HF_TRY_JOIN_EXPANDED(a, b)
+#define HF_TRY_JOIN_EXPANDED(a, b) a##b
 
 #endif  // HOLDFAST_BASE_RESULT_H

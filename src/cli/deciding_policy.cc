@@ -72,10 +72,9 @@ Result<DecidingPolicy> deciding_policy(std::string_view line, const policy::Even
     if (is_text(text, origin.digest)) return DecidingPolicy{text, "the run's, as it was", ""};
   std::string searched;
   for (const std::string& place : places(path, origin)) {
-    auto text = generation_in(place, origin);
-    if (!text) return std::move(text).error();
-    if (*text)
-      return DecidingPolicy{**std::move(text),
+    HF_TRY_ASSIGN(auto text, generation_in(place, origin));
+    if (text)
+      return DecidingPolicy{*std::move(text),
                             fmt::format("generation {}, as it was", origin.generation), ""};
     searched += (searched.empty() ? "" : " nor in ") + place;
   }

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <cerrno>
+#include <tuple>
 
 #include "base/base64.h"
 #include "kernel/sockets/sockets.h"
@@ -41,9 +42,7 @@ Result<json> KeptLabels::call(const char* method, const json& parameters, int so
   const std::string name = fmt::format("{}.{}", rpc::kControlInterface, method);
   auto reply = client_->call(name, parameters, socket_fd);
   if (!reply) {
-    auto client = rpc::Client::connect(control_socket_);
-    if (!client) return client.error();
-    client_ = *std::move(client);
+    HF_TRY_ASSIGN(client_, rpc::Client::connect(control_socket_));
     reply = client_->call(name, parameters, socket_fd);
   }
   if (!reply) return reply.error();
@@ -52,10 +51,9 @@ Result<json> KeptLabels::call(const char* method, const json& parameters, int so
 }
 
 Result<KeptLabels::Labels> KeptLabels::list(int socket_fd) {
-  const auto reply = call("Labels", json::object(), socket_fd);
-  if (!reply) return reply.error();
+  HF_TRY_ASSIGN(const auto reply, call("Labels", json::object(), socket_fd));
   Labels labels;
-  for (const json& label : reply->value("labels", json::array())) {
+  for (const json& label : reply.value("labels", json::array())) {
     auto value = from_base64(label.value("value", std::string()));
     if (!value) return Error{EPROTO, "call holdfastd", {}, "a value that is not base64"};
     labels.emplace_back(label.value("name", std::string()), *std::move(value));
@@ -64,21 +62,21 @@ Result<KeptLabels::Labels> KeptLabels::list(int socket_fd) {
 }
 
 Result<std::string> KeptLabels::get(int socket_fd, const std::string& name) {
-  const auto reply = call("GetLabel", {{"name", name}}, socket_fd);
-  if (!reply) return reply.error();
-  auto value = from_base64(reply->value("value", std::string()));
+  HF_TRY_ASSIGN(const auto reply, call("GetLabel", {{"name", name}}, socket_fd));
+  auto value = from_base64(reply.value("value", std::string()));
   if (!value) return Error{EPROTO, "call holdfastd", {}, "a value that is not base64"};
   return *std::move(value);
 }
 
 Result<void> KeptLabels::set(int socket_fd, const std::string& name, std::string_view value) {
-  const auto reply = call("SetLabel", {{"name", name}, {"value", to_base64(value)}}, socket_fd);
-  return reply ? Result<void>() : Result<void>(reply.error());
+  HF_TRY_ASSIGN(std::ignore,
+                call("SetLabel", {{"name", name}, {"value", to_base64(value)}}, socket_fd));
+  return {};
 }
 
 Result<void> KeptLabels::remove(int socket_fd, const std::string& name) {
-  const auto reply = call("RemoveLabel", {{"name", name}}, socket_fd);
-  return reply ? Result<void>() : Result<void>(reply.error());
+  HF_TRY_ASSIGN(std::ignore, call("RemoveLabel", {{"name", name}}, socket_fd));
+  return {};
 }
 
 }  // namespace holdfast::cli

@@ -38,13 +38,10 @@ int complain(const Error& error) {
 class Labels {
  public:
   static Result<Labels> open(const LabelOptions& options) {
-    auto target = label::Target::open(options.target);
-    if (!target) return std::move(target).error();
-    Labels labels(*std::move(target));
+    HF_TRY_ASSIGN(auto target, label::Target::open(options.target));
+    Labels labels(std::move(target));
     if (labels.target_.socket_fd() < 0 || kernel::has_socket_attributes()) return labels;
-    auto kept = KeptLabels::open(options.socket);
-    if (!kept) return std::move(kept).error();
-    labels.kept_ = *std::move(kept);
+    HF_TRY_ASSIGN(labels.kept_, KeptLabels::open(options.socket));
     return labels;
   }
 
@@ -59,10 +56,9 @@ class Labels {
   }
   Result<KeptLabels::Labels> list() {
     if (kept_) return kept_->list(fd());
-    const auto names = target_.list();
-    if (!names) return names.error();
+    HF_TRY_ASSIGN(const auto names, target_.list());
     KeptLabels::Labels labels;
-    for (const std::string& name : *names) {
+    for (const std::string& name : names) {
       auto value = target_.get(name);
       if (!value && value.error().code == ENODATA) continue;  // removed meanwhile
       if (!value) return value.error();

@@ -20,13 +20,11 @@ constexpr std::size_t kMaxRequest = 8192;  // bytes
 constexpr unsigned kPatienceS = 10;        // with who is slow to ask or to read
 
 Result<std::string> exposition(const ControlOptions& options) {
-  auto client = rpc::Client::connect(options.socket);
-  if (!client) return wrap(std::move(client).error(), "is holdfastd running?");
-  const auto reply =
-      client->call(std::string(rpc::kControlInterface) + ".Metrics", nlohmann::json::object());
-  if (!reply) return reply.error();
-  if (!reply->error.empty()) return Error{EIO, "metrics", reply->error, {}};
-  return reply->parameters.value("exposition", std::string());
+  HF_TRY_ASSIGN(auto client, wrap(rpc::Client::connect(options.socket), "is holdfastd running?"));
+  HF_TRY_ASSIGN(const auto reply, client.call(std::string(rpc::kControlInterface) + ".Metrics",
+                                              nlohmann::json::object()));
+  if (!reply.error.empty()) return Error{EIO, "metrics", reply.error, {}};
+  return reply.parameters.value("exposition", std::string());
 }
 
 // The first line, once the empty one that ends the head is there. Empty: no request.

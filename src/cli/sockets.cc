@@ -107,11 +107,10 @@ label::LabelSource label_source(const SocketsOptions& options) {
 }
 
 Result<Look> look(const std::vector<std::string>& wanted, const label::LabelSource& source) {
-  auto survey = label::survey_sockets(source);
-  if (!survey) return survey.error();
+  HF_TRY_ASSIGN(auto survey, label::survey_sockets(source));
   Look found;
-  found.closed_processes = survey->closed_processes;
-  for (LabelledSocket& socket : survey->sockets) {
+  found.closed_processes = survey.closed_processes;
+  for (LabelledSocket& socket : survey.sockets) {
     if (!is_wanted(socket, wanted)) continue;
     found.order.push_back(socket.cookie);
     found.sockets.emplace(socket.cookie, std::move(socket));

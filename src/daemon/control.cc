@@ -63,13 +63,12 @@ void announce(const std::string& socket) {
 Result<std::unique_ptr<Control>> Control::create(Enforcement& enforcement, const Options& options) {
   std::unique_ptr<Control> control(new Control(enforcement, options));
   const std::string directory = options.socket.substr(0, options.socket.rfind('/'));
-  if (auto made = kernel::make_directories(directory); !made) return std::move(made).error();
-  auto server = rpc::Server::create(
-      options.socket, {rpc::kControlInterface, rpc::control_description()},
-      [self = control.get()](const rpc::Call& call) { return self->answer(call); },
-      rpc::helper_processes());
-  if (!server) return std::move(server).error();
-  control->server_ = *std::move(server);
+  HF_TRY(kernel::make_directories(directory));
+  const auto answer = [self = control.get()](const rpc::Call& call) { return self->answer(call); };
+  HF_TRY_ASSIGN(
+      control->server_,
+      rpc::Server::create(options.socket, {rpc::kControlInterface, rpc::control_description()},
+                          answer, rpc::helper_processes()));
   // Before 7.1 the kernel keeps no such attribute.
   if (auto labelled = kernel::label_socket_file(options.socket, "user.varlink", "entrypoint");
       !labelled && labelled.error().code != EPERM && labelled.error().code != ENOTSUP)

@@ -67,7 +67,7 @@ Result<std::unique_ptr<Enforcement>> Enforcement::start(
     const Options& options, Sink sink, std::function<void(const std::string&)> log) {
   std::unique_ptr<Enforcement> enforcement(
       new Enforcement(options, std::move(sink), std::move(log)));
-  if (auto begun = enforcement->begin(); !begun) return std::move(begun).error();
+  HF_TRY(enforcement->begin());
   kernel::trim_memory();
   return enforcement;
 }
@@ -96,23 +96,20 @@ Result<void> Enforcement::begin() {
 }
 
 Result<void> Enforcement::attach(const Generation& first) {
-  auto policy = compiled(first);
-  if (!policy) return std::move(policy).error();
-  auto tables = tables_of(first, **policy);
-  const backend::MachineSpec spec = spec_of(**policy, *tables);
+  HF_TRY_ASSIGN(auto policy, compiled(first));
+  auto tables = tables_of(first, *policy);
+  const backend::MachineSpec spec = spec_of(*policy, *tables);
   const auto sink = [this](const hf_event& event) { deliver(event); };
   number_ = first.number;
-  compiled_ = *policy;
+  compiled_ = policy;
   backend::Persistence persistence{options_.pin_dir, options_.guard, {}};
   if (options_.policy_files == PolicyFiles::guarded)
     persistence.guarded_directories = guarded_directories(options_);
-  auto machine = options_.lifetime == Lifetime::kept
-                     ? backend::attach_pinned_machine(spec, persistence, sink)
-                     : backend::attach_machine(spec, sink);
-  if (!machine) return std::move(machine).error();
-  machine_ = *std::move(machine);
+  HF_TRY_ASSIGN(machine_, options_.lifetime == Lifetime::kept
+                              ? backend::attach_pinned_machine(spec, persistence, sink)
+                              : backend::attach_machine(spec, sink));
   if (!machine_->adopted()) {
-    use(machine_->generation(), *std::move(policy),
+    use(machine_->generation(), std::move(policy),
         first.modes.empty() ? nullptr : std::move(tables));
     log_incomplete();
     life_.attached(*this);
@@ -125,7 +122,7 @@ Result<void> Enforcement::attach(const Generation& first) {
     use(found->number, *known, found->modes.empty() ? nullptr : tables_of(*found, **known));
   else
     use(machine_->generation(), unknown_policy(), nullptr);
-  if (auto read = dispatch(); !read) return read;
+  HF_TRY(dispatch());
   life_.adopted(*this);
   return {};
 }
@@ -149,9 +146,8 @@ Result<Enforcement::Compiled> Enforcement::compiled(const Generation& generation
   if (prepared_ && prepared_->first == text) return prepared_->second;
   if (life_.knows_live() && number_ == life_.live().number && digest(life_.live().sources) == text)
     return compiled_;
-  auto policy = compile_sources(generation.sources);
-  if (!policy) return std::move(policy).error();
-  prepared_ = {text, std::move(policy->compiled)};
+  HF_TRY_ASSIGN(auto policy, compile_sources(generation.sources));
+  prepared_ = {text, std::move(policy.compiled)};
   return prepared_->second;
 }
 
@@ -183,12 +179,11 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
 }
 
 Result<void> Enforcement::make_live(const Generation& next) {
-  auto policy = compiled(next);
-  if (!policy) return std::move(policy).error();
-  auto tables = tables_of(next, **policy);
-  if (auto live = machine_->update(spec_of(**policy, *tables)); !live) return live;
+  HF_TRY_ASSIGN(auto policy, compiled(next));
+  auto tables = tables_of(next, *policy);
+  HF_TRY(machine_->update(spec_of(*policy, *tables)));
   earlier_.emplace(number_, compiled_);
-  use(machine_->generation(), *std::move(policy), next.modes.empty() ? nullptr : std::move(tables));
+  use(machine_->generation(), std::move(policy), next.modes.empty() ? nullptr : std::move(tables));
   log_incomplete();
   return {};
 }
@@ -251,11 +246,9 @@ Result<Fd> Enforcement::hold_files() const {
 }
 
 Result<LoadedPolicy> Enforcement::good_files() const {
-  const auto held = hold_files();
-  if (!held) return held.error();
-  auto loaded = load_policy(options_.dirs);
-  if (!loaded) return loaded;
-  std::string refused = refused_rules(*loaded->compiled, options_, log_);
+  HF_TRY_ASSIGN(const auto held, hold_files());
+  HF_TRY_ASSIGN(auto loaded, load_policy(options_.dirs));
+  std::string refused = refused_rules(*loaded.compiled, options_, log_);
   if (!refused.empty()) return Error{0, "load policy", {}, std::move(refused)};
   return loaded;
 }
@@ -277,10 +270,9 @@ Enforcement::FilesCall Enforcement::files_changed() const {
  */
 
 Result<Enforcement::Outcome> Enforcement::reload(std::optional<std::uint64_t> confirm_ms) {
-  auto loaded = good_files();
-  if (!loaded) return std::move(loaded).error();
-  prepared_ = {digest(loaded->sources), std::move(loaded->compiled)};
-  return changed(life_.reload(std::move(loaded->sources), confirm_ms));
+  HF_TRY_ASSIGN(auto loaded, good_files());
+  prepared_ = {digest(loaded.sources), std::move(loaded.compiled)};
+  return changed(life_.reload(std::move(loaded.sources), confirm_ms));
 }
 
 Result<Enforcement::Outcome> Enforcement::rollback() { return changed(life_.rollback()); }

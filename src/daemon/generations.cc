@@ -81,14 +81,14 @@ std::vector<std::uint64_t> Generations::numbers() const {
 }
 
 Result<void> Generations::save(const Generation& generation) {
-  if (auto made = kernel::make_directories(directory_); !made) return made;
+  HF_TRY(kernel::make_directories(directory_));
   return kernel::replace_file(
       path_of(generation.number),
       policy::generation_json(generation.number, {generation.sources, generation.modes}));
 }
 
 Result<void> Generations::write(const LifeRecord& record) {
-  if (auto made = kernel::make_directories(directory_); !made) return made;
+  HF_TRY(kernel::make_directories(directory_));
   Json json = {{"version", 1}, {"boot", record.boot}, {"now", state_json(record.now)}};
   if (record.next) json["next"] = state_json(*record.next);
   return kernel::replace_file(directory_ + "/" + kRecord, json.dump());

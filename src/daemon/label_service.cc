@@ -46,24 +46,21 @@ struct Caller {
 // ESRCH it has ended: then its number may be another's.
 Result<Caller> caller_of(const rpc::Call& call, const policy::Compiled& policy) {
   const Error gone = {ESRCH, "find the caller", {}, "it has ended"};
-  const auto proc = kernel::Proc::open();
-  if (!proc) return proc.error();
-  const auto pid = call.peer_fd < 0 ? Result<pid_t>(gone) : proc->process_of_pidfd(call.peer_fd);
-  if (!pid) return pid.error();
-  if (*pid <= 0) return gone;
-  const auto task = proc->task(*pid);
-  if (!task) return task.error();
-  const auto cgroup = task->cgroup();
-  if (!cgroup) return cgroup.error();
-  const auto described = backend::calls::describe_task(*task);
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
+  HF_TRY_ASSIGN(const auto pid,
+                call.peer_fd < 0 ? Result<pid_t>(gone) : proc.process_of_pidfd(call.peer_fd));
+  if (pid <= 0) return gone;
+  HF_TRY_ASSIGN(const auto task, proc.task(pid));
+  HF_TRY_ASSIGN(const auto cgroup, task.cgroup());
+  const auto described = backend::calls::describe_task(task);
   if (!described) return gone;
   // What was read was of this process, if it has the number still.
-  const auto still = proc->process_of_pidfd(call.peer_fd);
-  if (!still || *still != *pid) return gone;
+  const auto still = proc.process_of_pidfd(call.peer_fd);
+  if (!still || *still != pid) return gone;
   Caller caller;
   caller.task = *described;
   caller.task.uid = call.peer.uid;
-  const auto profiles = policy::profiles_of_cgroup(policy, *cgroup);
+  const auto profiles = policy::profiles_of_cgroup(policy, cgroup);
   if (!profiles.empty()) caller.profile = profiles.front();
   return caller;
 }

@@ -43,22 +43,19 @@ Result<LoadedPolicy> compile_sources(std::vector<policy::Source> sources) {
 }
 
 Result<std::vector<policy::Source>> read_policy(const PolicyDirs& dirs) {
-  const auto files = policy_files(dirs);
-  if (!files) return files.error();
+  HF_TRY_ASSIGN(const auto files, policy_files(dirs));
   std::vector<policy::Source> sources;
-  sources.reserve(files->size());
-  for (const std::string& file : *files) {
-    auto source = policy::read_source(file);
-    if (!source) return std::move(source).error();
-    sources.push_back(*std::move(source));
+  sources.reserve(files.size());
+  for (const std::string& file : files) {
+    HF_TRY_ASSIGN(auto source, policy::read_source(file));
+    sources.push_back(std::move(source));
   }
   return sources;
 }
 
 Result<LoadedPolicy> load_policy(const PolicyDirs& dirs) {
-  auto sources = read_policy(dirs);
-  if (!sources) return std::move(sources).error();
-  return compile_sources(*std::move(sources));
+  HF_TRY_ASSIGN(auto sources, read_policy(dirs));
+  return compile_sources(std::move(sources));
 }
 
 }  // namespace holdfast::daemon

@@ -33,9 +33,8 @@ Error through_a_link(const std::string& path) {
 }
 
 Result<bool> renew(const fs::path& path) {
-  const auto reachable = kernel::is_reachable_elsewhere(path.string());
-  if (!reachable) return reachable.error();
-  if (!*reachable) return false;
+  HF_TRY_ASSIGN(const auto reachable, kernel::is_reachable_elsewhere(path.string()));
+  if (!reachable) return false;
   // Nobody else makes or opens anything here any more.
   const fs::path copy = path.string() + ".new";
   std::error_code failed;
@@ -58,13 +57,11 @@ int failed(const Error& error) {
 using Files = std::map<std::string, policy::Source>;
 
 Result<Files> files_of(const PolicyDirs& dirs) {
-  const auto paths = policy_files(dirs);
-  if (!paths) return paths.error();
+  HF_TRY_ASSIGN(const auto paths, policy_files(dirs));
   Files files;
-  for (const std::string& path : *paths) {
-    auto source = policy::read_source(path);
-    if (!source) return std::move(source).error();
-    files.emplace(fs::path(path).filename().string(), *std::move(source));
+  for (const std::string& path : paths) {
+    HF_TRY_ASSIGN(auto source, policy::read_source(path));
+    files.emplace(fs::path(path).filename().string(), std::move(source));
   }
   return files;
 }
@@ -74,11 +71,10 @@ Result<void> check_files(const Files& files, const Options& options) {
   std::vector<policy::Source> sources;
   sources.reserve(files.size());
   for (const auto& [name, source] : files) sources.push_back(source);
-  const auto loaded = compile_sources(std::move(sources));
-  if (!loaded) return loaded.error();
+  HF_TRY_ASSIGN(const auto loaded, compile_sources(std::move(sources)));
   if (options.unenforced == Unenforced::allow) return {};
   std::string text;
-  for (const UnenforcedRule& rule : unenforced_rules(*loaded->compiled))
+  for (const UnenforcedRule& rule : unenforced_rules(*loaded.compiled))
     text +=
         fmt::format("{}: error: not enforced: {} ({})\n", rule.where.place(), rule.text, rule.why);
   return text.empty() ? Result<void>() : Error{0, "check", {}, std::move(text)};
@@ -86,9 +82,8 @@ Result<void> check_files(const Files& files, const Options& options) {
 
 // Only so as to say why: the guard refuses what comes after, whichever pins the options name.
 Result<void> refuse_when_sealed(const Options& options) {
-  const auto seal = backend::Seal::open(options.pin_dir);
-  if (!seal) return seal.error();
-  if (*seal && (*seal)->is_on())
+  HF_TRY_ASSIGN(const auto seal, backend::Seal::open(options.pin_dir));
+  if (seal && seal->is_on())
     return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
   return {};
 }
@@ -112,18 +107,17 @@ std::string install_lock(const Options& options) { return options.state_dir + "/
 
 Result<void> prepare_guarded_files(const Options& options) {
   std::error_code failed;
-  if (auto made = kernel::make_directories(options.state_dir + "/generations"); !made) return made;
+  HF_TRY(kernel::make_directories(options.state_dir + "/generations"));
   const std::string state = absolute(options.state_dir);
   for (const auto& [path, of] : guarded_directories(options)) {
     if (of == backend::GuardedDirectory::Of::policy &&
         (is_at_or_below(path, state) || is_at_or_below(state, path)))
       return Error{EINVAL, "protect", path, "the state's directory and the policy's overlap"};
-    if (auto made = kernel::make_directories(path); !made) return made;
+    HF_TRY(kernel::make_directories(path));
     if (fs::canonical(path, failed).string() != path) return through_a_link(path);
   }
-  const auto files = policy_files(options.dirs);
-  if (!files) return files.error();
-  for (const std::string& file : *files)
+  HF_TRY_ASSIGN(const auto files, policy_files(options.dirs));
+  for (const std::string& file : files)
     if (fs::is_symlink(fs::symlink_status(file, failed))) return through_a_link(file);
   return {};
 }
@@ -131,15 +125,13 @@ Result<void> prepare_guarded_files(const Options& options) {
 Result<std::vector<std::string>> renew_guarded_files(const Options& options) {
   std::vector<std::string> copied;
   for (const backend::GuardedDirectory& guarded : guarded_directories(options)) {
-    const auto directories = kernel::directories_below(guarded.path);
-    if (!directories) return directories.error();
-    for (const std::string& directory : *directories) {
+    HF_TRY_ASSIGN(const auto directories, kernel::directories_below(guarded.path));
+    for (const std::string& directory : directories) {
       std::error_code failed;
       for (const fs::directory_entry& entry : fs::directory_iterator(directory, failed)) {
         if (entry.symlink_status(failed).type() != fs::file_type::regular) continue;
-        const auto done = renew(entry.path());
-        if (!done) return done.error();
-        if (*done) copied.push_back(entry.path().string());
+        HF_TRY_ASSIGN(const auto done, renew(entry.path()));
+        if (done) copied.push_back(entry.path().string());
       }
       if (failed) return Error{failed.value(), "read directory", directory, {}};
     }

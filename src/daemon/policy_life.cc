@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 namespace holdfast::daemon {
@@ -250,7 +251,7 @@ Result<PolicyLife::Outcome> PolicyLife::change(Generation next, LifeState state)
 
 // The record alone changes.
 Result<PolicyLife::Outcome> PolicyLife::keep(LifeState state) {
-  if (auto written = write(state, std::nullopt); !written) return std::move(written).error();
+  HF_TRY(write(state, std::nullopt));
   state_ = std::move(state);
   return Outcome{state_.live, false};
 }
@@ -302,7 +303,7 @@ Result<void> PolicyLife::confirm(const Files& files) {
   state.deadline.reset();
   state.staged = !files || !live_known_ || digest(*files) != digest(live_->sources);
   state = with(*live_, std::move(state));
-  if (auto written = write(state, std::nullopt); !written) return written;
+  HF_TRY(write(state, std::nullopt));
   if (state.before != state_.before) before_ = confirmed_;
   confirmed_ = live_known_ ? live_ : nullptr;
   state_ = std::move(state);
@@ -312,8 +313,8 @@ Result<void> PolicyLife::confirm(const Files& files) {
 Result<void> PolicyLife::stage() {
   LifeState state = state_;
   state.staged = true;
-  auto kept = keep(std::move(state));
-  return kept ? Result<void>() : Result<void>(std::move(kept).error());
+  HF_TRY_ASSIGN(std::ignore, keep(std::move(state)));
+  return {};
 }
 
 bool PolicyLife::wants(const Files& files) const {

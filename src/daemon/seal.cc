@@ -37,7 +37,7 @@ std::string hashed(const std::string& token, const std::string& setting) {
 Result<std::string> make_token() {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz234567";
   std::array<unsigned char, kTokenLetters> bytes = {};
-  if (auto filled = kernel::fill_random(bytes.data(), bytes.size()); !filled) return filled.error();
+  HF_TRY(kernel::fill_random(bytes.data(), bytes.size()));
   std::string token;
   for (const unsigned char byte : bytes) token += kLetters[byte % kLetters.size()];
   return token;

@@ -49,8 +49,7 @@ Result<void> gather(const fs::path& directory, backend::SealedFiles& found) {
     if (name.starts_with(kName))
       for (const fs::directory_entry& drop_in : fs::directory_iterator(entry.path(), failed))
         add(found.files, drop_in.path());
-    if (holds_links(name))
-      if (auto more = gather(entry.path(), found); !more) return more;
+    if (holds_links(name)) HF_TRY(gather(entry.path(), found));
   }
   if (failed) return Error{failed.value(), "read directory", directory.string(), {}};
   return {};
@@ -64,15 +63,14 @@ Result<backend::SealedFiles> sealed_files() {
   const fs::path program = fs::read_symlink("/proc/self/exe", failed);
   if (failed) return Error{failed.value(), "read", "/proc/self/exe", {}};
   found.files.push_back(program.string());
-  if (fs::is_directory(kDefaults, failed))
-    if (auto done = gather(kDefaults, found); !done) return done.error();
+  if (fs::is_directory(kDefaults, failed)) HF_TRY(gather(kDefaults, found));
   if (fs::is_directory(kSystemdRuns, failed))
     for (const char* directory : kMade) fs::create_directory(directory, failed);
   for (const char* directory : kUnitDirectories) {
     // One of them may be another by a symbolic link.
     const fs::path real = fs::canonical(directory, failed);
     if (failed) continue;
-    if (auto done = gather(real, found); !done) return done.error();
+    HF_TRY(gather(real, found));
   }
   return found;
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "backend/machine.h"
@@ -190,11 +191,10 @@ class Service {
       for (const int fd : enforcement_.poll_fds()) awaited.push_back({fd, POLLIN});
       awaited.push_back({signal_fd_, POLLIN});
       awaited.push_back({watch_.fd(), POLLIN});
-      if (const auto ready = kernel::poll_for(awaited, timeout_ms(patience_ms)); !ready)
-        return ready.error();
-      if (auto read = enforcement_.dispatch(); !read) return read;
+      HF_TRY_ASSIGN(std::ignore, kernel::poll_for(awaited, timeout_ms(patience_ms)));
+      HF_TRY(enforcement_.dispatch());
       if (control_ != nullptr) control_->dispatch();
-      if (auto reported = report_refusals(); !reported) return reported;
+      HF_TRY(report_refusals());
       aggregator_.flush_due(kernel::boottime_ns());
       reporter_.flush_due(kernel::boottime_ns());
       enforcement_.tick();
@@ -238,9 +238,8 @@ class Service {
   }
 
   Result<void> report_refusals() {
-    const auto refusals = enforcement_.take_guard_events();
-    if (!refusals) return refusals.error();
-    for (const hf_guard_event& refusal : *refusals) reporter_.refusal(refusal);
+    HF_TRY_ASSIGN(const auto refusals, enforcement_.take_guard_events());
+    for (const hf_guard_event& refusal : refusals) reporter_.refusal(refusal);
     return {};
   }
 

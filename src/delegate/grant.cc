@@ -34,11 +34,9 @@ Result<kernel::NamespaceObject> identify(const Fd& file) {
 
 // Only there may anybody delegate; elsewhere the first refusal would be one that explains nothing.
 Result<void> check_caller() {
-  const auto own = kernel::open_namespace("/proc/self/ns/user");
-  if (!own) return own.error();
-  const auto identity = identify(*own);
-  if (!identity) return identity.error();
-  if (identity->inode == kInitialUserNamespace) return {};
+  HF_TRY_ASSIGN(const auto own, kernel::open_namespace("/proc/self/ns/user"));
+  HF_TRY_ASSIGN(const auto identity, identify(own));
+  if (identity.inode == kInitialUserNamespace) return {};
   return Error{EPERM, "delegate", "", kWhatItTakes};
 }
 
@@ -46,14 +44,11 @@ Result<Place> find_place(const Grant& what) {
   Place place;
   if (!what.at.starts_with('/')) return Error{EINVAL, "mount on", what.at, "not an absolute path"};
   if (what.pid != 0) {
-    auto of_process = kernel::process_namespaces(what.pid);
-    if (!of_process) return std::move(of_process).error();
-    place.user = std::move(of_process->user);
-    place.mount = std::move(of_process->mount);
+    HF_TRY_ASSIGN(auto of_process, kernel::process_namespaces(what.pid));
+    place.user = std::move(of_process.user);
+    place.mount = std::move(of_process.mount);
   } else {
-    auto file = kernel::open_namespace(what.user_ns);
-    if (!file) return std::move(file).error();
-    place.user = *std::move(file);
+    HF_TRY_ASSIGN(place.user, kernel::open_namespace(what.user_ns));
   }
   const std::string name = what.pid != 0 ? fmt::format("process {}", what.pid) : what.user_ns;
   const auto identity = identify(place.user);
@@ -89,20 +84,17 @@ std::vector<kernel::FsOption> options_for(const Set& set) {
 }
 
 Result<Fd> mount_at(int context_fd, const Grant& what) {
-  auto mount = kernel::mount_bpffs(context_fd);
-  if (!mount) return mount;
-  if (auto attached = kernel::attach_mount(mount->get(), what.root, what.at); !attached)
-    return std::move(attached).error();
+  HF_TRY_ASSIGN(auto mount, kernel::mount_bpffs(context_fd));
+  HF_TRY(kernel::attach_mount(mount.get(), what.root, what.at));
   return mount;
 }
 
 Result<Mount> find_mount(const Grant& what, int mount_fd, const Vocabulary& vocabulary) {
-  const auto id = kernel::mount_id(fmt::format("/proc/self/fd/{}", mount_fd));
-  if (!id) return id.error();
-  const auto mounts = what.pid != 0 ? mounts_of(what.pid, vocabulary) : mounts_here(vocabulary);
-  if (!mounts) return mounts.error();
-  for (const Mount& mount : *mounts) {
-    if (mount.id == *id) return mount;
+  HF_TRY_ASSIGN(const auto id, kernel::mount_id(fmt::format("/proc/self/fd/{}", mount_fd)));
+  HF_TRY_ASSIGN(const auto mounts,
+                what.pid != 0 ? mounts_of(what.pid, vocabulary) : mounts_here(vocabulary));
+  for (const Mount& mount : mounts) {
+    if (mount.id == id) return mount;
   }
   return Error{ENOENT, "find the new mount of", what.at, ""};
 }
@@ -110,16 +102,14 @@ Result<Mount> find_mount(const Grant& what, int mount_fd, const Vocabulary& voca
 }  // namespace
 
 Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary) {
-  if (auto probed = kernel::probe_bpf_tokens(); !probed) return std::move(probed).error();
-  if (auto checked = check_caller(); !checked) return std::move(checked).error();
-  if (auto checked = check_set(what.set, vocabulary); !checked) return std::move(checked).error();
-  const auto place = find_place(what);
-  if (!place) return place.error();
-  const kernel::NamespacesToJoin inside{place->user.get(), place->mount.get()};
+  HF_TRY(kernel::probe_bpf_tokens());
+  HF_TRY(check_caller());
+  HF_TRY(check_set(what.set, vocabulary));
+  HF_TRY_ASSIGN(const auto place, find_place(what));
+  const kernel::NamespacesToJoin inside{place.user.get(), place.mount.get()};
 
-  const auto context = kernel::call_in_namespaces(inside, kernel::open_bpffs_context);
-  if (!context) return context.error();
-  auto created = kernel::create_bpffs(context->get(), options_for(what.set));
+  HF_TRY_ASSIGN(const auto context, kernel::call_in_namespaces(inside, kernel::open_bpffs_context));
+  auto created = kernel::create_bpffs(context.get(), options_for(what.set));
   if (!created && created.error().code == EPERM) {
     Error error = std::move(created).error();
     error.detail = kWhatItTakes;
@@ -127,19 +117,18 @@ Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary) {
   }
   if (!created) return std::move(created).error();
 
-  const auto mount = [&] { return mount_at(context->get(), what); };
+  const auto mount = [&] { return mount_at(context.get(), what); };
   const auto unmount = [&]() -> Result<Fd> {
-    if (auto detached = kernel::detach_mount(what.root + what.at); !detached)
-      return std::move(detached).error();
+    HF_TRY(kernel::detach_mount(what.root + what.at));
     return Fd();
   };
-  const auto mounted = place->mount ? kernel::call_in_namespaces(inside, mount) : mount();
-  if (!mounted) return mounted.error();
+  HF_TRY_ASSIGN(const auto mounted,
+                place.mount ? kernel::call_in_namespaces(inside, mount) : mount());
 
-  auto found = find_mount(what, mounted->get(), vocabulary);
+  auto found = find_mount(what, mounted.get(), vocabulary);
   if (found && print(found->set, vocabulary) == print(what.set, vocabulary))
     return print(found->set, vocabulary);
-  const auto undone = place->mount ? kernel::call_in_namespaces(inside, unmount) : unmount();
+  const auto undone = place.mount ? kernel::call_in_namespaces(inside, unmount) : unmount();
   if (!found) return std::move(found).error();
   return Error{EINVAL, "the kernel mounted", found->options, "not what was asked for"};
 }

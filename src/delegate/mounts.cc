@@ -21,9 +21,8 @@ Result<std::vector<Mount>> delegating(const Result<std::vector<kernel::MountEntr
   std::vector<Mount> mounts;
   for (const kernel::MountEntry& entry : *entries) {
     if (entry.type != "bpf") continue;
-    auto set = parse_options(entry.options, vocabulary);
-    if (!set) return std::move(set).error();
-    mounts.push_back({entry.id, entry.point, entry.options, *set});
+    HF_TRY_ASSIGN(auto set, parse_options(entry.options, vocabulary));
+    mounts.push_back({entry.id, entry.point, entry.options, set});
   }
   return mounts;
 }
@@ -55,12 +54,10 @@ Result<std::vector<Mount>> mounts_here(const Vocabulary& vocabulary) {
 }
 
 Result<Mount> mount_of(const std::string& path, const Vocabulary& vocabulary) {
-  auto id = kernel::mount_id(path);
-  if (!id) return std::move(id).error();
-  auto mounts = read_mounts(mountinfo_for(path), vocabulary);
-  if (!mounts) return std::move(mounts).error();
-  const auto found = std::ranges::find(*mounts, *id, &Mount::id);
-  if (found == mounts->end())
+  HF_TRY_ASSIGN(auto id, kernel::mount_id(path));
+  HF_TRY_ASSIGN(auto mounts, read_mounts(mountinfo_for(path), vocabulary));
+  const auto found = std::ranges::find(mounts, id, &Mount::id);
+  if (found == mounts.end())
     return Error{EINVAL, "find the BPF filesystem of", path, "it is not on one"};
   return *found;
 }
@@ -89,9 +86,8 @@ Result<Set> parse_token_fdinfo(std::string_view text) {
 }
 
 Result<Token> token_of(const std::string& path) {
-  auto text = kernel::read_text_file(kernel::fdinfo_path(path));
-  if (!text) return std::move(text).error();
-  auto set = parse_token_fdinfo(*text);
+  HF_TRY_ASSIGN(auto text, kernel::read_text_file(kernel::fdinfo_path(path)));
+  auto set = parse_token_fdinfo(text);
   if (!set) {
     Error error = std::move(set).error();
     error.object = path;
@@ -101,10 +97,9 @@ Result<Token> token_of(const std::string& path) {
 }
 
 Result<std::vector<Token>> tokens_of(pid_t pid) {
-  auto files = kernel::open_files(pid);
-  if (!files) return std::move(files).error();
+  HF_TRY_ASSIGN(auto files, kernel::open_files(pid));
   std::vector<Token> tokens;
-  for (const kernel::OpenFile& file : *files) {
+  for (const kernel::OpenFile& file : files) {
     // "/bpf-token (deleted)" on 6.18: a name, which others may use too. What fdinfo says is proof.
     if (file.target.find("bpf-token") == std::string::npos) continue;
     auto token = token_of(file.path);

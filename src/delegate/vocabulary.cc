@@ -86,15 +86,13 @@ Vocabulary built_in_vocabulary() {
 Result<Vocabulary> kernel_vocabulary() {
   std::vector<std::string_view> enums;
   for (const Kind kind : kKinds) enums.push_back(facts(kind).enumeration);
-  auto read = kernel::kernel_enums(enums);
-  if (!read) return std::move(read).error();
+  HF_TRY_ASSIGN(auto read, kernel::kernel_enums(enums));
   Vocabulary v;
   v.source = Vocabulary::Source::kKernel;
   for (const Kind kind : kKinds) {
     const auto index = static_cast<std::size_t>(kind);
-    auto part = part_from((*read)[index], facts(kind));
-    if (!part) return std::move(part).error();
-    v.parts[index] = *std::move(part);
+    HF_TRY_ASSIGN(auto part, part_from(read[index], facts(kind)));
+    v.parts[index] = std::move(part);
   }
   return v;
 }

@@ -42,16 +42,14 @@ Result<EventFile> read_event_file(const std::string& path, EventLines which) {
   const auto before = read_file(path + ".1", "read events", kMaxFileBytes);
   if (before) add(*before, which, file);
   if (!before && before.error().code != ENOENT) return before.error();
-  const auto text = read_file(path, "read events", kMaxFileBytes);
-  if (!text) return text.error();
-  add(*text, which, file);
+  HF_TRY_ASSIGN(const auto text, read_file(path, "read events", kMaxFileBytes));
+  add(text, which, file);
   return file;
 }
 
 Result<std::vector<std::string>> read_event_lines(const std::string& path) {
-  auto file = read_event_file(path, EventLines::decisions);
-  if (!file) return std::move(file).error();
-  return std::move(file->lines);
+  HF_TRY_ASSIGN(auto file, read_event_file(path, EventLines::decisions));
+  return std::move(file.lines);
 }
 
 std::string event_list(const std::vector<std::uint64_t>& ids) {

@@ -203,12 +203,11 @@ Result<void> try_out(const std::string& toml, const std::vector<std::string>& li
   if (!loaded.policy)
     return failed("the proposal is not a policy: " + render(loaded.diagnostics.front()));
   for (const std::string& line : lines) {
-    const auto event = event_from_json(line, *loaded.policy);
-    if (!event) return event.error();
+    HF_TRY_ASSIGN(const auto event, event_from_json(line, *loaded.policy));
     hf_verdict verdict;
-    hf_decide(loaded.policy->tables.get(), &event->request, &verdict);
-    if (verdict.action == HF_DENY && !std::binary_search(never.begin(), never.end(), event->id))
-      return failed(fmt::format("the proposal refuses event {}", event->id));
+    hf_decide(loaded.policy->tables.get(), &event.request, &verdict);
+    if (verdict.action == HF_DENY && !std::binary_search(never.begin(), never.end(), event.id))
+      return failed(fmt::format("the proposal refuses event {}", event.id));
   }
   return {};
 }
@@ -216,24 +215,22 @@ Result<void> try_out(const std::string& toml, const std::vector<std::string>& li
 }  // namespace
 
 Result<Learned> learn(const std::vector<std::string>& lines, const Model& base) {
-  const auto names = universe(lines, base);
-  if (!names) return names.error();
-  auto all = read(lines, *names);
-  if (!all) return std::move(all).error();
+  HF_TRY_ASSIGN(const auto names, universe(lines, base));
+  HF_TRY_ASSIGN(auto all, read(lines, names));
   Learned learned;
   const std::vector<Seen> none;
-  Trial permissive(none, *names);
+  Trial permissive(none, names);
   std::vector<Seen> seen;
-  for (Seen& one : *all) {
+  for (Seen& one : all) {
     if (permissive.refused_always(one))
       learned.never.insert(learned.never.end(), one.ids.begin(), one.ids.end());
     else
       seen.push_back(std::move(one));
   }
   std::sort(learned.never.begin(), learned.never.end());
-  Trial trial(seen, *names);
-  learned.toml = Writer(seen, *names, base, trial).write();
-  if (auto held = try_out(learned.toml, lines, learned.never); !held) return held.error();
+  Trial trial(seen, names);
+  learned.toml = Writer(seen, names, base, trial).write();
+  HF_TRY(try_out(learned.toml, lines, learned.never));
   return learned;
 }
 

@@ -78,19 +78,15 @@ Result<void> Adapter::prepare(bpf_program* program, bpf_prog_load_opts& options,
   enforcer_.reset();
   body_.assign(bpf_program__insns(program),
                bpf_program__insns(program) + bpf_program__insn_cnt(program));
-  Result<Context> context = check_instructions(body_, offer_, hook_);
-  if (!context) return std::move(context).error();
-  context_ = *context;
+  HF_TRY_ASSIGN(context_, check_instructions(body_, offer_, hook_));
   refusal_ = refusal_at(hook_, choices);
   const bool may_be_wrong = refusal_ == Refusal::kEnforced && uses_task_storage(body_);
   storage_ = may_be_wrong ? offer_.storage : StorageDefect{};
-  if (Result<void> made = make_maps(); !made) return made;
-  if (Result<void> made = make_scope(choices.scope_cgroup_fd); !made) return made;
-  Result<DebugInfo> debug = patch_debug_info(options);
-  if (!debug) return std::move(debug).error();
-  debug_ = *std::move(debug);
-  if (Result<void> loaded = load_copies(options); !loaded) return loaded;
-  if (Result<void> made = make_enforcer(); !made) return made;
+  HF_TRY(make_maps());
+  HF_TRY(make_scope(choices.scope_cgroup_fd));
+  HF_TRY_ASSIGN(debug_, patch_debug_info(options));
+  HF_TRY(load_copies(options));
+  HF_TRY(make_enforcer());
   return hand_first_copy_to_libbpf(program, options);
 }
 
@@ -103,9 +99,7 @@ Result<void> Adapter::make_maps() {
                                  HF_OP_CALLS, nullptr));
   if (!verdicts_) return Error{errno, "create map", "hf_verdicts", ""};
   if (hook_ != Hook::kCgroupAttach) return {};
-  Result<Fd> tasks = make_task_map();
-  if (!tasks) return std::move(tasks).error();
-  tasks_ = *std::move(tasks);
+  HF_TRY_ASSIGN(tasks_, make_task_map());
   return {};
 }
 
@@ -131,12 +125,10 @@ Result<void> Adapter::make_scope(int cgroup_fd) {
 
 Result<void> Adapter::make_enforcer() {
   if (refusal_ != Refusal::kEnforced) return {};
-  Result<Enforcer> enforcer = Enforcer::create(hook_, {.verdicts_fd = verdicts_.get(),
-                                                       .scope_fd = scope_.get(),
-                                                       .tasks_fd = tasks_.get(),
-                                                       .scope_id = scope_id_});
-  if (!enforcer) return std::move(enforcer).error();
-  enforcer_ = *std::move(enforcer);
+  HF_TRY_ASSIGN(enforcer_, Enforcer::create(hook_, {.verdicts_fd = verdicts_.get(),
+                                                    .scope_fd = scope_.get(),
+                                                    .tasks_fd = tasks_.get(),
+                                                    .scope_id = scope_id_}));
   return {};
 }
 
@@ -173,7 +165,7 @@ Result<void> Adapter::load_copies(const bpf_prog_load_opts& options) {
   const Site* first = offer_.sites.data();
   for (const Site& site : offer_.sites) {
     if (refusal_ == Refusal::kEnforced) {
-      if (Result<void> loaded = load_forgetter(site); !loaded) return loaded;
+      HF_TRY(load_forgetter(site));
     }
     for (int copy = &site == first ? 1 : 0; copy < site.copies; copy++) {
       Result<void> loaded = load_copy(site, copy, options);
@@ -207,9 +199,8 @@ Result<void> Adapter::load_copy(const Site& site, int copy, const bpf_prog_load_
   debug_.put_into(own, static_cast<std::uint32_t>(insns.size() - body_.size()), functions, lines);
   own.attach_btf_id = site.function_id;
   own.expected_attach_type = site.attach;
-  Result<Fd> program = load_program(name_, insns, own);
-  if (!program) return std::move(program).error();
-  copies_.push_back({*std::move(program), site.attach});
+  HF_TRY_ASSIGN(Fd program, load_program(name_, insns, own));
+  copies_.push_back({std::move(program), site.attach});
   return {};
 }
 
@@ -217,9 +208,10 @@ Result<void> Adapter::load_forgetter(const Site& site) {
   LIBBPF_OPTS(bpf_prog_load_opts, options);
   options.attach_btf_id = site.function_id;
   options.expected_attach_type = BPF_TRACE_FEXIT;
-  Result<Fd> program = load_program("hf_forget", forget_verdict(verdicts_.get()), options);
-  if (!program) return wrap(std::move(program).error(), site.function);
-  copies_.push_back({*std::move(program), BPF_TRACE_FEXIT});
+  HF_TRY_ASSIGN(
+      Fd program,
+      wrap(load_program("hf_forget", forget_verdict(verdicts_.get()), options), site.function));
+  copies_.push_back({std::move(program), BPF_TRACE_FEXIT});
   return {};
 }
 
@@ -254,19 +246,14 @@ Result<bpf_link*> Adapter::attach(const bpf_program* program) {
     attachment->links.push_back(std::move(fd));
     return {};
   };
-  if (Result<void> done = link(bpf_program__fd(program), offer_.sites.front().attach); !done) {
-    return std::move(done).error();
-  }
+  HF_TRY(link(bpf_program__fd(program), offer_.sites.front().attach));
   for (const Copy& copy : copies_) {
-    if (Result<void> done = link(copy.program.get(), copy.attach); !done) {
-      return std::move(done).error();
-    }
+    HF_TRY(link(copy.program.get(), copy.attach));
   }
   if (enforcer_) {
-    Result<std::vector<Fd>> enforcing = enforcer_->attach();
-    if (!enforcing) return std::move(enforcing).error();
-    attachment->links.insert(attachment->links.begin(), std::make_move_iterator(enforcing->begin()),
-                             std::make_move_iterator(enforcing->end()));
+    HF_TRY_ASSIGN(std::vector<Fd> enforcing, enforcer_->attach());
+    attachment->links.insert(attachment->links.begin(), std::make_move_iterator(enforcing.begin()),
+                             std::make_move_iterator(enforcing.end()));
   }
   return make_link(std::move(attachment));
 }

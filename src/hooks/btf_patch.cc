@@ -115,20 +115,19 @@ Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options) {
   debug.lines = copy_records<bpf_line_info>(options.line_info, options.line_info_cnt,
                                             options.line_info_rec_size);
 
-  Result<Btf> types = copy_of_loaded(static_cast<int>(options.prog_btf_fd));
-  if (!types) return std::move(types).error();
-  debug.ns_type_offset = find_ns_type(types->get());
-  const btf_type* program = btf__type_by_id(types->get(), debug.functions[0].type_id);
+  HF_TRY_ASSIGN(Btf types, copy_of_loaded(static_cast<int>(options.prog_btf_fd)));
+  debug.ns_type_offset = find_ns_type(types.get());
+  const btf_type* program = btf__type_by_id(types.get(), debug.functions[0].type_id);
   if (program == nullptr) return Error{EINVAL, "find the program's type", "", ""};
   // Both are copied: adding a type moves the others.
-  const std::string name = btf__name_by_offset(types->get(), program->name_off);
+  const std::string name = btf__name_by_offset(types.get(), program->name_off);
   const int prototype = static_cast<int>(program->type);
-  const int id = btf__add_func(types->get(), name.c_str(), BTF_FUNC_STATIC, prototype);
+  const int id = btf__add_func(types.get(), name.c_str(), BTF_FUNC_STATIC, prototype);
   if (id < 0) return Error{-id, "add a function type", name, ""};
-  if (const int error = btf__load_into_kernel(types->get()); error < 0) {
+  if (const int error = btf__load_into_kernel(types.get()); error < 0) {
     return Error{-error, "load the program's types", name, ""};
   }
-  debug.btf = Fd(fcntl(btf__fd(types->get()), F_DUPFD_CLOEXEC, 0));
+  debug.btf = Fd(fcntl(btf__fd(types.get()), F_DUPFD_CLOEXEC, 0));
   if (!debug.btf) return Error{errno, "keep the program's types", name, ""};
 
   bpf_func_info entry = debug.functions[0];

@@ -57,11 +57,9 @@ Result<Enforcer> Enforcer::create(Hook hook, const Shared& shared) {
   const std::pair<const char*, int> maps[] = {
       {"verdicts", shared.verdicts_fd}, {"scope", shared.scope_fd}, {"tasks", shared.tasks_fd}};
   for (const auto& [name, fd] : maps) {
-    if (Result<void> done = share(object.get(), name, fd); !done) return std::move(done).error();
+    HF_TRY(share(object.get(), name, fd));
   }
-  if (Result<void> done = set_scope(object.get(), shared.scope_id); !done) {
-    return std::move(done).error();
-  }
+  HF_TRY(set_scope(object.get(), shared.scope_id));
   if (const int error = bpf_object__load(object.get()); error < 0) {
     return Error{-error, "load the enforcer", std::string(hook_name(hook)), ""};
   }

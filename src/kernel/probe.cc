@@ -51,21 +51,19 @@ Result<std::vector<std::string>> active_lsms() {
   Fd list(open("/sys/kernel/security/lsm", O_RDONLY | O_CLOEXEC));
   if (!list) list = open_unmounted_lsm_list();
   if (!list) return Error{errno, "list security modules", "/sys/kernel/security/lsm", {}};
-  auto text = read_all(list.get(), "/sys/kernel/security/lsm");
-  if (!text) return std::move(text).error();
+  HF_TRY_ASSIGN(auto text, read_all(list.get(), "/sys/kernel/security/lsm"));
   std::vector<std::string> names;
-  for (std::size_t begin = 0; begin < text->size();) {
-    const std::size_t end = std::min(text->find_first_of(",\n", begin), text->size());
-    if (end > begin) names.push_back(text->substr(begin, end - begin));
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(",\n", begin), text.size());
+    if (end > begin) names.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
   return names;
 }
 
 Result<bool> is_lsm_active(std::string_view name) {
-  const auto names = active_lsms();
-  if (!names) return names.error();
-  return std::find(names->begin(), names->end(), name) != names->end();
+  HF_TRY_ASSIGN(const auto names, active_lsms());
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 bool may_load_bpf() {

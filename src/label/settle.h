@@ -22,7 +22,7 @@ template <typename Look, typename Write>
   auto found = look();
   if (found.empty()) return Settled::yes;
   for (unsigned round = 0; round < kMaxLooks; round++) {
-    if (Result<void> written = write(found); !written) return std::move(written).error();
+    HF_TRY(write(found));
     auto now = look();
     if (now == found) return Settled::yes;
     found = std::move(now);

@@ -163,9 +163,8 @@ Result<void> Store::set(Cookie socket, std::string_view name, std::string_view v
     labels->value_bytes -= replaced.value->size();
     replaced.value = std::move(shared);
   }
-  auto entry = find_or_add(socket);
-  if (!entry) return entry.error();
-  publish(*entry, std::move(labels));
+  HF_TRY_ASSIGN(auto entry, find_or_add(socket));
+  publish(entry, std::move(labels));
   return {};
 }
 
@@ -193,9 +192,8 @@ Result<void> Store::copy(Cookie from, Cookie to) {
       source == nullptr ? nullptr : source->labels.load(std::memory_order_relaxed);
   if (labels == nullptr || from == to) return {};
   if (bytes_ + labels->bytes() > limits_.bytes) return Error{ENOSPC, "copy labels", {}, {}};
-  auto entry = find_or_add(to);
-  if (!entry) return entry.error();
-  publish(*entry, std::make_unique<Labels>(*labels));
+  HF_TRY_ASSIGN(auto entry, find_or_add(to));
+  publish(entry, std::make_unique<Labels>(*labels));
   return {};
 }
 

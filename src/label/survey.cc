@@ -96,14 +96,13 @@ bool look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& see
 }
 
 Result<std::size_t> visit_places(const VisitPlace& visit) {
-  const auto proc = kernel::Proc::open();
-  if (!proc) return proc.error();
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
   std::set<std::uint64_t> seen;
   std::size_t closed = 0;
-  std::vector<pid_t> processes = proc->processes();
+  std::vector<pid_t> processes = proc.processes();
   std::sort(processes.begin(), processes.end());
   for (const pid_t pid : processes)
-    if (!look_into(*proc, pid, seen, visit)) closed++;
+    if (!look_into(proc, pid, seen, visit)) closed++;
   return closed;
 }
 
@@ -121,10 +120,10 @@ Result<std::size_t> visit_sockets(const std::function<void(int)>& visit) {
 
 Result<Survey> survey_sockets(const LabelSource& labels_of) {
   Survey survey;
-  const auto closed = visit_places(
-      [&](int socket_fd, const Place& place) { look_at(socket_fd, place, labels_of, survey); });
-  if (!closed) return closed.error();
-  survey.closed_processes = *closed;
+  const auto visit = [&](int socket_fd, const Place& place) {
+    look_at(socket_fd, place, labels_of, survey);
+  };
+  HF_TRY_ASSIGN(survey.closed_processes, visit_places(visit));
   return survey;
 }
 

@@ -15,15 +15,13 @@ namespace holdfast::label {
 namespace {
 
 Result<Fd> duplicate_of(pid_t pid, int fd) {
-  auto pidfd = kernel::open_pidfd(pid);
-  if (!pidfd) return pidfd.error();
-  return kernel::duplicate_from(pidfd->get(), fd);
+  HF_TRY_ASSIGN(auto pidfd, kernel::open_pidfd(pid));
+  return kernel::duplicate_from(pidfd.get(), fd);
 }
 
 Result<Fd> find_cookie(std::uint64_t cookie) {
-  const auto proc = kernel::Proc::open();
-  if (!proc) return proc.error();
-  for (const pid_t pid : proc->processes()) {
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
+  for (const pid_t pid : proc.processes()) {
     const auto files = kernel::open_files(pid);
     if (!files) continue;
     for (const kernel::OpenFile& file : *files) {
@@ -63,12 +61,10 @@ Result<Target> Target::open(std::string_view text) {
     target.path_ = text;
     return target;
   }
-  auto socket = open_socket(text);
-  if (!socket) return socket.error();
-  const auto file = kernel::describe_file(socket->get());
-  if (!file) return file.error();
-  if (!file->socket) return Error{ENOTSOCK, "open", std::string(text), {}};
-  target.socket_ = std::move(*socket);
+  HF_TRY_ASSIGN(auto socket, open_socket(text));
+  HF_TRY_ASSIGN(const auto file, kernel::describe_file(socket.get()));
+  if (!file.socket) return Error{ENOTSOCK, "open", std::string(text), {}};
+  target.socket_ = std::move(socket);
   return target;
 }
 

@@ -113,9 +113,8 @@ Result<std::string> read_file(const std::string& path, std::string_view operatio
 }
 
 Result<Source> read_source(const std::string& path) {
-  auto text = read_file(path, "read policy", kMaxSourceBytes);
-  if (!text) return std::move(text).error();
-  return Source{path, *std::move(text)};
+  HF_TRY_ASSIGN(auto text, read_file(path, "read policy", kMaxSourceBytes));
+  return Source{path, std::move(text)};
 }
 
 }  // namespace holdfast::policy

@@ -14,10 +14,9 @@ using Json = nlohmann::json;
 
 Result<Client> Client::connect(const std::string& path) {
   // Only root may connect to the one, and strangers cannot keep it busy.
-  auto fd = kernel::connect_to(path + kRootSuffix);
-  if (!fd) fd = kernel::connect_to(path);
-  if (!fd) return std::move(fd).error();
-  return Client(*std::move(fd));
+  if (auto fd = kernel::connect_to(path + kRootSuffix)) return Client(*std::move(fd));
+  HF_TRY_ASSIGN(auto fd, kernel::connect_to(path));
+  return Client(std::move(fd));
 }
 
 Result<void> Client::send(Json message, int socket_fd) {
@@ -25,14 +24,12 @@ Result<void> Client::send(Json message, int socket_fd) {
   text += '\0';
   std::string_view rest = text;
   if (socket_fd >= 0) {
-    const auto sent = kernel::send_with_descriptors(fd_.get(), rest, {socket_fd});
-    if (!sent) return sent.error();
-    rest.remove_prefix(*sent);
+    HF_TRY_ASSIGN(const auto sent, kernel::send_with_descriptors(fd_.get(), rest, {socket_fd}));
+    rest.remove_prefix(sent);
   }
   while (!rest.empty()) {
-    const auto sent = kernel::send_some(fd_.get(), rest);
-    if (!sent) return sent.error();
-    rest.remove_prefix(*sent);
+    HF_TRY_ASSIGN(const auto sent, kernel::send_some(fd_.get(), rest));
+    rest.remove_prefix(sent);
   }
   return {};
 }
@@ -40,9 +37,8 @@ Result<void> Client::send(Json message, int socket_fd) {
 Result<Reply> Client::receive(bool& continues) {
   std::size_t end = 0;
   while ((end = in_.find('\0')) == std::string::npos) {
-    const auto open = kernel::receive_some(fd_.get(), in_, kernel::Wait::yes);
-    if (!open) return open.error();
-    if (!*open) return Error{EPIPE, "call", "", "the server closed the connection"};
+    HF_TRY_ASSIGN(const auto open, kernel::receive_some(fd_.get(), in_, kernel::Wait::yes));
+    if (!open) return Error{EPIPE, "call", "", "the server closed the connection"};
   }
   const Json json = Json::parse(in_.substr(0, end), nullptr, /*allow_exceptions=*/false);
   in_.erase(0, end + 1);
@@ -57,16 +53,14 @@ Result<Reply> Client::receive(bool& continues) {
 }
 
 Result<Reply> Client::call(const std::string& method, const Json& parameters, int socket_fd) {
-  if (auto sent = send({{"method", method}, {"parameters", parameters}}, socket_fd); !sent)
-    return sent.error();
+  HF_TRY(send({{"method", method}, {"parameters", parameters}}, socket_fd));
   bool continues = false;
   return receive(continues);
 }
 
 Result<Reply> Client::stream(const std::string& method, const Json& parameters,
                              const std::function<bool(const Reply&)>& each) {
-  if (auto sent = send({{"method", method}, {"parameters", parameters}, {"more", true}}); !sent)
-    return sent.error();
+  HF_TRY(send({{"method", method}, {"parameters", parameters}, {"more", true}}));
   for (;;) {
     bool continues = false;
     auto reply = receive(continues);

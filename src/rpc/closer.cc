@@ -40,11 +40,9 @@ bool drain(int connection_fd) {
 }  // namespace
 
 Result<ServerEnd> start_closer() {
-  auto ends = kernel::make_stream();
-  if (!ends) return std::move(ends).error();
-  auto process = kernel::start_own_program(kCloserArgument, {(*ends)[1].get()});
-  if (!process) return std::move(process).error();
-  return ServerEnd{std::move((*ends)[0]), *std::move(process)};
+  HF_TRY_ASSIGN(auto ends, kernel::make_stream());
+  HF_TRY_ASSIGN(auto process, kernel::start_own_program(kCloserArgument, {ends[1].get()}));
+  return ServerEnd{std::move(ends[0]), std::move(process)};
 }
 
 void run_closer() {

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <cstdlib>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -111,14 +112,13 @@ int relay(std::vector<Fd>& kept) {
 }  // namespace
 
 Result<ServerEnd> start_relay(Fd& client) {
-  auto ends = kernel::make_stream();
-  if (!ends) return std::move(ends).error();
-  auto process = kernel::start_own_program(kRelayArgument, {client.get(), (*ends)[1].get()});
-  if (!process) return std::move(process).error();
-  ServerEnd end{std::move((*ends)[0]), *std::move(process)};
+  HF_TRY_ASSIGN(auto ends, kernel::make_stream());
+  HF_TRY_ASSIGN(auto process,
+                kernel::start_own_program(kRelayArgument, {client.get(), ends[1].get()}));
+  ServerEnd end{std::move(ends[0]), std::move(process)};
   // The relay holds the client too, and waits for this byte or the end, so this is never the last.
   client.reset();
-  if (auto sent = kernel::send_some(end.fd.get(), "\n"); !sent) return std::move(sent).error();
+  HF_TRY_ASSIGN(std::ignore, kernel::send_some(end.fd.get(), "\n"));
   return end;
 }
 

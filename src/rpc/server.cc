@@ -91,15 +91,14 @@ Server::~Server() {
 Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interface interface,
                                                Handler handler, Helpers helpers, Limits limits) {
   // Anybody may connect; what a peer may call is decided by who it is.
-  auto listener = kernel::listen_at(path, 0666);
-  if (!listener) return std::move(listener).error();
+  HF_TRY_ASSIGN(auto listener, kernel::listen_at(path, 0666));
   // Connecting takes the right to write to the socket's file (unix_find_bsd()).
   auto root_listener = kernel::listen_at(path + kRootSuffix, 0600);
   if (!root_listener) {
     (void)kernel::remove_socket(path);
     return std::move(root_listener).error();
   }
-  return std::unique_ptr<Server>(new Server(path, *std::move(listener), *std::move(root_listener),
+  return std::unique_ptr<Server>(new Server(path, std::move(listener), *std::move(root_listener),
                                             std::move(interface), std::move(handler),
                                             std::move(helpers), limits));
 }

@@ -37,10 +37,9 @@ Result<Fd> announce(const Announcement& announcement) {
 }
 
 Result<std::vector<Announcement>> announced_runs() {
-  const auto names = kernel::abstract_names();
-  if (!names) return names.error();
+  HF_TRY_ASSIGN(const auto names, kernel::abstract_names());
   std::vector<Announcement> runs;
-  for (const std::string& name : *names)
+  for (const std::string& name : names)
     if (auto run = parse_announcement(name)) runs.push_back(*std::move(run));
   std::ranges::sort(runs, {}, &Announcement::pid);
   return runs;

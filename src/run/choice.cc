@@ -8,11 +8,9 @@ namespace {
 
 Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
                             const backend::SessionSpec& spec) {
-  auto available = backend->available();
-  if (!available) return available.error();
-  auto session = backend->open(spec);
-  if (!session) return session.error();
-  return Attached{std::move(backend), std::move(*session), {}};
+  HF_TRY(backend->available());
+  HF_TRY_ASSIGN(auto session, backend->open(spec));
+  return Attached{std::move(backend), std::move(session), {}};
 }
 
 // What the profile states and this backend leaves wholly unenforced, in words; "": nothing.

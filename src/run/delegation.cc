@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/delegation.h"
 
+#include <tuple>
+
 #include "delegate/explain.h"
 #include "delegate/grant.h"
 
@@ -31,8 +33,9 @@ std::uint32_t types_for_delegation(const hf_profile& profile) {
 Result<void> delegate_bpf(const hf_profile& profile, pid_t child) {
   const delegate::Set set = set_of(profile);
   if (set.empty()) return {};
-  auto granted = delegate::grant({.pid = child, .set = set}, delegate::vocabulary_here());
-  if (!granted) return wrap(std::move(granted).error(), "bpf.delegate");
+  HF_TRY_ASSIGN(std::ignore,
+                wrap(delegate::grant({.pid = child, .set = set}, delegate::vocabulary_here()),
+                     "bpf.delegate"));
   return {};
 }
 

@@ -36,9 +36,7 @@ Result<Reporter> Reporter::create(const policy::Compiled& policy, EventFormat fo
   Reporter reporter(policy, format, colour);
   reporter.policy_line_ = std::move(policy_line);
   if (!events_path.empty()) {
-    auto file = kernel::create_stream(events_path);
-    if (!file) return file.error();
-    reporter.file_ = std::move(*file);
+    HF_TRY_ASSIGN(reporter.file_, kernel::create_stream(events_path));
   }
   return reporter;
 }

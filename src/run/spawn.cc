@@ -130,31 +130,26 @@ kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line,
 }  // namespace
 
 Result<Spawned> Spawned::start(const SpawnSpec& spec) {
-  auto ends = kernel::make_channel();
-  if (!ends) return ends.error();
+  HF_TRY_ASSIGN(auto ends, kernel::make_channel());
   CommandLine line(spec.command);
   auto forked = kernel::fork_child(kernel::clone_flags_from_types(spec.unshare_types),
-                                   child_spec(spec, line, *ends));
+                                   child_spec(spec, line, ends));
   if (!forked) return describe_fork_error(forked.error(), spec.unshare_types);
 
   Spawned spawned;
   spawned.forked_ = std::move(*forked);
-  spawned.channel_ = std::move((*ends)[0]);
-  if (const auto cookie = kernel::socket_cookie((*ends)[1].get()))
-    spawned.channel_cookie_ = *cookie;
-  (*ends)[1].reset();  // so that the child's death is the end of the channel
+  spawned.channel_ = std::move(ends[0]);
+  if (const auto cookie = kernel::socket_cookie(ends[1].get())) spawned.channel_cookie_ = *cookie;
+  ends[1].reset();  // so that the child's death is the end of the channel
   spawned.unshare_types_ = spec.unshare_types;
   spawned.command_name_ = spec.command.front();
   if (spec.unshare_types & HF_NS_USER) {
-    auto mapped = kernel::write_identity_maps(spawned.forked_.pid);
-    if (!mapped) return wrap(mapped.error(), "map ids into the new user namespace");
-    auto told = kernel::send_byte(spawned.channel_.get(), kernel::kChildMapsWritten);
-    if (!told) return told.error();
+    HF_TRY(wrap(kernel::write_identity_maps(spawned.forked_.pid),
+                "map ids into the new user namespace"));
+    HF_TRY(kernel::send_byte(spawned.channel_.get(), kernel::kChildMapsWritten));
   }
-  auto opened = spawned.open_namespaces();
-  if (!opened) return opened.error();
-  auto ready = spawned.wait_until_ready();
-  if (!ready) return ready.error();
+  HF_TRY(spawned.open_namespaces());
+  HF_TRY(spawned.wait_until_ready());
   return spawned;
 }
 
@@ -162,20 +157,17 @@ Result<Spawned> Spawned::start(const SpawnSpec& spec) {
 Result<void> Spawned::open_namespaces() {
   for (unsigned bit = 0; bit < HF_NS_COUNT; bit++) {
     if (!(unshare_types_ & (1u << bit))) continue;
-    auto fd = kernel::open_namespace(forked_.pid, bit);
-    if (!fd) return fd.error();
-    namespaces_[bit] = std::move(*fd);
+    HF_TRY_ASSIGN(namespaces_[bit], kernel::open_namespace(forked_.pid, bit));
   }
   return {};
 }
 
 Result<void> Spawned::wait_until_ready() {
-  auto received = kernel::receive_report(channel_.get());
-  if (!received) return received.error();
-  if (!*received) return Error{0, "start the command", {}, "the child died before it was ready"};
-  if ((*received)->kind != ChildReport::Kind::ready) return describe_child_error(**received);
-  if ((*received)->listener_number < 0) return {};
-  return take_listener((*received)->listener_number);
+  HF_TRY_ASSIGN(auto received, kernel::receive_report(channel_.get()));
+  if (!received) return Error{0, "start the command", {}, "the child died before it was ready"};
+  if (received->kind != ChildReport::Kind::ready) return describe_child_error(*received);
+  if (received->listener_number < 0) return {};
+  return take_listener(received->listener_number);
 }
 
 // The child says beforehand which descriptor will be the listener, and cannot say when it is: its
@@ -189,12 +181,10 @@ Result<void> Spawned::take_listener(int number) {
       return {};
     }
     if (listener.error().code != EBADF) return wrap(listener.error(), "take the seccomp listener");
-    const auto ready = kernel::poll_readable({channel_.get()}, 0);
-    if (!ready) return ready.error();
-    if (ready->front()) {
-      auto received = kernel::receive_report(channel_.get());
-      if (!received) return received.error();
-      if (*received) return describe_child_error(**received);
+    HF_TRY_ASSIGN(const auto ready, kernel::poll_readable({channel_.get()}, 0));
+    if (ready.front()) {
+      HF_TRY_ASSIGN(auto received, kernel::receive_report(channel_.get()));
+      if (received) return describe_child_error(*received);
       return Error{0, "install the seccomp filter", {}, "the child died"};
     }
     kernel::sleep_us(kListenerLookUs);
@@ -202,21 +192,18 @@ Result<void> Spawned::take_listener(int number) {
 }
 
 Result<void> Spawned::wait_for_self_test() {
-  auto received = kernel::receive_report(channel_.get());
-  if (!received) return received.error();
-  if (!*received) return Error{0, "prove the seccomp filter", {}, "the child died"};
-  if ((*received)->kind != ChildReport::Kind::self_test_held)
-    return describe_child_error(**received);
+  HF_TRY_ASSIGN(auto received, kernel::receive_report(channel_.get()));
+  if (!received) return Error{0, "prove the seccomp filter", {}, "the child died"};
+  if (received->kind != ChildReport::Kind::self_test_held) return describe_child_error(*received);
   return {};
 }
 
 Result<void> Spawned::release() { return kernel::send_byte(channel_.get(), kernel::kChildRelease); }
 
 std::optional<Error> Spawned::read_exec_error() {
-  auto received = kernel::receive_report(channel_.get());
-  if (!received) return received.error();
-  if (!*received) return std::nullopt;
-  const ChildReport& report = **received;
+  HF_TRY_ASSIGN(auto received, kernel::receive_report(channel_.get()));
+  if (!received) return std::nullopt;
+  const ChildReport& report = *received;
   if (report.step != ChildStep::exec) return describe_child_error(report);
   return Error{report.error, command_name_, {}, {}};
 }

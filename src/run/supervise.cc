@@ -30,9 +30,7 @@ Result<Signals> take_signals() {
   sigaddset(&set, SIGPIPE);
   for (const int signal : kForwarded) sigaddset(&set, signal);
   Signals signals;
-  auto fd = kernel::open_signalfd(set, &signals.command_mask);
-  if (!fd) return fd.error();
-  signals.fd = std::move(*fd);
+  HF_TRY_ASSIGN(signals.fd, kernel::open_signalfd(set, &signals.command_mask));
   return signals;
 }
 
@@ -56,9 +54,7 @@ class Watch {
  public:
   explicit Watch(std::vector<int> fds) : fds_(std::move(fds)) {}
   Result<void> wait() {
-    auto events = kernel::poll_readable(fds_, -1);
-    if (!events) return events.error();
-    events_ = std::move(*events);
+    HF_TRY_ASSIGN(events_, kernel::poll_readable(fds_, -1));
     for (std::size_t i = 0; i < fds_.size(); i++)
       if (!(events_[i] & POLLIN) && (events_[i] & (POLLHUP | POLLERR | POLLNVAL))) fds_[i] = -1;
     return {};
@@ -80,10 +76,8 @@ Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int si
   for (const int fd : session.poll_fds()) fds.push_back(fd);
   Watch watch(std::move(fds));
   for (;;) {
-    auto waited = watch.wait();
-    if (!waited) return waited;
-    auto handled = session.dispatch();
-    if (!handled) return wrap(handled.error(), "decide");
+    HF_TRY(watch.wait());
+    HF_TRY(wrap(session.dispatch(), "decide"));
     if (watch.events(kChannelIndex) & POLLIN) {
       if (auto error = spawned.read_exec_error()) outcome.exec_error = std::move(error);
       // The exec closed the other end, and the end of a stream stays readable for good.
@@ -106,22 +100,17 @@ Result<void> answer_until_report(backend::Session& session, const Spawned& spawn
   std::vector<int> fds = {spawned.channel_fd()};
   for (const int fd : session.poll_fds()) fds.push_back(fd);
   for (;;) {
-    const auto ready = kernel::poll_readable(fds, -1);
-    if (!ready) return ready.error();
-    if (ready->front()) return {};
-    auto handled = session.dispatch();
-    if (!handled) return wrap(handled.error(), "decide");
+    HF_TRY_ASSIGN(const auto ready, kernel::poll_readable(fds, -1));
+    if (ready.front()) return {};
+    HF_TRY(wrap(session.dispatch(), "decide"));
   }
 }
 
 Result<void> hold(backend::Session& session, Spawned& spawned, const backend::ChildPlan& plan) {
-  auto adopted = session.adopt(spawned.child());
-  if (!adopted) return adopted;
+  HF_TRY(session.adopt(spawned.child()));
   if (plan.filter) {
-    auto answered = answer_until_report(session, spawned);
-    if (!answered) return answered;
-    auto proved = spawned.wait_for_self_test();
-    if (!proved) return proved;
+    HF_TRY(answer_until_report(session, spawned));
+    HF_TRY(spawned.wait_for_self_test());
   }
   return spawned.release();
 }
@@ -130,26 +119,19 @@ Result<void> hold(backend::Session& session, Spawned& spawned, const backend::Ch
 
 Result<Outcome> supervise(backend::Session& session, const std::vector<std::string>& command,
                           std::uint32_t unshare_types, const PrepareChild& prepare) {
-  auto signals = take_signals();
-  if (!signals) return signals.error();
-  auto plan = session.before_fork();
-  if (!plan) return plan.error();
-  auto spawned = Spawned::start({command, unshare_types, *plan, signals->command_mask});
-  if (!spawned) return spawned.error();
-  auto prepared = prepare(spawned->pid());
-  if (!prepared) return prepared.error();
-  auto held = hold(session, *spawned, *plan);
-  if (!held) return held.error();
+  HF_TRY_ASSIGN(auto signals, take_signals());
+  HF_TRY_ASSIGN(auto plan, session.before_fork());
+  HF_TRY_ASSIGN(auto spawned, Spawned::start({command, unshare_types, plan, signals.command_mask}));
+  HF_TRY(prepare(spawned.pid()));
+  HF_TRY(hold(session, spawned, plan));
 
   Outcome outcome;
-  auto watched = watch_until_end(session, *spawned, signals->fd.get(), outcome);
+  auto watched = watch_until_end(session, spawned, signals.fd.get(), outcome);
   if (!watched) {
-    (void)kernel::signal_process(spawned->pidfd(), SIGKILL);  // nobody decides any more
+    (void)kernel::signal_process(spawned.pidfd(), SIGKILL);  // nobody decides any more
     return watched.error();
   }
-  auto totals = session.finish();
-  if (!totals) return totals.error();
-  outcome.totals = *totals;
+  HF_TRY_ASSIGN(outcome.totals, session.finish());
   return outcome;
 }
 

@@ -21,9 +21,8 @@ Result<Fd> open_table_owner(pid_t thread, pid_t process) {
   auto pidfd = kernel::open_thread_pidfd(thread);
   if (pidfd || pidfd.error().code != EINVAL) return pidfd;
   // An older kernel's pidfds are for processes: good for a thread that shares its process's table.
-  const auto shared = kernel::share_descriptors(thread, process);
-  if (!shared) return shared.error();
-  if (!*shared) return Error{EINVAL, "open the descriptors of a thread", {}, {}};
+  HF_TRY_ASSIGN(const auto shared, kernel::share_descriptors(thread, process));
+  if (!shared) return Error{EINVAL, "open the descriptors of a thread", {}, {}};
   return kernel::open_pidfd(process);
 }
 
@@ -59,20 +58,16 @@ std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {
 }
 
 Result<kernel::Listener> take_listener(const Child& child, Fd& fd) {
-  auto duplicate = kernel::duplicate(child.listener_fd);
-  if (!duplicate) return wrap(duplicate.error(), "take the seccomp listener");
-  fd = std::move(*duplicate);
+  HF_TRY_ASSIGN(fd, wrap(kernel::duplicate(child.listener_fd), "take the seccomp listener"));
   return kernel::Listener::create(fd.get());
 }
 
 Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child) {
-  auto ready = kernel::poll_readable({listener_fd}, kSelfTestTimeoutMs);
-  if (!ready) return ready.error();
-  if (!(ready->front() & POLLIN))
+  HF_TRY_ASSIGN(auto ready, kernel::poll_readable({listener_fd}, kSelfTestTimeoutMs));
+  if (!(ready.front() & POLLIN))
     return Error{ETIMEDOUT, "prove the seccomp filter", {}, "the child's call did not arrive"};
-  auto call = listener.receive();
-  if (!call) return wrap(call.error(), "prove the seccomp filter");
-  const seccomp_notif& self_test = **call;
+  HF_TRY_ASSIGN(auto call, wrap(listener.receive(), "prove the seccomp filter"));
+  const seccomp_notif& self_test = *call;
   if (static_cast<pid_t>(self_test.pid) != child || self_test.data.nr != SYS_setns ||
       static_cast<int>(self_test.data.args[1]) != kernel::kSelfTestArgument)
     return Error{EPROTO, "prove the seccomp filter", {}, "another call arrived first"};

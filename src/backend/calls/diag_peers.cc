@@ -34,25 +34,22 @@ Fd take_from(pid_t pid, const kernel::UnixSocket& socket) {
 Result<DiagPeers> DiagPeers::create(const Child& child, const kernel::Proc& proc,
                                     const LabelNames& label_names, SocketLabels& labels) {
   DiagPeers peers(proc, label_names, labels);
-  auto own = kernel::UnixDiag::open();
-  if (!own) return own.error();
-  peers.networks_.push_back(std::move(*own));
+  HF_TRY_ASSIGN(auto own, kernel::UnixDiag::open());
+  peers.networks_.push_back(std::move(own));
   const int network_fd = child.namespace_fd[kernel::kNetNamespace];
   if (network_fd < 0) return peers;
-  auto inside = kernel::UnixDiag::open_in(child.namespace_fd[kernel::kUserNamespace], network_fd);
-  if (!inside) return inside.error();
-  peers.networks_.push_back(std::move(*inside));
+  HF_TRY_ASSIGN(auto inside,
+                kernel::UnixDiag::open_in(child.namespace_fd[kernel::kUserNamespace], network_fd));
+  peers.networks_.push_back(std::move(inside));
   return peers;
 }
 
 Result<Peer> DiagPeers::of(int socket_fd) {
-  const auto file = kernel::describe_file(socket_fd);
-  if (!file) return file.error();
-  const auto cookie = kernel::socket_cookie(socket_fd);
-  if (!cookie) return cookie.error();
+  HF_TRY_ASSIGN(const auto file, kernel::describe_file(socket_fd));
+  HF_TRY_ASSIGN(const auto cookie, kernel::socket_cookie(socket_fd));
   Result<Peer> found = Error{ENOENT, "find the peer", {}, {}};
   for (kernel::UnixDiag& diag : networks_) {
-    found = find_in(diag, socket_fd, file->inode, *cookie);
+    found = find_in(diag, socket_fd, file.inode, cookie);
     if (found || (found.error().code != ENOENT && found.error().code != ESTALE)) break;
   }
   return found;
@@ -60,30 +57,25 @@ Result<Peer> DiagPeers::of(int socket_fd) {
 
 Result<Peer> DiagPeers::find_in(kernel::UnixDiag& diag, int socket_fd, std::uint64_t inode,
                                 std::uint64_t cookie) {
-  const auto own = diag.find(inode, cookie);
-  if (!own) return own.error();
-  if (!own->connected) return Peer{};
-  if (own->peer_inode == 0) return Peer{Peer::State::without_file};
-  const auto peer = diag.find(own->peer_inode, std::nullopt);
-  if (!peer) return peer.error();
-  if (peer->peer_inode != inode) return Error{ESTALE, "find the peer", {}, {}};
-  const auto labels = labels_of(socket_fd, *peer);
-  if (!labels) return labels.error();
-  return Peer{Peer::State::known, *labels};
+  HF_TRY_ASSIGN(const auto own, diag.find(inode, cookie));
+  if (!own.connected) return Peer{};
+  if (own.peer_inode == 0) return Peer{Peer::State::without_file};
+  HF_TRY_ASSIGN(const auto peer, diag.find(own.peer_inode, std::nullopt));
+  if (peer.peer_inode != inode) return Error{ESTALE, "find the peer", {}, {}};
+  HF_TRY_ASSIGN(const auto labels, labels_of(socket_fd, peer));
+  return Peer{Peer::State::known, labels};
 }
 
 Result<DiagPeers::Bound> DiagPeers::bound_to(const kernel::BoundFile& file) {
   std::vector<kernel::UnixSocket> found;
   for (kernel::UnixDiag& diag : networks_) {
-    const auto here = diag.bound_to(file);
-    if (!here) return here.error();
-    found.insert(found.end(), here->begin(), here->end());
+    HF_TRY_ASSIGN(const auto here, diag.bound_to(file));
+    found.insert(found.end(), here.begin(), here.end());
   }
   if (found.empty()) return Error{ENOENT, "find a bound socket", {}, {}};
   if (found.size() > 1) return Error{EEXIST, "find a bound socket", {}, {}};
-  const auto labels = labels_of(-1, found.front());
-  if (!labels) return labels.error();
-  return Bound{found.front().type, *labels};
+  HF_TRY_ASSIGN(const auto labels, labels_of(-1, found.front()));
+  return Bound{found.front().type, labels};
 }
 
 // Who connected is the first to be asked; but it may have handed the socket on.

@@ -19,13 +19,10 @@ constexpr int kRestart = 512;  // ERESTARTSYS
 }  // namespace
 
 Result<Jobs> Jobs::create() {
-  auto prepared = kernel::prepare_interrupts();
-  if (!prepared) return prepared.error();
-  auto timer = kernel::make_timer();
-  if (!timer) return timer.error();
-  auto wakeup = kernel::make_wakeup();
-  if (!wakeup) return wakeup.error();
-  return Jobs(std::move(*timer), std::move(*wakeup));
+  HF_TRY(kernel::prepare_interrupts());
+  HF_TRY_ASSIGN(auto timer, kernel::make_timer());
+  HF_TRY_ASSIGN(auto wakeup, kernel::make_wakeup());
+  return Jobs(std::move(timer), std::move(wakeup));
 }
 
 // A job that is just about to block misses one interruption, so there are several.

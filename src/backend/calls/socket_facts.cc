@@ -14,10 +14,9 @@ LabelReader::LabelReader(const LabelNames& label_names, SocketLabels& labels)
 Result<LabelIds> LabelReader::read(int socket_fd, label::Cookie cookie) const {
   LabelIds ids = {};
   for (std::size_t i = 0; i < label_names_.names.size() && i < ids.size(); i++) {
-    const auto value = labels_.get(socket_fd, cookie, label_names_.names[i]);
-    if (!value) return value.error();
-    if (!*value) continue;
-    const auto known = value_ids_.find(**value);
+    HF_TRY_ASSIGN(const auto value, labels_.get(socket_fd, cookie, label_names_.names[i]));
+    if (!value) continue;
+    const auto known = value_ids_.find(*value);
     ids[i] = known == value_ids_.end() ? HF_LABEL_ID_OTHER : known->second;
   }
   return ids;

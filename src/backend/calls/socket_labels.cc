@@ -33,17 +33,15 @@ SocketLabels::SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd
       store_(std::make_unique<label::Store>()) {}
 
 Result<SocketLabels> SocketLabels::create(const kernel::Proc& proc, SocketAttributes kernel) {
-  auto timer = kernel::make_timer();
-  if (!timer) return timer.error();
-  auto live = kernel::OpenFileWatch::create();
-  if (!live) return live.error();
-  return SocketLabels(proc, kernel, std::move(*timer), std::move(*live));
+  HF_TRY_ASSIGN(auto timer, kernel::make_timer());
+  HF_TRY_ASSIGN(auto live, kernel::OpenFileWatch::create());
+  return SocketLabels(proc, kernel, std::move(timer), std::move(live));
 }
 
 Result<std::optional<std::string>> SocketLabels::get(int socket_fd, label::Cookie cookie,
                                                      const std::string& name) {
   if (kernel_ == SocketAttributes::emulated) {
-    if (auto taken = take_over(socket_fd, cookie); !taken) return taken.error();
+    HF_TRY(take_over(socket_fd, cookie));
     return store_->get(cookie, name);
   }
   auto value = kernel::get_attribute(socket_fd, name);
@@ -55,7 +53,7 @@ Result<std::optional<std::string>> SocketLabels::get(int socket_fd, label::Cooki
 Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie cookie) {
   auto names = kernel::list_attributes(socket_fd);
   if (!names || kernel_ == SocketAttributes::native) return names;
-  if (auto taken = take_over(socket_fd, cookie); !taken) return taken.error();
+  HF_TRY(take_over(socket_fd, cookie));
   // As sockfs_listxattr() of 7.3: labels of security modules, users', then the protocol's name.
   const auto behind = std::find_if(names->begin(), names->end(), [](const std::string& name) {
     return !name.starts_with("security.");
@@ -81,8 +79,8 @@ Result<void> SocketLabels::take_over(int socket_fd, label::Cookie cookie) {
   const label::Cookie listener = mirror_->inherited_from(socket_fd);
   if (listener == 0) return {};
   if (store_->has(listener) && !store_->has(cookie)) {
-    if (auto watched = watch(socket_fd, cookie); !watched) return watched;
-    if (auto copied = store_->copy(listener, cookie); !copied) return copied;
+    HF_TRY(watch(socket_fd, cookie));
+    HF_TRY(store_->copy(listener, cookie));
   }
   return mirror_->take_over(socket_fd);
 }
@@ -97,9 +95,8 @@ Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::s
                                std::string_view value, int flags) {
   if (kernel_ == SocketAttributes::native)
     return kernel::set_attribute(socket_fd, name, value, flags);
-  if (auto taken = take_over(socket_fd, cookie); !taken) return taken;
-  auto watched = watch(socket_fd, cookie);
-  if (!watched) return watched;
+  HF_TRY(take_over(socket_fd, cookie));
+  HF_TRY(watch(socket_fd, cookie));
   const auto before = store_->get(cookie, name);
   auto done = store_->set(cookie, name, value, flags);
   if (!done && done.error().code == ENOSPC) {
@@ -116,10 +113,9 @@ Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::s
 
 Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std::string& name) {
   if (kernel_ == SocketAttributes::native) return kernel::remove_attribute(socket_fd, name);
-  if (auto taken = take_over(socket_fd, cookie); !taken) return taken;
+  HF_TRY(take_over(socket_fd, cookie));
   const auto before = store_->get(cookie, name);
-  auto done = store_->remove(cookie, name);
-  if (!done) return done;
+  HF_TRY(store_->remove(cookie, name));
   auto told = tell(socket_fd, cookie);
   if (!told && before) (void)store_->set(cookie, name, *before, 0);
   return told;
@@ -127,21 +123,19 @@ Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std
 
 Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to) {
   if (kernel_ == SocketAttributes::emulated) {
-    if (auto taken = take_over(from_fd, from); !taken) return taken;
+    HF_TRY(take_over(from_fd, from));
     if (!store_->has(from)) return {};
-    if (auto watched = watch(to_fd, to); !watched) return watched;
-    if (auto copied = store_->copy(from, to); !copied) return copied;
+    HF_TRY(watch(to_fd, to));
+    HF_TRY(store_->copy(from, to));
     return tell(to_fd, to);
   }
-  const auto names = kernel::list_attributes(from_fd);
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
+  HF_TRY_ASSIGN(const auto names, kernel::list_attributes(from_fd));
+  for (const std::string& name : names) {
     if (!label::is_label_name(name)) continue;
     const auto value = kernel::get_attribute(from_fd, name);
     if (!value && value.error().code == ENODATA) continue;  // removed meanwhile
     if (!value) return value.error();
-    auto set = kernel::set_attribute(to_fd, name, *value, 0);
-    if (!set) return set;
+    HF_TRY(kernel::set_attribute(to_fd, name, *value, 0));
   }
   return {};
 }

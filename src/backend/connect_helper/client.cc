@@ -26,12 +26,10 @@ Error gone() { return Error{ECONNABORTED, "ask the door", {}, "it does not answe
 
 Result<void> expect(int channel_fd, char byte) {
   std::vector<Fd> none;
-  const auto ready = kernel::wait_readable(channel_fd, kStartMs);
-  if (!ready) return ready.error();
-  if (!*ready) return gone();
-  const auto said = kernel::receive_packet(channel_fd, 1, none);
-  if (!said) return said.error();
-  if (!*said || (*said)->front() != byte) return gone();
+  HF_TRY_ASSIGN(const auto ready, kernel::wait_readable(channel_fd, kStartMs));
+  if (!ready) return gone();
+  HF_TRY_ASSIGN(const auto said, kernel::receive_packet(channel_fd, 1, none));
+  if (!said || said->front() != byte) return gone();
   return {};
 }
 
@@ -51,48 +49,35 @@ std::optional<T> value_of(const std::string& bytes) {
 }  // namespace
 
 Result<Identity> identity_of(const kernel::TaskDirectory& task) {
-  auto credentials = task.credentials();
-  if (!credentials) return credentials.error();
-  const auto namespaces = task.namespaces();
-  if (!namespaces) return namespaces.error();
-  const auto root_fd = task.root();
-  if (!root_fd) return root_fd.error();
-  const auto root = kernel::place_of(root_fd->get());
-  if (!root) return root.error();
-  const auto& link = namespaces->link;
+  HF_TRY_ASSIGN(auto credentials, task.credentials());
+  HF_TRY_ASSIGN(const auto namespaces, task.namespaces());
+  HF_TRY_ASSIGN(const auto root_fd, task.root());
+  HF_TRY_ASSIGN(const auto root, kernel::place_of(root_fd.get()));
+  const auto& link = namespaces.link;
   return Identity{
-      std::move(*credentials),
+      std::move(credentials),
       {link[kernel::kUserNamespace], link[kernel::kMntNamespace], link[kernel::kPidNamespace]},
-      *root};
+      root};
 }
 
 // Looked at while it still may be, and before anything of the tree runs.
 Result<ConnectHelper> ConnectHelper::start(const Child& child, const kernel::Proc& proc) {
-  auto ends = kernel::make_channel();
-  if (!ends) return ends.error();
-  auto limited = kernel::set_send_timeout((*ends)[0].get(), kSendSeconds);
-  if (!limited) return limited.error();
+  HF_TRY_ASSIGN(auto ends, kernel::make_channel());
+  HF_TRY(kernel::set_send_timeout(ends[0].get(), kSendSeconds));
   std::array<int, kernel::kNamespaceTypeCount> namespaces;
   std::ranges::copy(child.namespace_fd, namespaces.begin());
-  const auto pid =
-      kernel::start_own_program_in(namespaces, kConnectHelperArgument, (*ends)[1].get());
-  if (!pid) return pid.error();
-  (*ends)[1].reset();
-  const int channel_fd = (*ends)[0].get();
-  auto runs = expect(channel_fd, kHelperRuns);
-  if (!runs) return runs.error();
-  auto process = kernel::open_pidfd(*pid);
-  if (!process) return process.error();
-  auto task = proc.task(*pid);
-  if (!task) return task.error();
-  auto identity = identity_of(*task);
-  if (!identity) return identity.error();
-  auto told = kernel::send_byte(channel_fd, kBecomeUndumpable);
-  if (!told) return told.error();
-  auto opaque = expect(channel_fd, kHelperIsUndumpable);
-  if (!opaque) return opaque.error();
-  return ConnectHelper(std::move((*ends)[0]), std::move(*process), std::move(*task),
-                       std::move(*identity));
+  HF_TRY_ASSIGN(const auto pid,
+                kernel::start_own_program_in(namespaces, kConnectHelperArgument, ends[1].get()));
+  ends[1].reset();
+  const int channel_fd = ends[0].get();
+  HF_TRY(expect(channel_fd, kHelperRuns));
+  HF_TRY_ASSIGN(auto process, kernel::open_pidfd(pid));
+  HF_TRY_ASSIGN(auto task, proc.task(pid));
+  HF_TRY_ASSIGN(auto identity, identity_of(task));
+  HF_TRY(kernel::send_byte(channel_fd, kBecomeUndumpable));
+  HF_TRY(expect(channel_fd, kHelperIsUndumpable));
+  return ConnectHelper(std::move(ends[0]), std::move(process), std::move(task),
+                       std::move(identity));
 }
 
 ConnectHelper::~ConnectHelper() {
@@ -120,14 +105,13 @@ bool ConnectHelper::answers() const {
 Result<ConnectHelper::Reply> ConnectHelper::ask(const HelperRequest& request,
                                                 const std::vector<int>& descriptors,
                                                 Deadline deadline) const {
-  auto ends = kernel::make_channel();
-  if (!ends) return ends.error();
-  std::vector<int> sent = {(*ends)[1].get()};
+  HF_TRY_ASSIGN(auto ends, kernel::make_channel());
+  std::vector<int> sent = {ends[1].get()};
   sent.insert(sent.end(), descriptors.begin(), descriptors.end());
   const auto asked = kernel::send_packet(channel_.get(), bytes_of(request), sent);
   if (!asked) return asked.error().code == EINTR ? asked.error() : gone();
-  (*ends)[1].reset();
-  const int reply_fd = (*ends)[0].get();
+  ends[1].reset();
+  const int reply_fd = ends[0].get();
   std::uint64_t since_ns = kernel::boottime_ns();
   std::uint64_t looked_ns = since_ns;
   bool given_up = false;
@@ -157,12 +141,11 @@ Result<ConnectHelper::Reply> ConnectHelper::ask(const HelperRequest& request,
 
 Result<ConnectHelper::Found> ConnectHelper::found(const HelperRequest& request,
                                                   const std::vector<int>& descriptors) const {
-  auto reply = ask(request, descriptors, Deadline::soon);
-  if (!reply) return reply.error();
-  const auto answer = value_of<HelperReply>(reply->bytes);
+  HF_TRY_ASSIGN(auto reply, ask(request, descriptors, Deadline::soon));
+  const auto answer = value_of<HelperReply>(reply.bytes);
   if (!answer) return gone();
   Found found{answer->error, answer->probe, {}};
-  if (!reply->descriptors.empty()) found.file = std::move(reply->descriptors.front());
+  if (!reply.descriptors.empty()) found.file = std::move(reply.descriptors.front());
   return found;
 }
 
@@ -188,9 +171,8 @@ Result<ConnectHelper::Found> ConnectHelper::look(int file_fd) const {
 Result<int> ConnectHelper::connect(int socket_fd, int file_fd) const {
   HelperRequest request;
   request.kind = HelperRequest::Kind::connect;
-  const auto reply = ask(request, {socket_fd, file_fd}, Deadline::none);
-  if (!reply) return reply.error();
-  const auto answer = value_of<HelperReply>(reply->bytes);
+  HF_TRY_ASSIGN(const auto reply, ask(request, {socket_fd, file_fd}, Deadline::none));
+  const auto answer = value_of<HelperReply>(reply.bytes);
   if (!answer) return gone();
   return answer->error;
 }

@@ -107,10 +107,9 @@ Needs needs_of(const hf_tables& tables) {
 }
 
 Result<Selection> Selection::choose(const Needs& needs) {
-  auto types = kernel::KernelTypes::load();
-  if (!types) return std::move(types).error();
+  HF_TRY_ASSIGN(auto types, kernel::KernelTypes::load());
   const auto has = [&types](std::string_view name) {
-    return types->has_function(std::string(name));
+    return types.has_function(std::string(name));
   };
   for (const TypeFunctions& type : kTypes) {
     if (!kernel_has_type(type.proc_name)) continue;
@@ -123,7 +122,7 @@ Result<Selection> Selection::choose(const Needs& needs) {
   if (needs.bpf && has(kTokenHook))
     for (const std::string_view hook : kBpfHooks)
       if (hook != kOnlyNewKernels && !has("bpf_lsm_" + std::string(hook))) return lacking(hook);
-  return Selection(needs, std::move(*types), kernel::has_socket_attributes());
+  return Selection(needs, std::move(types), kernel::has_socket_attributes());
 }
 
 bool Selection::mirrored() const {

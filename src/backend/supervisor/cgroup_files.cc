@@ -71,29 +71,25 @@ bool is_cgroup_call(int number) {
 
 Result<CgroupFileHandler::Credentials> CgroupFileHandler::credentials(
     const kernel::TaskDirectory& task) {
-  auto file = task.file_credentials();
-  if (!file) return file.error();
-  const auto namespaces = task.namespaces();
-  if (!namespaces) return namespaces.error();
-  return Credentials{std::move(*file), namespaces->link[kernel::kUserNamespace],
-                     namespaces->link[kCgroupLink]};
+  HF_TRY_ASSIGN(auto file, task.file_credentials());
+  HF_TRY_ASSIGN(const auto namespaces, task.namespaces());
+  return Credentials{std::move(file), namespaces.link[kernel::kUserNamespace],
+                     namespaces.link[kCgroupLink]};
 }
 
 Result<CgroupFileHandler> CgroupFileHandler::create(const SessionSpec& spec,
                                                     kernel::CgroupMounts& mounts,
                                                     const kernel::Proc& proc) {
-  const auto self = proc.task(kernel::own_pid());
-  if (!self) return self.error();
-  auto own = credentials(*self);
-  if (!own) return own.error();
-  CgroupFileHandler desk(spec, mounts, std::move(*own));
+  HF_TRY_ASSIGN(const auto self, proc.task(kernel::own_pid()));
+  HF_TRY_ASSIGN(auto own, credentials(self));
+  CgroupFileHandler desk(spec, mounts, std::move(own));
   const auto profiles = std::span(spec.tables->profiles).first(spec.tables->profile_count);
   const bool asks = std::ranges::any_of(
       profiles, [](const hf_profile& one) { return one.cg_inside == HF_INSIDE_DELEGATED; });
   if (!asks || mounts.unified().empty()) return desk;
-  const auto found = kernel::cgroups_with_attribute(mounts.unified(), kDelegateAttribute, "1");
-  if (!found) return found.error();
-  for (const std::string& directory : *found)
+  HF_TRY_ASSIGN(const auto found,
+                kernel::cgroups_with_attribute(mounts.unified(), kDelegateAttribute, "1"));
+  for (const std::string& directory : found)
     desk.delegated_.push_back(
         directory == mounts.unified() ? "/" : directory.substr(mounts.unified().size()));
   return desk;
@@ -183,17 +179,15 @@ class CgroupFileHandler::Attempt {
   Result<Fd> named(int base, const std::string& path, int flags, std::uint64_t resolve) {
     pid_t own_number = 0;
     if (path.starts_with("/proc/") && !path.starts_with("/proc/self/")) {
-      const auto status = task_.status();
-      if (!status) return status.error();
-      own_number = status->innermost_pid;
+      HF_TRY_ASSIGN(const auto status, task_.status());
+      own_number = status.innermost_pid;
     }
     if (const auto own = descriptor_of_path(path, own_number)) return task_.named_by(*own);
     const bool from_root = path.front() == '/' && !(resolve & RESOLVE_IN_ROOT);
-    auto start = from_root          ? task_.root()
-                 : base == AT_FDCWD ? task_.working_directory()
-                                    : task_.named_by(base);
-    if (!start) return start;
-    return kernel::find_file(start->get(), path, flags & (O_NOFOLLOW | O_DIRECTORY),
+    HF_TRY_ASSIGN(auto start, from_root          ? task_.root()
+                              : base == AT_FDCWD ? task_.working_directory()
+                                                 : task_.named_by(base));
+    return kernel::find_file(start.get(), path, flags & (O_NOFOLLOW | O_DIRECTORY),
                              resolve | (from_root ? RESOLVE_IN_ROOT : 0) | RESOLVE_NO_MAGICLINKS);
   }
 
@@ -235,14 +229,13 @@ class CgroupFileHandler::Attempt {
   Result<std::string> vectors(std::uint64_t at, std::uint64_t count) {
     std::string all;
     for (std::uint64_t i = 0; i < count; i++) {
-      const auto raw = memory_->read(at + i * sizeof(iovec), sizeof(iovec));
-      if (!raw) return raw.error();
+      HF_TRY_ASSIGN(const auto raw, memory_->read(at + i * sizeof(iovec), sizeof(iovec)));
       iovec one = {};
-      std::memcpy(&one, raw->data(), sizeof(one));
+      std::memcpy(&one, raw.data(), sizeof(one));
       if (one.iov_len > kMaxMoveBytes - all.size()) return Error{EINVAL, "read", {}, {}};
-      const auto part = memory_->read(reinterpret_cast<std::uint64_t>(one.iov_base), one.iov_len);
-      if (!part) return part.error();
-      all += *part;
+      HF_TRY_ASSIGN(const auto part,
+                    memory_->read(reinterpret_cast<std::uint64_t>(one.iov_base), one.iov_len));
+      all += part;
     }
     return all;
   }

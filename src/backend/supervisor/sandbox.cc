@@ -54,11 +54,9 @@ bool nests(unsigned type) {
 Result<void> Sandbox::start_with(const Child& child) {
   for (unsigned type = 0; type < kernel::kNamespaceTypeCount; type++) {
     if (child.namespace_fd[type] < 0) continue;
-    auto object = kernel::identify_namespace(child.namespace_fd[type]);
-    if (!object) return object.error();
-    auto fd = kernel::duplicate(child.namespace_fd[type]);
-    if (!fd) return fd.error();
-    started_.insert_or_assign(object->inode, std::move(*fd));
+    HF_TRY_ASSIGN(auto object, kernel::identify_namespace(child.namespace_fd[type]));
+    HF_TRY_ASSIGN(auto fd, kernel::duplicate(child.namespace_fd[type]));
+    started_.insert_or_assign(object.inode, std::move(fd));
     started_types_ |= 1u << type;
   }
   return {};
@@ -68,9 +66,9 @@ Result<void> Sandbox::survey_outside() {
   if (surveyed_ || tracking_ == Tracking::off) return {};
   survey_process(::getpid());
   auto own = proc_.task(::getpid());
-  auto own_namespaces = own ? own->namespaces() : Result<kernel::TaskNamespaces>(own.error());
-  if (!own_namespaces) return own_namespaces.error();
-  for (const auto inode : own_namespaces->link)
+  HF_TRY_ASSIGN(auto own_namespaces,
+                own ? own->namespaces() : Result<kernel::TaskNamespaces>(own.error()));
+  for (const auto inode : own_namespaces.link)
     if (inode != kernel::kNoNamespace && !outside_.contains(inode))
       return Error{EMFILE, "record the namespaces outside", {}, "raise the limit on open files"};
   for (const pid_t pid : proc_.processes()) survey_process(pid);

@@ -39,15 +39,13 @@ constexpr unsigned kCreationLookUs = 100;
 
 // What Landlock closes has to be closed from the start.
 Result<kernel::CgroupMounts> mounts_to_protect() {
-  const auto open = kernel::writable_cgroup_files();
-  if (!open) return open.error();
-  if (!open->empty())
-    return Error{EBUSY, "keep the command from files of cgroups", open->front(),
+  HF_TRY_ASSIGN(const auto open, kernel::writable_cgroup_files());
+  if (!open.empty())
+    return Error{EBUSY, "keep the command from files of cgroups", open.front(),
                  "this descriptor is open for writing and would be handed down: close it"};
-  const auto beyond = kernel::files_beyond_mounts();
-  if (!beyond) return beyond.error();
-  if (!beyond->empty())
-    return Error{EBUSY, "keep the command from files of cgroups", beyond->front(),
+  HF_TRY_ASSIGN(const auto beyond, kernel::files_beyond_mounts());
+  if (!beyond.empty())
+    return Error{EBUSY, "keep the command from files of cgroups", beyond.front(),
                  "this lies in no mount of this mount namespace, so that cgroups may be reached "
                  "through it, and would be handed down: close it"};
   return kernel::CgroupMounts::read();
@@ -81,22 +79,17 @@ SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFil
       cgroup_mounts_(std::move(cgroup_mounts)) {}
 
 Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const SessionSpec& spec) {
-  auto proc = kernel::Proc::open();
-  if (!proc) return proc.error();
+  HF_TRY_ASSIGN(auto proc, kernel::Proc::open());
   const hf_profile& profile = spec.tables->profiles[spec.profile];
   Fd landlock;
   std::optional<kernel::CgroupMounts> cgroup_mounts;
   if (const auto abi = kernel::landlock_abi()) {
     if (protects_cgroups(profile)) {
-      auto mounts = mounts_to_protect();
-      if (!mounts) return mounts.error();
-      cgroup_mounts = std::move(*mounts);
+      HF_TRY_ASSIGN(cgroup_mounts, mounts_to_protect());
     }
-    auto ruleset = cgroup_mounts
-                       ? kernel::make_cgroup_readonly_ruleset(*abi, cgroup_mounts->points())
-                       : kernel::make_scope_ruleset(*abi);
-    if (!ruleset) return ruleset.error();
-    landlock = std::move(*ruleset);
+    HF_TRY_ASSIGN(landlock, cgroup_mounts ? kernel::make_cgroup_readonly_ruleset(
+                                                *abi, cgroup_mounts->points())
+                                          : kernel::make_scope_ruleset(*abi));
   }
   const SocketAttributes attributes = socket_attributes();
   Wanted wanted{attribute_calls_to_see(profile, attributes),
@@ -105,7 +98,7 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
   wanted.confinement = landlock && kernel::landlock_rules_unix_sockets() &&
                        connect_helper::needs_connect_helper(*spec.tables, profile);
   return std::unique_ptr<SupervisorSession>(
-      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted), std::move(*proc),
+      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted), std::move(proc),
                             std::move(landlock), attributes, std::move(cgroup_mounts)));
 }
 
@@ -116,31 +109,26 @@ Result<ChildPlan> SupervisorSession::before_fork() {
 }
 
 Result<void> SupervisorSession::adopt(const Child& child) {
-  auto listener = calls::take_listener(child, listener_fd_);
-  if (!listener) return listener.error();
-  listener_.emplace(std::move(*listener));
+  HF_TRY_ASSIGN(auto listener, calls::take_listener(child, listener_fd_));
+  listener_.emplace(std::move(listener));
 
-  auto desks = open_handlers(child);
-  if (!desks) return desks;
+  HF_TRY(open_handlers(child));
   if (const auto self = proc_.task(kernel::own_pid()))
     if (const auto namespaces = self->namespaces())
       own_user_namespace_ = namespaces->link[kernel::kUserNamespace];
 
   // Not earlier: a child of an opaque parent is opaque too, and could not be given its id maps.
-  auto opaque = kernel::make_undumpable();
-  if (!opaque) return opaque;
-  auto reaper = kernel::become_subreaper();
-  if (!reaper) return reaper;
+  HF_TRY(kernel::make_undumpable());
+  HF_TRY(kernel::become_subreaper());
   kernel::raise_descriptor_limit();
 
   const bool tracking = profile().ns_track != 0 || spec_.unshare_types != 0;
   sandbox_.emplace(proc_, tree_, tracking ? Sandbox::Tracking::on : Sandbox::Tracking::off);
-  auto started = sandbox_->start_with(child);
-  if (!started) return started;
+  HF_TRY(sandbox_->start_with(child));
   if (cgroup_mounts_) {
-    auto desk = CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_);
-    if (!desk) return wrap(desk.error(), "keep cgroups");
-    cgroups_.emplace(std::move(*desk));
+    HF_TRY_ASSIGN(auto desk,
+                  wrap(CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_), "keep cgroups"));
+    cgroups_.emplace(std::move(desk));
   }
   auto proved = calls::answer_self_test(*listener_, listener_fd_.get(), child.pid);
   if (proved) tree_.remember_first(child.pid);
@@ -148,17 +136,15 @@ Result<void> SupervisorSession::adopt(const Child& child) {
 }
 
 Result<void> SupervisorSession::open_handlers(const Child& child) {
-  auto labels = SocketLabels::create(proc_, attributes_);
-  if (!labels) return wrap(labels.error(), "keep socket labels");
-  labels_.emplace(std::move(*labels));
-  auto peers = operations_by_peer(*spec_.tables, profile()) == 0
-                   ? DiagPeers::nobody(proc_, spec_.labels, *labels_)
-                   : DiagPeers::create(child, proc_, spec_.labels, *labels_);
-  if (!peers) return wrap(peers.error(), "ask for the peers of sockets");
-  peers_.emplace(std::move(*peers));
-  auto jobs = Jobs::create();
-  if (!jobs) return wrap(jobs.error(), "make calls for the tree");
-  jobs_.emplace(std::move(*jobs));
+  HF_TRY_ASSIGN(auto labels, wrap(SocketLabels::create(proc_, attributes_), "keep socket labels"));
+  labels_.emplace(std::move(labels));
+  HF_TRY_ASSIGN(auto peers, wrap(operations_by_peer(*spec_.tables, profile()) == 0
+                                     ? DiagPeers::nobody(proc_, spec_.labels, *labels_)
+                                     : DiagPeers::create(child, proc_, spec_.labels, *labels_),
+                                 "ask for the peers of sockets"));
+  peers_.emplace(std::move(peers));
+  HF_TRY_ASSIGN(auto jobs, wrap(Jobs::create(), "make calls for the tree"));
+  jobs_.emplace(std::move(jobs));
   reader_.emplace(spec_.labels, *labels_);
   sockets_.emplace(*spec_.tables, spec_.profile, *reader_, *peers_, *jobs_, *listener_,
                    child.channel_cookie);
@@ -198,11 +184,9 @@ Result<void> SupervisorSession::dispatch() {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
   jobs_->look(*listener_);
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
-    auto ready = kernel::poll_readable({listener_fd_.get()}, 0);
-    if (!ready) return ready.error();
-    if (!(ready->front() & POLLIN)) return {};
-    auto done = handle_next();
-    if (!done) return done;
+    HF_TRY_ASSIGN(auto ready, kernel::poll_readable({listener_fd_.get()}, 0));
+    if (!(ready.front() & POLLIN)) return {};
+    HF_TRY(handle_next());
   }
   return {};
 }
@@ -383,9 +367,8 @@ Result<std::vector<PendingDecision>> SupervisorSession::ask(const Caller& caller
       decisions.push_back(decision_of_trace(view, caller));
       return decisions;
     default: {
-      auto creation = decisions_of_creation(caller);
-      if (!creation) return creation.error();
-      if (*creation) decisions.push_back(std::move(**creation));
+      HF_TRY_ASSIGN(auto creation, decisions_of_creation(caller));
+      if (creation) decisions.push_back(std::move(*creation));
       return decisions;
     }
   }
@@ -472,8 +455,7 @@ void SupervisorSession::report(const DecisionRecord& asked, const hf_verdict& ve
 
 Result<Totals> SupervisorSession::finish() {
   if (listener_) {
-    auto drained = dispatch();
-    if (!drained) return drained.error();
+    HF_TRY(dispatch());
   }
   return totals_;
 }

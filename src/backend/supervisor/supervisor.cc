@@ -66,9 +66,8 @@ class SupervisorBackend final : public Backend {
   }
 
   Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
-    auto session = supervisor::SupervisorSession::create(spec);
-    if (!session) return session.error();
-    return std::unique_ptr<Session>(std::move(*session));
+    HF_TRY_ASSIGN(auto session, supervisor::SupervisorSession::create(spec));
+    return std::unique_ptr<Session>(std::move(session));
   }
 };
 

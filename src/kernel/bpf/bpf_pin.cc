@@ -120,10 +120,8 @@ Result<void> remove_pin(const std::string& path) {
 }
 
 Result<void> remove_pin_directory(const std::string& directory) {
-  const auto names = names_in(directory);
-  if (!names) return names.error();
-  for (const std::string& name : *names)
-    if (auto removed = remove_pin(directory + "/" + name); !removed) return removed;
+  HF_TRY_ASSIGN(const auto names, names_in(directory));
+  for (const std::string& name : names) HF_TRY(remove_pin(directory + "/" + name));
   if (rmdir(directory.c_str()) != 0 && errno != ENOENT)
     return system_error("remove directory", directory);
   return {};
@@ -157,29 +155,27 @@ Result<BpfKind> bpf_kind(int fd) {
 }
 
 Result<void> must_be(BpfKind wanted, int fd) {
-  const auto kind = bpf_kind(fd);
-  if (!kind) return kind.error();
-  return *kind == wanted ? Result<void>() : Error{EINVAL, "describe", {}, "another kind of pin"};
+  HF_TRY_ASSIGN(const auto kind, bpf_kind(fd));
+  return kind == wanted ? Result<void>() : Error{EINVAL, "describe", {}, "another kind of pin"};
 }
 
 }  // namespace
 
 Result<BpfId> bpf_id(int fd) {
-  const auto kind = bpf_kind(fd);
-  if (!kind) return kind.error();
+  HF_TRY_ASSIGN(const auto kind, bpf_kind(fd));
   bpf_map_info map = {};
   bpf_prog_info program = {};
   bpf_link_info link = {};
-  __u32 bytes = *kind == BpfKind::map       ? sizeof(map)
-                : *kind == BpfKind::program ? sizeof(program)
-                                            : sizeof(link);
-  const int code = *kind == BpfKind::map       ? bpf_map_get_info_by_fd(fd, &map, &bytes)
-                   : *kind == BpfKind::program ? bpf_prog_get_info_by_fd(fd, &program, &bytes)
-                                               : bpf_link_get_info_by_fd(fd, &link, &bytes);
+  __u32 bytes = kind == BpfKind::map       ? sizeof(map)
+                : kind == BpfKind::program ? sizeof(program)
+                                           : sizeof(link);
+  const int code = kind == BpfKind::map       ? bpf_map_get_info_by_fd(fd, &map, &bytes)
+                   : kind == BpfKind::program ? bpf_prog_get_info_by_fd(fd, &program, &bytes)
+                                              : bpf_link_get_info_by_fd(fd, &link, &bytes);
   if (code != 0) return system_error("describe pin");
-  if (*kind == BpfKind::map) return BpfId{*kind, map.id, 0};
-  if (*kind == BpfKind::program) return BpfId{*kind, program.id, 0};
-  return BpfId{*kind, link.id, link.prog_id};
+  if (kind == BpfKind::map) return BpfId{kind, map.id, 0};
+  if (kind == BpfKind::program) return BpfId{kind, program.id, 0};
+  return BpfId{kind, link.id, link.prog_id};
 }
 
 Result<std::uint64_t> inode_number(const std::string& path) {
@@ -189,23 +185,21 @@ Result<std::uint64_t> inode_number(const std::string& path) {
 }
 
 Result<void> attach_sysctl_program(int program_fd) {
-  const auto root = open_whole_cgroup_hierarchy();
-  if (!root) return root.error();
-  if (bpf_prog_attach(program_fd, root->get(), BPF_CGROUP_SYSCTL, BPF_F_ALLOW_MULTI) != 0)
+  HF_TRY_ASSIGN(const auto root, open_whole_cgroup_hierarchy());
+  if (bpf_prog_attach(program_fd, root.get(), BPF_CGROUP_SYSCTL, BPF_F_ALLOW_MULTI) != 0)
     return system_error("attach BPF program", "sysctl");
   return {};
 }
 
 Result<void> detach_sysctl_program(int program_fd) {
-  const auto root = open_whole_cgroup_hierarchy();
-  if (!root) return root.error();
-  if (bpf_prog_detach2(program_fd, root->get(), BPF_CGROUP_SYSCTL) != 0 && errno != ENOENT)
+  HF_TRY_ASSIGN(const auto root, open_whole_cgroup_hierarchy());
+  if (bpf_prog_detach2(program_fd, root.get(), BPF_CGROUP_SYSCTL) != 0 && errno != ENOENT)
     return system_error("detach BPF program", "sysctl");
   return {};
 }
 
 Result<MapShape> map_shape(int map_fd) {
-  if (auto is_map = must_be(BpfKind::map, map_fd); !is_map) return is_map.error();
+  HF_TRY(must_be(BpfKind::map, map_fd));
   bpf_map_info info = {};
   __u32 bytes = sizeof(info);
   if (bpf_map_get_info_by_fd(map_fd, &info, &bytes) != 0) return system_error("describe map");
@@ -213,12 +207,11 @@ Result<MapShape> map_shape(int map_fd) {
 }
 
 Result<std::uint32_t> map_entries(int map_fd) {
-  const auto shape = map_shape(map_fd);
-  if (!shape) return shape.error();
-  std::vector<std::byte> key(shape->key_bytes), next(shape->key_bytes);
+  HF_TRY_ASSIGN(const auto shape, map_shape(map_fd));
+  std::vector<std::byte> key(shape.key_bytes), next(shape.key_bytes);
   std::uint32_t count = 0;
   const void* from = nullptr;
-  while (count < shape->max_entries && bpf_map_get_next_key(map_fd, from, next.data()) == 0) {
+  while (count < shape.max_entries && bpf_map_get_next_key(map_fd, from, next.data()) == 0) {
     count++;
     key = next;
     from = key.data();
@@ -227,7 +220,7 @@ Result<std::uint32_t> map_entries(int map_fd) {
 }
 
 Result<LinkShape> link_shape(int link_fd) {
-  if (auto is_link = must_be(BpfKind::link, link_fd); !is_link) return is_link.error();
+  HF_TRY(must_be(BpfKind::link, link_fd));
   bpf_link_info info = {};
   __u32 bytes = sizeof(info);
   if (bpf_link_get_info_by_fd(link_fd, &info, &bytes) != 0) return system_error("describe link");

@@ -24,10 +24,9 @@ bool counts_program_runs() {
 }
 
 Result<ProgramRuns> program_runs(int fd) {
-  const auto id = bpf_id(fd);
-  if (!id) return id.error();
-  if (id->kind == BpfKind::map) return Error{EINVAL, "describe", {}, "a map"};
-  const Fd program(bpf_prog_get_fd_by_id(id->kind == BpfKind::link ? id->program : id->id));
+  HF_TRY_ASSIGN(const auto id, bpf_id(fd));
+  if (id.kind == BpfKind::map) return Error{EINVAL, "describe", {}, "a map"};
+  const Fd program(bpf_prog_get_fd_by_id(id.kind == BpfKind::link ? id.program : id.id));
   if (!program) return system_error("describe program");
   bpf_prog_info info = {};
   __u32 bytes = sizeof(info);
@@ -38,14 +37,13 @@ Result<ProgramRuns> program_runs(int fd) {
 
 Result<std::uint64_t> map_used(int map_fd) {
   constexpr std::uint32_t kAtOnce = 1024;
-  const auto shape = map_shape(map_fd);
-  if (!shape) return shape.error();
+  HF_TRY_ASSIGN(const auto shape, map_shape(map_fd));
   // The kernel's mark of where it was is of at most the key's size, and at least 4 bytes.
-  std::vector<std::byte> from(shape->key_bytes + 8), to(shape->key_bytes + 8);
+  std::vector<std::byte> from(shape.key_bytes + 8), to(shape.key_bytes + 8);
   std::uint64_t used = 0;
-  for (std::uint32_t most = kAtOnce; most <= shape->max_entries * 2 + kAtOnce;) {
-    std::vector<std::byte> keys(std::size_t{most} * shape->key_bytes);
-    std::vector<std::byte> values(std::size_t{most} * shape->value_bytes);
+  for (std::uint32_t most = kAtOnce; most <= shape.max_entries * 2 + kAtOnce;) {
+    std::vector<std::byte> keys(std::size_t{most} * shape.key_bytes);
+    std::vector<std::byte> values(std::size_t{most} * shape.value_bytes);
     std::uint32_t count = most;
     const int code = bpf_map_lookup_batch(map_fd, used == 0 ? nullptr : from.data(), to.data(),
                                           keys.data(), values.data(), &count, nullptr);

@@ -65,17 +65,15 @@ Result<std::string> cgroup_path(int root_fd, CgroupId id) {
   if (!mount) return system_error("open cgroup hierarchy");
   const Fd fd(open_by_handle_at(mount.get(), &named.handle, O_PATH | O_CLOEXEC));
   if (!fd) return system_error("open cgroup by id", std::to_string(id));
-  const auto root = path_of_descriptor(mount.get());
-  if (!root) return root.error();
-  auto path = path_of_descriptor(fd.get());
-  if (!path) return path;
-  if (!path->starts_with(*root)) return Error{ESTALE, "resolve cgroup", std::to_string(id), *path};
+  HF_TRY_ASSIGN(const auto root, path_of_descriptor(mount.get()));
+  HF_TRY_ASSIGN(auto path, path_of_descriptor(fd.get()));
+  if (!path.starts_with(root)) return Error{ESTALE, "resolve cgroup", std::to_string(id), path};
   // A cgroup removed since it was opened is written with that ending, and one may be named so.
   constexpr std::string_view kRemoved = " (deleted)";
   struct stat at = {};
-  if (path->ends_with(kRemoved) && (stat(path->c_str(), &at) != 0 || at.st_ino != id))
-    path->resize(path->size() - kRemoved.size());
-  const std::string below = path->substr(*root == "/" ? 0 : root->size());
+  if (path.ends_with(kRemoved) && (stat(path.c_str(), &at) != 0 || at.st_ino != id))
+    path.resize(path.size() - kRemoved.size());
+  const std::string below = path.substr(root == "/" ? 0 : root.size());
   return below.empty() ? std::string("/") : below;
 }
 

@@ -99,9 +99,8 @@ Result<CgroupMounts> CgroupMounts::read() {
   // First, so that no change goes by between this and the reading.
   mounts.changes_.reset(::open(kMountInfo, O_RDONLY | O_CLOEXEC));
   if (!mounts.changes_) return system_error("open", kMountInfo);
-  const auto entries = mount_table();
-  if (!entries) return entries.error();
-  for (const MountEntry& entry : *entries) {
+  HF_TRY_ASSIGN(const auto entries, mount_table());
+  for (const MountEntry& entry : entries) {
     if (entry.type != "cgroup" && entry.type != "cgroup2") continue;
     mounts.points_.push_back(entry.point);
     if (entry.type == "cgroup") continue;
@@ -125,12 +124,11 @@ bool CgroupMounts::has_grown() {
 // The path in the link is a guess, since mounts cover one another and namespaces differ. It counts
 // when the same file stands there.
 Result<CgroupFile> CgroupMounts::file(int fd) const {
-  const auto shown = path_of_descriptor(fd);
-  if (!shown) return shown.error();
-  const Error unknown{ESTALE, "find the cgroup of", *shown, "no known mount shows it"};
+  HF_TRY_ASSIGN(const auto shown, path_of_descriptor(fd));
+  const Error unknown{ESTALE, "find the cgroup of", shown, "no known mount shows it"};
   for (const Unified& part : parts_) {
-    if (unified_.empty() || !shown->starts_with(part.point + "/")) continue;
-    const std::string path = joined(part.root, shown->substr(part.point.size()));
+    if (unified_.empty() || !shown.starts_with(part.point + "/")) continue;
+    const std::string path = joined(part.root, shown.substr(part.point.size()));
     const std::size_t slash = path.rfind('/');
     const std::string cgroup = slash == 0 ? "/" : path.substr(0, slash);
     if (!same_file(fd, joined(unified_, path))) continue;
@@ -161,10 +159,9 @@ Result<Fd> reopen(int fd, int flags) {
 }
 
 Result<std::vector<std::string>> writable_cgroup_files() {
-  const auto files = open_files(own_pid());
-  if (!files) return files.error();
+  HF_TRY_ASSIGN(const auto files, open_files(own_pid()));
   std::vector<std::string> found;
-  for (const OpenFile& file : *files) {
+  for (const OpenFile& file : files) {
     const int flags = fcntl(file.number, F_GETFL);
     if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_RDONLY) continue;
     if (hierarchy_of(file.number))
@@ -176,37 +173,31 @@ Result<std::vector<std::string>> writable_cgroup_files() {
 // What holdfast has for itself closes on exec. A process that is not at the root of its mount
 // namespace sees no entry of the mount that its own root lies in.
 Result<std::vector<std::string>> files_beyond_mounts() {
-  const auto files = open_files(own_pid());
-  if (!files) return files.error();
-  const auto entries = mount_table();
-  if (!entries) return entries.error();
-  const auto root = mount_id("/");
-  if (!root) return root.error();
+  HF_TRY_ASSIGN(const auto files, open_files(own_pid()));
+  HF_TRY_ASSIGN(const auto entries, mount_table());
+  HF_TRY_ASSIGN(const auto root, mount_id("/"));
   const auto seen = [&](std::uint64_t id) {
-    return id == *root ||
-           std::ranges::any_of(*entries, [&](const MountEntry& entry) { return entry.id == id; });
+    return id == root ||
+           std::ranges::any_of(entries, [&](const MountEntry& entry) { return entry.id == id; });
   };
   std::vector<std::string> found;
-  for (const OpenFile& file : *files) {
+  for (const OpenFile& file : files) {
     const int flags = fcntl(file.number, F_GETFD);
     struct stat facts = {};
     if (flags < 0 || (flags & FD_CLOEXEC) || fstat(file.number, &facts) != 0) continue;
     if (!S_ISDIR(facts.st_mode) && !hierarchy_of(file.number)) continue;
-    const auto id = mount_id(file.path);
-    if (!id) return id.error();
-    if (!seen(*id)) found.push_back(std::to_string(file.number) + ": " + file.target);
+    HF_TRY_ASSIGN(const auto id, mount_id(file.path));
+    if (!seen(id)) found.push_back(std::to_string(file.number) + ": " + file.target);
   }
-  const auto working = mount_id(".");
-  if (!working) return working.error();
-  if (!seen(*working)) found.emplace_back("working directory");
+  HF_TRY_ASSIGN(const auto working, mount_id("."));
+  if (!seen(working)) found.emplace_back("working directory");
   return found;
 }
 
 Result<void> move_task(int file_fd, pid_t number) {
-  const auto fd = reopen(file_fd, O_WRONLY);
-  if (!fd) return fd.error();
+  HF_TRY_ASSIGN(const auto fd, reopen(file_fd, O_WRONLY));
   const std::string text = std::to_string(number);
-  if (write(fd->get(), text.data(), text.size()) < 0) return system_error("move task");
+  if (write(fd.get(), text.data(), text.size()) < 0) return system_error("move task");
   return {};
 }
 

@@ -95,7 +95,7 @@ Result<void> rename_prepared(const std::string& path) {
 }  // namespace
 
 Result<void> replace_file(const std::string& path, std::string_view text, unsigned mode) {
-  if (auto prepared = prepare_file(path, text, mode); !prepared) return prepared;
+  HF_TRY(prepare_file(path, text, mode));
   return rename_prepared(path);
 }
 
@@ -106,14 +106,12 @@ Result<void> replace_files(const std::vector<NewFile>& files, unsigned mode) {
     for (std::size_t made = 0; made < i; made++) unlink(temporary_of(files[made].path).c_str());
     return prepared;
   }
-  for (const NewFile& file : files)
-    if (auto renamed = rename_prepared(file.path); !renamed) return renamed;
+  for (const NewFile& file : files) HF_TRY(rename_prepared(file.path));
   return {};
 }
 
 Result<Fd> lock_file(const std::string& path, Lock lock) {
-  if (auto made = make_directories(path.substr(0, path.rfind('/'))); !made)
-    return std::move(made).error();
+  HF_TRY(make_directories(path.substr(0, path.rfind('/'))));
   Fd fd(open(path.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return system_error("open", path);
   const int operation = (lock == Lock::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;

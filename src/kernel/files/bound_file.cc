@@ -17,19 +17,16 @@ Result<BoundFile> parse_bound_file(std::string_view descriptor_info, std::string
   const auto inode = number<std::uint64_t>(field(descriptor_info, "ino").value_or(""));
   const auto mount = number<std::uint64_t>(field(descriptor_info, "mnt_id").value_or(""));
   if (!inode || !mount) return Error{EINVAL, "understand", "/proc/PID/fdinfo", {}};
-  const auto mounts = parse_mount_table(mount_info);
-  if (!mounts) return mounts.error();
-  const auto entry = std::ranges::find(*mounts, *mount, &MountEntry::id);
-  if (entry == mounts->end()) return Error{ENOENT, "find the mount of a file", {}, {}};
+  HF_TRY_ASSIGN(const auto mounts, parse_mount_table(mount_info));
+  const auto entry = std::ranges::find(mounts, *mount, &MountEntry::id);
+  if (entry == mounts.end()) return Error{ENOENT, "find the mount of a file", {}, {}};
   return BoundFile{*inode, entry->device};
 }
 
 Result<BoundFile> bound_file(const Proc& proc, int fd, const TaskDirectory& viewer) {
-  const auto info = proc.descriptor_info(fd);
-  if (!info) return info.error();
-  const auto mounts = viewer.mount_info();
-  if (!mounts) return mounts.error();
-  return parse_bound_file(*info, *mounts);
+  HF_TRY_ASSIGN(const auto info, proc.descriptor_info(fd));
+  HF_TRY_ASSIGN(const auto mounts, viewer.mount_info());
+  return parse_bound_file(info, mounts);
 }
 
 Result<Place> place_of(int fd) {

@@ -28,10 +28,9 @@ Result<void> OpenFileWatch::watch(int fd, std::uint64_t number) const {
 
 // Lines are "tfd: 5 events: 40000018 data: 2a pos:0 ino:1a2b sdev:8".
 Result<std::vector<std::uint64_t>> OpenFileWatch::numbers(const Proc& proc) const {
-  auto text = proc.descriptor_info(epoll_.get());
-  if (!text) return text.error();
+  HF_TRY_ASSIGN(auto text, proc.descriptor_info(epoll_.get()));
   std::vector<std::uint64_t> found;
-  const std::string_view rest = *text;
+  const std::string_view rest = text;
   constexpr std::string_view kKey = "data:";
   for (std::size_t at = 0; (at = rest.find(kKey, at)) != std::string_view::npos;) {
     at = rest.find_first_not_of(' ', at + kKey.size());

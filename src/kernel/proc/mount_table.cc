@@ -59,17 +59,15 @@ Result<std::vector<MountEntry>> parse_mount_table(std::string_view text) {
   std::vector<MountEntry> entries;
   for (const std::string_view line : split(text, '\n')) {
     if (line.empty()) continue;
-    auto entry = parse_line(line);
-    if (!entry) return std::move(entry).error();
-    entries.push_back(std::move(*entry));
+    HF_TRY_ASSIGN(auto entry, parse_line(line));
+    entries.push_back(std::move(entry));
   }
   return entries;
 }
 
 Result<std::vector<MountEntry>> mount_table(const std::string& mountinfo) {
-  const auto text = read_text_file(mountinfo);
-  if (!text) return text.error();
-  return parse_mount_table(*text);
+  HF_TRY_ASSIGN(const auto text, read_text_file(mountinfo));
+  return parse_mount_table(text);
 }
 
 }  // namespace holdfast::kernel

@@ -125,18 +125,16 @@ Result<Proc> Proc::open() {
   if (!root) root.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) return system_error("open", "/proc");
   Proc proc(std::move(root));
-  auto probed = proc.probe_links();
-  if (!probed) return probed.error();
+  HF_TRY(proc.probe_links());
   return proc;
 }
 
 // An entry that this process does not have is a type that the kernel does not have.
 Result<void> Proc::probe_links() {
-  auto self = task(::getpid());
-  if (!self) return self.error();
+  HF_TRY_ASSIGN(auto self, task(::getpid()));
   for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
     char text[64];
-    if (::readlinkat(self->directory_.get(), kLinkPaths[link], text, sizeof(text)) >= 0) continue;
+    if (::readlinkat(self.directory_.get(), kLinkPaths[link], text, sizeof(text)) >= 0) continue;
     if (errno != ENOENT) return system_error("read", kLinkPaths[link]);
     known_links_ &= ~(1u << link);
   }
@@ -154,9 +152,8 @@ std::vector<pid_t> Proc::processes() const { return numeric_entries(root_.get(),
 
 Result<pid_t> Proc::process_of_pidfd(int pidfd) const {
   const std::string path = fmt::format("{}/fdinfo/{}", ::getpid(), pidfd);
-  auto text = read_small(root_.get(), path.c_str());
-  if (!text) return text.error();
-  const auto pid = number_field<pid_t>(*text, "Pid", 0);
+  HF_TRY_ASSIGN(auto text, read_small(root_.get(), path.c_str()));
+  const auto pid = number_field<pid_t>(text, "Pid", 0);
   if (!pid) return Error{EBADF, "read", path, "not a pidfd"};
   return *pid;
 }
@@ -192,21 +189,20 @@ Result<TaskNamespaces> TaskDirectory::namespaces() const {
 }
 
 Result<TaskStatus> TaskDirectory::status() const {
-  auto text = read_small(directory_.get(), "status");
-  if (!text) return text.error();
-  const auto thread = number_field<pid_t>(*text, "Pid", 0);
-  const auto process = number_field<pid_t>(*text, "Tgid", 0);
-  const auto parent = number_field<pid_t>(*text, "PPid", 0);
-  const auto threads = number_field<unsigned>(*text, "Threads", 0);
-  const auto uid = number_field<std::uint32_t>(*text, "Uid", 1);
-  const auto numbers = field(*text, "NSpid");
+  HF_TRY_ASSIGN(auto text, read_small(directory_.get(), "status"));
+  const auto thread = number_field<pid_t>(text, "Pid", 0);
+  const auto process = number_field<pid_t>(text, "Tgid", 0);
+  const auto parent = number_field<pid_t>(text, "PPid", 0);
+  const auto threads = number_field<unsigned>(text, "Threads", 0);
+  const auto uid = number_field<std::uint32_t>(text, "Uid", 1);
+  const auto numbers = field(text, "NSpid");
   if (!thread || !process || !parent || !threads || !uid || !numbers)
     return Error{EPROTO, "understand", "/proc/PID/status", {}};
   const auto innermost = leading_number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
   if (!innermost) return Error{EPROTO, "understand", "/proc/PID/status", "NSpid"};
   // A kernel without seccomp says nothing.
-  const unsigned filters = number_field<unsigned>(*text, "Seccomp_filters", 0).value_or(0);
-  const auto state = field(*text, "State");
+  const unsigned filters = number_field<unsigned>(text, "Seccomp_filters", 0).value_or(0);
+  const auto state = field(text, "State");
   const bool stopped = state && (state->starts_with('T') || state->starts_with('t'));
   return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filters, stopped};
 }
@@ -214,19 +210,17 @@ Result<TaskStatus> TaskDirectory::status() const {
 // A table that is smaller than the limit has a number left, or grows. Only one that is not is
 // counted.
 Result<bool> TaskDirectory::has_room_for_descriptor() const {
-  const auto limits = read_small(directory_.get(), "limits");
-  if (!limits) return limits.error();
+  HF_TRY_ASSIGN(const auto limits, read_small(directory_.get(), "limits"));
   constexpr std::string_view kLimit = "Max open files";
-  const std::size_t at = limits->find(kLimit);
+  const std::size_t at = limits.find(kLimit);
   const std::size_t value = at == std::string::npos
                                 ? std::string::npos
-                                : limits->find_first_not_of(' ', at + kLimit.size());
+                                : limits.find_first_not_of(' ', at + kLimit.size());
   if (value == std::string::npos) return Error{EPROTO, "understand", "/proc/PID/limits", {}};
-  const auto most = leading_number<std::uint64_t>(std::string_view(*limits).substr(value));
+  const auto most = leading_number<std::uint64_t>(std::string_view(limits).substr(value));
   if (!most) return true;  // "unlimited"
-  const auto text = read_small(directory_.get(), "status");
-  if (!text) return text.error();
-  const auto size = number_field<std::uint64_t>(*text, "FDSize", 0);
+  HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
+  const auto size = number_field<std::uint64_t>(text, "FDSize", 0);
   if (size && *size < *most) return true;
   const auto open = numeric_entries(directory_.get(), "fd");
   return static_cast<std::uint64_t>(std::ranges::count_if(
@@ -246,20 +240,17 @@ Result<Fd> TaskDirectory::open_namespace(std::size_t link) const {
 }
 
 Result<FileCredentials> TaskDirectory::file_credentials() const {
-  const auto text = read_small(directory_.get(), "status");
-  if (!text) return text.error();
-  return file_credentials_of(*text);
+  HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
+  return file_credentials_of(text);
 }
 
 Result<Credentials> TaskDirectory::credentials() const {
-  const auto text = read_small(directory_.get(), "status");
-  if (!text) return text.error();
-  auto file = file_credentials_of(*text);
-  if (!file) return file.error();
-  Credentials found = {{}, {}, std::move(file->groups), file->capabilities, {}};
+  HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
+  HF_TRY_ASSIGN(auto file, file_credentials_of(text));
+  Credentials found = {{}, {}, std::move(file.groups), file.capabilities, {}};
   for (unsigned column = 0; column < found.uids.size(); column++) {
-    const auto uid = number_field<std::uint32_t>(*text, "Uid", column);
-    const auto gid = number_field<std::uint32_t>(*text, "Gid", column);
+    const auto uid = number_field<std::uint32_t>(text, "Uid", column);
+    const auto gid = number_field<std::uint32_t>(text, "Gid", column);
     if (!uid || !gid) return Error{EPROTO, "understand", "/proc/PID/status", {}};
     found.uids[column] = *uid;
     found.gids[column] = *gid;
@@ -303,12 +294,11 @@ bool TaskDirectory::signal_waits() const {
 }
 
 Result<std::string> TaskDirectory::cgroup() const {
-  auto text = read_small(directory_.get(), "cgroup");
-  if (!text) return text.error();
+  HF_TRY_ASSIGN(auto text, read_small(directory_.get(), "cgroup"));
   constexpr std::string_view kUnified = "0::";
-  for (std::size_t at = 0; at < text->size();) {
-    const std::size_t end = std::min(text->find('\n', at), text->size());
-    const std::string_view line = std::string_view(*text).substr(at, end - at);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = std::string_view(text).substr(at, end - at);
     if (line.starts_with(kUnified)) return std::string(line.substr(kUnified.size()));
     at = end + 1;
   }
@@ -336,10 +326,9 @@ Result<std::string> TaskMemory::read_string(std::uint64_t address, std::size_t l
   while (text.size() < limit) {
     const std::uint64_t at = address + text.size();
     const std::size_t wanted = std::min(limit - text.size(), kPageBytes - at % kPageBytes);
-    auto part = read(at, wanted);
-    if (!part) return part.error();
-    const std::size_t end = part->find('\0');
-    text.append(*part, 0, end);
+    HF_TRY_ASSIGN(auto part, read(at, wanted));
+    const std::size_t end = part.find('\0');
+    text.append(part, 0, end);
     if (end != std::string::npos) return text;
   }
   return Error{E2BIG, "read a name", {}, {}};

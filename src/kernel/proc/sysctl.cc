@@ -52,12 +52,11 @@ Result<std::string> read_sysctl(const std::string& name) {
 }
 
 Result<std::uint64_t> most_tasks() {
-  const auto text = read_sysctl("kernel/threads-max");
-  if (!text) return text.error();
+  HF_TRY_ASSIGN(const auto text, read_sysctl("kernel/threads-max"));
   std::uint64_t tasks = 0;
-  const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), tasks);
-  if (failed != std::errc() || end != text->data() + text->size())
-    return Error{EPROTO, "read", "kernel.threads-max", *text};
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), tasks);
+  if (failed != std::errc() || end != text.data() + text.size())
+    return Error{EPROTO, "read", "kernel.threads-max", text};
   return tasks;
 }
 

@@ -38,10 +38,8 @@ Result<void> write_identity_maps(pid_t child) {
   const std::string directory = fmt::format("/proc/{}", child);
   auto all = write_file(directory + "/uid_map", identity_of("/proc/self/uid_map"));
   if (all) return write_file(directory + "/gid_map", identity_of("/proc/self/gid_map"));
-  auto uids = write_file(directory + "/uid_map", fmt::format("{0} {0} 1\n", ::geteuid()));
-  if (!uids) return uids;
-  auto no_groups = write_file(directory + "/setgroups", "deny");
-  if (!no_groups) return no_groups;
+  HF_TRY(write_file(directory + "/uid_map", fmt::format("{0} {0} 1\n", ::geteuid())));
+  HF_TRY(write_file(directory + "/setgroups", "deny"));
   return write_file(directory + "/gid_map", fmt::format("{0} {0} 1\n", ::getegid()));
 }
 

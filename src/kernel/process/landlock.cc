@@ -58,8 +58,7 @@ Result<void> allow_writing_beside(int ruleset_fd, const std::string& directory,
     const std::string path = (directory == "/" ? "" : directory) + "/" + name;
     if (std::ranges::find(without, path) != without.end()) continue;
     if (std::ranges::any_of(without, [&](const auto& one) { return lies_below(one, path); })) {
-      auto deeper = allow_writing_beside(ruleset_fd, path, without);
-      if (!deeper) return deeper;
+      HF_TRY(allow_writing_beside(ruleset_fd, path, without));
       continue;
     }
     const Fd object(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -68,8 +67,7 @@ Result<void> allow_writing_beside(int ruleset_fd, const std::string& directory,
     struct stat facts = {};
     if (::fstat(object.get(), &facts) != 0) return system_error("stat", path);
     if (S_ISLNK(facts.st_mode)) continue;  // where it leads is asked about there
-    auto allowed = allow(ruleset_fd, object.get(), LANDLOCK_ACCESS_FS_WRITE_FILE, path);
-    if (!allowed) return allowed;
+    HF_TRY(allow(ruleset_fd, object.get(), LANDLOCK_ACCESS_FS_WRITE_FILE, path));
   }
   return {};
 }
@@ -96,8 +94,7 @@ Result<Fd> make_scope_ruleset(int abi) {
       .scoped = scopes(abi)};
   auto ruleset = make_ruleset(attributes, abi);
   if (!ruleset || attributes.handled_access_fs == 0) return ruleset;
-  auto allowed = allow_refer_everywhere(ruleset->get());
-  if (!allowed) return allowed.error();
+  HF_TRY(allow_refer_everywhere(ruleset->get()));
   return ruleset;
 }
 
@@ -108,11 +105,9 @@ Result<Fd> make_cgroup_readonly_ruleset(int abi, const std::vector<std::string>&
       .handled_access_fs = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REFER,
       .handled_access_net = 0,
       .scoped = scopes(abi)};
-  auto ruleset = make_ruleset(attributes, abi);
-  if (!ruleset) return ruleset;
-  auto allowed = allow_refer_everywhere(ruleset->get());
-  if (allowed) allowed = allow_writing_beside(ruleset->get(), "/", directories);
-  if (!allowed) return allowed.error();
+  HF_TRY_ASSIGN(auto ruleset, make_ruleset(attributes, abi));
+  HF_TRY(allow_refer_everywhere(ruleset.get()));
+  HF_TRY(allow_writing_beside(ruleset.get(), "/", directories));
   return ruleset;
 }
 

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,16 +10,19 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "kernel/process/process.h"
+#include "kernel/sockets/passed_descriptors.h"
 
 namespace holdfast::kernel {
 namespace {
 
-// The child's one message: an error, or none and a descriptor beside it.
+// The child's one message: an error, or none, and then a descriptor may come with it.
 struct Answer {
   int code = 0;
-  int descriptors = 0;
   std::array<char, 64> operation{};
   std::array<char, 256> object{};
   std::array<char, 256> detail{};
@@ -57,49 +59,26 @@ void send_answer(int channel_fd, const Result<Fd>& result) {
     put(answer.object, result.error().object);
     put(answer.detail, result.error().detail);
   }
-  answer.descriptors = result && *result ? 1 : 0;
-  iovec data{&answer, sizeof(answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  if (result && *result) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = result->get();
-    std::memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-  }
-  while (::sendmsg(channel_fd, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-  }
+  const std::string_view bytes(reinterpret_cast<const char*>(&answer), sizeof(answer));
+  std::vector<int> descriptors;
+  if (result && *result) descriptors.push_back(result->get());
+  auto sent = send_packet(channel_fd, bytes, descriptors);
+  while (!sent && sent.error().code == EINTR) sent = send_packet(channel_fd, bytes, descriptors);
 }
 
 Result<Fd> receive_answer(int channel_fd) {
+  std::vector<Fd> descriptors;
+  auto packet = receive_packet(channel_fd, sizeof(Answer), descriptors);
+  while (!packet && packet.error().code == EINTR)
+    packet = receive_packet(channel_fd, sizeof(Answer), descriptors);
+  HF_TRY_ASSIGN(const auto bytes, std::move(packet));
+  if (!bytes || bytes->size() != sizeof(Answer))
+    return Error{ECANCELED, "hear from the child", "", "it died"};
   Answer answer;
-  iovec data{&answer, sizeof(answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  ssize_t bytes = 0;
-  do bytes = ::recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC);
-  while (bytes < 0 && errno == EINTR);
-  Fd received;
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); bytes > 0 && header != nullptr) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-    received.reset(fd);
-  }
-  if (bytes != sizeof(answer)) return Error{ECANCELED, "hear from the child", "", "it died"};
+  std::memcpy(&answer, bytes->data(), sizeof(answer));
   if (answer.code != 0)
     return Error{answer.code, answer.operation.data(), answer.object.data(), answer.detail.data()};
-  if (answer.descriptors > 0 && !received) return Error{EMFILE, "receive a descriptor", "", ""};
-  return received;
+  return descriptors.empty() ? Fd() : std::move(descriptors.front());
 }
 
 }  // namespace
@@ -123,11 +102,9 @@ Result<Fd> open_namespace(const std::string& path) {
 
 Result<Fd> call_in_namespaces(const NamespacesToJoin& namespaces,
                               const std::function<Result<Fd>()>& call) {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return Error{errno, "socketpair", "", ""};
-  const Fd ours(ends[0]);
-  Fd theirs(ends[1]);
+  HF_TRY_ASSIGN(auto ends, make_channel());
+  const Fd ours = std::move(ends[0]);
+  Fd theirs = std::move(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return Error{errno, "fork", "", ""};
   if (child == 0) {

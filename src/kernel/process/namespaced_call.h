@@ -34,7 +34,8 @@ struct ProcessNamespaces {
 // Forks; the child joins the namespaces, runs `call` and hands its descriptor (it may be
 // empty) or its error back.
 // The caller has one thread: after fork() of more, `call` could not allocate.
-// Errors: those of setns(2) and of `call`; ECANCELED when the child died without a word.
+// Errors: those of setns(2) and of `call`; ECANCELED when the child died without a word; EMFILE when
+// the caller has no room for the descriptor.
 [[nodiscard]] Result<Fd> call_in_namespaces(const NamespacesToJoin& namespaces,
                                             const std::function<Result<Fd>()>& call);
 

@@ -91,8 +91,7 @@ Result<pid_t> start_own_program_in(const std::array<int, kNamespaceTypeCount>& n
                                    const std::string& argument, int channel_fd) {
   const Fd program(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
   if (!program) return system_error("open", "/proc/self/exe");
-  auto ends = make_channel();
-  if (!ends) return ends.error();
+  HF_TRY_ASSIGN(auto ends, make_channel());
   const pid_t first = ::fork();
   if (first < 0) return system_error("fork");
   if (first == 0) {
@@ -102,12 +101,12 @@ Result<pid_t> start_own_program_in(const std::array<int, kNamespaceTypeCount>& n
       if (report.pid == 0) become(program.get(), channel_fd, argument.c_str());
       if (report.pid < 0) report.error = errno;
     }
-    ::_exit(::send((*ends)[1].get(), &report, sizeof(report), MSG_NOSIGNAL) < 0);
+    ::_exit(::send(ends[1].get(), &report, sizeof(report), MSG_NOSIGNAL) < 0);
   }
-  (*ends)[1].reset();
+  ends[1].reset();
   wait_for_end(first);
   Report report{ECANCELED, -1};
-  if (::recv((*ends)[0].get(), &report, sizeof(report), MSG_DONTWAIT) != sizeof(report))
+  if (::recv(ends[0].get(), &report, sizeof(report), MSG_DONTWAIT) != sizeof(report))
     return Error{ECANCELED, "start a process in namespaces", {}, "it died"};
   if (report.error != 0) return Error{report.error, "start a process in namespaces", {}, {}};
   return report.pid;

@@ -26,9 +26,7 @@ std::string journal_entry(const std::vector<JournalField>& fields) {
 }
 
 Result<void> send_to_journal(const std::vector<JournalField>& fields, const std::string& socket) {
-  if (auto sent = send_datagram(socket, journal_entry(fields)); !sent)
-    return wrap(std::move(sent).error(), "journal");
-  return {};
+  return wrap(send_datagram(socket, journal_entry(fields)), "journal");
 }
 
 }  // namespace holdfast::kernel

@@ -40,21 +40,19 @@ struct NamedAddress {
 };
 
 Result<NamedAddress> named_address(const std::string& name) {
-  auto address = address_of(name);
-  if (!address) return address.error();
-  if (name.starts_with('@')) address->sun_path[0] = '\0';
-  return NamedAddress{*address,
+  HF_TRY_ASSIGN(auto address, address_of(name));
+  if (name.starts_with('@')) address.sun_path[0] = '\0';
+  return NamedAddress{address,
                       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())};
 }
 
 // Does somebody listen there? A connect that does not wait: EAGAIN is a full queue, so somebody
 // does (unix_stream_connect() in net/unix/af_unix.c). Errors: ENOTSOCK not a stream socket.
 Result<bool> is_served(const std::string& path) {
-  const auto address = address_of(path);
-  if (!address) return address.error();
+  HF_TRY_ASSIGN(const auto address, address_of(path));
   const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return system_error("socket");
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0)
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
     return true;
   if (errno == EAGAIN || errno == EINPROGRESS) return true;
   if (errno == ENOENT || errno == ECONNREFUSED) return false;
@@ -83,15 +81,13 @@ Result<void> remove_socket(const std::string& path) {
 }
 
 Result<Fd> listen_at(const std::string& path, mode_t mode) {
-  const auto address = address_of(path);
-  if (!address) return address.error();
-  const auto served = is_served(path);
-  if (!served) return served.error();
-  if (*served) return Error{EADDRINUSE, "listen", path, "something answers there"};
-  if (auto removed = remove_socket(path); !removed) return removed.error();
+  HF_TRY_ASSIGN(const auto address, address_of(path));
+  HF_TRY_ASSIGN(const auto served, is_served(path));
+  if (served) return Error{EADDRINUSE, "listen", path, "something answers there"};
+  HF_TRY(remove_socket(path));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return system_error("socket");
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
     return system_error("bind", path);
   if (chmod(path.c_str(), mode) != 0) return system_error("chmod", path);
   if (listen(fd.get(), kBacklog) != 0) return system_error("listen", path);
@@ -99,12 +95,11 @@ Result<Fd> listen_at(const std::string& path, mode_t mode) {
 }
 
 Result<void> send_datagram(const std::string& path, std::string_view bytes) {
-  const auto address = named_address(path);
-  if (!address) return address.error();
+  HF_TRY_ASSIGN(const auto address, named_address(path));
   const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("socket");
-  if (sendto(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL, address->pointer(),
-             address->length) < 0)
+  if (sendto(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL, address.pointer(),
+             address.length) < 0)
     return system_error("send", path);
   return {};
 }
@@ -117,30 +112,27 @@ Result<std::optional<Fd>> accept_one(int listener_fd) {
 }
 
 Result<Fd> connect_to(const std::string& path) {
-  const auto address = address_of(path);
-  if (!address) return address.error();
+  HF_TRY_ASSIGN(const auto address, address_of(path));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("socket");
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
     return system_error("connect", path);
   return fd;
 }
 
 Result<Fd> hold_abstract_name(const std::string& name) {
-  const auto address = named_address(name);
-  if (!address) return address.error();
+  HF_TRY_ASSIGN(const auto address, named_address(name));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("socket");
-  if (bind(fd.get(), address->pointer(), address->length) != 0) return system_error("bind", name);
+  if (bind(fd.get(), address.pointer(), address.length) != 0) return system_error("bind", name);
   return fd;
 }
 
 // "Num RefCount Protocol Flags Type St Inode Path", the first line being these words.
 Result<std::vector<std::string>> abstract_names() {
-  const auto text = read_text_file("/proc/net/unix");
-  if (!text) return text.error();
+  HF_TRY_ASSIGN(const auto text, read_text_file("/proc/net/unix"));
   std::vector<std::string> names;
-  for (const std::string_view line : split(*text, '\n')) {
+  for (const std::string_view line : split(text, '\n')) {
     const std::size_t at = line.find(" @");
     if (at != std::string_view::npos) names.emplace_back(line.substr(at + 1));
   }
@@ -167,9 +159,8 @@ Result<Fd> peer_process(int socket_fd) {
   socklen_t bytes = sizeof(pidfd);
   if (getsockopt(socket_fd, SOL_SOCKET, kPeerPidfd, &pidfd, &bytes) == 0) return Fd(pidfd);
   if (errno != ENOPROTOOPT) return system_error("ask for the peer's process");
-  const auto credentials = peer_credentials(socket_fd);
-  if (!credentials) return credentials.error();
-  return open_pidfd(credentials->pid);
+  HF_TRY_ASSIGN(const auto credentials, peer_credentials(socket_fd));
+  return open_pidfd(credentials.pid);
 }
 
 Result<std::size_t> send_some(int socket_fd, std::string_view bytes) {

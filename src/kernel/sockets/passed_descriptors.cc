@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <span>
+#include <tuple>
 
 #include "kernel/system_error.h"
 
@@ -131,10 +132,15 @@ Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
 Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
                                                   std::vector<Fd>& descriptors) {
   std::string block(most, '\0');
+  const std::size_t before = descriptors.size();
   const auto got = receive(socket_fd, block, descriptors, 0);
   if (!got && got.error().code == ECONNRESET) return std::optional<std::string>();
   if (!got) return got.error();
-  if (got->flags & (MSG_CTRUNC | MSG_TRUNC)) return Error{EPROTO, "receive", {}, "too large"};
+  if (got->flags & MSG_TRUNC) return Error{EPROTO, "receive", {}, "too large"};
+  if (got->flags & MSG_CTRUNC) {
+    if (descriptors.size() - before < kMaxDescriptors) return Error{EMFILE, "receive", {}, {}};
+    return Error{EPROTO, "receive", {}, "too many descriptors"};
+  }
   if (got->bytes == 0) return std::optional<std::string>();
   block.resize(got->bytes);
   return std::optional(std::move(block));
@@ -142,8 +148,7 @@ Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t mos
 
 Result<void> send_packet(int socket_fd, std::string_view bytes,
                          const std::vector<int>& descriptors) {
-  const auto sent = send_all(socket_fd, bytes, descriptors, 0);
-  if (!sent) return sent.error();
+  HF_TRY_ASSIGN(std::ignore, send_all(socket_fd, bytes, descriptors, 0));
   return {};
 }
 

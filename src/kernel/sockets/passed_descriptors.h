@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors that come with the bytes of a unix stream: SCM_RIGHTS of unix(7).
+// Descriptors that come with the bytes of a unix socket: SCM_RIGHTS of unix(7). The only codec.
 #ifndef HOLDFAST_KERNEL_SOCKETS_PASSED_DESCRIPTORS_H
 #define HOLDFAST_KERNEL_SOCKETS_PASSED_DESCRIPTORS_H
 
@@ -45,7 +45,8 @@ void end_both_ways(int socket_fd);
                                                         const std::vector<int>& descriptors);
 // One message of a SOCK_SEQPACKET channel, at most so many bytes, with the descriptors that came
 // along. Waits. Nothing: the other side has closed. Errors: of recvmsg(2), EINTR; EPROTO: it was
-// larger.
+// larger, or had more than kMaxDescriptors; EMFILE: this process has no room for one of them. Then
+// the message is lost, and `descriptors` has those that there was room for.
 [[nodiscard]] Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
                                                                 std::vector<Fd>& descriptors);
 // Waits for room, as long as SO_SNDTIMEO says. Errors: of sendmsg(2), EPIPE without a signal.

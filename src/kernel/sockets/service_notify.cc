@@ -18,9 +18,7 @@ Result<void> notify_service_manager(std::string_view state) {
   const std::string path = variable;
   if ((path[0] != '/' && path[0] != '@') || path.size() >= sizeof(sockaddr_un::sun_path))
     return Error{EAFNOSUPPORT, "notify service manager", path, {}};
-  if (auto sent = send_datagram(path, state); !sent)
-    return wrap(std::move(sent).error(), "notify service manager");
-  return {};
+  return wrap(send_datagram(path, state), "notify service manager");
 }
 
 }  // namespace holdfast::kernel

@@ -152,9 +152,8 @@ std::string name_of(const Address& address, bool& path) {
 }  // namespace
 
 Result<SocketEnd> describe_socket(int socket_fd) {
-  const auto family = socket_family(socket_fd);
-  if (!family) return family.error();
-  SocketEnd end = {family_name(*family), "open", {}, false};
+  HF_TRY_ASSIGN(const auto family, socket_family(socket_fd));
+  SocketEnd end = {family_name(family), "open", {}, false};
   Address own;
   own.length = sizeof(own.raw);
   if (::getsockname(socket_fd, reinterpret_cast<sockaddr*>(&own.raw), &own.length) != 0)
@@ -212,10 +211,9 @@ Result<void> remove_attribute(int fd, const std::string& name) {
 }
 
 Result<std::vector<std::string>> list_attributes(int fd) {
-  auto list = read_whole("list attributes", {},
-                         [&](char* at, std::size_t bytes) { return ::flistxattr(fd, at, bytes); });
-  if (!list) return list.error();
-  return split_names(*list);
+  const auto read = [&](char* at, std::size_t bytes) { return ::flistxattr(fd, at, bytes); };
+  HF_TRY_ASSIGN(const auto list, read_whole("list attributes", {}, read));
+  return split_names(list);
 }
 
 Result<std::string> get_path_attribute(const std::string& path, const std::string& name) {
@@ -238,11 +236,11 @@ Result<void> remove_path_attribute(const std::string& path, const std::string& n
 }
 
 Result<std::vector<std::string>> list_path_attributes(const std::string& path) {
-  auto list = read_whole("list attributes of", path, [&](char* at, std::size_t bytes) {
+  const auto read = [&](char* at, std::size_t bytes) {
     return ::listxattr(path.c_str(), at, bytes);
-  });
-  if (!list) return list.error();
-  return split_names(*list);
+  };
+  HF_TRY_ASSIGN(const auto list, read_whole("list attributes of", path, read));
+  return split_names(list);
 }
 
 }  // namespace holdfast::kernel

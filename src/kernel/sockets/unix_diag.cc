@@ -88,15 +88,14 @@ Error refusal(const nlmsghdr& header) {
 }  // namespace
 
 Result<UnixDiag> UnixDiag::open() {
-  auto fd = open_netlink();
-  if (!fd) return fd.error();
-  return UnixDiag(std::move(*fd));
+  HF_TRY_ASSIGN(auto fd, open_netlink());
+  return UnixDiag(std::move(fd));
 }
 
 Result<UnixDiag> UnixDiag::open_in(int user_fd, int network_fd) {
-  auto fd = call_in_namespaces({.user_fd = user_fd, .network_fd = network_fd}, open_netlink);
-  if (!fd) return fd.error();
-  return UnixDiag(std::move(*fd));
+  HF_TRY_ASSIGN(auto fd,
+                call_in_namespaces({.user_fd = user_fd, .network_fd = network_fd}, open_netlink));
+  return UnixDiag(std::move(fd));
 }
 
 Result<UnixSocket> UnixDiag::find(std::uint64_t inode, std::optional<std::uint64_t> cookie) {
@@ -143,11 +142,10 @@ Result<std::vector<UnixSocket>> UnixDiag::bound_to(const BoundFile& file) {
       if (header->nlmsg_seq != sequence_) continue;
       if (header->nlmsg_type == NLMSG_DONE) return found;
       if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return refusal(*header);
-      const auto socket = understand(*header);
-      if (!socket) return socket.error();
-      if (socket->file != file || (socket->established && socket->type != SOCK_DGRAM)) continue;
-      if (std::ranges::find(found, socket->cookie, &UnixSocket::cookie) == found.end())
-        found.push_back(*socket);
+      HF_TRY_ASSIGN(const auto socket, understand(*header));
+      if (socket.file != file || (socket.established && socket.type != SOCK_DGRAM)) continue;
+      if (std::ranges::find(found, socket.cookie, &UnixSocket::cookie) == found.end())
+        found.push_back(socket);
     }
   }
 }

@@ -44,10 +44,9 @@ Result<std::vector<std::string>> components(const CgroupBinding& binding) {
 class Trie {
  public:
   Result<void> add(const CgroupBinding& binding) {
-    const auto parts = components(binding);
-    if (!parts) return parts.error();
+    HF_TRY_ASSIGN(const auto parts, components(binding));
     std::size_t at = 0;
-    for (const std::string& part : *parts) at = child(at, part);
+    for (const std::string& part : parts) at = child(at, part);
     Node& node = nodes_[at];
     if (node.profile != HF_NO_PROFILE && node.profile != binding.profile)
       return refused(EINVAL, binding, "bound to two profiles");
@@ -130,8 +129,7 @@ class Trie {
 Result<CgroupPaths> build_cgroup_paths(const std::vector<CgroupBinding>& bindings,
                                        std::uint64_t generation) {
   Trie trie;
-  for (const CgroupBinding& binding : bindings)
-    if (auto added = trie.add(binding); !added) return std::move(added).error();
+  for (const CgroupBinding& binding : bindings) HF_TRY(trie.add(binding));
   return trie.entries(generation);
 }
 

@@ -57,32 +57,28 @@ Result<std::unique_ptr<CgroupSelfTest>> CgroupSelfTest::create(const std::string
   const std::string name = "/holdfast-self-test-" + std::to_string(getpid());
   auto made = kernel::make_cgroup(cgroup_root + name);
   if (!made && made.error().code != EEXIST) return std::move(made).error();
-  const auto id = kernel::cgroup_id(cgroup_root + name);
-  if (!id) return id.error();
+  HF_TRY_ASSIGN(const auto id, kernel::cgroup_id(cgroup_root + name));
   auto tables = self_test_tables();
   MachineSpec spec;
   spec.tables = tables.get();
   spec.bindings = {{name, kSelfTestProfile}};
   spec.cgroup_root = cgroup_root;
   return std::unique_ptr<CgroupSelfTest>(
-      new CgroupSelfTest(cgroup_root + name, *id, std::move(tables), std::move(spec)));
+      new CgroupSelfTest(cgroup_root + name, id, std::move(tables), std::move(spec)));
 }
 
 Result<void> CgroupSelfTest::attempt() {
-  const auto child = kernel::IdleChild::fork();
-  if (!child) return child.error();
-  auto written = must_be_refused(kernel::move_process(directory_, child->pid()),
-                                 "a write to cgroup.procs", directory_);
-  if (!written) return written;
+  HF_TRY_ASSIGN(const auto child, kernel::IdleChild::fork());
+  HF_TRY(must_be_refused(kernel::move_process(directory_, child.pid()), "a write to cgroup.procs",
+                         directory_));
   const auto cloned = kernel::IdleChild::fork_into(directory_);
   return must_be_refused(cloned ? Result<void>() : Result<void>(cloned.error()),
                          "clone3 into a cgroup", directory_);
 }
 
 Result<void> CgroupSelfTest::move_in() {
-  const auto child = kernel::IdleChild::fork();
-  if (!child) return child.error();
-  auto moved = kernel::move_process(directory_, child->pid());
+  HF_TRY_ASSIGN(const auto child, kernel::IdleChild::fork());
+  auto moved = kernel::move_process(directory_, child.pid());
   if (!moved && moved.error().code != EPERM) return moved;
   return {};
 }

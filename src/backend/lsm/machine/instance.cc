@@ -27,10 +27,9 @@ Error foreign(const std::string& path, std::string why) {
 
 // Newest first. Errors: EPROTO for a name that is no number.
 Result<std::vector<std::uint32_t>> numbers_in(const std::string& pin_directory) {
-  const auto names = kernel::names_in(pin_directory);
-  if (!names) return names.error();
+  HF_TRY_ASSIGN(const auto names, kernel::names_in(pin_directory));
   std::vector<std::uint32_t> numbers;
-  for (const std::string& name : *names) {
+  for (const std::string& name : names) {
     std::uint32_t number = 0;
     const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), number);
     if (failed != std::errc() || end != name.data() + name.size() || number == 0)
@@ -71,9 +70,8 @@ Result<Fd> lock_instances(const std::string& pin_directory) {
 }
 
 Result<std::optional<Instance>> newest_instance(const std::string& pin_directory) {
-  const auto numbers = numbers_in(pin_directory);
-  if (!numbers) return numbers.error();
-  for (const std::uint32_t number : *numbers) {
+  HF_TRY_ASSIGN(const auto numbers, numbers_in(pin_directory));
+  for (const std::uint32_t number : numbers) {
     const std::string directory = instance_path(pin_directory, number);
     const std::string path = directory + kLayoutPin;
     const auto pin = kernel::open_pinned(path);
@@ -84,17 +82,15 @@ Result<std::optional<Instance>> newest_instance(const std::string& pin_directory
       if (!removed && removed.error().code != EPERM) return removed.error();
       continue;
     }
-    const auto layout = read_layout(pin->get(), path);
-    if (!layout) return layout.error();
-    return std::optional(Instance{number, *layout});
+    HF_TRY_ASSIGN(const auto layout, read_layout(pin->get(), path));
+    return std::optional(Instance{number, layout});
   }
   return std::optional<Instance>();
 }
 
 Result<std::uint32_t> newest_complete(const std::string& pin_directory) {
-  const auto numbers = numbers_in(pin_directory);
-  if (!numbers) return numbers.error();
-  for (const std::uint32_t number : *numbers)
+  HF_TRY_ASSIGN(const auto numbers, numbers_in(pin_directory));
+  for (const std::uint32_t number : numbers)
     if (kernel::inode_number(instance_path(pin_directory, number) + kLayoutPin)) return number;
   return std::uint32_t{0};
 }
@@ -137,12 +133,10 @@ std::vector<ProgramStats> program_runs(const std::string& directory) {
 }
 
 Result<void> remove_instances_but(const std::string& pin_directory, std::uint32_t number) {
-  const auto numbers = numbers_in(pin_directory);
-  if (!numbers) return numbers.error();
-  for (const std::uint32_t other : *numbers) {
+  HF_TRY_ASSIGN(const auto numbers, numbers_in(pin_directory));
+  for (const std::uint32_t other : numbers) {
     if (other == number) continue;
-    if (auto removed = MachinePrograms::remove(instance_path(pin_directory, other)); !removed)
-      return removed;
+    HF_TRY(MachinePrograms::remove(instance_path(pin_directory, other)));
   }
   return {};
 }

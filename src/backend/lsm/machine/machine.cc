@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "backend/lsm/machine/cgroup_paths.h"
@@ -42,41 +43,31 @@ class LsmMachine final : public Machine {
 
   // `before`: the pins of the programs that these replace; empty: there are none.
   Result<void> attach(const MachineSpec& spec, const std::string& before) {
-    auto root = kernel::open_cgroup_root(spec.cgroup_root);
-    if (!root) return std::move(root).error();
-    auto hooks = MachinePrograms::load([this](const hf_event& event) { deliver(event); });
-    if (!hooks) return std::move(hooks).error();
-    cgroups_ = *std::move(hooks);
-    if (auto opened = open_labels(); !opened) return opened;
-    if (auto proven = attach_and_prove(spec.cgroup_root); !proven) return proven;
-    if (auto learned = learn_labels(before); !learned) return wrap(learned.error(), "learn labels");
-    if (auto learned = cgroups_->learn_delegations(spec.cgroup_root); !learned) return learned;
+    HF_TRY_ASSIGN(std::ignore, kernel::open_cgroup_root(spec.cgroup_root));
+    HF_TRY_ASSIGN(cgroups_,
+                  MachinePrograms::load([this](const hf_event& event) { deliver(event); }));
+    HF_TRY(open_labels());
+    HF_TRY(attach_and_prove(spec.cgroup_root));
+    HF_TRY(wrap(learn_labels(before), "learn labels"));
+    HF_TRY(cgroups_->learn_delegations(spec.cgroup_root));
     return update(spec);
   }
 
   // Takes over what another process left, whose policy stays.
   Result<void> adopt(const std::string& directory, const std::string& cgroup_root,
                      const Persistence& persistence, lsm::GuardFiles files) {
-    auto hooks =
-        MachinePrograms::adopt(directory, [this](const hf_event& event) { deliver(event); });
-    if (!hooks) return std::move(hooks).error();
-    cgroups_ = *std::move(hooks);
-    if (auto opened = open_labels(); !opened) return opened;
-    if (cgroups_->labels_were_lost())
-      if (auto learned = learn_sockets(-1); !learned) return wrap(learned.error(), "learn labels");
-    const auto generation = cgroups_->live_generation();
-    if (!generation) return generation.error();
-    generation_ = *generation;
+    const auto sink = [this](const hf_event& event) { deliver(event); };
+    HF_TRY_ASSIGN(cgroups_, MachinePrograms::adopt(directory, sink));
+    HF_TRY(open_labels());
+    if (cgroups_->labels_were_lost()) HF_TRY(wrap(learn_sockets(-1), "learn labels"));
+    HF_TRY_ASSIGN(generation_, cgroups_->live_generation());
     adopted_ = true;
     directory_ = directory;
     if (lsm::MachineGuard::is_in(directory)) {
-      auto guard = lsm::MachineGuard::adopt(directory);
-      if (!guard) return std::move(guard).error();
-      guard_ = *std::move(guard);
+      HF_TRY_ASSIGN(guard_, lsm::MachineGuard::adopt(directory));
       guards_files_ = files == lsm::GuardFiles::yes;
-      if (auto serves = guard_->serve(); !serves) return serves;
-      if (auto covered = guard_->protect_files(persistence.guarded_directories); !covered)
-        return covered;
+      HF_TRY(guard_->serve());
+      HF_TRY(guard_->protect_files(persistence.guarded_directories));
     }
     cgroups_->sweep(generation_);
     return prove_alive(cgroup_root);
@@ -86,18 +77,15 @@ class LsmMachine final : public Machine {
   Result<void> pin(const std::string& directory, const Persistence& persistence) {
     const lsm::GuardFiles files = files_of(persistence);
     directory_ = directory;
-    if (auto pinned = cgroups_->pin(directory); !pinned) return pinned;
+    HF_TRY(cgroups_->pin(directory));
     if (persistence.guard == Guard::off)
       return lsm::complete_instance(directory, build_digest(files));
-    auto guard = lsm::MachineGuard::attach(files);
-    if (!guard) return wrap(std::move(guard).error(), "guard");
-    guard_ = *std::move(guard);
-    if (auto pinned = guard_->pin(directory); !pinned) return pinned;
-    if (auto covered = guard_->protect(directory); !covered) return covered;
+    HF_TRY_ASSIGN(guard_, wrap(lsm::MachineGuard::attach(files), "guard"));
+    HF_TRY(guard_->pin(directory));
+    HF_TRY(guard_->protect(directory));
     guards_files_ = files == lsm::GuardFiles::yes;
-    if (auto covered = guard_->protect_files(persistence.guarded_directories); !covered)
-      return covered;
-    if (auto whole = lsm::complete_instance(directory, build_digest(files)); !whole) return whole;
+    HF_TRY(guard_->protect_files(persistence.guarded_directories));
+    HF_TRY(lsm::complete_instance(directory, build_digest(files)));
     return guard_->protect(directory);
   }
 
@@ -106,10 +94,9 @@ class LsmMachine final : public Machine {
   [[nodiscard]] Result<std::vector<hf_guard_event>> take_guard_events() override {
     std::vector<hf_guard_event> all = cgroups_->take_guard_events();
     if (!guard_) return all;
-    auto refusals = guard_->take();
-    if (!refusals) return refusals;
-    for (hf_guard_event& refusal : *refusals) refusal.id = cgroups_->next_event_id();
-    all.insert(all.end(), refusals->begin(), refusals->end());
+    HF_TRY_ASSIGN(auto refusals, guard_->take());
+    for (hf_guard_event& refusal : refusals) refusal.id = cgroups_->next_event_id();
+    all.insert(all.end(), refusals.begin(), refusals.end());
     return all;
   }
   [[nodiscard]] bool sealed() const override { return guard_ && guard_->sealed(); }
@@ -142,24 +129,17 @@ class LsmMachine final : public Machine {
   Result<void> update(const MachineSpec& spec) override {
     const std::uint64_t generation =
         std::max<std::uint64_t>(spec.tables->generation, generation_ + 1);
-    auto paths = lsm::build_cgroup_paths(spec.bindings, generation);
-    if (!paths) return std::move(paths).error();
-    auto marks = lsm::mark_entries(spec.marks, generation);
-    if (!marks) return std::move(marks).error();
-    auto sockets = lsm::socket_policy(spec, generation, labels_->key());
-    if (!sockets) return std::move(sockets).error();
+    HF_TRY_ASSIGN(auto paths, lsm::build_cgroup_paths(spec.bindings, generation));
+    HF_TRY_ASSIGN(auto marks, lsm::mark_entries(spec.marks, generation));
+    HF_TRY_ASSIGN(auto sockets, lsm::socket_policy(spec, generation, labels_->key()));
     auto tables = std::make_unique<hf_tables>(*spec.tables);
     tables->generation = generation;
     // What is marked is learned before the store, since that can fail: entries are by the mark, not
     // by the generation, so the policy in force does not see them. And once more after it, since
     // what was marked in between went unseen.
-    if (auto learned = cgroups_->learn_marked_cgroups(spec.cgroup_root, *marks, spec.warn);
-        !learned)
-      return learned;
-    if (auto live = cgroups_->publish({tables.get(), *std::move(paths), *std::move(marks),
-                                       *std::move(sockets), spec.profiles});
-        !live)
-      return live;
+    HF_TRY(cgroups_->learn_marked_cgroups(spec.cgroup_root, marks, spec.warn));
+    HF_TRY(cgroups_->publish(
+        {tables.get(), std::move(paths), std::move(marks), std::move(sockets), spec.profiles}));
     generation_ = generation;
     incomplete_.clear();
     if (const auto learned = cgroups_->learn_marks(spec.cgroup_root, spec.warn); !learned)
@@ -171,9 +151,7 @@ class LsmMachine final : public Machine {
 
   [[nodiscard]] Result<MachineStats> stats() const override {
     MachineStats stats;
-    auto map_usage = cgroups_->map_usage();
-    if (!map_usage) return std::move(map_usage).error();
-    stats.map_usage = *std::move(map_usage);
+    HF_TRY_ASSIGN(stats.map_usage, cgroups_->map_usage());
     stats.decisions = cgroups_->decisions();
     stats.runs = lsm::program_runs(directory_);
     stats.refusals.resize(HF_GUARD_COUNT);
@@ -201,17 +179,16 @@ class LsmMachine final : public Machine {
   }
 
   Result<void> open_labels() {
-    auto labels = lsm::MachineLabels::open(cgroups_->label_maps());
-    if (!labels) return std::move(labels).error();
-    labels_.emplace(*std::move(labels));
+    HF_TRY_ASSIGN(auto labels, lsm::MachineLabels::open(cgroups_->label_maps()));
+    labels_.emplace(std::move(labels));
     return {};
   }
 
   Result<void> learn_labels(const std::string& before) {
-    if (auto proven = labels_->prove(); !proven) return proven;
-    auto store = before.empty() ? Result<Fd>(Fd()) : MachinePrograms::open_label_store(before);
-    if (!store) return std::move(store).error();
-    return learn_sockets(store->get());
+    HF_TRY(labels_->prove());
+    HF_TRY_ASSIGN(auto store,
+                  before.empty() ? Result<Fd>(Fd()) : MachinePrograms::open_label_store(before));
+    return learn_sockets(store.get());
   }
 
   // A label that was on its way while the programs were attached may be recorded nowhere, and then
@@ -219,7 +196,7 @@ class LsmMachine final : public Machine {
   Result<void> learn_sockets(int store_before_fd) {
     for (unsigned round = 0; round < label::kMaxLooks; round++) {
       cgroups_->forget_lost_labels();
-      if (auto learned = labels_->learn(store_before_fd); !learned) return learned;
+      HF_TRY(labels_->learn(store_before_fd));
       if (!cgroups_->labels_were_lost()) break;
     }
     return {};
@@ -227,17 +204,13 @@ class LsmMachine final : public Machine {
 
   // Generation 0 is the self-test's, and live before anything is attached: nobody else is refused.
   Result<void> attach_and_prove(const std::string& cgroup_root) {
-    auto self_test = CgroupSelfTest::create(cgroup_root);
-    if (!self_test) return std::move(self_test).error();
-    self_test_ = *std::move(self_test);
-    auto paths = lsm::build_cgroup_paths(self_test_->spec().bindings, 0);
-    if (!paths) return std::move(paths).error();
-    if (auto live = cgroups_->publish({self_test_->spec().tables, *std::move(paths)}); !live)
-      return live;
-    if (auto attached = cgroups_->attach(); !attached) return attached;
-    if (auto refused = self_test_->attempt(); !refused) return refused;
-    if (auto read = cgroups_->dispatch(); !read) return read;
-    if (auto seen = self_test_->conclude(); !seen) return seen;
+    HF_TRY_ASSIGN(self_test_, CgroupSelfTest::create(cgroup_root));
+    HF_TRY_ASSIGN(auto paths, lsm::build_cgroup_paths(self_test_->spec().bindings, 0));
+    HF_TRY(cgroups_->publish({self_test_->spec().tables, std::move(paths)}));
+    HF_TRY(cgroups_->attach());
+    HF_TRY(self_test_->attempt());
+    HF_TRY(cgroups_->dispatch());
+    HF_TRY(self_test_->conclude());
     self_test_.reset();
     cgroups_->discount_denied(2);  // one by each way
     return {};
@@ -246,14 +219,11 @@ class LsmMachine final : public Machine {
   // The self-test's policy may not replace the one in force, so what is tried here is allowed by most
   // policies; either way the programs have to answer this very move, whatever others do meanwhile.
   Result<void> prove_alive(const std::string& cgroup_root) {
-    const auto self_test = CgroupSelfTest::create(cgroup_root);
-    if (!self_test) return self_test.error();
-    const auto id = kernel::cgroup_id((*self_test)->directory());
-    if (!id) return id.error();
-    const auto probe = cgroups_->begin_probe(*id);
-    if (!probe) return probe.error();
-    auto moved = (*self_test)->move_in();
-    const bool answered = cgroups_->end_probe(*probe);
+    HF_TRY_ASSIGN(const auto self_test, CgroupSelfTest::create(cgroup_root));
+    HF_TRY_ASSIGN(const auto id, kernel::cgroup_id(self_test->directory()));
+    HF_TRY_ASSIGN(const auto probe, cgroups_->begin_probe(id));
+    auto moved = self_test->move_in();
+    const bool answered = cgroups_->end_probe(probe);
     if (!moved) return moved;
     if (answered) return {};
     return Error{EPERM, "self-test", {}, "the programs in force are not asked any more"};
@@ -301,31 +271,27 @@ Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec, const st
                                                EventSink sink) {
   const std::string directory = lsm::instance_path(pins, before + 1);
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  if (auto attached =
-          machine->attach(spec, before == 0 ? std::string() : lsm::instance_path(pins, before));
-      !attached)
-    return wrap(std::move(attached).error(), "attach");
-  if (auto made = kernel::make_pin_directory(directory); !made) return std::move(made).error();
-  if (auto pinned = machine->pin(directory, persistence); !pinned) return std::move(pinned).error();
+  HF_TRY(wrap(machine->attach(spec, before == 0 ? std::string() : lsm::instance_path(pins, before)),
+              "attach"));
+  HF_TRY(kernel::make_pin_directory(directory));
+  HF_TRY(machine->pin(directory, persistence));
   return machine;
 }
 
 // The guard of what is in force; null when it has none.
 Result<std::unique_ptr<lsm::MachineGuard>> guard_in_force(const std::string& pin_directory) {
-  const auto usable = kernel::is_pin_directory(pin_directory);
-  if (!usable) return usable.error();
-  const auto found = *usable ? lsm::newest_complete(pin_directory) : Result<std::uint32_t>(0u);
-  if (!found) return found.error();
-  if (*found == 0) return std::unique_ptr<lsm::MachineGuard>();
-  const std::string directory = lsm::instance_path(pin_directory, *found);
+  HF_TRY_ASSIGN(const auto usable, kernel::is_pin_directory(pin_directory));
+  HF_TRY_ASSIGN(const auto found,
+                usable ? lsm::newest_complete(pin_directory) : Result<std::uint32_t>(0u));
+  if (found == 0) return std::unique_ptr<lsm::MachineGuard>();
+  const std::string directory = lsm::instance_path(pin_directory, found);
   if (!lsm::MachineGuard::is_in(directory)) return std::unique_ptr<lsm::MachineGuard>();
   return lsm::MachineGuard::adopt(directory);
 }
 
 Result<bool> is_sealed(const std::string& pin_directory) {
-  const auto guard = guard_in_force(pin_directory);
-  if (!guard) return guard.error();
-  return *guard && (*guard)->sealed();
+  HF_TRY_ASSIGN(const auto guard, guard_in_force(pin_directory));
+  return guard && guard->sealed();
 }
 
 // What programs with this digest guard. Nothing: they are of another build.
@@ -345,15 +311,13 @@ Result<std::unique_ptr<LsmMachine>> adopt_or_replace(const MachineSpec& spec,
   const auto guards = guarded_files(found->layout.object);
   if (!guards) return attach_new(spec, pins, found->number, persistence, std::move(sink));
   if (*guards != files_of(persistence)) {
-    const auto sealed = is_sealed(pins);
-    if (!sealed) return sealed.error();
+    HF_TRY_ASSIGN(const auto sealed, is_sealed(pins));
     // Who restarts the daemon with other options has not shown the token.
-    if (!*sealed) return attach_new(spec, pins, found->number, persistence, std::move(sink));
+    if (!sealed) return attach_new(spec, pins, found->number, persistence, std::move(sink));
     persistence.guarded_directories.clear();
   }
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  if (auto done = machine->adopt(directory, spec.cgroup_root, persistence, *guards); !done)
-    return std::move(done).error();
+  HF_TRY(machine->adopt(directory, spec.cgroup_root, persistence, *guards));
   return machine;
 }
 
@@ -363,21 +327,16 @@ Result<std::unique_ptr<Machine>> attach_pinned_machine(const MachineSpec& spec,
                                                        const Persistence& persistence,
                                                        EventSink sink) {
   const std::string& pins = persistence.pin_directory;
-  if (auto made = kernel::make_pin_directory(pins); !made) return std::move(made).error();
-  if (const auto usable = kernel::is_pin_directory(pins); !usable) return usable.error();
-  auto lock = lsm::lock_instances(pins);
-  if (!lock) return std::move(lock).error();
-  const auto found = lsm::newest_instance(pins);
-  if (!found) return found.error();
-  auto machine = adopt_or_replace(spec, persistence, *found, std::move(sink));
-  if (!machine) return std::move(machine).error();
-  const std::uint32_t live = !*found ? 1 : (*found)->number + ((*machine)->adopted() ? 0u : 1u);
+  HF_TRY(kernel::make_pin_directory(pins));
+  HF_TRY_ASSIGN(std::ignore, kernel::is_pin_directory(pins));
+  HF_TRY_ASSIGN(auto lock, lsm::lock_instances(pins));
+  HF_TRY_ASSIGN(const auto found, lsm::newest_instance(pins));
+  HF_TRY_ASSIGN(auto machine, adopt_or_replace(spec, persistence, found, std::move(sink)));
+  const std::uint32_t live = !found ? 1 : found->number + (machine->adopted() ? 0u : 1u);
   // Sealed, no pins go; what another one left half made there refuses more, not less.
-  if (!(*machine)->sealed())
-    if (auto removed = lsm::remove_instances_but(pins, live); !removed)
-      return std::move(removed).error();
-  (*machine)->hold(*std::move(lock));
-  return std::unique_ptr<Machine>(*std::move(machine));
+  if (!machine->sealed()) HF_TRY(lsm::remove_instances_but(pins, live));
+  machine->hold(std::move(lock));
+  return std::unique_ptr<Machine>(std::move(machine));
 }
 
 namespace {
@@ -399,34 +358,27 @@ class LsmSeal final : public Seal {
 }  // namespace
 
 Result<std::unique_ptr<Seal>> Seal::open(const std::string& pin_directory) {
-  auto guard = guard_in_force(pin_directory);
-  if (!guard) return std::move(guard).error();
-  if (!*guard) return std::unique_ptr<Seal>();
-  return std::unique_ptr<Seal>(std::make_unique<LsmSeal>(*std::move(guard)));
+  HF_TRY_ASSIGN(auto guard, guard_in_force(pin_directory));
+  if (!guard) return std::unique_ptr<Seal>();
+  return std::unique_ptr<Seal>(std::make_unique<LsmSeal>(std::move(guard)));
 }
 
 Result<std::size_t> stop_machine(const std::string& pin_directory) {
-  const auto usable = kernel::is_pin_directory(pin_directory);
-  if (!usable) return usable.error();
-  if (!*usable) return std::size_t{0};
-  const auto names = kernel::names_in(pin_directory);
-  if (!names) return names.error();
-  if (names->empty()) return std::size_t{0};
-  const auto lock = lsm::lock_instances(pin_directory);
-  if (!lock) return lock.error();
-  const auto sealed = is_sealed(pin_directory);
-  if (!sealed) return sealed.error();
-  if (*sealed) return Error{EPERM, "stop", pin_directory, "it is sealed"};
-  const std::size_t count = names->size();
-  if (auto removed = lsm::remove_instances_but(pin_directory, 0); !removed)
-    return std::move(removed).error();
+  HF_TRY_ASSIGN(const auto usable, kernel::is_pin_directory(pin_directory));
+  if (!usable) return std::size_t{0};
+  HF_TRY_ASSIGN(const auto names, kernel::names_in(pin_directory));
+  if (names.empty()) return std::size_t{0};
+  HF_TRY_ASSIGN(const auto lock, lsm::lock_instances(pin_directory));
+  HF_TRY_ASSIGN(const auto sealed, is_sealed(pin_directory));
+  if (sealed) return Error{EPERM, "stop", pin_directory, "it is sealed"};
+  const std::size_t count = names.size();
+  HF_TRY(lsm::remove_instances_but(pin_directory, 0));
   return count;
 }
 
 Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec, EventSink sink) {
   auto machine = std::make_unique<LsmMachine>(std::move(sink));
-  if (auto attached = machine->attach(spec, {}); !attached)
-    return wrap(std::move(attached).error(), "attach");
+  HF_TRY(wrap(machine->attach(spec, {}), "attach"));
   return std::unique_ptr<Machine>(std::move(machine));
 }
 

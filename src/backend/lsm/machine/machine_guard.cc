@@ -111,15 +111,13 @@ MachineGuard::~MachineGuard() {
 }
 
 Result<void> MachineGuard::use(int state_fd, int events_fd) {
-  auto state = kernel::MappedValue::map(state_fd, sizeof(hf_guard_state));
-  if (!state) return std::move(state).error();
-  state_ = std::make_unique<kernel::MappedValue>(*std::move(state));
-  auto ring = kernel::BpfRing::create(events_fd, [this](std::span<const std::byte> bytes) {
+  HF_TRY_ASSIGN(auto state, kernel::MappedValue::map(state_fd, sizeof(hf_guard_state)));
+  state_ = std::make_unique<kernel::MappedValue>(std::move(state));
+  const auto keep = [this](std::span<const std::byte> bytes) {
     if (bytes.size() != sizeof(hf_guard_event)) return;
     std::memcpy(&events_.emplace_back(), bytes.data(), sizeof(hf_guard_event));
-  });
-  if (!ring) return std::move(ring).error();
-  ring_ = *std::move(ring);
+  };
+  HF_TRY_ASSIGN(ring_, kernel::BpfRing::create(events_fd, keep));
   return {};
 }
 
@@ -133,42 +131,35 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
   std::unique_ptr<MachineGuard> guard(new MachineGuard());
   std::size_t bytes = 0;
   const void* data = machine_guard_bpf::elf_bytes(&bytes);
-  auto object =
-      kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, "machine_guard");
-  if (!object) return std::move(object).error();
-  const auto types = kernel::KernelTypes::load();
-  if (!types) return types.error();
+  HF_TRY_ASSIGN(auto object, kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes},
+                                                     "machine_guard"));
+  HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
   std::vector<std::string> for_seal;
-  object->keep_programs([&](const bpf_program* program) { return is_wanted(program, *types); });
-  object->leave_unattached([&](const bpf_program* program) {
-    if (files == GuardFiles::yes || !is_of_files(program) || !is_wanted(program, *types))
+  object.keep_programs([&](const bpf_program* program) { return is_wanted(program, types); });
+  object.leave_unattached([&](const bpf_program* program) {
+    if (files == GuardFiles::yes || !is_of_files(program) || !is_wanted(program, types))
       return false;
     for_seal.emplace_back(bpf_program__name(program));
     return true;
   });
-  if (auto made = object->make_maps_unprintable(); !made) return made.error();
-  if (auto loaded = object->load(); !loaded) return loaded.error();
-  guard->object_ = *std::move(object);
+  HF_TRY(object.make_maps_unprintable());
+  HF_TRY(object.load());
+  guard->object_ = std::move(object);
   guard->for_seal_ = std::move(for_seal);
   const kernel::BpfObject& o = *guard->object_;
-  if (auto used = guard->use(o.map_fd("guard_state"), o.map_fd("guard_events")); !used)
-    return used.error();
+  HF_TRY(guard->use(o.map_fd("guard_state"), o.map_fd("guard_events")));
   const std::pair<Fd*, int> copies[] = {{&guard->ids_, o.map_fd("guard_ids")},
                                         {&guard->sysctl_, o.program_fd("guard_sysctl")},
                                         {&guard->seal_, o.program_fd("guard_seal")},
                                         {&guard->serve_, o.program_fd("guard_serve")},
                                         {&guard->protect_, o.program_fd("guard_protect")}};
   for (const auto& [to, from] : copies) {
-    auto copy = copy_of(from);
-    if (!copy) return copy.error();
-    *to = *std::move(copy);
+    HF_TRY_ASSIGN(*to, copy_of(from));
   }
   // Claimed before it is attached: then this process is never a stranger to it.
-  if (auto claimed = kernel::run_bpf_program(o.program_fd("guard_claim"), "guard_claim"); !claimed)
-    return claimed.error();
-  if (auto attached = o.attach(guard->links_); !attached) return attached.error();
-  if (auto attached = kernel::attach_sysctl_program(guard->sysctl_.get()); !attached)
-    return attached.error();
+  HF_TRY(kernel::run_bpf_program(o.program_fd("guard_claim"), "guard_claim"));
+  HF_TRY(o.attach(guard->links_));
+  HF_TRY(kernel::attach_sysctl_program(guard->sysctl_.get()));
   return guard;
 }
 
@@ -183,9 +174,8 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::adopt(const std::string& dir
   if (!state && state.error().code == EPERM)
     return Error{EPERM, "adopt", directory, "the guard in force knows another file as holdfastd's"};
   if (!state) return state.error();
-  auto events = kernel::open_pinned(directory + kEvents);
-  if (!events) return events.error();
-  if (auto used = guard->use(state->get(), events->get()); !used) return used.error();
+  HF_TRY_ASSIGN(auto events, kernel::open_pinned(directory + kEvents));
+  HF_TRY(guard->use(state->get(), events.get()));
   const std::pair<Fd*, const char*> pins[] = {{&guard->ids_, kIds},
                                               {&guard->seal_, kSeal},
                                               {&guard->protect_, kProtect},
@@ -197,16 +187,14 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::adopt(const std::string& dir
     if (!pin) return pin.error();
     *to = *std::move(pin);
   }
-  const auto names = kernel::names_in(directory);
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
+  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory));
+  for (const std::string& name : names) {
     if (!name.starts_with(kLink + 1)) continue;
-    auto pin = kernel::open_pinned(directory + "/" + name);
-    if (!pin) return pin.error();
-    guard->pins_.push_back(*std::move(pin));
+    HF_TRY_ASSIGN(auto pin, kernel::open_pinned(directory + "/" + name));
+    guard->pins_.push_back(std::move(pin));
   }
   guard->pins_.push_back(*std::move(state));
-  guard->pins_.push_back(*std::move(events));
+  guard->pins_.push_back(std::move(events));
   guard->pinned_ = true;
   return guard;
 }
@@ -219,56 +207,41 @@ Result<void> MachineGuard::pin(const std::string& directory) {
                                               {kSeal, seal_.get()},
                                               {kServe, serve_.get()},
                                               {kProtect, protect_.get()}};
-  for (const auto& [name, fd] : pins)
-    if (auto pinned = kernel::pin_bpf(fd, directory + name); !pinned) return pinned;
+  for (const auto& [name, fd] : pins) HF_TRY(kernel::pin_bpf(fd, directory + name));
   for (const std::string& name : for_seal_)
-    if (auto pinned =
-            kernel::pin_bpf(object_->program_fd(name.c_str()), directory + kForSeal + name);
-        !pinned)
-      return pinned;
+    HF_TRY(kernel::pin_bpf(object_->program_fd(name.c_str()), directory + kForSeal + name));
   for (std::size_t i = 0; i < links_.size(); i++)
-    if (auto pinned =
-            kernel::pin_bpf(bpf_link__fd(links_[i].get()), directory + kLink + std::to_string(i));
-        !pinned)
-      return pinned;
+    HF_TRY(kernel::pin_bpf(bpf_link__fd(links_[i].get()), directory + kLink + std::to_string(i)));
   pinned_ = true;
   // In no pin: whoever could write the one would be the daemon, or the other, guard nothing.
   for (const char* name : {"guard_marked", "guard_dirs"}) {
-    const auto map = kernel::bpf_id(object_->map_fd(name));
-    if (!map) return map.error();
-    if (auto done = guard_id(ids_.get(), HF_GUARDED_MAP, map->id); !done) return done;
+    HF_TRY_ASSIGN(const auto map, kernel::bpf_id(object_->map_fd(name)));
+    HF_TRY(guard_id(ids_.get(), HF_GUARDED_MAP, map.id));
   }
   return {};
 }
 
 Result<void> MachineGuard::protect(const std::string& directory) const {
-  const auto names = kernel::names_in(directory);
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
-    const auto pin = kernel::open_pinned(directory + "/" + name);
-    if (!pin) return pin.error();
-    const auto id = kernel::bpf_id(pin->get());
-    if (!id) return id.error();
-    if (auto done = guard_id(ids_.get(), guarded_kind(id->kind), id->id, who_gets("/" + name));
-        !done)
-      return done;
-    if (id->kind != kernel::BpfKind::link) continue;
-    if (auto done = guard_id(ids_.get(), HF_GUARDED_PROGRAM, id->program); !done) return done;
+  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory));
+  for (const std::string& name : names) {
+    HF_TRY_ASSIGN(const auto pin, kernel::open_pinned(directory + "/" + name));
+    HF_TRY_ASSIGN(const auto id, kernel::bpf_id(pin.get()));
+    HF_TRY(guard_id(ids_.get(), guarded_kind(id.kind), id.id, who_gets("/" + name)));
+    if (id.kind != kernel::BpfKind::link) continue;
+    HF_TRY(guard_id(ids_.get(), HF_GUARDED_PROGRAM, id.program));
   }
   const std::pair<std::string, std::uint32_t> directories[] = {
       {directory, HF_GUARDED_WHOLE},
       {above(directory), HF_GUARDED_WHOLE},
       {above(above(directory)), HF_GUARDED_ITSELF}};
-  for (const auto& [path, how] : directories)
-    if (auto done = protect_directory(path, how, HF_GUARD_PIN); !done) return done;
+  for (const auto& [path, how] : directories) HF_TRY(protect_directory(path, how, HF_GUARD_PIN));
   return {};
 }
 
 Result<void> MachineGuard::protect_directory(const std::string& path, std::uint32_t how,
                                              std::uint32_t what) const {
-  const auto directory = kernel::open_for_reading(path);
-  if (!directory) return directory.error();
-  return claim(path, directory->get(), how, what, Until::ended);
+  HF_TRY_ASSIGN(const auto directory, kernel::open_for_reading(path));
+  return claim(path, directory.get(), how, what, Until::ended);
 }
 
 Result<void> MachineGuard::claim(const std::string& path, int fd, std::uint32_t how,
@@ -283,10 +256,8 @@ Result<void> MachineGuard::claim(const std::string& path, int fd, std::uint32_t 
 
 Result<void> MachineGuard::protect_above(const std::string& path, Until until) const {
   for (std::string at = above(path); !at.empty(); at = above(at)) {
-    const auto place = kernel::refer_to(at, kernel::FinalLink::follow);
-    if (!place) return place.error();
-    if (auto done = claim(at, place->get(), HF_GUARDED_ITSELF, HF_GUARD_FILES, until); !done)
-      return done;
+    HF_TRY_ASSIGN(const auto place, kernel::refer_to(at, kernel::FinalLink::follow));
+    HF_TRY(claim(at, place.get(), HF_GUARDED_ITSELF, HF_GUARD_FILES, until));
   }
   return {};
 }
@@ -295,13 +266,11 @@ Result<void> MachineGuard::protect_files(const std::vector<GuardedDirectory>& di
   // What was guarded when it was sealed still is, and there is nothing else to be.
   if (sealed()) return {};
   for (const GuardedDirectory& guarded : directories) {
-    if (auto done = protect_above(guarded.path, Until::ended); !done) return done;
-    const auto below = kernel::directories_below(guarded.path);
-    if (!below) return below.error();
+    HF_TRY(protect_above(guarded.path, Until::ended));
+    HF_TRY_ASSIGN(const auto below, kernel::directories_below(guarded.path));
     const auto how =
         guarded.of == GuardedDirectory::Of::state ? HF_GUARDED_STATE : HF_GUARDED_WHOLE;
-    for (const std::string& path : *below)
-      if (auto done = protect_directory(path, how, HF_GUARD_FILES); !done) return done;
+    for (const std::string& path : below) HF_TRY(protect_directory(path, how, HF_GUARD_FILES));
   }
   return {};
 }
@@ -319,21 +288,18 @@ Result<void> MachineGuard::detach_sysctl(const std::string& directory) {
 
 // Those about files, which cost everybody something, when they are not attached anyway.
 Result<void> MachineGuard::attach_for_seal() const {
-  const auto names = kernel::names_in(directory_);
-  if (!names) return names.error();
+  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory_));
   const std::string_view prefix = kForSeal + 1;
-  for (const std::string& name : *names) {
+  for (const std::string& name : names) {
     if (!name.starts_with(prefix)) continue;
     const std::string pin = directory_ + kSealLink + name.substr(prefix.size());
     if (kernel::inode_number(pin)) continue;  // of a sealing that failed
-    const auto program = kernel::open_pinned(directory_ + "/" + name);
-    if (!program) return program.error();
-    const Fd link(bpf_link_create(program->get(), 0, BPF_LSM_MAC, nullptr));
+    HF_TRY_ASSIGN(const auto program, kernel::open_pinned(directory_ + "/" + name));
+    const Fd link(bpf_link_create(program.get(), 0, BPF_LSM_MAC, nullptr));
     if (!link) return kernel::system_error("attach BPF program", name);
-    if (auto pinned = kernel::pin_bpf(link.get(), pin); !pinned) return pinned;
-    const auto id = kernel::bpf_id(link.get());
-    if (!id) return id.error();
-    if (auto done = guard_id(ids_.get(), HF_GUARDED_LINK, id->id); !done) return done;
+    HF_TRY(kernel::pin_bpf(link.get(), pin));
+    HF_TRY_ASSIGN(const auto id, kernel::bpf_id(link.get()));
+    HF_TRY(guard_id(ids_.get(), HF_GUARDED_LINK, id.id));
   }
   return {};
 }
@@ -346,19 +312,14 @@ Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
       const auto file = kernel::refer_to(path, link);
       if (!file && file.error().code == ENOENT) continue;  // a link to nothing
       if (!file) return file.error();
-      if (auto done = claim(path, file->get(), HF_GUARDED_WHOLE, HF_GUARD_FILES, Until::unsealed);
-          !done)
-        return done;
+      HF_TRY(claim(path, file->get(), HF_GUARDED_WHOLE, HF_GUARD_FILES, Until::unsealed));
     }
-    if (auto done = protect_above(path, Until::unsealed); !done) return done;
+    HF_TRY(protect_above(path, Until::unsealed));
   }
   for (const std::string& path : files.places) {
-    const auto place = kernel::refer_to(path, kernel::FinalLink::follow);
-    if (!place) return place.error();
-    if (auto done = claim(path, place->get(), HF_GUARDED_NAMES, HF_GUARD_FILES, Until::unsealed);
-        !done)
-      return done;
-    if (auto done = protect_above(path, Until::unsealed); !done) return done;
+    HF_TRY_ASSIGN(const auto place, kernel::refer_to(path, kernel::FinalLink::follow));
+    HF_TRY(claim(path, place.get(), HF_GUARDED_NAMES, HF_GUARD_FILES, Until::unsealed));
+    HF_TRY(protect_above(path, Until::unsealed));
   }
   return {};
 }
@@ -366,13 +327,12 @@ Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
 Result<void> MachineGuard::seal(const std::string& secret, const SealedFiles& files) {
   if (secret.size() >= sizeof(hf_guard_state::secret)) return Error{E2BIG, "seal", "", ""};
   // Two that seal at once would mix what they write.
-  const auto lock = kernel::lock_directory(directory_);
-  if (!lock) return lock.error();
+  HF_TRY_ASSIGN(const auto lock, kernel::lock_directory(directory_));
   if (sealed()) return Error{EPERM, "seal", "", "it is sealed already"};
   if (!protect_ || !serve_)
     return Error{ENOTSUP, "seal", "", "what is in force is of another build"};
-  if (auto attached = attach_for_seal(); !attached) return attached;
-  if (auto done = protect_sealed(files); !done) return done;
+  HF_TRY(attach_for_seal());
+  HF_TRY(protect_sealed(files));
   std::memset(state().secret, 0, sizeof(hf_guard_state::secret));
   std::strncpy(state().secret, secret.c_str(), sizeof(hf_guard_state::secret) - 1);
   state().claim_refusal = 0;
@@ -385,11 +345,9 @@ Result<void> MachineGuard::seal(const std::string& secret, const SealedFiles& fi
 Result<void> MachineGuard::unseal() {
   std::memset(state().secret, 0, sizeof(hf_guard_state::secret));
   std::atomic_ref<__u32>(state().sealed).store(0);
-  const auto names = kernel::names_in(directory_);
-  if (!names) return names.error();
-  for (const std::string& name : *names)
-    if (name.starts_with(kSealLink + 1))
-      if (auto removed = kernel::remove_pin(directory_ + "/" + name); !removed) return removed;
+  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory_));
+  for (const std::string& name : names)
+    if (name.starts_with(kSealLink + 1)) HF_TRY(kernel::remove_pin(directory_ + "/" + name));
   return {};
 }
 
@@ -407,7 +365,7 @@ std::uint64_t MachineGuard::lost() const { return std::atomic_ref<__u64>(state()
 int MachineGuard::poll_fd() const { return ring_->poll_fd(); }
 
 Result<std::vector<hf_guard_event>> MachineGuard::take() {
-  if (auto read = ring_->consume(); !read) return read.error();
+  HF_TRY(ring_->consume());
   return std::exchange(events_, {});
 }
 

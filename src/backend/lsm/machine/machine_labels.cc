@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <set>
+#include <tuple>
 
 #include "kernel/random.h"
 #include "kernel/sockets/sockets.h"
@@ -110,7 +111,7 @@ Result<MachineLabels> MachineLabels::open(const LabelMaps& maps) {
   if (bpf_map_lookup_elem(maps.key_fd, &zero, &key) != 0)
     return kernel::system_error("read BPF map", "label_key");
   if (key.k0 != 0 || key.k1 != 0) return MachineLabels(maps, key);
-  if (auto made = kernel::fill_random(&key, sizeof(key)); !made) return std::move(made).error();
+  HF_TRY(kernel::fill_random(&key, sizeof(key)));
   key.k0 |= 1;  // 0 is no key
   if (bpf_map_update_elem(maps.key_fd, &zero, &key, BPF_ANY) != 0)
     return kernel::system_error("fill BPF map", "label_key");
@@ -132,20 +133,18 @@ Result<hf_machine_labels> MachineLabels::hashed(const Labels& labels) const {
 
 Result<Labels> MachineLabels::labels_of(int socket_fd) const {
   if (maps_.kernel_labels) return not_kept_here();
-  if (auto is = must_be_socket(socket_fd); !is) return std::move(is).error();
-  auto store = read_store(maps_.store_fd, socket_fd);
-  if (!store) return std::move(store).error();
-  if (!*store) return Labels();
-  return texts_in(**store);
+  HF_TRY(must_be_socket(socket_fd));
+  HF_TRY_ASSIGN(auto store, read_store(maps_.store_fd, socket_fd));
+  if (!store) return Labels();
+  return texts_in(*store);
 }
 
 Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) const {
   if (maps_.kernel_labels) return not_kept_here();
-  if (auto is = must_be_socket(socket_fd); !is) return is;
-  const auto all = hashed(labels);
-  if (!all) return all.error();
+  HF_TRY(must_be_socket(socket_fd));
+  HF_TRY_ASSIGN(const auto all, hashed(labels));
   auto store = std::make_unique<hf_label_store>();
-  store->hashed = *all;
+  store->hashed = all;
   if (!put_texts(labels, *store)) return no_space();
   return put(maps_.store_fd, socket_fd, store.get());
 }
@@ -156,16 +155,16 @@ Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) cons
 // still are not known: what would need them is refused.
 Result<void> MachineLabels::learn_socket(int socket_fd) const {
   hf_machine_labels known = {};
-  const auto settled = label::settle([&] { return attributes_of(socket_fd); },
-                                     [&](const Labels& found) -> Result<void> {
-                                       auto all = hashed(found);
-                                       if (!all && all.error().code != ENOSPC) return all.error();
-                                       known = all ? *all : hf_machine_labels{};
-                                       known.unknown = all ? 0 : 1;
-                                       return put(maps_.hashed_fd, socket_fd, &known);
-                                     });
-  if (!settled) return settled.error();
-  if (*settled == label::Settled::yes) return {};
+  const auto look = [&] { return attributes_of(socket_fd); };
+  const auto write = [&](const Labels& found) -> Result<void> {
+    auto all = hashed(found);
+    if (!all && all.error().code != ENOSPC) return all.error();
+    known = all ? *all : hf_machine_labels{};
+    known.unknown = all ? 0 : 1;
+    return put(maps_.hashed_fd, socket_fd, &known);
+  };
+  HF_TRY_ASSIGN(const auto settled, label::settle(look, write));
+  if (settled == label::Settled::yes) return {};
   known.unknown = 1;
   return put(maps_.hashed_fd, socket_fd, &known);
 }
@@ -175,7 +174,7 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
   const auto keep_error = [&](Result<void> one) {
     if (!one) learned = std::move(one);
   };
-  const auto visited = label::visit_sockets([&](int socket_fd) {
+  const auto visit = [&](int socket_fd) {
     if (maps_.kernel_labels) return keep_error(learn_socket(socket_fd));
     if (store_before_fd < 0) return;
     const auto before = read_store(store_before_fd, socket_fd);
@@ -183,19 +182,18 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
     if (!*before) return;
     const auto labels = texts_in(**before);
     keep_error(labels ? set_labels(socket_fd, *labels) : labels.error());
-  });
-  if (!visited) return visited.error();
+  };
+  HF_TRY_ASSIGN(std::ignore, label::visit_sockets(visit));
   return learned;
 }
 
 Result<void> MachineLabels::prove() const {
   if (!maps_.kernel_labels) return {};
   const std::string name = "user.holdfast", value = "self-test";
-  const auto socket = kernel::make_socket();
-  if (!socket) return socket.error();
-  if (auto set = kernel::set_attribute(socket->get(), name, value, 0); !set) return set;
+  HF_TRY_ASSIGN(const auto socket, kernel::make_socket());
+  HF_TRY(kernel::set_attribute(socket.get(), name, value, 0));
   hf_machine_labels known = {};
-  const int fd = socket->get();
+  const int fd = socket.get();
   if (bpf_map_lookup_elem(maps_.hashed_fd, &fd, &known) == 0 && known.used == 1 &&
       known.labels[0].name == label_hash(key_, name) &&
       known.labels[0].value == label_hash(key_, value))

@@ -154,7 +154,7 @@ MachinePrograms::~MachinePrograms() {
 
 Result<std::unique_ptr<MachinePrograms>> MachinePrograms::load(EventSink sink) {
   std::unique_ptr<MachinePrograms> hooks(new MachinePrograms(std::move(sink)));
-  if (auto done = hooks->load_programs(); !done) return std::move(done).error();
+  HF_TRY(hooks->load_programs());
   return hooks;
 }
 
@@ -163,14 +163,12 @@ Result<void> MachinePrograms::open_object(KernelLabels kernel_labels) {
   const bool labels = kernel_labels == KernelLabels::yes;
   skeleton_ = machine_bpf::open();
   if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
-  const auto types = kernel::KernelTypes::load();
-  if (!types) return types.error();
+  HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
   skeleton_->rodata->kernel_labels = labels;
-  const auto tasks = kernel::most_tasks();
-  if (!tasks) return tasks.error();
+  HF_TRY_ASSIGN(const auto tasks, kernel::most_tasks());
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) if (is_by_task(bpf_map__name(map)))
-      bpf_map__set_max_entries(map, hf_task_room(*tasks));
+      bpf_map__set_max_entries(map, hf_task_room(tasks));
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const std::string_view name = bpf_program__name(program);
@@ -179,14 +177,14 @@ Result<void> MachinePrograms::open_object(KernelLabels kernel_labels) {
     const std::string function = optional_function(program);
     const bool useless = name == "machine_pages" && labels;
     if (!function.empty())
-      bpf_program__set_autoload(program, !useless && types->has_function(function));
+      bpf_program__set_autoload(program, !useless && types.has_function(function));
   }
   return {};
 }
 
 Result<void> MachinePrograms::load_programs() {
-  if (auto opened = open_object(kernel_labels()); !opened) return opened;
-  if (auto made = kernel::make_maps_unprintable(skeleton_->obj); !made) return made;
+  HF_TRY(open_object(kernel_labels()));
+  HF_TRY(kernel::make_maps_unprintable(skeleton_->obj));
   if (const int code = machine_bpf::load(skeleton_); code != 0)
     return bpf_error(code, "load BPF object", "cgroup");
   return open_ring();
@@ -286,7 +284,7 @@ Result<std::unique_ptr<MachinePrograms>> MachinePrograms::adopt(const std::strin
                                                                 EventSink sink) {
   std::unique_ptr<MachinePrograms> hooks(new MachinePrograms(std::move(sink)));
   hooks->directory_ = directory;
-  if (auto done = hooks->open_pins(directory); !done) return std::move(done).error();
+  HF_TRY(hooks->open_pins(directory));
   return hooks;
 }
 
@@ -294,35 +292,33 @@ Result<void> MachinePrograms::open_pins(const std::string& directory) {
   // Rules that are in force may keep this process from labelling a socket, which is how one asks.
   const bool fed = static_cast<bool>(
       kernel::inode_number(directory + "/" + pin_name(kLinkPrefix, kLabelFeeder)));
-  if (auto opened = open_object(fed ? KernelLabels::yes : kernel_labels()); !opened) return opened;
+  HF_TRY(open_object(fed ? KernelLabels::yes : kernel_labels()));
   const auto open = [&](const std::string& name) -> Result<int> {
     // Sealed, the one that names the live policy can only be read; publish() asks for more.
     const std::string pin = directory + "/" + name;
-    auto fd = name == pin_name(kMapPrefix, kLivePolicy) ? kernel::open_pinned_for_reading(pin)
-                                                        : kernel::open_pinned(pin);
-    if (!fd) return std::move(fd).error();
-    return pins_.emplace(name, *std::move(fd)).first->second.get();
+    HF_TRY_ASSIGN(auto fd, name == pin_name(kMapPrefix, kLivePolicy)
+                               ? kernel::open_pinned_for_reading(pin)
+                               : kernel::open_pinned(pin));
+    return pins_.emplace(name, std::move(fd)).first->second.get();
   };
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     const std::string name = pin_name(kMapPrefix, bpf_map__name(map));
-    const auto fd = open(name);
-    if (!fd) return fd.error();
-    if (auto checked = check_map(map, directory + "/" + name, *fd); !checked) return checked;
+    HF_TRY_ASSIGN(const auto fd, open(name));
+    HF_TRY(check_map(map, directory + "/" + name, fd));
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     if (!bpf_program__autoload(program)) continue;
     const std::string name = pin_name(kLinkPrefix, bpf_program__name(program));
-    const auto fd = open(name);
-    if (!fd) return fd.error();
-    if (auto checked = check_link(program, directory + "/" + name, *fd); !checked) return checked;
+    HF_TRY_ASSIGN(const auto fd, open(name));
+    HF_TRY(check_link(program, directory + "/" + name, fd));
   }
-  auto mapped = kernel::MappedValue::map(
-      pins_.at(pin_name(kMapPrefix, bpf_map__name(skeleton_->maps.bss))).get(),
-      bpf_map__value_size(skeleton_->maps.bss));
-  if (!mapped) return std::move(mapped).error();
-  adopted_totals_ = std::make_unique<kernel::MappedValue>(*std::move(mapped));
+  HF_TRY_ASSIGN(auto mapped,
+                kernel::MappedValue::map(
+                    pins_.at(pin_name(kMapPrefix, bpf_map__name(skeleton_->maps.bss))).get(),
+                    bpf_map__value_size(skeleton_->maps.bss)));
+  adopted_totals_ = std::make_unique<kernel::MappedValue>(std::move(mapped));
   return open_ring();
 }
 
@@ -330,8 +326,7 @@ Result<void> MachinePrograms::pin(const std::string& directory) const {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     const std::string name = pin_name(kMapPrefix, bpf_map__name(map));
-    if (auto pinned = kernel::pin_bpf(bpf_map__fd(map), directory + "/" + name); !pinned)
-      return pinned;
+    HF_TRY(kernel::pin_bpf(bpf_map__fd(map), directory + "/" + name));
   }
   const auto* table = skeleton_->skeleton;
   for (int i = 0; i < table->prog_cnt; i++) {
@@ -339,8 +334,7 @@ Result<void> MachinePrograms::pin(const std::string& directory) const {
     const std::string name = pin_name(kLinkPrefix, entry.name);
     if (!bpf_program__autoload(*entry.prog)) continue;
     if (*entry.link == nullptr) return Error{EINVAL, "pin", name, "it is not attached"};
-    if (auto pinned = kernel::pin_bpf(bpf_link__fd(*entry.link), directory + "/" + name); !pinned)
-      return pinned;
+    HF_TRY(kernel::pin_bpf(bpf_link__fd(*entry.link), directory + "/" + name));
   }
   return {};
 }
@@ -360,16 +354,13 @@ Result<void> MachinePrograms::remove(const std::string& directory) {
   const std::string decider = directory + "/" + kDecider;
   const std::uint32_t id = program_id(decider);
   const std::vector<std::uint32_t> programs = program_ids(directory);
-  if (auto detached = MachineGuard::detach_sysctl(directory); !detached) return detached;
+  HF_TRY(MachineGuard::detach_sysctl(directory));
   // From here on the directory is one that was never completed, whatever happens to this process.
-  for (const std::string& pin : {directory + "/layout", decider})
-    if (auto removed = kernel::remove_pin(pin); !removed) return removed;
-  if (id != 0)
-    if (auto ended = kernel::wait_for_program_end(id); !ended) return ended;
-  if (auto removed = kernel::remove_pin_directory(directory); !removed) return removed;
+  for (const std::string& pin : {directory + "/layout", decider}) HF_TRY(kernel::remove_pin(pin));
+  if (id != 0) HF_TRY(kernel::wait_for_program_end(id));
+  HF_TRY(kernel::remove_pin_directory(directory));
   // What is not refused any more is true when this returns.
-  for (const std::uint32_t program : programs)
-    if (auto ended = kernel::wait_for_program_end(program); !ended) return ended;
+  for (const std::uint32_t program : programs) HF_TRY(kernel::wait_for_program_end(program));
   return {};
 }
 
@@ -428,7 +419,7 @@ std::uint64_t MachinePrograms::refused_helpers() const {
 // The nonce last: until then nothing is answered.
 Result<std::uint64_t> MachinePrograms::begin_probe(kernel::CgroupId cgroup) {
   std::uint64_t nonce = 0;
-  if (auto made = kernel::fill_random(&nonce, sizeof(nonce)); !made) return std::move(made).error();
+  HF_TRY(kernel::fill_random(&nonce, sizeof(nonce)));
   nonce |= 1;  // 0 is none
   auto& probe = globals_of(skeleton_, adopted_totals_.get()).cgroup_probe;
   std::atomic_ref(probe.cgroup).store(cgroup);
@@ -459,11 +450,9 @@ Result<std::vector<MapUsage>> MachinePrograms::map_usage() const {
   std::vector<MapUsage> map_usage;
   for (const char* name : kHashes) {
     const int fd = map_fd(name);
-    const auto used = kernel::map_used(fd);
-    const auto shape = kernel::map_shape(fd);
-    if (!used) return wrap(used.error(), name);
-    if (!shape) return wrap(shape.error(), name);
-    map_usage.push_back({name, UsageUnit::entries, *used, shape->max_entries});
+    HF_TRY_ASSIGN(const auto used, wrap(kernel::map_used(fd), name));
+    HF_TRY_ASSIGN(const auto shape, wrap(kernel::map_shape(fd), name));
+    map_usage.push_back({name, UsageUnit::entries, used, shape.max_entries});
   }
   const ring* events = ring_buffer__ring(ring_, 0);
   map_usage.push_back(
@@ -582,20 +571,18 @@ void MachinePrograms::keep_live_alone() const {
 Result<void> MachinePrograms::publish(LivePolicy policy) {
   const std::uint32_t zero = 0;
   const std::uint64_t generation = policy.tables->generation;
-  const auto outer = open_live_policy();
-  if (!outer) return outer.error();
-  const auto inner = frozen_tables(*policy.tables);
-  if (!inner) return inner.error();
+  HF_TRY_ASSIGN(const auto outer, open_live_policy());
+  HF_TRY_ASSIGN(const auto inner, frozen_tables(*policy.tables));
   if (auto inserted = insert(policy); !inserted) {
     keep_live_alone();
     return inserted;
   }
   Switches switches(globals_of(skeleton_, adopted_totals_.get()), policy);
   switches.on();
-  const int inner_fd = inner->get();
+  const int inner_fd = inner.get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
-  if (const int code = bpf_map_update_elem(outer->get(), &zero, &inner_fd, BPF_ANY); code != 0) {
+  if (const int code = bpf_map_update_elem(outer.get(), &zero, &inner_fd, BPF_ANY); code != 0) {
     keep_live_alone();
     return bpf_error(code, "make policy live");
   }
@@ -607,11 +594,10 @@ Result<void> MachinePrograms::publish(LivePolicy policy) {
 }
 
 Result<std::uint64_t> MachinePrograms::live_generation() const {
-  const auto inner = kernel::inner_map(map_fd("cgroup_tables"));
-  if (!inner) return inner.error();
+  HF_TRY_ASSIGN(const auto inner, kernel::inner_map(map_fd("cgroup_tables")));
   const auto tables = std::make_unique<hf_tables>();
   const std::uint32_t zero = 0;
-  if (const int code = bpf_map_lookup_elem(inner->get(), &zero, tables.get()); code != 0)
+  if (const int code = bpf_map_lookup_elem(inner.get(), &zero, tables.get()); code != 0)
     return bpf_error(code, "read live policy");
   if (tables->magic != HF_TABLES_MAGIC || tables->version != HF_ABI_VERSION)
     return Error{EPROTO, "adopt", "cgroup_tables", "the live policy is of another version"};

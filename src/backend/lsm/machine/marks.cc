@@ -60,9 +60,8 @@ std::string doubt_about_cgroup(const std::string& root, const std::string& direc
 Result<void> record_cgroups(int map_fd, const void* entry, const std::string& root,
                             const std::string& attribute, std::optional<std::string_view> value,
                             const Doubt& doubt) {
-  const auto found = kernel::cgroups_with_attribute(root, attribute, value);
-  if (!found) return found.error();
-  for (const std::string& directory : *found) {
+  HF_TRY_ASSIGN(const auto found, kernel::cgroups_with_attribute(root, attribute, value));
+  for (const std::string& directory : found) {
     const auto id = kernel::cgroup_id(directory);
     if (!id) continue;  // gone
     if (doubt && !doubt(directory).empty()) continue;
@@ -113,9 +112,7 @@ Result<void> record_marked_cgroups(int map_fd, const std::string& cgroup_root,
              ": set it again while this policy is live");
       return why;
     };
-    if (auto done = record_cgroups(map_fd, &entry.mark.id, cgroup_root, name, std::nullopt, doubt);
-        !done)
-      return done;
+    HF_TRY(record_cgroups(map_fd, &entry.mark.id, cgroup_root, name, std::nullopt, doubt));
   }
   return {};
 }

@@ -54,10 +54,9 @@ Result<std::uint32_t> ProfileCounterSlots::slot_of(const std::string& profile) {
 Result<void> ProfileCounterSlots::insert(std::uint64_t generation,
                                          const std::vector<std::string>& profiles) {
   for (std::uint32_t i = 1; i < profiles.size(); i++) {
-    const auto slot = slot_of(profiles[i]);
-    if (!slot) return slot.error();
+    HF_TRY_ASSIGN(const auto slot, slot_of(profiles[i]));
     const hf_profile_counters_key key = {generation, i, 0};
-    if (const int code = bpf_map_update_elem(slots_fd_, &key, &*slot, BPF_ANY); code != 0)
+    if (const int code = bpf_map_update_elem(slots_fd_, &key, &slot, BPF_ANY); code != 0)
       return failed(code, profiles[i]);
   }
   return {};

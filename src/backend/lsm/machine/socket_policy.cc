@@ -108,8 +108,8 @@ Result<SocketPolicy> socket_policy(const MachineSpec& spec, std::uint64_t genera
 }
 
 Result<void> insert(const SocketMaps& maps, const SocketPolicy& policy) {
-  if (auto filled = fill(maps.ids, policy.ids, "labels"); !filled) return filled;
-  if (auto filled = fill(maps.profiles, policy.profiles, "profiles"); !filled) return filled;
+  HF_TRY(fill(maps.ids, policy.ids, "labels"));
+  HF_TRY(fill(maps.profiles, policy.profiles, "profiles"));
   for (const auto& rate : policy.rates) {
     const __u32 none = 0;
     const int code = bpf_map_update_elem(maps.uses, &rate.value.digest, &none, BPF_NOEXIST);

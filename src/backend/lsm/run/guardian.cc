@@ -83,14 +83,13 @@ Result<void> spare_from_oom_killer(pid_t pid) {
 Result<bool> kill_members(const Programs& programs, int patience_ms) {
   SessionRecord::at(programs.record().fields().closing).store(1);
   for (int waited_ms = 0;; waited_ms += kRoundMs) {
-    auto pids = programs.members();
-    if (!pids) return std::move(pids).error();
-    if (pids->empty()) return true;
+    HF_TRY_ASSIGN(auto pids, programs.members());
+    if (pids.empty()) return true;
     if (waited_ms >= patience_ms) return false;
     // No pid can be recycled between listing and killing into anybody else's hands for long: it
     // would have to be freed and all numbers used up in these microseconds. Number 0 would be our
     // own group.
-    for (const pid_t pid : *pids)
+    for (const pid_t pid : pids)
       if (pid > 0) kill(pid, SIGKILL);
     sleep_ms(kRoundMs);
   }
@@ -106,7 +105,7 @@ Result<Guardian> Guardian::start(const Programs& programs) {
   if (!pidfd) return kernel::system_error("pidfd_open", "guardian");
   Guardian guardian(pid, std::move(pidfd));
   // The members can use up all memory, and the killing for it asks no security module.
-  if (auto spared = spare_from_oom_killer(pid); !spared) return spared.error();
+  HF_TRY(spare_from_oom_killer(pid));
   return guardian;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 
 #include "kernel/sockets/sockets.h"
 #include "kernel/system_error.h"
@@ -51,10 +52,9 @@ label::Cookie InodeLabels::inherited_from(int socket_fd) const {
 }
 
 Result<void> InodeLabels::take_over(int socket_fd) {
-  auto labels = read(socket_fd);
-  if (!labels) return labels.error();
-  labels->inherited_from = 0;
-  return put(socket_fd, *labels);
+  HF_TRY_ASSIGN(auto labels, read(socket_fd));
+  labels.inherited_from = 0;
+  return put(socket_fd, labels);
 }
 
 // Somebody may change a label meanwhile. The kernel has changed it before a program hears of it, so
@@ -62,21 +62,20 @@ Result<void> InodeLabels::take_over(int socket_fd) {
 // keep still are not known: what would need them is refused.
 Result<void> InodeLabels::copy_socket(int socket_fd) {
   using Found = std::unordered_map<std::string, std::string>;
-  const auto settled = label::settle(
-      [&] {
-        Found found;
-        for (const std::string& name : label_names_.names)
-          if (auto value = kernel::get_attribute(socket_fd, name)) found[name] = std::move(*value);
-        return found;
-      },
-      [&](const Found& found) {
-        return write(socket_fd, [&](const std::string& name) {
-          const auto at = found.find(name);
-          return at == found.end() ? std::nullopt : std::optional(at->second);
-        });
-      });
-  if (!settled) return settled.error();
-  if (*settled == label::Settled::yes) return {};
+  const auto look = [&] {
+    Found found;
+    for (const std::string& name : label_names_.names)
+      if (auto value = kernel::get_attribute(socket_fd, name)) found[name] = std::move(*value);
+    return found;
+  };
+  const auto write_found = [&](const Found& found) {
+    return write(socket_fd, [&](const std::string& name) {
+      const auto at = found.find(name);
+      return at == found.end() ? std::nullopt : std::optional(at->second);
+    });
+  };
+  HF_TRY_ASSIGN(const auto settled, label::settle(look, write_found));
+  if (settled == label::Settled::yes) return {};
   hf_socket_labels labels = {};
   labels.unknown = 1;
   return put(socket_fd, labels);
@@ -85,23 +84,20 @@ Result<void> InodeLabels::copy_socket(int socket_fd) {
 Result<void> InodeLabels::copy_machine() {
   if (label_names_.names.empty()) return {};
   Result<void> copied;
-  const auto visited = label::visit_sockets([&](int socket_fd) {
+  const auto visit = [&](int socket_fd) {
     auto one = copy_socket(socket_fd);
     if (!one) copied = std::move(one);
-  });
-  if (!visited) return visited.error();
+  };
+  HF_TRY_ASSIGN(std::ignore, label::visit_sockets(visit));
   return copied;
 }
 
 Result<void> InodeLabels::prove() const {
   if (label_names_.names.empty()) return {};
-  auto socket = kernel::make_socket();
-  if (!socket) return socket.error();
-  auto set = kernel::set_attribute(socket->get(), label_names_.names[0], "holdfast", 0);
-  if (!set) return set;
-  const auto labels = read(socket->get());
-  if (!labels) return labels.error();
-  if (labels->ids[0] == HF_LABEL_ID_ABSENT)
+  HF_TRY_ASSIGN(auto socket, kernel::make_socket());
+  HF_TRY(kernel::set_attribute(socket.get(), label_names_.names[0], "holdfast", 0));
+  HF_TRY_ASSIGN(const auto labels, read(socket.get()));
+  if (labels.ids[0] == HF_LABEL_ID_ABSENT)
     return Error{EPERM, "prove enforcement", "labels", "a label that was set did not arrive"};
   return {};
 }

@@ -28,9 +28,8 @@ Result<void> LsmBackend::available() const {
   if (!kernel::has_kernel_types())
     return Error{
         ENOTSUP, "use BPF LSM", {}, "the kernel has no type information (CONFIG_DEBUG_INFO_BTF)"};
-  const auto active = kernel::is_lsm_active("bpf");
-  if (!active) return active.error();
-  if (!*active)
+  HF_TRY_ASSIGN(const auto active, kernel::is_lsm_active("bpf"));
+  if (!active)
     return Error{ENOTSUP,
                  "use BPF LSM",
                  {},

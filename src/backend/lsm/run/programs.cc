@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "bpf/run.skel.h"
@@ -51,51 +52,43 @@ Result<void> put_text(int map_fd, const std::string& text, __u32 id) {
 Result<void> Programs::name_labels(const LabelNames& words) const {
   if (!decide_sockets_) return {};
   for (std::size_t id = 1; id < words.values.size(); id++) {
-    auto put = put_text(object_.map_fd("label_values"), words.values[id], static_cast<__u32>(id));
-    if (!put) return put;
+    HF_TRY(put_text(object_.map_fd("label_values"), words.values[id], static_cast<__u32>(id)));
   }
   std::map<std::string, __u32> names;
   for (std::size_t i = 0; i < words.names.size(); i++)
     names[words.names[i]] = static_cast<__u32>(i + 1);
   for (const std::string& name : words.may_set) names[name] |= HF_LABEL_MAY_SET;
   for (const auto& [name, known] : names) {
-    auto put = put_text(object_.map_fd("label_names"), name, known);
-    if (!put) return put;
+    HF_TRY(put_text(object_.map_fd("label_names"), name, known));
   }
   return {};
 }
 
 Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const SessionSpec& spec) {
-  const auto selection = Selection::choose(needs);
-  if (!selection) return selection.error();
+  HF_TRY_ASSIGN(const auto selection, Selection::choose(needs));
   std::size_t bytes = 0;
   const void* data = run_bpf::elf_bytes(&bytes);
-  auto object = kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, "run");
-  if (!object) return std::move(object).error();
-  object->keep_programs([&selection](const bpf_program* program) {
-    return selection->wants(bpf_program__section_name(program), bpf_program__name(program));
+  HF_TRY_ASSIGN(auto object,
+                kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, "run"));
+  object.keep_programs([&selection](const bpf_program* program) {
+    return selection.wants(bpf_program__section_name(program), bpf_program__name(program));
   });
-  const hf_label_words words = words_of(spec, *selection);
-  if (auto done = object->set_initial_value(".rodata.labels", &words, sizeof(words)); !done)
-    return std::move(done).error();
-  const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection->bpf()};
-  if (auto done = object->set_initial_value(".rodata.bpf", &limits, sizeof(limits)); !done)
-    return std::move(done).error();
-  const auto tasks = kernel::most_tasks();
-  if (!tasks) return tasks.error();
-  if (auto done = object->set_max_entries("calls", hf_task_room(*tasks)); !done)
-    return std::move(done).error();
-  if (auto done = object->load(); !done) return std::move(done).error();
+  const hf_label_words words = words_of(spec, selection);
+  HF_TRY(object.set_initial_value(".rodata.labels", &words, sizeof(words)));
+  const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection.bpf()};
+  HF_TRY(object.set_initial_value(".rodata.bpf", &limits, sizeof(limits)));
+  HF_TRY_ASSIGN(const auto tasks, kernel::most_tasks());
+  HF_TRY(object.set_max_entries("calls", hf_task_room(tasks)));
+  HF_TRY(object.load());
 
-  std::unique_ptr<Programs> programs(new Programs(std::move(*object)));
-  programs->decide_sockets_ = selection->sockets();
-  programs->decide_bpf_ = selection->bpf();
-  programs->kernel_labels_ = selection->kernel_labels();
-  programs->mirrored_ = selection->sockets() && selection->mirrored();
-  if (auto done = programs->name_labels(spec.labels); !done) return std::move(done).error();
-  auto record = SessionRecord::map(programs->object_.map_fd("session"));
-  if (!record) return std::move(record).error();
-  programs->record_ = std::make_unique<SessionRecord>(std::move(*record));
+  std::unique_ptr<Programs> programs(new Programs(std::move(object)));
+  programs->decide_sockets_ = selection.sockets();
+  programs->decide_bpf_ = selection.bpf();
+  programs->kernel_labels_ = selection.kernel_labels();
+  programs->mirrored_ = selection.sockets() && selection.mirrored();
+  HF_TRY(programs->name_labels(spec.labels));
+  HF_TRY_ASSIGN(auto record, SessionRecord::map(programs->object_.map_fd("session")));
+  programs->record_ = std::make_unique<SessionRecord>(std::move(record));
   return programs;
 }
 
@@ -122,16 +115,14 @@ Result<void> Programs::withdraw(std::uint32_t slot) const {
 }
 
 Result<void> Programs::attach() {
-  if (auto done = object_.attach(links_); !done) return done;
+  HF_TRY(object_.attach(links_));
   return attach_sysctl_guard();
 }
 
 Result<void> Programs::attach_sysctl_guard() {
-  const auto root = kernel::open_whole_cgroup_hierarchy();
-  if (!root) return root.error();
-  auto link = kernel::attach_to_cgroup(object_.program("hf_sysctl"), root->get());
-  if (!link) return std::move(link).error();
-  links_.push_back(std::move(*link));
+  HF_TRY_ASSIGN(const auto root, kernel::open_whole_cgroup_hierarchy());
+  HF_TRY_ASSIGN(auto link, kernel::attach_to_cgroup(object_.program("hf_sysctl"), root.get()));
+  links_.push_back(std::move(link));
   return {};
 }
 
@@ -166,8 +157,7 @@ Result<void> Programs::adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_CO
   fields.adopt_set = set;
   fields.adopt_owner = owner;
   fields.adopt_found = 0;
-  auto done = kernel::read_task_iterator(object_.program("hf_adopt_child"), tid);
-  if (!done) return std::move(done).error();
+  HF_TRY_ASSIGN(std::ignore, kernel::read_task_iterator(object_.program("hf_adopt_child"), tid));
   const std::uint32_t found = SessionRecord::at(fields.adopt_found).load();
   std::memset(fields.adopt_inum, 0, sizeof(fields.adopt_inum));
   if (found != wanted)
@@ -190,10 +180,9 @@ Result<BpfUsage> Programs::bpf_usage() const {
 }
 
 Result<std::vector<pid_t>> Programs::members() const {
-  auto bytes = kernel::read_task_iterator(object_.program("hf_list_members"), 0);
-  if (!bytes) return std::move(bytes).error();
-  std::vector<pid_t> pids(bytes->size() / sizeof(__u32));
-  std::memcpy(pids.data(), bytes->data(), pids.size() * sizeof(__u32));
+  HF_TRY_ASSIGN(auto bytes, kernel::read_task_iterator(object_.program("hf_list_members"), 0));
+  std::vector<pid_t> pids(bytes.size() / sizeof(__u32));
+  std::memcpy(pids.data(), bytes.data(), pids.size() * sizeof(__u32));
   std::sort(pids.begin(), pids.end());
   pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
   return pids;

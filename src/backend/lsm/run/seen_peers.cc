@@ -13,17 +13,16 @@ namespace holdfast::backend::lsm {
 
 // What the map has from a question before is of another socket, or is overwritten now.
 Result<calls::Peer> SeenPeers::of(int socket_fd) {
-  const auto cookie = kernel::socket_cookie(socket_fd);
-  if (!cookie) return cookie.error();
+  HF_TRY_ASSIGN(const auto cookie, kernel::socket_cookie(socket_fd));
   hf_seen_peer seen = {};
   const __u32 zero = 0;
   if (bpf_map_update_elem(map_fd_, &zero, &seen, BPF_ANY) != 0)
     return kernel::system_error("fill BPF map", "seen_peer");
-  if (auto asked = kernel::ask_peer_name(socket_fd); !asked) return asked.error();
+  HF_TRY(kernel::ask_peer_name(socket_fd));
   if (bpf_map_lookup_elem(map_fd_, &zero, &seen) != 0)
     return kernel::system_error("read BPF map", "seen_peer");
   calls::Peer peer{.state = calls::Peer::State::without_file};
-  if (seen.cookie != *cookie) return peer;
+  if (seen.cookie != cookie) return peer;
   peer.state = calls::Peer::State::known;
   std::ranges::copy(seen.ids, peer.labels.begin());
   return peer;

@@ -167,11 +167,10 @@ Result<Errnos> attempt_all(const Programs& programs) {
   member.profile = kSelfTestProfile;
   member.tables = HF_TABLES_SELF_TEST;
   member.set = kSelfTestSet;
-  const auto root = kernel::open_whole_cgroup_hierarchy();
-  if (!root) return root.error();
-  root_cgroup = root->get();
+  HF_TRY_ASSIGN(const auto root, kernel::open_whole_cgroup_hierarchy());
+  root_cgroup = root.get();
   some_program = programs.attachable_program_fd();
-  if (auto done = programs.arm(member); !done) return std::move(done).error();
+  HF_TRY(programs.arm(member));
   const pid_t pid = fork();
   if (pid < 0) return kernel::system_error("fork");
   if (pid == 0) {
@@ -214,19 +213,19 @@ Result<void> judge(const Programs& programs, const Errnos& codes,
 Result<void> run_self_test(const Programs& programs) {
   std::vector<hf_event> events;
   std::vector<hf_guard_event> refusals;
-  auto ring = kernel::BpfRing::create(programs.events_fd(), [&](std::span<const std::byte> bytes) {
+  const auto keep = [&](std::span<const std::byte> bytes) {
     if (bytes.size() == sizeof(hf_event))
       events.push_back(*reinterpret_cast<const hf_event*>(bytes.data()));
     if (bytes.size() == sizeof(hf_guard_event))
       refusals.push_back(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
-  });
-  if (!ring) return std::move(ring).error();
-  if (auto done = programs.publish(HF_TABLES_SELF_TEST, *self_test_tables()); !done) return done;
+  };
+  HF_TRY_ASSIGN(const auto ring, kernel::BpfRing::create(programs.events_fd(), keep));
+  HF_TRY(programs.publish(HF_TABLES_SELF_TEST, *self_test_tables()));
   auto codes = attempt_all(programs);
-  if (auto done = programs.withdraw(HF_TABLES_SELF_TEST); !done) return done;
+  HF_TRY(programs.withdraw(HF_TABLES_SELF_TEST));
   if (!codes) return std::move(codes).error();
-  if (auto done = (*ring)->consume(); !done) return done;
-  if (auto done = judge(programs, *codes, events, refusals); !done) return done;
+  HF_TRY(ring->consume());
+  HF_TRY(judge(programs, *codes, events, refusals));
   programs.record().reset_totals();
   return {};
 }

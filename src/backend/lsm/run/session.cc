@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 
 #include "backend/lsm/run/self_test.h"
 #include "kernel/system_error.h"
@@ -25,29 +26,23 @@ constexpr int kDyingPatienceMs = 5000;
 
 Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
   std::unique_ptr<LsmSession> session(new LsmSession(spec));
-  auto programs = Programs::load(needs_of(*spec.tables), spec);
-  if (!programs) return std::move(programs).error();
-  session->programs_ = std::move(*programs);
-  if (auto done = session->programs_->publish(HF_TABLES_POLICY, *spec.tables); !done)
-    return std::move(done).error();
-  if (auto done = session->programs_->attach(); !done) return std::move(done).error();
-  if (auto done = session->programs_->protect_caller(); !done) return std::move(done).error();
-  if (auto done = run_self_test(*session->programs_); !done) return std::move(done).error();
+  HF_TRY_ASSIGN(session->programs_, Programs::load(needs_of(*spec.tables), spec));
+  HF_TRY(session->programs_->publish(HF_TABLES_POLICY, *spec.tables));
+  HF_TRY(session->programs_->attach());
+  HF_TRY(session->programs_->protect_caller());
+  HF_TRY(run_self_test(*session->programs_));
 
-  if (auto known = session->know_labels(); !known) return std::move(known).error();
+  HF_TRY(session->know_labels());
 
-  auto ring = kernel::BpfRing::create(
-      session->programs_->events_fd(), [self = session.get()](std::span<const std::byte> bytes) {
-        if (bytes.size() == sizeof(hf_event) && self->spec_.sink)
-          self->spec_.sink(*reinterpret_cast<const hf_event*>(bytes.data()));
-        if (bytes.size() == sizeof(hf_guard_event) && self->spec_.guard_sink)
-          self->spec_.guard_sink(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
-      });
-  if (!ring) return std::move(ring).error();
-  session->ring_ = std::move(*ring);
-  auto guardian = Guardian::start(*session->programs_);
-  if (!guardian) return std::move(guardian).error();
-  session->guardian_.emplace(std::move(*guardian));
+  const auto report = [self = session.get()](std::span<const std::byte> bytes) {
+    if (bytes.size() == sizeof(hf_event) && self->spec_.sink)
+      self->spec_.sink(*reinterpret_cast<const hf_event*>(bytes.data()));
+    if (bytes.size() == sizeof(hf_guard_event) && self->spec_.guard_sink)
+      self->spec_.guard_sink(*reinterpret_cast<const hf_guard_event*>(bytes.data()));
+  };
+  HF_TRY_ASSIGN(session->ring_, kernel::BpfRing::create(session->programs_->events_fd(), report));
+  HF_TRY_ASSIGN(auto guardian, Guardian::start(*session->programs_));
+  session->guardian_.emplace(std::move(guardian));
   return std::unique_ptr<Session>(std::move(session));
 }
 
@@ -55,18 +50,16 @@ Result<void> LsmSession::know_labels() {
   if (!programs_->mirrored()) return {};
   mirror_.emplace(programs_->label_mirror_fd(), spec_.labels);
   if (needs_syscall_emulator(spec_, *programs_)) {
-    auto desk = SyscallEmulator::create(spec_, kSandboxSet, *mirror_, *programs_);
-    if (!desk) return std::move(desk).error();
-    calls_ = std::move(*desk);
+    HF_TRY_ASSIGN(calls_, SyscallEmulator::create(spec_, kSandboxSet, *mirror_, *programs_));
   }
   if (!programs_->kernel_labels()) return {};
-  if (auto proved = mirror_->prove(); !proved) return proved;
+  HF_TRY(mirror_->prove());
   // A label that was on its way while the programs were attached may be recorded nowhere: then all
   // sockets are looked at again.
   auto lost = SessionRecord::at(programs_->record().fields().labels_lost);
   for (unsigned round = 0; round < label::kMaxLooks; round++) {
     lost.store(0);
-    if (auto copied = mirror_->copy_machine(); !copied) return copied;
+    HF_TRY(mirror_->copy_machine());
     if (lost.load() == 0) break;
   }
   return {};
@@ -83,19 +76,17 @@ Result<ChildPlan> LsmSession::before_fork() {
   member.profile = spec_.profile;
   member.tables = HF_TABLES_POLICY;
   member.set = kSandboxSet;
-  if (auto done = programs_->arm(member); !done) return std::move(done).error();
+  HF_TRY(programs_->arm(member));
   return ChildPlan{.filter = calls_ ? calls_->filter() : nullptr};
 }
 
 Result<void> LsmSession::adopt(const Child& child) {
   SessionRecord::at(programs_->record().fields().channel_cookie).store(child.channel_cookie);
-  const auto members = programs_->members();
-  if (!members) return members.error();
-  if (std::find(members->begin(), members->end(), child.pid) == members->end())
+  HF_TRY_ASSIGN(const auto members, programs_->members());
+  if (std::find(members.begin(), members.end(), child.pid) == members.end())
     return Error{ESRCH, "hold the child", {}, "it did not become a member when it was forked"};
-  if (auto done = track(child); !done) return done;
-  if (calls_)
-    if (auto done = calls_->adopt(child); !done) return done;
+  HF_TRY(track(child));
+  if (calls_) HF_TRY(calls_->adopt(child));
   SessionRecord::at(programs_->record().fields().adopted).store(1);
   return {};
 }
@@ -122,9 +113,8 @@ std::vector<int> LsmSession::poll_fds() const {
 }
 
 Result<void> LsmSession::dispatch() {
-  if (auto done = ring_->consume(); !done) return done;
-  if (calls_)
-    if (auto done = calls_->dispatch([this] { return ring_->consume(); }); !done) return done;
+  HF_TRY(ring_->consume());
+  if (calls_) HF_TRY(calls_->dispatch([this] { return ring_->consume(); }));
   pollfd guardian{guardian_->pidfd(), POLLIN, 0};
   if (poll(&guardian, 1, 0) > 0)
     return Error{EOWNERDEAD, "keep watch", {}, "the guardian was killed"};
@@ -132,14 +122,11 @@ Result<void> LsmSession::dispatch() {
 }
 
 Result<Totals> LsmSession::finish() {
-  const auto gone = kill_members(*programs_, kDyingPatienceMs);
-  if (!gone) return gone.error();
-  if (auto done = ring_->consume(); !done) return std::move(done).error();
+  HF_TRY_ASSIGN(std::ignore, kill_members(*programs_, kDyingPatienceMs));
+  HF_TRY(ring_->consume());
   Totals totals = programs_->record().totals();
   if (programs_->decide_bpf()) {
-    const auto usage = programs_->bpf_usage();
-    if (!usage) return usage.error();
-    totals.bpf = *usage;
+    HF_TRY_ASSIGN(totals.bpf, programs_->bpf_usage());
   }
   return totals;
 }

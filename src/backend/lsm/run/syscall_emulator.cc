@@ -46,15 +46,14 @@ Result<std::unique_ptr<SyscallEmulator>> SyscallEmulator::create(const SessionSp
                                                                  std::uint64_t set,
                                                                  calls::LabelMirror& mirror,
                                                                  const Programs& programs) {
-  auto proc = kernel::Proc::open();
-  if (!proc) return proc.error();
-  std::unique_ptr<SyscallEmulator> desk(new SyscallEmulator(spec, set, programs, std::move(*proc)));
+  HF_TRY_ASSIGN(auto proc, kernel::Proc::open());
+  std::unique_ptr<SyscallEmulator> desk(new SyscallEmulator(spec, set, programs, std::move(proc)));
   const bool keeps_labels = !programs.kernel_labels();
-  auto labels =
-      calls::SocketLabels::create(desk->proc_, keeps_labels ? calls::SocketAttributes::emulated
-                                                            : calls::SocketAttributes::native);
-  if (!labels) return wrap(labels.error(), "keep socket labels");
-  desk->labels_.emplace(std::move(*labels));
+  const auto attributes =
+      keeps_labels ? calls::SocketAttributes::emulated : calls::SocketAttributes::native;
+  HF_TRY_ASSIGN(auto labels,
+                wrap(calls::SocketLabels::create(desk->proc_, attributes), "keep socket labels"));
+  desk->labels_.emplace(std::move(labels));
   desk->filter_.add(SYS_setns, {{1, ArgumentTest::Kind::equals, kernel::kSelfTestArgument}},
                     SECCOMP_RET_USER_NOTIF);
   if (keeps_labels) {
@@ -64,9 +63,8 @@ Result<std::unique_ptr<SyscallEmulator>> SyscallEmulator::create(const SessionSp
   if (calls::makes_accepts(*spec.tables, profile_of(spec))) {
     for (const int number : {SYS_accept, SYS_accept4})
       desk->filter_.add(number, {}, SECCOMP_RET_USER_NOTIF);
-    auto cgroups = kernel::CgroupMounts::read();
-    if (!cgroups) return wrap(cgroups.error(), "find cgroups");
-    desk->cgroups_.emplace(std::move(*cgroups));
+    HF_TRY_ASSIGN(auto cgroups, wrap(kernel::CgroupMounts::read(), "find cgroups"));
+    desk->cgroups_.emplace(std::move(cgroups));
   }
   if (const auto self = desk->proc_.task(kernel::own_pid()))
     if (const auto namespaces = self->namespaces())
@@ -75,10 +73,9 @@ Result<std::unique_ptr<SyscallEmulator>> SyscallEmulator::create(const SessionSp
 }
 
 Result<void> SyscallEmulator::adopt(const Child& child) {
-  auto listener = calls::take_listener(child, listener_fd_);
-  if (!listener) return listener.error();
-  listener_.emplace(std::move(*listener));
-  if (auto opened = open_accepts(child); !opened) return opened;
+  HF_TRY_ASSIGN(auto listener, calls::take_listener(child, listener_fd_));
+  listener_.emplace(std::move(listener));
+  HF_TRY(open_accepts(child));
   kernel::raise_descriptor_limit();
   return calls::answer_self_test(*listener_, listener_fd_.get(), child.pid);
 }
@@ -86,9 +83,8 @@ Result<void> SyscallEmulator::adopt(const Child& child) {
 Result<void> SyscallEmulator::open_accepts(const Child& child) {
   if (!cgroups_) return {};
   peers_ = std::make_unique<SeenPeers>(programs_.seen_peer_fd());
-  auto jobs = calls::Jobs::create();
-  if (!jobs) return wrap(jobs.error(), "make calls for the members");
-  jobs_.emplace(std::move(*jobs));
+  HF_TRY_ASSIGN(auto jobs, wrap(calls::Jobs::create(), "make calls for the members"));
+  jobs_.emplace(std::move(jobs));
   accepts_.emplace(calls::AcceptContext{
       *spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_, *jobs_, *listener_,
       [this](const seccomp_notif& call, const kernel::TaskDirectory& task, hf_request request,
@@ -106,15 +102,14 @@ std::vector<int> SyscallEmulator::poll_fds() const {
 Result<void> SyscallEmulator::dispatch(const std::function<Result<void>()>& before) {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
   if (jobs_) {
-    if (auto done = before(); !done) return done;
+    HF_TRY(before());
     jobs_->look(*listener_);
   }
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
-    const auto ready = kernel::poll_readable({listener_fd_.get()}, 0);
-    if (!ready) return ready.error();
-    if (!(ready->front() & POLLIN)) return {};
-    if (auto done = before(); !done) return done;
-    if (auto done = answer_next(); !done) return done;
+    HF_TRY_ASSIGN(const auto ready, kernel::poll_readable({listener_fd_.get()}, 0));
+    if (!(ready.front() & POLLIN)) return {};
+    HF_TRY(before());
+    HF_TRY(answer_next());
   }
   return {};
 }
