@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a backend is: it promises, it attaches whole or not at all, it serves one session.
+// The interface of a backend: it states what it can enforce, attaches completely or not at all,
+// and serves one session for each `holdfast run`.
 //
-// Order of calls for one `holdfast run`, all from one thread:
+// Order of calls for one run. All calls come from one thread:
 //
-//   backend->open(spec)            attached, proven by a self-test; nothing of the workload runs yet
-//   session->before_fork()         what the child has to do to itself; a backend that marks the
-//   child
-//                                  at fork arms itself here: the very next fork of this thread is
-//                                  the child
-//   fork; the child makes its namespaces, follows its ChildPlan, then blocks
-//   session->adopt(child)          from its return on the child and all it forks are held
-//   the child is released and execs CMD
-//   poll(session->poll_fds()) and session->dispatch() until CMD has ended
-//   session->finish()              totals; destroying the session leaves nothing attached
+//   1. backend->open(spec)      prepares enforcement. The workload does not run yet.
+//   2. session->before_fork()   returns what the child has to do to itself. A backend that marks
+//                               the child at fork is armed now: the next fork of this thread has
+//                               to be the child.
+//   3. fork. The child makes its namespaces, follows its ChildPlan, and blocks.
+//   4. session->adopt(child)    After it returns, the child and all its descendants are held.
+//   5. The child is released and executes CMD.
+//   6. poll(session->poll_fds()) and session->dispatch(), until CMD has ended.
+//   7. session->finish()        returns the totals. The destructor detaches everything.
+//
+// Each backend proves by a self-test that it refuses, in open() (lsm) or adopt() (supervisor).
 #ifndef HOLDFAST_BACKEND_BACKEND_H
 #define HOLDFAST_BACKEND_BACKEND_H
 
@@ -35,10 +37,11 @@
 
 namespace holdfast::backend {
 
-// How far a rule can be relied on, weakest first.
+// How strongly a backend enforces a rule, weakest first. none: not at all. best_effort: with a
+// documented gap. enforced: without a known gap.
 enum class Strength { none, best_effort, enforced };
 
-// Kinds of rules that a policy can state, for strength reports.
+// The kinds of rules of a policy, as strength reports list them.
 enum class RuleKind {
   namespaces_create,
   namespaces_enter,
@@ -57,94 +60,101 @@ inline constexpr std::size_t kRuleKindCount = 11;
 struct Promise {
   RuleKind kind;
   Strength strength;
-  std::string why;  // what limits it, in one sentence; empty when enforced without reservation
+  std::string why;  // the limits, for a user; empty: enforced without limits
 };
 
-// Receives every decision that is to be reported. Called from the thread that calls dispatch().
+// Receives each decision that has to be reported, on the thread that calls dispatch() or finish().
 using EventSink = std::function<void(const hf_event&)>;
-// The same for attempts on the enforcement itself, which are refused whatever the policy says.
+// Receives each refused attack on the enforcement itself. The policy does not decide about those.
+// Same thread as EventSink.
 using GuardEventSink = std::function<void(const hf_guard_event&)>;
 
-// The same for a move between cgroups that the backend knows by path, below the root of the
-// caller's cgroup namespace.
+// The two cgroups of a move, as paths below the root of the supervisor's cgroup namespace.
 struct MovePaths {
   std::string source;
   std::string target;
 };
+// Receives a move in place of EventSink, when the backend knows cgroups by path. Same thread.
 using MoveSink = std::function<void(const hf_event&, const MovePaths&)>;
 
-// What the tables say about labels by number, in words.
+// The texts of the label names and values that the tables know by number.
 struct LabelNames {
-  std::vector<std::string> names;    // by index of a label name
-  std::vector<std::string> values;   // by id of a value; [0] is ""
-  std::vector<std::string> may_set;  // names that the profile's label.set lists
+  std::vector<std::string> names;    // indexed by the number of the name
+  std::vector<std::string> values;   // indexed by the id of the value; [0] is ""
+  std::vector<std::string> may_set;  // the names that the profile's label.set lists
 };
 
 struct SessionSpec {
-  const hf_tables* tables = nullptr;  // borrowed: outlives the session
-  std::uint16_t profile = 0;          // the profile that the workload is a member of
-  std::uint32_t unshare_types =
-      0;  // HF_NS_* that the child makes; with ns_track or not, they are this sandbox's set
+  const hf_tables* tables = nullptr;  // borrowed; outlives the session
+  std::uint16_t profile = 0;          // the workload is a member of this profile
+  // HF_NS_*: the namespaces that the child makes. They belong to the sandbox of the run, whether or
+  // not the profile has ns_track.
+  std::uint32_t unshare_types = 0;
   EventSink sink;
   LabelNames labels = {};
-  MoveSink move_sink = {};
-  // The profiles whose cgroups hold this path, deepest first.
+  MoveSink move_sink = {};  // empty: moves go to `sink`
+  // Returns the profiles whose cgroup bindings contain this path, the deepest binding first.
   std::function<std::vector<std::uint16_t>(std::string_view path)> profiles_of_cgroup = {};
-  // Told what is no decision but should be known. Called as `sink` is.
+  // Receives messages for the user that are not decisions. Same thread as `sink`.
   std::function<void(std::string_view)> notice = {};
   GuardEventSink guard_sink = {};
 };
 
-// What the child does to itself between fork and exec. Plain data: no destructor runs there.
+// What the child does to itself between fork and exec. Plain data, because no destructor runs
+// there. Both pointers are borrowed from the session.
 struct ChildPlan {
-  const sock_fprog* filter =
-      nullptr;           // installed with NEW_LISTENER; the listener goes back over the channel
-  int landlock_fd = -1;  // ruleset to restrict itself with; borrowed
+  // Installed with SECCOMP_FILTER_FLAG_NEW_LISTENER; the child sends the listener over the channel.
+  const sock_fprog* filter = nullptr;
+  int landlock_fd = -1;  // for landlock_restrict_self(); -1: none
   bool no_new_privs = false;
 };
 
-// The forked child, blocked, in its final namespaces. Descriptors are borrowed.
+// The forked child. It is blocked, and in its final namespaces. Descriptors are borrowed for the
+// call of adopt().
 struct Child {
   pid_t pid = -1;
   int pidfd = -1;
-  std::uint64_t channel_cookie =
-      0;                 // its end of the channel to run/: what goes over it is no act of CMD
-  int listener_fd = -1;  // seccomp listener; -1 if the plan had no filter
-  std::array<int, HF_NS_COUNT>
-      namespace_fd;  // by bit number of HF_NS_*: each type in unshare_types, else -1
+  // The cookie of the child's end of the channel to run/. Rules do not apply to that socket.
+  std::uint64_t channel_cookie = 0;
+  int listener_fd = -1;  // the seccomp listener; -1: the plan had no filter
+  // Indexed by the bit number of HF_NS_*. -1: the type is not in unshare_types.
+  std::array<int, HF_NS_COUNT> namespace_fd;
 };
 
-// What was made with delegated BPF privileges.
+// What the workload made with delegated BPF privileges.
 struct BpfUsage {
   std::uint64_t tokens = 0;
   std::uint64_t maps = 0;
   std::uint64_t programs = 0;
-  std::uint64_t attached = 0;       // links, and programs without one
-  std::uint64_t most_maps = 0;      // at one time
-  std::uint64_t most_programs = 0;  // at one time
-  std::uint64_t most_memory = 0;    // bytes, as core/bpf_memory.h counts
+  std::uint64_t attached = 0;       // links, and programs that were attached without a link
+  std::uint64_t most_maps = 0;      // the most that existed at one time
+  std::uint64_t most_programs = 0;  // the most that existed at one time
+  std::uint64_t most_memory = 0;    // the most bytes at one time, as core/bpf_memory.h counts them
 };
 
-// core/counters.h says what each counter of decisions means.
+// The counters of decisions are documented in core/counters.h.
 struct Totals : hf_counters {
   Totals() : hf_counters{} {}
   explicit Totals(const hf_counters& decisions) : hf_counters(decisions) {}
 
-  std::uint64_t lost = 0;     // events that did not fit the ring
-  std::uint64_t guarded = 0;  // attempts on the enforcement itself that were refused; no decisions
-  std::optional<BpfUsage> bpf = std::nullopt;  // where the backend decides about it
+  std::uint64_t lost = 0;     // events that found no room in the ring buffer
+  std::uint64_t guarded = 0;  // refused attacks on the enforcement itself; these are not decisions
+  std::optional<BpfUsage> bpf = std::nullopt;  // empty: the backend does not count BPF objects
 };
 
 class Session {
  public:
   virtual ~Session() = default;
   virtual Result<ChildPlan> before_fork() = 0;
+  // Errors: those of taking over the child. ETIMEDOUT and EPROTO (supervisor): the call of the
+  // self-test did not arrive. After an error the child must not be released.
   virtual Result<void> adopt(const Child& child) = 0;
-  // Descriptors to poll for reading. Stable between adopt() and finish().
+  // Descriptors to poll for reading. They stay the same from adopt() to finish().
   [[nodiscard]] virtual std::vector<int> poll_fds() const = 0;
-  // Handles whatever is ready, without blocking.
+  // Handles what is ready and does not wait for more. It may return while a descriptor is still
+  // readable, and may take some milliseconds. Errors: the session cannot go on.
   virtual Result<void> dispatch() = 0;
-  // Drains what is left and returns the totals.
+  // Dispatches once more and returns the totals.
   virtual Result<Totals> finish() = 0;
 };
 
@@ -153,18 +163,20 @@ class Backend {
   virtual ~Backend() = default;
   // "lsm" or "supervisor".
   [[nodiscard]] virtual std::string_view name() const = 0;
-  // Can it be used here, now, by this user? The error says why not, for a reader.
+  // Can this user use the backend on this kernel? The error gives the reason, as text for a user.
   [[nodiscard]] virtual Result<void> available() const = 0;
-  // What it promises on this kernel, one entry for each RuleKind. Cheap; attaches nothing.
+  // How strongly this backend enforces each RuleKind on this kernel: one entry for each. Attaches
+  // nothing.
   [[nodiscard]] virtual std::vector<Promise> promises() const = 0;
-  // Attaches and proves enforcement with a self-test. Attached whole or not at all.
+  // Prepares enforcement for one run, completely or not at all. Copies `spec`; what `spec` borrows
+  // has to outlive the session.
   virtual Result<std::unique_ptr<Session>> open(const SessionSpec& spec) = 0;
 };
 
 [[nodiscard]] std::string_view to_string(Strength strength);
 [[nodiscard]] std::string_view to_string(RuleKind kind);
 
-// Factories, one in each backend's room.
+// Factories. Each is defined in the directory of its backend.
 [[nodiscard]] std::unique_ptr<Backend> make_lsm_backend();
 [[nodiscard]] std::unique_ptr<Backend> make_supervisor_backend();
 

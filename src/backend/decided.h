@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The event of a decision that was made here, not by a program in the kernel.
+// The event of a decision that user space made. (BPF programs make the events of theirs.)
 #ifndef HOLDFAST_BACKEND_DECIDED_H
 #define HOLDFAST_BACKEND_DECIDED_H
 
@@ -9,7 +9,7 @@
 
 namespace holdfast::backend {
 
-// `time_ns`: CLOCK_BOOTTIME. Without what only the caller knows: id, source, target, object.
+// `time_ns` is CLOCK_BOOTTIME. The caller sets `id`, `source`, `target` and `object` itself.
 [[nodiscard]] inline hf_event decided(const hf_request& request, const hf_verdict& verdict,
                                       const hf_task& actor, std::uint64_t generation,
                                       std::uint64_t time_ns) {

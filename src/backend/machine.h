@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Enforcement for the whole machine, as holdfastd asks for it. Only the lsm backend can do it.
+// Enforcement for the whole machine, for holdfastd. Only the lsm backend implements it.
 #ifndef HOLDFAST_BACKEND_MACHINE_H
 #define HOLDFAST_BACKEND_MACHINE_H
 
@@ -19,147 +19,161 @@
 
 namespace holdfast::backend {
 
-// The subtree of a cgroup path belongs to a profile. '*' in a component matches any run of
-// characters of that component. Starts with '/'.
+// Tasks in the subtree of a cgroup path belong to a profile. The path starts with '/'. A '*' in a
+// component matches any run of characters within that component.
 struct CgroupBinding {
   std::string path;
   std::uint16_t profile = 0;
 };
 
-// An extended attribute on an executable or a cgroup that confers a profile.
+// An extended attribute on an executable or a cgroup that gives a profile to its tasks.
 struct MarkBinding {
   std::string name;  // "user.…" or "trusted.…"
   std::uint16_t profile = 0;
 };
 
 struct MachineSpec {
-  const hf_tables* tables = nullptr;  // borrowed during attach() and update() only: copied
+  const hf_tables* tables = nullptr;  // borrowed for the call that takes the spec, and copied
   std::vector<CgroupBinding> bindings;
   std::vector<MarkBinding> marks = {};
-  std::vector<std::string> profiles = {};      // names, by their numbers in the tables
-  std::vector<std::string> label_names = {};   // by their indexes in the tables
-  std::vector<std::string> label_values = {};  // by id; [0] is ""
-  // By number of a profile: the names of labels that its label.set lists.
+  std::vector<std::string> profiles = {};      // names, indexed by the number of the profile
+  std::vector<std::string> label_names = {};   // indexed as in the tables
+  std::vector<std::string> label_values = {};  // indexed by id; [0] is ""
+  // Indexed by the number of the profile: the label names that its label.set lists.
   std::vector<std::vector<std::string>> may_set = {};
-  std::string cgroup_root = "/sys/fs/cgroup";  // where the unified hierarchy is mounted
-  // Hears what the administrator should know about this policy, a sentence each; may be empty.
+  std::string cgroup_root = "/sys/fs/cgroup";  // the mount point of the unified hierarchy
+  // Receives warnings about this policy for the administrator, one sentence each. May be empty.
   std::function<void(const std::string& text)> warn = {};
 };
 
-// Of one socket: names ("user.…") and values, in the order of their first set.
+// The labels of one socket: names ("user.…") and values, in the order of their first set.
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-// Whether the enforcement that is kept is guarded against those it holds.
+// Is pinned enforcement protected against the tasks that it confines?
 enum class Guard { on, off };
 
-// Only the daemon changes what is in it; sealed, nobody, or of its state only who serves.
+// A directory whose content only holdfastd may change. While the machine is sealed no process may
+// change a policy directory, and only the serving holdfastd may change the state directory.
 struct GuardedDirectory {
   enum class Of { policy, state };
   std::string path;  // absolute, without symbolic links
   Of of = Of::policy;
 };
 
-// How enforcement is kept when the process ends.
+// How enforcement stays in force after the process has ended.
 struct Persistence {
   std::string pin_directory;
   Guard guard = Guard::on;
-  std::vector<GuardedDirectory> guarded_directories;  // need the guard
+  std::vector<GuardedDirectory> guarded_directories;  // protected only while the guard is on
 };
 
-// What nobody changes, removes or mounts over while it is sealed, beside what is guarded anyway.
-// Paths are absolute, and above the last name without symbolic links.
+// Files that no process can change, remove or mount over while the machine is sealed. They are
+// protected in addition to the guarded directories. Paths are absolute; only their last component
+// may be a symbolic link.
 struct SealedFiles {
-  std::vector<std::string> files;   // or directories; what a link leads to as well
-  std::vector<std::string> places;  // directories: names in them that begin with "holdfastd"
+  std::vector<std::string> files;   // or directories; the target of a link is protected as well
+  std::vector<std::string> places;  // directories: names that begin with "holdfastd" in them
 };
 
-// Attached whole. From attach_machine() it is until destroyed; from attach_pinned_machine() on, destroyed or
-// not, until stop_machine(). One thread.
+// Enforcement that is attached completely. The enforcement of attach_machine() ends with the
+// object. The enforcement of attach_pinned_machine() stays in force until stop_machine(). One
+// thread.
 class Machine {
  public:
   virtual ~Machine() = default;
   [[nodiscard]] virtual std::vector<int> poll_fds() const = 0;
-  // Hands every event that is ready to the sink, without blocking.
+  // Passes every event that is ready to the sink. Does not wait for more.
   virtual Result<void> dispatch() = 0;
-  // Did the last dispatch() find the end? Then no event of a policy from before is on its way.
+  // Did the last dispatch() read the ring buffer to its end? If so, no event of an earlier policy
+  // is left in it.
   [[nodiscard]] virtual bool drained() const = 0;
-  // Makes another policy live with one store. On error the old one is in force, as it was: whatever
-  // can fail comes before the store.
+  // Makes `spec` the live policy, with one store in the kernel. All steps that can fail come before
+  // the store, so after an error the old policy is in force unchanged. Work after the store that
+  // fails is reported by incomplete().
   virtual Result<void> update(const MachineSpec& spec) = 0;
-  // What could not be done for the policy that is live, after it became so; empty: nothing.
+  // What the last update() could not do after the new policy was live, as text. Empty: nothing.
   [[nodiscard]] virtual const std::string& incomplete() const = 0;
-  // With what was counted before this process adopted it.
+  // Since the programs were attached, so counts from before this process adopted them are included.
   [[nodiscard]] virtual Totals totals() const = 0;
-  // Reads every entry of every map.
+  // Reads every entry of every map, so it is slow.
   [[nodiscard]] virtual Result<MachineStats> stats() const = 0;
-  // Of the policy that is live.
+  // The generation of the live policy.
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
-  // Attempts on the enforcement itself that were refused since the last call.
+  // Refused attacks on the enforcement itself since the last call.
   [[nodiscard]] virtual Result<std::vector<hf_guard_event>> take_guard_events() = 0;
-  // Does a change of policy need the token?
+  // Is the machine sealed? If so, a change of policy needs the token.
   [[nodiscard]] virtual bool sealed() const = 0;
-  // The labels of sockets on kernels that keep none (before Linux 7.1): kept beside the programs,
-  // until the socket is released, whoever ends; rules read what is set here. At most 32 labels and
-  // 3472 bytes of them (4 for each, with name and value), else ENOSPC. set_labels() replaces all of
-  // the socket's, at once: a decision sees those before or these. Who may label is for the caller
-  // to ask. Errors: ENOTSOCK, EBADF; EINVAL not the name of a label, or one twice; ENOMEM; ENOTSUP
-  // this kernel's sockets have labels of their own.
+  // The labels of a socket, on kernels whose sockets have none of their own (before Linux 7.1).
+  // They are stored in BPF socket storage until the socket is released, and socket rules read them.
+  // A socket has at most 32 labels and 3472 bytes; each label counts 4 bytes, its name and its
+  // value. set_labels() replaces all labels of the socket at once: a decision reads either the old
+  // ones or the new ones. The caller has to check who may set labels. Errors: ENOTSOCK; EBADF;
+  // EINVAL a name is not a label name or occurs twice; ENOSPC too many labels or bytes; ENOMEM;
+  // ENOTSUP this kernel's sockets have labels of their own.
   [[nodiscard]] virtual Result<Labels> labels_of(int socket_fd) const = 0;
   virtual Result<void> set_labels(int socket_fd, const Labels& labels) = 0;
-  // Counts a decision that user space made by the live policy, and hands it to the sink when it is
-  // to be logged. `profile`: the name of the one whose rule it was; empty: nobody's.
+  // Counts a decision that user space made by the live policy. Passes it to the sink if the verdict
+  // asks for a log entry. `profile` is the name of the profile whose rule decided; empty: none.
   virtual void report(const hf_event& event, const std::string& profile) = 0;
-  // Was it found in force, with its policy, and left as it was?
+  // True: attach_pinned_machine() found this enforcement in force and left its policy unchanged.
   [[nodiscard]] virtual bool adopted() const = 0;
-  // Are directories guarded?
+  // Does the guard protect directories?
   [[nodiscard]] virtual bool guards_files() const = 0;
 };
 
-// What attach_machine() promises, one entry for each RuleKind. Of namespaces.enter only "any" and
-// "none": the others are about the namespaces of one sandbox, and a machine is none. Attaches
-// nothing.
+// How strongly attach_machine() enforces each RuleKind: one entry for each. Of namespaces.enter it
+// enforces only "any" and "none". The other values are about the namespaces of one sandbox, and a
+// machine has no sandbox. Attaches nothing.
 [[nodiscard]] std::vector<Promise> machine_promises();
 
-// Errors: ENOTSUP with the reason when this kernel or user cannot; EPERM when the self-test was not
-// refused.
+// Attaches until the Machine is destroyed. Errors: ENOTSUP this kernel or user cannot do it (the
+// error has the reason); EPERM the self-test was not refused.
 [[nodiscard]] Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec,
                                                               EventSink sink);
 
-// Enforcement that outlives this process, pinned under `pin_directory` (core/pins.h). What is found
-// there by the same build is adopted: no policy changes. What another build left, or one that did
-// not guard directories when some are to be now, or the other way round, is replaced by `spec`,
-// which is live before the old programs go; not while it is sealed. Nothing there: attached with
-// `spec`, and with a guard unless that is off.
-// Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves it; EPERM
-// the guard does not take this process for holdfastd; EPROTO what is there is not holdfast's or of
-// a version that this one does not know: it stays in force.
+// Enforcement that outlives this process, pinned under `pin_directory` (core/pins.h). It does one
+// of three things:
+//
+//   - Nothing is pinned: attaches `spec`, with a guard unless that is off.
+//   - The pins are of this build, and guard directories exactly if `persistence` does: adopts
+//     them. The live policy stays as it is. A sealed machine is adopted even if the guarded
+//     directories differ.
+//   - Otherwise: attaches `spec` and then removes the old pins, so that a policy is in force all
+//     the time.
+//
+// Errors: as attach_machine(); ENOTSUP no BPF filesystem; EBUSY another process serves the pins;
+// EPERM the guard does not accept this process as holdfastd; EPROTO the pins are not holdfast's, or
+// of an unknown version. They stay in force.
 [[nodiscard]] Result<std::unique_ptr<Machine>> attach_pinned_machine(const MachineSpec& spec,
                                                                      const Persistence& persistence,
                                                                      EventSink sink);
 
-// Ends what attach_pinned_machine() left. Returns how many instances there were. Errors: EBUSY a process
-// serves it; EPERM it is sealed, or as attach_pinned_machine(); what removing pins gave.
+// Removes the pins of attach_pinned_machine(), which ends enforcement. Returns the number of
+// instances that were pinned. Errors: EBUSY a process serves the pins; EPERM the machine is sealed,
+// or the guard does not accept this process as holdfastd; errors of removing pins.
 [[nodiscard]] Result<std::size_t> stop_machine(const std::string& pin_directory);
 
-// The seal of what is in force: while it is on, only the very file that sealed it is holdfastd, and
-// neither the policy nor what guards it is to be changed. The kernel decides that, by the guard's
-// own state. This works beside a process that serves it. All of its calls are about the one guard
-// that open() found, wherever the path leads later. One thread.
+// The seal of pinned enforcement. While the machine is sealed, only the executable that sealed it
+// is accepted as holdfastd, and neither the policy nor the guard can be changed. The kernel decides
+// this by the state of the guard. A Seal can be used while another process serves the pins. All
+// calls are about the guard that open() found, even if the path leads elsewhere later. One thread.
 class Seal {
  public:
-  // Null: nothing guarded is in force. Errors: EPERM the guard does not take this process for
-  // holdfastd; ELOOP the path has a symbolic link; ENOTSUP it is not on a BPF filesystem.
+  // Null: no guarded enforcement is in force. Errors: EPERM the guard does not accept this process
+  // as holdfastd; ELOOP the path has a symbolic link; ENOTSUP it is not on a BPF filesystem.
   [[nodiscard]] static Result<std::unique_ptr<Seal>> open(const std::string& pin_directory);
   virtual ~Seal() = default;
   [[nodiscard]] virtual bool is_on() const = 0;
-  // Says how to know the token again. Empty: it is off.
+  // The string that put_on() was given, by which the token is checked. Empty: not sealed.
   [[nodiscard]] virtual std::string secret() const = 0;
-  // `files`: first the path of the program that calls. Errors: EPERM it is on; EBUSY another
-  // process is sealing; ETXTBSY somebody has one of the files open for writing; ESTALE the first is
-  // not the program that runs; ENOTSUP its filesystem shows files that can be changed elsewhere;
-  // ENOSPC too many files.
+  // The first of `files.files` is the path of the calling program. Errors: EPERM the machine is
+  // sealed already; EBUSY another process is sealing it; ETXTBSY a file is open for writing; ESTALE
+  // the first file is not the running program; ENOTSUP the files of its filesystem can be changed
+  // from elsewhere, or the pins are of another build; ENOSPC too many files; E2BIG `secret` is too
+  // long.
   [[nodiscard]] virtual Result<void> put_on(const std::string& secret,
                                             const SealedFiles& files) = 0;
+  // After an error the machine is unsealed, but programs of the seal may stay attached.
   [[nodiscard]] virtual Result<void> take_off() = 0;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What machine-wide enforcement counts about itself.
+// The numbers that machine-wide enforcement counts about itself.
 #ifndef HOLDFAST_BACKEND_MACHINE_STATS_H
 #define HOLDFAST_BACKEND_MACHINE_STATS_H
 
@@ -13,7 +13,7 @@ namespace holdfast::backend {
 
 // Decisions since the programs were attached.
 struct DecisionCount {
-  std::string profile;     // whose rule it was; empty: nobody's
+  std::string profile;     // the profile whose rule decided; empty: no profile
   std::uint16_t op = 0;    // HF_OP_*
   std::uint32_t kind = 0;  // HF_COUNTERS_*
   std::uint64_t count = 0;
@@ -24,21 +24,21 @@ struct MapUsage {
   std::string name;
   UsageUnit unit = UsageUnit::entries;
   std::uint64_t used = 0;
-  std::uint64_t most = 0;
+  std::uint64_t most = 0;  // the capacity
 };
 
 struct ProgramStats {
   std::string program;
-  std::uint64_t count = 0;
-  std::uint64_t ns = 0;
+  std::uint64_t count = 0;  // runs
+  std::uint64_t ns = 0;     // total time of all runs
 };
 
 struct MachineStats {
-  std::vector<DecisionCount> decisions;  // those that are not 0
+  std::vector<DecisionCount> decisions;  // without counts of 0
   std::vector<MapUsage> map_usage;
-  std::vector<ProgramStats> runs;       // empty: the kernel does not count them
-  std::vector<std::uint64_t> refusals;  // of attempts on the enforcement itself, by HF_GUARD_*
-  std::uint64_t refusals_lost = 0;      // whose event did not fit
+  std::vector<ProgramStats> runs;       // empty: the kernel did not count them
+  std::vector<std::uint64_t> refusals;  // attacks on the enforcement itself, indexed by HF_GUARD_*
+  std::uint64_t refusals_lost = 0;      // refusals whose event found no room
 };
 
 }  // namespace holdfast::backend

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast check: is the policy right, and what would be enforced here.
+// `holdfast check`: validates policy files, and shows how strongly each backend would enforce them
+// here.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -23,7 +24,7 @@ using policy::StatedRule;
 
 struct Column {
   std::unique_ptr<backend::Backend> backend;
-  std::string unavailable;  // why it cannot be used here; empty: it can
+  std::string unavailable;  // why the backend cannot be used here; empty: it can
   std::vector<backend::Promise> promises;
 
   [[nodiscard]] const backend::Promise* promise(std::string_view kind) const {
@@ -62,7 +63,7 @@ std::string members_of(const policy::Compiled& compiled, std::uint16_t profile) 
   for (const policy::Mark& mark : compiled.marks) {
     if (mark.profile == profile) append("mark " + escape(mark.name));
   }
-  return text.empty() ? "what run starts" : text;
+  return text.empty() ? "commands of holdfast run" : text;
 }
 
 void print_summary(const policy::Compiled& compiled) {

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// One function for each command of `holdfast`, and the options it takes.
+// SPDX-License-Identifier: Apache-2.0 One function for each command of `holdfast`, with its
+// options. Each function prints its result and errors, and returns the exit code of the process.
+// One thread.
 #ifndef HOLDFAST_CLI_COMMANDS_H
 #define HOLDFAST_CLI_COMMANDS_H
 
@@ -21,7 +22,7 @@ struct RunOptions {
   std::vector<std::string> unshare;   // namespace types
   std::string mode;                   // "", "enforce", "audit": overrides the policy
   std::string events;                 // file that receives every event as a JSON line; empty: none
-  std::string format = "auto";        // of refusals on stderr: auto, pretty, json
+  std::string format = "auto";        // format of refusals on stderr: auto, pretty, json
   bool quiet = false;                 // no summary
   std::vector<std::string> command;
 };
@@ -36,7 +37,7 @@ int check(const CheckOptions& options);
 struct WhyOptions {
   std::string request;  // 'key=value …' or an event's id
   std::vector<std::string> policies;
-  std::string events = "/var/lib/holdfast/events.jsonl";  // JSON lines, one of them the event
+  std::string events = "/var/lib/holdfast/events.jsonl";  // the file that contains the event
 };
 int why(const WhyOptions& options);
 
@@ -45,17 +46,17 @@ struct ReplayOptions {
   std::vector<std::string> policies;
   std::string format = "pretty";  // pretty, json
 };
-// kExitOk: every decision would be the same; kExitFailed: some would not.
+// Returns kExitOk if every decision would be the same, kExitFailed if some would not.
 int replay(const ReplayOptions& options);
 
 struct LearnOptions {
   std::string events;
-  std::vector<std::string> policies;  // where bindings are taken from; may be empty
+  std::vector<std::string> policies;  // the bindings come from these; may be empty
 };
-// kExitFailed: some events cannot be allowed by any policy.
+// Returns kExitFailed if no policy can allow some of the events.
 int learn(const LearnOptions& options);
 
-// Of the commands that call holdfastd.
+// Options of all commands that call holdfastd.
 struct ControlOptions {
   std::string socket = "/run/holdfast/io.holdfast.Control";
   std::string format = "pretty";  // pretty, json
@@ -67,18 +68,18 @@ int confirm(const ControlOptions& options);
 int rollback(const ControlOptions& options);
 
 struct MetricsOptions : ControlOptions {
-  bool http = false;  // answers one request of HTTP, on standard input and output
+  bool http = false;  // answer one HTTP request on standard input and output
 };
 int metrics(const MetricsOptions& options);
 
 struct MonitorOptions : ControlOptions {
-  std::string profile;  // whose rule it was; empty: any
+  std::string profile;  // only decisions by rules of this profile; empty: any
   std::string verdict;  // "deny", "allow"; empty: any
 };
 int monitor(const MonitorOptions& options);
 
 struct ReloadOptions : ControlOptions {
-  std::string confirm;  // a duration; empty: for good
+  std::string confirm;  // a duration such as "60s"; empty: no confirmation needed
 };
 int reload(const ReloadOptions& options);
 
@@ -93,7 +94,7 @@ struct DoctorOptions {
 };
 int doctor(const DoctorOptions& options);
 
-// A delegation set as the user writes it: words joined by ',' or ':'.
+// A delegation set as the user writes it: names joined by ',' or ':'.
 struct DelegateSetOptions {
   std::string commands;
   std::string maps;
@@ -103,7 +104,7 @@ struct DelegateSetOptions {
 
 struct DelegateParseOptions {
   DelegateSetOptions set;
-  std::string options;  // "delegate_cmds=…,delegate_maps=…"; empty: set
+  std::string options;  // "delegate_cmds=…,delegate_maps=…", added to `set`
 };
 int delegate_parse(const DelegateParseOptions& options);
 
@@ -119,7 +120,7 @@ struct DelegateMountOptions {
 };
 int delegate_mount(const DelegateMountOptions& options);
 
-// Reads the state of a container from standard input.
+// Reads the state of an OCI container from standard input.
 int oci_hook();
 
 struct LabelOptions {
@@ -128,16 +129,16 @@ struct LabelOptions {
   std::string name;    // user.NAME; not with list
   std::string value;   // with set
   bool json = false;
-  std::string socket = ControlOptions().socket;  // who keeps labels where the kernel does not
+  std::string socket = ControlOptions().socket;  // of holdfastd, for kernels that keep no labels
 };
 int label(const LabelOptions& options);
 
 struct SocketsOptions {
   std::vector<std::string> labels;  // NAME or NAME=VALUE: only sockets that have all of them
   bool json = false;
-  bool watch = false;                            // then a line for each that comes or goes
-  unsigned interval_ms = 1000;                   // between two looks
-  std::string socket = ControlOptions().socket;  // as of LabelOptions
+  bool watch = false;           // go on, and print sockets that appear, change or disappear
+  unsigned interval_ms = 1000;  // time between two surveys
+  std::string socket = ControlOptions().socket;  // as in LabelOptions
 };
 int sockets(const SocketsOptions& options);
 

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// holdfast status, monitor, stage, reload, confirm, rollback, mode: calls to holdfastd.
+// SPDX-License-Identifier: Apache-2.0 `holdfast status`, `monitor`, `stage`, `reload`, `confirm`,
+// `rollback`, `mode`: calls to holdfastd.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ std::optional<rpc::Client> connect(const ControlOptions& options) {
   return std::nullopt;
 }
 
-// What the server said against it, and the exit code that goes with that.
+// Prints the error of the reply and returns the exit code for it.
 int refused(const rpc::Reply& reply) {
   const auto text = [&](const char* key) { return reply.parameters.value(key, std::string()); };
   if (reply.error == method("PolicyError")) {
@@ -47,7 +47,7 @@ int refused(const rpc::Reply& reply) {
   return kExitFailed;
 }
 
-// An exit code; `reply` is there when it is kExitOk.
+// Calls a method of holdfastd. Returns an exit code; `reply` is set only if it is kExitOk.
 int call(const ControlOptions& options, std::string_view name, const json& parameters,
          json& reply) {
   auto client = connect(options);
@@ -76,16 +76,16 @@ int change(const ControlOptions& options, std::string_view name, const json& par
         generation, left_ms->get<std::uint64_t>() / 1000, reply.value("previous", 0ull));
   else if (!reply.value("changed", true))
     fmt::print(
-        "policy generation {} is live, and the files are no other: nothing has changed, and "
-        "there is nothing to confirm.\nBefore an edit, holdfast stage has files wait for a reload; "
-        "holdfast rollback goes back.\n",
+        "policy generation {} is live and is the policy of the files: nothing has changed, and "
+        "there is nothing to confirm.\nBefore an edit, run holdfast stage, so that changed files "
+        "wait for a reload; holdfast rollback makes the previous policy live.\n",
         generation);
   else
     fmt::print("policy generation {} is live\n", generation);
   return status;
 }
 
-// "60s", "5min", "500ms"; nothing when it is no duration.
+// Parses "60s", "5min" or "500ms". Empty: not a duration, or more than 1000000 units.
 std::optional<std::uint64_t> milliseconds(std::string_view text) {
   constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
       {"ms", 1}, {"s", 1000}, {"", 1000}, {"min", 60000}, {"h", 3600000}};
@@ -121,7 +121,7 @@ void print_status(const json& s) {
   }
 }
 
-// One object of an event, as a reader wants it.
+// Renders the JSON object of an event as one line of text.
 std::string pretty(const json& e) {
   const auto text = [&](const char* key) {
     const auto at = e.find(key);

@@ -23,9 +23,9 @@ bool is_text(const policy::PolicyText& text, const std::string& digest) {
   return policy::digest_text(policy::text_digest(text.sources)) == digest;
 }
 
-// Beside PATH, then where holdfastd keeps them. Another machine's log may lie anywhere, and another
-// daemon's generations have the same numbers: so the digest has the last word, and without one only
-// what lies beside the log counts.
+// The directories to search for generations: that of the log, then holdfastd's. A log may come from
+// another machine, whose generations have the same numbers. So a generation counts only if its
+// digest is that of the event. Without a digest only the directory of the log counts.
 std::vector<std::string> places(const std::string& path, const policy::EventOrigin& origin) {
   const std::size_t slash = path.rfind('/');
   const std::string beside =
@@ -47,7 +47,7 @@ Result<std::optional<policy::PolicyText>> generation_in(const std::string& direc
   return std::optional<policy::PolicyText>();
 }
 
-// The one file that the rule is in, as it is now.
+// Reads the file that contains the rule, as it is now.
 Result<DecidingPolicy> file_of_rule(std::string_view line, const policy::EventOrigin& origin) {
   const auto rule = policy::event_rule(line);
   if (!rule) return Error{ENOENT, "", "", ""};
@@ -57,8 +57,8 @@ Result<DecidingPolicy> file_of_rule(std::string_view line, const policy::EventOr
   if (is_text(found.text, origin.digest)) return found;
   if (!origin.digest.empty()) return Error{ENOENT, "", "", ""};
   found.warning = fmt::format(
-      "the event does not say which text decided it: what follows is what "
-      "{} says now",
+      "the event does not record which policy text decided it; the explanation is by {} as it is "
+      "now",
       escape(rule->where.file));
   return found;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast delegate`: delegation sets in words, what exists, and a new one.
+// `holdfast delegate`: parses delegation sets, explains existing ones, and mounts a new one.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 using delegate::Set;
 using delegate::Vocabulary;
 
-// "delegate_cmds=a:b,delegate_maps=c"; options of other kinds are a mistake here.
+// Splits "delegate_cmds=a:b,delegate_maps=c". Empty: another option occurs; it was printed.
 std::optional<std::vector<SetText>> split_options(std::string_view options) {
   std::vector<SetText> texts;
   for (std::size_t start = 0; start <= options.size();) {
@@ -41,9 +41,10 @@ std::optional<std::vector<SetText>> split_options(std::string_view options) {
   return texts;
 }
 
-void tell_source(const Vocabulary& vocabulary) {
+void print_source(const Vocabulary& vocabulary) {
   if (vocabulary.source == Vocabulary::Source::kBuiltIn)
-    complain("this kernel names no delegation; the words are those holdfast was built with");
+    complain(
+        "this kernel has no names for delegation; the names are those holdfast was built with");
 }
 
 std::optional<pid_t> as_pid(std::string_view text) {
@@ -73,8 +74,9 @@ void print_explanation(std::string_view what, const Set& set, const Vocabulary& 
   print_list("may not", "", e.may_not);
   print_list("lacks", "", e.lacking);
   print_list(
-      "reaches beyond the container: the kernel does not confine where a program is attached", "! ",
-      e.warnings);
+      "can have effects outside of the container, since the kernel does not limit where a program "
+      "is attached",
+      "! ", e.warnings);
 }
 
 int explain_pid(pid_t pid, const Vocabulary& vocabulary) {
@@ -89,7 +91,7 @@ int explain_pid(pid_t pid, const Vocabulary& vocabulary) {
     found = true;
   }
   const auto tokens = delegate::tokens_of(pid);
-  if (!tokens) complain(fmt::format("its tokens cannot be seen: {}", tokens.error().message()));
+  if (!tokens) complain(fmt::format("its tokens cannot be read: {}", tokens.error().message()));
   if (tokens) {
     for (const delegate::Token& token : *tokens) {
       print_explanation(fmt::format("token {}", token.path), token.set, vocabulary);
@@ -125,7 +127,7 @@ int delegate_parse(const DelegateParseOptions& options) {
   }
   const SetOrStatus read = read_set(texts, vocabulary, Surprises::kTell);
   if (read.status != kExitOk) return read.status;
-  tell_source(vocabulary);
+  print_source(vocabulary);
   fmt::print("{}\n", delegate::print(read.set, vocabulary));
   return kExitOk;
 }
@@ -138,11 +140,11 @@ int delegate_explain(const DelegateExplainOptions& options) {
     if (!texts) return kExitUsage;
     const SetOrStatus read = read_set(*texts, vocabulary, Surprises::kTell);
     if (read.status != kExitOk) return read.status;
-    tell_source(vocabulary);
+    print_source(vocabulary);
     print_explanation("this set", read.set, vocabulary);
     return kExitOk;
   }
-  // What exists is the kernel's: without tokens, delegate_* in a mountinfo would mean nothing.
+  // A kernel without BPF tokens has no delegation that could be explained.
   if (vocabulary.source == Vocabulary::Source::kBuiltIn)
     return fail(Error{ENOSYS, "this kernel has no BPF tokens", "", "they came with Linux 6.9"});
   if (const auto pid = as_pid(what)) return explain_pid(*pid, vocabulary);
@@ -157,7 +159,7 @@ int delegate_explain(const DelegateExplainOptions& options) {
 
 int delegate_mount(const DelegateMountOptions& options) {
   const auto vocabulary = delegate::kernel_vocabulary();
-  // Without words of its own a kernel with tokens still takes numbers: grant() asks the kernel.
+  // A kernel with tokens may lack the names, but takes numbers. grant() tries it.
   const Vocabulary words = vocabulary ? *vocabulary : delegate::built_in_vocabulary();
   const SetOrStatus read = read_set(given(options.set, "--"), words, Surprises::kRefuse);
   if (read.status != kExitOk) return read.status;

@@ -14,7 +14,7 @@ namespace {
 using delegate::Kind;
 using delegate::Vocabulary;
 
-// A word that no list has is a mistake of whoever wrote it: exit status 2, with a suggestion.
+// Prints that the name is unknown, with a suggestion. Returns the exit status of a usage error.
 int fail_word(std::string_view option, Kind kind, const Error& error,
               const Vocabulary& vocabulary) {
   std::vector<std::string_view> words = {"any"};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Delegation sets as users write them, and what to say when they are wrong.
+// Parses delegation sets as users write them, and prints errors.
 #ifndef HOLDFAST_CLI_DELEGATION_SET_H
 #define HOLDFAST_CLI_DELEGATION_SET_H
 
@@ -13,24 +13,26 @@
 
 namespace holdfast::cli {
 
-// One line on standard error.
+// Prints one line to standard error.
 void complain(std::string_view message);
 
-// Says what went wrong; the exit status: 77 when it cannot be done on this kernel.
+// Prints the error and returns the exit status: 77 for ENOSYS (this kernel cannot do it), else 1.
 int fail(const Error& error);
 
 struct SetText {
   delegate::Kind kind;
-  std::string option;  // how to call it in a message: "--commands"
+  std::string option;  // its name in messages: "--commands"
   std::string text;
 };
 
-// What was given; `prefix` stands before commands, maps, programs and attachments in messages.
+// The options that are not empty. `prefix` precedes their names in messages.
 std::vector<SetText> given(const DelegateSetOptions& options, std::string_view prefix);
 
+// A set can contain less than its text seems to (delegate::parse()). kTell: print that. kRefuse: it
+// is an error.
 enum class Surprises { kTell, kRefuse };
 
-// The set, or the exit status of a mistake that has been told.
+// The set, or the exit status of an error that was printed.
 struct SetOrStatus {
   delegate::Set set;
   int status = kExitOk;

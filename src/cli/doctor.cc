@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `holdfast doctor`: what this kernel has, then proof. A probe can only say that enforcement should
-// work; the self-test is a real run whose command tries what its policy forbids, and counts as held
-// only when the command was refused *and* the backend reported both refusals with their reasons.
+// `holdfast doctor`: lists the features of this kernel, then runs a self-test for each backend. A
+// feature only shows that enforcement should work. The self-test is a real run whose command tries
+// what its policy forbids. It passes only if both attempts are refused and the backend reports both
+// refusals with their reasons.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -50,7 +51,7 @@ Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& p
   auto session = backend->open(spec);
   if (!session) {
     proof.detail = session.error().message();
-    // A kernel that says it can and then refuses the programs: nothing was ever enforced here.
+    // The kernel seemed able but refused the programs, so nothing was enforced at any time.
     if (session.error().code == EPERM || session.error().code == ENOTSUP)
       proof.outcome = Proof::Outcome::unavailable;
     return proof;
@@ -65,7 +66,7 @@ Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& p
     proof.detail = "the self-test was refused, but not reported";
   } else {
     proof.outcome = Proof::Outcome::held;
-    proof.detail = "a namespace made and one entered: both refused and reported";
+    proof.detail = "making a namespace and entering one were both refused and reported";
   }
   return proof;
 }
@@ -133,7 +134,7 @@ int doctor(const DoctorOptions& options) {
   if (!loaded.policy) return kExitFailed;
   const auto features = kernel::survey_features();
   std::vector<Proof> proofs;
-  // lsm first: the supervisor makes this process opaque for good.
+  // lsm first: the supervisor makes this process undumpable, which cannot be undone.
   proofs.push_back(prove(backend::make_lsm_backend(), *loaded.policy));
   proofs.push_back(prove(backend::make_supervisor_backend(), *loaded.policy));
   if (options.format == "json")

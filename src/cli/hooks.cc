@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast hooks`: what the bridge offers here, and other people's objects through it.
+// `holdfast hooks`: shows which hooks the bridge offers on this kernel, and loads BPF objects of
+// other projects through it.
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ int failed(const std::string& what, int code, const std::string& detail = "") {
   return code == EPERM || code == EACCES || code == EOPNOTSUPP ? kExitImpossible : kExitFailed;
 }
 
-// Without its extension: lock.bpf.o is "lock".
+// The file name up to its first dot: "lock" for lock.bpf.o.
 std::string object_name(const std::string& path) {
   const std::string file = fs::path(path).filename();
   return file.substr(0, file.find('.'));
@@ -56,7 +57,7 @@ int attach_and_pin(bpf_program* program, const fs::path& directory) {
   if (link == nullptr) return -errno;
   std::error_code error;
   int result = 0;
-  if (bpf_link__fd(link) >= 0) {  // of a kind that libbpf attaches itself
+  if (bpf_link__fd(link) >= 0) {  // libbpf itself attached the program
     result = bpf_link__pin(link, (directory / bpf_program__name(program)).c_str());
   } else {
     const fs::path links = directory / bpf_program__name(program);
@@ -91,7 +92,8 @@ int load_into(const HooksLoadOptions& options, const fs::path& directory) {
   return kExitOk;
 }
 
-// The links of a program in the order of their names: its enforcer goes first.
+// Removes the pinned links in the order of their names. The enforcer of a program has the first
+// one.
 void remove_in_order(const fs::path& directory) {
   std::error_code error;
   std::vector<fs::path> files;
@@ -174,7 +176,7 @@ int hooks_unload(const HooksUnloadOptions& options) {
                                  ? fs::path(kLoaded) / options.what
                                  : fs::path(options.what);
   std::error_code error;
-  // Only what load_into() makes has that inside: nothing else is removed.
+  // Only directories that load_into() made contain kMaps. Do not remove others.
   if (!fs::is_directory(directory / kMaps, error) || !on_bpffs(directory)) {
     fmt::print(stderr, "holdfast: nothing is loaded as {}\n", directory.string());
     return kExitFailed;

@@ -37,7 +37,7 @@ Result<KeptLabels> KeptLabels::open(const std::string& control_socket) {
   return kept;
 }
 
-// A connection ends after so many sockets, or when nothing was asked for a while.
+// holdfastd closes a connection after a number of sockets, or when it was idle. So try twice.
 Result<json> KeptLabels::call(const char* method, const json& parameters, int socket_fd) {
   const std::string name = fmt::format("{}.{}", rpc::kControlInterface, method);
   auto reply = client_->call(name, parameters, socket_fd);

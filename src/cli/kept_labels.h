@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels of sockets that holdfastd keeps, where the kernel keeps none.
+// The labels of sockets that holdfastd keeps on kernels that keep none.
 #ifndef HOLDFAST_CLI_KEPT_LABELS_H
 #define HOLDFAST_CLI_KEPT_LABELS_H
 
@@ -14,12 +14,13 @@
 
 namespace holdfast::cli {
 
-// One thread. Errors of all: those of fsetxattr(2) and its like; of calling holdfastd.
+// A connection to holdfastd. One thread. Errors of all calls: those of fsetxattr(2) and its family;
+// those of calling holdfastd; EPROTO the reply is malformed.
 class KeptLabels {
  public:
   using Labels = std::vector<std::pair<std::string, std::string>>;
 
-  // ENOTSUP: the kernel has labels of its own, or nobody keeps them.
+  // Errors: ENOTSUP the kernel keeps labels itself, or holdfastd cannot be reached.
   [[nodiscard]] static Result<KeptLabels> open(const std::string& control_socket);
 
   [[nodiscard]] Result<Labels> list(int socket_fd);

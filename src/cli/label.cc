@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast label`: the labels of one socket.
+// `holdfast label`: sets, gets, lists and removes the labels of one socket.
 #include <fmt/core.h>
 
 #include <cerrno>
@@ -26,15 +26,15 @@ int complain(const Error& error) {
   if (error.code == EINVAL) status = kExitUsage;
   if (error.code == ENOTSUP && !kernel::has_socket_attributes()) {
     hint =
-        "\nholdfast: this kernel's sockets keep no labels (Linux 7.1); holdfastd does, and for its "
-        "tree `holdfast run`";
+        "\nholdfast: this kernel's sockets keep no labels (Linux 7.1 does); holdfastd keeps them, "
+        "and `holdfast run` for its own command";
     status = kExitImpossible;
   }
   fmt::print(stderr, "holdfast: {}{}\n", error.message(), hint);
   return status;
 }
 
-// The labels of one socket or path, wherever they are kept.
+// The labels of one socket or path, kept by the kernel or by holdfastd.
 class Labels {
  public:
   static Result<Labels> open(const LabelOptions& options) {

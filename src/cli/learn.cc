@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast learn: the smallest policy that allows what was seen.
+// `holdfast learn`: prints the smallest policy that allows the recorded events.
 #include "explain/learn.h"
 
 #include <fmt/core.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy files named on a command line.
+// Reads the policy files that a command line names.
 #ifndef HOLDFAST_CLI_LOAD_POLICY_H
 #define HOLDFAST_CLI_LOAD_POLICY_H
 
@@ -12,15 +12,15 @@
 
 namespace holdfast::cli {
 
-// Reads the files; prints what cannot be read to standard error. Empty when one could not.
+// Reads the files. Prints errors to standard error. Empty: some file could not be read.
 [[nodiscard]] std::vector<policy::Source> read_policy_files(const std::vector<std::string>& files);
 
-// Reads and compiles them as one policy, no files as an empty one; prints every mistake to standard
-// error. Null when there was one.
+// Reads the files and compiles them as one policy; no files are an empty policy. Prints diagnostics
+// to standard error. Null: there was an error.
 [[nodiscard]] std::unique_ptr<const policy::Compiled> load_policy(
     const std::vector<std::string>& files);
 
-// The same, with the text.
+// As load_policy(), and also returns the text.
 struct LoadedFiles {
   std::vector<policy::Source> sources;
   std::unique_ptr<const policy::Compiled> policy;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast`: the arguments of each command, and nothing else.
+// `holdfast`: parses the arguments and calls the command's function (commands.h).
 #include <CLI/CLI.hpp>
 
 #include "backend/connect_helper/process.h"
@@ -12,7 +12,7 @@ using namespace holdfast::cli;
 
 void add_run(CLI::App& app, int& status) {
   static RunOptions o;
-  CLI::App* run_app = app.add_subcommand("run", "Run a command held by a policy");
+  CLI::App* run_app = app.add_subcommand("run", "Run a command under a policy");
   run_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
       ->type_name("FILE")
       ->allow_extra_args(false);
@@ -27,7 +27,7 @@ void add_run(CLI::App& app, int& status) {
       ->delimiter(',')
       ->type_name("TYPE,…")
       ->allow_extra_args(false);
-  run_app->add_option("--mode", o.mode, "enforce or audit, instead of what the policy says")
+  run_app->add_option("--mode", o.mode, "enforce or audit, instead of the policy's own mode")
       ->check(CLI::IsMember({"enforce", "audit"}))
       ->type_name("MODE");
   run_app->add_option("--events", o.events, "Write every event to FILE, one JSON object a line")
@@ -50,14 +50,15 @@ void add_check(CLI::App& app, int& status) {
   check_app->add_option("files", o.files, "Policy files that together form one policy")
       ->required()
       ->type_name("FILE");
-  check_app->add_flag("--strength", o.strength, "Show what each backend would promise here");
+  check_app->add_flag("--strength", o.strength,
+                      "Show how strongly each backend enforces the rules here");
   check_app->callback([&status] { status = check(o); });
 }
 
 void add_why(CLI::App& app, int& status) {
   static WhyOptions o;
   CLI::App* why_app =
-      app.add_subcommand("why", "Explain a decision: what, which line, what would change it");
+      app.add_subcommand("why", "Explain a decision: its rule, and what would change it");
   why_app
       ->add_option("request", o.request,
                    "'profile=web hook=namespace_install type=net target=host', or an event's id")
@@ -94,24 +95,24 @@ void add_replay(CLI::App& app, int& status) {
 void add_learn(CLI::App& app, int& status) {
   static LearnOptions o;
   CLI::App* learn_app =
-      app.add_subcommand("learn", "Propose the smallest policy that allows what was seen");
+      app.add_subcommand("learn", "Propose the smallest policy that allows the recorded events");
   learn_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
       ->required()
       ->type_name("EVENTS");
   learn_app
       ->add_option("-p,--policy", o.policies,
-                   "Policy that says which cgroups, marks and tracked namespaces a profile has")
+                   "Policy with the cgroups, marks and tracked namespaces of the profiles")
       ->type_name("FILE")
       ->allow_extra_args(false);
   learn_app->footer(
-      "Exit codes: 0 ok, 1 some events cannot be allowed by any policy, 2 usage, policy or events "
+      "Exit codes: 0 ok, 1 no policy can allow some of the events, 2 usage, policy or events "
       "are wrong.");
   learn_app->callback([&status] { status = learn(o); });
 }
 
 CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o) {
   CLI::App* call_app = app.add_subcommand(name, what);
-  call_app->add_option("--socket", o.socket, "Where holdfastd serves io.holdfast.Control")
+  call_app->add_option("--socket", o.socket, "The socket of holdfastd (io.holdfast.Control)")
       ->type_name("PATH");
   return call_app;
 }
@@ -125,31 +126,32 @@ void add_format(CLI::App* app, ControlOptions& o) {
 void add_control(CLI::App& app, int& status) {
   static ControlOptions status_options;
   CLI::App* status_app =
-      add_call(app, "status", "The policy in force, its profiles and totals", status_options);
+      add_call(app, "status", "Show the policy in force, its profiles and totals", status_options);
   add_format(status_app, status_options);
   status_app->callback([&status] { status = holdfast::cli::status(status_options); });
 
   static ControlOptions ps_options;
-  CLI::App* ps_app = add_call(app, "ps", "Who is held by what, and locked where", ps_options);
+  CLI::App* ps_app = add_call(
+      app, "ps", "List the processes that are under a policy, and their namespaces", ps_options);
   add_format(ps_app, ps_options);
   ps_app->callback([&status] { status = ps(ps_options); });
 
   static MonitorOptions monitor_options;
-  CLI::App* monitor_app =
-      add_call(app, "monitor", "Decisions of the whole machine, as they are made", monitor_options);
+  CLI::App* monitor_app = add_call(
+      app, "monitor", "Print the decisions of holdfastd as they are made", monitor_options);
   add_format(monitor_app, monitor_options);
   monitor_app
-      ->add_option("--profile", monitor_options.profile, "Only those by rules of this profile")
+      ->add_option("--profile", monitor_options.profile, "Only decisions by rules of this profile")
       ->type_name("NAME");
-  monitor_app->add_option("--verdict", monitor_options.verdict, "Only these: allow, deny")
+  monitor_app->add_option("--verdict", monitor_options.verdict, "Only this verdict: allow, deny")
       ->type_name("WORD");
   monitor_app->callback([&status] { status = monitor(monitor_options); });
 
   static MetricsOptions metrics_options;
   CLI::App* metrics_app = add_call(
-      app, "metrics", "Counts and sizes, in the text format of Prometheus", metrics_options);
+      app, "metrics", "Print counters and sizes in the text format of Prometheus", metrics_options);
   metrics_app->add_flag("--http", metrics_options.http,
-                        "Answer one request on standard input, as a socket unit's service");
+                        "Answer one HTTP request on standard input, as a service of a socket unit");
   metrics_app->callback([&status] { status = metrics(metrics_options); });
 
   static ReloadOptions reload_options;
@@ -157,21 +159,23 @@ void add_control(CLI::App& app, int& status) {
   reload_app
       ->add_option(
           "--confirm", reload_options.confirm,
-          "Go back to the policy confirmed last after this time unless confirmed: 60s, 5min")
+          "Return to the policy that was confirmed last after this time, unless confirmed: 60s, "
+          "5min")
       ->type_name("TIME");
   reload_app->callback([&status] { status = reload(reload_options); });
 
   static ControlOptions stage_options;
-  add_call(app, "stage", "Have changed files wait for reload, until one is confirmed",
+  add_call(app, "stage", "From now on changed files wait for a reload, until a policy is confirmed",
            stage_options)
       ->callback([&status] { status = stage(stage_options); });
 
   static ControlOptions confirm_options;
-  add_call(app, "confirm", "Keep what reload --confirm made live", confirm_options)
+  add_call(app, "confirm", "Confirm the policy that reload --confirm made live", confirm_options)
       ->callback([&status] { status = confirm(confirm_options); });
 
   static ControlOptions rollback_options;
-  add_call(app, "rollback", "Make the confirmed policy live, or else the one before it",
+  add_call(app, "rollback",
+           "Make the confirmed policy live again, or the one before if it is live already",
            rollback_options)
       ->callback([&status] { status = rollback(rollback_options); });
 
@@ -182,7 +186,7 @@ void add_control(CLI::App& app, int& status) {
       ->required()
       ->type_name("PROFILE");
   mode_app
-      ->add_option("mode", mode_options.mode, "enforce, audit, or policy for what its file says")
+      ->add_option("mode", mode_options.mode, "enforce, audit, or policy (the mode of its file)")
       ->required()
       ->check(CLI::IsMember({"enforce", "audit", "policy"}))
       ->type_name("MODE");
@@ -192,7 +196,7 @@ void add_control(CLI::App& app, int& status) {
 void add_doctor(CLI::App& app, int& status) {
   static DoctorOptions o;
   CLI::App* doctor_app =
-      app.add_subcommand("doctor", "Probe this kernel, then prove enforcement with a self-test");
+      app.add_subcommand("doctor", "Probe this kernel, then test that each backend enforces");
   doctor_app->add_option("--format", o.format, "pretty or json")
       ->check(CLI::IsMember({"pretty", "json"}))
       ->type_name("FORMAT");
@@ -208,7 +212,7 @@ void add_delegation_set(CLI::App* app, DelegateSetOptions& set) {
 
 void add_delegate(CLI::App& app, int& status) {
   CLI::App* delegate_app = app.add_subcommand(
-      "delegate", "Hand out BPF privileges to a user namespace, and say what was");
+      "delegate", "Delegate BPF privileges to a user namespace, and explain delegations");
   delegate_app->require_subcommand(1);
 
   static DelegateParseOptions parse_options;
@@ -223,7 +227,7 @@ void add_delegate(CLI::App& app, int& status) {
 
   static DelegateExplainOptions explain_options;
   CLI::App* explain_app = delegate_app->add_subcommand(
-      "explain", "Say what a delegation allows, and how far it reaches");
+      "explain", "Explain what a delegation allows, and its effects outside of the container");
   explain_app
       ->add_option(
           "what", explain_options.what,
@@ -235,12 +239,15 @@ void add_delegate(CLI::App& app, int& status) {
   static DelegateMountOptions mount_options;
   CLI::App* mount_app = delegate_app->add_subcommand(
       "mount", "Mount a BPF filesystem with delegation for a user namespace");
-  mount_app->add_option("--userns", mount_options.userns, "A process in it, or its file")
+  mount_app
+      ->add_option("--userns", mount_options.userns,
+                   "A process in the user namespace, or the namespace's file")
       ->required()
       ->type_name("PID|PATH");
   mount_app
       ->add_option("--at", mount_options.at,
-                   "Where: in the mount namespace of PID (/sys/fs/bpf), or here with PATH")
+                   "Mount point: with PID in its mount namespace (/sys/fs/bpf), with PATH in this "
+                   "one")
       ->type_name("PATH");
   add_delegation_set(mount_app, mount_options.set);
   mount_app->callback([&status] { status = delegate_mount(mount_options); });
@@ -249,7 +256,7 @@ void add_delegate(CLI::App& app, int& status) {
 void add_oci_hook(CLI::App& app, int& status) {
   app.add_subcommand(
          "oci-hook",
-         "createRuntime hook: the BPF delegation that a container's annotations ask for")
+         "createRuntime hook: mount the BPF delegation that a container's annotations request")
       ->callback([&status] { status = oci_hook(); });
 }
 
@@ -264,7 +271,7 @@ void add_label_action(CLI::App* label_app, const char* name, const char* help,
   if (action != LabelOptions::Action::list)
     action_app->add_option("name", o.name, "user.NAME")->required()->type_name("NAME");
   if (action == LabelOptions::Action::set)
-    action_app->add_option("value", o.value, "What it says")->required()->type_name("VALUE");
+    action_app->add_option("value", o.value, "The value")->required()->type_name("VALUE");
   action_app->add_flag("--json", o.json, "One JSON object");
   action_app->callback([&status, &o, action] {
     o.action = action;
@@ -278,7 +285,7 @@ void add_label(CLI::App& app, int& status) {
   label_app->require_subcommand(1);
   using Action = LabelOptions::Action;
   add_label_action(label_app, "set", "Set a label", Action::set, o, status);
-  add_label_action(label_app, "get", "Print what a label says", Action::get, o, status);
+  add_label_action(label_app, "get", "Print the value of a label", Action::get, o, status);
   add_label_action(label_app, "list", "Print all labels", Action::list, o, status);
   add_label_action(label_app, "remove", "Remove a label", Action::remove, o, status);
 }
@@ -292,8 +299,9 @@ void add_sockets(CLI::App& app, int& status) {
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false);
   sockets_app->add_flag("--json", o.json, "One JSON object a line");
-  sockets_app->add_flag("-w,--watch", o.watch, "Go on, and show them come and go");
-  sockets_app->add_option("--interval", o.interval_ms, "Milliseconds between two looks (1000)")
+  sockets_app->add_flag("-w,--watch", o.watch,
+                        "Go on, and print sockets that appear, change or disappear");
+  sockets_app->add_option("--interval", o.interval_ms, "Milliseconds between two surveys (1000)")
       ->type_name("MS")
       ->check(CLI::Range(10, 3600000));
   sockets_app->callback([&status] { status = sockets(o); });
@@ -303,8 +311,7 @@ void add_hooks(CLI::App& app, int& status) {
   CLI::App* hooks_app =
       app.add_subcommand("hooks", "BPF LSM programs for hooks that this kernel may not have");
   hooks_app->require_subcommand(1);
-  hooks_app
-      ->add_subcommand("status", "What is native, what is bridged and by what, and what is loaded")
+  hooks_app->add_subcommand("status", "Show which hooks are native or bridged, and what is loaded")
       ->callback([&status] { status = hooks_status(); });
 
   static HooksLoadOptions load_options;
@@ -315,21 +322,24 @@ void add_hooks(CLI::App& app, int& status) {
       ->type_name("OBJ");
   load_app
       ->add_option("--pin", load_options.pin,
-                   "Where on a BPF filesystem (/sys/fs/bpf/holdfast/hooks/NAME)")
+                   "Directory on a BPF filesystem (/sys/fs/bpf/holdfast/hooks/NAME)")
       ->type_name("DIR");
-  load_app->add_option("--cgroup", load_options.cgroup, "Hold only tasks of this cgroup's subtree")
+  load_app
+      ->add_option("--cgroup", load_options.cgroup, "Apply only to tasks in this cgroup's subtree")
       ->type_name("PATH");
   load_app
-      ->add_option("--alloc-refusal", load_options.alloc_refusal,
-                   "A namespace_alloc program that refuses: reject it, kill the task, or ignore "
-                   "what it says")
+      ->add_option(
+          "--alloc-refusal", load_options.alloc_refusal,
+          "If the object has a namespace_alloc program that can refuse: reject the object, "
+          "kill the task that is refused, or ignore the refusal")
       ->check(CLI::IsMember({"reject", "kill", "ignore"}))
       ->type_name("WHAT");
   load_app->callback([&status] { status = hooks_load(load_options); });
 
   static HooksUnloadOptions unload_options;
-  CLI::App* unload_app = hooks_app->add_subcommand("unload", "Detach what `load` attached");
-  unload_app->add_option("what", unload_options.what, "As `status` names it, or its directory")
+  CLI::App* unload_app =
+      hooks_app->add_subcommand("unload", "Detach and remove what `load` attached");
+  unload_app->add_option("what", unload_options.what, "Its name as in `status`, or its directory")
       ->required()
       ->type_name("NAME|DIR");
   unload_app->callback([&status] { status = hooks_unload(unload_options); });
@@ -341,13 +351,14 @@ int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == kSelfTestArgument) return self_test();
   if (argc == 2 && holdfast::backend::connect_helper::is_connect_helper_argument(argv[1]))
     holdfast::backend::connect_helper::run_connect_helper();
-  CLI::App app{"Keeps programs in the namespaces and cgroups they belong to, and says why."};
+  CLI::App app{
+      "Keeps programs in the namespaces and cgroups they belong to, and explains each decision."};
   app.name("holdfast");
   app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.\n"
-      "`run` exits as its command did.");
+      "`run` exits with the exit code of its command.");
   int status = kExitOk;
   add_run(app, status);
   add_check(app, status);

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// holdfast metrics: what Prometheus is told, once. It listens nowhere: systemd's socket unit, or
-// inetd, does that, and starts one process for each request, without privilege.
+// SPDX-License-Identifier: Apache-2.0 `holdfast metrics`: prints the metrics of holdfastd once, or
+// answers one HTTP request with them. It does not listen: a socket unit of systemd, or inetd,
+// listens and starts one unprivileged process for each request.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::size_t kMaxRequest = 8192;  // bytes
-constexpr unsigned kPatienceS = 10;        // with who is slow to ask or to read
+constexpr unsigned kTimeoutS = 10;         // SIGALRM ends the process after this time
 
 Result<std::string> exposition(const ControlOptions& options) {
   HF_TRY_ASSIGN(auto client, wrap(rpc::Client::connect(options.socket), "is holdfastd running?"));
@@ -27,7 +27,8 @@ Result<std::string> exposition(const ControlOptions& options) {
   return reply.parameters.value("exposition", std::string());
 }
 
-// The first line, once the empty one that ends the head is there. Empty: no request.
+// Reads the head of a request, up to the empty line, and returns its first line. Empty: there is no
+// request, or its head is too long.
 std::string read_request() {
   std::string head;
   while (head.size() < kMaxRequest && !head.ends_with("\r\n\r\n") && !head.ends_with("\n\n")) {
@@ -58,7 +59,7 @@ Response respond(const ControlOptions& options, const std::string& request) {
 }
 
 void serve_one(const ControlOptions& options) {
-  alarm(kPatienceS);
+  alarm(kTimeoutS);
   const std::string request = read_request();
   const Response response = respond(options, request);
   fmt::print("HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
@@ -71,7 +72,7 @@ void serve_one(const ControlOptions& options) {
 int metrics(const MetricsOptions& options) {
   if (options.http) {
     serve_one(options);
-    return kExitOk;  // the answer says the rest
+    return kExitOk;  // errors are in the HTTP response
   }
   const auto text = exposition(options);
   if (!text) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast oci-hook`: the delegation that a container's annotations ask for, as a createRuntime
-// hook.
+// `holdfast oci-hook`: mounts the BPF delegation that a container's annotations request, as a
+// createRuntime hook.
 //
-// The runtime runs it in the host's namespaces once the container's exist and its mounts are made,
-// and waits: the container's program cannot start before the delegation is there, and does not
-// start when it cannot be made. The container has not changed its root yet, so its /sys/fs/bpf lies
-// under the root of its bundle. A container without such annotations is left alone.
+// The OCI runtime executes the hook in the host's namespaces after it has made the container's
+// namespaces and mounts, and waits for it. So the container's program starts only after the
+// delegation is mounted, and does not start if the hook fails. The container has not changed its
+// root yet, so its /sys/fs/bpf is below the root of its bundle. For a container without such
+// annotations the hook does nothing.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -35,10 +36,10 @@ struct Container {
   std::string bundle;
   DelegateSetOptions set;
   std::string at = "/sys/fs/bpf";
-  bool asks = false;
+  bool requests = false;  // it has at least one of the annotations
 };
 
-// "" or what is wrong with it.
+// Stores the annotation in `container`. Returns an error message, or "".
 std::string take_annotation(std::string_view key, const Json& value, Container& container) {
   const std::string_view name = key.substr(kPrefix.size());
   if (std::ranges::find(kKeys, name) == kKeys.end()) {
@@ -53,11 +54,12 @@ std::string take_annotation(std::string_view key, const Json& value, Container& 
   if (name == "programs") container.set.programs = text;
   if (name == "attachments") container.set.attachments = text;
   if (name == "at") container.at = text;
-  container.asks = true;
+  container.requests = true;
   return "";
 }
 
-// The state that the OCI runtime specification passes on standard input. Nothing: it has been told.
+// Parses the container state that the OCI runtime passes on standard input. Empty: it is wrong, and
+// an error was printed.
 std::optional<Container> read_state(const std::string& text) {
   const Json state = Json::parse(text, nullptr, false);
   Container container;
@@ -73,7 +75,7 @@ std::optional<Container> read_state(const std::string& text) {
     complain(mistake);
     return std::nullopt;
   }
-  if (!container.asks) return container;
+  if (!container.requests) return container;
   const Json pid = state.value("pid", Json());
   const Json bundle = state.value("bundle", Json());
   if (!pid.is_number_integer() || pid.get<std::int64_t>() <= 1 || !bundle.is_string()) {
@@ -85,7 +87,7 @@ std::optional<Container> read_state(const std::string& text) {
   return container;
 }
 
-// Where the runtime builds the container's root: root.path of the bundle's config.json.
+// The directory of the container's root: root.path of config.json in the bundle.
 std::optional<std::string> root_of(const Container& container) {
   const auto text = kernel::read_text_file(container.bundle + "/config.json");
   if (!text) {
@@ -110,7 +112,7 @@ int oci_hook() {
   if (!text) return fail(text.error());
   const auto container = read_state(*text);
   if (!container) return kExitUsage;
-  if (!container->asks) return kExitOk;
+  if (!container->requests) return kExitOk;
 
   const delegate::Vocabulary vocabulary = delegate::vocabulary_here();
   const SetOrStatus read = read_set(given(container->set, kPrefix), vocabulary, Surprises::kRefuse);

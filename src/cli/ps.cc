@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast ps`: who is held by what. By holdfastd, through the cgroup that they are in; and by
-// each `holdfast run`, as its tree of processes, with the namespaces of its sandbox that they are
-// in.
+// `holdfast ps`: lists the processes that are under a policy. For holdfastd these are the processes
+// in bound cgroups. For each `holdfast run` it is the process tree, with the namespaces of the
+// sandbox that each process is in.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -30,9 +30,9 @@ constexpr std::string_view kCommandName = "holdfast";
 
 struct Process {
   pid_t parent = 0;
-  unsigned filters = 0;  // of seccomp, that are on it
+  unsigned filters = 0;  // the number of its seccomp filters
   std::string comm;
-  // Nothing: this process may not be looked into.
+  // Empty: this user may not read them.
   std::optional<kernel::TaskNamespaces> namespaces;
 };
 using Processes = std::map<pid_t, Process>;
@@ -54,12 +54,12 @@ Processes all_processes(const kernel::Proc& proc) {
 
 using Namespace = std::pair<unsigned, kernel::NamespaceInode>;  // type, by bit number
 
-// A process that a run holds, or a visitor of its namespaces.
+// A process of a run's tree, or a visitor of the run's namespaces.
 struct Member {
   pid_t pid;
-  int depth;  // of the tree; 0: the command itself, and visitors
+  int depth;  // in the tree; 0: the command itself, or a visitor
   bool visitor;
-  std::vector<Namespace> inside;  // namespaces of the sandbox that it is in
+  std::vector<Namespace> inside;  // the namespaces of the sandbox that it is in
 };
 
 class Tree {
@@ -77,21 +77,23 @@ class Tree {
     const auto children = children_.find(parent);
     if (children == children_.end()) return;
     for (const pid_t pid : children->second) {
-      if (!held_.insert(pid).second || is_door(pid)) continue;
+      if (!held_.insert(pid).second || is_connect_helper(pid)) continue;
       members_.push_back({pid, depth, false, {}});
       add_below(pid, depth + 1);
     }
   }
 
-  // The command and all that comes of it have one filter more than the run itself.
-  [[nodiscard]] bool is_door(pid_t pid) const {
+  // The command and its descendants have at least one more filter than the `holdfast run` process.
+  // The connect helper has not.
+  [[nodiscard]] bool is_connect_helper(pid_t pid) const {
     const Process& process = processes_.at(pid);
     const auto run = processes_.find(run_.pid);
     return run_.backend == "supervisor" && process.parent == run_.pid && run != processes_.end() &&
            process.filters <= run->second.filters;
   }
 
-  // What was there before the run: its own namespaces, or if those cannot be seen its parent's.
+  // The namespaces outside of the sandbox: those of the `holdfast run` process, or those of its
+  // parent if the former cannot be read. Null: neither can be read.
   [[nodiscard]] const kernel::TaskNamespaces* outside() const {
     const auto run = processes_.find(run_.pid);
     if (run == processes_.end()) return nullptr;
@@ -143,7 +145,7 @@ std::string inside_text(const Member& member, const Announcement& run) {
 
 constexpr std::size_t kPlaceColumn = 40;
 
-// Is the number one of the reader's pid namespace?
+// Is the pid of the announcement that of a `holdfast` process in this pid namespace?
 bool is_seen(const Announcement& run, const Processes& processes) {
   const auto found = processes.find(run.pid);
   return found != processes.end() && found->second.comm == kCommandName;
@@ -187,7 +189,8 @@ Json run_json(const Announcement& run, const Processes& processes) {
           {"tasks", std::move(tasks)}};
 }
 
-// By holdfastd. Nothing: it is not there, or does not say, which standard error is told.
+// The tasks that holdfastd reports. Empty: it cannot be reached or reports an error, which was
+// printed.
 std::optional<json> machine_tasks(const ControlOptions& options) {
   auto client = rpc::Client::connect(options.socket);
   if (!client) {
@@ -196,12 +199,12 @@ std::optional<json> machine_tasks(const ControlOptions& options) {
   }
   const auto reply = client->call(fmt::format("{}.Tasks", rpc::kControlInterface), json::object());
   if (reply && reply->error.empty()) return reply->parameters.value("tasks", json::array());
-  fmt::print(stderr, "holdfast: holdfastd does not say whom it holds: {}\n",
+  fmt::print(stderr, "holdfast: holdfastd did not list its tasks: {}\n",
              reply ? reply->error : reply.error().message());
   return std::nullopt;
 }
 
-// Each cgroup under the profile that holds it, its processes below.
+// Prints each profile, its cgroups, and their processes.
 void print_machine(const json& tasks) {
   std::map<std::string, std::map<std::string, std::vector<std::string>>> tree;
   for (const json& task : tasks)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast replay: what another policy would have decided.
+// `holdfast replay`: lists the recorded decisions that another policy would change.
 #include "explain/replay.h"
 
 #include <fmt/core.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast run`: a command as a member of a profile.
+// `holdfast run`: runs a command as a member of a profile.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -65,8 +65,8 @@ std::optional<std::uint32_t> parse_types(const std::vector<std::string>& names) 
   return types;
 }
 
-// A copy of the tables with all profiles in the mode that the command line asks for. Null: it asks
-// for none; copying costs as much as the rest of the start.
+// A copy of the tables with all profiles in `mode`. Null if `mode` is empty, because copying takes
+// as long as the rest of the start.
 std::unique_ptr<const hf_tables> with_mode(const hf_tables& tables, const std::string& mode) {
   if (mode.empty()) return nullptr;
   auto copy = std::make_unique<hf_tables>(tables);
@@ -109,12 +109,12 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
   auto attached = run::attach(options.backend, spec);
   if (!attached)
     return complain(kExitImpossible,
-                    fmt::format("cannot hold the command: {}", attached.error().message()));
+                    fmt::format("cannot enforce the policy: {}", attached.error().message()));
   const hf_profile& profile = session.tables.profiles[session.profile];
   if (!options.quiet && !run::confines_delegation(*attached->backend, profile))
     for (const std::string& warning : run::delegation_warnings(profile))
       complain(0, "warning: bpf.delegate: " + warning);
-  // Who cannot announce it is held all the same.
+  // A run is enforced even if it cannot be announced.
   const auto announced = run::announce(
       {kernel::own_pid(), std::string(attached->backend->name()),
        std::string(policy::name_of(policy::kEnterNames, profile.ns_enter)),
@@ -140,7 +140,7 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
 
 int run(const RunOptions& options) {
   auto occupied = kernel::occupy_standard_descriptors();
-  if (!occupied) return kExitFailed;  // there is no stderr to say it on
+  if (!occupied) return kExitFailed;  // there is no stderr for a message
   const auto types = parse_types(options.unshare);
   if (!types) return kExitUsage;
   const LoadedFiles loaded = load_files(options.policies);

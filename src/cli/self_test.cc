@@ -10,8 +10,8 @@
 
 namespace holdfast::cli {
 
-// A user namespace, since making one and entering a descendant's takes no privilege: as an ordinary
-// user any other type would be refused by the kernel itself, and prove nothing.
+// Makes a user namespace, because that needs no privileges. For other types the kernel itself would
+// refuse an unprivileged user, which would prove nothing.
 int self_test() {
   const bool made = ::unshare(CLONE_NEWUSER) == 0;
   const bool creation_refused = !made && errno == EPERM;

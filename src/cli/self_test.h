@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workload that `holdfast doctor` runs: it tries what its policy forbids.
+// The command that `holdfast doctor` runs under a policy. It tries what the policy forbids.
 #ifndef HOLDFAST_CLI_SELF_TEST_H
 #define HOLDFAST_CLI_SELF_TEST_H
 
@@ -7,10 +7,10 @@
 
 namespace holdfast::cli {
 
-// The only argument of the process when it is the self-test; not a command for people.
+// The only argument of the process when it has to run the self-test. Not for users.
 inline constexpr std::string_view kSelfTestArgument = "--doctor-self-test";
 
-// Makes a namespace, and enters one. Returns 0 when both were refused with EPERM, else 1.
+// Tries to make a namespace and to enter one. Returns 0 if both fail with EPERM, else 1.
 int self_test();
 
 }  // namespace holdfast::cli

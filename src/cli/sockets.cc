@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast sockets`: the labelled sockets of the machine.
+// `holdfast sockets`: lists the labelled sockets of the machine.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -24,11 +24,11 @@ using label::LabelledSocket;
 
 constexpr unsigned kUsPerMs = 1000;
 
-// What systemd 262 calls the ends of a Varlink connection.
+// The values by which systemd 262 labels the sockets of Varlink connections.
 constexpr std::string_view kVarlinkLabel = "user.varlink";
 constexpr std::string_view kVarlinkRoles[] = {"entrypoint", "listen", "server", "client"};
 
-// Its own label, or else the one of its path.
+// The label of the socket itself, or else the one of its path. Null: neither has it.
 const std::string* find_label(const LabelledSocket& socket, const std::string& name) {
   for (const auto* labels : {&socket.labels, &socket.path_labels})
     if (const auto at = labels->find(name); at != labels->end()) return &at->second;
@@ -95,7 +95,7 @@ struct Look {
   std::size_t closed_processes = 0;
 };
 
-// Where the kernel keeps no labels, holdfastd may.
+// On kernels that keep no labels, reads them from holdfastd if it runs.
 label::LabelSource label_source(const SocketsOptions& options) {
   if (kernel::has_socket_attributes()) return label::own_labels;
   auto kept = KeptLabels::open(options.socket);
@@ -134,7 +134,7 @@ bool looks_same(const LabelledSocket& a, const LabelledSocket& b) {
 int watch(const SocketsOptions& options, const label::LabelSource& source, Look before) {
   for (;;) {
     (void)std::fflush(stdout);
-    if (std::ferror(stdout)) return kExitOk;  // nobody reads any more
+    if (std::ferror(stdout)) return kExitOk;  // the reader has closed the pipe
     kernel::sleep_us(options.interval_ms * kUsPerMs);
     auto now = look(options.labels, source);
     if (!now) return kExitFailed;
@@ -173,13 +173,13 @@ int sockets(const SocketsOptions& options) {
       print_row("", socket);
   }
   if (found->closed_processes > 0)
-    fmt::print(stderr, "holdfast: {} processes could not be looked into (needs root)\n",
+    fmt::print(stderr, "holdfast: {} processes could not be inspected (needs root)\n",
                found->closed_processes);
   if (!kernel::has_socket_attributes())
     fmt::print(
         stderr,
-        "holdfast: this kernel's sockets keep no labels (Linux 7.1); those that holdfastd keeps "
-        "are shown, those of a `holdfast run` inside of it\n");
+        "holdfast: this kernel's sockets keep no labels (Linux 7.1 does); labels that holdfastd "
+        "keeps are shown; labels of a `holdfast run` are shown only inside of it\n");
   return options.watch ? watch(options, source, std::move(*found)) : kExitOk;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast why: explains a request, or an event of `run --events`.
+// `holdfast why`: explains the decision about a request or a recorded event.
 #include <fmt/core.h>
 
 #include <charconv>
@@ -23,7 +23,7 @@
 namespace holdfast::cli {
 namespace {
 
-// Compiled, or every mistake on standard error.
+// Compiles the policy. Empty: it has errors, which were printed to standard error.
 std::optional<policy::ReadPolicy> compiled(const policy::PolicyText& text) {
   auto policy = policy::read_policy(text);
   for (const policy::Diagnostic& diagnostic : policy.diagnostics)
@@ -52,15 +52,14 @@ int explain_guard_event(std::string_view line) {
   return kExitOk;
 }
 
-// The files that the command line names are what it was asked to explain by.
+// The policy of the files on the command line, with a warning if it did not decide the event.
 DecidingPolicy named_policy(std::vector<policy::Source> sources, std::string_view line,
                             std::uint64_t id) {
   DecidingPolicy named{{std::move(sources), {}}, "", ""};
   const std::string digest = policy::event_origin(line).digest;
   if (!digest.empty() && digest != policy::digest_text(policy::text_digest(named.text.sources)))
     named.warning = fmt::format(
-        "these files are not the policy that decided event {}: what follows is what "
-        "they say",
+        "these files are not the policy that decided event {}; the explanation is by these files",
         id);
   return named;
 }
@@ -76,7 +75,7 @@ std::string modes_of(const policy::PolicyText& text) {
 int explain_event(std::uint64_t id, const WhyOptions& options, const policy::EventFile& file) {
   std::string_view line;
   for (const std::string& one : file.lines)
-    if (policy::event_id(one) == id) line = one;  // ids begin anew with a boot: the last one
+    if (policy::event_id(one) == id) line = one;  // ids restart with each boot: take the last one
   if (line.empty()) return usage(fmt::format("{} holds no event {}", options.events, id));
   if (policy::is_guard_event(line)) return explain_guard_event(line);
   const policy::Compiled recorded = policy::recorded_policy(line);
@@ -94,9 +93,9 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
   if (!deciding) {
     std::fflush(stdout);
     fmt::print(
-        stderr, "holdfast why: that is all: {}{}\n",
+        stderr, "holdfast why: cannot explain more: {}{}\n",
         deciding.error().detail.empty() ? deciding.error().message() : deciding.error().detail,
-        "; --policy FILE explains it by other files");
+        "; use --policy FILE to explain it by other files");
     return kExitFailed;
   }
   const auto policy = compiled(deciding->text);

@@ -36,7 +36,8 @@ Answer failed(const Error& error) {
   return {named("Failed"), {{"message", error.message()}}, false};
 }
 
-// What is live, and what comes back when nobody confirms.
+// The reply about a change: the live generation, and the one that comes back without a
+// confirmation.
 Answer outcome(const Result<PolicyLife::Outcome>& live, const PolicyLife& life) {
   if (!live) return failed(live.error());
   Json parameters = {{"generation", live->generation}, {"changed", live->changed}};
@@ -47,12 +48,12 @@ Answer outcome(const Result<PolicyLife::Outcome>& live, const PolicyLife& life) 
   return {"", std::move(parameters), false};
 }
 
-// Where systemd's tools look for services. Neither is needed to be called.
+// The directories where systemd's tools look for services. Clients can connect without them.
 void announce(const std::string& socket) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(kRegistry, ignored)) return;
   const std::string link = fmt::format("{}/{}", kRegistry, rpc::kControlInterface);
-  // Only a link from before: another program's file stays.
+  // Replace only a symbolic link. A file of another program stays.
   if (std::filesystem::is_symlink(std::filesystem::symlink_status(link, ignored)))
     std::filesystem::remove(link, ignored);
   std::filesystem::create_symlink(socket, link, ignored);
@@ -69,7 +70,7 @@ Result<std::unique_ptr<Control>> Control::create(Enforcement& enforcement, const
       control->server_,
       rpc::Server::create(options.socket, {rpc::kControlInterface, rpc::control_description()},
                           answer, rpc::helper_processes()));
-  // Before 7.1 the kernel keeps no such attribute.
+  // Fails before Linux 7.1, whose sockets keep no attributes.
   if (auto labelled = kernel::label_socket_file(options.socket, "user.varlink", "entrypoint");
       !labelled && labelled.error().code != EPERM && labelled.error().code != ENOTSUP)
     return std::move(labelled).error();
@@ -77,7 +78,7 @@ Result<std::unique_ptr<Control>> Control::create(Enforcement& enforcement, const
   return control;
 }
 
-void Control::tell(const std::string& json) {
+void Control::send_event(const std::string& json) {
   if (monitors_.empty()) return;
   const Json event = {{"event", Json::parse(json, nullptr, /*allow_exceptions=*/false)}};
   std::erase_if(monitors_,
@@ -99,7 +100,7 @@ Answer Control::answer(const rpc::Call& call) {
   return change(call);
 }
 
-// Each takes a walk through all maps or profiles, which anybody could have made over and over.
+// These methods walk all maps or profiles. The cache limits the work that a user can cause.
 Answer Control::fresh_enough(const rpc::Call& call, Recent& recent,
                              Answer (Control::*make)() const) const {
   if (call.peer.uid == 0) return (this->*make)();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// io.holdfast.Control: the daemon's answers.
+// Answers the methods of io.holdfast.Control.
 #ifndef HOLDFAST_DAEMON_CONTROL_H
 #define HOLDFAST_DAEMON_CONTROL_H
 
@@ -15,18 +15,19 @@
 
 namespace holdfast::daemon {
 
-// Not thread safe.
+// One thread.
 class Control {
  public:
-  // Listens. Errors: as Server::create(); what making the directory gave.
+  // Starts to listen. Both arguments are borrowed and outlive the object. Errors: those of
+  // rpc::Server::create(), and of making the directory of the socket.
   [[nodiscard]] static Result<std::unique_ptr<Control>> create(Enforcement& enforcement,
                                                                const Options& options);
 
-  // As the server's.
+  // As rpc::Server::wait().
   [[nodiscard]] rpc::Server::Wait wait() { return server_->wait(); }
   void dispatch() { server_->dispatch(); }
-  // To whoever monitors. `json`: one event.
-  void tell(const std::string& json);
+  // Sends an event, as a JSON object, to all clients of the method Monitor.
+  void send_event(const std::string& json);
 
  private:
   Control(Enforcement& enforcement, const Options& options)
@@ -35,7 +36,7 @@ class Control {
   [[nodiscard]] rpc::Answer change(const rpc::Call& call);
   [[nodiscard]] rpc::Answer reload(const rpc::Json& parameters);
   [[nodiscard]] rpc::Answer set_mode(const rpc::Json& parameters);
-  // Whoever is not root gets what was answered within the last second.
+  // A cached answer. Clients other than root get it if it is less than a second old.
   struct Recent {
     rpc::Answer answer;
     std::uint64_t since_ns = 0;  // 0: never

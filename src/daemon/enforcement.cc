@@ -20,10 +20,11 @@ namespace holdfast::daemon {
 
 namespace {
 
-// Policies; more only when nothing is read while they change.
+// The largest number of earlier policies. It is reached only if no events are read between changes.
 constexpr std::size_t kMaxEarlier = 16;
 
-// The rules that nobody would hold, as diagnostics. Empty: none, or they are accepted.
+// The rules that no program would enforce, as diagnostics. Empty: there are none, or the options
+// allow them.
 std::string refused_rules(const policy::Compiled& policy, const Options& options,
                           const std::function<void(const std::string&)>& log) {
   std::string text;
@@ -33,7 +34,8 @@ std::string refused_rules(const policy::Compiled& policy, const Options& options
                         rule.why);
   if (text.empty()) return text;
   if (options.unenforced == Unenforced::refuse)
-    return text + "rules that nobody would enforce are refused (--allow-unenforced accepts them)\n";
+    return text +
+           "rules that would not be enforced are refused (--allow-unenforced accepts them)\n";
   log(text);
   return "";
 }
@@ -43,7 +45,7 @@ std::unique_ptr<Archive> make_archive(const Options& options) {
   return std::make_unique<Generations>(options.state_dir + "/generations");
 }
 
-// Of an event whose generation nobody knows: it has its numbers, and no names.
+// A policy without names, for events of an unknown generation. They are shown with numbers.
 std::shared_ptr<const policy::Compiled> unknown_policy() {
   auto unknown = std::make_shared<policy::Compiled>();
   unknown->profiles.emplace_back();
@@ -72,8 +74,8 @@ Result<std::unique_ptr<Enforcement>> Enforcement::start(
   return enforcement;
 }
 
-// An administrator's typing mistake must not leave a machine without the policy it had before it
-// was restarted.
+// Falls back to an earlier policy if the files have errors. A typing mistake must not leave the
+// machine without the policy that it had before a restart.
 Result<void> Enforcement::begin() {
   auto loaded = good_files();
   PolicyLife::Files files;
@@ -115,7 +117,7 @@ Result<void> Enforcement::attach(const Generation& first) {
     life_.attached(*this);
     return {};
   }
-  // Its events come first, and what has changed since after them.
+  // Until a change, all events are of the adopted policy.
   const auto found = archive_->load(machine_->generation());
   auto known = found ? compiled(*found) : Error{ENOENT, "", "", ""};
   if (known)
@@ -134,7 +136,7 @@ void Enforcement::use(std::uint64_t generation, Compiled compiled,
   in_other_modes_ = std::move(tables);
 }
 
-// It is live all the same.
+// Logs what Machine::update() could not do. The policy is live in spite of it.
 void Enforcement::log_incomplete() {
   if (const std::string& what = machine_->incomplete(); !what.empty())
     log_(fmt::format("generation {} is live, but {}\n", machine_->generation(), what));
@@ -188,17 +190,17 @@ Result<void> Enforcement::make_live(const Generation& next) {
   return {};
 }
 
-// The new policy is live: that reading events fails now is not the change's failure.
+// The new policy is live, so an error of reading events is not an error of the change.
 Result<Enforcement::Outcome> Enforcement::changed(Result<Outcome> outcome) {
   prepared_.reset();
   if (outcome && outcome->changed)
     if (auto read = dispatch(); !read) log_(read.error().message() + "\n");
-  kernel::trim_memory();  // reading a policy takes many times what is kept of it
+  kernel::trim_memory();  // compiling takes many times the memory of the result
   return outcome;
 }
 
-// Whoever swaps one policy for the next waits for the decisions by the first; so once all there is
-// was read, the first is not needed any more.
+// Machine::update() returns only after all decisions by the old policy have ended. So once the ring
+// buffer was empty, earlier policies are not needed any more.
 Result<void> Enforcement::dispatch() {
   auto read = machine_->dispatch();
   if (read && machine_->drained()) earlier_.clear();
@@ -207,8 +209,7 @@ Result<void> Enforcement::dispatch() {
 
 void Enforcement::deliver(const hf_event& event) { sink_(event, policy_of(event.generation)); }
 
-// A policy that is told in the words of another one would be worse than one that is told in
-// numbers.
+// An event must never be shown with the names of another policy. Numbers are better.
 Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {
   if (const auto found = earlier_.find(generation); found != earlier_.end()) return found->second;
   if (generation == number_) return compiled_;
@@ -218,7 +219,7 @@ Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {
   return earlier_[generation] = policy ? policy->compiled : unknown_policy();
 }
 
-// Without a text to decide by nothing is allowed.
+// If the text of the live policy is unknown, nothing is allowed.
 int Enforcement::decide(const hf_request& request, const hf_task& actor, std::uint64_t target) {
   const hf_tables* tables = in_other_modes_ ? in_other_modes_.get() : compiled_->tables.get();
   if (tables == nullptr) return EPERM;
@@ -234,8 +235,9 @@ int Enforcement::decide(const hf_request& request, const hf_task& actor, std::ui
 /* ---- the files ----
  */
 
-// As long as the descriptor is open nobody installs files. Where that cannot be log, as on a disk
-// that is read only, nobody can install any either. Errors: EBUSY somebody does.
+// While the returned descriptor is open no process can install files. If the lock cannot be made,
+// as on a read-only disk, no process can install files either. Errors: EBUSY files are being
+// installed.
 Result<Fd> Enforcement::hold_files() const {
   if (options_.lifetime == Lifetime::transient) return Fd();
   auto lock = kernel::lock_file(install_lock(options_), kernel::Lock::shared);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy in force and every way to change it. Whatever goes wrong, the one in force stays.
-// When which policy is live is PolicyLife's to say; this compiles it and gives it to the kernel.
+// The policy in force, and all ways to change it. After an error the policy in force is unchanged.
+// PolicyLife decides which policy is live; this class compiles it and passes it to the kernel.
 #ifndef HOLDFAST_DAEMON_ENFORCEMENT_H
 #define HOLDFAST_DAEMON_ENFORCEMENT_H
 
@@ -19,40 +19,43 @@
 
 namespace holdfast::daemon {
 
-// Not thread safe.
+// One thread.
 class Enforcement : private InForce {
  public:
-  // Receives each decision that is reported, with the policy that made it.
+  // Receives each reported decision, with the policy that made it. Called by dispatch() and
+  // decide().
   using Compiled = std::shared_ptr<const policy::Compiled>;
   using Sink = std::function<void(const hf_event&, const Compiled&)>;
 
-  // Adopts what is in force, or attaches. The policy is that of the files; when they have mistakes,
-  // or may not become live (PolicyLife), the last one that was good. `log` receives what a reader
-  // should know on the way. Errors: code 0 when there is no policy to begin with, with the mistakes
-  // as detail; else what attaching gave.
+  // Adopts pinned enforcement, or attaches. The policy is that of the files. If they have errors,
+  // or PolicyLife does not allow them to become live, it is the last good one. `log` receives
+  // messages for the log, each ending in a newline. `options` is borrowed and outlives the object.
+  // Errors: code 0 there is no usable policy, with the diagnostics in the detail; those of
+  // attaching.
   [[nodiscard]] static Result<std::unique_ptr<Enforcement>> start(
       const Options& options, Sink sink, std::function<void(const std::string&)> log);
 
   [[nodiscard]] std::vector<int> poll_fds() const { return machine_->poll_fds(); }
   [[nodiscard]] Result<void> dispatch();
 
-  // These are PolicyLife's, with the files as they are now. Errors: also code 0 with the mistakes,
-  // rendered, as detail; EBUSY files are being installed.
+  // As the members of PolicyLife, with the files as they are now. Errors also: code 0 the files
+  // have errors, with the diagnostics in the detail; EBUSY files are being installed.
   using Outcome = PolicyLife::Outcome;
   [[nodiscard]] Result<Outcome> reload(std::optional<std::uint64_t> confirm_ms);
   [[nodiscard]] Result<Outcome> rollback();
-  // ENOENT: no such profile.
+  // Error also: ENOENT no such profile.
   [[nodiscard]] Result<Outcome> set_mode(const std::string& profile,
                                          std::optional<std::uint8_t> mode);
   [[nodiscard]] Result<void> confirm();
   [[nodiscard]] Result<void> stage();
   [[nodiscard]] const PolicyLife& life() const { return life_; }
-  // What a change of the files asks for now. Later: they are being installed.
+  // What to do after the files have changed. later: they are being installed, so ask again.
   enum class FilesCall { nothing, reload, wait_for_reload, later };
   [[nodiscard]] FilesCall files_changed() const;
 
-  // Decides a request of user space's by the live policy; counts and reports it. The errno of a
-  // refusal, or 0.
+  // Decides a request that user space asks about by the live policy, counts it and reports it.
+  // Returns the errno of an enforced refusal, or 0. EPERM also if the text of the policy is
+  // unknown.
   [[nodiscard]] int decide(const hf_request& request, const hf_task& actor, std::uint64_t target);
   [[nodiscard]] Result<backend::Labels> labels_of(int socket_fd) const {
     return machine_->labels_of(socket_fd);
@@ -61,9 +64,9 @@ class Enforcement : private InForce {
     return machine_->set_labels(socket_fd, labels);
   }
 
-  // When tick() is to be called, in ms from now; -1: no need.
+  // The time until tick() has to be called, in ms; -1: never.
   [[nodiscard]] int timeout_ms() const { return life_.timeout_ms(); }
-  // Reverts what was not confirmed in time.
+  // Reverts a policy that was not confirmed in time.
   void tick();
 
   [[nodiscard]] const Generation& live() const { return life_.live(); }
@@ -103,13 +106,13 @@ class Enforcement : private InForce {
   std::unique_ptr<Archive> archive_;
   PolicyLife life_;
   std::unique_ptr<backend::Machine> machine_;
-  // What decides now, by its generation.
+  // The live policy and its generation.
   std::uint64_t number_ = 0;
   Compiled compiled_;
-  std::unique_ptr<hf_tables> in_other_modes_;  // null: the tables of compiled_ are as its files say
-  // What was compiled last, by digest(): mostly what is made live next.
+  std::unique_ptr<hf_tables> in_other_modes_;  // the tables with set modes; null: no mode was set
+  // The policy that was compiled last, with its digest(). Usually it becomes live next.
   std::optional<std::pair<std::uint64_t, Compiled>> prepared_;
-  // By generation: policies whose events may still be on their way.
+  // By generation: earlier policies whose events may still be in the ring buffer.
   std::map<std::uint64_t, Compiled> earlier_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events on disk, one JSON object a line, for `holdfast why`, `replay` and `learn`.
+// Writes events to disk, one JSON object a line, for `holdfast why`, `replay` and `learn`.
 #ifndef HOLDFAST_DAEMON_EVENT_LOG_H
 #define HOLDFAST_DAEMON_EVENT_LOG_H
 
@@ -12,13 +12,15 @@
 
 namespace holdfast::daemon {
 
-// Two files of bounded size: PATH, and PATH.1 from before. Each line is one write, so that a crash
-// cuts off the last one at most. Not thread safe.
+// Two files of bounded size: PATH, and PATH.1 with older events. Each line is written by one call,
+// so a crash can truncate only the last line. One thread.
 class EventLog {
  public:
-  // Errors: what making the directory or opening gave.
+  // `most_bytes` is the maximum size of each file. Errors: those of making the directory and of
+  // opening the file.
   [[nodiscard]] static Result<EventLog> open(std::string path, std::uint64_t most_bytes);
-  // Errors: of write(2), then the line is not there, whole; those before are.
+  // Errors: those of write(2). The line may then be missing or incomplete; earlier lines are not
+  // affected.
   [[nodiscard]] Result<void> append(std::string_view json);
 
  private:

@@ -19,8 +19,8 @@ constexpr std::size_t kMaxPaths = 4096;
 EventWriter::EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root)
     : to_(to), format_(format), colour_(colour), cgroup_root_(std::move(cgroup_root)) {}
 
-// Empty when it was gone before anybody asked. Asking takes a handful of system calls, of which an
-// event would make four times as many.
+// The path of a cgroup. Empty: it was removed before the first look-up. The results are cached,
+// because a look-up takes several system calls and an event has up to four cgroups.
 std::string EventWriter::path_of(std::uint64_t cgroup) const {
   if (!cgroup_root_) return {};
   if (const auto known = paths_.find(cgroup); known != paths_.end()) return known->second;

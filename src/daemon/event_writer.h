@@ -1,6 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// Writes each decision, and each refused attempt on the enforcement itself, as one line, JSON or
-// text for a reader, or as an entry of the journal.
+// SPDX-License-Identifier: Apache-2.0 Writes decisions, and refused attacks on the enforcement
+// itself: each as one line of text or JSON, or as one entry of the journal.
 #ifndef HOLDFAST_DAEMON_EVENT_WRITER_H
 #define HOLDFAST_DAEMON_EVENT_WRITER_H
 
@@ -18,18 +17,19 @@ namespace holdfast::daemon {
 
 enum class EventFormat { pretty, json, journal };
 
-// Not thread safe.
+// One thread.
 class EventWriter {
  public:
-  // `to` is borrowed. `cgroup_root` is where paths of cgroups are looked up; empty: they are not.
+  // `to` is borrowed. `cgroup_root` is the root directory of the unified hierarchy, for the paths
+  // of cgroups; invalid: events have no paths.
   EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root);
 
-  // `policy` is the one that decided. Errors: what sending to the journal gave; then the line is on
-  // the stream.
+  // `policy` is the one that decided. Errors: those of sending to the journal; the line is then
+  // written to the stream.
   Result<void> write(const hf_event& event, const policy::Compiled& policy);
   Result<void> write(const hf_guard_event& refusal);
 
-  // One JSON object, with the paths of cgroups.
+  // The event as one JSON object, with the paths of its cgroups.
   [[nodiscard]] std::string json(const hf_event& event, const policy::Compiled& policy) const;
 
  private:
@@ -41,7 +41,7 @@ class EventWriter {
   EventFormat format_;
   policy::Colour colour_;
   Fd cgroup_root_;
-  // A cgroup is never renamed and its id never given again, so what was its path is.
+  // By id. A cgroup is never renamed and ids are not reused, so the paths stay valid.
   mutable std::unordered_map<std::uint64_t, std::string> paths_;
 };
 

@@ -24,7 +24,8 @@ using Json = nlohmann::json;
 using policy::number_in;
 using policy::text_in;
 
-// Events of a log are explained by these: a log of 32 MiB outlives a few changes of the policy.
+// The number of texts to keep. They explain the events of a log, and a log of 32 MiB covers a few
+// changes of the policy.
 constexpr std::size_t kKept = 32;
 constexpr char kRecord[] = "life.json";
 
@@ -39,7 +40,7 @@ Json state_json(const LifeState& state) {
   return json;
 }
 
-// Which policy is believed in depends on it, so half of one is none.
+// An incomplete deadline counts as none.
 std::optional<LifeState> state_of(const Json& json) {
   if (!json.is_object()) return std::nullopt;
   LifeState state;
@@ -95,7 +96,7 @@ Result<void> Generations::write(const LifeRecord& record) {
 }
 
 void Generations::remove(std::uint64_t number) {
-  std::error_code ignored;  // no record names it
+  std::error_code ignored;  // no record refers to the file
   fs::remove(path_of(number), ignored);
 }
 
@@ -154,7 +155,7 @@ std::optional<Generation> MemoryArchive::load(std::uint64_t number) const {
 std::uint64_t MemoryArchive::newest() const { return texts_.empty() ? 0 : texts_.rbegin()->first; }
 
 std::uint64_t digest(const std::vector<policy::Source>& sources) {
-  constexpr std::string_view kEnd = "\xff";  // no byte of UTF-8
+  constexpr std::string_view kEnd = "\xff";  // does not occur in UTF-8
   std::uint64_t digest = kDigestStart;
   for (const policy::Source& source : sources)
     for (const std::string_view part :

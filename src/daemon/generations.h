@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is remembered of the policies of a machine: the text of those that were live, to explain
-// their events and to go back to them, and which of them is confirmed.
+// Stores the texts of the policies that were live, to explain their events and to return to them,
+// and a record of which one is live and which one is confirmed.
 #ifndef HOLDFAST_DAEMON_GENERATIONS_H
 #define HOLDFAST_DAEMON_GENERATIONS_H
 
@@ -19,58 +19,57 @@ namespace holdfast::daemon {
 struct Generation {
   std::uint64_t number = 0;
   std::vector<policy::Source> sources;
-  std::map<std::string, std::uint8_t> modes;  // by profile: HF_MODE_* instead of what it states
+  std::map<std::string, std::uint8_t> modes;  // by profile: HF_MODE_* in place of its own mode
 };
 
-// Tells the files of one policy from those of another, by name and text.
+// A hash of the names and texts of the files.
 [[nodiscard]] std::uint64_t digest(const std::vector<policy::Source>& sources);
 [[nodiscard]] bool same_policy(const Generation& one, const Generation& other);
 
-// A time of one boot. Setting the machine's clock does not move it, and another boot does not take
-// it for one of its own.
+// A time within one boot. Setting the clock does not change it, and it is not valid in another
+// boot.
 struct Deadline {
   std::uint64_t at_ns = 0;  // CLOCK_BOOTTIME
   std::string boot;         // /proc/sys/kernel/random/boot_id
 };
 
-// Policies are named by their generation; 0: none is known.
+// Policies are named by their generation; 0: unknown.
 struct LifeState {
   std::uint64_t live = 0;
-  std::uint64_t confirmed = 0;       // the last that was; `live` itself unless there is a deadline
-  std::uint64_t before = 0;          // the last confirmed one that was another policy
-  std::optional<Deadline> deadline;  // when `confirmed` comes back
-  std::uint64_t turned_away = 0;     // digest() of the files that a going back replaced; 0: none
-  bool staged = false;               // files wait for a reload
+  std::uint64_t confirmed = 0;  // the last confirmed one; equals `live` if there is no deadline
+  std::uint64_t before = 0;     // the last confirmed one before that with another text
+  std::optional<Deadline> deadline;  // at this time `confirmed` becomes live again
+  std::uint64_t turned_away = 0;     // digest() of the files that a rollback replaced; 0: none
+  bool staged = false;               // changed files wait for a reload
 };
 
-// What is on disk. While another policy is made live, `next` is what will be so once the kernel has
-// it: whoever reads both asks the kernel which of the two is live, and believes `now` when it
-// cannot tell.
+// The record on disk. It has `next` while another policy is being made live. A reader then takes
+// `next` if the kernel has the generation of `next`, and `now` otherwise.
 struct LifeRecord {
   LifeState now;
   std::optional<LifeState> next;
-  std::string boot;  // in which it was written
+  std::string boot;  // the boot_id of the writer
 };
 
-// Keeps texts by generation, and one record.
+// Stores texts by generation, and one record. One thread.
 class Archive {
  public:
   virtual ~Archive() = default;
-  // Errors: what writing gave; then what was there before is.
+  // Errors of both: those of writing. The old content is then unchanged.
   virtual Result<void> save(const Generation& generation) = 0;
   virtual Result<void> write(const LifeRecord& record) = 0;
   virtual void remove(std::uint64_t number) = 0;
-  // Removes old texts, but none of `needed`.
+  // Removes old texts, but none whose generation is in `needed`.
   virtual void prune(const std::set<std::uint64_t>& needed) = 0;
-  // Nothing when it is not there or cannot be read.
+  // Empty: it does not exist or cannot be read.
   [[nodiscard]] virtual std::optional<Generation> load(std::uint64_t number) const = 0;
   [[nodiscard]] virtual std::optional<LifeRecord> read() const = 0;
-  // The highest number that it has a text of; 0: none.
+  // The highest generation that has a text; 0: none.
   [[nodiscard]] virtual std::uint64_t newest() const = 0;
 };
 
-// Files N.json and life.json in a directory, which the first write makes. A file is the old one or
-// the new one after a crash.
+// Stores files N.json and life.json in a directory, which the first write makes. After a crash each
+// file has either its old or its new content.
 class Generations final : public Archive {
  public:
   explicit Generations(std::string directory) : directory_(std::move(directory)) {}
@@ -89,7 +88,7 @@ class Generations final : public Archive {
   std::string directory_;
 };
 
-// Of a daemon that leaves nothing behind. Keeps only what is needed.
+// Stores in memory, for a daemon with --transient. prune() removes all texts that are not needed.
 class MemoryArchive final : public Archive {
  public:
   Result<void> save(const Generation& generation) override;

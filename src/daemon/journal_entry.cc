@@ -10,11 +10,11 @@
 namespace holdfast::daemon {
 namespace {
 
-// journalctl MESSAGE_ID=… finds every decision, and every attempt on the enforcement itself.
+// journalctl MESSAGE_ID=… finds all decisions, or all attacks on the enforcement itself.
 constexpr char kDecision[] = "6f0f1dd3a5b44cf5a6a3f7c7f0a4b1d2";
 constexpr char kAttempt[] = "d3c6b1c8e7a44d0fb6f4a1b95b1f2e60";
 
-// syslog(3)'s words for them.
+// Priorities of syslog(3).
 constexpr char kWarning[] = "4";
 constexpr char kNotice[] = "5";
 constexpr char kInformation[] = "6";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decisions and refusals as entries of the journal, whose fields docs/daemon.md lists.
+// Converts events to the fields of a journal entry. docs/daemon.md lists the fields.
 #ifndef HOLDFAST_DAEMON_JOURNAL_ENTRY_H
 #define HOLDFAST_DAEMON_JOURNAL_ENTRY_H
 
@@ -13,7 +13,7 @@
 
 namespace holdfast::daemon {
 
-// `message` is the text for a reader.
+// `message` becomes the field MESSAGE.
 [[nodiscard]] std::vector<kernel::JournalField> journal_fields(const hf_event& event,
                                                                const policy::Compiled& policy,
                                                                const policy::EventPaths& paths,

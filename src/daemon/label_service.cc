@@ -36,14 +36,14 @@ std::optional<std::string> text_of(const rpc::Call& call, const char* parameter)
   return at->get<std::string>();
 }
 
-// Who calls, as decisions see him.
+// The caller, as a decision needs it.
 struct Caller {
   hf_task task = {};
   std::uint16_t profile = HF_NO_PROFILE;
 };
 
-// By its cgroup; what a mark on its executable would confer beyond that is not known here. Errors:
-// ESRCH it has ended: then its number may be another's.
+// Finds the caller's profile by its cgroup. A mark on its executable is not taken into account.
+// Errors: ESRCH the caller has ended, and its pid may be another process's.
 Result<Caller> caller_of(const rpc::Call& call, const policy::Compiled& policy) {
   const Error gone = {ESRCH, "find the caller", {}, "it has ended"};
   HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
@@ -54,7 +54,7 @@ Result<Caller> caller_of(const rpc::Call& call, const policy::Compiled& policy) 
   HF_TRY_ASSIGN(const auto cgroup, task.cgroup());
   const auto described = backend::calls::describe_task(task);
   if (!described) return gone;
-  // What was read was of this process, if it has the number still.
+  // If the caller is alive it has had its pid the whole time, so all facts are its own.
   const auto still = proc.process_of_pidfd(call.peer_fd);
   if (!still || *still != pid) return gone;
   Caller caller;
@@ -71,7 +71,7 @@ bool marks_rule_labels(const policy::Compiled& policy) {
   });
 }
 
-// The errno of a refusal, or 0.
+// Returns the errno of a refusal, or 0.
 int judge_change(Enforcement& enforcement, const rpc::Call& call, std::uint16_t way,
                  const std::string& name, std::uint64_t cookie) {
   const policy::Compiled& policy = enforcement.policy();
@@ -132,7 +132,7 @@ Answer change(Enforcement& enforcement, const rpc::Call& call, int socket_fd, La
   const auto cookie = kernel::socket_cookie(socket_fd);
   if (!cookie) return refused(cookie.error());
   if (const int code = judge_change(enforcement, call, way, *name, *cookie); code != 0)
-    return refused(code, "policy keeps this label for others");
+    return refused(code, "the policy does not let this caller change the label");
   const auto at = find_label(labels, *name);
   if (way == HF_VIA_LABEL_REMOVE) {
     if (at == labels.end()) return refused(ENODATA, "there is no such label");
@@ -158,7 +158,7 @@ std::optional<Answer> answer_label_call(Enforcement& enforcement, std::string_vi
   if (!socket) return refused(EBADF, "no socket came with the call");
   const auto access = sets || removes ? label::Access::write : label::Access::read;
   if (const int code = judge_mode(socket->get(), call, access); code != 0)
-    return refused(code, "its mode does not let you");
+    return refused(code, "the mode of the socket does not permit it");
   auto labels = enforcement.labels_of(socket->get());
   if (!labels) return refused(labels.error());
   if (gets) return get(*std::move(labels), call);

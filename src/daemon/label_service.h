@@ -1,6 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// Labels of sockets for everybody, where the kernel keeps none: Labels, GetLabel, SetLabel and
-// RemoveLabel of io.holdfast.Control.
+// SPDX-License-Identifier: Apache-2.0 The methods Labels, GetLabel, SetLabel and RemoveLabel of
+// io.holdfast.Control. They keep labels of sockets on kernels that keep none.
 #ifndef HOLDFAST_DAEMON_LABEL_SERVICE_H
 #define HOLDFAST_DAEMON_LABEL_SERVICE_H
 
@@ -12,7 +11,8 @@
 
 namespace holdfast::daemon {
 
-// Nothing: `method`, without its interface, is another one. The caller is whoever connected.
+// `method` is a name without its interface. Empty: it is none of these. The policy decides by the
+// credentials and the cgroup of the process that connected.
 [[nodiscard]] std::optional<rpc::Answer> answer_label_call(Enforcement& enforcement,
                                                            std::string_view method,
                                                            const rpc::Call& call);

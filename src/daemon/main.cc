@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfastd`: its arguments, and nothing else.
+// `holdfastd`: parses the arguments and calls one of the functions of service.h, policy_files.h and
+// seal.h.
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -12,12 +13,12 @@
 
 int main(int argc, char** argv) {
   using namespace holdfast::daemon;
-  // A core file would have what only this program may read: labels' key, the hash of the token.
-  if (auto opaque = holdfast::kernel::make_undumpable(); !opaque) {
+  // A core file would contain secrets: the key of labels and the hash of the token.
+  if (auto undumpable = holdfast::kernel::make_undumpable(); !undumpable) {
     std::cerr << "holdfastd: " << opaque.error().message() << '\n';
     return kExitFailed;
   }
-  // No words of the command line: holdfastd starts itself so for connections with descriptors.
+  // Not for users: holdfastd starts itself with this argument, to receive descriptors of clients.
   if (argc == 2 && argv[1] == std::string_view(holdfast::rpc::kRelayArgument))
     holdfast::rpc::run_relay();
   if (argc == 2 && argv[1] == std::string_view(holdfast::rpc::kCloserArgument))
@@ -26,8 +27,8 @@ int main(int argc, char** argv) {
   app.name("holdfastd");
   app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
   app.footer(
-      "SIGHUP loads the policy anew. Enforcement goes on when holdfastd ends, however it does:\n"
-      "the next one adopts it, and --stop-enforcing ends it.\n"
+      "SIGHUP loads the policy again. Enforcement continues after holdfastd has ended for any "
+      "reason:\nthe next holdfastd adopts it, and --stop-enforcing ends it.\n"
       "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.");
   Options options;
   options.dirs.paths = {"/usr/lib/holdfast/policy.d", "/etc/holdfast/policy.d"};
@@ -51,40 +52,42 @@ int main(int argc, char** argv) {
       ->type_name("DIR")
       ->allow_extra_args(false);
   app.add_option("--format", format,
-                 "Events on standard output, pretty or json; or to the journal, with fields")
+                 "Write events to standard output (pretty or json) or to the journal")
       ->check(CLI::IsMember({"pretty", "json", "journal"}))
       ->type_name("FORMAT");
-  app.add_flag("--check", only_check, "Validate the policy and end");
+  app.add_flag("--check", only_check, "Validate the policy and exit");
   app.add_flag("--allow-unenforced", allow_unenforced,
-               "Start although some rules are not enforced");
-  app.add_flag("--stop-enforcing", stop, "End what a holdfastd left in force, and end");
+               "Accept a policy with rules that are not enforced");
+  app.add_flag("--stop-enforcing", stop, "End the enforcement of an earlier holdfastd, and exit");
   app.add_flag("--transient", transient, "Enforce only as long as this process runs");
-  app.add_flag("--no-guard", no_guard, "Do not keep root from what is pinned");
+  app.add_flag("--no-guard", no_guard, "Do not protect the enforcement against root");
   app.add_flag("--protect-policy", protect,
-               "Nobody but holdfastd changes the policy's files and its state");
+               "Only holdfastd can change the policy's files and its own state");
   app.add_flag("--no-auto-reload", no_auto_reload,
-               "Changed files become live by holdfast reload or SIGHUP alone");
+               "Changed files become live only by holdfast reload or SIGHUP");
   app.add_flag("--count-runs", count_runs,
-               "Have the kernel count and time the runs of BPF programs, for holdfast metrics");
+               "Let the kernel count and time the runs of BPF programs, for holdfast metrics");
   app.add_option("--install-policy", install,
-                 "Check the policy with FILE, put it into the last policy directory, and end")
+                 "Check the policy with FILE, copy it to the last policy directory, and exit")
       ->type_name("FILE...");
   app.add_option("--remove-policy", remove,
-                 "Check the policy without NAME.toml, remove it, and end")
+                 "Check the policy without NAME.toml, remove it, and exit")
       ->type_name("NAME.toml");
   app.add_flag("--seal", do_seal,
-               "Seal what is in force, print the token that unseals it, and end");
-  app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and end");
+               "Seal the policy in force, print the token that unseals it, and exit");
+  app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and exit");
   app.add_flag("--is-sealed", ask_sealed,
-               "Log by the exit code whether it is sealed (0) or not (1), and end");
-  app.add_option("--pin-dir", options.pin_dir, "Where on a BPF filesystem enforcement is pinned")
+               "Exit with 0 if the policy is sealed, with 1 if it is not");
+  app.add_option("--pin-dir", options.pin_dir,
+                 "Directory on a BPF filesystem for the pins of the enforcement")
       ->type_name("DIR");
-  app.add_option("--socket", options.socket, "Where io.holdfast.Control is served; '' for nowhere")
+  app.add_option("--socket", options.socket, "Socket of io.holdfast.Control; '' for none")
       ->type_name("PATH");
   app.add_option("--log-size", options.log_bytes,
-                 "Bytes that events may take on disk, twice; 0 for no log")
+                 "Maximum size of each of the two files of the event log; 0 for no log")
       ->type_name("BYTES");
-  app.add_option("--state-dir", options.state_dir, "Where policies that were live are kept")
+  app.add_option("--state-dir", options.state_dir,
+                 "Directory for earlier policies and the event log")
       ->type_name("DIR");
   try {
     app.parse(argc, argv);
@@ -99,7 +102,7 @@ int main(int argc, char** argv) {
   options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
   options.guard = no_guard ? holdfast::backend::Guard::off : holdfast::backend::Guard::on;
   if (protect && (transient || no_guard)) {
-    std::cerr << "holdfastd: --protect-policy needs the guard and what is pinned\n";
+    std::cerr << "holdfastd: --protect-policy cannot be used with --transient or --no-guard\n";
     return kExitUsage;
   }
   if (count_runs) options.program_runs = ProgramRuns::counted;

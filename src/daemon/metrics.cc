@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, HF_OUTCOMES> kVerdicts = {"allow", "deny"
 
 using Label = std::pair<std::string_view, std::string_view>;
 
-// A value of a label: backslash, quote and newline have another form there.
+// Escapes backslash, quote and newline in the value of a label.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -57,13 +57,14 @@ class Text {
 void add_state(Text& text, const DaemonState& state) {
   text.family("holdfast_build_info", "gauge", "The version of holdfastd, as a label.");
   text.sample(1, {{"version", HOLDFAST_VERSION}});
-  text.family("holdfast_policy_generation", "gauge", "Number of the policy that is live.");
+  text.family("holdfast_policy_generation", "gauge", "Generation of the live policy.");
   text.sample(state.generation);
-  text.family("holdfast_policy_profiles", "gauge", "Profiles of the policy that is live.");
+  text.family("holdfast_policy_profiles", "gauge", "Number of profiles of the live policy.");
   text.sample(state.profiles);
-  text.family("holdfast_sealed", "gauge", "1 when the policy can only be changed with the token.");
+  text.family("holdfast_sealed", "gauge",
+              "1 if the policy is sealed: only the token allows changes.");
   text.sample(state.sealed ? 1 : 0);
-  text.family("holdfast_adopted", "gauge", "1 when enforcement was found in force by holdfastd.");
+  text.family("holdfast_adopted", "gauge", "1 if holdfastd adopted enforcement that was in force.");
   text.sample(state.adopted ? 1 : 0);
   text.family("holdfast_decision_errors_total", "counter",
               "Refusals for want of a fact (of those denied and audited), and faults that were no "
@@ -80,14 +81,14 @@ void add_decisions(Text& text, const backend::MachineStats& stats) {
                           {"verdict", kVerdicts.at(d.kind)},
                           {"profile", d.profile}});
   text.family("holdfast_refused_attempts_total", "counter",
-              "Attempts on the enforcement itself that were refused, by what they were about.");
+              "Refused attacks on the enforcement itself, by kind.");
   for (std::uint32_t what = 1; what < stats.refusals.size() && what < HF_GUARD_COUNT; what++)
     text.sample(stats.refusals[what], {{"guard", policy::guard_kind_name(what)}});
 }
 
 void add_events(Text& text, const DaemonState& state, const backend::MachineStats& stats) {
   text.family("holdfast_lost_events_total", "counter",
-              "Events that did not fit their ring; what they tell of was enforced.");
+              "Events that found no room in their ring buffer. The decisions were enforced.");
   text.sample(state.totals.lost, {{"ring", "decisions"}});
   text.sample(stats.refusals_lost, {{"ring", "guard"}});
 }
@@ -101,21 +102,21 @@ void add_fills(Text& text, const backend::MachineStats& stats) {
   const auto most = [](const backend::MapUsage& fill) { return fill.most; };
   text.family("holdfast_map_entries", "gauge", "Entries of a BPF map.");
   each(backend::UsageUnit::entries, "map", used);
-  text.family("holdfast_map_max_entries", "gauge", "Entries that a BPF map has room for.");
+  text.family("holdfast_map_max_entries", "gauge", "Capacity of a BPF map.");
   each(backend::UsageUnit::entries, "map", most);
-  text.family("holdfast_ring_bytes", "gauge", "Bytes of events that wait to be read.");
+  text.family("holdfast_ring_bytes", "gauge", "Bytes of unread events in a ring buffer.");
   each(backend::UsageUnit::bytes, "ring", used);
-  text.family("holdfast_ring_size_bytes", "gauge", "Bytes that a ring of events has room for.");
+  text.family("holdfast_ring_size_bytes", "gauge", "Capacity of a ring buffer of events.");
   each(backend::UsageUnit::bytes, "ring", most);
 }
 
 void add_runs(Text& text, const backend::MachineStats& stats) {
   if (stats.runs.empty()) return;
   text.family("holdfast_program_runs_total", "counter",
-              "ProgramStats of a BPF program while the kernel counted them.");
+              "Runs of a BPF program while the kernel counted them.");
   for (const backend::ProgramStats& runs : stats.runs)
     text.sample(runs.count, {{"program", runs.program}});
-  text.family("holdfast_program_run_seconds_total", "counter", "Time that these took.");
+  text.family("holdfast_program_run_seconds_total", "counter", "Total time of these runs.");
   for (const backend::ProgramStats& runs : stats.runs)
     text.sample(fmt::format("{:.9f}", static_cast<double>(runs.ns) / 1e9),
                 {{"program", runs.program}});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Prometheus is told: the text exposition format, 0.0.4.
+// Renders metrics in the text exposition format 0.0.4 of Prometheus.
 #ifndef HOLDFAST_DAEMON_METRICS_H
 #define HOLDFAST_DAEMON_METRICS_H
 
@@ -11,7 +11,7 @@
 
 namespace holdfast::daemon {
 
-// What is not the programs' to count.
+// The facts that the BPF programs do not count.
 struct DaemonState {
   std::uint64_t generation = 0;
   std::uint64_t profiles = 0;
@@ -20,7 +20,8 @@ struct DaemonState {
   backend::Totals totals;
 };
 
-// One line of HELP and TYPE for each family, labels escaped. docs/daemon.md lists the families.
+// Each family has one line HELP and one line TYPE. Values of labels are escaped. docs/daemon.md
+// lists the families.
 [[nodiscard]] std::string exposition(const DaemonState& state, const backend::MachineStats& stats);
 
 }  // namespace holdfast::daemon

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How holdfastd was started, and what it says at its end.
+// The options of holdfastd and its exit codes.
 #ifndef HOLDFAST_DAEMON_OPTIONS_H
 #define HOLDFAST_DAEMON_OPTIONS_H
 
@@ -16,19 +16,19 @@ namespace holdfast::daemon {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;        // bad usage or bad policy
-inline constexpr int kExitUnknown = 2;      // of --is-sealed: it cannot be told
+inline constexpr int kExitUnknown = 2;      // of --is-sealed: it could not be found out
 inline constexpr int kExitImpossible = 77;  // not possible on this machine
 
-// What to do about rules that cannot be held for the whole machine.
+// Is a policy refused if some of its rules cannot be enforced for the whole machine?
 enum class Unenforced { refuse, allow };
 
-// Whether enforcement goes on when the process ends.
+// kept: enforcement continues when the process ends.
 enum class Lifetime { kept, transient };
 
-// Whether only holdfastd changes the files of the policy and its own state.
+// guarded: only holdfastd can change the files of the policy and its own state.
 enum class PolicyFiles { free, guarded };
 
-// Whether the kernel counts and times the runs of BPF programs while holdfastd runs.
+// counted: while holdfastd runs, the kernel counts and times the runs of BPF programs.
 enum class ProgramRuns { uncounted, counted };
 
 struct Options {
@@ -43,7 +43,7 @@ struct Options {
   std::string cgroup_root = "/sys/fs/cgroup";
   std::string pin_dir = "/sys/fs/bpf/holdfast/machine";
   std::string socket = rpc::kControlSocket;           // empty: none
-  std::uint64_t log_bytes = std::uint64_t{16} << 20;  // of each of the two files; 0: no log
+  std::uint64_t log_bytes = std::uint64_t{16} << 20;  // maximum of each of two files; 0: no log
   std::string state_dir = "/var/lib/holdfast";
 };
 

@@ -21,7 +21,7 @@ Result<std::vector<std::string>> policy_files(const PolicyDirs& dirs) {
     if (failed.value() == ENOENT && dirs.missing == Missing::is_empty) continue;
     for (; !failed && entries != fs::directory_iterator(); entries.increment(failed)) {
       const fs::path& path = entries->path();
-      // Names that begin with a dot are an editor's, not the administrator's.
+      // Skip names that begin with a dot: editors make such files.
       if (path.extension() != ".toml" || path.filename().string().starts_with('.')) continue;
       by_name[path.filename().string()] = path.string();
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy of a machine: all files of a few directories together.
+// Reads the policy of a machine, which consists of all files of some directories.
 #ifndef HOLDFAST_DAEMON_POLICY_DIR_H
 #define HOLDFAST_DAEMON_POLICY_DIR_H
 
@@ -12,7 +12,7 @@
 
 namespace holdfast::daemon {
 
-// Whether a directory that is not there is a mistake or simply holds no files.
+// Is a directory that does not exist an error, or the same as an empty one?
 enum class Missing { is_empty, is_error };
 
 struct PolicyDirs {
@@ -20,22 +20,22 @@ struct PolicyDirs {
   Missing missing = Missing::is_empty;
 };
 
-// The *.toml files in effect, in order of their names. Errors: what reading a directory gave.
+// The paths of the *.toml files in effect, sorted by name. Errors: those of reading a directory.
 [[nodiscard]] Result<std::vector<std::string>> policy_files(const PolicyDirs& dirs);
 
-// A policy and the text it was made of.
+// A compiled policy and its text.
 struct LoadedPolicy {
   std::vector<policy::Source> sources;
   std::shared_ptr<const policy::Compiled> compiled;
 };
 
-// Compiles. Errors: code 0 with all diagnostics, rendered, in `detail`.
+// Compiles the text. Errors: code 0 the text has errors, with all diagnostics in `detail`.
 [[nodiscard]] Result<LoadedPolicy> compile_sources(std::vector<policy::Source> sources);
 
-// The text of the files in effect. Errors: what reading gave.
+// Reads the files in effect. Errors: those of reading.
 [[nodiscard]] Result<std::vector<policy::Source>> read_policy(const PolicyDirs& dirs);
 
-// Reads and compiles them. Errors: what reading gave; as compile_sources().
+// read_policy(), then compile_sources().
 [[nodiscard]] Result<LoadedPolicy> load_policy(const PolicyDirs& dirs);
 
 }  // namespace holdfast::daemon

@@ -29,13 +29,13 @@ std::string absolute(const std::string& path) {
 }
 
 Error through_a_link(const std::string& path) {
-  return Error{ELOOP, "protect", path, "a symbolic link: what it leads to would not be protected"};
+  return Error{ELOOP, "protect", path, "a symbolic link: its target would not be protected"};
 }
 
 Result<bool> renew(const fs::path& path) {
   HF_TRY_ASSIGN(const auto reachable, kernel::is_reachable_elsewhere(path.string()));
   if (!reachable) return false;
-  // Nobody else makes or opens anything here any more.
+  // The directory is guarded now, so no other process can make or open files for writing in it.
   const fs::path copy = path.string() + ".new";
   std::error_code failed;
   fs::remove(copy, failed);
@@ -53,7 +53,7 @@ int failed(const Error& error) {
   return error.code == 0 ? kExitUsage : kExitFailed;
 }
 
-// The files in effect, by name.
+// The files in effect, indexed by name.
 using Files = std::map<std::string, policy::Source>;
 
 Result<Files> files_of(const PolicyDirs& dirs) {
@@ -66,7 +66,7 @@ Result<Files> files_of(const PolicyDirs& dirs) {
   return files;
 }
 
-// Would they be accepted?
+// Are these files a policy that holdfastd would accept? Prints the diagnostics if not.
 Result<void> check_files(const Files& files, const Options& options) {
   std::vector<policy::Source> sources;
   sources.reserve(files.size());
@@ -80,7 +80,8 @@ Result<void> check_files(const Files& files, const Options& options) {
   return text.empty() ? Result<void>() : Error{0, "check", {}, std::move(text)};
 }
 
-// Only so as to say why: the guard refuses what comes after, whichever pins the options name.
+// Only for a better message. The guard in the kernel refuses the change in any case, even if the
+// options name other pins.
 Result<void> refuse_when_sealed(const Options& options) {
   HF_TRY_ASSIGN(const auto seal, backend::Seal::open(options.pin_dir));
   if (seal && seal->is_on())
@@ -112,7 +113,8 @@ Result<void> prepare_guarded_files(const Options& options) {
   for (const auto& [path, of] : guarded_directories(options)) {
     if (of == backend::GuardedDirectory::Of::policy &&
         (is_at_or_below(path, state) || is_at_or_below(state, path)))
-      return Error{EINVAL, "protect", path, "the state's directory and the policy's overlap"};
+      return Error{EINVAL, "protect", path,
+                   "the directories of the state and of the policy overlap"};
     HF_TRY(kernel::make_directories(path));
     if (fs::canonical(path, failed).string() != path) return through_a_link(path);
   }
@@ -141,8 +143,8 @@ Result<std::vector<std::string>> renew_guarded_files(const Options& options) {
 
 int install_policy(const Options& options, const std::vector<std::string>& files) {
   if (auto free = refuse_when_sealed(options); !free) return failed(free.error());
-  // A daemon that read some of the files, and not the others, would make a policy live that nobody
-  // checked; and so would two that install beside each other.
+  // The lock keeps holdfastd from reading only some of the files, and other processes from
+  // installing at the same time. Either could make a policy live that was not checked.
   const auto lock = kernel::lock_file(install_lock(options), kernel::Lock::exclusive);
   if (!lock) return failed(lock.error());
   auto all = files_of(options.dirs);
@@ -154,7 +156,8 @@ int install_policy(const Options& options, const std::vector<std::string>& files
     if (!source) return failed(source.error());
     const std::string name = fs::path(file).filename().string();
     if (!name.ends_with(".toml") || name.starts_with('.'))
-      return failed(Error{EINVAL, "install", file, "a policy's file is named NAME.toml"});
+      return failed(
+          Error{EINVAL, "install", file, "the name of a policy file has to end in .toml"});
     source->name = directory + "/" + name;
     added.push_back(*source);
     (*all)[name] = *std::move(source);
@@ -179,7 +182,7 @@ int remove_policy(const Options& options, const std::string& name) {
   if (found == left->end() || found->second.name != path)
     return failed(Error{ENOENT, "remove", path, ""});
   left->erase(found);
-  // What it hid is in effect again.
+  // A file of the same name in an earlier directory is in effect again.
   PolicyDirs before = options.dirs;
   before.paths.pop_back();
   if (const auto hidden = files_of(before); hidden && hidden->contains(name))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of the policy and the daemon's state, when only the daemon may change them
-// (bpf/guard/guard_dirs.bpf.h), and the way in which an administrator changes the policy then.
+// Guards the directories of the policy and of holdfastd's state (bpf/guard/guard_dirs.bpf.h), and
+// lets an administrator change the policy while they are guarded.
 #ifndef HOLDFAST_DAEMON_POLICY_FILES_H
 #define HOLDFAST_DAEMON_POLICY_FILES_H
 
@@ -12,26 +12,31 @@
 
 namespace holdfast::daemon {
 
-// Where these files are: absolute paths.
+// These directories, with absolute paths.
 [[nodiscard]] std::vector<backend::GuardedDirectory> guarded_directories(const Options& options);
 
-// Who has it open and locked installs files; who locks it shared reads them meanwhile.
+// The path of the lock file. A process that installs files locks it exclusively, and a process that
+// reads them locks it shared.
 [[nodiscard]] std::string install_lock(const Options& options);
 
-// Before they are guarded: makes what is missing. Errors: ELOOP when a path, or a file of the
-// policy, is or passes a symbolic link: what that leads to would not be guarded; EINVAL the state's
-// directory and one of the policy's are in each other: sealed, the one changes and the other not.
+// Prepares the directories before they are guarded: makes those that do not exist. Errors: ELOOP a
+// path or a file of the policy has a symbolic link, whose target would not be guarded; EINVAL a
+// policy directory contains the state directory or the other way round, which must not be, since
+// only the state directory may change while the machine is sealed.
 [[nodiscard]] Result<void> prepare_guarded_files(const Options& options);
 
-// Once they are guarded: replaces by a copy each file to which somebody has a way from before, a
-// second name or a descriptor that writes. Nobody in this process may have one open for writing.
-// Returns the copied. Errors: of reading and writing; then not everything is guarded.
+// Called once the directories are guarded. A file may have a second name elsewhere, or be open for
+// writing. Replaces each such file by a copy and returns its path. This process must not have any
+// of the files open for writing. Errors: those of reading and writing; some files may then still be
+// writable.
 [[nodiscard]] Result<std::vector<std::string>> renew_guarded_files(const Options& options);
 
-// What main() does; each returns an exit code. Into the last policy directory, when all files are
-// still one good policy with it; the daemon sees it and makes it live. Not while it is sealed.
+// The functions below print errors and return an exit code. Both fail while the machine is sealed.
+//
+// Copies the files to the last policy directory, if the whole policy with them is valid. A running
+// holdfastd notices the change and makes it live.
 int install_policy(const Options& options, const std::vector<std::string>& files);
-// By its name in that directory.
+// Removes the file `name` from the last policy directory, if the policy without it is valid.
 int remove_policy(const Options& options, const std::string& name);
 
 }  // namespace holdfast::daemon

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kTryAgainNs = 5'000'000'000;
-constexpr int kMaxMs = 3'600'000;  // of one sleep
+constexpr int kMaxMs = 3'600'000;  // the longest timeout
 
 Error sealed() { return {EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"}; }
 
@@ -25,7 +25,7 @@ PolicyLife::Text PolicyLife::load(std::uint64_t number) const {
   return found ? std::make_shared<const Generation>(*std::move(found)) : nullptr;
 }
 
-// A deadline of another boot has passed: that boot ended without a confirmation.
+// A deadline of another boot has passed, since that boot ended without a confirmation.
 bool PolicyLife::due(const LifeState& state) const {
   if (!state.deadline) return false;
   return state.deadline->boot != clock_.boot || clock_.now_ns() >= state.deadline->at_ns;
@@ -37,8 +37,8 @@ bool PolicyLife::automatic(const LifeState& state) const {
 
 bool PolicyLife::staging() const { return !automatic(state_); }
 
-// What is in the files by then was never tried, so it waits for a reload, which may ask for a
-// confirmation again.
+// The state after the confirmed policy became live again. The files may have changed meanwhile and
+// were never live, so they wait for a reload.
 LifeState PolicyLife::reverted(const LifeState& state) const {
   LifeState back = state;
   back.deadline.reset();
@@ -47,7 +47,7 @@ LifeState PolicyLife::reverted(const LifeState& state) const {
   return back;
 }
 
-// What `state` becomes when `next` is live in it.
+// `state` after `next` became live.
 LifeState PolicyLife::with(const Generation& next, LifeState state) const {
   state.live = next.number;
   if (state.deadline) return state;
@@ -56,7 +56,7 @@ LifeState PolicyLife::with(const Generation& next, LifeState state) const {
   return state;
 }
 
-// `policy` is live, and this is what is known from now on.
+// Takes over `state`, in which `policy` is live.
 void PolicyLife::settle(Text policy, LifeState state) {
   if (!state.deadline) {
     if (state.before != state_.before) before_ = confirmed_;
@@ -72,7 +72,7 @@ void PolicyLife::settle(Text policy, LifeState state) {
 /* ---- start ----
  */
 
-// The texts of what a record says.
+// Takes over `state` and loads its texts.
 void PolicyLife::remember(const LifeState& state) {
   state_ = state;
   live_ = load(state.live);
@@ -82,7 +82,7 @@ void PolicyLife::remember(const LifeState& state) {
   if (!live_known_) live_ = std::make_shared<const Generation>(Generation{state.live, {}, {}});
 }
 
-// In order of preference.
+// The policies that a start can use, in order of preference.
 std::vector<PolicyLife::Choice> PolicyLife::choices(const std::optional<LifeRecord>& record) const {
   std::vector<Choice> found;
   const auto add = [&](const Text& policy, const LifeState& state) {
@@ -99,10 +99,10 @@ std::vector<PolicyLife::Choice> PolicyLife::choices(const std::optional<LifeReco
     if (!due(state_)) add(live, state_);
     add(confirmed_, reverted(state_));
     add(of_files, from_files);
-    add(live, reverted(state_));  // there is no other
+    add(live, reverted(state_));  // the last resort: no other policy is known
     return found;
   }
-  // A boot takes the modes from the files, as a reload does; a restart keeps those that were set.
+  // After a boot the modes are those of the files, as after a reload. A restart keeps set modes.
   const bool unchanged = live && files_ && digest(*files_) == digest(live->sources);
   const bool same_boot = record && record->boot == clock_.boot;
   if (record && !wants(files_) && (same_boot || !unchanged)) {
@@ -156,18 +156,18 @@ void PolicyLife::log_changed_files() const {
     log_("the files are another policy than the one in force: holdfast reload makes them live\n");
 }
 
-// The kernel says which generation is live; the record, what that means.
+// Combines the live generation in the kernel with the record.
 void PolicyLife::adopted(InForce& in_force) {
   in_force_ = &in_force;
   const std::uint64_t live = in_force.generation();
-  const auto record = archive_.read();  // now that nobody else serves
+  const auto record = archive_.read();  // again, since no other process serves now
   if (record && record->next && record->next->live == live) {
     remember(*record->next);
   } else if (record && record->now.live == live) {
     remember(record->now);
   } else {
-    // The disk was full, or gone, or the process that attached it ended before it could say so. Of
-    // two that the record could mean, it is the one that goes back by itself.
+    // The record was not written: the disk was full or missing, or the process ended too early. If
+    // the record is ambiguous, take the state that reverts by itself.
     remember(!record                                  ? LifeState()
              : record->next && record->next->deadline ? *record->next
                                                       : record->now);
@@ -185,7 +185,7 @@ void PolicyLife::adopted(InForce& in_force) {
   catch_up();
 }
 
-// What happened to the files since.
+// Logs how the files differ from the live policy.
 void PolicyLife::catch_up() {
   if (due(state_)) return tick();
   if (state_.deadline)
@@ -197,7 +197,7 @@ void PolicyLife::catch_up() {
   else if (!files_)
     return;
   else if (in_force_->sealed())
-    return log_("sealed: the policy in force stays although the files are another\n");
+    return log_("sealed: the policy in force stays, although the files are another policy\n");
   Generation next = *chosen_->policy;
   LifeState state = chosen_->state;
   if (live_known_) {
@@ -220,7 +220,8 @@ Result<void> PolicyLife::write(const LifeState& now, const std::optional<LifeSta
 
 void PolicyLife::warn_unwritten(const Result<void>& written) {
   if (!written)
-    log_(fmt::format("{}: a restart will not know this policy\n", written.error().message()));
+    log_(fmt::format("{}: this policy will not be known after a restart\n",
+                     written.error().message()));
 }
 
 void PolicyLife::prune() { archive_.prune({state_.live, state_.confirmed, state_.before}); }
@@ -235,12 +236,12 @@ Result<PolicyLife::Outcome> PolicyLife::change(Generation next, LifeState state)
     archive_.remove(next.number);
     (void)write(state_, std::nullopt);
     return Error{EIO, "write", written.error().object,
-                 "a restart would not know that this policy has to be confirmed"};
+                 "after a restart it would not be known that this policy has to be confirmed"};
   }
   warn_unwritten(written);
   if (auto live = in_force_->make_live(next); !live) {
     archive_.remove(next.number);
-    (void)write(state_, std::nullopt);  // else the kernel's word is against `next`
+    (void)write(state_, std::nullopt);  // if this fails, the kernel's generation disproves `next`
     return std::move(live).error();
   }
   settle(std::make_shared<const Generation>(std::move(next)), std::move(to));
@@ -249,7 +250,7 @@ Result<PolicyLife::Outcome> PolicyLife::change(Generation next, LifeState state)
   return Outcome{state_.live, true};
 }
 
-// The record alone changes.
+// Changes only the record.
 Result<PolicyLife::Outcome> PolicyLife::keep(LifeState state) {
   HF_TRY(write(state, std::nullopt));
   state_ = std::move(state);

@@ -1,17 +1,23 @@
-// SPDX-License-Identifier: Apache-2.0
-// The life of a machine's policy: which one is live, which one was confirmed last, and until when a
-// live one that is not confirmed has to be. docs/daemon.md says what each command does in each
-// state; this decides it, and asks others to act: the kernel (InForce) and the disk (Archive).
+// SPDX-License-Identifier: Apache-2.0 The state machine of a machine's policy: which policy is
+// live, which one was confirmed last, and until when a live policy has to be confirmed.
+// docs/daemon.md has a table of what each command does in each state. This file decides, and acts
+// through two interfaces: the kernel (InForce) and the disk (Archive).
 //
 //   steady    the live policy is the confirmed one
-//   pending   it is not, and at a deadline the confirmed one comes back
+//   pending   the live policy is not confirmed; at a deadline the confirmed one comes back
 //
-// Only confirm() confirms. Whatever else becomes live while one is pending takes over its deadline
-// and the policy that comes back.
+// Only confirm() confirms. If another policy becomes live in the state pending, the deadline and
+// the policy that comes back stay the same.
 //
-// How a policy becomes live, so that a process that ends at any point leaves what the next one
-// understands: the record with what will be; the text; the kernel; the record with what is. What
-// the kernel has decides between the two halves of the record (LifeRecord).
+// A policy becomes live in four steps:
+//
+//   1. The record is written, with `next`.
+//   2. The text of the policy is written.
+//   3. The kernel gets the policy.
+//   4. The record is written again, without `next`.
+//
+// If the process ends between two steps, the next process asks the kernel which generation is live,
+// and so knows which half of the record is true (LifeRecord).
 #ifndef HOLDFAST_DAEMON_POLICY_LIFE_H
 #define HOLDFAST_DAEMON_POLICY_LIFE_H
 
@@ -27,11 +33,11 @@
 
 namespace holdfast::daemon {
 
-// By what the kernel decides.
+// The policy in the kernel.
 class InForce {
  public:
   virtual ~InForce() = default;
-  // On error the one before is live, as it was.
+  // Makes `next` the live policy. After an error the old one is live, unchanged.
   virtual Result<void> make_live(const Generation& next) = 0;
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
   [[nodiscard]] virtual bool sealed() const = 0;
@@ -42,71 +48,75 @@ struct BootClock {
   std::string boot;                       // this boot's id
 };
 
-// Whether a change of the policy's files makes them live, also one that a start finds.
+// Do changed files become live without a command? This includes a change that is found at the
+// start.
 enum class FilesLive { by_themselves, by_reload };
 
-// Not thread safe.
+// One thread.
 class PolicyLife {
  public:
   using Files = std::optional<std::vector<policy::Source>>;
-  using Log = std::function<void(const std::string&)>;  // receives lines for a reader
+  using Log = std::function<void(const std::string&)>;  // receives lines for the log
 
   // `archive` is borrowed.
-  PolicyLife(Archive& archive, BootClock clock, FilesLive files, Log say)
-      : archive_(archive), clock_(std::move(clock)), files_live_(files), log_(std::move(say)) {}
+  PolicyLife(Archive& archive, BootClock clock, FilesLive files, Log log)
+      : archive_(archive), clock_(std::move(clock)), files_live_(files), log_(std::move(log)) {}
 
-  // What a start does first: the policy to attach with where nothing is in force. Nothing is
-  // written, since another process may still serve. `files`: those in effect, when they are good.
-  // `usable`: can this build make that policy live? Nothing: there is none.
+  // The first step of a start. Returns the policy to attach if none is in force. Writes nothing,
+  // because another process may still serve. `files` are the files in effect, empty if they have
+  // errors. `usable` returns whether this build can make a policy live. Empty: there is no policy.
   [[nodiscard]] std::optional<Generation> begin(
       Files files, const std::function<bool(const Generation&)>& usable);
-  // Then one of these: the policy of begin() was attached as generation in_force.generation(); or
-  // what is in force was found so. `in_force` is borrowed from then on.
-  // The generation whose policy that is; 0: it is that of the files.
+  // The generation whose policy begin() returned; 0: the files were used.
   [[nodiscard]] std::uint64_t begun_from() const { return chosen_ ? chosen_->policy->number : 0; }
+  // The second step is one of these. attached(): the policy of begin() was attached as generation
+  // in_force.generation(). adopted(): a policy was in force already. `in_force` is borrowed.
   void attached(InForce& in_force);
   void adopted(InForce& in_force);
 
-  // A generation that was asked for, and whether another policy is live than before.
+  // The live generation after a command, and whether it differs from the one before.
   struct Outcome {
     std::uint64_t generation = 0;
     bool changed = true;
   };
-  // The policy of these files. With `confirm_ms`, the confirmed one comes back after that time
-  // unless confirm() is called; files that are live already change nothing then. Errors: EPERM it
-  // is sealed; EIO with confirm_ms, when a restart could not know of the deadline; what
-  // InForce gave.
+  // Makes the policy of these files live. With `confirm_ms`, the confirmed policy comes back after
+  // that time unless confirm() is called. If the files are live already, nothing changes then.
+  // Errors: EPERM the machine is sealed; EIO the deadline could not be recorded for a restart;
+  // those of InForce.
   [[nodiscard]] Result<Outcome> reload(std::vector<policy::Source> files,
                                        std::optional<std::uint64_t> confirm_ms);
-  // Another mode for a profile that the live policy has; nothing: the one that its file states.
+  // Sets the mode of a profile of the live policy. `mode` empty: the mode of its file. Errors: as
+  // reload(); ENOENT no such profile.
   [[nodiscard]] Result<Outcome> set_mode(const std::string& profile,
                                          std::optional<std::uint8_t> mode);
-  // Pending: the confirmed policy, now. Steady: the last confirmed one that was another. ENOENT:
-  // it is not known.
+  // Pending: makes the confirmed policy live now. Steady: makes the last confirmed policy with
+  // another text live. Errors: as reload(); ENOENT the text of that policy is not known.
   [[nodiscard]] Result<Outcome> rollback();
-  // The live policy is the confirmed one from now on. Files that are another one by now wait for a
-  // reload. Errors: EINVAL nothing is pending; what writing gave: it stays pending.
+  // Confirms the live policy. If the files are another policy by now, they wait for a reload.
+  // Errors: EINVAL nothing is pending; those of writing the record, after which it is still
+  // pending.
   [[nodiscard]] Result<void> confirm(const Files& files);
-  // Files wait for a reload, until one is confirmed. Errors: what writing gave.
+  // From now on changed files wait for a reload, until a policy is confirmed. Errors: those of
+  // writing the record.
   [[nodiscard]] Result<void> stage();
 
-  // Is a change of the files to be made live now? `files`: nothing when they cannot be read.
+  // Does a change of the files have to be made live now? `files` is empty if they cannot be read.
   [[nodiscard]] bool wants(const Files& files) const;
   // Do files wait for a reload?
   [[nodiscard]] bool staging() const;
 
-  // When tick() has something to do, in ms from now; -1: never.
+  // The time until tick() has to be called, in ms; -1: never.
   [[nodiscard]] int timeout_ms() const;
-  // Goes back when the deadline has passed.
+  // Makes the confirmed policy live if the deadline has passed.
   void tick();
 
   [[nodiscard]] const Generation& live() const { return *live_; }
-  // Is the text of live() known? If not it is only a number.
+  // Is the text of live() known? If not, only its number is.
   [[nodiscard]] bool knows_live() const { return live_known_; }
   [[nodiscard]] const LifeState& state() const { return state_; }
   // The generation whose policy rollback() makes live; 0: none.
   [[nodiscard]] std::uint64_t previous() const;
-  // Until the deadline; nothing: there is none.
+  // The time until the deadline, in ms. Empty: there is none.
   [[nodiscard]] std::optional<std::uint64_t> left_ms() const;
 
  private:
@@ -139,15 +149,15 @@ class PolicyLife {
   Log log_;
   InForce* in_force_ = nullptr;
   LifeState state_;
-  // The texts of state_, those that are known. confirmed_ is live_ unless pending.
+  // The known texts of the policies in state_. In the state steady confirmed_ is live_.
   Text live_ = std::make_shared<Generation>();
   Text confirmed_;
   Text before_;
   bool live_known_ = false;
-  Files files_;                     // as begin() was given them
-  std::optional<Choice> chosen_;    // by begin()
-  std::uint64_t try_again_ns_ = 0;  // a going back that failed is tried again then
-  std::string logged_error_;        // why it failed
+  Files files_;                     // the argument of begin()
+  std::optional<Choice> chosen_;    // the choice of begin()
+  std::uint64_t try_again_ns_ = 0;  // when to try a failed revert again
+  std::string logged_error_;        // the last logged error of a revert
 };
 
 }  // namespace holdfast::daemon

@@ -26,8 +26,8 @@ int failed(const Error& error) {
   return kExitFailed;
 }
 
-// What crypt(3) makes of it; empty when it cannot. With a secret as setting, equal to it exactly
-// for its token.
+// Hashes `token` with crypt(3). Empty: crypt(3) failed. If `setting` is the hash of a token, the
+// result equals it exactly for that token.
 std::string hashed(const std::string& token, const std::string& setting) {
   const auto data = std::make_unique<crypt_data>();
   const char* hash = crypt_r(token.c_str(), setting.c_str(), data.get());
@@ -72,13 +72,13 @@ int seal(const Options& options) {
   if (auto sealed = (*on)->put_on(secret, *files); !sealed) return failed(sealed.error());
   fmt::print("{}\n", *token);
   fmt::print(stderr,
-             "holdfastd: sealed. This token alone unseals it: keep it elsewhere than on this "
+             "holdfastd: sealed. Only this token unseals it: do not keep it on this "
              "machine.\n");
   return kExitOk;
 }
 
-// Whose hash is compared and what is unsealed is one guard, found once: a path could lead to
-// another one after the token was read.
+// The guard is opened once. So the guard that is unsealed is the one whose hash was compared, even
+// if the path leads to another one after the token was read.
 int unseal(const Options& options) {
   const auto on = backend::Seal::open(options.pin_dir);
   if (!on) return failed(on.error());

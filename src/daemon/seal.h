@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Break glass: a sealed machine can be changed by whoever has the token that sealing it gave.
+// Seals and unseals the machine. Sealing prints a token, and only the token allows to unseal.
 #ifndef HOLDFAST_DAEMON_SEAL_H
 #define HOLDFAST_DAEMON_SEAL_H
 
@@ -10,12 +10,14 @@
 
 namespace holdfast::daemon {
 
-// Seals what is in force and prints the token on standard output, for the only time. An exit code.
+// The functions below print errors and return an exit code.
+//
+// Seals the pinned enforcement and prints the token on standard output. The token is not stored.
 [[nodiscard]] int seal(const Options& options);
-// Reads the token from standard input. An exit code: 1 when it is wrong.
+// Reads the token from standard input and unseals. kExitFailed: the token is wrong.
 [[nodiscard]] int unseal(const Options& options);
 
-// An exit code: 0 it is sealed, 1 it is not, kExitUnknown.
+// 0: sealed. 1: not sealed. kExitUnknown: it could not be found out.
 [[nodiscard]] int is_sealed(const Options& options);
 
 // Did the administrator start the kernel with holdfast=off?

@@ -16,17 +16,17 @@ constexpr std::string_view kName = "holdfastd";
 constexpr const char* kDefaults = "/etc/default";
 constexpr const char* kSystemdRuns = "/run/systemd/system";
 
-// Earlier ones win. Not those of generators, which write anew at each reload.
+// In order of precedence. Without the directories of generators, which write at each reload.
 constexpr std::array kUnitDirectories = {
     "/etc/systemd/system.control",  "/run/systemd/system.control",   "/run/systemd/transient",
     "/etc/systemd/system",          "/etc/systemd/system.attached",  "/run/systemd/system",
     "/run/systemd/system.attached", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
     "/lib/systemd/system"};
-// Those that systemd makes by itself.
+// The directories that systemd itself makes.
 constexpr std::array kMade = {"/etc/systemd/system.control", "/run/systemd/system.control",
                               "/run/systemd/transient"};
 
-// Directories of links to what another unit starts.
+// Directories with links to the units that another unit starts.
 bool holds_links(const std::string& name) {
   constexpr std::array<std::string_view, 3> kEndings = {".wants", ".requires", ".upholds"};
   return std::ranges::any_of(kEndings, [&](std::string_view end) { return name.ends_with(end); });
@@ -36,7 +36,7 @@ void add(std::vector<std::string>& list, const fs::path& path) {
   if (std::ranges::find(list, path.string()) == list.end()) list.push_back(path.string());
 }
 
-// What is in the directory by our name, also among the links of other units.
+// The files of holdfastd's name in the directory, and in its directories of links.
 Result<void> gather(const fs::path& directory, backend::SealedFiles& found) {
   std::error_code failed;
   add(found.places, directory);
@@ -67,7 +67,7 @@ Result<backend::SealedFiles> sealed_files() {
   if (fs::is_directory(kSystemdRuns, failed))
     for (const char* directory : kMade) fs::create_directory(directory, failed);
   for (const char* directory : kUnitDirectories) {
-    // One of them may be another by a symbolic link.
+    // A directory may be a symbolic link to another one in the list.
     const fs::path real = fs::canonical(directory, failed);
     if (failed) continue;
     HF_TRY(gather(real, found));

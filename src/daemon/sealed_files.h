@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stays as it is while the machine is sealed, beside the policy: by which holdfastd is started.
+// The files that start holdfastd. They cannot be changed while the machine is sealed.
 #ifndef HOLDFAST_DAEMON_SEALED_FILES_H
 #define HOLDFAST_DAEMON_SEALED_FILES_H
 
@@ -8,11 +8,15 @@
 
 namespace holdfast::daemon {
 
-// First the program that this process executes; then, where there is systemd, its units by that
-// name with their drop-ins, the links that start them, /etc/default/holdfastd, and the directories
-// in which another one could be put in their place. Makes those of these directories that systemd
-// makes when it is told to write a drop-in. Source: "Unit File Load Path" in systemd.unit(5).
-// Errors: of reading /proc/self/exe and the directories.
+// Returns, in this order:
+//
+//   - the program that this process executes;
+//   - with systemd: the units of holdfastd with their drop-ins, the links that start them, and
+//     /etc/default/holdfastd;
+//   - the directories in which a file could replace one of those.
+//
+// Makes the directories that systemd itself would make for a drop-in. Source: "Unit File Load Path"
+// in systemd.unit(5). Errors: those of reading /proc/self/exe and the directories.
 [[nodiscard]] Result<backend::SealedFiles> sealed_files();
 
 }  // namespace holdfast::daemon

@@ -32,12 +32,12 @@ namespace holdfast::daemon {
 
 namespace {
 
-// An editor writes in several steps; what follows within this time belongs to the same change.
+// An editor writes a file in several steps. Changes within this time count as one.
 constexpr int kSettleMs = 200;
 
 void log_message(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
 
-// Diagnostics come as paragraphs of their own.
+// Code 0: the detail holds rendered diagnostics, which are printed as they are.
 void log_mistake(const Error& error) {
   if (error.code == 0)
     fmt::print(stderr, "{}", error.detail);
@@ -46,7 +46,7 @@ void log_mistake(const Error& error) {
 }
 
 Result<Fd> open_signals() {
-  // A reader of events that goes away must not end the daemon.
+  // A write to a closed pipe must not end the daemon.
   signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
@@ -69,7 +69,8 @@ struct Decided {
   EventAggregator::Policy policy;
 };
 
-// Where events go: standard output, the log, whoever monitors. No more of one kind than its budget.
+// Sends events to standard output, to the log, and to the clients of the method Monitor. A budget
+// limits the number of events of each kind.
 class Reporter {
  public:
   Reporter(const Options& options, Fd cgroup_root)
@@ -84,7 +85,8 @@ class Reporter {
     log_.reset();
     tried_log_ = false;
   }
-  // Not before what is in force is adopted: sealed, only the process that serves it writes the log.
+  // Only after the enforcement was adopted. While the machine is sealed, only the process that
+  // serves it can write to the state directory.
   void open_log() {
     if (log_ || tried_log_) return;
     tried_log_ = true;
@@ -111,12 +113,12 @@ class Reporter {
       report(refusal);
   }
 
-  // What was counted instead of written.
+  // Writes the events that the budget has only counted.
   void flush_due(std::uint64_t now_ns) {
     flush(decisions_.take_due(now_ns), refusals_.take_due(now_ns));
   }
   void flush() { flush(decisions_.take_all(), refusals_.take_all()); }
-  // When flush_due() has something to do, in ms from now; -1: never.
+  // The time until flush_due() has to be called, in ms; -1: never.
   [[nodiscard]] int timeout_ms(std::uint64_t now_ns) const {
     const int decisions = decisions_.timeout_ms(now_ns), refusals = refusals_.timeout_ms(now_ns);
     return decisions < 0 || (refusals >= 0 && refusals < decisions) ? refusals : decisions;
@@ -152,9 +154,9 @@ class Reporter {
     journal_failed_ = !sent;
   }
 
-  // Said when it begins to fail and when it works again, not for each line.
+  // Logs when writing begins to fail and when it works again, not for each line.
   void keep(const std::string& json) {
-    if (control_ != nullptr) control_->tell(json);
+    if (control_ != nullptr) control_->send_event(json);
     if (!log_) return;
     const auto kept = log_->append(json);
     if (!kept && unkept_++ == 0) log_message(kept.error().message() + ": events are not kept");
@@ -260,11 +262,11 @@ class Service {
   Control* control_;
   int signal_fd_;
   const kernel::DirectoryWatch& watch_;
-  bool changed_ = false;  // and maybe not yet for the last time
+  bool changed_ = false;  // the files have changed, and may change again
   std::uint64_t settled_ns_ = 0;
 };
 
-// EINVAL and EXDEV: no unified cgroup hierarchy, or not all of it.
+// EINVAL and EXDEV: there is no unified cgroup hierarchy, or only a part of it.
 int exit_code_of(const Error& error) {
   constexpr int kImpossible[] = {ENOTSUP, EPERM, ENOSYS, EINVAL, EXDEV};
   if (error.code == 0) return kExitUsage;
@@ -277,11 +279,12 @@ int failed(const Error& error) {
   return exit_code_of(error);
 }
 
-// What somebody could still write from before they were guarded becomes a copy.
+// Replaces files that another process may still be able to write (renew_guarded_files()).
 Result<void> renew_files(const Enforcement& enforcement, const Options& options,
                          Reporter& reporter) {
   if (options.policy_files == PolicyFiles::free) return {};
-  // Nobody has written to them since, and they are not to be replaced.
+  // While the machine is sealed no process can have changed the files, and they must not be
+  // replaced.
   if (enforcement.sealed() && enforcement.guards_files()) return {};
   if (!enforcement.guards_files()) {
     log_message("sealed: the policy's files stay unprotected, as they were");
@@ -292,7 +295,7 @@ Result<void> renew_files(const Enforcement& enforcement, const Options& options,
   reporter.open_log();
   if (!copied) return copied.error();
   for (const std::string& path : *copied)
-    log_message(path + ": somebody could have changed it by another way: replaced by a copy");
+    log_message(path + ": another process could have changed it, so it was replaced by a copy");
   return {};
 }
 
@@ -328,14 +331,14 @@ int serve(const Options& options) {
     return kExitOk;
   }
   if (auto usable = backend::make_lsm_backend()->available(); !usable) {
-    // A policy that is wrong anyway is the better thing to be told.
+    // If the policy has errors too, report those.
     if (const auto policy = load_policy(options.dirs); !policy) return failed(policy.error());
     return failed(usable.error());
   }
   if (options.policy_files == PolicyFiles::guarded)
     if (auto ready = prepare_guarded_files(options); !ready) return failed(ready.error());
-  kernel::raise_descriptor_limit();  // clients, and what they send
-  // Before attaching: a signal that arrives meanwhile waits until there is somebody to obey it.
+  kernel::raise_descriptor_limit();  // for clients and the descriptors that they send
+  // Before attaching, so that a signal that arrives meanwhile is handled afterwards.
   const auto signals = open_signals();
   if (!signals) return failed(signals.error());
   const auto watch = kernel::DirectoryWatch::create(options.dirs.paths);
@@ -365,7 +368,7 @@ int serve(const Options& options) {
     control = *std::move(made);
     reporter.use(control.get());
   }
-  Fd counting;  // as long as it is open
+  Fd counting;  // the kernel counts as long as this is open
   if (options.program_runs == ProgramRuns::counted) {
     auto begun = kernel::count_program_runs();
     if (!begun) return failed(begun.error());

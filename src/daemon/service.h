@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfastd as it runs: one policy in force, until a signal says otherwise.
+// The main functions of holdfastd. Each prints errors and returns an exit code.
 #ifndef HOLDFAST_DAEMON_SERVICE_H
 #define HOLDFAST_DAEMON_SERVICE_H
 
@@ -7,14 +7,14 @@
 
 namespace holdfast::daemon {
 
-// Validates the policy and says what would not be held. An exit code.
+// Validates the policy and prints the rules that would not be enforced.
 [[nodiscard]] int check(const Options& options);
 
-// Adopts or attaches, then serves until SIGTERM or SIGINT; SIGHUP and changes of the files load the
-// policy anew. Enforcement goes on unless it is transient. An exit code.
+// Adopts or attaches enforcement, then serves until SIGTERM or SIGINT. SIGHUP, and a change of the
+// files, load the policy again. Enforcement continues afterwards unless it is transient.
 [[nodiscard]] int serve(const Options& options);
 
-// Ends the enforcement that a holdfastd left behind. An exit code.
+// Ends the enforcement that an earlier holdfastd left in force.
 [[nodiscard]] int stop_enforcing(const Options& options);
 
 }  // namespace holdfast::daemon

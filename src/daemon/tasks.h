@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is held: the processes in cgroups that a policy binds.
+// Lists the processes in cgroups that a policy binds.
 #ifndef HOLDFAST_DAEMON_TASKS_H
 #define HOLDFAST_DAEMON_TASKS_H
 
@@ -15,10 +15,10 @@ struct HeldTask {
   int pid = 0;
   std::string comm;
   std::string cgroup;
-  std::uint16_t profile = 0;  // the deepest that holds the cgroup
+  std::uint16_t profile = 0;  // of the deepest binding that contains the cgroup
 };
 
-// In order of their cgroups. What goes away meanwhile is left out.
+// Sorted by cgroup. Processes that end during the call may be missing.
 [[nodiscard]] std::vector<HeldTask> held_tasks(const std::string& cgroup_root,
                                                const policy::Compiled& policy);
 

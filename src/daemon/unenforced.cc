@@ -17,8 +17,8 @@ bool is_about_a_sandbox(const hf_profile& profile, backend::RuleKind kind) {
          (profile.ns_enter == HF_ENTER_LOCK || profile.ns_enter == HF_ENTER_OWN);
 }
 
-// Whom an accept will find nobody knows when the kernel asks, and nobody accepts for a task that is
-// not of a run.
+// The kernel asks about an accept before the peer is known. Only `holdfast run` accepts in place of
+// the task, and then knows the peer.
 bool accepts_by_peer(const policy::Compiled& policy, const policy::StatedRule& stated) {
   const hf_profile& profile = policy.tables->profiles[stated.profile];
   const std::span all(policy.tables->socket_rules);
@@ -29,13 +29,14 @@ bool accepts_by_peer(const policy::Compiled& policy, const policy::StatedRule& s
   });
 }
 
-// Why holdfastd does not hold it, though it holds rules of the kind; empty: it does.
+// Why holdfastd does not enforce this rule, although it enforces others of its kind. Empty: it
+// does.
 std::string exception(const policy::Compiled& policy, const policy::StatedRule& stated,
                       backend::RuleKind kind) {
   if (is_about_a_sandbox(policy.tables->profiles[stated.profile], kind))
-    return "about the namespaces of one sandbox: enforced for a run";
+    return "it is about the namespaces of one sandbox: only a run enforces it";
   if (kind == backend::RuleKind::socket && accepts_by_peer(policy, stated))
-    return "an accept by the peer's label: decided for a run, refused here";
+    return "refused: an accept that depends on the peer's label; only a run decides it";
   return "";
 }
 

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// The lines of a policy that holdfastd does not enforce for the whole machine. They are named,
-// never passed over: a rule that nobody enforces is worse than none.
+// SPDX-License-Identifier: Apache-2.0 Finds the rules of a policy that holdfastd does not enforce
+// for the whole machine. They are always reported: a rule that is silently not enforced is worse
+// than none.
 #ifndef HOLDFAST_DAEMON_UNENFORCED_H
 #define HOLDFAST_DAEMON_UNENFORCED_H
 
@@ -14,10 +14,10 @@ namespace holdfast::daemon {
 struct UnenforcedRule {
   policy::Span where;
   std::string text;  // "web: namespaces.enter = \"none\""
-  std::string why;   // what the backend says about this kind of rule
+  std::string why;   // the reason, as in backend::Promise
 };
 
-// In order of profiles.
+// Sorted by profile.
 [[nodiscard]] std::vector<UnenforcedRule> unenforced_rules(const policy::Compiled& policy);
 
 }  // namespace holdfast::daemon

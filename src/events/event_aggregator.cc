@@ -11,8 +11,8 @@ constexpr std::uint64_t kWindowNs = 1000000000;
 constexpr std::uint64_t kNsPerMs = 1000000;
 constexpr std::size_t kMaxKinds = 1024;
 
-// All but when and which. The acting thread may be another each time, as in a loop of a shell's
-// children; its process, when it asks again and again, is what a reader wants to see.
+// Two events with the same key are equal. The key is the whole event without its time, id and
+// thread. A shell loop makes each attempt from another child, so threads differ.
 std::string key_of(const hf_event& event) {
   hf_event same = event;
   same.id = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Repeated identical decisions become one event with a count: the first passes at once, those that
-// follow within a second are counted, and one more event stands for all of them. So whoever repeats
-// himself floods nobody, and every decision is in some event: it stands for 1 + repeats.
+// Combines equal decisions into one event with a count. The first decision is passed on at once.
+// Equal ones within the next second are counted, and one more event then stands for all of them. So
+// repeated attempts cannot flood the log, and no decision is lost: an event stands for 1 + repeats
+// decisions.
 #ifndef HOLDFAST_EVENTS_EVENT_AGGREGATOR_H
 #define HOLDFAST_EVENTS_EVENT_AGGREGATOR_H
 
@@ -16,7 +17,7 @@
 
 namespace holdfast::daemon {
 
-// Not thread safe. Times are CLOCK_BOOTTIME, ns.
+// One thread. Times are CLOCK_BOOTTIME in ns.
 class EventAggregator {
  public:
   using Policy = std::shared_ptr<const policy::Compiled>;
@@ -25,12 +26,12 @@ class EventAggregator {
   explicit EventAggregator(Sink sink) : sink_(std::move(sink)) {}
 
   void add(const hf_event& event, const Policy& policy, std::uint64_t now_ns);
-  // Hands over what was counted a second ago or earlier.
+  // Passes on the counted events whose second is over.
   void flush_due(std::uint64_t now_ns);
   void flush();
-  // When flush_due() has something to do, in ms from now; -1: never.
+  // The time until flush_due() has to be called, in ms; -1: never.
   [[nodiscard]] int timeout_ms(std::uint64_t now_ns) const;
-  // Decisions that were counted instead of handed over.
+  // The number of decisions that were only counted.
   [[nodiscard]] std::uint64_t aggregated() const { return aggregated_; }
 
  private:
@@ -44,7 +45,7 @@ class EventAggregator {
 
   Sink sink_;
   std::unordered_map<std::string, Entry> entries_;
-  std::uint64_t next_due_ns_ = 0;  // 0: nothing is held
+  std::uint64_t next_due_ns_ = 0;  // 0: there are no entries
   std::uint64_t aggregated_ = 0;
 };
 

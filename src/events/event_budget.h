@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evidence is not rolled over by noise. Whoever is refused can be refused again and again, each
-// time as another process, at another port, so that no two events are the same; what is kept of
-// events is bounded, and so would be what is kept of others. So each rule has so many events an
-// hour, and those beyond are counted: one more record says how many a minute's were, by an example.
+// Limits the number of events that are written, so that many events do not push others out of a log
+// of bounded size.
 //
-// Of those events a user has no more than a part, for others that break the same rule. What asks
-// for something that was not asked for under this rule in this hour has a budget of its own, so
-// that `holdfast learn` sees all that a program needs.
+// A process can cause any number of refusals that all differ, for instance by other pids and ports.
+// So each rule may write a number of events in each hour. Further ones are counted, and once a
+// minute one record has their number and one of them as an example.
+//
+// One user may use only a part of a rule's budget, so that events of other users are written too. A
+// request that is new under this rule in this hour has an additional budget, so that `holdfast
+// learn` gets all kinds of requests that a program makes.
 #ifndef HOLDFAST_EVENTS_EVENT_BUDGET_H
 #define HOLDFAST_EVENTS_EVENT_BUDGET_H
 
@@ -23,24 +25,24 @@
 
 namespace holdfast::policy {
 
-// Times in ns.
 struct BudgetLimits {
   std::uint32_t per_kind = 256;    // events of one kind in a period
-  std::uint32_t per_user = 192;    // of which by one user
-  std::uint32_t different = 1024;  // and of requests that are the first of their sort
+  std::uint32_t per_user = 192;    // the part of them that one user may use
+  std::uint32_t different = 1024;  // additional events in a period, for requests that are new
   std::uint64_t period_ns = 3'600'000'000'000;
-  std::uint64_t summary_ns = 60'000'000'000;  // what was counted is told so often
+  std::uint64_t summary_ns = 60'000'000'000;  // the time between two records with counts
 };
 
-// Not thread safe. Times are CLOCK_BOOTTIME, ns.
+// One thread. Times are CLOCK_BOOTTIME in ns.
 template <typename Record>
 class EventBudget {
  public:
   explicit EventBudget(BudgetLimits limits = {}) : limits_(limits) {}
 
-  // Is it to be written? Else it is counted. `kind` is what shares a budget, and not for anybody to
-  // choose freely: the rule and what it said. `request` is what was asked for. `event_count`:
-  // decisions, this one and others like it.
+  // Returns true if the record has to be written. Otherwise counts it. All events of one `kind`
+  // share a budget; a kind is a rule and its verdict, so that a process cannot make new kinds.
+  // `request` has the facts of the request. `event_count` is the number of decisions that the
+  // record stands for.
   [[nodiscard]] bool admits(const std::string& kind, std::string_view request, std::uint32_t user,
                             std::uint64_t event_count, const Record& record, std::uint64_t now_ns) {
     Kind& one = kind_of(kind, now_ns);
@@ -67,13 +69,13 @@ class EventBudget {
     return false;
   }
 
-  // What was counted: `last` and others by the same rule, so many decisions in all.
+  // Counted records of one kind: the last of them, their number, and the number of decisions.
   struct Counted {
     Record last;
     std::uint64_t records;
     std::uint64_t decisions;
   };
-  // What has been for a summary's time.
+  // Returns and forgets the counts whose summary time is over.
   [[nodiscard]] std::vector<Counted> take_due(std::uint64_t now_ns) {
     if (due_ns_ == 0 || now_ns < due_ns_) return {};
     return take([now_ns](const Kind& kind) { return now_ns >= kind.due_ns; });
@@ -81,16 +83,16 @@ class EventBudget {
   [[nodiscard]] std::vector<Counted> take_all() {
     return take([](const Kind&) { return true; });
   }
-  // When take_due() has something, in ms from now; -1: never.
+  // The time until take_due() returns something, in ms; -1: never.
   [[nodiscard]] int timeout_ms(std::uint64_t now_ns) const {
     if (due_ns_ == 0) return -1;
     return now_ns >= due_ns_ ? 0 : static_cast<int>((due_ns_ - now_ns) / 1'000'000 + 1);
   }
-  // Decisions that were counted instead of written.
+  // The number of decisions that were counted and not written.
   [[nodiscard]] std::uint64_t counted() const { return counted_; }
 
  private:
-  // Rules of a policy, several times over; then all others are one kind.
+  // Several times the number of rules of a policy. Beyond it, all other kinds share one budget.
   static constexpr std::size_t kMaxKinds = 16384;
 
   struct Kind {
@@ -103,14 +105,14 @@ class EventBudget {
     std::uint64_t until_ns = 0;
     std::uint32_t written = 0;
     std::unordered_map<std::uint32_t, std::uint32_t> users;
-    std::unordered_set<std::size_t> requests;  // by hash: one that collides is counted
+    std::unordered_set<std::size_t> requests;  // hashes; a request with an equal hash is not new
     Record last = {};
-    std::uint64_t records = 0;  // counted and not told yet
+    std::uint64_t records = 0;  // counted and not returned yet
     std::uint64_t decisions = 0;
     std::uint64_t due_ns = 0;
   };
 
-  // Those of earlier policies, too, go once their hour is over.
+  // Drops kinds whose period is over, including those of earlier policies, if there are too many.
   Kind& kind_of(const std::string& name, std::uint64_t now_ns) {
     if (const auto known = kinds_.find(name); known != kinds_.end()) return known->second;
     if (kinds_.size() >= kMaxKinds)
@@ -142,11 +144,11 @@ class EventBudget {
   std::uint64_t counted_ = 0;
 };
 
-// What decisions share a budget by: the rule, what it said, and to whom.
+// The kind of an event: its rule, its verdict and its profile.
 [[nodiscard]] std::string budget_kind(const hf_event& event);
-// The facts that were decided by.
+// The facts of the request, as bytes. Borrows the event.
 [[nodiscard]] std::string_view budget_request(const hf_event& event);
-// One event, hf_event or hf_guard_event, that stands for what was counted.
+// Makes the event (hf_event or hf_guard_event) that stands for all counted ones.
 template <typename Event>
 [[nodiscard]] Event counted_event(Event last, std::uint64_t records, std::uint64_t decisions) {
   last.repeats = decisions - 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing and reading events as JSON. Few files include the JSON library: its header is slow.
+// Few files include the JSON library, because its header compiles slowly.
 #include "events/event_json.h"
 
 #include <fmt/core.h>
@@ -21,8 +21,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A field's word where there is one, else its number: a corrupt event must still be written as it
-// is.
+// The name of a value, or its number if it has none. A corrupt event has to be written unchanged.
 Json word_or_number(Names names, std::uint32_t value) {
   const std::string_view word = name_of(names, value);
   return word.empty() ? Json(value) : Json(word);
@@ -44,8 +43,8 @@ Json chain_json(const Compiled& policy, const __u16 (&chain)[HF_MAX_NEST]) {
   return json;
 }
 
-// {"user.varlink": "client"}; true: a value that no rule names. By number where the policy has no
-// such name.
+// {"user.varlink": "client"}. The value is `true` if no rule names it. The key is a number if the
+// policy does not have the name.
 Json labels_json(const Compiled& policy, const __u32 (&labels)[HF_MAX_LABEL_NAMES]) {
   Json json = Json::object();
   for (std::size_t i = 0; i < HF_MAX_LABEL_NAMES; i++) {
@@ -126,7 +125,7 @@ void put_verdict(Json& json, const hf_verdict& v, const Compiled& policy) {
 /* ---- reading ------------------------------------------------------------------------------------
  */
 
-// Reads fields one by one and keeps the first mistake; after one, every read gives zero.
+// Reads fields one by one. Keeps the first error; after it every read returns 0.
 class Reader {
  public:
   explicit Reader(const Compiled& policy) : policy_(policy) {}
@@ -234,14 +233,15 @@ class Reader {
     return bits;
   }
 
-  // A profile that this policy lacks is no profile: the task would have been a member of none.
+  // A profile that this policy does not have becomes "no profile", as for a task without one.
   std::uint16_t as_profile(const Json& value, std::string_view key) {
     if (!value.is_string())
       return static_cast<std::uint16_t>(as_number(value, key, std::numeric_limits<__u16>::max()));
     return policy_.find_profile(value.get_ref<const std::string&>()).value_or(HF_NO_PROFILE);
   }
 
-  // A label that this policy never names cannot matter to it and has no place in the request.
+  // No rule of this policy depends on a label that it does not name, and requests have no field for
+  // it.
   void label_value(const char* key, const std::string& name, const Json& label,
                    __u32 (&out)[HF_MAX_LABEL_NAMES]) {
     std::size_t index = 0;

@@ -42,7 +42,7 @@ EventOrigin event_origin(std::string_view line) {
 std::optional<Rule> event_rule(std::string_view line) { return rule_of(parsed(line)); }
 
 Compiled recorded_policy(std::string_view line) {
-  constexpr std::uint64_t kMaxRules = 1u << 20;  // a line may be anybody's
+  constexpr std::uint64_t kMaxRules = 1u << 20;  // the line may come from an untrusted source
   EventNames names;
   collect_names(line, names);
   const Json json = parsed(line);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recorded event says of the policy that decided it.
+// Reads from a recorded event which policy decided it.
 #ifndef HOLDFAST_EVENTS_EVENT_ORIGIN_H
 #define HOLDFAST_EVENTS_EVENT_ORIGIN_H
 
@@ -12,19 +12,19 @@
 
 namespace holdfast::policy {
 
-// Which policy decided: its generation, 0 for a run's; and the digest of its text, "" when the line
-// is of a version that did not say.
+// Identifies the policy that decided: its generation (0 for `holdfast run`), and the digest of its
+// text ("" if the line is of a version without digests).
 struct EventOrigin {
   std::uint64_t generation = 0;
   std::string digest;
 };
 [[nodiscard]] EventOrigin event_origin(std::string_view line);
 
-// The line of policy that such a line blames, as it was; nothing when it blames none.
+// The rule that decided, as recorded. Empty: none did.
 [[nodiscard]] std::optional<Rule> event_rule(std::string_view line);
 
-// Just what such a line names, as a policy without tables: by it the event is told as it was
-// recorded, whatever became of the policy.
+// A policy without tables that has just the names of the line. With it the event can be shown as it
+// was recorded, without the policy that decided.
 [[nodiscard]] Compiled recorded_policy(std::string_view line);
 
 }  // namespace holdfast::policy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An event as a line for a reader.
+// Renders an event as a line of text.
 #ifndef HOLDFAST_EVENTS_EVENT_TEXT_H
 #define HOLDFAST_EVENTS_EVENT_TEXT_H
 
@@ -13,7 +13,7 @@ namespace holdfast::policy {
 
 enum class Colour { off, on };
 
-// Where a move between cgroups came from and went to; empty: not known, or it is gone.
+// The paths of the two cgroups of a move. Empty: unknown, or the cgroup is gone.
 struct EventPaths {
   std::string source;
   std::string target;
@@ -23,18 +23,18 @@ struct EventPaths {
 //   denied  setns(net) by nsenter[1234]: locked into this sandbox   p.toml:7:1 namespaces.enter =
 //   "lock"  (event 3)
 [[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour);
-// With "  /web -> /free" behind it when it is about a move between cgroups.
+// The same, with "  /web -> /free" at the end if the event is a move between cgroups.
 [[nodiscard]] std::string event_text(const hf_event& event, const Compiled& policy, Colour colour,
                                      const EventPaths& paths);
 
-// How event_text() begins, "denied", and ends: "  (event 3, 2 more like it)".
+// The start of event_text(), "denied", and its end, "  (event 3, 2 more like it)".
 [[nodiscard]] std::string action_text(const hf_verdict& verdict, Colour colour);
 [[nodiscard]] std::string event_tail(std::uint64_t id, std::uint64_t repeats, Colour colour);
 
-// A task's name, up to its NUL. Borrows the task.
+// The command name of a task, without NUL bytes. Borrows the task.
 [[nodiscard]] std::string_view comm_of(const hf_task& task);
 
-// What was attempted: "setns(net)", "connect(unix)", "bpf_map(hash)".
+// The operation of a request: "setns(net)", "connect(unix)", "bpf_map(hash)".
 [[nodiscard]] std::string describe_operation(const hf_request& request);
 
 // "denied", "would deny", "allowed", "locked", "limited"

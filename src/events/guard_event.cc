@@ -18,13 +18,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// How each line of guard_event_json() begins.
+// The start of each line of guard_event_json().
 constexpr std::string_view kStart = R"({"version":1,"guard":)";
 
 struct What {
   std::string_view word;
   std::string_view text;
-  std::string_view why;  // it is refused
+  std::string_view why;  // the reason of the refusal
 };
 
 constexpr std::string_view kObjects =
@@ -62,7 +62,7 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
      "the kernel would start it outside, as root, where nothing holds it"},
 }};
 
-// By HF_HELPER_*.
+// Indexed by HF_HELPER_*.
 constexpr std::array<std::string_view, HF_HELPER_COUNT> kHelpers = {
     "",
     "core_pattern",

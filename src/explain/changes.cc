@@ -14,7 +14,7 @@ namespace {
 
 std::string quoted(std::string_view word) { return fmt::format("\"{}\"", word); }
 
-// One that no file holds.
+// The place of a statement that is not in any file.
 template <typename T>
 Stated<T> statement(const T& value, const std::string& text) {
   Stated<T> stated;
@@ -29,13 +29,13 @@ std::string list_text(const std::vector<std::string>& words) {
   return "[" + text + "]";
 }
 
-// A list as the author wrote it, with one word more.
+// A list in its original order, with one more element.
 std::string with_word(const std::string& list, std::string_view word) {
   const std::string inside = list.substr(1, list.size() - 2);
   return "[" + inside + (inside.empty() ? "" : ", ") + quoted(word) + "]";
 }
 
-// Settings from strict to loose.
+// The values of settings, from strict to loose.
 constexpr std::array<std::uint32_t, 4> kEnterOrder = {HF_ENTER_NONE, HF_ENTER_OWN, HF_ENTER_LOCK,
                                                       HF_ENTER_ANY};
 constexpr std::array<std::uint32_t, 3> kVisitorsOrder = {HF_VISITORS_DENY, HF_VISITORS_LOCK,
@@ -92,8 +92,8 @@ class Changes {
         {index_, std::move(key), "", old->where, [field](Profile& p) { (p.*field).reset(); }});
   }
 
-  // Loosening starts at the strictest value, tightening at the loosest: the first that works
-  // changes least.
+  // Loosening starts at the strictest value and tightening at the loosest. So the first value that
+  // works is the smallest change.
   void words(Setting<std::uint8_t> Profile::*field, const std::string& key, Names names,
              std::span<const std::uint32_t> order) {
     for (std::size_t i = 0; i < order.size(); i++) {
@@ -112,7 +112,7 @@ class Changes {
     set(&Profile::ns_create, "namespaces.create", list_text(listed), mask);
   }
 
-  // The list with the types that are asked for, in the author's order.
+  // The list with the requested types, in its original order.
   void more_types() {
     const std::uint32_t now = p_.ns_create ? p_.ns_create->value : HF_NS_ALL;
     std::string text =
@@ -169,14 +169,14 @@ class Changes {
     set(&Profile::cg_inside, "cgroups.inside", quoted("any"), Inside{});
   }
 
-  // Where nothing is said, nobody may.
+  // Without a setting no profile may change a mark.
   void marks() {
     if (!p_.mark_by && !mover_.empty())
       set(&Profile::mark_by, "mark_by", list_text({mover_}), Movers{false, {{mover_, {}}}});
     movers(&Profile::mark_by, "mark_by");
   }
 
-  // The list with the mover in it.
+  // The list, with the mover added.
   void inside_by_mover() {
     Inside changed{HF_INSIDE_LIST, {}};
     if (p_.cg_inside && p_.cg_inside->value.kind != HF_INSIDE_ANY) changed = p_.cg_inside->value;
@@ -203,7 +203,7 @@ class Changes {
     new_socket_rule(HF_SOCK_DENY);
   }
 
-  // A rule in front of the others, for just this operation and family.
+  // A new first rule, for just this operation and family.
   void new_socket_rule(std::uint8_t verdict) {
     SocketRule rule;
     rule.ops = r_.sock_op;
@@ -260,7 +260,7 @@ class Changes {
                       [field](Profile& p) { ((*p.bpf).*field).reset(); }});
   }
 
-  // What the request's flags say is about where it reaches and how much there is, not about a list.
+  // These flags are about the place of an attachment and about quotas, not about a list.
   void bpf() {
     const bool loosen = direction_ == Direction::loosen;
     if (loosen && (r_.flags & HF_REQ_OVER_MEMORY))
@@ -276,7 +276,7 @@ class Changes {
     if (!loosen) attach_to(HF_ATTACH_OWN_CGROUP);
   }
 
-  // The mask with one value more, or without it when it is there.
+  // The mask with the value toggled.
   void bpf_list() {
     std::string key;
     const auto field = bpf_field(key);
@@ -300,7 +300,7 @@ class Changes {
                       }});
   }
 
-  // A mode that stands at the top of the file is not this profile's statement.
+  // A mode at the top of the file is not a statement of this profile.
   void mode() {
     const std::size_t first = found_.size();
     words(&Profile::mode, "mode", kModeNames, kModeOrder);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Single changes of a policy: what a person with an editor might try first.
+// Generates single changes of a policy, such as a person would try first.
 #ifndef HOLDFAST_EXPLAIN_CHANGES_H
 #define HOLDFAST_EXPLAIN_CHANGES_H
 
@@ -14,17 +14,18 @@ namespace holdfast::policy {
 struct Candidate {
   std::size_t profile = 0;  // index in Model::profiles
   std::string key;
-  std::string value;  // "" when the statement is removed
-  Span where;         // of the statement it replaces
+  std::string value;  // the new value as TOML; "": the statement is removed
+  Span where;         // the place of the statement that it replaces
   std::function<void(Profile&)> apply;
 };
 
-// Which way the verdict should go.
+// The wanted change of the verdict: to allow or to refuse.
 enum class Direction { loosen, tighten };
 
-// The changes of one profile that could matter to `request`, smallest first: of a list one word
-// more or less, of a setting the next value that is looser or stricter. `mover` names the acting
-// task's profile, "" for none.
+// The changes of one profile that can affect `request`, the smallest first. For a list that is one
+// element more or less, for another setting the next looser or stricter value. `index` is that of
+// the profile in Model::profiles. `mover` is the name of the acting task's profile; "": it has
+// none.
 [[nodiscard]] std::vector<Candidate> changes_of(const Profile& profile, std::size_t index,
                                                 const hf_request& request, const std::string& mover,
                                                 Direction direction);

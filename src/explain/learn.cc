@@ -23,7 +23,7 @@ std::string comment(const std::vector<std::uint64_t>& ids) {
   return ids.empty() ? "no event needs more" : event_list(ids);
 }
 
-// A policy of names only: profiles that events or the base name, and every label.
+// A policy of names only: the profiles of the events and of the base, and all labels.
 Result<Compiled> universe(const std::vector<std::string>& lines, const Model& base) {
   EventNames seen;
   for (const std::string& line : lines) collect_names(line, seen);
@@ -36,7 +36,7 @@ Result<Compiled> universe(const std::vector<std::string>& lines, const Model& ba
   names.profiles.insert(names.profiles.end(), seen.profiles.begin(), seen.profiles.end());
   names.label_names.assign(seen.label_names.begin(), seen.label_names.end());
   names.label_values.emplace_back();
-  // Ids start at 1, and the empty value is a value too.
+  // Ids start at 1. The empty value is a value, too.
   names.label_values.insert(names.label_values.end(), seen.label_values.begin(),
                             seen.label_values.end());
   if (names.profiles.size() > HF_PROFILE_SLOTS || names.label_names.size() > HF_MAX_LABEL_NAMES ||
@@ -59,7 +59,7 @@ Result<std::vector<Seen>> read(const std::vector<std::string>& lines, const Comp
   return seen;
 }
 
-// Which profiles have something to learn, by kind.
+// The profiles for which something can be learned, by kind.
 struct Concerned {
   std::set<std::uint16_t> namespaces;
   std::set<std::uint16_t> tracked;
@@ -157,7 +157,7 @@ class Writer {
       from_base("mark_by", of.mark_by);
   }
 
-  // Who holds no cgroup, as far as is known, cannot say who joins it.
+  // A profile without known cgroups cannot limit joining them.
   void cgroups(std::uint16_t number, const Profile* of) {
     if (!concerned_.cgroups.contains(number)) return;
     setting("cgroups.leave", trial_.leave(number));
@@ -195,7 +195,7 @@ class Writer {
   std::string text_;
 };
 
-// The proof of the promise in learn.h.
+// Checks the result as learn.h promises.
 Result<void> try_out(const std::string& toml, const std::vector<std::string>& lines,
                      const std::vector<std::uint64_t>& never) {
   const auto failed = [](std::string detail) { return Error{EIO, "learn", "", std::move(detail)}; };

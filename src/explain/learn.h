@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The smallest policy that allows what was seen.
+// Finds the smallest policy that allows the recorded events.
 #ifndef HOLDFAST_EXPLAIN_LEARN_H
 #define HOLDFAST_EXPLAIN_LEARN_H
 
@@ -13,15 +13,15 @@
 namespace holdfast::policy {
 
 struct Learned {
-  std::string toml;                  // a policy; each line says which events need it
-  std::vector<std::uint64_t> never;  // refused under any policy: a fact was missing or wrong
+  std::string toml;                  // the policy; comments name the events that need each line
+  std::vector<std::uint64_t> never;  // events that no policy allows: a fact was missing or wrong
 };
 
-// Every setting of every profile that the events are about gets its strictest value under which no
-// event is refused. `base` gives what events do not tell: cgroups, marks, tracked namespaces; it
-// may be empty. The result, loaded and replayed over the same lines, refuses none but `never`: that
-// is tried before it is returned. Errors: EINVAL a line that is no event; E2BIG more profiles or
-// labels than a policy may have; EIO the trial failed.
+// Gives every setting of every profile in the events the strictest value that refuses no event.
+// `base` provides the facts that events do not contain: cgroups, marks and tracked namespaces. It
+// may be empty. Before it returns, the function replays the lines under the result, which must
+// refuse only the events in `never`. Errors: EINVAL a line is not an event; E2BIG more profiles or
+// labels than a policy can have; EIO the replay failed.
 [[nodiscard]] Result<Learned> learn(const std::vector<std::string>& lines, const Model& base);
 
 }  // namespace holdfast::policy

@@ -18,7 +18,7 @@ namespace {
 using Ids = std::vector<std::uint64_t>;
 using Labels = __u32[HF_MAX_LABEL_NAMES];
 
-constexpr std::size_t kMaxLabelledRules = 200;  // more: labels are left out of all
+constexpr std::size_t kMaxLabelledRules = 200;  // if there are more, no rule has labels
 
 void add(Ids& to, const Ids& ids) { to.insert(to.end(), ids.begin(), ids.end()); }
 
@@ -27,8 +27,8 @@ std::string comment(Ids ids) {
   return event_list(ids);
 }
 
-// What a socket's labels say, one condition for each name that any event has. Empty when that is
-// more than one rule may state: then the rule asks for no label.
+// The conditions on a socket's labels, one for each name that occurs in any event. Empty if that is
+// more than a rule can have; the rule then has no condition.
 std::vector<std::string> conditions(const Labels& labels, const Compiled& names) {
   if (names.label_names.size() > HF_MAX_LABEL_MATCHES) return {};
   std::vector<std::string> list;
@@ -51,7 +51,7 @@ std::string joined(const std::vector<std::string>& words) {
 struct Use {
   std::vector<std::string> own;
   std::vector<std::string> peer;
-  std::uint32_t family = 0;  // one HF_FAMILY_*; 0: any, for one that has no word
+  std::uint32_t family = 0;  // one HF_FAMILY_*; 0: any, if the family has no name
   auto operator<=>(const Use&) const =
       default;  // NOLINT(modernize-use-nullptr): the compiler's own 0
 };
@@ -63,7 +63,7 @@ struct Used {
 
 enum class WithLabels { yes, no };
 
-// Only these have a peer whose label can be read.
+// The requests that have a peer with readable labels.
 bool has_peer(const hf_request& r) {
   return r.sock_family == HF_FAMILY_UNIX &&
          (r.sock_op & (HF_SOCK_CONNECT | HF_SOCK_ACCEPT | HF_SOCK_SEND)) != 0;
@@ -89,7 +89,7 @@ std::map<Use, Used> uses(const std::vector<Seen>& seen, const Compiled& names,
   for (const Seen& one : seen) {
     const hf_request& r = one.request;
     if (r.op != HF_OP_SOCKET || r.subject != profile) continue;
-    // Such an event is refused as soon as there is any rule.
+    // Any rule makes such a request refused.
     if (!is_single_bit(r.sock_op) || r.sock_op > HF_SOCK_OPS_ALL || r.sock_family == 0 ||
         (r.sock_family & HF_FAMILIES_ALL) == 0)
       return {};
@@ -139,7 +139,7 @@ std::string toml_key(std::string_view text) {
   return bare ? std::string(text) : toml_string(text);
 }
 
-// The rules that say more go first: a general one in front would leave them nothing to match.
+// More specific rules come first, because a general one before them would match everything.
 std::string learned_sockets(const std::vector<Seen>& seen, const Compiled& names,
                             std::uint16_t profile) {
   std::map<Use, Used> found = uses(seen, names, profile, WithLabels::yes);
@@ -171,12 +171,12 @@ std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,
                                                               {HF_VIA_BPF_PROGRAM, "programs"},
                                                               {HF_VIA_BPF_ATTACH, "attachments"}};
   std::map<std::uint32_t, std::map<std::string_view, Ids>> found;
-  Ids reaching;  // what needs more than its own cgroup
+  Ids reaching;  // events that need attach_to = "anywhere"
   for (const Seen& one : seen) {
     const hf_request& r = one.request;
     if (r.op != HF_OP_BPF || r.subject != profile) continue;
     const std::string_view word = name_of(bpf_names(r.via), r.bpf_value);
-    if (word.empty()) return "";  // refused as soon as there is any list
+    if (word.empty()) return "";  // any list makes such a request refused
     add(found[r.via][word], one.ids);
     const bool replaces = r.via == HF_VIA_BPF_MAP && r.bpf_value == HF_BPF_MAP_STRUCT_OPS;
     if (replaces || (r.flags & (HF_REQ_BPF_OUTSIDE | HF_REQ_BPF_FOREIGN)) != 0)

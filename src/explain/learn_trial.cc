@@ -48,7 +48,7 @@ bool Trial::refused_always(const Seen& seen) {
   return verdict.action == HF_DENY;
 }
 
-// Those that nothing allows are not asked for.
+// Skips events that no policy allows.
 Trial::Ids Trial::refused() {
   Ids ids;
   for (const Seen& seen : seen_)
@@ -87,7 +87,7 @@ LearnedSetting Trial::visitors(std::uint16_t profile) {
               {HF_VISITORS_DENY, HF_VISITORS_LOCK, HF_VISITORS_ALLOW});
 }
 
-// A list of every type restricts nothing, and tracing asks for just that.
+// A list of all types restricts nothing. Tracing depends on whether the list restricts something.
 LearnedSetting Trial::create(std::uint16_t profile) {
   LearnedSetting list{true, true, {}};
   for (const Name& type : kNsTypeNames) {
@@ -103,7 +103,7 @@ LearnedSetting Trial::create(std::uint16_t profile) {
   return list;
 }
 
-// Set 0: every profile but one; nobody with HF_NO_PROFILE.
+// Mover set 0 becomes all profiles but `without`. HF_NO_PROFILE: it becomes empty.
 void Trial::set_movers(std::uint16_t without) {
   hf_mover_set& set = tables_->mover_sets[0];
   set = {};
@@ -112,7 +112,7 @@ void Trial::set_movers(std::uint16_t without) {
     if (i != without) set.bits[i / 64] |= std::uint64_t{1} << (i % 64);
 }
 
-// A task without a profile cannot be listed: then only "any" will do.
+// A task without a profile cannot be in a list. If it moved a task, only "any" allows that.
 LearnedSetting Trial::movers(std::uint16_t profile, std::uint8_t hf_profile::*field) {
   static_assert(HF_MOVERS_LIST == HF_INSIDE_LIST);
   tables_->profiles[profile].*field = HF_MOVERS_LIST;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds, for one setting at a time, the strictest value that refuses no event.
 //
-// It is found by trying, not by reasoning: the tables allow everything but the one setting that is
-// tried, and hf_decide() says what would be refused. That is enough, because every check in
-// decide.h looks at the settings of one profile only and each can only add a refusal: values that
-// refuse nothing one by one refuse nothing together.
+// Each value is tried with hf_decide() on tables that allow everything but that setting. One
+// setting at a time is enough: every check in decide.h depends on the settings of one profile only,
+// and a check can only add a refusal. So values that refuse nothing one by one refuse nothing
+// together.
 #ifndef HOLDFAST_EXPLAIN_LEARN_TRIAL_H
 #define HOLDFAST_EXPLAIN_LEARN_TRIAL_H
 
@@ -25,25 +25,25 @@ struct Seen {
   std::vector<std::uint64_t> ids;
 };
 
-// A value with the events that need it: those that the next stricter value would refuse.
+// A value, with the events that need it. The next stricter value would refuse those.
 struct Needed {
-  std::string value;  // as TOML, a word of a list or a whole value
+  std::string value;  // as TOML: an element of a list, or a whole value
   std::vector<std::uint64_t> ids;
 };
 
-// A list, or one value.
+// The learned value of a setting: a list, or one value.
 struct LearnedSetting {
-  bool stated = false;  // false: nothing to say
+  bool stated = false;  // false: the policy does not need the setting
   bool is_list = false;
-  std::vector<Needed> values;  // of a list its words, else exactly one
+  std::vector<Needed> values;  // the elements of a list, otherwise exactly one value
 };
 
 class Trial {
  public:
-  // Borrows `seen` and `names`, the universe of names under which it was read.
+  // Borrows both. `names` is the policy of names under which the events in `seen` were read.
   Trial(const std::vector<Seen>& seen, const Compiled& names);
 
-  // Is this event refused although nothing forbids anything?
+  // Is this event refused by tables that allow everything?
   [[nodiscard]] bool refused_always(const Seen& seen);
 
   LearnedSetting create(std::uint16_t profile);

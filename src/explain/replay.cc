@@ -25,8 +25,7 @@ void fill_chain(__u16 (&chain)[HF_MAX_NEST], const Compiled& policy, const std::
   std::copy_n(profiles.begin(), std::min<std::size_t>(profiles.size(), HF_MAX_NEST), chain);
 }
 
-// A task that was moved as a member of its cgroup's profile is, under other bindings, a member of
-// another.
+// If a moved task had the profile of its cgroup, it has another profile under other bindings.
 void bind_anew(hf_request& r, const Compiled& policy, const EventPaths& paths) {
   const bool by_cgroup = r.object == r.src_chain[0];
   if (!paths.source.empty()) fill_chain(r.src_chain, policy, paths.source);
@@ -34,7 +33,7 @@ void bind_anew(hf_request& r, const Compiled& policy, const EventPaths& paths) {
   if (by_cgroup) r.object = r.src_chain[0];
 }
 
-// Requests and answers are plain bytes without holes, so bytes are the key.
+// Requests and verdicts have no padding, so their bytes can be the key.
 std::string key_of(const hf_event& event) {
   std::string key(reinterpret_cast<const char*>(&event.request), sizeof(event.request));
   key += static_cast<char>(event.verdict.action);
@@ -44,7 +43,7 @@ std::string key_of(const hf_event& event) {
 
 }  // namespace
 
-// Audit lets through what enforce locks or limits, so the mode matters to all but what is allowed.
+// The mode matters to every verdict but "allow", since audit does not lock and does not limit.
 bool differ(const hf_verdict& was, const hf_verdict& now) {
   if (was.action != now.action) return true;
   return was.action != HF_ALLOW && was.mode != now.mode;
@@ -60,7 +59,7 @@ Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& pol
       bind_anew(event->request, policy, event_paths(lines[i]));
     hf_verdict now;
     hf_decide(policy.tables.get(), &event->request, &now);
-    // Of those that differ nothing is known but the rule.
+    // Of these decisions only the rule is known.
     const bool differ_among_themselves = (event->repeats & HF_REPEATS_DIFFER) != 0;
     const std::uint64_t repeats = event->repeats & ~HF_REPEATS_DIFFER;
     if (differ_among_themselves) result.unknown += repeats;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What another policy would have decided about events that were recorded.
+// Decides recorded events again, under another policy.
 #ifndef HOLDFAST_EXPLAIN_REPLAY_H
 #define HOLDFAST_EXPLAIN_REPLAY_H
 
@@ -13,28 +13,28 @@
 
 namespace holdfast::policy {
 
-// Events with the same facts and the same recorded answer.
+// Events with equal facts and equal recorded verdicts.
 struct Replayed {
-  hf_event event;  // the first of them, read under the new policy; `verdict` is what was recorded
-  hf_verdict now;  // what the new policy decides
-  std::optional<Rule> rule;  // that decided then, as it was
+  hf_event event;  // the first of them, read under the new policy; `verdict` is the recorded one
+  hf_verdict now;  // the verdict of the new policy
+  std::optional<Rule> rule;  // the rule that decided, as recorded
   std::vector<std::uint64_t> ids;
-  std::uint64_t decisions = 0;  // with those that were folded into one event
+  std::uint64_t decisions = 0;  // the number of decisions that these events stand for
 };
 
 struct Replay {
-  std::vector<Replayed> different;  // in order of their first event
-  std::uint64_t decisions = 0;      // all
+  std::vector<Replayed> different;  // in the order of their first events
+  std::uint64_t decisions = 0;      // all that could be decided again
   std::uint64_t differing = 0;
-  std::uint64_t unknown = 0;  // besides, of which the events have no more than a number
+  std::uint64_t unknown = 0;  // further decisions, of which the events have only the number
 };
 
-// Do two verdicts do different things to the operation, or report it differently?
+// Do the two verdicts have different effects on the operation, or on its report?
 [[nodiscard]] bool differ(const hf_verdict& was, const hf_verdict& now);
 
-// Facts are taken as they were recorded, but the profiles that a cgroup lies in are looked up anew
-// where the event has its path. Profiles and labels go by name. Errors (EINVAL): a line that is no
-// event, by its number.
+// Uses the recorded facts. Profiles and labels are looked up by name. The profiles of a cgroup are
+// determined again if the event has its path. Errors: EINVAL a line is not an event, with its
+// number.
 [[nodiscard]] Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& policy);
 
 // One line, without a newline:
@@ -42,9 +42,10 @@ struct Replay {
 //   namespaces.enter = "none"
 [[nodiscard]] std::string replayed_text(const Replayed& replayed, const Compiled& policy);
 
-// {"ids":[3,5],"decisions":2,"was":"denied","now":"allowed","event":{…},"was_rule":{…}} on one
-// line; the event is the first of them as the new policy would report it, and the rule the one that
-// was recorded, if one was.
+// One line without a newline:
+// {"ids":[3,5],"decisions":2,"was":"denied","now":"allowed","event":{…},"was_rule":{…}}
+// "event" is the first event as the new policy would report it. "was_rule" is the recorded rule, if
+// there is one.
 [[nodiscard]] std::string replayed_json(const Replayed& replayed, const Compiled& policy);
 
 }  // namespace holdfast::policy

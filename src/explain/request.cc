@@ -60,7 +60,7 @@ std::uint32_t op_of_via(std::uint32_t via) {
   return 0;
 }
 
-// The way when only the hook was given: the most usual one.
+// The way of a request that has only a hook: the most common one.
 std::uint32_t usual_way(std::uint32_t hook) {
   switch (hook) {
     case HF_OP_NAMESPACE_ALLOC:
@@ -133,7 +133,7 @@ class Parser {
     if (!fields_.try_emplace(key, value).second) fail(fmt::format("'{}' is given twice", key));
   }
 
-  // The value of a key, which counts as used; null when absent.
+  // The value of a key, which is then marked as used. Null: the key is absent.
   const std::string* take(std::string_view key) {
     const auto at = fields_.find(key);
     if (at == fields_.end()) return nullptr;
@@ -217,7 +217,7 @@ class Parser {
                        name_of(kOpNames, r_.op)));
   }
 
-  // "NAME#2" or "NAME" -> owner and set.
+  // Parses "NAME#2" or "NAME" to an owner and a set.
   void sandbox(std::string_view key, std::string_view text, __u16& owner, __u64& set) {
     const std::size_t hash = text.find('#');
     owner = text == "own" ? r_.subject : profile(key, text.substr(0, hash));
@@ -292,7 +292,7 @@ class Parser {
     }
   }
 
-  // A label that no rule names changes nothing.
+  // No rule depends on a label that the policy does not name.
   void label(std::string_view key, std::string_view name, const std::string& value,
              __u32 (&labels)[HF_MAX_LABEL_NAMES]) {
     used_.push_back(key);

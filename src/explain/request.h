@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// A request as text: 'profile=web hook=namespace_install type=net target=host'.
+// Parses a request from text: 'profile=web hook=namespace_install type=net target=host'.
 //
 //   profile=NAME|none      the acting task's profile (also mover=)
-//   hook=HOOK way=WAY      what is asked; one of both is enough
-//   type=net[,user…]       namespaces: the types made, or the type entered
+//   hook=HOOK way=WAY      the operation; one of the two is enough
+//   type=net[,user…]       namespaces: the types that are made, or the type that is entered
 //   target=host|own|NAME[#N]|unknown
-//                          whose namespace is entered: nobody's, its own sandbox's, that of sandbox
-//                          N of a profile
-//   held=NAME[#N]|own|none the sandbox that the task sits in now
-//   held_types=net,…       the types in which it sits there; all without it
-//   sandbox=N|none         the sandbox that the task was started in; 1 without it
+//                          the owner of the entered namespace: no sandbox, the task's own sandbox,
+//                          sandbox N of a profile, or unknown
+//   held=NAME[#N]|own|none the sandbox whose namespaces the task is in
+//   held_types=net,…       the types of those namespaces; the default is all
+//   sandbox=N|none         the sandbox that the task was started in; the default is 1
 //   object=NAME|none       the moved or traced task's profile
 //   src=PATH dst=PATH      cgroups
 //   op=OP family=FAMILY label.NAME=VALUE peer.NAME=VALUE
 //   command=, map=, program=, attach=   the kernel's names for BPF
 //   flags=WORD,…           facts of hf_request.flags
 //
-// A value may stand in double quotes.
+// A value may be in double quotes.
 #ifndef HOLDFAST_EXPLAIN_REQUEST_H
 #define HOLDFAST_EXPLAIN_REQUEST_H
 
@@ -27,10 +27,10 @@
 
 namespace holdfast::policy {
 
-// Errors (EINVAL): what is wrong, with the words that would be right, as detail.
+// Errors: EINVAL, with the reason and the valid words in the detail.
 [[nodiscard]] Result<hf_request> parse_request(std::string_view text, const Compiled& policy);
 
-// The id that sandbox `number` of a profile has in such a request.
+// The id of sandbox `number` of a profile in such a request.
 [[nodiscard]] std::uint64_t sandbox_id(std::uint16_t profile, std::uint32_t number);
 
 }  // namespace holdfast::policy

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// The change is found by trying, not by reasoning: whatever decide.h says is then right by
-// construction. There are a few dozen candidates at most, and each costs one compilation.
+// SPDX-License-Identifier: Apache-2.0 Each candidate is compiled and decided with decide.h, so the
+// result is right by construction. There are at most a few dozen candidates, and each costs one
+// compilation.
 #include "explain/why.h"
 
 #include <fmt/core.h>
@@ -18,7 +18,7 @@
 namespace holdfast::policy {
 namespace {
 
-// Profiles that have a part in the request, the one whose rule decided first, then the actor's.
+// The profiles that take part in the request: first the one whose rule decided, then the actor's.
 std::vector<std::uint16_t> profiles_in(const hf_request& r, const hf_verdict& verdict) {
   std::vector<std::uint16_t> profiles;
   auto add = [&](std::uint16_t profile) {
@@ -36,8 +36,8 @@ std::vector<std::uint16_t> profiles_in(const hf_request& r, const hf_verdict& ve
   return profiles;
 }
 
-// Labels and profiles keep their numbers: a candidate adds no name and takes none away, except that
-// removing a socket rule can, and then the request would mean something else.
+// A candidate usually keeps the names, so labels and profiles keep their numbers. Removing a socket
+// rule can remove a name; the request would then have another meaning.
 bool same_names(const Compiled& a, const Compiled& b) {
   return a.profiles == b.profiles && a.label_names == b.label_names &&
          a.label_values == b.label_values;
@@ -62,8 +62,8 @@ std::string name_of_profile(const Compiled& policy, std::uint16_t number) {
   return number < policy.profiles.size() ? policy.profiles[number] : std::string();
 }
 
-// Candidates of the key to blame come first; a change of mode, which changes everything else too,
-// last.
+// Candidates for the key that decided come first. A change of the mode comes last, because it
+// affects all other rules too.
 std::vector<Candidate> candidates(const Model& model, const Compiled& policy,
                                   const hf_request& request, const hf_verdict& verdict) {
   std::vector<Candidate> all;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why a request is decided as it is, and the smallest change of the policy that would decide it
-// otherwise.
+// Explains the decision about a request, and finds the smallest change of the policy that would
+// reverse it.
 #ifndef HOLDFAST_EXPLAIN_WHY_H
 #define HOLDFAST_EXPLAIN_WHY_H
 
@@ -12,27 +12,27 @@
 
 namespace holdfast::policy {
 
-// One statement of a profile, and the verdict with it.
+// A changed statement of a profile, and the verdict with it.
 struct Change {
   std::string profile;
   std::string key;    // "namespaces.enter", "socket[2]"
-  std::string value;  // the new value; "" when the statement is removed
-  Span where;         // of the statement it replaces; no file when it is a new one
+  std::string value;  // the new value as TOML; "": the statement is removed
+  Span where;         // the place of the statement that it replaces; no file: it is new
   hf_verdict verdict;
 };
 
-// Does the operation go through: not refused, or only audited? A rate lets through what it has
-// tokens for.
+// Is the operation performed? It is if it is allowed or only audited. A rate limit counts as
+// allowed.
 [[nodiscard]] bool goes_through(const hf_verdict& verdict);
 
-// Decides `request`, then tries single changes on copies of `model`, compiled and decided in
-// earnest, and returns the first that flips goes_through(). Tried in this order: the statement to
-// blame, statements of the same profile, then of the others that have a part in the request; of
-// each, values that are closest first. Nothing when no single statement does.
+// Decides `request`, then tries single changes on copies of `model`, which it compiles and decides.
+// Returns the first change that reverses goes_through(). The order is: the statement that decided,
+// other statements of its profile, statements of other profiles that take part in the request. For
+// each statement the closest values come first. Empty: no single change reverses the decision.
 [[nodiscard]] std::optional<Change> find_flip(const Model& model, const Compiled& policy,
                                               const hf_request& request);
 
-// The whole answer, several lines: verdict, rule with its place, change.
+// The explanation as several lines: the verdict, the rule with its place, and the change.
 [[nodiscard]] std::string explain(const Model& model, const Compiled& policy,
                                   const hf_request& request);
 

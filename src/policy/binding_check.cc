@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bindings may nest at most HF_MAX_NEST deep, or a decision could not see them all. To find out
-// without comparing each of 65,536 bindings with each other, they are put in a tree with one level
-// for each component, and each path is walked down it, taking every pattern that matches on the
-// way.
+// Bindings may nest at most HF_MAX_NEST deep, because a decision has room for that many profiles.
+// Comparing each of 65,536 bindings with each other would be slow. So they are put into a tree with
+// one level for each component. Each path is walked down the tree along all patterns that match.
 #include "policy/binding_check.h"
 
 #include <fmt/core.h>
@@ -82,7 +81,7 @@ class BindingChecker {
       error(cgroup.value_where, fmt::format("more than {} cgroups", HF_MAX_BINDINGS));
   }
 
-  // A pattern of another binding counts when it could stand for this component, which may be a
+  // A pattern of another binding counts if it can match this component. This component may be a
   // pattern too.
   static std::vector<const Node*> step(const std::vector<const Node*>& from,
                                        std::string_view component) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which cgroups and marks belong to which profile: unique, well formed, within limits.
+// Checks the bindings of cgroups and marks to profiles: they are unique, well formed and within
+// limits.
 #ifndef HOLDFAST_POLICY_BINDING_CHECK_H
 #define HOLDFAST_POLICY_BINDING_CHECK_H
 
@@ -10,7 +11,7 @@
 
 namespace holdfast::policy {
 
-// Adds a diagnostic for each mistake.
+// Adds a diagnostic for each error.
 void check_bindings(const Model& model, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace holdfast::policy

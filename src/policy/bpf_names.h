@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the kernel's words for BPF a request means.
+// The kernel's names for the BPF values of a request.
 #ifndef HOLDFAST_POLICY_BPF_NAMES_H
 #define HOLDFAST_POLICY_BPF_NAMES_H
 
@@ -13,7 +13,7 @@ using holdfast::kBpfCommandNames;
 using holdfast::kBpfMapNames;
 using holdfast::kBpfProgramNames;
 
-// The words for hf_request.bpf_value, as its way (HF_VIA_BPF_*) says; empty for other ways.
+// The names for hf_request.bpf_value of a request by `way` (HF_VIA_BPF_*). Empty for other ways.
 [[nodiscard]] constexpr Names bpf_names(std::uint32_t way) {
   switch (way) {
     case HF_VIA_BPF_COMMAND:

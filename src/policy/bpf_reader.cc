@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// [profile.NAME.bpf]: which BPF privileges are handed out, and how much may be made with them. What
-// is not listed is not delegated.
+// Reads [profile.NAME.bpf]: the delegated BPF privileges, and limits for what is made with them. A
+// privilege that is not listed is not delegated.
 #include <fmt/core.h>
 
 #include <charconv>
@@ -22,8 +22,7 @@ void set_bit(BpfMask& mask, std::uint32_t bit) {
   }
 }
 
-// "any" is what the kernel's delegation options call everything, kinds that do not exist yet
-// included.
+// "any" is the kernel's word in mount options for all values, including future ones.
 Setting<BpfMask> read_mask(const Entry* entry, Names names, Reader& in) {
   if (entry == nullptr) return std::nullopt;
   const Value& value = entry->value;

@@ -17,8 +17,8 @@ struct Match {
   std::uint16_t profile;
 };
 
-// Both match the same path. The deeper is the stronger; at equal depth the first difference from
-// the root on.
+// Compares two bindings that match the same path. The deeper one comes first. At equal depth the
+// first difference from the root decides.
 bool stronger(const Match& a, const Match& b) {
   if (a.pattern.size() != b.pattern.size()) return a.pattern.size() > b.pattern.size();
   for (std::size_t i = 0; i < a.pattern.size(); i++) {
@@ -72,9 +72,8 @@ std::string cgroup_path_mistake(std::string_view path) {
   return "";
 }
 
-// Greedy with one point of return: a later '*' can take over all that an earlier one could try, so
-// only the last one needs to be tried again. Linear for one '*', at most the product of the
-// lengths.
+// Greedy matching that backtracks only to the last '*': a later '*' can match everything that an
+// earlier one could. Linear for one '*', otherwise at most the product of the lengths.
 bool component_matches(std::string_view pattern, std::string_view name) {
   std::size_t p = 0;
   std::size_t n = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names that must exist, names that must be unique, rules that could never match, and limits.
+// Checks that names exist and are unique, that every rule can match, and limits.
 #include "policy/check.h"
 
 #include <fmt/core.h>

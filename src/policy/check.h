@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must hold between the parts of a policy, across all its files.
+// Checks the parts of a policy against each other, across all its files.
 #ifndef HOLDFAST_POLICY_CHECK_H
 #define HOLDFAST_POLICY_CHECK_H
 
@@ -10,7 +10,7 @@
 
 namespace holdfast::policy {
 
-// Adds a diagnostic for each mistake.
+// Adds a diagnostic for each error.
 void check_model(const Model& model, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace holdfast::policy

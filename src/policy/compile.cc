@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Profiles are numbered in order of the sources, rules as they are met. Lists of movers repeat a
-// lot ("only PID 1 may"), so each distinct list is stored once.
+// Profiles and rules are numbered in the order of the sources. Many lists of movers are equal, so
+// each distinct list is stored once.
 #include "policy/compile.h"
 
 #include <fmt/core.h>
@@ -16,7 +16,8 @@ namespace {
 
 using MoverBits = std::array<std::uint64_t, HF_MOVER_WORDS>;
 
-// What a decision has to know of all profiles when it cannot tell which one a namespace belongs to.
+// Sets the fields that summarise all profiles. A decision needs them when the owner of a namespace
+// is unknown.
 void summarize_visitors(hf_tables& tables) {
   tables.any_visitors_deny = HF_SOME_NONE;
   tables.any_visitors_hold = HF_SOME_NONE;
@@ -43,7 +44,7 @@ class Compiler {
     for (std::size_t i = 0; i < model_.profiles.size(); i++)
       add_profile(model_.profiles[i], static_cast<std::uint16_t>(i + 1));
     finish();
-    out_->bindings.shrink_to_fit();  // there may be 65,536, and whoever enforces keeps them
+    out_->bindings.shrink_to_fit();  // there may be 65,536, and a daemon keeps them
     return std::move(out_);
   }
 
@@ -92,7 +93,7 @@ class Compiler {
     slot.rules[kind] = new_rule(profile, where, key, text);
   }
 
-  // Sets a field where the profile states it, and remembers the line.
+  // Sets a field if the profile has the setting, and records its rule.
   template <typename T, typename Field>
   void set(hf_profile& slot, std::uint32_t kind, const Profile& profile, std::string_view key,
            const Setting<T>& setting, Field& field) {
@@ -154,7 +155,7 @@ class Compiler {
     slot.bpf_quotas |= HF_QUOTA_MAPS << (kind - HF_RULE_BPF_QUOTA_MAPS);
   }
 
-  // A list that is left out delegates nothing; then the section itself is the line to blame.
+  // A missing list delegates nothing. Its rule is then the section itself.
   void add_bpf(const Profile& p, hf_profile& slot) {
     const BpfDelegate& bpf = *p.bpf;
     const std::uint32_t section = new_rule(p, bpf.where, "bpf.delegate", "[]");
@@ -200,7 +201,7 @@ class Compiler {
     out_->label_rights.push_back(std::move(rights));
   }
 
-  // The number of `text`, which joins the list when it is new.
+  // The number of `text` in the list. Appends it if it is new.
   static std::uint32_t intern(std::map<std::string, std::uint32_t, std::less<>>& known,
                               std::vector<std::string>& list, const std::string& text) {
     const auto [at, added] = known.try_emplace(text, static_cast<std::uint32_t>(list.size()));
@@ -238,7 +239,7 @@ class Compiler {
     }
   }
 
-  // Unless the policy says who, nobody changes a mark.
+  // Without a setting no profile may change a mark.
   void add_mark(const Profile& p, std::uint16_t number, hf_profile& slot) {
     out_->marks.push_back({p.mark->value, number, p.mark->where});
     slot.mark_by = HF_MOVERS_LIST;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a checked policy becomes: the tables that decide, and the places that explain.
+// A compiled policy: the tables that decide, and the texts and places that explain decisions.
 #ifndef HOLDFAST_POLICY_COMPILED_H
 #define HOLDFAST_POLICY_COMPILED_H
 
@@ -26,13 +26,13 @@ struct Span {
   [[nodiscard]] std::string place() const;
 };
 
-// A line of policy that a verdict can name. Its index in Compiled::rules is the rule id; index 0 is
-// the built-in default and has no place.
+// A statement of the policy that a verdict can refer to. Its index in Compiled::rules is the rule
+// id. Index 0 is the built-in default and has no place.
 struct Rule {
   Span where;
   std::string profile;  // "web"
   std::string key;      // "namespaces.enter", "socket[2]"
-  std::string text;     // the value as a reader would write it: "\"none\"", "[\"user\", \"net\"]"
+  std::string text;     // the value as TOML: "\"none\"", "[\"user\", \"net\"]"
 };
 
 // A cgroup path, or a pattern with '*', that binds its subtree to a profile.
@@ -41,16 +41,16 @@ struct Binding {
   std::uint16_t profile = 0;
 };
 
-// An extended attribute that confers a profile.
+// An extended attribute that gives a profile to tasks.
 struct Mark {
   std::string name;  // "user.holdfast.manager"
   std::uint16_t profile = 0;
   Span where;
 };
 
-// What a profile says about setting labels on sockets.
+// The settings of a profile about labels of sockets.
 struct LabelRights {
-  bool ruled = false;            // `set` was stated: only those names; else any
+  bool ruled = false;            // true: members may set only the names in `set`; false: any name
   std::vector<std::string> set;  // "user.varlink"
   bool inherit = false;          // accepted sockets copy the listener's labels
   std::uint32_t set_rule = 0;    // rule ids
@@ -60,22 +60,22 @@ struct LabelRights {
 struct FreeTables {
   void operator()(const hf_tables* tables) const { std::free(const_cast<hf_tables*>(tables)); }
 };
-// Tables from calloc(): of their 640 KiB a small policy touches few pages, and start-up time is
-// theirs.
+// Tables that calloc() allocated. They have 640 KiB, of which a small policy touches few pages.
+// This makes the start fast.
 template <typename Tables>
 using TablesPtr = std::unique_ptr<Tables, FreeTables>;
 
-// Immutable once made; share it between threads freely. About 0.7 MiB, nearly all of it the tables.
+// Immutable, so threads may share it. About 0.7 MiB, most of it for the tables.
 struct Compiled {
   TablesPtr<const hf_tables> tables;
-  std::vector<std::string> profiles;  // by profile number; [0] is ""
+  std::vector<std::string> profiles;  // names by profile number; [0] is ""
   std::vector<Rule> rules;            // by rule id
   std::vector<Binding> bindings;
   std::vector<Mark> marks;
-  std::vector<std::string> label_names;   // by label name index
+  std::vector<std::string> label_names;   // by the number of the name
   std::vector<std::string> label_values;  // by value id; [0] is ""
   std::vector<LabelRights> label_rights;  // by profile number
-  std::uint64_t digest = 0;               // of the text (policy/load.h); 0: of none
+  std::uint64_t digest = 0;               // text_digest() (policy/load.h); 0: there is no text
 
   [[nodiscard]] std::optional<std::uint16_t> find_profile(std::string_view name) const;
 };

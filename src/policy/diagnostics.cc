@@ -9,8 +9,7 @@
 namespace holdfast::policy {
 namespace {
 
-// What stands before the caret, as blanks that keep the caret in place: tabs stay tabs, and a
-// character of several bytes is one blank.
+// The indentation of the caret. Tabs stay tabs, and a character of several bytes is one blank.
 std::string indent_to(std::string_view line, std::uint32_t column) {
   std::string indent;
   for (std::size_t i = 0; i + 1 < column && i < line.size(); i++) {
@@ -26,8 +25,8 @@ std::size_t characters(std::string_view text) {
   return count;
 }
 
-// What may reach a terminal: printable characters and tabs; a '?' for anything else, of as many
-// columns as indent_to() counts for it.
+// The line with only printable characters and tabs, for a terminal. Any other character becomes a
+// '?' for each column that indent_to() counts.
 std::string shown(std::string_view line) {
   std::string text;
   while (!line.empty()) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading TOML. The only file that includes the TOML library: its header is slow and it throws.
+// Reads TOML. Only this file includes the TOML library, because its header compiles slowly and it
+// throws exceptions.
 #include "policy/document.h"
 
 #include <fmt/core.h>
@@ -14,8 +15,8 @@
 namespace holdfast::policy {
 namespace {
 
-// Deeper values are not copied; no key of the language is that deep, so each is reported as
-// unknown.
+// Deeper values are not copied. No key of the policy language is that deep, so the key above is
+// reported as unknown.
 constexpr int kMaxDepth = 32;
 
 class Converter {
@@ -48,7 +49,7 @@ class Converter {
     return lines_.span(region.begin.line, region.begin.column, region.end.line, region.end.column);
   }
 
-  // The library keeps tables sorted by key; a policy's meaning follows the order of the file.
+  // The library sorts tables by key. A policy depends on the order in the file.
   void convert_table(const toml::table& table, int depth, Value& value) const {
     value.kind = Kind::table;
     for (const auto& [key, node] : table) {

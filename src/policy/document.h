@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A TOML file as a tree of values with places. Keeps the TOML library, its types and its
-// exceptions, in one file.
+// A TOML file as a tree of values with places. Only document.cc uses the TOML library, with its
+// types and exceptions.
 #ifndef HOLDFAST_POLICY_DOCUMENT_H
 #define HOLDFAST_POLICY_DOCUMENT_H
 
@@ -42,11 +42,11 @@ struct Entry {
   Value value;
 };
 
-// The value as a reader would write it: "none" in quotes, ["user", "net"].
+// The value as TOML: "none" in quotes, ["user", "net"].
 [[nodiscard]] std::string text_of(const Value& value);
 
-// Fills `root` (a table) from one source. At a syntax error adds one diagnostic and leaves `root`
-// empty: after it nothing in the file can be trusted to mean what it says.
+// Fills `root` (a table) from one source. After a syntax error adds one diagnostic and leaves
+// `root` empty, because the meaning of the rest of the file is uncertain.
 void parse_document(const Source& source, Value& root, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace holdfast::policy

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words for everything in core/abi.h, in one place: policies, requests, events and tests use
-// these.
+// The names of the enumerations of core/abi.h. Policies, requests, events and tests use them.
 #ifndef HOLDFAST_POLICY_ENUM_NAMES_H
 #define HOLDFAST_POLICY_ENUM_NAMES_H
 
@@ -171,18 +170,18 @@ inline constexpr std::array<Name, 13> kRequestFlagNames = {{
     {HF_REQ_OVER_MEMORY, "over-memory"},
 }};
 
-// The words of the bits of a mask, joined; bits without a word as one hexadecimal number at the
-// end.
+// The names of the bits of a mask, joined by `separator`. Bits without a name are one hexadecimal
+// number at the end.
 [[nodiscard]] std::string mask_text(Names names, std::uint32_t mask,
                                     std::string_view separator = ",");
 
 // "a, b or c"
 [[nodiscard]] std::string list_of(Names names);
 
-// What a reason (HF_REASON_*) means, for a reader, as the end of a sentence.
+// The meaning of a reason (HF_REASON_*), as the end of a sentence for a user.
 [[nodiscard]] std::string_view describe_reason(std::uint32_t reason);
 
-// "EPERM"; "errno 4711" when it has no name.
+// "EPERM", or "errno 4711" if the number has no name.
 [[nodiscard]] std::string errno_name(int error);
 
 }  // namespace holdfast::policy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All sources are read, then checked together; only a policy without any mistake is compiled.
+// Reads all sources and checks them together. Compiles the policy only if it has no error.
 #include "policy/load.h"
 
 #include <fcntl.h>
@@ -28,8 +28,7 @@ std::size_t source_index(const std::vector<Source>& sources, const std::string& 
   return index;
 }
 
-// More than a reader wants to see, and few enough that a hostile file cannot fill the memory with
-// them.
+// The maximum number of diagnostics. A hostile file must not fill the memory with them.
 constexpr std::size_t kMaxDiagnostics = 1000;
 constexpr std::size_t kMaxLineBytes = 1000;
 
@@ -41,7 +40,7 @@ void cut(std::vector<Diagnostic>& diagnostics) {
   diagnostics.push_back({last.where, fmt::format("{} more mistakes after this one", more), "", ""});
 }
 
-// Puts them in order of place and adds the lines they talk about.
+// Sorts the diagnostics by place and adds their source lines.
 void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnostic>& diagnostics) {
   std::stable_sort(
       diagnostics.begin(), diagnostics.end(), [&](const Diagnostic& a, const Diagnostic& b) {
@@ -87,7 +86,7 @@ LoadResult load(const std::vector<Source>& sources) {
 }
 
 std::uint64_t text_digest(const std::vector<Source>& sources) {
-  constexpr std::string_view kEnd = "\xff";  // no byte of UTF-8
+  constexpr std::string_view kEnd = "\xff";  // does not occur in UTF-8
   std::uint64_t digest = kDigestStart;
   for (const Source& source : sources) digest = digest_of(kEnd, digest_of(source.text, digest));
   return digest;

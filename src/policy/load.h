@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From policy files to compiled tables, or to diagnostics with their places.
+// Loads policy files: compiles them to tables, or reports diagnostics.
 #ifndef HOLDFAST_POLICY_LOAD_H
 #define HOLDFAST_POLICY_LOAD_H
 
@@ -14,7 +14,7 @@
 
 namespace holdfast::policy {
 
-// A mistake in a policy file.
+// An error in a policy file.
 struct Diagnostic {
   Span where;
   std::string message;
@@ -26,29 +26,29 @@ struct Diagnostic {
 [[nodiscard]] std::string render(const Diagnostic& diagnostic);
 
 struct Source {
-  std::string name;  // as it appears in diagnostics
+  std::string name;  // the name of the file in diagnostics
   std::string text;
 };
 
-// Tells texts apart, whatever their files are called: events name the policy that decided by it.
+// A hash of the texts, without the names of the files. An event identifies its policy by this hash.
 [[nodiscard]] std::uint64_t text_digest(const std::vector<Source>& sources);
-// 16 hexadecimal digits.
+// The digest as 16 hexadecimal digits.
 [[nodiscard]] std::string digest_text(std::uint64_t digest);
 
 struct LoadResult {
-  std::unique_ptr<const Compiled> policy;  // null exactly when diagnostics is not empty
-  std::vector<Diagnostic> diagnostics;     // every mistake of every file, in order of place
+  std::unique_ptr<const Compiled> policy;  // null if and only if there are diagnostics
+  std::vector<Diagnostic> diagnostics;     // of all files, ordered by place
 };
 
-// Several sources make one policy. Pure: no file is touched.
+// Compiles all sources as one policy. Accesses no file.
 [[nodiscard]] LoadResult load(const std::vector<Source>& sources);
 
-// Reads a file of at most `most_bytes`. Errors, under the name of `operation`: the errno of open or
-// read; EFBIG; EISDIR.
+// Reads a file of at most `most_bytes` bytes. `operation` is the operation of the errors. Errors:
+// those of open(2) and read(2); EFBIG; EISDIR.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::string_view operation,
                                             std::size_t most_bytes);
 
-// Reads one policy file of at most 4 MiB. Errors: the errno of open or read; EFBIG; EISDIR.
+// Reads one policy file of at most 4 MiB. Errors: those of open(2) and read(2); EFBIG; EISDIR.
 [[nodiscard]] Result<Source> read_source(const std::string& path);
 
 }  // namespace holdfast::policy

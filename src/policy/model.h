@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy as its author wrote it: profiles with what each states, every statement with its place.
+// A policy as written: its profiles, and the settings of each with their places.
 //
-// What is absent was not said; compile.cc turns absence into the permissive default. Values that
-// are plain numbers are those of core/abi.h.
+// An empty optional means that the policy does not have the setting. compile.cc gives it the
+// permissive default. Integer values are those of core/abi.h.
 #ifndef HOLDFAST_POLICY_MODEL_H
 #define HOLDFAST_POLICY_MODEL_H
 
@@ -18,9 +18,9 @@ namespace holdfast::policy {
 template <typename T>
 struct Stated {
   T value{};
-  Span where;        // of the statement: where the rule is
-  std::string text;  // the value, as a reader would write it
-  Span value_where;  // where to point when the value is wrong
+  Span where;        // the place of the whole statement
+  std::string text;  // the value as TOML
+  Span value_where;  // the place of the value, for diagnostics
 };
 
 template <typename T>
@@ -31,10 +31,10 @@ struct ProfileName {
   Span where;
 };
 
-// Who may move tasks: anybody, or the named profiles.
+// Which tasks may move others: any task, or the members of the named profiles.
 struct Movers {
   bool any = true;
-  std::vector<ProfileName> names;  // with any == false; empty: nobody
+  std::vector<ProfileName> names;  // with any == false; empty: no task
 };
 
 struct Inside {
@@ -48,6 +48,7 @@ struct LabelCondition {
   std::string value;      // with HF_LABEL_VALUE
 };
 
+// `tokens` operations in each `period_ns`; the bucket holds `burst` tokens.
 struct Rate {
   std::uint32_t tokens = 0;
   std::uint64_t period_ns = 0;
@@ -55,7 +56,7 @@ struct Rate {
 };
 
 struct SocketRule {
-  bool sound = true;           // false: a part of it was wrong and is left out
+  bool sound = true;           // false: some part has an error and is left out
   Span where;                  // of the rule's header
   std::string text;            // `on = ["connect"] … verdict = "deny"`
   std::uint16_t ops = 0;       // HF_SOCK_* mask
@@ -66,7 +67,7 @@ struct SocketRule {
   std::vector<LabelCondition> peer;
 };
 
-// Bits are the kernel's enum values; one mask each.
+// A mask whose bit numbers are the kernel's enum values.
 struct BpfMask {
   std::uint64_t low = 0;
   std::uint64_t high = 0;  // values 64 to 127: only attach types
@@ -94,9 +95,9 @@ struct Profile {
   Span where;
   std::vector<Stated<std::string>> cgroups;
   Setting<std::string> mark;
-  Setting<Movers> mark_by;     // with a mark
-  Setting<std::uint8_t> mode;  // of the profile, or else of its file
-  Setting<std::uint8_t> log;   // likewise
+  Setting<Movers> mark_by;     // only with a mark
+  Setting<std::uint8_t> mode;  // of the profile, or of its file if the profile has none
+  Setting<std::uint8_t> log;   // as mode
   Setting<std::uint32_t> ns_create;
   Setting<std::uint8_t> ns_enter;
   Setting<bool> ns_track;
@@ -110,8 +111,8 @@ struct Profile {
 };
 
 struct Model {
-  std::vector<Profile> profiles;  // in order of the sources
-  bool complete = true;           // false: a source could not be read, so a profile may be missing
+  std::vector<Profile> profiles;  // in the order of the sources
+  bool complete = true;           // false: a source has a syntax error, so profiles may be missing
 };
 
 }  // namespace holdfast::policy

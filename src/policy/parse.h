@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From sources to a checked model.
+// Parses sources to a checked model.
 #ifndef HOLDFAST_POLICY_PARSE_H
 #define HOLDFAST_POLICY_PARSE_H
 
@@ -11,11 +11,11 @@
 namespace holdfast::policy {
 
 struct ParseResult {
-  Model model;  // may be compiled exactly when diagnostics is empty
+  Model model;  // can be compiled only if there are no diagnostics
   std::vector<Diagnostic> diagnostics;
 };
 
-// Pure: no file is touched.
+// Parses and checks all sources as one policy. Accesses no file.
 [[nodiscard]] ParseResult parse(const std::vector<Source>& sources);
 
 }  // namespace holdfast::policy

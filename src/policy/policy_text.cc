@@ -81,7 +81,7 @@ ReadPolicy read_policy(const PolicyText& text) {
   for (Profile& profile : read.model.profiles) {
     const auto changed = text.modes.find(profile.name);
     if (changed == text.modes.end()) continue;
-    // Of no line: `holdfast mode` or `run --mode` said it.
+    // Without a place: the mode comes from `holdfast mode` or `run --mode`.
     profile.mode.emplace();
     profile.mode->value = changed->second;
     profile.mode->text = '"' + std::string(name_of(kModeNames, changed->second)) + '"';

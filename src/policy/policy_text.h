@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exact text of a policy, kept so that its events can be explained by it after the files have
-// changed: as the first line of `run --events FILE`, and for each generation of holdfastd.
+// The exact text of a policy as JSON. It explains events after the policy files have changed.
+// `run --events FILE` writes it as the first line, and holdfastd writes it for each generation.
 #ifndef HOLDFAST_POLICY_POLICY_TEXT_H
 #define HOLDFAST_POLICY_POLICY_TEXT_H
 
@@ -19,26 +19,26 @@ namespace holdfast::policy {
 
 struct PolicyText {
   std::vector<Source> sources;
-  std::map<std::string, std::uint8_t> modes;  // by profile: HF_MODE_* instead of what it states
+  std::map<std::string, std::uint8_t> modes;  // by profile: HF_MODE_* in place of its own mode
 };
 
-// {"version":1,"policy":{"digest":"…","sources":[{"name":…,"text":…}],"modes":{"web":"audit"}}} on
-// one line, without a newline. No event begins so.
+// One line, without a newline. No event begins with kPolicyLine. The format:
+// {"version":1,"policy":{"digest":"…","sources":[{"name":…,"text":…}],"modes":{"web":"audit"}}}
 inline constexpr std::string_view kPolicyLine = R"({"version":1,"policy":{)";
 [[nodiscard]] std::string policy_line(const PolicyText& text);
-// Nothing: it is no such line.
+// Empty: the line is not of that format.
 [[nodiscard]] std::optional<PolicyText> policy_from_line(std::string_view line);
 
-// {"generation":7,"sources":[…],"modes":{…}}
+// The format is {"generation":7,"sources":[…],"modes":{…}}.
 [[nodiscard]] std::string generation_json(std::uint64_t number, const PolicyText& text);
-// Nothing: it is none, or of another number.
+// Empty: the text is not of that format, or its number differs.
 [[nodiscard]] std::optional<PolicyText> generation_from_json(std::string_view json,
                                                              std::uint64_t number);
 
-// Compiled, with those modes.
+// The compiled policy, with the modes of its text.
 struct ReadPolicy {
   Model model;
-  std::unique_ptr<const Compiled> compiled;  // null exactly when diagnostics is not empty
+  std::unique_ptr<const Compiled> compiled;  // null if and only if there are diagnostics
   std::vector<Diagnostic> diagnostics;
 };
 [[nodiscard]] ReadPolicy read_policy(const PolicyText& text);

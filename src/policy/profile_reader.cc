@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a document to the model: the top level, and what a profile says of namespaces and cgroups.
+// Reads a document into the model: the top level, and the settings of a profile about namespaces,
+// cgroups and marks.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ void check_version(const Value& root, Reader& in) {
            "this holdfast reads version 1");
 }
 
-// Words that requests use for what is not a profile; a profile of that name could never be meant.
+// Words with another meaning in requests. A request could not name a profile with such a name.
 bool is_reserved(std::string_view name) {
   return name == "any" || name == "none" || name == "own" || name == "host" || name == "unknown" ||
          name == "delegated";

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
-// Takes words off the front of a text.
+// Reads tokens from the start of a text.
 class Words {
  public:
   explicit Words(std::string_view text) : rest_(text) { skip_blanks(); }
@@ -29,7 +29,7 @@ class Words {
     return true;
   }
 
-  // At least one blank, or the end.
+  // Expects at least one blank, or the end.
   bool gap() {
     if (done()) return true;
     const std::size_t before = rest_.size();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads typed settings from a document, and notes every mistake on the way.
+// Reads typed settings from a document, and adds a diagnostic for each error.
 #ifndef HOLDFAST_POLICY_READER_H
 #define HOLDFAST_POLICY_READER_H
 
@@ -13,14 +13,14 @@
 
 namespace holdfast::policy {
 
-// A statement: its value, its place, and what it looks like.
+// A setting with its value, its place and its text.
 template <typename T>
 Stated<T> stated(const Entry& entry, T value) {
   return {std::move(value), entry.where, text_of(entry.value), entry.value.where};
 }
 
-// Functions that take an Entry* accept null, for a key that is absent, and give nothing for it. A
-// value that is wrong gives nothing too, after a diagnostic.
+// Functions that take an Entry* return empty for null, which means that the key is absent. For a
+// wrong value they add a diagnostic and return empty. Borrows the list of diagnostics.
 class Reader {
  public:
   explicit Reader(std::vector<Diagnostic>& diagnostics) : diagnostics_(diagnostics) {}
@@ -28,27 +28,29 @@ class Reader {
   void error(const Span& where, std::string message, std::string hint = "");
   [[nodiscard]] std::size_t mistakes() const { return diagnostics_.size(); }
 
-  // Reports each key of `table` that is not in `known`. `of` names the table: "[profile.web]".
+  // Adds a diagnostic for each key of `table` that is not in `known`. `of` names the table, as
+  // "[profile.web]".
   void only_keys(const Value& table, const std::vector<std::string_view>& known,
                  std::string_view of);
 
-  // False, after a diagnostic, when the value is not of that kind. `wanted` says what is.
+  // Is the value of that kind? If not, adds a diagnostic that describes the expected value by
+  // `wanted`.
   bool expect(const Entry& entry, Kind kind, std::string_view wanted);
 
-  // The table under `key`, or null.
+  // The table under `key`. Null: the key is absent, or its value is not a table.
   const Value* table(const Value& parent, std::string_view key);
 
   Setting<std::string> string(const Entry* entry);
   Setting<bool> boolean(const Entry* entry);
   Setting<std::uint8_t> word(const Entry* entry, Names names);
 
-  // The bits that a list of words means, or "none" for none, or "any" for all `any`.
+  // The bits for a list of names. "none" gives 0, and "any" gives the mask `any`.
   Setting<std::uint32_t> mask(const Entry* entry, Names names, std::uint32_t any);
 
-  // The bits of a list of words that must not be empty, since nothing would ever match it.
+  // The bits for a list of names. The list must not be empty, because nothing would match it.
   std::uint16_t match_mask(const Entry& entry, Names names);
 
-  // The strings of a list; with `single`, a lone string too.
+  // The strings of a list. With Single::allowed the value may also be one string.
   enum class Single { refused, allowed };
   std::vector<Stated<std::string>> strings(const Entry& entry, Single single);
 
@@ -59,12 +61,12 @@ class Reader {
   std::vector<Diagnostic>& diagnostics_;
 };
 
-// Reads one [[profile.NAME.socket]], the bpf and the label table of a profile.
+// Read the tables [[profile.NAME.socket]], [profile.NAME.bpf] and [profile.NAME.label].
 SocketRule read_socket_rule(const Value& table, Reader& in);
 BpfDelegate read_bpf(const Entry& entry, Reader& in);
 Labels read_labels(const Value& table, Reader& in);
 
-// Adds what one source says to the model.
+// Adds the profiles of one source to the model.
 void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace holdfast::policy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first socket rule that matches decides, so a rule behind a more general one is dead. Each
-// rule is compared with each one before it; that several earlier rules cover one together is not
-// looked for.
+// The first socket rule that matches decides. So a rule that comes after a more general one never
+// decides. Each rule is compared with each earlier one. The check does not find a rule that only
+// several earlier ones cover together.
 #include "policy/socket_check.h"
 
 #include <fmt/core.h>
@@ -16,7 +16,7 @@ constexpr std::uint16_t kFamiliesThatListen =
     HF_FAMILIES_ALL & ~(HF_FAMILY_NETLINK | HF_FAMILY_PACKET);
 constexpr std::uint16_t kOpsWithPeer = HF_SOCK_CONNECT | HF_SOCK_ACCEPT | HF_SOCK_SEND;
 
-// Does a socket that meets `given` also meet `wanted`?
+// Does every socket that satisfies `given` also satisfy `wanted`?
 bool implies(const LabelCondition& given, const LabelCondition& wanted) {
   if (given.name != wanted.name) return false;
   if (wanted.kind == HF_LABEL_ANY) return given.kind != HF_LABEL_ABSENT;
@@ -64,7 +64,7 @@ class SocketChecker {
   void check_rule(const SocketRule& rule) {
     count_labels(rule.own, rule.where);
     count_labels(rule.peer, rule.where);
-    if (!rule.sound) return;  // reported where it was read
+    if (!rule.sound) return;  // the reader has reported it
     if ((rule.ops & ~(HF_SOCK_LISTEN | HF_SOCK_ACCEPT)) == 0 &&
         (rule.families & kFamiliesThatListen) == 0)
       error(rule.where,

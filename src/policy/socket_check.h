@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket rules that can never match, and their limits.
+// Finds socket rules that can never match, and checks limits of socket rules.
 #ifndef HOLDFAST_POLICY_SOCKET_CHECK_H
 #define HOLDFAST_POLICY_SOCKET_CHECK_H
 
@@ -10,7 +10,7 @@
 
 namespace holdfast::policy {
 
-// Adds a diagnostic for each mistake.
+// Adds a diagnostic for each error.
 void check_sockets(const Model& model, std::vector<Diagnostic>& diagnostics);
 
 // Does `general` match everything that `special` matches?

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// [[profile.NAME.socket]] and [profile.NAME.label].
+// Reads [[profile.NAME.socket]] and [profile.NAME.label].
 #include <fmt/core.h>
 
 #include "policy/rate.h"
@@ -10,8 +10,8 @@ namespace {
 
 // The kernel's limit, XATTR_NAME_MAX.
 constexpr std::size_t kMaxLabelNameBytes = 255;
-// The kernel's limit for one value, XATTR_SIZE_MAX, is 64 KiB; a policy that compares so much is a
-// mistake.
+// The kernel's limit for a value, XATTR_SIZE_MAX, is 64 KiB. A policy does not need such long
+// values.
 constexpr std::size_t kMaxLabelValueBytes = 255;
 constexpr std::string_view kUserPrefix = "user.";
 

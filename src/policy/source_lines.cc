@@ -7,12 +7,12 @@
 namespace holdfast::policy {
 namespace {
 
-// The last byte before `at` that is not blank; npos: none.
+// The position of the last byte before `at` that is not blank; npos: none.
 std::size_t last_before(std::string_view line, std::size_t at) {
   return at == 0 ? std::string_view::npos : line.find_last_not_of(" \t", at - 1);
 }
 
-// Where the part of a key that ends before the dot at `dot` starts.
+// The start of the part of a key that ends before the dot at `dot`.
 std::size_t part_start(std::string_view line, std::size_t dot) {
   const std::size_t last = last_before(line, dot);
   if (last == std::string_view::npos) return dot;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lines of one source, and places in it.
+// The lines of one source, and the places in it.
 #ifndef HOLDFAST_POLICY_SOURCE_LINES_H
 #define HOLDFAST_POLICY_SOURCE_LINES_H
 
@@ -11,26 +11,28 @@
 
 namespace holdfast::policy {
 
-// Borrows the source. Not thread safe: it remembers where it looked last.
+// Borrows the source. One thread, because const members update a cache.
 class SourceLines {
  public:
   explicit SourceLines(const Source& source);
 
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(starts_.size()); }
 
-  // Without its newline; "" for a line that does not exist.
+  // The line without its newline. "": there is no such line.
   [[nodiscard]] std::string_view line(std::uint32_t number) const;
 
-  // From a region whose columns count characters, its end exclusive, to a Span whose columns count
-  // bytes. A region that ends on a later line ends with its first.
+  // Converts a region whose columns count characters to a Span whose columns count bytes. The end
+  // of the region is exclusive. If it is on a later line, the Span ends at the end of the first
+  // line.
   [[nodiscard]] Span span(std::uint32_t line, std::uint32_t column, std::uint32_t end_line,
                           std::uint32_t end_column) const;
 
-  // From the first part of the dotted key that `key` is the last part of, to the end of `value`.
+  // The place of a whole statement: from the first part of the dotted key to the end of `value`.
+  // `key` is the place of the last part of the key.
   [[nodiscard]] Span statement(const Span& key, const Span& value) const;
 
  private:
-  // Where a character of a line starts.
+  // The start of a character.
   struct Place {
     std::uint32_t line = 0;
     std::uint32_t column = 1;  // character, from 1
@@ -41,10 +43,10 @@ class SourceLines {
 
   const Source& source_;
   std::vector<std::size_t> starts_;
-  mutable Place last_;  // places come in order, mostly, and a line may be the whole file
+  mutable Place last_;  // a cache: places are mostly in order, and a line may be very long
 };
 
-// Order within one file.
+// Does `a` start before `b`? Both are in the same file.
 [[nodiscard]] bool before(const Span& a, const Span& b);
 
 }  // namespace holdfast::policy

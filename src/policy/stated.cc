@@ -56,7 +56,7 @@ class Collector {
     }
   }
 
-  // Lists that are left out share the line of the section; it is one rule then.
+  // Missing lists have the place of the section. They count as one restriction.
   void bpf() {
     if (profile_.bpf_ruled == 0) return;
     std::uint32_t last = HF_RULE_DEFAULT;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a policy asks a backend to enforce.
+// The restrictions of a policy that a backend has to enforce.
 #ifndef HOLDFAST_POLICY_STATED_H
 #define HOLDFAST_POLICY_STATED_H
 
@@ -13,7 +13,7 @@
 
 namespace holdfast::policy {
 
-// One restriction that a line of policy states.
+// One restriction.
 struct StatedRule {
   std::string_view
       kind;  // the name of its backend::RuleKind: "namespaces.enter", "trace", "socket"
@@ -23,9 +23,10 @@ struct StatedRule {
   std::string text;  // "\"none\""
 };
 
-// The restrictions that a profile states, or all profiles without one, in order of the profiles. A
-// line that restricts nothing (enter = "any") is none. "trace" follows from any restriction on
-// namespaces, at its line: what a task may not do itself it may not make another do.
+// The restrictions of one profile, or of all profiles in their order. A setting that restricts
+// nothing, such as enter = "any", is not included. A restriction on namespaces also implies the
+// restriction "trace", with the same place: a task must not make another task do what it may not do
+// itself.
 [[nodiscard]] std::vector<StatedRule> stated_rules(
     const Compiled& policy, std::optional<std::uint16_t> profile = std::nullopt);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The distance is optimal string alignment: each substring is edited at most once. Words are short,
-// so the quadratic table is cheaper than anything clever; long ones are not compared at all.
+// The distance is the optimal string alignment: each substring is edited at most once. Names are
+// short, so a quadratic table is fast enough. Long words are not compared.
 #include "policy/suggest.h"
 
 #include <fmt/core.h>
@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxWordBytes = 64;
 
-// Half of a short word, a third of a long one: "nett" means "net", "foo" does not mean "net".
+// The largest distance of a suggestion: half of a short word, a third of a long one. "nett"
+// suggests "net", and "foo" does not.
 std::size_t most_edits(std::size_t length) {
   return length <= 4 ? 1 : length <= 6 ? 2 : length / 3;
 }

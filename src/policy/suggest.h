@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// "did you mean"
+// Suggestions for misspelt names.
 #ifndef HOLDFAST_POLICY_SUGGEST_H
 #define HOLDFAST_POLICY_SUGGEST_H
 
@@ -11,13 +11,13 @@
 
 namespace holdfast::policy {
 
-// "did you mean 'namespaces'?", for the candidate closest to `word`; "" when none is close enough
-// to be meant.
+// "did you mean 'namespaces'?", for the candidate that is closest to `word`. "": none is close.
 [[nodiscard]] std::string suggest(std::string_view word,
                                   const std::vector<std::string_view>& candidates);
 [[nodiscard]] std::string suggest(std::string_view word, Names candidates);
 
-// Insertions, deletions, changes of one byte and swaps of neighbours that make `a` into `b`.
+// The number of edits that turn `a` into `b`. An edit inserts, deletes or replaces one byte, or
+// swaps two adjacent bytes.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace holdfast::policy

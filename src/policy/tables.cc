@@ -1,7 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// hf_decide() survives any tables: it checks every index itself and refuses what makes no sense.
-// What is checked here is that the tables mean something, so that a corrupt blob is turned away
-// whole instead of refusing, or allowing, now and then.
+// SPDX-License-Identifier: Apache-2.0 hf_decide() is safe with any tables, since it checks every
+// index and refuses invalid values. This check makes sure that corrupt tables are rejected as a
+// whole. Otherwise they could refuse or allow single requests at random.
 #include "policy/tables.h"
 
 #include <fmt/core.h>
@@ -17,7 +16,7 @@ class Validator {
  public:
   explicit Validator(const hf_tables& tables) : t_(tables) {}
 
-  // "" when nothing is wrong.
+  // The first error; "": none.
   std::string mistake() {
     check_header();
     if (!mistake_.empty()) return mistake_;
@@ -49,7 +48,7 @@ class Validator {
             t_.label_value_count);
   }
 
-  // Tasks without a profile are not restricted; a blob that says otherwise could stop the machine.
+  // Tasks without a profile are not restricted. Tables that restrict them could stop the machine.
   void check_no_profile() {
     hf_profile free{};
     free.ns_create = HF_NS_ALL;
@@ -115,8 +114,8 @@ class Validator {
       check_match(number, rule.peer[i]);
   }
 
-  // Backends skip whole hooks by these: a flag that is off while a rule is there would switch the
-  // rule off.
+  // Backends skip whole hooks if these flags are off. So a flag must not be off while a rule needs
+  // it.
   void check_flags() {
     for (std::uint32_t i = 0; i < t_.profile_count; i++) {
       const hf_profile& p = t_.profiles[i];

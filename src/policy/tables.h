@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables that come from outside: a pinned map, a file, another process.
+// Validates tables that come from a pinned map, a file or another process.
 #ifndef HOLDFAST_POLICY_TABLES_H
 #define HOLDFAST_POLICY_TABLES_H
 
@@ -10,9 +10,9 @@
 
 namespace holdfast::policy {
 
-// Are these `size` bytes tables that hf_decide() can be trusted with: magic, version, length,
-// counts, every index and every setting within its range, and slot 0 unrestricted? Any alignment;
-// reads nothing beyond `size`. Errors: EINVAL, with what is wrong as detail.
+// Checks that the `size` bytes are valid tables: magic, version, length and counts, every index and
+// setting within its range, and no restriction in slot 0. `bytes` may have any alignment. Errors:
+// EINVAL, with the reason in the detail.
 [[nodiscard]] Result<void> validate_tables(const void* bytes, std::size_t size);
 
 }  // namespace holdfast::policy

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy may come from somebody who wants to break its reader. toml++ 3.3 bounds how deep
-// brackets nest but not dotted keys, and frees what they build by recursion: `a.a.a…` of a megabyte
-// overflows the stack. So a line may have few dots outside of strings.
+// A policy may come from an attacker. toml++ 3.3 limits the nesting of brackets but not of dotted
+// keys, and it frees the tables of a dotted key by recursion. A key `a.a.a…` of one megabyte
+// overflows the stack. So this file limits the number of dots on a line outside of strings.
 //
-// Two more things are refused here because they are always mistakes and a plain message beats the
-// library's: characters beyond ASCII outside of strings and comments, and multi-line strings, which
-// no policy needs. Without those, every string and comment ends on its line, and each line can be
-// looked at alone.
+// Two more constructs are refused, with clearer messages than the library has: characters other
+// than ASCII outside of strings and comments, and multi-line strings, which no policy needs.
+// Without them, every string and comment ends on its line, so each line can be scanned on its own.
 #include "policy/toml_scan.h"
 
 #include <string_view>
@@ -22,7 +21,7 @@ struct LineMistake {
   const char* message;
 };
 
-// Index after the string that opens at `open`, or the end of the line.
+// The position after the string that starts at `open`, or the end of the line.
 std::size_t skip_string(std::string_view line, std::size_t open) {
   const char quote = line[open];
   for (std::size_t i = open + 1; i < line.size(); i++) {

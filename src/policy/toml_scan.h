@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the TOML library must not be given.
+// Finds input that must not be passed to the TOML library.
 #ifndef HOLDFAST_POLICY_TOML_SCAN_H
 #define HOLDFAST_POLICY_TOML_SCAN_H
 
@@ -14,11 +14,10 @@ struct ScanMistake {
   const char* message;
 };
 
-// The first place that toml++ 3.3 cannot be trusted with; nothing when it may read all of it.
+// The first place that is not safe for toml++ 3.3. Empty: the library can read the whole source.
 [[nodiscard]] std::optional<ScanMistake> scan_toml(const SourceLines& lines);
 
-// The line of a header that toml++ gives up at without saying where (cmake/toml.cc), such as
-// `[[[a]]]`.
+// The line of a header such as `[[[a]]]`. toml++ fails at it without a line number (cmake/toml.cc).
 [[nodiscard]] std::uint32_t find_broken_header(const SourceLines& lines);
 
 }  // namespace holdfast::policy

@@ -222,7 +222,8 @@ void Server::serve_strangers(std::uint64_t now_ns) {
   std::vector<ConnectionId> turn;
   for (const auto& [id, connection] : connections_)
     if (connection.share == Share::strangers) turn.push_back(id);
-  std::ranges::rotate(turn, std::ranges::upper_bound(turn, served_));
+  // Not std::ranges::rotate(), which clang 14 cannot parse in libstdc++ 12.
+  std::rotate(turn.begin(), std::ranges::upper_bound(turn, served_), turn.end());
   for (const ConnectionId id : turn) {
     const std::uint64_t at_ns = kernel::boottime_ns();
     if (at_ns >= now_ns + limits_.slice_ns) break;

@@ -12,7 +12,7 @@ namespace holdfast::run {
 namespace {
 
 constexpr std::string_view kWord = "@holdfast-run";
-constexpr std::string_view kNobody = "none";  // no profile can be called that
+constexpr std::string_view kNoProfile = "none";  // no profile can have this name
 constexpr std::size_t kParts = 5;
 
 }  // namespace
@@ -20,7 +20,7 @@ constexpr std::size_t kParts = 5;
 std::string announcement_text(const Announcement& announcement) {
   return fmt::format(
       "{} {} {} {} {}", kWord, announcement.pid, announcement.backend, announcement.enter,
-      announcement.profile.empty() ? kNobody : std::string_view(announcement.profile));
+      announcement.profile.empty() ? kNoProfile : std::string_view(announcement.profile));
 }
 
 std::optional<Announcement> parse_announcement(std::string_view name) {
@@ -29,7 +29,7 @@ std::optional<Announcement> parse_announcement(std::string_view name) {
   const auto pid = number<pid_t>(parts[1]);
   if (!pid || *pid <= 0) return std::nullopt;
   return Announcement{*pid, std::string(parts[2]), std::string(parts[3]),
-                      parts[4] == kNobody ? std::string() : std::string(parts[4])};
+                      parts[4] == kNoProfile ? std::string() : std::string(parts[4])};
 }
 
 Result<Fd> announce(const Announcement& announcement) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which runs there are, for whoever asks.
+// Announces a run, so that other processes can list all runs.
 //
-// A run binds a socket to an abstract name that says what it is, and never listens. So everybody of
-// its network namespace can read it in /proc/net/unix, it goes when holdfast does, however that
-// ends, and nothing in the tree can take it away. It is what a process says of itself: to show, not
-// to decide by.
+// A run binds a unix socket to an abstract name that describes it, and never listens on it. Every
+// process in the same network namespace can read the name in /proc/net/unix. The kernel removes it
+// when holdfast ends for any reason, and the command cannot remove it. Any process can bind such a
+// name, so it is only good for display, never for a decision.
 #ifndef HOLDFAST_RUN_ANNOUNCEMENT_H
 #define HOLDFAST_RUN_ANNOUNCEMENT_H
 
@@ -21,20 +21,21 @@
 namespace holdfast::run {
 
 struct Announcement {
-  pid_t pid;  // of the `holdfast run`, in the reader's pid namespace only if that is also its own
+  pid_t pid;  // of the `holdfast run`, in the pid namespace of that process
   std::string backend;
-  std::string enter;    // namespaces.enter of the profile, as policy says it
+  std::string enter;    // namespaces.enter of the profile, as the policy spells it
   std::string profile;  // empty: none
 };
 
 [[nodiscard]] std::string announcement_text(const Announcement& announcement);
-// Nothing: some other socket's name.
+// Empty: the name is not an announcement.
 [[nodiscard]] std::optional<Announcement> parse_announcement(std::string_view name);
 
-// Announced as long as this is open. Errors: those of bind(2); EADDRINUSE: somebody else has taken
-// the name.
+// The run is announced as long as the returned descriptor is open. Errors: those of bind(2);
+// EADDRINUSE another process has bound the name.
 [[nodiscard]] Result<Fd> announce(const Announcement& announcement);
-// Those of the reader's network namespace, by pid. Errors: those of reading /proc/net/unix.
+// The announced runs of this network namespace, sorted by pid. Errors: those of reading
+// /proc/net/unix.
 [[nodiscard]] Result<std::vector<Announcement>> announced_runs();
 
 }  // namespace holdfast::run

@@ -13,7 +13,8 @@ Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
   return Attached{std::move(backend), std::move(session), {}};
 }
 
-// What the profile states and this backend leaves wholly unenforced, in words; "": nothing.
+// A description of the profile's rules about cgroups that this backend does not enforce at all. "":
+// it enforces them, or there are none.
 std::string_view left_unenforced(const backend::Backend& backend,
                                  const backend::SessionSpec& spec) {
   using backend::RuleKind;
@@ -40,7 +41,7 @@ Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spe
   if (wanted == "lsm") return attach_one(backend::make_lsm_backend(), spec);
   if (wanted == "supervisor") return attach_one(backend::make_supervisor_backend(), spec);
   auto lsm = backend::make_lsm_backend();
-  // Visitors are held by that backend alone.
+  // Only the lsm backend enforces rules about visitors.
   const std::string_view unenforced = left_unenforced(*lsm, spec);
   const bool needs_other =
       !unenforced.empty() && spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which backend holds a run.
+// Chooses the backend of a run.
 #ifndef HOLDFAST_RUN_CHOICE_H
 #define HOLDFAST_RUN_CHOICE_H
 
@@ -20,13 +20,14 @@ struct Attached {
   std::string passed_over;  // why a stronger backend is not used; empty: this is the strongest
 };
 
-// `wanted` is "lsm", "supervisor", or "auto": the strongest that is available and proves itself,
-// lsm first, but for a profile whose rules about cgroups it would leave unenforced. The
-// error of a single backend is its own; for auto it is the last one's, with the other in its
-// detail.
+// `wanted` is "lsm", "supervisor" or "auto". "auto" tries lsm and then supervisor, and takes the
+// first one that is available and whose open() succeeds. It skips lsm if the profile has rules
+// about cgroups, which lsm does not enforce for a run, unless the profile also refuses visitors.
+// What `spec` borrows has to outlive the session. Errors: those of the wanted backend. For "auto":
+// those of the supervisor, with the error of lsm in the detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec);
 
-// The words of the policy that a backend needs besides the tables.
+// The texts of the labels that a backend needs besides the tables.
 backend::LabelNames label_words(const policy::Compiled& policy, std::uint16_t profile);
 
 }  // namespace holdfast::run

@@ -11,7 +11,7 @@ namespace {
 
 using delegate::Kind;
 
-// Attach types from 64 on have no bit in a mount option, and no kernel has them yet.
+// Mount options have bits for attach types below 64 only. No kernel has higher ones yet.
 delegate::Set set_of(const hf_profile& profile) {
   delegate::Set set;
   if (profile.bpf_ruled == 0) return set;
@@ -24,8 +24,8 @@ delegate::Set set_of(const hf_profile& profile) {
 
 }  // namespace
 
-// With an empty list too: root of the machine needs no token, root of a user namespace has nothing
-// else.
+// Also with an empty list. Root of the machine needs no token for BPF; root of a user namespace
+// does.
 std::uint32_t types_for_delegation(const hf_profile& profile) {
   return profile.bpf_ruled == 0 ? 0 : HF_NS_USER | HF_NS_MNT;
 }

@@ -13,9 +13,9 @@ namespace holdfast::run {
 namespace {
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
-constexpr std::size_t kMaxAggregated = 256;  // distinct refusals remembered at a time
+constexpr std::size_t kMaxAggregated = 256;  // distinct events
 
-// What makes two events the same to a reader.
+// Two events with the same key are shown as one line.
 std::string key_of(const hf_event& event) {
   return fmt::format("{} {} {} {} {} {} {} {} {}", event.request.op, event.request.via,
                      event.request.ns_types, event.request.sock_family, event.request.bpf_value,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decisions, and attempts on the enforcement itself, as they happen: on stderr for a reader, in a
-// file for programs, and counted for the summary.
+// Reports decisions, and attacks on the enforcement itself, as they happen: as lines on stderr, as
+// JSON in a file, and as counts for the summary.
 #ifndef HOLDFAST_RUN_REPORT_H
 #define HOLDFAST_RUN_REPORT_H
 
@@ -22,7 +22,7 @@ namespace holdfast::run {
 
 enum class EventFormat { pretty, json };
 
-// How often a rule was the reason of a decision that was reported.
+// How often one rule was the reason of a reported decision.
 struct RuleHits {
   std::uint64_t refused = 0;
   std::uint64_t audited = 0;
@@ -30,26 +30,28 @@ struct RuleHits {
   std::uint64_t allowed = 0;
 };
 
-// One thread. To the file go as many events of one rule as its budget has (events/event_budget.h),
-// and how many more there were; on stderr the same refusal by the same program is shown
-// once a second with the number of those in between, and no more than kLinesPerSecond lines a
-// second in all.
+// Limits the output. The file gets as many events of one rule as its budget allows
+// (events/event_budget.h), and the number of the others. On stderr equal refusals of one program
+// are one line a second with a count, and there are at most kLinesPerSecond lines a second. One
+// thread.
 class Reporter {
  public:
   static constexpr unsigned kLinesPerSecond = 20;
-  // All of it may be one user's: a run is one command's.
+  // One user may use the whole budget, because a run is one command.
   static constexpr policy::BudgetLimits kBudget = {.per_kind = 1024, .per_user = 1024};
 
-  // `policy` is borrowed. `events_path` empty: no file. `policy_line` is the file's first line,
-  // which it has once there is an event: the text of the policy, to explain events by.
+  // `policy` is borrowed. `events_path` empty: no file. `policy_line` is the text of the policy as
+  // JSON, by which events can be explained. It is written to the file before the first event.
+  // Errors: those of creating the file.
   static Result<Reporter> create(const policy::Compiled& policy, EventFormat format,
                                  policy::Colour colour, const std::string& events_path,
                                  std::string policy_line);
 
   void event(const hf_event& event, const policy::EventPaths& paths);
-  // An attempt on the enforcement itself. It belongs to no rule, so it is not among hits().
+  // Reports an attack on the enforcement itself. It belongs to no rule, so hits() does not count
+  // it.
   void refusal(const hf_guard_event& refusal);
-  // Shows what was aggregated and not shown yet.
+  // Writes the events that are aggregated but not written yet.
   void finish();
   [[nodiscard]] const std::map<std::uint32_t, RuleHits>& hits() const { return hits_; }
   // Events that could not be written to the file.
@@ -63,7 +65,7 @@ class Reporter {
   struct Folded {
     Reported last;
     std::uint64_t shown_ns;
-    std::uint64_t count;  // since it was shown
+    std::uint64_t count;  // since shown_ns
   };
   Reporter(const policy::Compiled& policy, EventFormat format, policy::Colour colour)
       : policy_(&policy), format_(format), colour_(colour), budget_(kBudget) {}
@@ -85,10 +87,10 @@ class Reporter {
   policy::Colour colour_;
   kernel::Stream file_;
   policy::EventBudget<Reported> budget_;
-  std::string policy_line_;  // empty: it is in the file
+  std::string policy_line_;  // empty: written already
   std::map<std::string, Folded> aggregated_;
   std::map<std::uint32_t, RuleHits> hits_;
-  std::uint64_t second_ = 0;  // of the lines counted in lines_
+  std::uint64_t second_ = 0;  // lines_ counts the lines of this second
   unsigned lines_ = 0;
   std::uint64_t unshown_ = 0;
   std::uint64_t unwritten_ = 0;

@@ -24,7 +24,7 @@ constexpr unsigned kListenerLookUs = 20;
 constexpr char kShell[] = "/bin/sh";
 constexpr char kDefaultPath[] = "/usr/local/bin:/usr/bin:/bin";
 
-// The child's arguments: made before the fork, since nothing can be allocated after it.
+// The arguments of the child. They are made before the fork, because the child cannot allocate.
 struct CommandLine {
   std::vector<std::string> path_storage;
   std::vector<const char*> paths;
@@ -34,7 +34,7 @@ struct CommandLine {
   explicit CommandLine(const std::vector<std::string>& command);
 };
 
-// Where execvp(3) would look.
+// The paths that execvp(3) would try.
 std::vector<std::string> candidates(const std::string& name) {
   if (name.find('/') != std::string::npos || name.empty()) return {name};
   const char* path = std::getenv("PATH");
@@ -54,7 +54,7 @@ CommandLine::CommandLine(const std::vector<std::string>& command)
     : path_storage(candidates(command.front())) {
   for (const std::string& path : path_storage) paths.push_back(path.c_str());
   paths.push_back(nullptr);
-  shell_arguments = {const_cast<char*>(kShell), nullptr};  // [1]: the path that turned out a script
+  shell_arguments = {const_cast<char*>(kShell), nullptr};  // [1]: the path of a script
   for (const std::string& argument : command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
     if (arguments.size() > 1) shell_arguments.push_back(arguments.back());
@@ -66,7 +66,7 @@ CommandLine::CommandLine(const std::vector<std::string>& command)
 Error describe_fork_error(Error error, std::uint32_t types) {
   error.operation = "make the sandbox's namespaces";
   if (error.code == EPERM && !(types & HF_NS_USER))
-    error.detail = "an ordinary user needs a user namespace too: --unshare user,…";
+    error.detail = "without privileges this needs a user namespace too: --unshare user,…";
   if (error.code == ENOSPC) error.detail = "a limit in /proc/sys/user is reached";
   if (error.code == EUSERS) error.detail = "user namespaces are nested too deeply";
   return error;
@@ -92,7 +92,8 @@ Error describe_child_error(const ChildReport& report) {
     case ChildStep::seccomp:
       error.operation = "install the seccomp filter";
       if (error.code == EBUSY)
-        error.detail = "a supervisor listens to this process tree already: holdfast does not nest";
+        error.detail =
+            "this process tree has a seccomp supervisor already, and only one is possible";
       break;
     case ChildStep::self_test:
       error.operation = "prove the seccomp filter";
@@ -140,7 +141,7 @@ Result<Spawned> Spawned::start(const SpawnSpec& spec) {
   spawned.forked_ = std::move(*forked);
   spawned.channel_ = std::move(ends[0]);
   if (const auto cookie = kernel::socket_cookie(ends[1].get())) spawned.channel_cookie_ = *cookie;
-  ends[1].reset();  // so that the child's death is the end of the channel
+  ends[1].reset();  // so that the channel ends when the child dies
   spawned.unshare_types_ = spec.unshare_types;
   spawned.command_name_ = spec.command.front();
   if (spec.unshare_types & HF_NS_USER) {
@@ -153,7 +154,7 @@ Result<Spawned> Spawned::start(const SpawnSpec& spec) {
   return spawned;
 }
 
-// Opened by this process, not sent by the child: nothing of the child's is believed.
+// This process opens the namespaces itself. It does not trust descriptors that the child sends.
 Result<void> Spawned::open_namespaces() {
   for (unsigned bit = 0; bit < HF_NS_COUNT; bit++) {
     if (!(unshare_types_ & (1u << bit))) continue;
@@ -170,9 +171,9 @@ Result<void> Spawned::wait_until_ready() {
   return take_listener(received->listener_number);
 }
 
-// The child says beforehand which descriptor will be the listener, and cannot say when it is: its
-// filter may see what it would say it with. From then on it waits in its self-test call, so the number
-// stays what it is.
+// The child sends the number of the listener before it installs the filter. Afterwards it cannot,
+// since the filter may notify the send. Instead it blocks in its self-test call, so the number
+// stays valid. This polls until the descriptor exists.
 Result<void> Spawned::take_listener(int number) {
   for (;;) {
     auto listener = kernel::duplicate_from(forked_.pidfd.get(), number);

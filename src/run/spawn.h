@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts the workload in two steps: forked and confined but blocked, then released.
+// Starts the command in two steps. The first forks a child, which confines itself and blocks. The
+// second releases the child, which then executes the command.
 #ifndef HOLDFAST_RUN_SPAWN_H
 #define HOLDFAST_RUN_SPAWN_H
 
@@ -22,28 +23,30 @@ struct SpawnSpec {
   std::vector<std::string> command;  // not empty
   std::uint32_t unshare_types = 0;   // HF_NS_*
   backend::ChildPlan plan;
-  sigset_t signal_mask;  // of the command
+  sigset_t signal_mask;  // the signals that are blocked when the command starts
 };
 
-// A child that waits to become the command. Destroying it before release() makes the child exit.
-// One thread. In a new pid namespace the child is its init and the command will be the init's
-// child.
+// A child that waits to execute the command. Destroying the object before release() makes the child
+// exit. In a new pid namespace the child is the init, and the command will be a child of the init.
+// One thread.
 class Spawned {
  public:
-  // Forks. On return the child is in its namespaces and has restricted itself as the plan says.
-  // Errors: of clone3(2), or what the child could not do. Nothing is left behind then.
+  // Forks. On return the child is in its namespaces and has confined itself as the plan says.
+  // Errors: those of clone3(2), and of the child's own steps. After an error there is no child.
   static Result<Spawned> start(const SpawnSpec& spec);
 
   [[nodiscard]] backend::Child child() const;
   [[nodiscard]] pid_t pid() const { return forked_.pid; }
   [[nodiscard]] int pidfd() const { return forked_.pidfd.get(); }
-  // Waits until the child has seen its own self-test call refused. Only with a plan that has a filter,
-  // and after Session::adopt(), which answers that call.
+  // Waits until the child reports that its self-test call was refused. Only for a plan with a
+  // filter, and after Session::adopt(), which answers that call. Errors: the call was not refused,
+  // or the child died.
   Result<void> wait_for_self_test();
+  // Lets the child execute the command.
   Result<void> release();
-  // Readable when the command could not be executed, hung up once it runs. See read_exec_error().
+  // Readable if the command could not be executed: call read_exec_error(). Hangs up when it runs.
   [[nodiscard]] int channel_fd() const { return channel_.get(); }
-  // Why the command could not be executed; nothing when it runs.
+  // The reason why the command could not be executed. Empty: it runs. Blocks until one is known.
   std::optional<Error> read_exec_error();
 
  private:

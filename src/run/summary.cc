@@ -25,7 +25,7 @@ std::string painted(std::string_view text, std::string_view paint, policy::Colou
   return fmt::format("{}{}{}", paint, text, kPlain);
 }
 
-// "3 refused, 1 locked": only what happened.
+// "3 refused, 1 locked", without counts of 0.
 std::string counts(const std::vector<std::pair<std::uint64_t, std::string_view>>& parts) {
   std::string text;
   for (const auto& [number, word] : parts)

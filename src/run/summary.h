@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run was worth: which backend, how many decisions, which lines of policy, and how far to
-// trust it.
+// The summary of a run: the backend, the number of decisions, the rules that decided, and how
+// strongly each kind of rule is enforced.
 #ifndef HOLDFAST_RUN_SUMMARY_H
 #define HOLDFAST_RUN_SUMMARY_H
 
@@ -21,13 +21,13 @@ struct Summary {
   const policy::Compiled& policy;
   std::uint16_t profile;
   std::string_view backend;
-  std::string passed_over;  // why not a stronger backend
+  std::string passed_over;  // why a stronger backend was not used; empty: there is none
   backend::Totals totals;
   const std::map<std::uint32_t, RuleHits>& hits;
   std::vector<backend::Promise> promises;
 };
 
-// Which kinds of rules the profile states.
+// The kinds of rules that the profile has.
 [[nodiscard]] std::vector<backend::RuleKind> stated_rules(const policy::Compiled& policy,
                                                           std::uint16_t profile);
 

@@ -12,17 +12,17 @@
 namespace holdfast::run {
 namespace {
 
-// Passed on when somebody sends them. SIGTSTP and the like keep their effect: a stop of the
-// terminal stops the command and this process together, as its shell expects.
+// Forwarded to the command if another process sends them. SIGTSTP and similar signals keep their
+// default action: a stop from the terminal stops the command and this process, as a shell expects.
 constexpr std::array kForwarded = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
                                    SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGURG};
 
 struct Signals {
   Fd fd;
-  sigset_t command_mask;  // what was blocked before
+  sigset_t command_mask;  // the signals that were blocked before
 };
 
-// SIGPIPE is blocked, so that a closed stderr is an error of write() and not the end.
+// SIGPIPE is blocked too: a write to a closed stderr then fails and does not end the process.
 Result<Signals> take_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -41,7 +41,8 @@ void forward_signals(int signal_fd, int pidfd) {
   }
 }
 
-// The tree's orphans are this process's children.
+// Reaps all children. Orphans of the tree become children of this process. Returns the exit code of
+// the command if it is among them.
 std::optional<int> reap(pid_t command) {
   std::optional<int> exit_code;
   while (const auto ended = kernel::reap_child())
@@ -49,7 +50,8 @@ std::optional<int> reap(pid_t command) {
   return exit_code;
 }
 
-// Waits on descriptors until they hang up; a listener does when its last task has gone.
+// Polls descriptors and drops those that hang up. A seccomp listener hangs up when its last task
+// has ended.
 class Watch {
  public:
   explicit Watch(std::vector<int> fds) : fds_(std::move(fds)) {}
@@ -80,7 +82,7 @@ Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int si
     HF_TRY(wrap(session.dispatch(), "decide"));
     if (watch.events(kChannelIndex) & POLLIN) {
       if (auto error = spawned.read_exec_error()) outcome.exec_error = std::move(error);
-      // The exec closed the other end, and the end of a stream stays readable for good.
+      // The exec has closed the other end. The end of a stream is always readable, so stop polling.
       if (watch.events(kChannelIndex) & POLLHUP) watch.forget(kChannelIndex);
     }
     if (!watch.events(kSignalIndex)) continue;
@@ -90,12 +92,13 @@ Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int si
       break;
     }
   }
-  // The command may have reported a failed exec and ended between two looks.
+  // The child may have reported a failed exec and ended after the last poll.
   if (!outcome.exec_error) outcome.exec_error = spawned.read_exec_error();
   return {};
 }
 
-// The report goes through the filter like anything else the child does.
+// Serves the session until the child's report is readable, because sending the report is a call
+// that the filter may notify.
 Result<void> answer_until_report(backend::Session& session, const Spawned& spawned) {
   std::vector<int> fds = {spawned.channel_fd()};
   for (const int fd : session.poll_fds()) fds.push_back(fd);
@@ -128,7 +131,7 @@ Result<Outcome> supervise(backend::Session& session, const std::vector<std::stri
   Outcome outcome;
   auto watched = watch_until_end(session, spawned, signals.fd.get(), outcome);
   if (!watched) {
-    (void)kernel::signal_process(spawned.pidfd(), SIGKILL);  // nobody decides any more
+    (void)kernel::signal_process(spawned.pidfd(), SIGKILL);  // nothing answers its calls any more
     return watched.error();
   }
   HF_TRY_ASSIGN(outcome.totals, session.finish());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of one run: fork, hold, release, watch, end.
+// Runs one command: forks a child, puts it under the session, releases it, and serves the session
+// until the command has ended.
 #ifndef HOLDFAST_RUN_SUPERVISE_H
 #define HOLDFAST_RUN_SUPERVISE_H
 
@@ -17,19 +18,19 @@
 namespace holdfast::run {
 
 struct Outcome {
-  int exit_code = 0;                // of the command, as a shell says it
+  int exit_code = 0;                // of the command; 128 + N: it was killed by signal N
   std::optional<Error> exec_error;  // why the command could not be executed
   backend::Totals totals;
 };
 
-// Something to do to the forked child, which is in its namespaces and waits to be held and
-// released.
+// Called once with the forked child. The child is in its namespaces and blocked; the session has
+// not adopted it yet.
 using PrepareChild = std::function<Result<void>(pid_t child)>;
 
-// Runs the command under the session and returns when it has ended. Signals that are sent to this
-// process meanwhile are passed on to the command; those of the terminal reach it by themselves,
-// since it stays in this process's group. Errors: nothing of the command ran, or the session broke
-// and the command was killed. The process must have one thread.
+// Runs the command under the session and returns when it has ended. Signals that another process
+// sends to this one are forwarded to the command. Signals of the terminal reach the command
+// directly, because it is in the same process group. After an error the command either never ran,
+// or was killed because the session failed. The calling process must have one thread.
 Result<Outcome> supervise(backend::Session& session, const std::vector<std::string>& command,
                           std::uint32_t unshare_types, const PrepareChild& prepare);
 

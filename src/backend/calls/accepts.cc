@@ -21,7 +21,7 @@ constexpr std::size_t kMaxGivenBack = 64;
 
 }  // namespace
 
-// One call, from its registers to the socket that it gets. Shared with the job that waits.
+// One accept call, from its registers to the new socket. The job that waits shares it.
 struct AcceptHandler::Attempt {
   explicit Attempt(const seccomp_notif& received) : call(received) {}
 
@@ -31,19 +31,20 @@ struct AcceptHandler::Attempt {
   std::uint16_t family = 0;
   int flags = 0;  // SOCK_CLOEXEC, SOCK_NONBLOCK
   bool by_peer = false;
-  bool served = false;  // another's connection was handed to it
-  // Of the caller.
+  bool served = false;  // it got the connection of a caller that died
+  // The caller's.
   std::optional<kernel::TaskDirectory> task = {};
   std::optional<kernel::TaskMemory> memory = {};
   kernel::FileCredentials owner = {};
-  std::optional<kernel::Accepted> accepted = {};  // the job's, until it is done
+  std::optional<kernel::Accepted> accepted = {};  // written by the job; read after it has ended
 
   [[nodiscard]] std::uint64_t address_at() const { return call.data.args[1]; }
   [[nodiscard]] std::uint64_t length_at() const { return call.data.args[2]; }
   [[nodiscard]] int write_address(std::string_view address) const;
 };
 
-// As move_addr_to_user(): what there is room for, and how long it really is. 0, or an errno.
+// As move_addr_to_user() of the kernel: writes as much of the address as there is room for, and its
+// full length. Returns 0 or an errno.
 int AcceptHandler::Attempt::write_address(std::string_view address) const {
   if (address_at() == 0) return 0;
   int room = 0;
@@ -52,10 +53,10 @@ int AcceptHandler::Attempt::write_address(std::string_view address) const {
   std::memcpy(&room, raw->data(), sizeof(room));
   if (room < 0) return EINVAL;
   const int length = static_cast<int>(address.size());
-  std::string said(sizeof(length), '\0');
-  std::memcpy(said.data(), &length, sizeof(length));
+  std::string length_bytes(sizeof(length), '\0');
+  std::memcpy(length_bytes.data(), &length, sizeof(length));
   return memory->write(address_at(), address.substr(0, static_cast<std::size_t>(room))) &&
-                 memory->write(length_at(), said)
+                 memory->write(length_at(), length_bytes)
              ? 0
              : EFAULT;
 }
@@ -128,7 +129,8 @@ Answer AcceptHandler::handle(const seccomp_notif& call, const kernel::TaskDirect
   attempt->by_peer = of_unix && depends_on_peer(context_.tables, profile_, request);
   if (!attempt->by_peer)
     if (const int error = judge(*attempt, task, request)) return Answer::error(error);
-  // What is judged has to be what is used; where nothing is refused it makes no difference.
+  // The kernel has to use the same listener that the rules judged. If no rule refuses, it may use
+  // any.
   const bool exact = listener.stable || profile_.mode != HF_MODE_ENFORCE || !refused_;
   if (!needed && exact) return Answer::continue_syscall();
   return make(attempt, task);
@@ -141,13 +143,13 @@ Answer AcceptHandler::make(const std::shared_ptr<Attempt>& attempt,
   auto own = task.duplicate();
   auto directory = task.duplicate();
   if (!memory || !owner || !own || !directory) return Answer::error(EPERM);
-  // What was just opened is the caller's.
+  // If the call still waits, the files opened above belong to the caller.
   if (!context_.listener.waiting(attempt->call.id)) return Answer::caller_gone();
   attempt->memory.emplace(std::move(*memory));
   attempt->owner = std::move(*owner);
   attempt->task.emplace(std::move(*own));
 
-  // The kernel looks for a number first. Without one no connection is taken.
+  // Like the kernel, check for a free descriptor number first. Without one, take no connection.
   const auto room = task.has_room_for_descriptor();
   if (!room) return Answer::error(EPERM);
   if (!*room) return Answer::error(EMFILE);
@@ -187,14 +189,14 @@ Answer AcceptHandler::finish(Attempt& attempt) {
   return Answer::caller_gone();
 }
 
-// Its caller was killed meanwhile. In the kernel the connection would still be in the queue: it
-// goes to somebody else who waits there, or to who asks next.
+// The caller was killed while its job accepted a connection. In the kernel that connection would
+// still be queued. So it goes to another call that waits on the same listener, or to the next one.
 void AcceptHandler::give_back(const Attempt& from, kernel::Accepted connection) {
   for (const std::weak_ptr<Attempt>& one : waiting_) {
     const auto other = one.lock();
     if (!other || other.get() == &from || other->cookie != from.cookie || other->served) continue;
     if (!context_.listener.waiting(other->call.id)) continue;
-    other->served = true;  // its job ends when it is looked at
+    other->served = true;  // Jobs::look() ends its job, since the call no longer waits
     (void)give(context_.listener, other->call.id, hand_over(*other, std::move(connection)));
     return;
   }
@@ -202,7 +204,7 @@ void AcceptHandler::give_back(const Attempt& from, kernel::Accepted connection) 
   given_back_.push_back({from.cookie, std::move(connection)});
 }
 
-// The connection is there. Whatever ends in an error closes it.
+// Judges and labels the connection, and answers the call with it. An error closes the connection.
 Answer AcceptHandler::hand_over(const Attempt& attempt, kernel::Accepted connection) {
   if (!context_.listener.waiting(attempt.call.id)) return Answer::caller_gone();
   const int accepted_fd = connection.fd.get();
@@ -212,7 +214,7 @@ Answer AcceptHandler::hand_over(const Attempt& attempt, kernel::Accepted connect
   if (profile_.label_inherit) {
     const auto cookie = kernel::socket_cookie(accepted_fd);
     if (!cookie) return Answer::error(EPERM);
-    // One that should have had labels is not given out without them.
+    // A socket that should inherit labels is never handed over without them.
     const auto copied =
         context_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
     if (!copied) return Answer::error(copied.error().code);
@@ -221,8 +223,9 @@ Answer AcceptHandler::hand_over(const Attempt& attempt, kernel::Accepted connect
   return Answer::descriptor(std::move(connection.fd), attempt.flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
 }
 
-// The listener's labels are read again: it may have waited long. A peer that has closed has no
-// labels any more that could be asked for, so nobody gets past a rule by sending and closing.
+// Reads the listener's labels again, since the call may have waited long. The labels of a peer that
+// has closed its socket cannot be read. Such a request is judged as one with missing facts, so a
+// peer cannot evade a rule by closing early.
 int AcceptHandler::judge_with_peer(const Attempt& attempt, int accepted_fd) {
   hf_request request = request_for(attempt);
   const auto peer = context_.peers.of(accepted_fd);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// accept(2) and accept4(2) of the tree.
+// Handles accept(2) and accept4(2) of the process tree.
 //
-// Who connected is known when the connection is there, and not before; and a socket that inherits
-// labels has to have them before anybody can use it. So where a rule asks for the peer's labels, or
-// accepted sockets inherit, holdfast accepts on a duplicate of the caller's listener, and hands the
-// new socket over when it is labelled and the decision has been made. One that is refused is
-// closed.
+// The peer is unknown until the connection exists, and a socket that inherits labels has to have
+// them before the caller can use it. So where a rule reads the peer's labels, or the profile
+// inherits labels, holdfast accepts on a duplicate of the caller's listener. It labels the new
+// socket, decides, and then installs the socket in the caller. It closes a refused connection.
 #ifndef HOLDFAST_BACKEND_CALLS_ACCEPTS_H
 #define HOLDFAST_BACKEND_CALLS_ACCEPTS_H
 
@@ -23,10 +22,10 @@
 
 namespace holdfast::backend::calls {
 
-// What still checks an accept that is continued, so that the kernel makes it.
+// If the kernel performs the accept, does a BPF program still check it?
 enum class FallbackEnforcer { none, bpf };
 
-// All borrowed, but for `judge`.
+// References are borrowed and outlive the handler.
 struct AcceptContext {
   const hf_tables& tables;
   std::uint16_t profile;
@@ -37,20 +36,21 @@ struct AcceptContext {
   kernel::Listener& listener;
   JudgeSocket judge;
   FallbackEnforcer fallback;
-  // The child's channel to run/: it closes on exec, so nothing that is ruled about ever has it.
+  // The cookie of the child's channel to run/. The channel closes on exec, so CMD never has it.
   std::uint64_t exempt_cookie;
 };
 
 [[nodiscard]] bool is_accept_call(int number);
 
-// Does the profile need accepts to be made here?
+// Does the profile need accepts that holdfast performs?
 [[nodiscard]] bool makes_accepts(const hf_tables& tables, const hf_profile& profile);
 
-// One thread.
+// Used on the session's thread only. The blocking accept runs in a job (backend/calls/jobs.h).
 class AcceptHandler {
  public:
   explicit AcceptHandler(AcceptContext context);
 
+  // `call` is an accept that waits on the listener; `task` was opened for its thread.
   Answer handle(const seccomp_notif& call, const kernel::TaskDirectory& task);
 
  private:
@@ -65,16 +65,16 @@ class AcceptHandler {
 
   AcceptContext context_;
   const hf_profile& profile_;
-  std::uint32_t ruled_ = 0;    // HF_SOCK_ACCEPT: some rule is about it
-  std::uint32_t refused_ = 0;  // the same: some rule refuses or limits it
+  std::uint32_t ruled_ = 0;    // HF_SOCK_ACCEPT, if some rule is about accepts
+  std::uint32_t refused_ = 0;  // HF_SOCK_ACCEPT, if some rule refuses or limits accepts
   bool by_peer_ = false;
   LabelReader reader_;
-  std::vector<std::weak_ptr<Attempt>> waiting_;  // in jobs
+  std::vector<std::weak_ptr<Attempt>> waiting_;  // owned by their jobs
   struct GivenBack {
-    std::uint64_t listener;  // its cookie
+    std::uint64_t listener;  // the cookie of the listening socket
     kernel::Accepted connection;
   };
-  std::deque<GivenBack> given_back_;  // the oldest first
+  std::deque<GivenBack> given_back_;  // oldest first
 };
 
 }  // namespace holdfast::backend::calls

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a call gets.
+// The answer to a notified system call.
 #ifndef HOLDFAST_BACKEND_CALLS_ANSWER_H
 #define HOLDFAST_BACKEND_CALLS_ANSWER_H
 
@@ -16,10 +16,14 @@
 namespace holdfast::backend::calls {
 
 struct Answer {
-  // continue_syscall: the kernel makes the call; descriptor: the caller gets `fd`; deferred: a job answers; caller_gone:
-  // the caller is gone.
+  // continue_syscall: the kernel performs the call.
+  // error: the call fails with the errno `value`.
+  // value: the call returns `value`.
+  // descriptor: the caller gets a duplicate of `fd`, with the flags `value` (O_CLOEXEC or 0).
+  // deferred: a job answers later.
+  // caller_gone: the caller has died; no answer is needed.
   enum class Kind { continue_syscall, error, value, descriptor, deferred, caller_gone } kind;
-  std::int64_t value = 0;  // the errno of an error; the flags of a descriptor
+  std::int64_t value = 0;
   std::shared_ptr<const Fd> fd = {};
 
   static Answer continue_syscall() { return {Kind::continue_syscall}; }
@@ -32,20 +36,21 @@ struct Answer {
   static Answer caller_gone() { return {Kind::caller_gone}; }
 };
 
-// Any thread.
+// Sends the answer to the kernel. Any thread. A caller that has died is no error. If the caller has
+// no free descriptor number, its call fails with EMFILE.
 Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer);
 
-// What is decided, with all that an event tells of it.
+// A request to decide, and the facts that its event needs.
 struct DecisionRecord {
   hf_request request = {};
-  std::uint64_t source = 0;  // as in hf_event
+  std::uint64_t source = 0;  // this and `target` as in hf_event
   std::uint64_t target = 0;
   hf_task object = {};
   MovePaths paths = {};
 };
 
-// Decides, counts and reports a request of the call at hand, about the socket with this cookie. The
-// errno of an enforced refusal, or 0.
+// Decides, counts and reports a request of the current call, about the socket with this cookie.
+// Returns the errno of an enforced refusal, or 0.
 using Judge = std::function<int(hf_request request, std::uint64_t cookie)>;
 
 }  // namespace holdfast::backend::calls

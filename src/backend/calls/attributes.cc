@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The object of a call is whatever its descriptor named when the duplicate was taken; all that
-// follows is about the duplicate. A name or a value is read once. So nothing that another thread
-// changes meanwhile makes a difference between what is judged and what is done.
+// Another thread may change the caller's descriptors and memory at any time. So this file takes one
+// duplicate of the descriptor, reads each name and value once, judges those and acts on those.
 //
-// CONTINUE is safe where the kernel's sockets keep no attributes: whatever the call comes to mean,
-// the kernel refuses to label a socket. Where they do, CONTINUE is for calls that cannot come to
-// mean a socket: a descriptor of something else in a table that nobody shares, a path whose last
-// link is not followed.
+// CONTINUE makes the kernel read descriptors and memory again. If its sockets keep no attributes
+// that is safe: the kernel then labels no socket, whichever one the call names. If they do,
+// CONTINUE is used only for calls that cannot name a socket. One case is a descriptor of another
+// file in a table that is not shared; the other is a path whose last link is not followed.
 #include "backend/calls/attributes.h"
 
 #include <fcntl.h>
@@ -32,12 +31,12 @@ enum class Operation { set, get, list, remove };
 
 struct Decoded {
   Operation operation;
-  int fd = -1;  // with by_fd, or where a path starts
+  int fd = -1;  // the object if by_fd, else the directory where a relative path starts
   bool by_fd = false;
   std::uint64_t path = 0;
   std::uint32_t at_flags = 0;
   std::uint64_t name = 0;
-  std::uint64_t value = 0;  // or list
+  std::uint64_t value = 0;  // address of the value or the list
   std::uint64_t size = 0;
   std::uint32_t flags = 0;
   std::uint64_t arguments = 0;  // struct xattr_args, in the caller's memory
@@ -101,7 +100,7 @@ Decoded decode(const seccomp_data& data) {
   return d;
 }
 
-// Nothing: go on. Else the answer, which ends the call.
+// Empty: go on. Otherwise this is the answer, and the call is done.
 using Stop = std::optional<Answer>;
 
 Stop stop(int error) { return Answer::error(error); }
@@ -141,7 +140,7 @@ class Attempt {
   const AttributeCaller& caller_;
   Decoded call_;
   std::optional<kernel::TaskMemory> memory_;
-  Fd socket_;  // invalid: there is none of that number
+  Fd socket_;  // invalid: the number names no descriptor
   kernel::FileFacts file_ = {};
   label::Cookie cookie_ = 0;
   std::string name_;
@@ -152,7 +151,7 @@ Answer Attempt::run() {
   if (!memory) return Answer::error(EPERM);
   memory_.emplace(std::move(*memory));
   if (!caller_.waiting())
-    return Answer::caller_gone();  // else this is the caller's memory from here on
+    return Answer::caller_gone();  // if it waits, memory_ is the caller's from here on
   if (const Stop end = find_target()) return *end;
   if (const Stop end = read_arguments()) return *end;
   if (const Stop end = read_name()) return *end;
@@ -170,14 +169,14 @@ Answer Attempt::run() {
   return Answer::error(EPERM);
 }
 
-// Goes on with a socket, or without one for a number that names nothing.
+// Returns empty with socket_ set, or with an invalid socket_ if the number names no descriptor.
 Stop Attempt::find_target() {
   if (call_.by_fd) return take_descriptor(call_.fd, true);
   if (call_.at_flags & ~static_cast<std::uint32_t>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
     return stop(EINVAL);
   if (!(call_.at_flags & AT_EMPTY_PATH)) {
     if (call_.at_flags & AT_SYMLINK_NOFOLLOW)
-      return Answer::continue_syscall();  // a link is no socket
+      return Answer::continue_syscall();  // a symbolic link is not a socket
     return target_by_path();
   }
   if (call_.path != 0) {
@@ -199,15 +198,15 @@ Stop Attempt::target_by_path() {
   return take_descriptor(*fd, false);
 }
 
-// `by_number`: the call names the number itself, not a path to it.
+// `by_number`: the call has the descriptor number as argument, not a path such as /proc/self/fd/5.
 Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
   Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, remote_fd);
   if (!caller_.waiting())
-    return Answer::caller_gone();  // else the number was the caller's throughout
+    return Answer::caller_gone();  // if it waits, the descriptor was the caller's
   if (!duplicate.fd) {
     if (!duplicate.none) return stop(EPERM);
     if (!by_number) return stop(ENOENT);
-    return std::nullopt;  // EBADF, but what is wrong with the arguments comes first
+    return std::nullopt;  // EBADF, but the kernel reports wrong arguments first
   }
   const auto file = kernel::describe_file(duplicate.fd.get());
   if (!file) return stop(EPERM);
@@ -257,8 +256,9 @@ Stop Attempt::read_name() {
 
 Stop Attempt::check_target() {
   if (!socket_) return stop(EBADF);
-  // The kernel's own: system.sockprotoname, security modules'. A name in memory may change before
-  // the kernel reads it, so where it could become a label it is not left to the kernel.
+  // An attribute of the kernel: system.sockprotoname, or a security module's. The name in memory
+  // may change before the kernel reads it. If it could then name a label, the kernel does not get
+  // it.
   if (call_.operation != Operation::list && !label::is_label_name(name_))
     return native() ? stop(EOPNOTSUPP) : Answer::continue_syscall();
   const auto cookie = kernel::socket_cookie(socket_.get());
@@ -275,7 +275,7 @@ Stop Attempt::may(label::Access access) {
   if (error && caller_.in_own_user_namespace())
     error = label::check_access(file_, *credentials, Capabilities::count, access);
   if (error) return stop(error);
-  // "user." alone: no handler of the kernel's takes it.
+  // "user." alone: no xattr handler of the kernel accepts it.
   if (access == label::Access::read && name_.size() == label::kUserPrefix.size())
     return stop(EINVAL);
   return std::nullopt;
@@ -312,7 +312,8 @@ Answer Attempt::remove() {
   return done ? Answer::returns(0) : Answer::error(done.error().code);
 }
 
-// The bytes of a value or list into the caller's buffer, or only their number.
+// Copies a value or a list into the caller's buffer. With a buffer size of 0 only returns the
+// number of bytes.
 Answer Attempt::give(std::string_view bytes, std::size_t most, std::uint64_t limit) {
   if (limit != 0) {
     if (bytes.size() > limit) return Answer::error(limit >= most ? E2BIG : ERANGE);
@@ -339,8 +340,8 @@ Answer Attempt::list() {
 
 }  // namespace
 
-// A path whose last link is not followed leads to no socket: the l…xattr calls are nobody's
-// business.
+// The l…xattr calls do not follow the last link, so they cannot reach a socket. They are never
+// notified.
 AttributeCalls attribute_calls_to_see(const hf_profile& profile, SocketAttributes kernel) {
   if (kernel == SocketAttributes::emulated) return AttributeCalls::all;
   return profile.label_ruled ? AttributeCalls::changes : AttributeCalls::none;

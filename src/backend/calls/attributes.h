@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The extended attributes of the tree's sockets: setxattr(2) and its family, answered here.
+// Handles setxattr(2) and its family for sockets of the process tree.
 //
-// On a kernel whose sockets keep no user.* attributes all of it is emulated, with the answers of
-// Linux 7.3. On one whose sockets do, the kernel is left alone, unless the profile says which
-// labels may be set: then what sets and removes is decided and done here, on a duplicate.
+// If the kernel's sockets keep no user.* attributes, all these calls are emulated with the results
+// of Linux 7.3. If they do, the kernel performs the calls. Only if the profile limits which labels
+// may be set, set and remove are decided and performed here, on a duplicate.
 #ifndef HOLDFAST_BACKEND_CALLS_ATTRIBUTES_H
 #define HOLDFAST_BACKEND_CALLS_ATTRIBUTES_H
 
@@ -25,7 +25,7 @@ inline constexpr int kGetxattratNumber = 464;
 inline constexpr int kListxattratNumber = 465;
 inline constexpr int kRemovexattratNumber = 466;
 
-// Calls of the xattr family: none, those that change something, or all.
+// Which calls of the xattr family are notified: none, those that change attributes, or all.
 enum class AttributeCalls { none, changes, all };
 
 [[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_profile& profile,
@@ -34,14 +34,14 @@ enum class AttributeCalls { none, changes, all };
 void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen);
 [[nodiscard]] bool is_attribute_call(int number);
 
-// Who makes the call.
+// The call and its caller. Borrowed for one answer_attribute_call().
 struct AttributeCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
-  const std::function<bool()>&
-      in_own_user_namespace;  // in the supervisor's: its capabilities count
-  const std::function<bool()>&
-      waiting;  // is it still there? Its memory is touched only after a yes
+  // Is the caller in the supervisor's user namespace? Only there do its capabilities count.
+  const std::function<bool()>& in_own_user_namespace;
+  // Does the call still wait? The caller's memory is used only after this returned true.
+  const std::function<bool()>& waiting;
   const Judge& judge;
   const LabelNames& label_names;
 };

@@ -20,7 +20,8 @@ Result<Fd> open_table_owner(pid_t thread, pid_t process) {
   if (thread == process) return kernel::open_pidfd(process);
   auto pidfd = kernel::open_thread_pidfd(thread);
   if (pidfd || pidfd.error().code != EINVAL) return pidfd;
-  // An older kernel's pidfds are for processes: good for a thread that shares its process's table.
+  // Older kernels have pidfds for processes only. One will do if the thread shares the descriptor
+  // table of its process.
   HF_TRY_ASSIGN(const auto shared, kernel::share_descriptors(thread, process));
   if (!shared) return Error{EINVAL, "open the descriptors of a thread", {}, {}};
   return kernel::open_pidfd(process);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is blocked in a call that a listener got.
+// Facts about the thread that is blocked in a notified call.
 #ifndef HOLDFAST_BACKEND_CALLS_CALLER_H
 #define HOLDFAST_BACKEND_CALLS_CALLER_H
 
@@ -18,22 +18,25 @@ namespace holdfast::backend::calls {
 
 // A duplicate of one of the caller's descriptors.
 struct Duplicate {
-  Fd fd;              // invalid: there is none of that number, or it cannot be read
-  bool stable;        // the number still names the same object when the call continues
-  bool none = false;  // beyond doubt there is none of that number
+  Fd fd;              // invalid: no such descriptor, or it cannot be duplicated
+  bool stable;        // the number will name the same object when the kernel continues the call
+  bool none = false;  // there is certainly no descriptor of that number
 };
-// From the calling thread's own table, which after unshare(CLONE_FILES) is not its process's.
+// Duplicates `remote_fd` from the calling thread's own table. After unshare(CLONE_FILES) that is
+// not the table of its process. `stable` is true only for a process with one thread, since the
+// filter allows no other sharers. The result counts only if the call still waits afterwards.
 [[nodiscard]] Duplicate duplicate_of_thread(const seccomp_notif& call,
                                             const kernel::TaskDirectory& task, int remote_fd);
 
-// For events. Nothing: the thread has died, or cannot be looked into.
+// Describes a thread for an event. Empty: it has died, or this process may not read its /proc.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
 
-// The child's listener, whose descriptor goes into `fd` and has to stay there. Errors: of dup(2).
+// Duplicates the child's seccomp listener into `fd` and opens it. The listener uses that
+// descriptor, so `fd` has to live longer. Errors: of dup(2), and of reading the kernel's sizes.
 Result<kernel::Listener> take_listener(const Child& child, Fd& fd);
 
-// The child makes one call that has to come here and be refused with a value that nothing else
-// returns. Errors: ETIMEDOUT: it did not come; EPROTO: another one did.
+// Waits up to 10 s for the child's self-test call, and refuses it with an errno that no other call
+// returns. Errors: ETIMEDOUT no call arrived; EPROTO another call arrived first.
 Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child);
 
 }  // namespace holdfast::backend::calls

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths that name a descriptor of whoever uses them.
+// Paths that name a descriptor of the process that uses them.
 #ifndef HOLDFAST_BACKEND_CALLS_DESCRIPTOR_PATH_H
 #define HOLDFAST_BACKEND_CALLS_DESCRIPTOR_PATH_H
 
@@ -10,8 +10,9 @@
 
 namespace holdfast::backend::calls {
 
-// "/proc/self/fd/5", "/dev/stdout" and the like. `own_number` is the caller's pid where it reads
-// /proc. Links that lead to such a path are not followed.
+// The descriptor number that a path such as "/proc/self/fd/5" or "/dev/stdout" names. Empty: the
+// path is not of that form. `own_number` is the caller's pid in the pid namespace of its /proc.
+// Symbolic links that lead to such a path are not followed.
 [[nodiscard]] std::optional<int> descriptor_of_path(std::string_view path, pid_t own_number);
 
 }  // namespace holdfast::backend::calls

@@ -78,7 +78,7 @@ Result<DiagPeers::Bound> DiagPeers::bound_to(const kernel::BoundFile& file) {
   return Bound{found.front().type, labels};
 }
 
-// Who connected is the first to be asked; but it may have handed the socket on.
+// Searches the process of SO_PEERCRED first. It may have passed the socket on, so then all others.
 Result<LabelIds> DiagPeers::labels_of(int socket_fd, const kernel::UnixSocket& peer) const {
   if (labels_.kernel() == SocketAttributes::emulated) return reader_.read(-1, peer.cookie);
   Fd fd;
@@ -87,7 +87,8 @@ Result<LabelIds> DiagPeers::labels_of(int socket_fd, const kernel::UnixSocket& p
   if (!fd)
     for (const pid_t pid : proc_.processes())
       if ((fd = take_from(pid, peer))) break;
-  if (!fd) return Error{ENODEV, "find the peer", {}, "nobody who can be looked into has it"};
+  if (!fd)
+    return Error{ENODEV, "find the peer", {}, "no process that can be inspected has it open"};
   return reader_.read(fd.get(), peer.cookie);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other end of a unix socket, asked of the kernel from outside: the inode of the one at the
-// other end, and that this one's other end is the first. So both are sure, whatever numbers are
-// reused.
+// Finds the peer of a unix socket through the kernel's unix_diag netlink interface.
 //
-// Its labels are those kept here or, where the kernel keeps them, those of a descriptor of it that
-// some process has.
+// The first query returns the inode of the peer. The second checks that the peer's own peer is the
+// first socket, so a reused inode number is detected.
+//
+// The labels come from the store of this process. If the kernel's sockets keep labels, a descriptor
+// of the peer has to be found in some process to read them.
 #ifndef HOLDFAST_BACKEND_CALLS_DIAG_PEERS_H
 #define HOLDFAST_BACKEND_CALLS_DIAG_PEERS_H
 
@@ -18,27 +19,28 @@ namespace holdfast::backend::calls {
 
 class DiagPeers final : public Peers {
  public:
-  // Knows the sockets of this network namespace and of the child's own, if it has one. Not those of
-  // network namespaces that the tree makes. The caller has one thread. All borrowed.
+  // Finds sockets in this process's network namespace and in the one that the child was started in.
+  // It does not find those in network namespaces that the tree makes later. The calling process has
+  // one thread, since this forks. All arguments but `child` are borrowed for the object's life.
   static Result<DiagPeers> create(const Child& child, const kernel::Proc& proc,
                                   const LabelNames& label_names, SocketLabels& labels);
 
-  // Knows none.
-  static Result<DiagPeers> nobody(const kernel::Proc& proc, const LabelNames& label_names,
-                                  SocketLabels& labels) {
+  // Finds no socket: every query fails with ENOENT.
+  static Result<DiagPeers> empty(const kernel::Proc& proc, const LabelNames& label_names,
+                                 SocketLabels& labels) {
     return DiagPeers(proc, label_names, labels);
   }
 
-  // Errors: ENOENT it is in a network namespace that is not known; ESTALE; ENODEV nobody who can be
-  // looked into has the other end.
+  // Errors: ENOENT the socket is in another network namespace; ESTALE the peer changed during the
+  // query; ENODEV no process that this one may inspect has the peer open.
   [[nodiscard]] Result<Peer> of(int socket_fd) override;
 
-  // Whom a unix socket that connects to this file finds.
+  // The socket that a unix socket reaches when it connects to a file.
   struct Bound {
     int type;  // SOCK_*
     LabelIds labels;
   };
-  // Errors: ENOENT nobody who is known; EEXIST it may be one of several; those above.
+  // Errors: ENOENT no known socket is bound to the file; EEXIST several are; those of of().
   [[nodiscard]] Result<Bound> bound_to(const kernel::BoundFile& file);
 
  private:

@@ -12,8 +12,7 @@ namespace {
 constexpr std::size_t kMaxJobs = 512;
 constexpr std::uint64_t kLookMs = 20;
 constexpr unsigned kEndingUs = 500;
-// The kernel's own, never seen outside of it: it makes the call again, or EINTR, as the handler
-// says.
+// Internal to the kernel: it restarts the call or returns EINTR, as SA_RESTART says.
 constexpr int kRestart = 512;  // ERESTARTSYS
 
 }  // namespace
@@ -25,7 +24,7 @@ Result<Jobs> Jobs::create() {
   return Jobs(std::move(timer), std::move(wakeup));
 }
 
-// A job that is just about to block misses one interruption, so there are several.
+// A job that is about to block can miss one interruption, so this interrupts until it has ended.
 Jobs::~Jobs() {
   for (const auto& job : running_) {
     while (!job->done) {
@@ -50,7 +49,7 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
       answer = Answer::error(kRestart);
     const bool unfinished = answer.kind == Answer::Kind::deferred;
     if (!unfinished) (void)give(listener, self->id, answer);
-    self->done = true;  // from here on it belongs to the other thread
+    self->done = true;  // from here on `self` belongs to the session's thread
     if (unfinished) kernel::wake(wakeup_fd);
   });
   running_.push_back(std::move(running));

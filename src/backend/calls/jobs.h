@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that may block, made on duplicates, each in a thread of its own: the others are answered
-// meanwhile.
+// Performs calls that may block, on duplicates of the caller's descriptors. Each call runs in a
+// thread of its own, so that the session can answer others meanwhile.
 //
-// While its call is here, a caller wakes up for fatal signals only (WAIT_KILLABLE_RECV). So that
-// handlers of other signals do not wait for a connection that may never come, pending signals are
-// looked for, and a call whose caller has one is ended as the kernel would: restarted or EINTR, as
-// the handler was installed, or always EINTR where the socket has a time limit.
+// While holdfast has its call, a caller wakes up for fatal signals only (WAIT_KILLABLE_RECV). Other
+// signals would wait for a connection that may never come. So look() checks every 20 ms whether a
+// caller has a pending signal, and then interrupts its job. The call ends as in the kernel: it is
+// restarted or fails with EINTR, as SA_RESTART of the signal's handler says. If the socket has a
+// timeout, it always fails with EINTR.
 #ifndef HOLDFAST_BACKEND_CALLS_JOBS_H
 #define HOLDFAST_BACKEND_CALLS_JOBS_H
 
@@ -26,35 +27,41 @@
 
 namespace holdfast::backend::calls {
 
-// What a call gets that a signal ends.
+// The result of a call that a signal interrupts. restarts: ERESTARTSYS. ends: EINTR.
 enum class Interrupted { restarts, ends };
 
 struct Job {
-  // Makes the call, in a thread of its own. Answer::deferred(): `finish` knows the answer.
+  // Performs the call, in the job's own thread. Returns the answer, or Answer::deferred() if
+  // `finish` has to make it.
   std::function<Answer()> work;
-  // In the thread that calls look(). May be empty, where `work` never says so.
+  // Makes the answer, in the thread that calls look(), after `work` has ended. May be empty if
+  // `work` never returns deferred(). `task` is the directory that start() was given.
   std::function<Answer(const kernel::TaskDirectory& task)> finish = {};
-  // The thread's effective capabilities are these at most, a bit each.
+  // Upper limit of the job thread's effective capabilities: bit N is capability N.
   std::uint64_t capabilities = ~std::uint64_t{0};
   Interrupted interrupted = Interrupted::restarts;
 };
 
-// One thread, but for the jobs themselves.
+// All members are called on the session's thread. A job's thread runs `work`, sends its answer, and
+// shares nothing else with this class.
 class Jobs {
  public:
   static Result<Jobs> create();
   Jobs(Jobs&&) = default;
   Jobs& operator=(Jobs&&) = delete;
-  ~Jobs();  // ends all that still run; what they would have been answered is forgotten
+  // Interrupts the jobs that still run and waits for their threads. Deferred answers are dropped.
+  ~Jobs();
 
-  // Runs the job and answers the call. EAGAIN: too many run already. `listener` is borrowed until
-  // the jobs are gone.
+  // Starts the job, which answers `call`. `task` was opened for the calling thread. `listener` is
+  // borrowed until this object is destroyed. Errors: EAGAIN 512 jobs run already; those of arming
+  // the timer, after which the job runs all the same.
   Result<void> start(const seccomp_notif& call, kernel::TaskDirectory task,
                      kernel::Listener& listener, Job job);
 
-  // Readable while something has to be looked after: then call look().
+  // A descriptor is readable when look() has to be called.
   [[nodiscard]] std::array<int, 2> poll_fds() const { return {timer_.get(), wakeup_.get()}; }
-  // Does nothing where nothing has to be.
+  // Finishes jobs that have ended, and interrupts those whose caller has died or has a signal
+  // pending. Does nothing if no descriptor is readable.
   void look(kernel::Listener& listener);
 
  private:
@@ -64,7 +71,7 @@ class Jobs {
     std::uint64_t id;
     kernel::TaskDirectory task;
     Job job;
-    Answer answer = Answer::error(EPERM);  // the thread's, until `done`
+    Answer answer = Answer::error(EPERM);  // the job's thread writes it before it sets `done`
     std::atomic<bool> done = false;
     std::atomic<bool> interrupted = false;
     std::thread thread;
@@ -73,7 +80,7 @@ class Jobs {
   Jobs(Fd timer, Fd wakeup) : timer_(std::move(timer)), wakeup_(std::move(wakeup)) {}
 
   Fd timer_;
-  Fd wakeup_;  // a job waits to be finished
+  Fd wakeup_;  // readable: a job waits for its `finish`
   std::list<std::unique_ptr<Running>> running_;
 };
 

@@ -18,16 +18,16 @@ namespace {
 
 constexpr std::size_t kMaxAddressBytes = sizeof(sockaddr_storage);
 constexpr std::size_t kMaxControlBytes = 65536;
-constexpr std::size_t kMaxDataBytes = 1u << 20;  // a stream takes the rest with its next call
+constexpr std::size_t kMaxDataBytes = 1u << 20;  // a longer write on a stream is a short write
 constexpr std::size_t kMaxVectors = UIO_MAXIOV;
 constexpr unsigned kMaxMessages = UIO_MAXIOV;
 
 std::uint32_t send_operations(std::uint64_t flags) {
-  // Connects without connect(2).
+  // With MSG_FASTOPEN a send also connects.
   return flags & MSG_FASTOPEN ? HF_SOCK_SEND | HF_SOCK_CONNECT : HF_SOCK_SEND;
 }
 
-// What the caller's memory holds; the first mistake stays.
+// Reads the caller's memory. After an error all further reads are empty and error() is the first.
 class Reader {
  public:
   explicit Reader(const kernel::TaskMemory& memory) : memory_(memory) {}
@@ -54,7 +54,7 @@ class Reader {
     return bytes(address, length);
   }
 
-  // As many bytes as one message takes.
+  // At most kMaxDataBytes. A longer message that is not a stream fails with EMSGSIZE.
   std::string data(std::uint64_t address, std::uint64_t length, bool stream) {
     if (length > kMaxDataBytes && !stream) return fail(EMSGSIZE);
     return bytes(address, std::min<std::uint64_t>(length, kMaxDataBytes));
@@ -148,10 +148,10 @@ class Performer {
     return message;
   }
 
-  // The number of bytes; a broken pipe is the caller's to hear of.
+  // Returns the number of bytes sent. On EPIPE the caller gets SIGPIPE.
   Result<std::int64_t> send_one(const kernel::Message& message) {
     if (reader_.error()) return Error{reader_.error(), "read a message", {}, {}};
-    // It would send from this process's memory after the fact.
+    // The kernel would read this process's buffer after send_message() has returned.
     if (message.flags & MSG_ZEROCOPY) return Error{EINVAL, "send without a copy", {}, {}};
     auto sent = kernel::send_message(p_.socket->get(), message);
     if (!sent && sent.error().code == EPIPE && !(message.flags & MSG_NOSIGNAL))
@@ -164,7 +164,8 @@ class Performer {
     return sent ? Answer::returns(*sent) : Answer::error(sent.error().code);
   }
 
-  // A mistake after the first message is kept for the next call, as the kernel does.
+  // After an error returns the number of messages sent so far. As in the kernel, an error is
+  // returned only if it hits the first message.
   Answer send_many(std::uint64_t at, unsigned count, int flags) {
     unsigned done = 0;
     int error = 0;

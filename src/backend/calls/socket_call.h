@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A call about a socket, as its registers say it, and as it is made on a duplicate. But for
-// accepts: backend/calls/accepts.h.
+// Decodes the registers of a socket call, and performs the call on a duplicate of its socket.
+// Accepts are in backend/calls/accepts.h.
 #ifndef HOLDFAST_BACKEND_CALLS_SOCKET_CALL_H
 #define HOLDFAST_BACKEND_CALLS_SOCKET_CALL_H
 
@@ -17,14 +17,14 @@ namespace holdfast::backend::supervisor {
 using namespace calls;
 
 struct SocketCall {
-  std::uint32_t operations = 0;  // HF_SOCK_*: what it does, all of it
+  std::uint32_t operations = 0;  // HF_SOCK_*: all operations of the call
   int fd = -1;
-  bool writes = false;    // a call that is mostly about files
-  unsigned messages = 1;  // sent by it
+  bool writes = false;    // a call such as write(2), which is not only for sockets
+  unsigned messages = 1;  // the number of messages that it sends
 };
 [[nodiscard]] SocketCall decode_socket_call(const seccomp_data& data);
 
-// What makes a call on a duplicate. Shared with a job's thread.
+// All that perform_socket_call() needs. The job's thread shares it.
 struct Performance {
   seccomp_data data;
   std::shared_ptr<const kernel::SignalledThread> caller;
@@ -32,10 +32,11 @@ struct Performance {
   std::shared_ptr<const kernel::TaskMemory> memory;
 };
 
-// Can it be made by another process, as if by the caller? Not what would lend it the supervisor's
-// credentials or number: unix sockets bind, connect and send with those of who calls.
+// Can holdfast perform the call with the same effect as the caller? Only for internet sockets. A
+// unix socket records the credentials and the pid of the process that binds, connects or sends.
 [[nodiscard]] bool can_perform(const seccomp_data& data, std::uint16_t family);
-// Makes it; may block.
+// Performs the call with what the caller's memory holds, which it reads once. May block. Any
+// thread.
 [[nodiscard]] Answer perform_socket_call(const Performance& performance);
 
 }  // namespace holdfast::backend::supervisor

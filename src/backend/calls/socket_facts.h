@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a decision about a socket needs to know.
+// Facts about sockets that decisions need.
 #ifndef HOLDFAST_BACKEND_CALLS_SOCKET_FACTS_H
 #define HOLDFAST_BACKEND_CALLS_SOCKET_FACTS_H
 
@@ -17,14 +17,15 @@
 
 namespace holdfast::backend::calls {
 
-// By index of a label name: id of a value, HF_LABEL_ID_*.
+// Indexed by the number of a label name: the id of the value, or HF_LABEL_ID_*.
 using LabelIds = std::array<std::uint32_t, HF_MAX_LABEL_NAMES>;
 
-// The labels of a socket in the terms of the policy. Borrows both.
+// Translates the labels of a socket into the ids of the policy. Borrows both arguments.
 class LabelReader {
  public:
   LabelReader(const LabelNames& label_names, SocketLabels& labels);
-  // Errors: they cannot be read.
+  // `cookie` is the socket's. Values that the policy does not name become HF_LABEL_ID_OTHER.
+  // Errors: those of SocketLabels::get().
   [[nodiscard]] Result<LabelIds> read(int socket_fd, label::Cookie cookie) const;
 
  private:
@@ -35,30 +36,32 @@ class LabelReader {
 
 // The other end of a unix socket.
 struct Peer {
-  // none: it is not connected; without_file: closed, or nobody has accepted it yet; known: it
-  // has `labels`.
+  // none: the socket is not connected. without_file: the peer is closed or not accepted yet.
+  // known: the peer has `labels`.
   enum class State { none, without_file, known } state = State::none;
   LabelIds labels = {};
 };
 
-// Knows who is at the other end. One thread.
+// Finds the peer of a unix socket. One thread.
 class Peers {
  public:
   virtual ~Peers() = default;
-  // Errors: it cannot be told.
+  // Errors: the peer cannot be determined. The caller then decides with HF_REQ_FACTS_MISSING.
   [[nodiscard]] virtual Result<Peer> of(int socket_fd) = 0;
 };
 
-// Does the first rule that may match this request, whose own labels are known, ask for the peer's?
+// Does the first rule that can match this request depend on the peer's labels? The request's own
+// labels have to be filled in.
 [[nodiscard]] bool depends_on_peer(const hf_tables& tables, const hf_profile& profile,
                                    const hf_request& request);
 
-// HF_SOCK_* about which some rule asks for the label of a unix socket's peer. Who binds or listens
-// has none.
+// HF_SOCK_*: operations for which some rule depends on the labels of a unix socket's peer. Never
+// bind or listen, which have no peer.
 [[nodiscard]] std::uint32_t operations_by_peer(const hf_tables& tables, const hf_profile& profile);
 
-// Decides a request of this thread's call about the socket with this cookie, and reports it; a
-// limit takes so many tokens. The errno of an enforced refusal, or 0.
+// Decides, counts and reports a request about the socket with this cookie. A rate limit takes
+// `tokens` tokens. Returns the errno of an enforced refusal, or 0. Called on the session's thread;
+// `call` and `task` may be those of an earlier call whose job has just ended.
 using JudgeSocket = std::function<int(const seccomp_notif& call, const kernel::TaskDirectory& task,
                                       hf_request request, std::uint64_t cookie, unsigned tokens)>;
 

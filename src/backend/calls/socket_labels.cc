@@ -14,7 +14,7 @@ namespace holdfast::backend::calls {
 namespace {
 
 constexpr std::uint64_t kCollectMs = 1000;
-constexpr std::uint64_t kCollectShare = 50;  // collecting takes at most a fiftieth of the time
+constexpr std::uint64_t kCollectShare = 50;  // collect() uses at most 1/50 of the time
 constexpr std::size_t kManyForgotten = 1024;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
@@ -54,12 +54,13 @@ Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie
   auto names = kernel::list_attributes(socket_fd);
   if (!names || kernel_ == SocketAttributes::native) return names;
   HF_TRY(take_over(socket_fd, cookie));
-  // As sockfs_listxattr() of 7.3: labels of security modules, users', then the protocol's name.
-  const auto behind = std::find_if(names->begin(), names->end(), [](const std::string& name) {
+  // The order of sockfs_listxattr() of Linux 7.3: labels of security modules, labels of users, the
+  // protocol's name.
+  const auto position = std::find_if(names->begin(), names->end(), [](const std::string& name) {
     return !name.starts_with("security.");
   });
   const auto own = store_->list(cookie);
-  names->insert(behind, own.begin(), own.end());
+  names->insert(position, own.begin(), own.end());
   return names;
 }
 
@@ -67,13 +68,14 @@ Result<void> SocketLabels::watch(int socket_fd, label::Cookie cookie) {
   const std::lock_guard lock(*watching_);
   if (store_->has(cookie)) return {};
   auto watched = watch_.watch(socket_fd, cookie);
-  if (!watched && watched.error().code != EEXIST) return watched;  // it was labelled before
+  if (!watched && watched.error().code != EEXIST) return watched;  // EEXIST: watched already
   if (timer_armed_) return {};
   timer_armed_ = true;
   return kernel::arm_timer(timer_.get(), kCollectMs);
 }
 
-// What a socket got when it was accepted is known to the mirror first, which is where that happens.
+// BPF programs give an accepted socket its labels, so only the mirror has them at first. Copies
+// them into the store.
 Result<void> SocketLabels::take_over(int socket_fd, label::Cookie cookie) {
   if (mirror_ == nullptr) return {};
   const label::Cookie listener = mirror_->inherited_from(socket_fd);
@@ -85,7 +87,7 @@ Result<void> SocketLabels::take_over(int socket_fd, label::Cookie cookie) {
   return mirror_->take_over(socket_fd);
 }
 
-Result<void> SocketLabels::tell(int socket_fd, label::Cookie cookie) {
+Result<void> SocketLabels::update_mirror(int socket_fd, label::Cookie cookie) {
   if (mirror_ == nullptr) return {};
   return mirror_->write(socket_fd,
                         [&](const std::string& name) { return store_->get(cookie, name); });
@@ -100,15 +102,15 @@ Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::s
   const auto before = store_->get(cookie, name);
   auto done = store_->set(cookie, name, value, flags);
   if (!done && done.error().code == ENOSPC) {
-    collect();  // perhaps what map_usage it is gone
+    collect();  // sockets that are gone may fill the store
     done = store_->set(cookie, name, value, flags);
   }
   if (!done) return done;
-  auto told = tell(socket_fd, cookie);
-  if (told) return {};
-  // A label that decides nothing would be worse than none.
+  auto mirrored = update_mirror(socket_fd, cookie);
+  if (mirrored) return {};
+  // Undo: rules would not apply to a label that the mirror lacks.
   (void)(before ? store_->set(cookie, name, *before, 0) : store_->remove(cookie, name));
-  return told;
+  return mirrored;
 }
 
 Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std::string& name) {
@@ -116,9 +118,9 @@ Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std
   HF_TRY(take_over(socket_fd, cookie));
   const auto before = store_->get(cookie, name);
   HF_TRY(store_->remove(cookie, name));
-  auto told = tell(socket_fd, cookie);
-  if (!told && before) (void)store_->set(cookie, name, *before, 0);
-  return told;
+  auto mirrored = update_mirror(socket_fd, cookie);
+  if (!mirrored && before) (void)store_->set(cookie, name, *before, 0);
+  return mirrored;
 }
 
 Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to) {
@@ -127,7 +129,7 @@ Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, labe
     if (!store_->has(from)) return {};
     HF_TRY(watch(to_fd, to));
     HF_TRY(store_->copy(from, to));
-    return tell(to_fd, to);
+    return update_mirror(to_fd, to);
   }
   HF_TRY_ASSIGN(const auto names, kernel::list_attributes(from_fd));
   for (const std::string& name : names) {
@@ -144,7 +146,8 @@ void SocketLabels::collect() {
   const std::lock_guard lock(*watching_);
   (void)kernel::timer_expired(timer_.get());
   const std::uint64_t began_ns = kernel::boottime_ns();
-  // First what is known, then what is alive: what is labelled in between is not taken for dead.
+  // List the labelled sockets before the open ones. A socket that is labelled in between is then in
+  // neither list, and is kept.
   const std::vector<label::Cookie> known = store_->sockets();
   auto alive = watch_.numbers(proc_);
   timer_armed_ = false;

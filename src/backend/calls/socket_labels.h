@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The labels of sockets: in the kernel where its sockets keep user.* attributes, else in a store of
-// this process.
+// Keeps the labels of sockets. They are user.* attributes of the socket if the kernel has those,
+// otherwise entries in a store of this process.
 #ifndef HOLDFAST_BACKEND_CALLS_SOCKET_LABELS_H
 #define HOLDFAST_BACKEND_CALLS_SOCKET_LABELS_H
 
@@ -20,45 +20,49 @@
 
 namespace holdfast::backend::calls {
 
-// Do this kernel's sockets keep attributes of their own?
+// native: this kernel's sockets keep user.* attributes. emulated: the store of this process does.
 enum class SocketAttributes { native, emulated };
 [[nodiscard]] SocketAttributes socket_attributes();
 
-// Somebody who has to know at once what labels are kept here: the programs of the lsm backend.
+// A second place where the stored labels have to be up to date: the maps of the lsm backend's BPF
+// programs.
 class LabelMirror {
  public:
   using Value = std::function<std::optional<std::string>(const std::string& name)>;
 
   virtual ~LabelMirror() = default;
-  // What the labels of this socket are from now on.
+  // Replaces the mirrored labels of this socket. `value` returns the value of a name; empty: unset.
   virtual Result<void> write(int socket_fd, const Value& value) = 0;
-  // The listener whose labels it was given when it was accepted; 0: none, or they were taken over.
+  // The BPF programs copy a listener's labels to an accepted socket. Returns the listener's cookie.
+  // 0: no labels were copied, or take_over() was called since.
   [[nodiscard]] virtual label::Cookie inherited_from(int socket_fd) const = 0;
   virtual Result<void> take_over(int socket_fd) = 0;
 };
 
-// The labels of sockets, wherever this kernel has them. Any thread; collect() is for one.
+// `cookie` is always that of the socket that `socket_fd` names. Thread-safe, but collect() and
+// mirror_to() are for one thread.
 class SocketLabels {
  public:
   // `proc` is borrowed.
   static Result<SocketLabels> create(const kernel::Proc& proc, SocketAttributes kernel);
 
-  // Tells it of every change from here on. Borrowed.
+  // Every later change is also written to `mirror`, which is borrowed.
   void mirror_to(LabelMirror& mirror) { mirror_ = &mirror; }
   [[nodiscard]] SocketAttributes kernel() const { return kernel_; }
-  // Nothing: no such label. Errors: what the kernel says.
+  // Empty: the socket has no such label. Errors: those of getxattr(2) on the socket, and those of
+  // the mirror.
   [[nodiscard]] Result<std::optional<std::string>> get(int socket_fd, label::Cookie cookie,
                                                        const std::string& name);
   [[nodiscard]] Result<std::vector<std::string>> list(int socket_fd, label::Cookie cookie);
   Result<void> set(int socket_fd, label::Cookie cookie, const std::string& name,
                    std::string_view value, int flags);
   Result<void> remove(int socket_fd, label::Cookie cookie, const std::string& name);
-  // All labels of `from` are `to`'s as well.
+  // Sets all labels of `from` on `to`.
   Result<void> copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to);
 
-  // Readable when it is time to collect().
+  // Readable when collect() has to be called.
   [[nodiscard]] int timer_fd() const { return timer_.get(); }
-  // Forgets sockets that do not exist any more.
+  // Drops the labels of sockets that no longer exist. Reads the open files of this process.
   void collect();
 
  private:
@@ -66,7 +70,7 @@ class SocketLabels {
                kernel::OpenFileWatch live);
   Result<void> watch(int socket_fd, label::Cookie cookie);
   Result<void> take_over(int socket_fd, label::Cookie cookie);
-  Result<void> tell(int socket_fd, label::Cookie cookie);
+  Result<void> update_mirror(int socket_fd, label::Cookie cookie);
 
   const kernel::Proc& proc_;
   LabelMirror* mirror_ = nullptr;
@@ -74,7 +78,7 @@ class SocketLabels {
   Fd timer_;
   kernel::OpenFileWatch watch_;
   std::unique_ptr<label::Store> store_;
-  // Jobs label what they accept, while the session collects.
+  // Guards watch_ and timer_armed_.
   std::unique_ptr<std::mutex> watching_ = std::make_unique<std::mutex>();
   bool timer_armed_ = false;
 };

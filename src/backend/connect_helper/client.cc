@@ -19,17 +19,18 @@ namespace {
 constexpr int kLookMs = 1000;
 constexpr int kStartMs = 10'000;
 constexpr unsigned kSendSeconds = 5;
-// A path that takes longer leads over a file system that does not answer.
+// The time for a reply. A path lookup that takes longer crosses a file system that does not
+// respond.
 constexpr std::uint64_t kPatienceNs = 10'000'000'000;
 
-Error gone() { return Error{ECONNABORTED, "ask the door", {}, "it does not answer"}; }
+Error gone() { return Error{ECONNABORTED, "ask the connect helper", {}, "it does not answer"}; }
 
 Result<void> expect(int channel_fd, char byte) {
   std::vector<Fd> none;
   HF_TRY_ASSIGN(const auto ready, kernel::wait_readable(channel_fd, kStartMs));
   if (!ready) return gone();
-  HF_TRY_ASSIGN(const auto said, kernel::receive_packet(channel_fd, 1, none));
-  if (!said || said->front() != byte) return gone();
+  HF_TRY_ASSIGN(const auto received, kernel::receive_packet(channel_fd, 1, none));
+  if (!received || received->front() != byte) return gone();
   return {};
 }
 
@@ -60,7 +61,8 @@ Result<Identity> identity_of(const kernel::TaskDirectory& task) {
       root};
 }
 
-// Looked at while it still may be, and before anything of the tree runs.
+// Opens the helper's /proc directory while the helper is dumpable, and before any task of the tree
+// runs.
 Result<ConnectHelper> ConnectHelper::start(const Child& child, const kernel::Proc& proc) {
   HF_TRY_ASSIGN(auto ends, kernel::make_channel());
   HF_TRY(kernel::set_send_timeout(ends[0].get(), kSendSeconds));
@@ -113,7 +115,7 @@ Result<ConnectHelper::Reply> ConnectHelper::ask(const HelperRequest& request,
   ends[1].reset();
   const int reply_fd = ends[0].get();
   std::uint64_t since_ns = kernel::boottime_ns();
-  std::uint64_t looked_ns = since_ns;
+  std::uint64_t checked_ns = since_ns;
   bool given_up = false;
   for (;;) {
     const auto ready = kernel::wait_readable(reply_fd, kLookMs);
@@ -121,15 +123,15 @@ Result<ConnectHelper::Reply> ConnectHelper::ask(const HelperRequest& request,
     if (!ready && deadline == Deadline::soon) return ready.error();
     if (ready && *ready) break;
     const std::uint64_t now_ns = kernel::boottime_ns();
-    // What it is doing may be done by now, so it has to say.
+    // Cancel, but wait for the reply: the connect may have succeeded already.
     if (!ready && !given_up) {
       kernel::end_stream(reply_fd);
       given_up = true;
       since_ns = now_ns;
     }
     if ((deadline == Deadline::soon || given_up) && now_ns - since_ns > kPatienceNs) return gone();
-    if (now_ns - looked_ns < std::uint64_t{kLookMs} * 1'000'000) continue;
-    looked_ns = now_ns;
+    if (now_ns - checked_ns < std::uint64_t{kLookMs} * 1'000'000) continue;
+    checked_ns = now_ns;
     if (!answers()) return gone();
   }
   Reply reply;

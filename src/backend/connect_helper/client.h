@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process that connects unix sockets for tasks of the tree.
+// Starts the connect helper and sends requests to it. The connect helper is a process that connects
+// unix sockets for tasks of the process tree. handler.cc explains why it is needed.
 //
-// Who connects a unix socket shows in SO_PEERCRED, and its rights are asked for along the path and
-// at the socket. So a connect that is to be made on the very socket, and to the very listener, that
-// were judged cannot be made by holdfast itself. The door is a process of holdfast's with the
-// credentials, namespaces and root directory that the command has, but without the command's
-// seccomp filter and Landlock domain: the tree, whose domain is deeper, can neither trace it nor
-// look into it. It connects only for who has the same credentials, so what it does is nothing that
-// its caller could not do.
+// The kernel takes SO_PEERCRED from the process that calls connect(2), and checks the permissions
+// of that process on the path and on the socket. So the helper has the credentials, namespaces and
+// root directory of the command. It does not have the command's seccomp filter, nor its Landlock
+// domain. The tree can neither trace nor inspect it, because the tree is in a Landlock domain and
+// the helper is not. The helper acts only for tasks with the same identity as its own, so it does
+// nothing that its caller could not do.
 #ifndef HOLDFAST_BACKEND_CONNECT_HELPER_CLIENT_H
 #define HOLDFAST_BACKEND_CONNECT_HELPER_CLIENT_H
 
@@ -25,7 +25,7 @@
 
 namespace holdfast::backend::connect_helper {
 
-// What has to be the same for the door to stand in for somebody.
+// The properties that the helper and a task must share before the helper may act for the task.
 struct Identity {
   kernel::Credentials credentials;
   std::array<kernel::NamespaceInode, 3> namespaces;  // user, mnt, pid
@@ -33,34 +33,42 @@ struct Identity {
 
   bool operator==(const Identity&) const = default;
 };
-// Errors: those of reading /proc.
+// Errors: those of reading the task's /proc directory.
 [[nodiscard]] Result<Identity> identity_of(const kernel::TaskDirectory& task);
 
 class ConnectHelper {
  public:
-  // Starts it, in the child's namespaces. The caller has one thread, and may still be looked into.
-  // Errors: of what it takes; EPROTO: it did not come to be what it has to be.
+  // Starts the helper in the child's namespaces. The calling process has one thread and is still
+  // dumpable, because the helper inherits that and its /proc is read here. Waits up to 10 s for
+  // each of two steps. Errors: those of making the channel and the process, and of reading its
+  // /proc; ECONNABORTED the helper did not start, or did not answer in time.
   static Result<ConnectHelper> start(const Child& child, const kernel::Proc& proc);
   ConnectHelper(ConnectHelper&&) = default;
   ConnectHelper& operator=(ConnectHelper&&) = delete;
-  ~ConnectHelper();  // ends it, and waits for that, for a moment
+  // Kills the helper, and waits up to 1 s for its end.
+  ~ConnectHelper();
 
-  // Is it the same to the world whether this task acts, which is blocked, or the door? Its number
-  // apart.
+  // Can the helper act for this task, so that other processes see no difference but the pid? The
+  // task is blocked in a notified call.
   [[nodiscard]] bool same_identity_as(const kernel::TaskDirectory& task) const;
 
-  // From here on any thread. All wait. Errors: EINTR: this thread was interrupted
-  // (kernel::interrupt_thread); ECONNABORTED: the door is dead, is stopped, or takes too long.
+  // The calls below block, and may be made on any thread. Errors of all: EINTR this thread was
+  // interrupted (kernel::interrupt_thread); ECONNABORTED the helper is dead, is stopped, or did not
+  // reply in time; those of making a socket pair. find() and look() wait up to 10 s for the reply.
 
   struct Found {
-    int error = 0;  // errno, as its caller would get it
-    int probe = 0;  // HelperReply
-    Fd file = {};   // O_PATH
+    int error = 0;  // the errno that the caller's own connect(2) would get; 0: none
+    int probe = 0;  // HelperReply::probe
+    Fd file = {};   // O_PATH; find() only
   };
-  // `directory_fd`: where a relative path begins; -1: it is absolute.
+  // Opens the file that `path` names. `directory_fd` is where a relative path starts; -1 if the
+  // path is absolute. Error also: ENAMETOOLONG.
   [[nodiscard]] Result<Found> find(const std::string& path, int directory_fd) const;
+  // Probes a file that is open already.
   [[nodiscard]] Result<Found> look(int file_fd) const;
-  // An errno or 0, of connect(2). Interrupted, it is what came of it: EINTR, mostly.
+  // Connects the socket to the file. Returns 0 or the errno of connect(2). No time limit, until
+  // this thread is interrupted: then the helper interrupts its connect(2) and has 10 s to reply.
+  // The result is what connect(2) returned, mostly EINTR.
   [[nodiscard]] Result<int> connect(int socket_fd, int file_fd) const;
 
  private:
@@ -70,7 +78,8 @@ class ConnectHelper {
         task_(std::move(task)),
         identity_(std::move(identity)) {}
   struct Reply;
-  enum class Deadline { none, soon };  // soon: ECONNABORTED after kPatienceNs
+  // soon: fail with ECONNABORTED after kPatienceNs, and with EINTR at once.
+  enum class Deadline { none, soon };
   [[nodiscard]] Result<Reply> ask(const HelperRequest& request, const std::vector<int>& descriptors,
                                   Deadline deadline) const;
   [[nodiscard]] Result<Found> found(const HelperRequest& request,

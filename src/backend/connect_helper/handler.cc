@@ -1,12 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Two ways to the door. It finds the file that the path names, with the caller's rights, and hands
-// it over. The file that a socket is bound to is that socket's for good: bind() always makes a new
-// one. So who listens there is known, is judged, and is who the door then connects to, whatever is
-// renamed meanwhile. What the caller's memory says is read once.
+// Problem. The supervisor judges a connect(2) before it happens. If it then lets the kernel
+// continue the call, the kernel reads the descriptor and the path again. Between the two, another
+// thread can put a different socket under the same descriptor number, or rename another socket to
+// the path.
 //
-// An abstract name may come to be another socket's between a look and the connect. And Landlock
-// keeps the tree from abstract sockets outside, which a door without its domain would undo.
+// Example. A rule says that a socket labelled user.varlink=client may connect only to a peer that
+// is labelled user.varlink=server. Thread A calls connect(5, "/run/app/socket"). The supervisor
+// finds the right label on both ends and continues the call. Before the kernel looks up the path,
+// thread B calls rename("/run/app/other", "/run/app/socket"). The client is connected to the wrong
+// peer.
+//
+// The supervisor cannot simply connect its own duplicate of the socket. The kernel would check the
+// supervisor's permissions on the path, and SO_PEERCRED at the server would name the supervisor.
+//
+// Idea. The connect helper (client.h) is a process with the caller's credentials, namespaces and
+// root directory. It makes the connect in two steps:
+//
+//   1. find: the helper opens the file that the path names, with the caller's permissions, and
+//      sends back an O_PATH descriptor. bind(2) always makes a new file, so a socket file belongs
+//      to one socket for its whole life. Thus the file determines the peer, and the rules can judge
+//      it.
+//   2. connect: the helper connects the duplicate of the caller's socket to that file, by way of
+//      /proc/self/fd. Renames have no effect any more.
+//
+// The address in the caller's memory is read once, before step 1.
+//
+// Cost. The helper is one more process for each run whose rules need it. Each connect takes two
+// round trips and two job threads. The peer sees the helper's pid in SO_PEERCRED. When the helper
+// dies or is stopped, connects that need it are refused. Two kinds of addresses are always refused:
+// a path if the caller has another identity than the helper, and an abstract name. An abstract name
+// can belong to another socket between step 1 and step 2. Moreover the tree's Landlock domain keeps
+// it from abstract sockets outside, and the helper is not in that domain.
+//
+// Alternatives. Continuing the call is enough if no thread can interfere: a caller with one thread
+// and no rule about the peer does not come here. Stopping the other threads would need ptrace, and
+// tasks in other processes could still rename files. The lsm backend checks inside the kernel, at
+// the hook that knows both sockets, and needs no helper; but it needs privileges.
 #include "backend/connect_helper/handler.h"
 
 #include <sys/socket.h>
@@ -25,14 +55,14 @@ namespace holdfast::backend::connect_helper {
 namespace {
 
 constexpr std::size_t kMaxAddressBytes = sizeof(sockaddr_storage);
-// So that others can be answered while nobody is at the door (backend/calls/jobs.cc has the whole number).
+// Less than the limit of all jobs (backend/calls/jobs.cc), so that connects cannot use up all jobs.
 constexpr long kMaxPendingConnects = 256;
 constexpr std::string_view kGone =
     "the process that connects unix sockets for the command is gone or stopped: connects that need "
     "it are refused";
 
-// The kernel refuses what is no address of the family, and a datagram socket is disconnected by
-// AF_UNSPEC. Neither finds anybody.
+// Can this address reach a peer? The kernel refuses addresses of other families, and AF_UNSPEC
+// disconnects a datagram socket.
 bool names_a_socket(const std::string& address) {
   sa_family_t family = AF_UNSPEC;
   if (address.size() <= offsetof(sockaddr_un, sun_path) || address.size() > sizeof(sockaddr_un))
@@ -52,7 +82,7 @@ bool needs_connect_helper(const hf_tables& tables, const hf_profile& profile) {
   return false;
 }
 
-// Shared with the jobs.
+// One connect from its call to its answer. The jobs share it; only one thread uses it at a time.
 struct UnixConnectHandler::PendingConnect {
   PendingConnect(Connecting& from, std::shared_ptr<int> ticket)
       : call(from.call),
@@ -67,12 +97,12 @@ struct UnixConnectHandler::PendingConnect {
   std::uint64_t cookie;
   hf_request request;
   bool by_peer;
-  std::shared_ptr<int> slot;  // among those at the door
-  std::string address = {};   // as the caller's memory has it
-  std::string path = {};      // empty: the file is known, or there is none
-  Fd directory = {};          // where a relative path begins
-  Fd file = {};               // whom it is about, once that is known
-  bool gone = false;          // the door is
+  std::shared_ptr<int> slot;  // a reference to in_flight_
+  std::string address = {};   // as read from the caller's memory
+  std::string path = {};      // empty: the address names a descriptor, see `file`
+  Fd directory = {};          // where a relative path starts
+  Fd file = {};               // the socket file to connect to, once it is known
+  bool gone = false;          // the helper does not answer
 };
 
 Answer UnixConnectHandler::refuse_unknown(const PendingConnect& pending,
@@ -99,7 +129,7 @@ void UnixConnectHandler::close(std::string_view why) {
   warn_once(why);
 }
 
-// An answer: there is no slot, or it cannot be known.
+// Fills in path, directory or file. Returns an answer if the helper cannot make the connect.
 std::optional<Answer> UnixConnectHandler::read_address(PendingConnect& pending,
                                                        const kernel::TaskDirectory& task) {
   const std::string path(pending.address.data() + offsetof(sockaddr_un, sun_path),
@@ -146,7 +176,7 @@ Answer UnixConnectHandler::connect(Connecting from) {
   const auto length = static_cast<std::uint32_t>(from.call.data.args[2]);
   if (length > kMaxAddressBytes) return Answer::error(EINVAL);
   auto address = memory->read(from.call.data.args[1], length);
-  if (!from.waiting()) return Answer::caller_gone();  // what was just opened is the caller's
+  if (!from.waiting()) return Answer::caller_gone();  // if it waits, the memory was the caller's
   if (!address) return Answer::error(EFAULT);
   pending->address = std::move(*address);
   if (!names_a_socket(pending->address)) {
@@ -154,9 +184,9 @@ Answer UnixConnectHandler::connect(Connecting from) {
     const auto done = kernel::connect_socket(pending->socket.get(), pending->address);
     return done ? Answer::returns(0) : Answer::error(done.error().code);
   }
-  auto nowhere = read_address(*pending, task);
+  auto refused = read_address(*pending, task);
   if (!from.waiting()) return Answer::caller_gone();
-  if (nowhere) return *nowhere;
+  if (refused) return *refused;
   if (in_flight_.use_count() > kMaxPendingConnects) return Answer::error(EAGAIN);
   if (const int error = judge_own(*pending, task)) return Answer::error(error);
   const auto find = [pending, helper = helper_]() -> Answer {
@@ -165,7 +195,7 @@ Answer UnixConnectHandler::connect(Connecting from) {
     if (!found && found.error().code == EINTR) return Answer::error(EINTR);
     pending->gone = !found;
     if (!found) return Answer::deferred();
-    // A link of /proc that leads where no path does.
+    // ELOOP: the path crosses a magic link of /proc. after_find() refuses it, without a file.
     if (found->error != 0 && found->error != ELOOP) return Answer::error(found->error);
     if (found->probe == ECONNREFUSED || found->probe == EACCES) return Answer::error(found->probe);
     if (found->file) pending->file = std::move(found->file);
@@ -191,7 +221,7 @@ Answer UnixConnectHandler::after_find(const PendingConnectPtr& pending,
   const auto connect = [pending, helper = helper_]() -> Answer {
     const auto error = helper->connect(pending->socket.get(), pending->file.get());
     pending->gone = !error && error.error().code != EINTR;
-    pending->socket.reset();  // a socket that the caller closes next is to be closed then
+    pending->socket.reset();  // so that the socket is closed when the caller closes it
     if (pending->gone) return Answer::deferred();
     const int code = error ? *error : EINTR;
     return code == 0 ? Answer::returns(0) : Answer::error(code);
@@ -208,8 +238,8 @@ Answer UnixConnectHandler::after_connect(const PendingConnect& pending,
   return refuse_unknown(pending, task);
 }
 
-// The label counts that each has now. Of another type nobody connects to: that is for the kernel to
-// say.
+// Reads both labels now, since they may have changed. If the types of the sockets differ,
+// connect(2) fails in any case, so the kernel reports the error.
 Answer UnixConnectHandler::judge_with_peer(PendingConnect& pending,
                                            const kernel::TaskDirectory& task) {
   const auto own = context_.reader.read(pending.socket.get(), pending.cookie);

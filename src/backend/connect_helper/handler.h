@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connects of unix sockets that the kernel cannot be left to make: decided by the labels of who
-// would be found, or made in a process with several threads. The door makes them.
+// Handles connects of unix sockets that the caller must not make itself. Either a rule depends on
+// the labels of the peer, or the caller has several threads. The connect helper makes them.
 #ifndef HOLDFAST_BACKEND_CONNECT_HELPER_HANDLER_H
 #define HOLDFAST_BACKEND_CONNECT_HELPER_HANDLER_H
 
@@ -20,11 +20,11 @@ namespace holdfast::backend::connect_helper {
 
 using namespace calls;
 
-// Has the profile rules for which a door is needed? Those that ask for the peer of a connect, and
-// those that refuse or limit one.
+// Does the profile need a connect helper? It does if a rule about connects of unix sockets depends
+// on the peer, refuses, or limits.
 [[nodiscard]] bool needs_connect_helper(const hf_tables& tables, const hf_profile& profile);
 
-// All borrowed, but for `judge` and `notice`.
+// References are borrowed and outlive the handler.
 struct UnixConnectContext {
   const LabelReader& reader;
   DiagPeers& peers;
@@ -32,31 +32,33 @@ struct UnixConnectContext {
   kernel::Listener& listener;
   const kernel::Proc& proc;
   JudgeSocket judge;
-  std::function<void(std::string_view)> notice;  // what who runs holdfast should know; may be empty
+  std::function<void(std::string_view)> notice;  // receives messages for the user; may be empty
 };
 
-// What somebody connects, and what is known of it.
+// A connect(2) call and the facts about it. References are borrowed for
+// UnixConnectHandler::connect.
 struct Connecting {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
   const std::function<bool()>& waiting;
-  Fd socket;  // a duplicate
-  std::uint64_t cookie;
-  hf_request request;  // with its own labels
-  bool by_peer;        // its rules ask for the peer's labels
+  Fd socket;             // a duplicate of the caller's socket
+  std::uint64_t cookie;  // of that socket
+  hf_request request;    // with the labels of that socket
+  bool by_peer;          // the rules depend on the peer's labels
 };
 
-// One thread.
+// Used on the session's thread only. The requests to the connect helper run in jobs.
 class UnixConnectHandler {
  public:
   UnixConnectHandler(UnixConnectContext context, ConnectHelper helper)
       : context_(std::move(context)),
         helper_(std::make_shared<const ConnectHelper>(std::move(helper))) {}
 
-  // connect(2) of a unix socket: decides, counts, reports, and has it made.
+  // Decides, counts and reports the connect, and lets the helper make it. Usually the answer is
+  // deferred to a job. EAGAIN: 256 connects are in progress already.
   Answer connect(Connecting connecting);
 
-  // From here on nobody is served.
+  // From now on refuses every connect that needs the helper. Sends `why` as a notice, once.
   void close(std::string_view why);
 
  private:
@@ -74,10 +76,10 @@ class UnixConnectHandler {
   void warn_once(std::string_view what);
 
   UnixConnectContext context_;
-  std::shared_ptr<const ConnectHelper> helper_;  // with the jobs
+  std::shared_ptr<const ConnectHelper> helper_;  // shared with the jobs
   bool closed_ = false;
   bool warned_ = false;
-  std::shared_ptr<int> in_flight_ = std::make_shared<int>();  // held by each that is at the door
+  std::shared_ptr<int> in_flight_ = std::make_shared<int>();  // a reference for each PendingConnect
 };
 
 }  // namespace holdfast::backend::connect_helper

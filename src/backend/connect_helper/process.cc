@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thread for each request, since a path may lead over a file system that does not answer, and a
-// connect waits for room. The first thread takes requests, and interrupts those threads whose asker
-// does not want to wait any longer.
+// Each request has a thread of its own: a path may cross a file system that does not respond, and a
+// connect may wait for room in the listener's queue. The main thread receives requests, and
+// interrupts the threads of requests that the client has cancelled.
 //
-// A file that is to be connected to has no path that could be relied on, but a number: the working
-// directory is that of this process's descriptors, in a mount of its own.
+// The path of a file may be renamed, so the helper connects to a file by its descriptor number. Its
+// working directory is /proc/self/fd, in a mount of its own.
 #include "backend/connect_helper/process.h"
 
 #include <fcntl.h>
@@ -39,18 +39,18 @@ namespace {
 using Kind = HelperRequest::Kind;
 
 constexpr int kChannelFd = kernel::kProgramChannelFd;
-constexpr int kEndingMs = 1;  // between two interruptions of one that is about to block
+constexpr int kEndingMs = 1;  // a thread that is about to block can miss one, so interrupt again
 
 struct Request {
-  HelperRequest words;
+  HelperRequest message;
   Fd reply;
-  std::vector<Fd> descriptors;  // what came along besides
-  bool given_up = false;
+  std::vector<Fd> descriptors;  // those after the reply socket
+  bool given_up = false;        // the client has cancelled, or has closed its end
   std::atomic<bool> done = false;
   std::thread thread = {};
 };
 
-// "7", from the directory of descriptors.
+// The address of a file by its descriptor, for example "7", relative to /proc/self/fd.
 std::string address_of(int fd) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
@@ -69,48 +69,49 @@ int probe(int file_fd) {
 }
 
 Result<Fd> find(const Request& request) {
-  const bool relative = request.words.kind == Kind::find_from_directory;
+  const bool relative = request.message.kind == Kind::find_from_directory;
   const int start_fd = relative ? request.descriptors.front().get() : AT_FDCWD;
-  // A link of /proc that is no path would be this process's.
-  return kernel::find_file(start_fd, request.words.path.data(), 0, RESOLVE_NO_MAGICLINKS);
+  // Magic links such as /proc/self/fd/5 would name a file of this process, not of the caller.
+  return kernel::find_file(start_fd, request.message.path.data(), 0, RESOLVE_NO_MAGICLINKS);
 }
 
-void answer(const Request& request, const HelperReply& said, const std::vector<int>& descriptors) {
-  // Who has gone does not hear it.
+void answer(const Request& request, const HelperReply& reply, const std::vector<int>& descriptors) {
+  // Fails if the client has closed its end; nothing is left to do then.
   (void)kernel::send_packet(request.reply.get(),
-                            {reinterpret_cast<const char*>(&said), sizeof(said)}, descriptors);
+                            {reinterpret_cast<const char*>(&reply), sizeof(reply)}, descriptors);
 }
 
-// Its asker has been told something else by now: this process was stopped.
+// Has the client closed its end? Then it has answered the call without this reply, for instance
+// because this process was stopped.
 bool is_late(const Request& request) {
   const auto events = kernel::poll_for({{request.reply.get(), 0}}, 0);
   return !events || ((*events)[0] & POLLHUP);
 }
 
 void serve(Request& request) {
-  HelperReply said;
+  HelperReply reply;
   if (is_late(request)) {
-    said.error = ECONNABORTED;
-  } else if (request.words.kind == Kind::connect) {
-    said.error = error_of(kernel::connect_socket(request.descriptors[0].get(),
-                                                 address_of(request.descriptors[1].get())));
-    request.descriptors.clear();  // a socket that its owner closes next is to be closed then
-    answer(request, said, {});
-  } else if (request.words.kind == Kind::look) {
-    said.probe = probe(request.descriptors.front().get());
-    answer(request, said, {});
+    reply.error = ECONNABORTED;
+  } else if (request.message.kind == Kind::connect) {
+    reply.error = error_of(kernel::connect_socket(request.descriptors[0].get(),
+                                                  address_of(request.descriptors[1].get())));
+    request.descriptors.clear();  // so that the socket is closed when the caller closes it
+    answer(request, reply, {});
+  } else if (request.message.kind == Kind::look) {
+    reply.probe = probe(request.descriptors.front().get());
+    answer(request, reply, {});
   } else if (const auto file = find(request)) {
-    said.probe = probe(file->get());
-    answer(request, said, {file->get()});
+    reply.probe = probe(file->get());
+    answer(request, reply, {file->get()});
   } else {
-    said.error = file.error().code;
-    answer(request, said, {});
+    reply.error = file.error().code;
+    answer(request, reply, {});
   }
   request.descriptors.clear();
   request.done = true;
 }
 
-// How many descriptors come with it, besides the one to answer by.
+// The number of descriptors after the reply socket.
 std::size_t expected(Kind kind) {
   switch (kind) {
     case Kind::find_from_root:
@@ -124,16 +125,16 @@ std::size_t expected(Kind kind) {
 
 class Requests {
  public:
-  // False: nobody will ask any more, or not in words that are understood.
+  // False: the channel has ended, or a request is malformed.
   bool receive() {
     std::vector<Fd> descriptors;
     const auto bytes = kernel::receive_packet(kChannelFd, sizeof(HelperRequest), descriptors);
     if (!bytes) return bytes.error().code == EINTR;
     if (!*bytes || (*bytes)->size() != sizeof(HelperRequest)) return false;
     auto request = std::make_unique<Request>();
-    std::memcpy(&request->words, (*bytes)->data(), sizeof(HelperRequest));
-    request->words.path.back() = '\0';
-    if (descriptors.size() != expected(request->words.kind) + 1) return false;
+    std::memcpy(&request->message, (*bytes)->data(), sizeof(HelperRequest));
+    request->message.path.back() = '\0';
+    if (descriptors.size() != expected(request->message.kind) + 1) return false;
     request->reply = std::move(descriptors.front());
     descriptors.erase(descriptors.begin());
     request->descriptors = std::move(descriptors);
@@ -143,7 +144,7 @@ class Requests {
     return true;
   }
 
-  // Waits for anything to do; false: the channel has ended.
+  // Waits for one event and handles it. False: as receive().
   bool wait() {
     std::vector<kernel::Awaited> awaited = {{kChannelFd, POLLIN}};
     bool ending = false;
@@ -177,8 +178,8 @@ bool get_ready() {
   std::vector<Fd> none;
   if (!kernel::prepare_interrupts()) return false;
   if (!kernel::send_byte(kChannelFd, kHelperRuns)) return false;
-  const auto told = kernel::receive_packet(kChannelFd, 1, none);
-  if (!told || !*told || (*told)->front() != kBecomeUndumpable) return false;
+  const auto received = kernel::receive_packet(kChannelFd, 1, none);
+  if (!received || !*received || (*received)->front() != kBecomeUndumpable) return false;
   if (!kernel::become_opaque()) return false;
   kernel::raise_descriptor_limit();
   return static_cast<bool>(kernel::send_byte(kChannelFd, kHelperIsUndumpable));
@@ -190,7 +191,7 @@ bool is_connect_helper_argument(std::string_view argument) {
   return argument == kConnectHelperArgument;
 }
 
-// Exits without waiting for its threads, which may never end.
+// Exits without waiting for the threads, because some may never end.
 void run_connect_helper() {
   kernel::set_command_name("holdfast-connect");
   kernel::end_with_parent();

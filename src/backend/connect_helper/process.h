@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process that backend/connect_helper/client.h starts and talks to.
+// The main function of the connect helper. backend/connect_helper/client.h starts the process.
 #ifndef HOLDFAST_BACKEND_CONNECT_HELPER_PROCESS_H
 #define HOLDFAST_BACKEND_CONNECT_HELPER_PROCESS_H
 
@@ -7,10 +7,10 @@
 
 namespace holdfast::backend::connect_helper {
 
-// Is the program to be a door, by its only argument?
+// Does the only argument of the program say that it has to be the connect helper?
 [[nodiscard]] bool is_connect_helper_argument(std::string_view argument);
 
-// What such a process does until holdfast closes its end of the channel, which is descriptor 3.
+// Serves requests from descriptor 3 until holdfast closes the other end, then exits.
 [[noreturn]] void run_connect_helper();
 
 }  // namespace holdfast::backend::connect_helper

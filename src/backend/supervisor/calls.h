@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a blocked call asks for, as requests to decide. Registers and kernel state only: nothing
-// here reads memory of the tree.
+// Turns a blocked call into requests to decide. Uses registers and kernel state only; nothing here
+// reads memory of the tree. One thread.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_CALLS_H
 #define HOLDFAST_BACKEND_SUPERVISOR_CALLS_H
 
@@ -18,10 +18,10 @@
 
 namespace holdfast::backend::supervisor {
 
-// The one sandbox of a run. Its number matters only in events.
+// The number of the sandbox. A run has one, so the number matters only in events.
 inline constexpr std::uint64_t kOnlySet = 1;
 
-// The run that a call belongs to. Borrowed.
+// The state of the run. Borrowed for one call.
 struct SessionView {
   const hf_profile& profile;
   const Sandbox& sandbox;
@@ -29,8 +29,9 @@ struct SessionView {
   const kernel::Proc& proc;
 };
 
-// The thread that made the call. It stays blocked, so what is read about it stays true: only a
-// thread itself changes its namespaces.
+// The thread that made the call. While it is blocked its namespaces cannot change, since only a
+// thread itself changes them. But a pid may name another thread once the caller is dead. So facts
+// read through `task` count only if Listener::waiting() returns true after they were read.
 struct Caller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
@@ -38,32 +39,33 @@ struct Caller {
   const hf_request& common;  // subject and held_* filled in
 };
 
-// One decision that a call needs, and what letting it through would mean for the sandbox.
+// One decision that a call needs, and the effect on the sandbox if it is allowed.
 struct PendingDecision {
-  // Whether the target of an entry is known beyond doubt; is an object that may be anybody's; or is
-  // not even known to stay the same object.
+  // none: not a setns().
+  // proved: the target is known, and so is its owner.
+  // unproven: the target is known, but it may belong to the sandbox or to a process outside.
+  // unknown: the descriptor may name another target when the kernel reads it.
   enum class Entry { none, proved, unproven, unknown };
 
   hf_request request = {};
   kernel::NamespaceInode target = 0;  // for the event; 0: not known
-  hf_task object = {};                // traced task
+  hf_task object = {};                // the traced task
   Entry entry = Entry::none;
   Fd target_fd;  // with Entry::unproven
 };
 
-// unshare, clone, fsmount, open_tree, open_tree_attr. Nothing: it makes no namespace. EINVAL: flags
-// that this program does not know, which may be a new kernel's namespaces.
+// unshare, clone, fsmount, open_tree, open_tree_attr. Empty: the call makes no namespace. Errors:
+// EINVAL unknown flags of unshare(); they may create namespaces on a newer kernel.
 Result<std::optional<PendingDecision>> decisions_of_creation(const Caller& caller);
 
-// setns: one decision for each type, in the order in which the kernel enters them. None: the kernel
-// will refuse the call itself.
+// setns: one decision for each namespace type, in the order in which the kernel enters them. An
+// empty vector: the kernel will refuse the call itself.
 std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const Caller& caller);
 
 // ptrace, process_vm_readv, process_vm_writev, pidfd_getfd.
 PendingDecision decision_of_trace(const SessionView& view, const Caller& caller);
 
-// The task that has this number in the caller's pid namespace, by the supervisor's number. Nothing:
-// there is none.
+// Translates a pid from the caller's pid namespace to the supervisor's. Empty: no such task.
 [[nodiscard]] std::optional<pid_t> supervisors_number(const SessionView& view, const Caller& caller,
                                                       pid_t pid);
 

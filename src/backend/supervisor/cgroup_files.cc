@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Three layers. Landlock is the wall: no file of a cgroup can be opened for writing in the tree, by
-// whatever name, and nothing can be mounted. clone3() is ENOSYS, so nobody is born elsewhere. This
-// file is the door: an open() for writing that leads to a file of the unified hierarchy is done
-// here. For cgroup.procs and cgroup.threads the caller gets a descriptor that can only be read, and
-// each short write() to such a file is a move, decided and made here; other files are opened as
-// asked.
+// Moves between cgroups are controlled in three ways:
 //
-// What a caller's memory says is read once, and what is done is done with what was read. A call
-// that is mistaken for something else is let through, to the wall.
+//   1. The tree's Landlock domain forbids to open a cgroup file for writing, under any name, and
+//      to mount anything.
+//   2. The filter answers clone3() with ENOSYS, so no task starts in another cgroup by
+//      CLONE_INTO_CGROUP.
+//   3. This file handles an open for writing of a file of the unified hierarchy. For cgroup.procs
+//      and cgroup.threads the caller gets a read-only descriptor. A short write to such a
+//      descriptor is a move: the supervisor decides it and makes it. Other cgroup files are opened
+//      as the caller asked.
 //
-// The door opens with this process's credentials, which is why it opens only for a caller that has
-// the same.
+// The caller's memory is read once, and the supervisor acts on what it read. If a call is mistaken
+// for one about another file, the kernel performs it, and the Landlock domain still applies.
+//
+// The supervisor opens files with its own credentials. So it does that only for a caller with the
+// same credentials.
 #include "backend/supervisor/cgroup_files.h"
 
 #include <fcntl.h>
@@ -82,29 +86,34 @@ Result<CgroupFileHandler> CgroupFileHandler::create(const SessionSpec& spec,
                                                     const kernel::Proc& proc) {
   HF_TRY_ASSIGN(const auto self, proc.task(kernel::own_pid()));
   HF_TRY_ASSIGN(auto own, credentials(self));
-  CgroupFileHandler desk(spec, mounts, std::move(own));
+  CgroupFileHandler handler(spec, mounts, std::move(own));
   const auto profiles = std::span(spec.tables->profiles).first(spec.tables->profile_count);
-  const bool asks = std::ranges::any_of(
+  const bool needed = std::ranges::any_of(
       profiles, [](const hf_profile& one) { return one.cg_inside == HF_INSIDE_DELEGATED; });
-  if (!asks || mounts.unified().empty()) return desk;
+  if (!needed || mounts.unified().empty()) return handler;
   HF_TRY_ASSIGN(const auto found,
                 kernel::cgroups_with_attribute(mounts.unified(), kDelegateAttribute, "1"));
   for (const std::string& directory : found)
-    desk.delegated_.push_back(
+    handler.delegated_.push_back(
         directory == mounts.unified() ? "/" : directory.substr(mounts.unified().size()));
-  return desk;
+  return handler;
 }
 
-// One call. Nothing as an answer: it is about something else. That is what most calls are, so it
-// is found out first, with as little as possible.
+// Handles one call. An empty Outcome: the call is not about a cgroup file. Most calls are not, so
+// the cheap checks come first.
 class CgroupFileHandler::Attempt {
  public:
   using Outcome = std::optional<Answer>;
 
-  Attempt(const CgroupFileHandler& desk, const SessionView& view, const seccomp_notif& call,
+  Attempt(const CgroupFileHandler& handler, const SessionView& view, const seccomp_notif& call,
           const kernel::TaskDirectory& task, const std::function<bool()>& waiting,
           const JudgeMove& judge)
-      : desk_(desk), view_(view), call_(call), task_(task), waiting_(waiting), judge_(judge) {}
+      : handler_(handler),
+        view_(view),
+        call_(call),
+        task_(task),
+        waiting_(waiting),
+        judge_(judge) {}
 
   Outcome run() {
     const auto& a = call_.data.args;
@@ -117,8 +126,8 @@ class CgroupFileHandler::Attempt {
         return open(static_cast<int>(a[0]), a[1], static_cast<int>(a[2]), 0);
       case SYS_openat2:
         return open_how(static_cast<int>(a[0]), a[1], a[2], a[3]);
-      // The filter looks at the lower half of a length, the kernel at all of it. A longer one is
-      // not looked at, and fails: what the door gives out cannot be written to.
+      // The filter tests the lower 32 bits of the length. The kernel continues a longer write. On a
+      // descriptor from open() below that fails with EBADF, since it is read-only.
       case SYS_write:
         if (a[2] > kMaxMoveBytes) return std::nullopt;
         return write(static_cast<int>(a[0]), [&] { return memory_->read(a[1], a[2]); });
@@ -128,7 +137,8 @@ class CgroupFileHandler::Attempt {
     }
   }
 
-  // Not even an audit lets it through: it would be done with rights that the caller may not have.
+  // Refuses in every mode, audit included. The supervisor would act with its own rights, which the
+  // caller may not have.
   [[nodiscard]] Answer refuse_unknown(const Result<kernel::CgroupFile>& file = Error{
                                           ESTALE, "find", {}, {}}) const {
     DecisionRecord move = common(file);
@@ -138,7 +148,7 @@ class CgroupFileHandler::Attempt {
   }
 
  private:
-  // From a yes on memory_ is the caller's.
+  // True: memory_ is open and belongs to the caller.
   bool open_memory() {
     auto memory = task_.memory();
     if (!memory || !waiting_()) return false;
@@ -162,7 +172,7 @@ class CgroupFileHandler::Attempt {
     const auto file = named(base, *path, flags, resolve);
     if (!file || kernel::hierarchy_of(file->get()) != kernel::Hierarchy::unified)
       return std::nullopt;
-    const auto facts = desk_.mounts_.file(file->get());
+    const auto facts = handler_.mounts_.file(file->get());
     const int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK);
     const bool moves = !facts || way_of(*facts) != 0;
     if (!facts || !same_credentials()) return refuse_unknown(facts);
@@ -175,7 +185,8 @@ class CgroupFileHandler::Attempt {
     return Answer::descriptor(std::move(*readable), close_on_exec);
   }
 
-  // What the path names for the caller. A wrong answer is as good as none.
+  // Opens the file that the path names for the caller (O_PATH). A wrong result is harmless: if it
+  // is a cgroup file, the move to it is decided; if not, the kernel performs the call.
   Result<Fd> named(int base, const std::string& path, int flags, std::uint64_t resolve) {
     pid_t own_number = 0;
     if (path.starts_with("/proc/") && !path.starts_with("/proc/self/")) {
@@ -196,7 +207,7 @@ class CgroupFileHandler::Attempt {
     const auto target = task_.named_by(number);
     if (!target || kernel::hierarchy_of(target->get()) != kernel::Hierarchy::unified)
       return std::nullopt;
-    const auto facts = desk_.mounts_.file(target->get());
+    const auto facts = handler_.mounts_.file(target->get());
     if (facts && way_of(*facts) == 0) return std::nullopt;
     if (!facts || !same_credentials()) return refuse_unknown(facts);
     if (!open_memory()) return Answer::error(EPERM);
@@ -207,14 +218,14 @@ class CgroupFileHandler::Attempt {
     const auto moved = task_meant(*written);
     const auto task = moved ? view_.proc.task(*moved)
                             : Result<kernel::TaskDirectory>(Error{ESRCH, "find task", {}, {}});
-    if (!waiting_()) return Answer::caller_gone();  // else the caller's own number was the caller's
+    if (!waiting_()) return Answer::caller_gone();  // if it waits, call_.pid was the caller's
     if (!task) return Answer::error(ESRCH);
     if (const int error = decide(*facts, *task)) return Answer::error(error);
     if (!task->status()) return Answer::error(ESRCH);
     const auto done = kernel::move_task(target->get(), *moved);
     if (!done) return Answer::error(done.error().code);
-    // The kernel takes a number. What lives had it all the while; what has ended since may have
-    // left it to somebody about whom nothing was decided.
+    // The kernel takes a pid. If the task is still alive, it had that pid the whole time. If not,
+    // another task may have got the pid and the move, without a decision.
     if (!task->status()) return refuse_unknown(facts);
     return Answer::returns(static_cast<std::int64_t>(text->size()));
   }
@@ -247,7 +258,7 @@ class CgroupFileHandler::Attempt {
 
   [[nodiscard]] bool same_credentials() const {
     const auto theirs = credentials(task_);
-    return theirs && *theirs == desk_.own_;
+    return theirs && *theirs == handler_.own_;
   }
 
   [[nodiscard]] DecisionRecord common(const Result<kernel::CgroupFile>& file) const {
@@ -262,7 +273,7 @@ class CgroupFileHandler::Attempt {
     return move;
   }
 
-  // A write to cgroup.procs moves every thread, wherever each is.
+  // A write to cgroup.procs moves all threads of the process. They may be in different cgroups.
   [[nodiscard]] int decide(const kernel::CgroupFile& to, const kernel::TaskDirectory& task) const {
     const auto status = task.status();
     if (!status) return ESRCH;
@@ -272,7 +283,7 @@ class CgroupFileHandler::Attempt {
     std::vector<std::string> sources;
     for (const pid_t thread : threads) {
       const auto directory = view_.proc.task(thread);
-      if (!directory) continue;  // has ended
+      if (!directory) continue;  // the thread has ended
       const auto cgroup = directory->cgroup();
       if (!cgroup) move.request.flags |= HF_REQ_FACTS_MISSING;
       if (cgroup && std::ranges::find(sources, *cgroup) == sources.end())
@@ -280,7 +291,7 @@ class CgroupFileHandler::Attempt {
     }
     if (sources.empty()) return ESRCH;
     move.object = describe_task(task).value_or(hf_task{});
-    // Whoever may be a member is one: moves of members are what is held.
+    // A task that may be a member is treated as one: the rules about members are stricter.
     const bool member = view_.tree.of(task) != Membership::none;
     for (const std::string& source : sources)
       if (const int error = decide_source(move, source, member)) return error;
@@ -291,27 +302,27 @@ class CgroupFileHandler::Attempt {
                                   bool member) const {
     hf_request& request = move.request;
     move.paths.source = source;
-    if (const auto number = desk_.mounts_.id(source)) move.source = *number;
+    if (const auto number = handler_.mounts_.id(source)) move.source = *number;
     if (move.source == move.target) request.flags |= HF_REQ_SAME_CGROUP;
-    if (std::ranges::any_of(desk_.delegated_, [&](const std::string& root) {
+    if (std::ranges::any_of(handler_.delegated_, [&](const std::string& root) {
           return lies_in(source, root) && lies_in(move.paths.target, root);
         }))
       request.flags |= HF_REQ_DELEGATED;
     if (!fill(request.src_chain, source) || !fill(request.dst_chain, move.paths.target))
       request.flags |= HF_REQ_FACTS_MISSING;
-    request.object = member ? desk_.spec_.profile : request.src_chain[0];
+    request.object = member ? handler_.spec_.profile : request.src_chain[0];
     return judge_(move);
   }
 
   [[nodiscard]] bool fill(__u16 (&chain)[HF_MAX_NEST], const std::string& path) const {
-    if (path.starts_with("/..")) return false;  // beyond this cgroup namespace
-    const auto profiles = desk_.spec_.profiles_of_cgroup(path);
+    if (path.starts_with("/..")) return false;  // outside of this cgroup namespace
+    const auto profiles = handler_.spec_.profiles_of_cgroup(path);
     if (profiles.size() > HF_MAX_NEST) return false;
     std::ranges::copy(profiles, chain);
     return true;
   }
 
-  const CgroupFileHandler& desk_;
+  const CgroupFileHandler& handler_;
   const SessionView& view_;
   const seccomp_notif& call_;
   const kernel::TaskDirectory& task_;
@@ -320,14 +331,16 @@ class CgroupFileHandler::Attempt {
   std::optional<kernel::TaskMemory> memory_;
 };
 
-// Landlock knows the mounts that were there at the start. Whoever mounts a hierarchy elsewhere
-// later makes a place where the kernel may open what this file took for something else.
+// The Landlock ruleset covers the mounts that existed at the start. If a process outside mounts a
+// cgroup hierarchy later, the tree may open its files for writing. A call that this file does not
+// recognise would then succeed.
 bool CgroupFileHandler::ruleset_has_hole() {
   if (!mounts_.has_grown()) return false;
   if (!warned_of_hole_ && spec_.notice)
     spec_.notice(
-        "a cgroup hierarchy was mounted while the command runs, where Landlock does not keep it "
-        "from writing: nothing is opened for writing from here on");
+        "a cgroup hierarchy was mounted while the command runs; the command's Landlock ruleset "
+        "does "
+        "not cover it, so from now on the command can open no file for writing");
   warned_of_hole_ = true;
   return true;
 }

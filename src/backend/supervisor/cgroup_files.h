@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cgroup rules of a run: the tree cannot open a file of a cgroup for writing, and asks here.
+// The cgroup rules of a run. The tree's Landlock domain forbids it to open cgroup files for
+// writing, so the supervisor opens and writes them for it.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_CGROUP_FILES_H
 #define HOLDFAST_BACKEND_SUPERVISOR_CGROUP_FILES_H
 
@@ -19,23 +20,25 @@ namespace holdfast::backend::supervisor {
 
 using namespace calls;
 
-// Does the profile say who may move tasks? Then the tree gets the shape "cgroups protected".
+// Does the profile limit moves between cgroups? Only then does a run use this file.
 [[nodiscard]] bool protects_cgroups(const hf_profile& profile);
 
 [[nodiscard]] bool is_cgroup_call(int number);
 
-// Decides, counts, reports. The errno of an enforced refusal, or 0.
+// Decides, counts and reports a move. Returns the errno of an enforced refusal, or 0.
 using JudgeMove = std::function<int(const DecisionRecord&)>;
 
-// Makes the moves that the policy allows, and opens the other files of cgroups. One thread.
+// Makes the moves that the policy allows, and opens other cgroup files for the caller. Used on the
+// session's thread only.
 class CgroupFileHandler {
  public:
-  // All borrowed. Records which subtrees are delegated now, if a rule depends on it. Errors: what
-  // reading the hierarchy gave.
+  // All arguments are borrowed and outlive the handler. If a rule depends on delegation, records
+  // the subtrees that are delegated now. Errors: those of reading the hierarchy.
   static Result<CgroupFileHandler> create(const SessionSpec& spec, kernel::CgroupMounts& mounts,
                                           const kernel::Proc& proc);
 
-  // Nothing: the call is about something else. Landlock refuses what is let through in error.
+  // Answers an open for writing or a short write. Empty: the call is not about a cgroup file, and
+  // the kernel may perform it. If this is a mistake, Landlock refuses the open.
   [[nodiscard]] std::optional<Answer> handle(const SessionView& view, const seccomp_notif& call,
                                              const kernel::TaskDirectory& task,
                                              const std::function<bool()>& waiting,

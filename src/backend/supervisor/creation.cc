@@ -11,7 +11,7 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-// What check_unshare_flags() of the kernel knows.
+// The flags that check_unshare_flags() of the kernel accepts.
 constexpr std::uint64_t kUnshareNamespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC |
                                              CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
                                              CLONE_NEWCGROUP | CLONE_NEWTIME | kUnshareEmptyMntns;
@@ -43,7 +43,7 @@ Result<std::optional<PendingDecision>> decisions_of_creation(const Caller& calle
     case SYS_unshare:
       return ask_unshare(caller);
     case SYS_clone: {
-      // The lowest byte is the exit signal: CLONE_NEWTIME is no flag here.
+      // The lowest byte is the exit signal, so clone(2) has no CLONE_NEWTIME.
       const std::uint64_t flags = caller.call.data.args[0] & 0xffffff00u;
       return std::optional<PendingDecision>(
           creation(caller, HF_VIA_CLONE, kernel::types_from_clone_flags(flags)));

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// setns() names its target by a descriptor, and a descriptor is a number in a table that others may
-// share: in trials, swapping it between the decision and the call got 164 of 3000 attempts through.
-// So a target counts as known only when nobody but the blocked thread can change the table. The
-// filter refuses CLONE_FILES without CLONE_THREAD, so all sharers are threads of one process, and
-// one thread means none.
+// setns() names its target by a descriptor number. Another thread with the same descriptor table
+// can put another file under that number between the decision and the call. In trials 164 of 3000
+// such attempts succeeded. So the target counts as known only if the table is not shared. The
+// filter refuses CLONE_FILES without CLONE_THREAD, so only threads of one process share a table. A
+// process with one thread therefore has a table of its own.
 //
-// Of any other descriptor nothing that a look could tell counts, not even of what type it is. The
-// type then comes from the register that the kernel reads too: setns() refuses a namespace of
-// another type than its second argument, and takes the types of a pidfd from it. Only 0 leaves the
-// type to the descriptor, which is then of every type.
+// If the table is shared, nothing about the descriptor counts, not even the type of the namespace.
+// The type then comes from the second argument of setns(), a register that the kernel reads too:
+// the kernel refuses a namespace of another type, and takes the types for a pidfd from it. If the
+// argument is 0, the namespace may be of any type.
 //
-// A pidfd names a process, whose namespaces may change at any time before the call continues. Its
-// target is known in one case: the process is of this tree, and every task of the tree is in the
-// sandbox for that type at all times, because the tree was started in it and its rule keeps
-// everybody there.
+// A pidfd names a process, and its namespaces may change before the call continues. The target is
+// known in one case only: the process is in the tree, the tree was started in the sandbox's
+// namespace of that type, and an enforced rule keeps all its tasks there.
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -53,7 +52,7 @@ void set_target(PendingDecision& decision, Ownership ownership) {
   decision.request.target_owner = decision.request.subject;
 }
 
-// One that may name another object when the kernel looks.
+// Decisions for a descriptor that may name another object when the kernel reads it.
 std::vector<PendingDecision> ask_unknown(const Caller& caller, std::uint32_t asked) {
   std::vector<PendingDecision> decisions;
   for (const unsigned type : kEntryOrder)
@@ -109,7 +108,7 @@ std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const C
   const std::uint32_t asked = kernel::types_from_clone_flags(flags);
   Duplicate target = duplicate_of(caller, fd);
   if (!target.stable) return ask_unknown(caller, asked);
-  if (!target.fd) return {};  // EBADF, whatever happens meanwhile
+  if (!target.fd) return {};  // the kernel will return EBADF
   const int target_fd = target.fd.get();
   if (const auto object = kernel::identify_namespace(target_fd))
     return ask_namespace(view, caller, std::move(target.fd), *object, asked);

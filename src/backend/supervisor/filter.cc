@@ -19,8 +19,8 @@ using Kind = kernel::ArgumentTest::Kind;
 using kernel::seccomp_error;
 using kernel::SeccompFilter;
 
-// The last system call whose effect on namespaces is known here (Linux 7.0). A later one could make
-// or enter a namespace in a way that this filter does not see; programs cope with ENOSYS.
+// The highest system call number of Linux 7.0. A later call could make or enter a namespace without
+// a notification, so it gets ENOSYS. Programs expect that from older kernels.
 constexpr unsigned kNewestNumber = 471;
 
 // clone(2) takes 32 bits of flags; CLONE_NEWTIME would collide with the exit signal.
@@ -31,23 +31,24 @@ constexpr std::uint32_t kCloneNamespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NE
 void add_creation(SeccompFilter& filter) {
   filter.add(SYS_unshare, {}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_clone, {{0, Kind::any_bit, kCloneNamespaces}}, SECCOMP_RET_USER_NOTIF);
-  // Its flags are in memory, which may change after a look. Every libc falls back to clone on
-  // ENOSYS.
+  // The flags are in memory, where a filter cannot read them and they may change. Every libc falls
+  // back to clone() after ENOSYS.
   filter.add(SYS_clone3, {}, seccomp_error(ENOSYS));
   filter.add(SYS_fsmount, {{1, Kind::any_bit, kFsmountNamespace}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_open_tree, {{2, Kind::any_bit, kOpenTreeNamespace}}, SECCOMP_RET_USER_NOTIF);
   filter.add(kOpenTreeAttrNumber, {{2, Kind::any_bit, kOpenTreeNamespace}}, SECCOMP_RET_USER_NOTIF);
 }
 
-// A descriptor names the same object after the decision as before it only if nobody but the blocked
-// thread can change its table. Threads are counted (backend/calls/caller.cc); other sharers must not come to be.
+// A descriptor names the same object before and after the decision only if no other task can change
+// the descriptor table. backend/calls/caller.cc counts the threads of the process. This rule
+// prevents that other processes share the table.
 void add_unshared_tables(SeccompFilter& filter) {
   filter.add(SYS_clone, {{0, Kind::any_bit, CLONE_FILES}, {0, Kind::no_bit, CLONE_THREAD}},
              seccomp_error(EPERM));
 }
 
 void add_trace(SeccompFilter& filter) {
-  // TRACEME gives no power by itself: what its parent then does is a ptrace call again.
+  // PTRACE_TRACEME is harmless: each action of the tracer is a ptrace() call of its own.
   filter.add(SYS_ptrace, {{0, Kind::differs, PTRACE_TRACEME}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_process_vm_readv, {}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_process_vm_writev, {}, SECCOMP_RET_USER_NOTIF);
@@ -58,12 +59,13 @@ void ask_about(SeccompFilter& filter, std::initializer_list<int> numbers) {
   for (const int number : numbers) filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
 }
 
-// SCTP binds and connects by other names: setsockopt(), and any message with an address, which no
-// filter sees. So there are none of its sockets; one that comes from outside has the message left.
+// An SCTP socket can bind and connect by setsockopt(), and connect by a message with an address,
+// which a filter cannot read. So the tree can make no SCTP sockets. An SCTP socket that comes from
+// outside can still connect by a message.
 void add_sctp(SeccompFilter& filter) {
   constexpr std::uint32_t kSolSctp = 132;
   filter.add(SYS_socket, {{2, Kind::equals, IPPROTO_SCTP}}, seccomp_error(EPERM));
-  // The protocol of SOCK_SEQPACKET where none is named. The type has flags besides.
+  // SOCK_SEQPACKET without a protocol means SCTP. The type argument can also contain flags.
   static_assert(SOCK_SEQPACKET == 5);
   for (const std::uint32_t family : {AF_INET, AF_INET6})
     filter.add(SYS_socket,
@@ -90,7 +92,7 @@ void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
   if (operations & HF_SOCK_SEND) {
     ask_about(filter, {SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_write, SYS_writev, SYS_pwritev2,
                        SYS_sendfile, SYS_splice});
-    filter.add(SYS_io_submit, {}, seccomp_error(ENOSYS));  // writes to sockets too
+    filter.add(SYS_io_submit, {}, seccomp_error(ENOSYS));  // can write to sockets
   } else if (operations & HF_SOCK_CONNECT) {
     filter.add(SYS_sendto, {{3, Kind::any_bit, MSG_FASTOPEN}}, SECCOMP_RET_USER_NOTIF);
     filter.add(SYS_sendmsg, {{2, Kind::any_bit, MSG_FASTOPEN}}, SECCOMP_RET_USER_NOTIF);
@@ -98,7 +100,7 @@ void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
   }
 }
 
-// The two writes that programs make to cgroup.procs: libc's streams use one or the other.
+// Programs write to cgroup.procs with write() or writev(); the streams of a libc use one of them.
 void add_cgroup_files(SeccompFilter& filter) {
   static_assert((kMaxMoveBytes & (kMaxMoveBytes + 1)) == 0, "a mask of low bits");
   static_assert((kMaxMoveVectors & (kMaxMoveVectors + 1)) == 0, "a mask of low bits");
@@ -109,24 +111,25 @@ void add_cgroup_files(SeccompFilter& filter) {
   filter.add(SYS_writev, {{2, Kind::no_bit, ~kMaxMoveVectors}}, SECCOMP_RET_USER_NOTIF);
 }
 
-// What puts bytes into the input of a terminal, as if they had been typed: tiocsti() of the kernel,
-// and pasting by tioclinux(), whose subcommand is in memory. The command of an ioctl is an unsigned
-// int. Which terminal is meant nobody could say for sure, so there is none where it is allowed.
+// Two ioctls insert bytes into the input of a terminal, as if they had been typed: TIOCSTI, and
+// TIOCLINUX with the subcommand for pasting. The subcommand is in memory, and the descriptor may
+// name another terminal later. So both ioctls are refused for every terminal. The kernel reads the
+// command of an ioctl as unsigned int.
 void add_terminals(SeccompFilter& filter) {
   for (const std::uint32_t command : {std::uint32_t{TIOCSTI}, std::uint32_t{TIOCLINUX}})
     filter.add(SYS_ioctl, {{1, Kind::equals, command}}, SECCOMP_RET_USER_NOTIF);
 }
 
-// Against the supervisor itself, and ways around every filter.
+// Refuses attacks on the supervisor, and interfaces whose operations pass no filter.
 void add_self_defence(SeccompFilter& filter) {
-  // After the supervisor has died a new listener could answer in its place.
+  // A new listener could answer the calls in place of the supervisor after it has died.
   filter.add(SYS_seccomp,
              {{0, Kind::equals, SECCOMP_SET_MODE_FILTER},
               {1, Kind::any_bit, SECCOMP_FILTER_FLAG_NEW_LISTENER}},
              seccomp_error(EBUSY));
-  // Limits of another process: the supervisor's descriptors or processor time.
+  // Could lower limits of the supervisor, such as its open files or processor time.
   filter.add(SYS_prlimit64, {{0, Kind::differs, 0}}, seccomp_error(EPERM));
-  // Operations of a ring pass no filter.
+  // Seccomp filters do not apply to io_uring operations.
   filter.add(SYS_io_uring_setup, {}, seccomp_error(ENOSYS));
   filter.add(SYS_io_uring_enter, {}, seccomp_error(ENOSYS));
   filter.add(SYS_io_uring_register, {}, seccomp_error(ENOSYS));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which system calls of the tree the supervisor sees, and which nobody in it may make.
+// The seccomp filter of the tree: which system calls the supervisor is notified of, and which are
+// refused for every task.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_FILTER_H
 #define HOLDFAST_BACKEND_SUPERVISOR_FILTER_H
 
@@ -16,23 +17,25 @@ inline constexpr std::uint64_t kUnshareEmptyMntns = 0x00100000;
 inline constexpr std::uint32_t kFsmountNamespace = 2;
 inline constexpr std::uint32_t kOpenTreeNamespace = 2;
 inline constexpr int kOpenTreeAttrNumber = 467;
-// The longest write to a file of a cgroup that is seen as a move, in bytes. A number has 10 digits.
+// The longest write to cgroup.procs or cgroup.threads that is notified, in bytes. A pid has at most
+// 10 digits.
 inline constexpr std::uint32_t kMaxMoveBytes = 31;
-// The same for the parts of a vector.
+// The same for writev(2): the largest number of vectors.
 inline constexpr std::uint32_t kMaxMoveVectors = 3;
 
-// Does the profile confine its members, so that reaching into tasks outside has to be refused?
+// Does the profile limit namespaces? If so, its members must not trace tasks outside.
 [[nodiscard]] bool confines(const hf_profile& profile);
 
-// Does the profile decide about sockets, so that descriptors have to stay what they are?
+// Does the profile have rules about sockets? If so, descriptor tables must not be shared between
+// processes.
 [[nodiscard]] bool judges_sockets(const hf_profile& profile);
 
-// What is seen only where somebody needs it: each costs the calls it is about.
+// Calls that are notified only if a rule needs them, since each notification costs time.
 struct Wanted {
   calls::AttributeCalls attributes = calls::AttributeCalls::none;
   std::uint32_t socket_operations = 0;  // HF_SOCK_*
-  bool cgroup_files = false;            // opened for writing, and written to
-  bool confinement = false;             // tasks that confine themselves with Landlock
+  bool cgroup_files = false;            // opens for writing, and short writes
+  bool confinement = false;             // landlock_restrict_self()
 };
 
 [[nodiscard]] kernel::SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile,

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who is in the tree is proved in one of two ways.
+// There are two proofs that a task is in the tree.
 //
-// A thread that waits in a call on the tree's listener descends from the process that installed the
-// filter: a filter and its listener are inherited by fork, and nothing else hands them on. Its
-// process is remembered by its open directory of /proc, which no other process ever gets.
+// 1. The task waits in a call on the tree's listener. Then it descends from the process that
+//    installed the filter, because filters are inherited by fork and in no other way. Its process
+//    is recorded by an open directory of /proc, which never refers to another process.
 //
-// Or a chain of parents leads to such a process. "The parent of X is P" says that P made X, or a
-// process whose orphan X is. Orphans go to a subreaper, which is then an ancestor, or to the init of
-// their pid namespace (find_new_reaper() of the kernel). That init takes in whoever is orphaned
-// there: a task that entered the tree's pid namespace from outside, and one of the tree's that
-// entered another's. So to have it for a parent proves nothing, neither way. The same holds for this
-// process when it is such an init, and when it had children before it started the tree. A seccomp
-// filter of its own an outsider can install, so the number of filters only tells who is not of the
-// tree: the door.
+// 2. A chain of parents leads from the task to a recorded process. "The parent of X is P" means
+//    that P made X, or that X is an orphan that P adopted. An orphan goes to a subreaper among its
+//    ancestors, or to the init of its pid namespace (find_new_reaper() of the kernel). A subreaper
+//    is an ancestor. An init may not be one: it adopts tasks that entered its pid namespace from
+//    elsewhere. So a parent that is an init proves neither membership nor its absence. The same is
+//    true for the supervisor itself, if it is an init or had children before it started the tree.
 //
-// Pid numbers are reused while such a chain is read, so a chain counts only when each parent is
-// read twice: on the way up, and again on the way down. Between both reads of "the parent of X is
-// P" the number P has meant one process: had P died, X would have another parent by the second
-// read, one that was alive all along and so has another number. X itself is pinned by its open
-// directory.
+// Every member has at least one more seccomp filter than the supervisor. So a task with fewer
+// filters is not a member; the connect helper is such a task. More filters prove nothing, since any
+// task can install a filter.
+//
+// Pids may be reused while a chain is read. So each "the parent of X is P" is read twice, on the
+// way up and again on the way down. If both reads agree, P was the same process in between: had P
+// died, X would have been adopted by another process, with another pid, that was alive already. X
+// itself is pinned by its open directory.
 #include "backend/supervisor/process_tree.h"
 
 #include <unistd.h>
@@ -27,8 +28,8 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-constexpr unsigned kMaxDepth = 4096;  // of processes; deeper is not proved to be in the tree
-// An entry costs a descriptor. One that is not there means that a later call needs other proof.
+constexpr unsigned kMaxDepth = 4096;  // generations; a deeper task is not proved to be a member
+// Each entry costs a descriptor. A missing entry only means that another proof is needed.
 constexpr std::size_t kMaxRemembered = 512;
 constexpr pid_t kInitNumber = 1;
 
@@ -49,8 +50,8 @@ void ProcessTree::keep(pid_t process, kernel::TaskDirectory directory) {
   remembered_.insert_or_assign(process, std::move(directory));
 }
 
-// The caller's process keeps its number while the caller waits, so the directory is that process's
-// when the call still waits after it was opened.
+// A process keeps its pid while one of its threads waits. So if the call still waits after the
+// directory was opened, the directory is that of the caller's process.
 void ProcessTree::remember(const kernel::TaskDirectory& caller,
                            const std::function<bool()>& waiting) {
   const auto status = caller.status();
@@ -63,19 +64,19 @@ void ProcessTree::remember_first(pid_t process) {
   if (auto directory = proc_.task(process)) keep(process, std::move(*directory));
 }
 
-// What lives is what it was when it was remembered, and has had its number since.
+// If the recorded process is alive, it has had this pid the whole time.
 bool ProcessTree::remembered(pid_t process) const {
   const auto known = remembered_.find(process);
   return known != remembered_.end() && known->second.status();
 }
 
-// What changes while it is read leaves the decision open.
+// If something changes while it is read, the result is `possible`.
 Membership ProcessTree::by_parents(const kernel::TaskDirectory& task,
                                    const kernel::TaskStatus& status, unsigned depth) const {
   if (remembered(status.process)) return Membership::proved;
   if (depth == 0) return Membership::possible;
   if (status.parent == root_) return only_tree_below_ ? Membership::proved : Membership::possible;
-  if (status.parent <= kInitNumber) return Membership::none;  // this process is a subreaper
+  if (status.parent <= kInitNumber) return Membership::none;  // the root adopts orphans of the tree
   const auto parent = proc_.task(status.parent);
   if (!parent) return Membership::possible;
   const auto theirs = parent->status();

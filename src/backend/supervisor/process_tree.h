@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process tree of one run: what descends from the process that the supervisor started.
+// The process tree of one run: the descendants of the process that the supervisor started.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_PROCESS_TREE_H
 #define HOLDFAST_BACKEND_SUPERVISOR_PROCESS_TREE_H
 
@@ -12,31 +12,31 @@
 
 namespace holdfast::backend::supervisor {
 
-// `possible`: neither can be told.
+// none: certainly not a member. proved: certainly a member. possible: neither is proved.
 enum class Membership { none, possible, proved };
 
 // One thread.
 class ProcessTree {
  public:
-  // Before the first process of the tree is started. `proc` is borrowed. The root is this process;
-  // it is not a member itself.
+  // Has to be constructed before the first process of the tree is started. `proc` is borrowed. The
+  // root is the calling process, which is not a member itself.
   explicit ProcessTree(const kernel::Proc& proc);
 
-  // The thread waits in a call that the tree's listener got, so it is of the tree: only who
-  // descends from the process that installed the filter has it. Its process counts as proved from
-  // here on. `waiting` says whether the call still waits.
+  // Records the caller's process as a proved member. A task in a call on the tree's listener has
+  // the tree's filter, and only descendants of the process that installed the filter have it.
+  // `waiting` returns whether the call still waits.
   void remember(const kernel::TaskDirectory& caller, const std::function<bool()>& waiting);
-  // The same for the process that the supervisor started, which it has not reaped yet.
+  // Records the process that the supervisor started, which must not be reaped yet.
   void remember_first(pid_t process);
 
-  // Is the thread in the tree? `none` is proof as well.
+  // Is the thread in the tree?
   [[nodiscard]] Membership of(const kernel::TaskDirectory& task) const;
   [[nodiscard]] bool contains(const kernel::TaskDirectory& task) const {
     return of(task) == Membership::proved;
   }
 
-  // Calls `match` for threads below the root until one matches. Proves nothing: they may be others
-  // than the tree's. May miss threads that come or go meanwhile.
+  // Calls `match` for the threads of all descendants of the root until it returns true. Not all of
+  // them are members: use contains(). Threads that start or end during the call may be missed.
   [[nodiscard]] bool any(const std::function<bool(const kernel::TaskDirectory&)>& match) const;
 
  private:
@@ -50,9 +50,9 @@ class ProcessTree {
 
   const kernel::Proc& proc_;
   pid_t root_;
-  unsigned root_filters_ = 0;     // seccomp filters that the root has itself
-  bool only_tree_below_ = false;  // every child of the root is the tree's, or has no filter
-  // Processes by number. Each entry's directory is that process's for good.
+  unsigned root_filters_ = 0;     // the number of seccomp filters of the root itself
+  bool only_tree_below_ = false;  // every child of the root is a member, or has no filter
+  // Members by pid. An open directory of /proc never refers to another process.
   std::unordered_map<pid_t, kernel::TaskDirectory> remembered_;
 };
 

@@ -1,29 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The supervisor lets unshare() and clone() continue and never sees which namespace came of it. So
-// it does not keep a list of what the tree made. It keeps the list of what the tree did not make,
-// and reasons:
+// Problem. A rule such as `enter = "own"` lets a task enter only namespaces of its own sandbox. So
+// for each namespace the supervisor has to know whether the tree made it. But the supervisor lets
+// the kernel perform unshare() and clone(), and a seccomp notification has no second event with the
+// result. So the supervisor never learns which namespace a task made.
 //
-//   A task of the tree sits in a namespace because it was started in it, because it or an ancestor
-//   made it, or because it or an ancestor entered it. Before the first creation or entry is let
-//   through, every namespace that exists is recorded as outside (but for those the tree was started
-//   in with --unshare). Whatever a task sits in later that is not recorded was made by the tree, or
-//   outside after that moment and then entered.
+// Example. The tree runs `unshare --net sleep 60`, then a second task calls setns() with
+// /proc/PID/ns/net of the sleep. That has to work. If PID is a process outside, it has to fail.
 //
-// Being held errs on the strict side: a task in any namespace that is not recorded as outside is
-// held.
+// Idea. The supervisor does not list the namespaces that the tree made. It lists the ones that the
+// tree did not make. Before the first creation or entry is allowed, every existing namespace is
+// recorded as outside, except those that the tree was started in (--unshare). A task is in a
+// namespace for one of three reasons: it was started in it, it or an ancestor made it, or it or an
+// ancestor entered it. So a namespace of a task that is not recorded as outside was made by the
+// tree, or was made outside later and then entered by the tree.
 //
-// Being a permitted target needs proof, since here strict means "not ours". A namespace is the
-// sandbox's when
-//   - the tree was started in it, or
-//   - a task was seen to come out of unshare() with it (session.cc), or
-//   - a task of the tree sits in it now, and nobody ever entered a namespace that could not be
-//   told.
-// A namespace that a free task enters and that falls under neither list is recorded as unproven: it
-// may be the sandbox's and may be somebody's, so being in it holds and nobody held may enter it.
+// Two questions are asked, and each has its own safe side:
 //
-// Numbers of namespaces are reused once one is gone. Every remembered number is pinned by a
-// descriptor.
+//   - Is this task held? It is, if it is in any namespace that is not recorded as outside. In doubt
+//     a task is held.
+//   - May a held task enter this namespace? Only with a proof that it belongs to the sandbox. In
+//     doubt it may not. There are three proofs:
+//       1. the tree was started in it, or
+//       2. a task was in it right after its unshare() (session.cc, observe_creation()), or
+//       3. a member of the tree is in it now, and no member ever entered a namespace that could not
+//          be identified.
+//
+// A task that is not held may enter a namespace that is on neither list. Such a namespace is
+// recorded as unproven, since it may belong to the sandbox or to a process outside. A task in it is
+// held, and a held task may not enter it.
+//
+// The kernel reuses the inode number of a namespace once the namespace is gone. So an open
+// descriptor pins every recorded number.
+//
+// Cost. One walk of /proc before the first creation or entry, and a descriptor for each namespace
+// outside. After unshare() the supervisor watches the caller for at most 2 ms, to get proof 2. If
+// that fails, proof 3 is left, which walks the tree for each setns().
+//
+// Alternatives. The supervisor could perform unshare() itself, but only a task can change its own
+// namespaces. It could trace the tree with ptrace and read the result at the exit of the call, but
+// then no task of the tree could be debugged, and every call of the tree would be slower. The lsm
+// backend records the creator of each namespace inside the kernel; that needs privileges.
 #include "backend/supervisor/sandbox.h"
 
 #include <fcntl.h>
@@ -39,8 +56,7 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-// Beyond these, namespaces outside stay unrecorded, and so count as unproven: stricter, never
-// looser.
+// A namespace outside that finds no room here counts as unproven, which is stricter, never looser.
 constexpr std::size_t kMaxOutside = 8192;
 constexpr std::size_t kMaxUnproven = 256;
 constexpr std::size_t kMaxProved = 256;
@@ -77,7 +93,7 @@ Result<void> Sandbox::survey_outside() {
   return {};
 }
 
-// Processes that this user may not look into stay out: their namespaces are then unproven.
+// Skips processes that this user may not inspect. Their namespaces then count as unproven.
 void Sandbox::survey_process(pid_t pid) {
   const auto task = proc_.task(pid);
   if (!task) return;
@@ -92,7 +108,7 @@ void Sandbox::survey_process(pid_t pid) {
   }
 }
 
-// Namespaces without a process, kept by a bind mount: ip-netns(8).
+// Finds namespaces without a process that a bind mount keeps alive, as ip-netns(8) makes them.
 void Sandbox::survey_mounts() {
   const auto mounts = kernel::mount_table();
   if (!mounts) return;
@@ -108,12 +124,13 @@ void Sandbox::survey_mounts() {
 
 void Sandbox::add_outside(kernel::NamespaceInode inode, unsigned type, Fd fd) {
   const auto object = kernel::identify_namespace(fd.get());
-  if (!object || object->inode != inode) return;  // the process moved on meanwhile
+  if (!object || object->inode != inode) return;  // the process has entered another one since
   if (nests(type) && below_sandbox(fd.get())) return;
   if (outside_.size() < kMaxOutside) outside_.emplace(inode, std::move(fd));
 }
 
-// Somebody outside may have made a namespace below one that the tree was started in.
+// Is the namespace a descendant of one that the tree was started in? A process outside may have
+// made it.
 bool Sandbox::below_sandbox(int namespace_fd) const {
   auto parent = kernel::parent_namespace(namespace_fd);
   while (parent) {
@@ -154,7 +171,7 @@ Ownership Sandbox::ownership(const kernel::NamespaceObject& target) const {
 }
 
 void Sandbox::prove(kernel::NamespaceInode inode, Fd fd) {
-  // Forgetting is safe: it only means that a later entry needs other proof.
+  // Clearing is safe: a later entry then needs another proof.
   if (proved_.size() >= kMaxProved) proved_.clear();
   if (!outside_.contains(inode)) proved_.insert_or_assign(inode, std::move(fd));
 }

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// Which namespaces belong to the sandbox of one run. One thread.
+// SPDX-License-Identifier: Apache-2.0 Determines which namespaces belong to the sandbox of one run.
+// sandbox.cc explains how. One thread.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_SANDBOX_H
 #define HOLDFAST_BACKEND_SUPERVISOR_SANDBOX_H
 
@@ -15,40 +15,44 @@
 
 namespace holdfast::backend::supervisor {
 
-// Of a namespace that somebody wants to enter. `unproven`: nobody can say.
+// The owner of a namespace that a task wants to enter. outside: it does not belong to the sandbox.
+// unproven: it may belong to the sandbox or not.
 enum class Ownership { outside, sandbox, unproven };
 
-// Where a task sits now.
+// The namespaces of a task that hold it in the sandbox.
 struct Held {
-  std::uint32_t types = 0;  // HF_NS_* in which it sits in the sandbox
-  bool anchored = false;    // with its active pid or user namespace
+  std::uint32_t types = 0;  // HF_NS_*
+  bool anchored = false;    // its active pid or user namespace is one of them
 };
 
 class Sandbox {
  public:
-  // Whether namespaces that the tree makes belong to the sandbox.
+  // on: namespaces that the tree makes belong to the sandbox.
   enum class Tracking { off, on };
 
-  // `proc` and `tree` are borrowed.
+  // `proc` and `tree` are borrowed and outlive the sandbox.
   Sandbox(const kernel::Proc& proc, const ProcessTree& tree, Tracking tracking)
       : proc_(proc), tree_(tree), tracking_(tracking) {}
 
-  // The namespaces that the child was started in. Takes duplicates of the descriptors.
+  // Records the namespaces that the child was started in. Duplicates the descriptors.
   Result<void> start_with(const Child& child);
 
-  // Has to succeed before the first creation or entry is let through: records what exists outside.
+  // Records the namespaces that exist outside. Has to succeed before the first creation or entry is
+  // allowed. After a success further calls do nothing. Errors: EMFILE too few descriptors to record
+  // even this process's namespaces; those of reading /proc.
   Result<void> survey_outside();
 
   [[nodiscard]] bool tracks() const { return tracking_ == Tracking::on; }
   [[nodiscard]] Held held(const kernel::TaskNamespaces& task) const;
   [[nodiscard]] Ownership ownership(const kernel::NamespaceObject& target) const;
-  // Is every task of the tree always in a namespace of the sandbox, for this type?
+  // Was the tree started in a namespace of the sandbox of this type? (`type`: bit number of
+  // HF_NS_*)
   [[nodiscard]] bool started_with(unsigned type) const { return (started_types_ >> type) & 1u; }
 
-  // A namespace that was made by the tree beyond doubt. Keeps the descriptor.
+  // Records a namespace that the tree certainly made.
   void prove(kernel::NamespaceInode inode, Fd fd);
-  // A task is about to enter a namespace that may be anybody's. Keeps the descriptor; without one,
-  // what the tree sits in proves nothing any more.
+  // A task is about to enter a namespace whose owner is not known. record_unknown_entry(): not even
+  // the namespace is known. From then on membership in a namespace proves nothing.
   void record_ambiguous_entry(kernel::NamespaceInode inode, Fd fd);
   void record_unknown_entry() { membership_is_proof_ = false; }
 
@@ -65,8 +69,7 @@ class Sandbox {
   bool surveyed_ = false;
   bool membership_is_proof_ = true;
   std::uint32_t started_types_ = 0;
-  // Every number that is remembered is held by a descriptor, so that it cannot come to mean another
-  // one.
+  // An open descriptor keeps the inode number of a namespace from being reused.
   using Pinned = std::unordered_map<kernel::NamespaceInode, Fd>;
   Pinned started_;
   Pinned proved_;

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One notified call: gather facts about the blocked thread, make sure it is still the one that is
-// waiting, decide, answer. The answer is an errno or CONTINUE, never a result made here: what the
-// kernel then does rests on registers and on the thread's own state, which nobody else can change
-// while it is blocked.
+// Each notified call takes four steps: gather facts about the blocked thread, check that its call
+// still waits, decide, answer. The check has to come after the facts: the thread may have died, and
+// its pid may name another thread since.
 //
-// Whatever goes wrong on the way ends in a refusal that is counted as an error.
+// For namespaces and tracing the answer is an errno or CONTINUE. The kernel then reads registers
+// and the thread's own state, which no other task can change while the thread is blocked. Calls
+// about sockets, attributes and cgroup files also depend on memory and descriptors. Their handlers
+// perform such a call themselves where another task could change those.
+//
+// If a fact cannot be read, the request has HF_REQ_FACTS_MISSING. An enforcing profile then
+// refuses, and the decision counts as an error.
 #include "backend/supervisor/session.h"
 
 #include <poll.h>
@@ -25,29 +30,31 @@
 namespace holdfast::backend::supervisor {
 namespace {
 
-// Another mount namespace may show a cgroup below a directory where Landlock lets the tree write.
+// In another mount namespace a cgroup hierarchy may be mounted below a directory where the Landlock
+// ruleset allows writes.
 bool could_change_mounts(const PendingDecision& decision) {
   const hf_request& request = decision.request;
   return request.op == HF_OP_NAMESPACE_INSTALL &&
          (request.ns_types == 0 || (request.ns_types & HF_NS_MNT));
 }
 
-// Calls answered before dispatch() returns, so that signals and the child's end get their turn.
+// dispatch() returns after this many calls, so that signals and the child's end are handled too.
 constexpr int kCallsPerDispatch = 64;
 constexpr int kCreationLooks = 20;
 constexpr unsigned kCreationLookUs = 100;
 
-// What Landlock closes has to be closed from the start.
+// Landlock does not apply to files that are open already. So no inherited descriptor may reach a
+// cgroup file for writing.
 Result<kernel::CgroupMounts> mounts_to_protect() {
   HF_TRY_ASSIGN(const auto open, kernel::writable_cgroup_files());
   if (!open.empty())
-    return Error{EBUSY, "keep the command from files of cgroups", open.front(),
-                 "this descriptor is open for writing and would be handed down: close it"};
+    return Error{EBUSY, "protect cgroup files from the command", open.front(),
+                 "this descriptor is open for writing and the command would inherit it: close it"};
   HF_TRY_ASSIGN(const auto beyond, kernel::files_beyond_mounts());
   if (!beyond.empty())
-    return Error{EBUSY, "keep the command from files of cgroups", beyond.front(),
-                 "this lies in no mount of this mount namespace, so that cgroups may be reached "
-                 "through it, and would be handed down: close it"};
+    return Error{EBUSY, "protect cgroup files from the command", beyond.front(),
+                 "this lies in no mount of this mount namespace, so cgroups may be reachable "
+                 "through it, and the command would inherit it: close it"};
   return kernel::CgroupMounts::read();
 }
 
@@ -117,7 +124,7 @@ Result<void> SupervisorSession::adopt(const Child& child) {
     if (const auto namespaces = self->namespaces())
       own_user_namespace_ = namespaces->link[kernel::kUserNamespace];
 
-  // Not earlier: a child of an opaque parent is opaque too, and could not be given its id maps.
+  // Not earlier: fork inherits this, and the id maps of an undumpable child could not be written.
   HF_TRY(kernel::make_undumpable());
   HF_TRY(kernel::become_subreaper());
   kernel::raise_descriptor_limit();
@@ -126,9 +133,9 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   sandbox_.emplace(proc_, tree_, tracking ? Sandbox::Tracking::on : Sandbox::Tracking::off);
   HF_TRY(sandbox_->start_with(child));
   if (cgroup_mounts_) {
-    HF_TRY_ASSIGN(auto desk,
-                  wrap(CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_), "keep cgroups"));
-    cgroups_.emplace(std::move(desk));
+    HF_TRY_ASSIGN(auto handler, wrap(CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_),
+                                     "protect cgroups"));
+    cgroups_.emplace(std::move(handler));
   }
   auto proved = calls::answer_self_test(*listener_, listener_fd_.get(), child.pid);
   if (proved) tree_.remember_first(child.pid);
@@ -139,7 +146,7 @@ Result<void> SupervisorSession::open_handlers(const Child& child) {
   HF_TRY_ASSIGN(auto labels, wrap(SocketLabels::create(proc_, attributes_), "keep socket labels"));
   labels_.emplace(std::move(labels));
   HF_TRY_ASSIGN(auto peers, wrap(operations_by_peer(*spec_.tables, profile()) == 0
-                                     ? DiagPeers::nobody(proc_, spec_.labels, *labels_)
+                                     ? DiagPeers::empty(proc_, spec_.labels, *labels_)
                                      : DiagPeers::create(child, proc_, spec_.labels, *labels_),
                                  "ask for the peers of sockets"));
   peers_.emplace(std::move(peers));
@@ -159,14 +166,16 @@ Result<void> SupervisorSession::open_handlers(const Child& child) {
   return {};
 }
 
-// Without Landlock the tree could take over the door. Where there is none, what needs it is
-// refused.
+// Without Landlock the tree could take over the connect helper, so there is none. Connects that
+// need the helper are then refused.
 void SupervisorSession::start_connect_helper(const Child& child, const JudgeSocket& judged) {
   if (!landlock_ || !connect_helper::needs_connect_helper(*spec_.tables, profile())) return;
   auto helper = connect_helper::ConnectHelper::start(child, proc_);
   if (!helper) {
     if (spec_.notice)
-      spec_.notice("unix sockets are not connected for the command: " + helper.error().message());
+      spec_.notice(
+          "there is no connect helper, so connects of unix sockets that need it are refused: " +
+          helper.error().message());
     return;
   }
   connects_.emplace(connect_helper::UnixConnectContext{*reader_, *peers_, *jobs_, *listener_, proc_,
@@ -203,7 +212,7 @@ Result<void> SupervisorSession::handle_next() {
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
   if ((*call)->data.nr == SYS_ioctl) {
     const auto command = static_cast<std::uint32_t>((*call)->data.args[1]);
-    if (!listener_->waiting(id)) return {};  // what was opened is then somebody else's
+    if (!listener_->waiting(id)) return {};  // `task` may be another thread's directory
     const int error = refuse_guarded(**call, task, HF_GUARD_TERMINAL, command);
     return give(*listener_, id, Answer::error(error));
   }
@@ -218,8 +227,8 @@ Result<void> SupervisorSession::handle_next() {
   if ((*call)->data.nr == SYS_landlock_restrict_self) {
     if (connects_)
       connects_->close(
-          "a task of the command has confined itself with Landlock, which a connect made "
-          "for it could evade: connects that would be made are refused from here on");
+          "a task of the command has confined itself with Landlock, which the connect helper could "
+          "evade: from now on connects that need the connect helper are refused");
     return give(*listener_, id, Answer::continue_syscall());
   }
   if (is_accept_call((*call)->data.nr)) {
@@ -309,10 +318,10 @@ int SupervisorSession::judge(const seccomp_notif& call, const kernel::TaskDirect
   return -hf_enforced_error(&verdict);
 }
 
-// What comes of an unshare() is not reported, so this looks for a moment, and remembers what it
-// sees: the thread's next call that could change its namespaces would wait for this very function
-// to return. A thread that is slower than that leaves no proof, which makes entries stricter and
-// nothing looser.
+// The kernel does not report the result of an unshare(). So this reads the thread's namespaces for
+// at most 2 ms, until they change, and records the new ones as proved. They cannot come from a
+// later call: that call would be notified, and wait until this function has returned. If the thread
+// is too slow there is no proof, so entries are stricter, never looser.
 void SupervisorSession::observe_creation(const kernel::TaskDirectory& task,
                                          const kernel::TaskNamespaces& before) {
   if (!sandbox_->tracks() || !confines(profile())) return;
@@ -390,8 +399,8 @@ std::optional<int> SupervisorSession::decide_call(
     decisions = std::move(*asked);
     changes_mounts = cgroups_ && std::ranges::any_of(decisions, could_change_mounts);
   }
-  // A dead caller's number may mean another thread by now: then all of this was about somebody
-  // else.
+  // If the caller has died, its pid may name another thread, and the facts above are about that
+  // one.
   if (!listener_->waiting(call.id)) return std::nullopt;
   if (changes_mounts) return refuse_guarded(call, task, HF_GUARD_MOUNT_NAMESPACE, 0);
   return decide_all(call, task, decisions);

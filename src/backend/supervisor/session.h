@@ -22,7 +22,9 @@ namespace holdfast::backend::supervisor {
 
 using namespace calls;
 
-// One run under the supervisor. See backend.h for the order of calls.
+// One run under the supervisor. backend.h has the order of calls. One thread; jobs have their own
+// (backend/calls/jobs.h). The handlers keep references to members of this object, which therefore
+// never moves.
 class SupervisorSession final : public Session {
  public:
   static Result<std::unique_ptr<SupervisorSession>> create(const SessionSpec& spec);
@@ -45,18 +47,19 @@ class SupervisorSession final : public Session {
   Result<void> open_handlers(const Child& child);
   void start_connect_helper(const Child& child, const JudgeSocket& judged);
   Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
-  // Nothing: it is not about a cgroup.
+  // Empty: the call is not about a cgroup file.
   std::optional<Answer> handle_cgroups(const seccomp_notif& call,
                                        const Result<kernel::TaskDirectory>& task);
-  // Decides, counts, reports. The errno of an enforced refusal, or 0.
+  // Decides, counts and reports. Returns the errno of an enforced refusal, or 0.
   int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, DecisionRecord asked,
             unsigned tokens);
   bool has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task, unsigned tokens);
   [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
-  // Refuses, counts and reports what no policy allows: HF_GUARD_*, and as in hf_guard_event. EPERM.
+  // Counts and reports a call that is refused under every policy. `what` is HF_GUARD_*; `detail` as
+  // in hf_guard_event. Returns EPERM.
   int refuse_guarded(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                      std::uint32_t what, std::uint32_t detail);
-  // What the call gets: 0 to let it through, else an errno. Nothing: its caller has died.
+  // Returns 0 if the kernel may perform the call, otherwise its errno. Empty: the caller has died.
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
                                  const Result<kernel::TaskNamespaces>& namespaces);
@@ -74,7 +77,7 @@ class SupervisorSession final : public Session {
   Fd landlock_;
   ProcessTree tree_;
   SocketAttributes attributes_;
-  std::optional<kernel::CgroupMounts> cgroup_mounts_;  // with cgroups protected
+  std::optional<kernel::CgroupMounts> cgroup_mounts_;  // set if protects_cgroups()
   std::optional<CgroupFileHandler> cgroups_;
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<SocketLabels> labels_;
@@ -84,7 +87,7 @@ class SupervisorSession final : public Session {
   std::optional<LabelReader> reader_;
   std::optional<DiagPeers> peers_;
   std::optional<connect_helper::UnixConnectHandler> connects_;
-  std::optional<Jobs> jobs_;  // some of them are at the desks
+  std::optional<Jobs> jobs_;  // its jobs use connects_ and the members above it
   std::optional<SocketCallHandler> sockets_;
   std::optional<AcceptHandler> accepts_;
   std::optional<Sandbox> sandbox_;

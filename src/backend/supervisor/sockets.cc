@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The labels are the socket's, not the number's. So before a call goes on, it has to be sure that
-// the kernel will use the very socket that was judged. In a process with one thread, whose table
-// nobody shares (the filter sees to that), the number cannot change while that thread is blocked:
-// the kernel makes the call. In a process with several, another thread could swap the descriptor
-// after the look, so the call is made here, on the duplicate that was judged. Where that would lend
-// the supervisor's credentials it is refused (netlink, a bind of unix sockets), or made by the door
-// (backend/connect_helper), as are connects that depend on whom they find.
+// A rule judges a socket, but a call names a descriptor number. So the kernel has to use the socket
+// that was judged:
 //
-// Only what a rule refuses or limits is worth that: what may go on for every socket simply goes on.
+//   - In a process with one thread the number cannot change while that thread is blocked, since the
+//     filter forbids to share the table with other processes. The kernel performs the call.
+//   - In a process with several threads, another thread could replace the descriptor. The
+//     supervisor performs the call on the duplicate that was judged.
+//   - The latter is not possible where the kernel would record the supervisor's credentials. A
+//     connect of a unix socket is then made by the connect helper (backend/connect_helper). All
+//     other such calls are refused: netlink sockets, and bind and send of unix sockets.
+//
+// The connect helper also makes the connects whose rule depends on the peer.
+//
+// None of this is needed for an operation that no rule refuses or limits. The kernel performs it.
 #include "backend/supervisor/sockets.h"
 
 #include <sys/socket.h>
@@ -60,7 +65,7 @@ bool is_socket_call(int number) {
   }
 }
 
-// A bucket that is full by now is as good as none.
+// A bucket that is full again can be dropped.
 bool Buckets::take(const hf_socket_rule& rule, const std::string& cgroup, unsigned tokens) {
   const std::uint64_t now_ns = kernel::boottime_ns();
   if (buckets_.size() >= kMaxBuckets)
@@ -128,16 +133,15 @@ Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& ju
   return decide(caller, call, judge);
 }
 
-// The peer of a stream stays what it is until one of both is closed. That of a datagram socket does
-// not: whoever has it too, or the next connect, changes it. Nor is anybody's known before a
-// connect.
+// The peer of a stream socket is the same until one end is closed. The peer of a datagram socket is
+// not: another process that has the socket may connect it again. Before a connect there is no peer.
 int SocketCallHandler::read_peer(const Call& call, hf_request& request) {
   const auto type = kernel::socket_type(call.duplicate.fd.get());
   request.flags |= HF_REQ_FACTS_MISSING;
   if (!type || *type == SOCK_DGRAM || request.sock_op != HF_SOCK_SEND) return 0;
   const auto peer = peers_.of(call.duplicate.fd.get());
   if (!peer) return 0;
-  // It may be connected until the kernel looks, so that is not asked.
+  // Do not let the kernel check: another thread may have connected it by then.
   if (peer->state == Peer::State::none) return ENOTCONN;
   request.flags &= ~static_cast<std::uint32_t>(HF_REQ_FACTS_MISSING);
   std::ranges::copy(peer->labels, request.peer_labels);
@@ -186,7 +190,7 @@ Answer SocketCallHandler::perform(const SocketCaller& caller, Call& call) {
   const auto status = caller.task.status();
   if (!memory || !owner || !status) return Answer::error(EPERM);
   auto thread = kernel::SignalledThread::open(status->process, status->thread);
-  if (!caller.waiting()) return Answer::caller_gone();  // what was just opened is the caller's
+  if (!caller.waiting()) return Answer::caller_gone();  // if it waits, all of this is the caller's
   if (!thread) return Answer::error(EPERM);
   Performance performance{caller.call.data,
                           std::make_shared<const kernel::SignalledThread>(std::move(*thread)),

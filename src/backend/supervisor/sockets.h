@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket rules: bind, connect, listen and send, decided by the labels of the socket; of a connected
-// unix socket by its peer's too. accept: backend/calls/accepts.h.
+// Socket rules about bind, connect, listen and send. They depend on the labels of the socket, and
+// for unix sockets also on those of the peer. Accepts are in backend/calls/accepts.h.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
 #define HOLDFAST_BACKEND_SUPERVISOR_SOCKETS_H
 
@@ -21,58 +21,63 @@ namespace holdfast::backend::supervisor {
 
 using namespace calls;
 
-// Operations that a profile's rules are about.
+// Masks of HF_SOCK_*: the operations that a profile's rules are about.
 struct SocketOperations {
-  std::uint32_t ruled = 0;  // HF_SOCK_*: some rule is about it
-  std::uint32_t refused =
-      0;  // some rule refuses it, or limits it: what is decided has to be what is done
-  std::uint32_t by_peer = 0;  // some rule looks at the label of a unix socket's peer
+  std::uint32_t ruled = 0;  // with some rule
+  // With a rule that refuses or limits. The kernel then has to use the socket that was judged.
+  std::uint32_t refused = 0;
+  std::uint32_t by_peer = 0;  // with a rule that depends on the labels of a unix socket's peer
 };
 [[nodiscard]] SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profile);
 
 [[nodiscard]] bool is_socket_call(int number);
 
-// Who makes the call. Borrowed.
+// The call and its caller. Borrowed for one SocketCallHandler::handle().
 struct SocketCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
-  const std::function<bool()>&
-      in_own_user_namespace;  // in the supervisor's: its capabilities count
+  // Is the caller in the supervisor's user namespace? Only there do its capabilities count.
+  const std::function<bool()>& in_own_user_namespace;
+  // Does the call still wait?
   const std::function<bool()>& waiting;
-  const hf_request& common;  // subject filled in
+  const hf_request& common;  // the start of every request of this call
 };
 
-// The rates of a run: a bucket for each rule and cgroup. One thread.
+// The rate limits of a run: one token bucket for each rule and cgroup path. One thread.
 class Buckets {
  public:
-  // Takes so many tokens at once, or none: is that how many there were?
+  // Takes `tokens` tokens, or none. Returns true if there were enough. False also if there are
+  // 65536 buckets already and none of them can be dropped.
   bool take(const hf_socket_rule& rule, const std::string& cgroup, unsigned tokens);
 
  private:
   std::unordered_map<std::string, hf_bucket> buckets_;
 };
 
-// Decides a request and reports it; a limit takes tokens. The errno of an enforced refusal, or 0.
+// Decides, counts and reports a request. A rate limit takes `tokens` tokens. Returns the errno of
+// an enforced refusal, or 0.
 using JudgeRate = std::function<int(hf_request request, std::uint64_t cookie, unsigned tokens)>;
 
-// Answers the calls about sockets of one run. One thread.
+// Answers the calls about sockets of one run. Used on the session's thread only.
 class SocketCallHandler {
  public:
-  // All borrowed.
+  // References are borrowed and outlive the handler. Rules do not apply to the socket with the
+  // cookie `exempt_cookie`.
   SocketCallHandler(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
                     Peers& peers, Jobs& jobs, kernel::Listener& listener,
                     std::uint64_t exempt_cookie);
-  // Makes the connects of unix sockets that have to be made here; without it they are refused.
-  // Borrowed.
+  // Sets the handler of unix connects that the caller must not make itself. Without one they are
+  // refused. Borrowed.
   void use(connect_helper::UnixConnectHandler& handler) { connects_ = &handler; }
 
-  // Does some rule have to see this call?
+  // Is some rule about this call?
   [[nodiscard]] bool rules_about(const seccomp_data& call) const;
   Answer handle(const SocketCaller& caller, const JudgeRate& judge);
 
  private:
   struct Call;
-  // An errno that the kernel would answer; 0: the request knows, or says that it does not.
+  // Reads the peer's labels into the request, or sets HF_REQ_FACTS_MISSING, and returns 0. Or
+  // returns the errno that the kernel would return.
   int read_peer(const Call& call, hf_request& request);
   Answer decide(const SocketCaller& caller, Call& call, const JudgeRate& judge);
   Answer perform(const SocketCaller& caller, Call& call);
@@ -85,7 +90,7 @@ class SocketCallHandler {
   Jobs& jobs_;
   connect_helper::UnixConnectHandler* connects_ = nullptr;
   kernel::Listener& listener_;
-  // The child's channel to run/. It closes on exec, so nothing that is ruled about ever has it.
+  // The child's channel to run/. It closes on exec, so CMD never has it.
   std::uint64_t exempt_cookie_;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The supervisor backend: seccomp user notification and Landlock for the tree of one run, without
-// privilege.
+// The supervisor backend. It controls the process tree of one run with seccomp user notification
+// and Landlock, and needs no privileges.
 #include <cerrno>
 
 #include "backend/supervisor/session.h"
@@ -12,10 +12,9 @@
 namespace holdfast::backend {
 namespace {
 
-constexpr char kNotSeen[] = "only the lsm backend sees it";
+constexpr char kLsmOnly[] = "only the lsm backend can enforce it";
 constexpr char kOwnMovesOnly[] =
-    "moves by the command's own tasks are held, and mount() is refused to them; a task outside can "
-    "still move them";
+    "weak: a task outside can move the command's tasks; refused: every mount() by the command";
 
 class SupervisorBackend final : public Backend {
  public:
@@ -38,30 +37,30 @@ class SupervisorBackend final : public Backend {
         {RuleKind::namespaces_create, Strength::enforced, {}},
         {RuleKind::namespaces_enter, Strength::enforced, {}},
         {RuleKind::namespaces_visitors, Strength::none,
-         "only what the command starts is seen, and that is a member, not a visitor"},
+         "the supervisor sees only tasks that the command started, and those are members"},
         {RuleKind::trace, Strength::best_effort,
-         "among tasks of the tree, /proc/PID/mem of one that is not locked stays open"},
+         "weak: a locked task can write /proc/PID/mem of an unlocked task of the same run"},
         {RuleKind::socket, Strength::best_effort,
-         "a process with several threads can send by write() and its like on a socket that it "
-         "swaps "
-         "in; its netlink sockets, a bind of its unix sockets, and a datagram, or a connect by an "
-         "abstract name, that depends on a peer's label, are refused"},
+         "weak: a thread can put a socket in place of a file while another thread is in write() or "
+         "a similar call; refused to a process with several threads: calls on netlink sockets, and "
+         "bind() and sends on unix sockets; refused where a rule depends on the peer: datagrams, "
+         "and connects to abstract names"},
         {RuleKind::label, Strength::enforced, {}},
     };
     if (!abi && kernel::has_sys_admin())
       for (Promise& promise : promises)
         if (promise.strength != Strength::none)
           promise = {promise.kind, Strength::best_effort,
-                     "without Landlock, root in the tree can take over the supervisor"};
+                     "weak: without Landlock, root in the command can take over the supervisor"};
     for (const RuleKind kind :
          {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside})
       promises.push_back(abi ? Promise{kind, Strength::best_effort, kOwnMovesOnly}
                              : Promise{kind, Strength::none, "needs Landlock"});
-    promises.push_back({RuleKind::mark, Strength::none, kNotSeen});
+    promises.push_back({RuleKind::mark, Strength::none, kLsmOnly});
     promises.push_back(
         {RuleKind::bpf_delegate, Strength::best_effort,
-         "the kernel holds the command to what is delegated, but not to its own cgroup: where a "
-         "program is attached is not confined"});
+         "the kernel enforces what is delegated; weak: the command can attach a program outside of "
+         "its own cgroup"});
     return promises;
   }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reaching into another task: what it may do, its tracer may do. Tasks outside the tree are out of
-// reach by Landlock already; here it is decided among the tree's, and a refusal is reported with
-// its rule.
+// Access to another task: a tracer can do what the traced task may do. The Landlock domain already
+// keeps the tree from tracing tasks outside. This file decides about two tasks of the tree, so that
+// a refusal is reported with its rule.
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -22,7 +22,8 @@ bool in_own_pid_namespace(const SessionView& view, const Caller& caller) {
   return own && own->link[kernel::kPidNamespace] == caller.namespaces.link[kernel::kPidNamespace];
 }
 
-// Kernels before 6.11 do not translate pids: look for the thread of the tree that has this number.
+// Kernels before 6.11 cannot translate pids. Searches the tree for the thread with this pid in the
+// caller's pid namespace.
 std::optional<pid_t> search_tree(const SessionView& view, const Caller& caller, pid_t pid) {
   std::optional<pid_t> found;
   const auto namespace_wanted = caller.namespaces.link[kernel::kPidNamespace];
@@ -70,8 +71,8 @@ PendingDecision decision_of_trace(const SessionView& view, const Caller& caller)
   decision.request = caller.common;
   decision.request.op = HF_OP_TRACE;
   decision.request.via = HF_VIA_PTRACE;
-  // A task that is not found, or not proved to be of the tree, is nobody's: refused to whoever is
-  // confined.
+  // A task that is not found, or not proved to be in the tree, has no profile. A confined caller
+  // may not trace it.
   const auto pid = traced_task(view, caller);
   if (!pid) return decision;
   decision.object.pid = static_cast<__u32>(*pid);
