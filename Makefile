@@ -66,8 +66,8 @@ clean:
 help:
 	@echo 'make            build/holdfast and build/holdfastd; installs missing packages first'
 	@echo 'make demo       a program held in its namespaces, each refusal explained'
-	@echo 'make test       all tests, here and on five kernels (TEST_ARGS="-k REGEX")'
-	@echo 'make test-full  also the long ones: more races, every kernel for everything'
+	@echo 'make test       every suite, here and on a kernel or two each (TEST_ARGS="-k REGEX")'
+	@echo 'make test-full  also the long ones: more races, five kernels for everything'
 	@echo 'make bench      measurements'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
 	@echo 'make deb        build/holdfast_*.deb'

@@ -56,7 +56,7 @@ class Progress:
     # What a job takes that has not run here yet.
     GUESS_UNIT_S = 1.0
     GUESS_HOST_S = 12.0
-    GUESS_GUEST = 0.15  # of its time limit
+    GUESS_GUEST = 0.13  # of its time limit
 
     def __init__(self, found, slots, path, terminal):
         self.path = path

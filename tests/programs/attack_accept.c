@@ -15,12 +15,13 @@
  */
 #include "attack.h"
 
+#include "race.h"
 #include "ring.h"
 
 #include <pthread.h>
 #include <sys/xattr.h>
 
-enum { number_fd = 300, rounds = 500, clients = 100, accept4_of_32_bit = 364 };
+enum { number_fd = 300, swap_rounds = 500, clients = 100, accept4_of_32_bit = 364 };
 
 static struct sockaddr_un address;
 static socklen_t address_length;
@@ -153,8 +154,9 @@ static void* swap_forever(void* unused) {
 _Noreturn static void swap(void) {
   struct sockaddr_un denied_address, got;
   pthread_t thread;
+  struct race race = {.rounds = swap_rounds};
   long last = 0;
-  int others = 0;
+  int others = 0, client = -1;
   denied = new_listener(SOCK_NONBLOCK);
   label(denied);
   denied_address = address;
@@ -162,17 +164,19 @@ _Noreturn static void swap(void) {
   allowed = new_listener(SOCK_NONBLOCK);
   dup2(allowed, number_fd);
   if (pthread_create(&thread, NULL, swap_forever, NULL) != 0) broken("thread");
-  for (int i = 0; i < rounds; i++) {
+  while (race_goes_on(&race, others > 0 && last != 0)) {
     socklen_t length = sizeof got;
-    int client = new_client(false);
+    if (client < 0) client = new_client(false);
     long fd = try_accept(number_fd);
     if (fd == -EPERM) last = fd;
     memset(&got, 0, sizeof got);
     if (fd >= 0) getsockname((int)fd, (void*)&got, &length);
     if (fd >= 0 && memcmp(&got, &denied_address, sizeof got) == 0) escaped();
     others += fd >= 0;
+    if (fd < 0 && fd != -EAGAIN) continue; /* it still waits */
     if (fd >= 0) close((int)fd);
     close(client);
+    client = -1;
   }
   stop = 1;
   close(waiting);

@@ -27,8 +27,9 @@
 #include <sys/uio.h>
 
 #include "label_by.h"
+#include "race.h"
 
-enum { rounds = 1000, number_fd = 300 };
+enum { race_rounds = 1000, number_fd = 300 };
 
 static char folder[] = "/tmp/attack_door.XXXXXX";
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -102,13 +103,14 @@ static void* exchange_address(void* unused) {
   return unused;
 }
 
-_Noreturn static void race(void* (*exchange)(void*), const char* name) {
+_Noreturn static void race_with(void* (*exchange)(void*), const char* name) {
+  struct race race = {.rounds = race_rounds};
   pthread_t thread;
   int last = 0;
   set_path(&address, name);
   if (exchange == exchange_link && symlink(paths[1], paths[2]) != 0) broken("symlink");
   if (pthread_create(&thread, NULL, exchange, NULL) != 0) broken("thread");
-  for (int i = 0; i < rounds; i++) {
+  while (race_goes_on(&race, last != 0)) {
     int error = try_connect();
     if (error == EPERM) last = error;
     if (error != 0 && error != EPERM && error != ENOENT) judge(error);
@@ -131,10 +133,11 @@ static void* exchange_descriptors(void* unused) {
 }
 
 _Noreturn static void swap(void) {
+  struct race race = {.rounds = race_rounds};
   pthread_t thread;
   int last = 0;
   set_path(&address, "allowed");
-  for (int i = 0; i < rounds; i++) {
+  for (int i = 0; race_goes_on(&race, last != 0); i++) {
     struct sockaddr_un peer;
     socklen_t length = sizeof peer;
     stop = 0, swaps = 0;
@@ -314,9 +317,9 @@ int main(int argc, char** argv) {
   }
   set_label(denied, "server");
   if (strcmp(how, "relabel") == 0) judge(try_connect());
-  if (strcmp(how, "rename") == 0) race(exchange_files, "denied");
-  if (strcmp(how, "link") == 0) race(exchange_link, "target");
-  if (strcmp(how, "address") == 0) race(exchange_address, "allowed");
+  if (strcmp(how, "rename") == 0) race_with(exchange_files, "denied");
+  if (strcmp(how, "link") == 0) race_with(exchange_link, "target");
+  if (strcmp(how, "address") == 0) race_with(exchange_address, "allowed");
   if (strcmp(how, "swap") == 0) swap();
   if (strcmp(how, "number") == 0) by_number();
   if (strcmp(how, "root") == 0) by_link("/proc/self/root");

@@ -12,6 +12,8 @@
 
 #include <sys/prctl.h>
 
+#include "race.h"
+
 struct counts {
   volatile long attempts, through, other, moves, false_denials, stop, error;
 };
@@ -106,6 +108,8 @@ int main(int argc, char** argv) {
   if (tasks > 64) tasks = 64;
   for (int i = 0; i < tasks; i++) hammers[i] = spawn(hammer, attempts / tasks);
   for (int i = 0; i < tasks; i++) waitpid(hammers[i], NULL, 0);
+  struct race last_move = {.rounds = 0};
+  while (race_goes_on(&last_move, counts->moves > 0)) continue;
   counts->stop = 1;
   waitpid(mover, NULL, 0);
   fprintf(stderr, "# attempts %ld through %ld other-errors %ld moves %ld false-denials %ld\n",

@@ -8,6 +8,8 @@
  */
 #include "attack.h"
 
+#include "race.h"
+
 static uint64_t make_and_drop(void) {
   struct shared_result* number = new_shared_result();
   pid_t pid = fork();
@@ -27,9 +29,10 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: attack_reuse ROUNDS\n");
     return exit_usage;
   }
-  int refusals = 0, reused = 0, rounds = atoi(argv[1]);
+  struct race race = {.rounds = atoi(argv[1])};
+  int refusals = 0, reused = 0;
   long last = 0;
-  for (int i = 0; i < rounds; i++) {
+  for (int i = 0; race_goes_on(&race, reused > 0); i++) {
     char packet[9] = {ask_reuse};
     uint64_t number = make_and_drop();
     int fd, to = ask_connect();
@@ -49,7 +52,8 @@ int main(int argc, char** argv) {
     last = -value;
     close(fd);
   }
-  fprintf(stderr, "# %d numbers came again in %d rounds, %d refused\n", reused, rounds, refusals);
+  fprintf(stderr, "# %d numbers came again in %ld rounds, %d refused\n", reused, race.begun - 1,
+          refusals);
   if (reused == 0) finish(exit_usage, "broken", "no number came again");
   refused((int)last);
 }

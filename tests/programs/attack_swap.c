@@ -12,17 +12,21 @@
  *   exiting      a CLONE_FILES process that swaps once and exits: the look finds a table of one
  * owner exec         as exiting, by exec
  *
- * WHAT is fd (a namespace descriptor) or pidfd. Prints the count of rounds to standard error.
+ * WHAT is fd (a namespace descriptor) or pidfd. Prints the count of rounds to standard error; they
+ * are more than ROUNDS where nothing came of those (race.h).
  */
 #include "attack.h"
 
 #include <pthread.h>
 #include <sys/prctl.h>
 
+#include "race.h"
+
 enum { fd_number = 300, type = ns_uts, enough = 10 };
 
 static struct shared_result* result;
-static int allowed, outside, rounds, flags;
+static struct race race;
+static int allowed, outside, flags;
 static volatile int stop;
 static long passed, refusals, through;
 
@@ -34,6 +38,10 @@ static void* swap_forever(void* unused) {
     dup2(allowed, fd_number);
   }
   return NULL;
+}
+
+static bool goes_on(void) {
+  return through < enough && race_goes_on(&race, through > 0 || refusals > 0);
 }
 
 static void one_call(void) {
@@ -54,7 +62,7 @@ static void against_thread(void) {
   pthread_t thread;
   dup2(allowed, fd_number);
   if (pthread_create(&thread, NULL, swap_forever, NULL) != 0) broken("thread");
-  for (int i = 0; i < rounds && through < enough; i++) one_call();
+  while (goes_on()) one_call();
   stop = 1;
   pthread_join(thread, NULL);
 }
@@ -68,10 +76,10 @@ static void against_process(void) {
   }
   if (pid < 0) {
     result->result = pid;
-    refusals = rounds;
+    refusals = race.rounds;
     return;
   }
-  for (int i = 0; i < rounds && through < enough; i++) one_call();
+  while (goes_on()) one_call();
   kill((pid_t)pid, SIGKILL);
   waitpid((pid_t)pid, NULL, 0);
 }
@@ -86,7 +94,7 @@ enum ending { ending_exit, ending_unshare, ending_exec };
 /* A new sharer for each round. It swaps at a moment that moves through the call, and is gone after.
  */
 static void against_sharer(enum ending ending) {
-  for (int i = 0; i < rounds && through < enough; i++) {
+  for (int i = 0; goes_on(); i++) {
     dup2(allowed, fd_number);
     long pid = raw(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
     if (pid == 0) {
@@ -102,6 +110,7 @@ static void against_sharer(enum ending ending) {
       continue;
     }
     wait_a_little(i * 101, 100000);
+    if (is_overtime(&race)) usleep((unsigned)(i % 50) * 100); /* a sharer that is slow to begin */
     one_call();
     waitpid((pid_t)pid, NULL, 0);
   }
@@ -113,7 +122,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: attack_swap thread|process|leaving|exiting|exec fd|pidfd ROUNDS\n");
     return exit_usage;
   }
-  rounds = atoi(argv[3]);
+  race.rounds = atoi(argv[3]);
   flags = CLONE_NEWUTS;
   result = new_shared_result();
   allowed = open("/proc/self/ns/uts", O_RDONLY);

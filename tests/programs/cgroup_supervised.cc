@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves as a task of a supervised tree asks for them, one line each: "WAY moved" or "WAY ERRNO".
 //   cgroup_supervised TO PID WAY...    TO: a cgroup's path; PID: what is moved
-//   cgroup_supervised race TO PID      a path that changes while the call is looked at
+//   cgroup_supervised race TO PID      a path that changes while the call is looked at: "race moved N refused N"
 //   cgroup_supervised swap thread|process fd|types|pidfd FD   a descriptor that does: FD is a mount
 //                                      namespace's. "swap entered" or "swap stayed ERRNO"
 #include <linux/aio_abi.h>
@@ -10,12 +10,14 @@
 #include <sys/uio.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <thread>
 #include <vector>
 
 #include "cgroup_ways.h"
+#include "race.h"
 
 namespace {
 
@@ -295,8 +297,16 @@ void tell(const std::string& way, int error) {
   std::fflush(stdout);
 }
 
+bool is_in(const std::string& cgroup, const Victim& victim) {
+  std::string text;
+  std::ifstream own("/proc/" + std::to_string(victim.pid) + "/cgroup");
+  while (std::getline(own, text))
+    if (text == "0::" + cgroup) return true;
+  return false;
+}
+
 // One thread turns the path between a harmless file and the cgroup's, the other opens it.
-int race(const std::string& to, const Victim& victim) {
+int move_by_path(const std::string& to, const Victim& victim) {
   const std::string harmless = "/tmp/harmless";
   close(open(harmless.c_str(), O_CREAT | O_WRONLY, 0644));
   static char path[256];
@@ -308,19 +318,20 @@ int race(const std::string& to, const Victim& victim) {
       std::strcpy(path, harmless.c_str());
     }
   });
-  for (int i = 0; i < 2000; i++) {
+  struct race rounds = {.rounds = 2000, .begun = 0, .since = 0, .over_at = 0};
+  bool refused = false;
+  while (race_goes_on(&rounds, refused || is_in(to, victim))) {
     const int fd = open(path, O_WRONLY);
-    if (fd < 0) continue;
-    // A long write goes to the kernel as it is.
-    (void)ways::write_to(fd, std::to_string(victim.pid) + std::string(64, '\n'));
-    close(fd);
+    // Half of one path and half of the other is no refusal. A long write goes to the kernel as it is.
+    if (fd < 0)
+      refused = refused || errno == EACCES || errno == EPERM;
+    else if (ways::write_to(fd, std::to_string(victim.pid) + std::string(64, '\n')) != 0)
+      refused = true;
+    if (fd >= 0) close(fd);
   }
   stop = true;
   turner.join();
-  char text[256] = {};
-  const int own = open(("/proc/" + std::to_string(victim.pid) + "/cgroup").c_str(), O_RDONLY);
-  if (own < 0 || read(own, text, sizeof(text) - 1) <= 0) return 1;
-  std::printf("race moved %d\n", std::strstr(text, ("0::" + to).c_str()) != nullptr);
+  std::printf("race moved %d refused %d\n", is_in(to, victim), refused);
   return 0;
 }
 
@@ -361,9 +372,9 @@ int swap(const std::string& sharer, const std::string& what, int mounts) {
   std::thread caller([&] {
     if (unshare(CLONE_FS) != 0) return;
     const std::uint64_t before = own_mounts();
-    const int rounds = sharer == "process" && process < 0 ? 1 : 1000;
-    for (int i = 0; i < rounds && !entered; i++) {
-      last = setns(kSwapped, flags) == 0 ? 0 : errno;
+    struct race rounds = {.rounds = 1000, .begun = 0, .since = 0, .over_at = 0};
+    while (!entered && race_goes_on(&rounds, last != 0)) {
+      if (setns(kSwapped, flags) != 0) last = errno;
       entered = own_mounts() != before;
     }
   });
@@ -384,7 +395,7 @@ int main(int argc, char** argv) {
   if (argc < 4) return 2;
   if (std::string(argv[1]) == "swap" && argc == 5)
     return swap(argv[2], argv[3], std::atoi(argv[4]));
-  if (std::string(argv[1]) == "race") return race(argv[2], {std::atoi(argv[3]), -1});
+  if (std::string(argv[1]) == "race") return move_by_path(argv[2], {std::atoi(argv[3]), -1});
   const std::string to = argv[1];
   const Victim victim = {std::atoi(argv[2]), std::atoi(argv[2])};
   for (int i = 3; i < argc; i++) {
