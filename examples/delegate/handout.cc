@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// handout PID OPTIONS: hands BPF privileges to the user namespace of a process, and says what that
-// means.
+// handout PID OPTIONS: delegates BPF privileges to the user namespace of a process, and prints what
+// that means.
 //
 //     handout 4242 delegate_cmds=map_create:prog_load,delegate_maps=array
 //
-// Exits 0; 1: it failed; 2: the options make no sense; 77: this kernel cannot.
+// Exits 0; 1: it failed; 2: the options are not valid; 77: the kernel has no BPF tokens.
 #include <holdfast/delegate.h>
 
 #include <cerrno>

@@ -5,9 +5,9 @@
 //
 //   leave NET-FD MNT-FD PID
 //
-// with descriptors of namespaces outside, the kind of thing that is inherited or received by
-// accident, and a process outside. Each attempt prints what it tried and what came of it. Exit
-// status: how many that had to be refused were not, plus how many that had to work did not.
+// with descriptors of namespaces outside, as a program may inherit or receive them by accident, and
+// a process outside. Each attempt prints what it tried and the result. Exit status: the number of
+// attempts that had to be refused and were not, plus those that had to work and did not.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -118,7 +118,7 @@ static int nsenter_helper(void) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-// What it is there for: serve on its own network.
+// Its purpose: serve on its own network.
 static int work(void) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t length = sizeof(address);

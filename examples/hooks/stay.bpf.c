@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Tasks stay in the cgroup they are in. Written for a kernel with the cgroup_attach hook; it knows
- * nothing of holdfast. Limit it to a subtree when you load it, or nothing on the machine moves.
+ * Tasks stay in the cgroup they are in. It is written for a kernel with the cgroup_attach hook, and
+ * does not use holdfast. Limit it to a subtree when you load it, or no task of the machine can move.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>

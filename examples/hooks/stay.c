@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads stay.bpf.o for one cgroup through its skeleton, and says every second what was refused.
+// Loads stay.bpf.o for one cgroup through its skeleton, and prints every second what was refused.
 //
 //     stay /sys/fs/cgroup/web SECONDS
 //
-// Two calls are holdfast's; without the second, the program holds every task of the machine.
+// Two calls are holdfast's. Without the second, the program keeps every task of the machine.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Asks `holdfast` itself, so that it never lags behind.
+# Asks `holdfast` itself, so that it is always up to date.
 function __holdfast_commands
     holdfast --help 2>/dev/null | string match -rg '^  ([a-z-]+) '
 end

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Asks `holdfastd` itself, so that it never lags behind.
+# Asks `holdfastd` itself, so that it is always up to date.
 _holdfastd() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   case $previous in
