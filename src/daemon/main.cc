@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   using namespace holdfast::daemon;
   // A core file would contain secrets: the key of labels and the hash of the token.
   if (auto undumpable = holdfast::kernel::make_undumpable(); !undumpable) {
-    std::cerr << "holdfastd: " << opaque.error().message() << '\n';
+    std::cerr << "holdfastd: " << undumpable.error().message() << '\n';
     return kExitFailed;
   }
   // Not for users: holdfastd starts itself with this argument, to receive descriptors of clients.
