@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Everything that crosses between BPF, user space and disk, defined once.
+ * The structures that BPF programs, user space and files share.
  *
- * A policy compiles to one immutable `struct hf_tables`. A backend fills a `struct hf_request` with
- * facts, `hf_decide()` (decide.h) turns both into a `struct hf_verdict`, and the three together form a
- * `struct hf_event`. An event therefore carries all that is needed to decide it again elsewhere.
+ * A policy compiles to one immutable `struct hf_tables`. A backend fills in a `struct hf_request` with
+ * facts, and hf_decide() (decide.h) turns both into a `struct hf_verdict`. A `struct hf_event` contains
+ * the request and the verdict, so an event can be decided again later, under another policy.
  *
- * Rules of this file: fixed-width fields, explicit padding, no enum fields, pointers, bitfields, bool or
- * packed. Every struct asserts its size and offsets under both compilers.
+ * Rules of this file: fields have a fixed width and padding is explicit. There are no enum fields,
+ * pointers, bitfields or bool, and no packed structures. Static assertions check sizes and offsets under
+ * both compilers.
  */
 #ifndef HOLDFAST_CORE_ABI_H
 #define HOLDFAST_CORE_ABI_H
@@ -31,7 +32,7 @@
 #define HF_MAX_NEST 8u                          /* profiles that one cgroup path lies in */
 #define HF_COMM_LEN 16u
 
-/* ---- operations: what is decided ------------------------------------------------------------------ */
+/* ---- operations that are decided ------------------------------------------------------------------ */
 #define HF_OP_NAMESPACE_ALLOC 1u   /* a namespace is being made */
 #define HF_OP_NAMESPACE_INSTALL 2u /* a task enters a namespace */
 #define HF_OP_CGROUP_ATTACH 3u     /* a task moves between cgroups */
@@ -39,10 +40,10 @@
 #define HF_OP_BPF 5u               /* a use of a delegated BPF privilege */
 #define HF_OP_TRACE 6u             /* ptrace, process_vm_*, pidfd_getfd, /proc/PID/mem */
 #define HF_OP_LABEL 7u             /* a label of a socket is set or removed */
-#define HF_OP_MARK 8u              /* what confers a profile is changed, or taken over */
+#define HF_OP_MARK 8u              /* a mark, or a marked file or task, is changed */
 #define HF_OP_COUNT 9u
 
-/* ---- ways: how it was asked for (for events; a few matter to decisions) ----------------------- */
+/* ---- ways: the interface of the operation (for events; a few matter to decisions) -------------- */
 #define HF_VIA_NONE 0u
 #define HF_VIA_SETNS 1u
 #define HF_VIA_UNSHARE 2u
@@ -65,8 +66,8 @@
 #define HF_VIA_LABEL_REMOVE 19u
 #define HF_VIA_MARK_SET 20u
 #define HF_VIA_MARK_REMOVE 21u
-#define HF_VIA_MARK_WRITE 22u /* a marked executable is opened for writing, or cut */
-#define HF_VIA_MARK_EXEC 23u  /* it is executed by a task that somebody else could make act */
+#define HF_VIA_MARK_WRITE 22u /* a marked executable is opened for writing, or truncated */
+#define HF_VIA_MARK_EXEC 23u  /* it is executed by a task that another task can control */
 #define HF_VIA_COUNT 24u
 
 /* ---- namespace types, a mask ------------------------------------------------------------------ */
@@ -91,7 +92,7 @@
 
 #define HF_ENTER_ANY 0u
 #define HF_ENTER_NONE 1u
-#define HF_ENTER_LOCK 2u /* free until it is inside a tracked set, then only that set */
+#define HF_ENTER_LOCK 2u /* any, until the task is in a tracked set; then only that set */
 #define HF_ENTER_OWN 3u  /* only namespaces of its own sandbox */
 
 #define HF_VISITORS_ALLOW 0u
@@ -99,11 +100,11 @@
 #define HF_VISITORS_LOCK 2u
 
 #define HF_MOVERS_ANY 0u
-#define HF_MOVERS_LIST 1u /* the profiles of a mover set; an empty set is nobody */
+#define HF_MOVERS_LIST 1u /* the profiles of a mover set; with an empty set no task may move others */
 
 #define HF_INSIDE_ANY 0u
 #define HF_INSIDE_LIST 1u      /* the profiles of a mover set */
-#define HF_INSIDE_DELEGATED 2u /* those, and anybody within a delegated subtree */
+#define HF_INSIDE_DELEGATED 2u /* those, and any task within a delegated subtree */
 
 /* ---- rule kinds: one slot of hf_profile.rules each, holding a rule id --------------------------- */
 #define HF_RULE_NS_CREATE 0u
@@ -129,12 +130,12 @@
 #define HF_ATTACH_OWN_CGROUP 0u
 #define HF_ATTACH_ANYWHERE 1u
 
-/* hf_profile.bpf_quotas: which quotas are stated. */
+/* hf_profile.bpf_quotas: the quotas that the profile has. */
 #define HF_QUOTA_MAPS (1u << 0)
 #define HF_QUOTA_PROGRAMS (1u << 1)
 #define HF_QUOTA_MEMORY (1u << 2)
 
-/* enum bpf_cmd: what a kernel asks a token for, so what can be delegated. */
+/* enum bpf_cmd: the commands for which the kernel accepts a token, so that they can be delegated. */
 #define HF_BPF_MAP_CREATE 0u
 #define HF_BPF_PROG_LOAD 5u
 #define HF_BPF_BTF_LOAD 18u
@@ -142,11 +143,11 @@
 #define HF_BPF_BTF_GET_FD_BY_ID 19u
 #define HF_BPF_TOKEN_COMMANDS \
   (1ull << HF_BPF_MAP_CREATE | 1ull << HF_BPF_PROG_LOAD | 1ull << HF_BPF_BTF_LOAD | 1ull << HF_BPF_BTF_GET_FD_BY_ID)
-#define HF_BPF_KNOWN_COMMANDS 39u /* from here on nobody here knows what they do */
+#define HF_BPF_KNOWN_COMMANDS 39u /* commands from here on are unknown to this version */
 
-#define HF_BPF_MAP_STRUCT_OPS 26u /* enum bpf_map_type: filling one in replaces a part of the kernel */
+#define HF_BPF_MAP_STRUCT_OPS 26u /* enum bpf_map_type: an update replaces a part of the kernel */
 
-#define HF_RULE_DEFAULT 0u /* rule id of "no line of policy said anything" */
+#define HF_RULE_DEFAULT 0u /* rule id: no line of policy decided */
 
 /* ---- sockets -------------------------------------------------------------------------------------- */
 #define HF_SOCK_BIND (1u << 0)
@@ -170,7 +171,7 @@
 #define HF_SOCK_RATE 2u
 
 #define HF_LABEL_VALUE 0u  /* equals an interned value */
-#define HF_LABEL_ANY 1u    /* present, whatever it says */
+#define HF_LABEL_ANY 1u    /* present, with any value */
 #define HF_LABEL_ABSENT 2u /* not present */
 
 #define HF_LABEL_ID_ABSENT 0u         /* in a request: the socket has no such label */
@@ -179,20 +180,20 @@
 /* ---- actions and reasons --------------------------------------------------------------------------- */
 #define HF_ALLOW 0u
 #define HF_DENY 1u
-#define HF_LOCK 2u  /* allow, and the task is locked from here on */
+#define HF_LOCK 2u  /* allow, and lock the task */
 #define HF_LIMIT 3u /* allow while the rule's token bucket has a token, else EAGAIN */
 
-#define HF_REASON_DEFAULT 0u        /* nothing forbids it */
-#define HF_REASON_RULE 1u           /* a rule allows it by name */
+#define HF_REASON_DEFAULT 0u        /* no rule forbids it */
+#define HF_REASON_RULE 1u           /* a rule allows it */
 #define HF_REASON_CREATE 2u         /* namespaces.create does not list the type */
 #define HF_REASON_ENTER_NONE 3u     /* namespaces.enter = "none" */
-#define HF_REASON_NOT_OWN 4u        /* namespaces.enter = "own": target is not of its own sandbox */
-#define HF_REASON_LOCKED 5u         /* locked: target is not of the set it is locked into */
+#define HF_REASON_NOT_OWN 4u        /* namespaces.enter = "own": target is not in the task's own sandbox */
+#define HF_REASON_LOCKED 5u         /* locked: target is not in the set that the task is locked into */
 #define HF_REASON_ANCHOR 6u         /* creation would leave a locked task in no tracked namespace */
-#define HF_REASON_VISITORS_DENY 7u  /* target is tracked and takes no visitors */
+#define HF_REASON_VISITORS_DENY 7u  /* the profile that tracks the target refuses visitors */
 #define HF_REASON_LOCK_ON_ENTRY 8u  /* allowed, and locked on entry */
 #define HF_REASON_TARGET_UNKNOWN 9u /* a rule depends on the target and the target is not known */
-#define HF_REASON_TRACE_OUTSIDE 10u /* a locked task reaches into a task that is not held with it */
+#define HF_REASON_TRACE_OUTSIDE 10u /* a held task traces a task that is not held in the same set */
 #define HF_REASON_LEAVE 11u         /* cgroups.leave does not list the mover */
 #define HF_REASON_JOIN 12u          /* cgroups.join does not list the mover */
 #define HF_REASON_INSIDE 13u        /* cgroups.inside does not allow the move */
@@ -200,25 +201,25 @@
 #define HF_REASON_SOCKET_DENY 15u   /* a socket rule denies it */
 #define HF_REASON_SOCKET_RATE 16u   /* a socket rule limits its rate */
 #define HF_REASON_BPF_DELEGATE 17u  /* bpf.delegate does not list it */
-#define HF_REASON_BAD_REQUEST 18u   /* the facts or tables do not make sense: refused */
-#define HF_REASON_FACTS_MISSING 19u /* a backend could not read a fact it needs: refused */
+#define HF_REASON_BAD_REQUEST 18u   /* the facts or tables are invalid: refused */
+#define HF_REASON_FACTS_MISSING 19u /* a backend could not read a fact that it needs: refused */
 #define HF_REASON_LABEL_SET 20u     /* label.set does not list the name */
-#define HF_REASON_MARK 21u          /* mark_by does not list who changes the mark */
-#define HF_REASON_BPF_ATTACH_TO 22u /* delegate.attach_to: it would reach beyond its own cgroup */
+#define HF_REASON_MARK 21u          /* mark_by does not list the task's profile */
+#define HF_REASON_BPF_ATTACH_TO 22u /* delegate.attach_to: it could have effects outside of its own cgroup */
 #define HF_REASON_BPF_QUOTA 23u     /* a bpf.quota is used up */
-#define HF_REASON_BPF_FOREIGN 24u   /* a BPF object would cross the profile's border */
+#define HF_REASON_BPF_FOREIGN 24u   /* a BPF object would enter or leave the profile */
 #define HF_REASON_COUNT 25u
 
 /* ---- hf_request.flags -------------------------------------------------------------------------------- */
 #define HF_REQ_TARGET_KNOWN (1u << 0)     /* target_* fields are exact */
-#define HF_REQ_HELD_MIXED (1u << 1)       /* sits in tracked namespaces of more than one set */
+#define HF_REQ_HELD_MIXED (1u << 1)       /* the task is in tracked namespaces of more than one set */
 #define HF_REQ_SAME_CGROUP (1u << 2)      /* source cgroup is destination cgroup */
 #define HF_REQ_DELEGATED (1u << 3)        /* source and destination share a delegated subtree */
 #define HF_REQ_FACTS_MISSING (1u << 4)    /* a lookup failed: the decision is a refusal */
 #define HF_REQ_OBJECT_HELD_SAME (1u << 5) /* the traced task is held in the same set as the subject */
 #define HF_REQ_THREADGROUP (1u << 6)      /* the whole thread group moves */
-#define HF_REQ_HELD_ANCHORED (1u << 7)    /* active pid or user namespace is in the set: creation keeps it */
-#define HF_REQ_LABEL_LISTED (1u << 8)     /* the label's name is one that label.set lists */
+#define HF_REQ_HELD_ANCHORED (1u << 7)    /* its active pid or user namespace is in the set; creation keeps it */
+#define HF_REQ_LABEL_LISTED (1u << 8)     /* label.set lists the name of the label */
 #define HF_REQ_BPF_OUTSIDE (1u << 9)      /* not proven to stay within the subject's own cgroup */
 #define HF_REQ_BPF_FOREIGN (1u << 10)     /* a BPF object enters or leaves the profile */
 #define HF_REQ_OVER_QUOTA (1u << 11)      /* one more map or program than bpf.quota allows */
@@ -234,7 +235,7 @@
 
 /* ---- tables --------------------------------------------------------------------------------------------- */
 
-/* What one profile says. Index in hf_tables.profiles is the profile's number; 0 is "no profile". */
+/* The settings of a profile. Its index in hf_tables.profiles is its number; 0 is "no profile". */
 struct hf_profile {
   __u8 mode;        /* HF_MODE_* */
   __u8 log;         /* HF_LOG_* */
@@ -259,12 +260,12 @@ struct hf_profile {
   __u64 bpf_maps;           /* 1 << enum bpf_map_type */
   __u64 bpf_programs;       /* 1 << enum bpf_prog_type */
   __u64 bpf_attachments[2]; /* bit enum bpf_attach_type */
-  __u64 bpf_max_memory;     /* bytes; of the quotas those that bpf_quotas names hold */
+  __u64 bpf_max_memory;     /* bytes; this and the next two count only if bpf_quotas has their bit */
   __u32 bpf_max_maps;
   __u32 bpf_max_programs;
   __u32 bpf_quotas; /* HF_QUOTA_* */
   __u32 rules[HF_RULE_KINDS];
-  __u8 mark_by; /* HF_MOVERS_*: who may set and remove its mark */
+  __u8 mark_by; /* HF_MOVERS_*: the profiles that may set and remove its mark */
   __u8 pad0;
   __u16 mark_set;
   __u32 pad1;
@@ -318,7 +319,7 @@ struct hf_tables {
 
 /* ---- request, verdict, event ------------------------------------------------------------------------------ */
 
-/* Facts. Fields that an operation does not use are zero. */
+/* The facts of an operation. Fields that the operation does not use are zero. */
 struct hf_request {
   __u16 op;                     /* HF_OP_* */
   __u16 via;                    /* HF_VIA_* */
@@ -327,30 +328,30 @@ struct hf_request {
   __u16 object;                 /* profile of the moved or traced task */
   __u16 held_owner;             /* profile that tracks held_set */
   __u16 target_owner;           /* profile that tracks the target; 0: untracked */
-  __u64 subject_set;            /* sandbox the acting task was started in as a member; 0: none */
-  __u64 held_set;               /* set of tracked namespaces the acting task sits in now; 0: none */
+  __u64 subject_set;            /* the sandbox that the acting task was started in as a member; 0: none */
+  __u64 held_set;               /* the set of tracked namespaces that the acting task is in now; 0: none */
   __u64 target_set;             /* set of the target namespace; 0: untracked */
-  __u32 held_types;             /* HF_NS_* types in which it sits in held_set */
-  __u32 ns_types;               /* types to be made, or the one type entered */
-  __u16 src_chain[HF_MAX_NEST]; /* profiles the source cgroup lies in, deepest first, 0 ends */
+  __u32 held_types;             /* HF_NS_*: the types of its namespaces that are in held_set */
+  __u32 ns_types;               /* HF_NS_*: the types to be made, or the one type to be entered */
+  __u16 src_chain[HF_MAX_NEST]; /* profiles of the source cgroup, the deepest first, 0 ends */
   __u16 dst_chain[HF_MAX_NEST];
   __u16 sock_op;                        /* one HF_SOCK_* */
   __u16 sock_family;                    /* one HF_FAMILY_* */
-  __u32 bpf_value;                      /* enum value of the command, map, program or attachment, as via says */
+  __u32 bpf_value;                      /* enum value of the command, map, program or attachment; via tells which */
   __u32 own_labels[HF_MAX_LABEL_NAMES]; /* by label name index: value id, HF_LABEL_ID_* */
   __u32 peer_labels[HF_MAX_LABEL_NAMES];
 };
 
 struct hf_verdict {
   __u8 action; /* HF_ALLOW, _DENY, _LOCK, _LIMIT */
-  __u8 mode;   /* HF_MODE_*: with _AUDIT the backend reports and lets it through */
+  __u8 mode;   /* HF_MODE_*: with _AUDIT the backend reports the refusal and allows the operation */
   __u8 log;    /* 1: report this decision */
   __u8 pad0;
   __u16 reason;  /* HF_REASON_* */
-  __u16 profile; /* whose rule it was; 0: none */
+  __u16 profile; /* the profile whose rule decided; 0: none */
   __u32 rule;    /* rule id; HF_RULE_DEFAULT: no line of policy */
   __s32 error;   /* errno, positive, of a refusal; else 0 */
-  __u64 set;     /* with HF_LOCK: the set it is locked into, 0 if not known yet */
+  __u64 set;     /* with HF_LOCK: the set that the task is locked into; 0: not known yet */
 };
 
 struct hf_task {
@@ -361,7 +362,7 @@ struct hf_task {
   char comm[HF_COMM_LEN];
 };
 
-/* hf_event.repeats: the others were decided by the same rule, but may differ in who asked and in what for. */
+/* hf_event.repeats: the same rule decided the others, but their tasks and requests may differ. */
 #define HF_REPEATS_DIFFER (1ull << 63)
 
 struct hf_event {
@@ -370,7 +371,7 @@ struct hf_event {
   __u64 id;         /* unique in one session or one boot of the daemon; grows */
   __u64 time_ns;    /* CLOCK_BOOTTIME */
   __u64 generation; /* of the tables that decided */
-  __u64 repeats;    /* further identical decisions folded into this event */
+  __u64 repeats;    /* the number of further equal decisions that this event stands for */
   __u64 source;     /* cgroup_attach: source cgroup id */
   __u64 target;     /* namespace inode number, destination cgroup id or socket cookie; 0: not known */
   struct hf_task actor;

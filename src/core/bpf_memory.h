@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a BPF map can come to hold, in bytes: an upper bound from its definition.
+ * An upper bound of the memory of a BPF map, in bytes, computed from its definition.
  *
- * The kernel knows what a map holds now (map_mem_usage), and no BPF program may ask it. A quota needs the
- * other figure anyway: most maps allocate as they fill. A map whose size its definition does not bound, such as
- * the storages of tasks and sockets, and one that is newer than this, has no bound here.
+ * The kernel knows the memory that a map uses now (map_mem_usage), but a BPF program cannot read that. A quota
+ * needs the maximum in any case, since most maps allocate memory as they fill. Two kinds of maps have no bound
+ * here: those whose definition does not limit their size, such as the storages of tasks and sockets, and those
+ * that are newer than this file.
  *
  * Source of the overheads: struct htab_elem and struct bucket (kernel/bpf/hashtab.c), struct lpm_trie_node,
  * the pages of struct bpf_ringbuf; each rounded up.
@@ -34,7 +35,7 @@ struct hf_map_shape {
 
 HF_INLINE __u64 hf_eights(__u32 bytes) { return ((__u64)bytes + 7) & ~7ull; }
 
-/* Bytes for each entry; HF_UNBOUNDED: the definition does not say. */
+/* Bytes for each entry; HF_UNBOUNDED: the definition does not limit the size. */
 HF_INLINE __u64 hf_entry_bytes(const struct hf_map_shape *m, __u32 cpus) {
   __u64 key = hf_eights(m->key_size);
   __u64 value = hf_eights(m->value_size);
@@ -83,7 +84,7 @@ HF_INLINE __u64 hf_entry_bytes(const struct hf_map_shape *m, __u32 cpus) {
   }
 }
 
-/* `cpus`: possible processors of the machine. Pure. */
+/* The bound for a whole map. `cpus` is the number of possible processors of the machine. Pure. */
 HF_INLINE __u64 hf_map_bytes(const struct hf_map_shape *m, __u32 cpus) {
   __u64 each = hf_entry_bytes(m, cpus);
   if (each >> 31) return HF_UNBOUNDED; /* its product with 32 bits more would not fit */

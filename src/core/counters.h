@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How decisions are counted: one definition for the BPF programs of both objects, the supervisor, holdfastd, the
- * summary of a run and the metrics.
+ * How decisions are counted. The BPF programs, the supervisor, holdfastd, the summary of a run and the metrics
+ * all use this definition.
  *
  * Each decision has exactly one outcome, so allowed + denied + audited is the number of decisions. The other two
- * counters are parts of these, never further decisions:
+ * counters count decisions that are also in one of these:
  *
- *   locked   decisions that also locked the task: a part of allowed
- *   errors   decisions that were refusals for want of a fact: a part of denied and audited
+ *   locked   decisions that also locked the task; they are in allowed
+ *   errors   refusals because a fact was missing; they are in denied or audited
  *
- * A decision that could not even be begun (no memory for it) is refused, and counted as denied and as an error.
+ * If there is no memory to begin a decision, the operation is refused and counted as denied and as an error.
  */
 #ifndef HOLDFAST_CORE_COUNTERS_H
 #define HOLDFAST_CORE_COUNTERS_H
@@ -33,19 +33,19 @@ struct hf_counters {
 
 HF_LAYOUT(sizeof(struct hf_counters) == 40);
 
-/* A limit that its bucket has not settled as allowed (hf_settle()) is a refusal. */
+/* The outcome (HF_ALLOWED, …) of a verdict. HF_LIMIT counts as a refusal unless hf_settle() has made it HF_ALLOW. */
 HF_INLINE __u32 hf_outcome(const struct hf_verdict *v) {
   if (v->action != HF_DENY && v->action != HF_LIMIT) return HF_ALLOWED;
   return v->mode == HF_MODE_AUDIT ? HF_AUDITED : HF_DENIED;
 }
 
-/* Was it refused because something about the operation was not known? */
+/* Was the operation refused because a fact was missing or invalid? */
 HF_INLINE int hf_lacked_facts(const struct hf_verdict *v) {
   return v->reason == HF_REASON_FACTS_MISSING || v->reason == HF_REASON_TARGET_UNKNOWN ||
          v->reason == HF_REASON_BAD_REQUEST;
 }
 
-/* Counts one decision. Any number of processors and threads may count at the same time. */
+/* Counts one decision. Processors and threads may count concurrently. */
 HF_INLINE void hf_count_decision(struct hf_counters *counters, const struct hf_verdict *v) {
   __u32 outcome = hf_outcome(v);
   if (outcome == HF_ALLOWED) {
@@ -61,7 +61,7 @@ HF_INLINE void hf_count_decision(struct hf_counters *counters, const struct hf_v
 }
 
 #ifndef __bpf__
-/* A copy of counters that others are counting in. */
+/* A copy of counters that may change concurrently. Each value is consistent, all of them together are not. */
 HF_INLINE struct hf_counters hf_read_counters(const struct hf_counters *counters) {
   struct hf_counters copy;
   copy.allowed = __atomic_load_n(&counters->allowed, __ATOMIC_RELAXED);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The decision: facts in, verdict out.
+ * The decision: a pure function from tables and request to a verdict.
  *
- * One pure function of tables and request, compiled for BPF and for user space. It has no globals, no
- * clock, no helpers and allocates nothing; loops are bounded and every index is checked, so that the
- * verifier accepts it and a corrupt request can only produce a refusal.
+ * It is compiled for BPF and for user space. It uses no globals, no clock and no helpers, and allocates
+ * nothing. Loops are bounded and every index is checked. So the verifier accepts it, and a corrupt request
+ * can only lead to a refusal.
  *
- * How a verdict is built. It starts as "allow, nothing forbids it". Each rule that applies then states
- * its opinion with hf_refuse(), hf_lock() or hf_name(). The strongest stays:
+ * How a verdict is made. It starts as "allow, no rule forbids it". Then each rule that applies calls
+ * hf_refuse(), hf_lock() or hf_name(). The strongest call decides:
  *
  *     refusal by an enforcing profile > refusal by an auditing one > lock > limit > allowed by a rule > default
  *
- * and among equals the first. That order matters: an auditing profile must never hide the refusal of an
- * enforcing one, so no rule returns early after a refusal.
+ * Among equal ones the first decides. An auditing profile must never hide the refusal of an enforcing one,
+ * so no rule returns early after a refusal.
  *
- * Being held. A task is held while it sits in a tracked namespace of a set that locks it: as a visitor
- * of a profile with visitors "lock" or "deny", or as a member of a profile with enter = "lock". That is a
- * fact about where the task is now, read by the backend at decision time, never something remembered.
+ * When a task is held. A task is held while it is in a tracked namespace of a set that locks it. It is
+ * locked as a visitor of a profile with visitors "lock" or "deny", or as a member of a profile with
+ * enter = "lock". The backend reads the task's namespaces for each decision and stores nothing.
  */
 #ifndef HOLDFAST_CORE_DECIDE_H
 #define HOLDFAST_CORE_DECIDE_H
@@ -24,7 +24,7 @@
 #include "core/inline.h"
 #include "core/socket_rule.h"
 
-/* EPERM, EAGAIN: the numbers of every architecture this runs on; core has no libc. */
+/* EPERM and EAGAIN, since core has no libc. They are the same on all supported architectures. */
 #define HF_EPERM 1
 #define HF_EAGAIN 11
 
@@ -34,7 +34,7 @@ HF_INLINE const struct hf_profile *hf_profile_at(const struct hf_tables *t, __u3
   return &t->profiles[index];
 }
 
-/* ---- stating an opinion ---------------------------------------------------------------------------- */
+/* ---- combining rules -------------------------------------------------------------------------------- */
 
 HF_INLINE void hf_set(struct hf_verdict *v, const struct hf_profile *p, __u16 profile, __u32 kind, __u8 action,
                       __u16 reason) {
@@ -59,13 +59,13 @@ HF_INLINE void hf_lock(struct hf_verdict *v, const struct hf_profile *p, __u16 p
   v->set = set;
 }
 
-/* Records which rule allows, where one says so and nothing stronger was said. */
+/* Records the rule that allows the operation, if the profile has one and no stronger rule has decided. */
 HF_INLINE void hf_name(struct hf_verdict *v, const struct hf_profile *p, __u16 profile, __u32 kind) {
   if (v->action != HF_ALLOW || v->reason != HF_REASON_DEFAULT || !p->rules[kind]) return;
   hf_set(v, p, profile, kind, HF_ALLOW, HF_REASON_RULE);
 }
 
-/* A refusal that belongs to no rule. */
+/* Refuses without a rule. */
 HF_INLINE void hf_refuse_unruled(struct hf_verdict *v, __u8 mode, __u16 reason) {
   v->action = HF_DENY;
   v->mode = mode;
@@ -77,23 +77,23 @@ HF_INLINE void hf_refuse_unruled(struct hf_verdict *v, __u8 mode, __u16 reason) 
   v->log = 1;
 }
 
-/* Bad facts or tables: always enforced. */
+/* Refuses because of bad facts or tables. This is always enforced. */
 HF_INLINE void hf_refuse_plain(struct hf_verdict *v, __u16 reason) { hf_refuse_unruled(v, HF_MODE_ENFORCE, reason); }
 
 /* ---- namespaces ------------------------------------------------------------------------------------- */
 
-/* Is the subject held by the owner of the set it sits in, as a visitor? */
+/* Is the subject held as a visitor, by the owner of the set that it is in? */
 HF_INLINE int hf_held_as_visitor(const struct hf_tables *t, const struct hf_request *r,
                                  const struct hf_profile *owner) {
   if (r->held_set == HF_NO_SET) return 0;
-  /* In more than one set at once: which one holds is not derivable from one owner, so any may. */
+  /* It is in more than one set, and the request has the owner of one only. So any profile may hold it. */
   if (r->flags & HF_REQ_HELD_MIXED) return t->any_visitors_hold;
   return r->subject != r->held_owner && owner->ns_visitors != HF_VISITORS_ALLOW;
 }
 
 /*
- * In more than one set, the backend names the owner of one, which may not be the one that holds. So it is
- * refused for real when any profile that holds visitors enforces.
+ * If the task is in more than one set, the backend names the owner of one of them, which may not be the one
+ * that holds the task. So the refusal is enforced if any profile that holds visitors enforces.
  */
 HF_INLINE void hf_refuse_visitor(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *owner,
                                  struct hf_verdict *v, __u16 reason) {
@@ -109,8 +109,9 @@ HF_INLINE int hf_held_as_member(const struct hf_request *r, const struct hf_prof
 }
 
 /*
- * The anchor: a held task may not create its way out. It stays held while one tracked type remains;
- * the active pid and user namespace always remain, since what it creates there nests below.
+ * Does the task stay held after it has created these namespaces? It does while one of its tracked
+ * namespaces remains (the anchor). A new pid or user namespace is below the active one, so those two
+ * always remain.
  */
 HF_INLINE int hf_keeps_anchor(const struct hf_request *r) {
   __u32 replaced = r->ns_types & ~(HF_NS_PID | HF_NS_USER);
@@ -128,7 +129,7 @@ HF_INLINE void hf_decide_create(const struct hf_tables *t, const struct hf_reque
   hf_name(v, own, r->subject, HF_RULE_NS_CREATE);
 }
 
-/* What the subject's own profile says about entering. */
+/* Applies namespaces.enter of the subject's own profile. */
 HF_INLINE void hf_enter_as_member(const struct hf_request *r, const struct hf_profile *own, int known,
                                   struct hf_verdict *v) {
   int own_set = known && r->target_set != HF_NO_SET && r->target_owner == r->subject &&
@@ -140,12 +141,12 @@ HF_INLINE void hf_enter_as_member(const struct hf_request *r, const struct hf_pr
     hf_lock(v, own, r->subject, HF_RULE_NS_ENTER, r->target_set);
 }
 
-/* What the profile that tracks the target says about visitors. */
+/* Applies namespaces.visitors of the profile that tracks the target. */
 HF_INLINE void hf_enter_as_visitor(const struct hf_tables *t, const struct hf_request *r, int known,
                                    struct hf_verdict *v) {
   const struct hf_profile *host = hf_profile_at(t, r->target_owner);
   if (!known) {
-    /* Some profile refuses visitors and nobody can say that this is not its namespace. */
+    /* Some profile may refuse visitors, and the target may be a namespace of that profile. */
     __u8 mode = t->any_visitors_deny == HF_SOME_ENFORCE ? HF_MODE_ENFORCE : HF_MODE_AUDIT;
     int refused = v->action == HF_DENY && (v->mode == HF_MODE_ENFORCE || mode == HF_MODE_AUDIT);
     if (t->any_visitors_deny && !refused) hf_refuse_unruled(v, mode, HF_REASON_TARGET_UNKNOWN);
@@ -170,7 +171,7 @@ HF_INLINE void hf_decide_enter(const struct hf_tables *t, const struct hf_reques
   hf_name(v, own, r->subject, HF_RULE_NS_ENTER);
 }
 
-/* A task that is confined may only trace what is confined with it: the tracee acts for the tracer. */
+/* A confined task may trace only tasks with the same confinement, because a tracer controls the tracee. */
 HF_INLINE void hf_decide_trace(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own,
                                const struct hf_profile *owner, struct hf_verdict *v) {
   if (!(r->flags & HF_REQ_OBJECT_HELD_SAME)) {
@@ -227,9 +228,10 @@ HF_STEP void hf_check_inside(const struct hf_tables *t, const struct hf_request 
 }
 
 /*
- * A move leaves every profile that only the source lies in, joins every one that only the destination
- * lies in, and happens inside the deepest one that both lie in. A member by other means than its cgroup
- * (started by run, or by mark) leaves its profile whenever it moves anywhere outside that profile.
+ * A move leaves each profile of the source that the destination does not have, and joins each profile of the
+ * destination that the source does not have. It is inside the deepest profile that both have. A task may
+ * have its profile by `holdfast run` or by a mark, and not by its cgroup. If neither cgroup has that
+ * profile, the move counts as leaving it.
  */
 HF_INLINE void hf_decide_attach(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
   int inside = 0;
@@ -258,7 +260,7 @@ HF_INLINE void hf_decide_attach(const struct hf_tables *t, const struct hf_reque
 
 /* ---- sockets -------------------------------------------------------------------------------------------- */
 
-/* The first rule that matches decides; none: allowed. */
+/* The first rule that matches decides. If none matches, the operation is allowed. */
 HF_INLINE void hf_decide_socket(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own,
                                 struct hf_verdict *v) {
   const struct hf_socket_rule *rule;
@@ -282,13 +284,13 @@ HF_INLINE void hf_decide_socket(const struct hf_tables *t, const struct hf_reque
   } else if (rule->verdict == HF_SOCK_RATE) {
     v->action = HF_LIMIT;
     v->reason = HF_REASON_SOCKET_RATE;
-    v->error = HF_EAGAIN; /* what it will be once the bucket is empty */
+    v->error = HF_EAGAIN; /* used if the bucket is empty */
   }
 }
 
 /* ---- labels --------------------------------------------------------------------------------------------- */
 
-/* A label is a claim; who may make it is policy. To remove one, or to replace it, is a claim as well. */
+/* label.set applies to setting, replacing and removing a label. */
 HF_INLINE void hf_decide_label(const struct hf_request *r, const struct hf_profile *own, struct hf_verdict *v) {
   if (!own->label_ruled) return;
   v->mode = own->mode;
@@ -304,8 +306,8 @@ HF_INLINE void hf_decide_label(const struct hf_request *r, const struct hf_profi
 /* ---- marks ---------------------------------------------------------------------------------------------- */
 
 /*
- * Who changes a mark says who has its profile, and so does who writes to a marked executable or takes over a
- * task that runs one. `object` is that profile.
+ * A task that changes a mark controls which tasks get its profile. The same is true for a task that writes to a
+ * marked executable or controls a task that executes one. `object` is the profile of the mark.
  */
 HF_INLINE void hf_decide_mark(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
   const struct hf_profile *p = hf_profile_at(t, r->object);
@@ -320,14 +322,17 @@ HF_INLINE void hf_decide_mark(const struct hf_tables *t, const struct hf_request
 HF_INLINE int hf_bit(__u64 mask, __u32 bit) { return bit < 64 && ((mask >> (bit & 63u)) & 1u); }
 
 /*
- * Most commands act on a descriptor, and the kernel asks no token for them: they are not delegated, and not
- * refused for not being listed. One that is newer than this has to be.
+ * Most commands act on a descriptor and need no token. They cannot be delegated, and are not refused if they are
+ * not listed. Commands that are newer than this file have to be listed.
  */
 HF_INLINE int hf_needs_delegation(__u32 command) {
   return command >= HF_BPF_KNOWN_COMMANDS || hf_bit(HF_BPF_TOKEN_COMMANDS, command);
 }
 
-/* Which list answers, and whether it lists the value. A token is good for what else is delegated. */
+/*
+ * Returns the rule kind of the list that decides, and whether it lists the value. BPF_TOKEN_CREATE counts as listed
+ * if any command is.
+ */
 HF_INLINE __u32 hf_bpf_list(const struct hf_request *r, const struct hf_profile *own, int *listed) {
   __u32 value = r->bpf_value;
   switch (r->via) {
@@ -367,7 +372,7 @@ HF_INLINE void hf_decide_bpf(const struct hf_request *r, const struct hf_profile
               HF_REASON_BPF_QUOTA);
   if ((r->flags & HF_REQ_OVER_MEMORY) && (own->bpf_quotas & HF_QUOTA_MEMORY))
     hf_refuse(v, own, r->subject, HF_RULE_BPF_QUOTA_MEMORY, HF_REASON_BPF_QUOTA);
-  if (r->via == HF_VIA_BPF_COMMAND && !hf_bit(own->bpf_commands, r->bpf_value)) return; /* no line names it */
+  if (r->via == HF_VIA_BPF_COMMAND && !hf_bit(own->bpf_commands, r->bpf_value)) return; /* no list has it */
   hf_name(v, own, r->subject, kind);
 }
 
@@ -381,10 +386,9 @@ HF_INLINE void hf_choose_log(const struct hf_tables *t, const struct hf_request 
 }
 
 /*
- * Decides. `ops`, a constant, has bit n for each operation n that the caller serves: a request for another is
- * refused, and its code is not there, which is nine tenths of what a verifier would walk. Borrows both
- * arguments, writes all of *v. Never fails: what cannot be decided is refused. Pure; any thread. A caller
- * in BPF passes a map value as `t`.
+ * Decides. `ops` is a constant that has bit n set for each operation n that the caller supports. Requests for other
+ * operations are refused, and the compiler removes their code, so the verifier has far less to check. Writes all of
+ * *v. Never fails: a request that cannot be decided is refused. Pure; any thread. In BPF `t` is a map value.
  */
 HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request *r, __u32 ops, struct hf_verdict *v) {
   const struct hf_profile *own = hf_profile_at(t, r->subject);
@@ -427,14 +431,14 @@ HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request
   hf_choose_log(t, r, v);
 }
 
-/* Decides about any operation. */
+/* Decides with all operations. */
 HF_INLINE void hf_decide(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
   hf_decide_some(t, r, ~0u, v);
 }
 
 /*
- * Turns a limit into what its bucket said: HF_LIMIT stays and is reported when there was no token, else it
- * becomes HF_ALLOW.
+ * Completes a limit with the result of its bucket. With a token HF_LIMIT becomes HF_ALLOW. Without one it stays, and
+ * is reported unless the profile logs nothing.
  */
 HF_INLINE void hf_settle(const struct hf_tables *t, struct hf_verdict *v, int had_token) {
   const struct hf_profile *p = hf_profile_at(t, v->profile);
@@ -447,7 +451,7 @@ HF_INLINE void hf_settle(const struct hf_tables *t, struct hf_verdict *v, int ha
   }
 }
 
-/* What the operation returns for a verdict, settled if it was a limit: 0, or a negative errno when enforced. */
+/* The result of the operation: 0, or the negative errno of an enforced refusal. Settle a limit first. */
 HF_INLINE int hf_enforced_error(const struct hf_verdict *v) {
   if ((v->action != HF_DENY && v->action != HF_LIMIT) || v->mode != HF_MODE_ENFORCE) return 0;
   return -v->error;

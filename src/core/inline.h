@@ -6,9 +6,9 @@
 #define HF_INLINE static inline __attribute__((always_inline))
 
 /*
- * A step that a decision takes several times. In BPF it is a function of its own: inlined, each use
- * multiplies the paths that the verifier follows (newer kernels give up at a million instructions),
- * called, the paths meet again at its return.
+ * A step that a decision takes several times. In BPF it is a separate function. If it were inlined, each use
+ * would multiply the paths that the verifier follows, and it gives up at a million instructions. The paths of
+ * a called function join at its return.
  */
 #ifdef __bpf__
 #define HF_STEP static __attribute__((noinline))
@@ -17,8 +17,8 @@
 #endif
 
 /*
- * Hides where a value came from, so that what is compared and what is used as an index stay one register:
- * a compiler that reloads the value after the comparison loses the bound that the BPF verifier needs.
+ * Hides the origin of a value from the compiler, so that a bounds check and the use as an index are on one
+ * register. If the compiler reloaded the value after the check, the BPF verifier would not know its bound.
  */
 #define HF_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Marks: extended attributes that confer a profile, as the maps of the machine-wide programs hold them.
+ * Marks in the maps of the machine-wide programs. A mark is an extended attribute that gives a profile.
  *
- * Keys that depend on a policy carry its generation, like those of paths.h. What is marked (files, cgroups,
- * tasks) does not: it is known by the mark's id, which a name keeps in every policy.
+ * Keys that depend on a policy contain its generation, like those of paths.h. The entries for marked files, cgroups
+ * and tasks contain the mark's id, which depends only on its name and is the same under every policy.
  */
 #ifndef HOLDFAST_CORE_MARKS_H
 #define HOLDFAST_CORE_MARKS_H
@@ -32,7 +32,7 @@ struct hf_mark {
   __u32 pad1;
 };
 
-/* A file as its file system knows it; `generation` tells it from an earlier one of the same number. */
+/* Identifies a file. `generation` distinguishes it from an earlier file with the same inode number. */
 struct hf_file_key {
   __u64 inode;
   __u32 device; /* the kernel's own dev_t */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What holdfastd leaves pinned on the BPF filesystem, so that enforcement outlives it:
+ * The pins of holdfastd on the BPF filesystem, by which enforcement outlives it:
  *
  *     /sys/fs/bpf/holdfast/machine/N/map_NAME    each map of the programs
  *                                    link_NAME   each attached program
- *                                    layout      struct hf_layout; pinned last, so that its presence
- *                                                says that the rest is there
+ *                                    layout      a map with struct hf_layout. It is pinned last: if it
+ *                                                exists, all other pins do
  *
- * N grows: programs of another build are pinned beside the ones in force and take over before those go.
+ * N increases. Programs of another build are pinned under the next N and take over before the old pins are removed.
  */
 #ifndef HOLDFAST_CORE_PINS_H
 #define HOLDFAST_CORE_PINS_H
@@ -19,11 +19,11 @@
 
 struct hf_layout {
   __u32 magic;
-  __u32 version;     /* of this file's description */
+  __u32 version;     /* HF_LAYOUT_VERSION */
   __u32 abi_version; /* HF_ABI_VERSION of the maps' values */
   __u32 pad0;
-  __u64 object;   /* digest of the compiled programs: the same means the same code and maps */
-  char build[40]; /* holdfast's version, for a reader */
+  __u64 object;   /* a digest of the compiled programs: if it is equal, code and maps are */
+  char build[40]; /* the version of holdfast, for users */
 };
 
 HF_LAYOUT(sizeof(struct hf_layout) == 64);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Counts of decisions by profile, hook and verdict, as the machine-wide programs keep them.
+ * The numbers of decisions by profile, operation and outcome, in the maps of the machine-wide programs.
  *
- * They outlive policies and the daemon: a profile keeps its slot by its name, and a policy's profile finds the
- * slot by its number and the policy's generation.
+ * They outlive policies and the daemon. A profile has a slot by its name. A program finds the slot by the number of
+ * the profile and the generation of the policy.
  */
 #ifndef HOLDFAST_CORE_PROFILE_COUNTERS_H
 #define HOLDFAST_CORE_PROFILE_COUNTERS_H
@@ -11,10 +11,10 @@
 #include "core/counters.h"
 
 #define HF_COUNTERS_SLOTS 2048u
-#define HF_COUNTERS_NONE 0u  /* slot of decisions by no profile's rule */
-#define HF_COUNTERS_OTHER 1u /* of profiles that found no free slot */
+#define HF_COUNTERS_NONE 0u  /* the slot of decisions that no profile's rule made */
+#define HF_COUNTERS_OTHER 1u /* the slot of all profiles that found no free slot */
 #define HF_COUNTERS_FIRST 2u
-#define HF_COUNTERS_NAME 72u /* of a profile, and zeros */
+#define HF_COUNTERS_NAME 72u /* bytes for the name of a profile, padded with zeros */
 
 struct hf_profile_counters_key {
   __u64 generation;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * SipHash-2-4, a hash under a key: who does not know the key cannot choose two texts with the same hash.
+ * SipHash-2-4, a keyed hash. Without the key it is not possible to find two texts with the same hash.
  *
- * Of texts shorter than 256 bytes, in a buffer of fixed size whose bytes behind the text are zero: so it is read in
- * whole words, by C++ and by programs that the BPF verifier walks through. Little endian, as everything here runs on.
+ * It hashes texts shorter than 256 bytes, in a buffer of fixed size that is zero after the text. So C++ and BPF code
+ * can read it in whole words, which is easy for the BPF verifier. Little endian only.
  */
 #ifndef HOLDFAST_CORE_SIPHASH_H
 #define HOLDFAST_CORE_SIPHASH_H
@@ -74,6 +74,7 @@ HF_INLINE __u64 hf_sip_end(struct hf_sip_state *s, __u64 rest, __u32 length) {
   return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
+/* The hash of a whole text. */
 HF_INLINE __u64 hf_siphash(const struct hf_sip_key *key, const struct hf_sip_text *text) {
   struct hf_sip_state s;
   __u32 whole = text->length / 8 % HF_SIP_WORDS;

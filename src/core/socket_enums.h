@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the kernel calls families, and how an operation on a socket is made: in the numbers of abi.h. */
+/* Converts address families of the kernel and socket operations to the numbers of abi.h. */
 #ifndef HOLDFAST_CORE_SOCKET_ENUMS_H
 #define HOLDFAST_CORE_SOCKET_ENUMS_H
 
 #include "core/abi.h"
 #include "core/inline.h"
 
-/* HF_FAMILY_* of an AF_*, whose numbers are the same on every architecture. */
+/* The HF_FAMILY_* of an AF_*. The numbers of AF_* are the same on every architecture. */
 HF_INLINE __u16 hf_family_of(__u16 family) {
   switch (family) {
     case 1:
@@ -26,7 +26,7 @@ HF_INLINE __u16 hf_family_of(__u16 family) {
   }
 }
 
-/* HF_VIA_* of one HF_SOCK_*. */
+/* The HF_VIA_* of one HF_SOCK_*. */
 HF_INLINE __u16 hf_via_of(__u32 operation) {
   switch (operation) {
     case HF_SOCK_BIND:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which socket rule of a profile a request comes to. */
+/* Finds the socket rule of a profile that decides a request. */
 #ifndef HOLDFAST_CORE_SOCKET_RULE_H
 #define HOLDFAST_CORE_SOCKET_RULE_H
 
@@ -26,8 +26,8 @@ HF_INLINE int hf_socket_rule_matches(const struct hf_socket_rule *rule, const st
 }
 
 /*
- * The index of the first rule that matches; HF_MAX_SOCKET_RULES: none. Another search may stand in for this one: the
- * verifier of the kernel walks through every round of a loop that it can count, once more for each program.
+ * Returns the index of the first rule that matches, or HF_MAX_SOCKET_RULES. BPF programs may replace this search by
+ * another one, because the verifier checks every iteration of a counted loop, in each program that has it.
  */
 #ifndef HF_FIRST_SOCKET_RULE
 #define HF_FIRST_SOCKET_RULE(t, r, own) hf_first_socket_rule(t, r, own)

@@ -75,7 +75,7 @@ void add_state(Text& text, const DaemonState& state) {
 void add_decisions(Text& text, const backend::MachineStats& stats) {
   text.family("holdfast_decisions_total", "counter",
               "Decisions by hook, verdict (audit: would have been denied) and the profile whose "
-              "rule it was (none: nobody's).");
+              "rule it was (none: no profile's).");
   for (const backend::DecisionCount& d : stats.decisions)
     text.sample(d.count, {{"hook", policy::name_of(policy::kOpNames, d.op)},
                           {"verdict", kVerdicts.at(d.kind)},

@@ -61,7 +61,7 @@ long long monotonic_us() {
 }
 
 void tell_manager(const std::string& state) {
-  if (auto told = kernel::notify_service_manager(state); !told) log_message(told.error().message());
+  if (auto sent = kernel::notify_service_manager(state); !sent) log_message(sent.error().message());
 }
 
 struct Decided {

@@ -28,14 +28,14 @@ struct What {
 };
 
 constexpr std::string_view kObjects =
-    "whoever has holdfast's programs, maps or links can end or rewrite what is enforced";
+    "a process with holdfast's programs, maps or links can end or change the enforcement";
 constexpr std::string_view kProcess =
-    "whoever can end, stop, starve or trace holdfast can end what it enforces";
-constexpr std::string_view kPins = "what is pinned is what keeps the enforcement in the kernel";
-constexpr std::string_view kFiles = "they say what is enforced, and by which program";
+    "a process that can end, stop, starve or trace holdfast can end the enforcement";
+constexpr std::string_view kPins = "the pins keep the enforcement in the kernel";
+constexpr std::string_view kFiles = "these files determine what is enforced, and by which program";
 
 constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
-    {"unknown", "an attempt on holdfast", "it would have ended or changed what is enforced"},
+    {"unknown", "an attack on holdfast", "it would have ended or changed the enforcement"},
     {"by-id", "a program, map or link by its id", kObjects},
     {"map", "a map of holdfast", kObjects},
     {"program", "a program of holdfast", kObjects},
@@ -45,21 +45,20 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"trace", "tracing holdfast", kProcess},
     {"limit", "limits of holdfast", kProcess},
     {"sysctl", "a write to kernel.ftrace_enabled or kernel.cad_pid",
-     "the one silences every BPF program that enforces, before 7.3, the other has the kernel "
-     "signal a process"},
+     "the first turns off every BPF program that enforces (before Linux 7.3), the second makes the "
+     "kernel signal a process"},
     {"files", "a change of guarded files: the policy, holdfastd, its state or its units", kFiles},
     {"mount", "mounting over holdfast's files", kFiles},
     {"terminal", "typing into a terminal by ioctl",
-     "what is typed there is read by the shell outside, which would do it"},
+     "the shell outside would read that input and execute it"},
     {"mount-namespace", "entering another mount namespace",
-     "a file of a cgroup may stand there where it can be written, and the profile has cgroup "
-     "rules"},
+     "the profile has cgroup rules, and files of cgroups may be writable there"},
     {"schedule", "scheduling or memory placement of holdfast", kProcess},
     {"cgroup", "a move of holdfast, or a control file of a cgroup that it is in", kProcess},
     {"process", "a write to /proc/PID of holdfast", kProcess},
-    {"any-process", "what ends or changes any process", kProcess},
-    {"helper", "having the kernel start a program",
-     "the kernel would start it outside, as root, where nothing holds it"},
+    {"any-process", "ending or changing an arbitrary process", kProcess},
+    {"helper", "making the kernel start a program",
+     "the kernel would start it as root, outside, where no policy applies to it"},
 }};
 
 // Indexed by HF_HELPER_*.
@@ -157,9 +156,9 @@ Result<hf_guard_event> guard_event_from_json(std::string_view line) {
 std::string explain_guard_event(const hf_guard_event& event) {
   return fmt::format(
       "{}: {}\n"
-      "  rule    none: holdfast refuses this to whoever it holds, by itself\n"
+      "  rule    none: holdfast refuses this to every confined task\n"
       "  change  no statement of a policy would change that\n",
-      event.audited ? "deny, but only audited, so it goes through" : "deny (EPERM)",
+      event.audited ? "deny, but only audited, so it is performed" : "deny (EPERM)",
       what_of(event.what).why);
 }
 

@@ -145,7 +145,7 @@ class Writer {
     if (tracks)
       from_base("namespaces.track", of->ns_track);
     else if (concerned_.tracked.contains(number))
-      text_ += "namespaces.track = true  # events tell its namespaces from others\n";
+      text_ += "namespaces.track = true  # the events depend on its own namespaces\n";
     if (tracks || concerned_.tracked.contains(number))
       setting("namespaces.visitors", trial_.visitors(number));
   }
@@ -162,8 +162,7 @@ class Writer {
     if (!concerned_.cgroups.contains(number)) return;
     setting("cgroups.leave", trial_.leave(number));
     if (of == nullptr || (of->cgroups.empty() && !of->mark)) {
-      text_ +=
-          "# cgroup = \"/…\": events do not tell which, so nothing is said about who joins it\n";
+      text_ += "# cgroup = \"/…\": not in the events, so there is no rule about joining it\n";
       return;
     }
     setting("cgroups.join", trial_.join(number));

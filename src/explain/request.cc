@@ -211,7 +211,7 @@ class Parser {
     if (r_.op == 0) r_.op = static_cast<__u16>(implied);
     if (r_.via == HF_VIA_NONE) r_.via = static_cast<__u16>(usual_way(r_.op));
     if (r_.op == 0)
-      return fail(fmt::format("what is asked is missing: hook={}", list_of(kOpNames)));
+      return fail(fmt::format("the operation is missing: hook={}", list_of(kOpNames)));
     if (implied != 0 && implied != r_.op)
       fail(fmt::format("{} is not a way of {}", name_of(kViaNames, r_.via),
                        name_of(kOpNames, r_.op)));
@@ -250,7 +250,7 @@ class Parser {
   void target() {
     const std::string* target = take("target");
     if (target == nullptr)
-      return fail("whose namespace is entered is missing: target=host, own, PROFILE or unknown");
+      return fail("the owner of the namespace is missing: target=host, own, PROFILE or unknown");
     if (*target == "unknown") return;
     r_.flags |= HF_REQ_TARGET_KNOWN;
     if (*target != "host") sandbox("target", *target, r_.target_owner, r_.target_set);
@@ -317,7 +317,7 @@ class Parser {
 
   void mark() {
     if (r_.op == HF_OP_MARK && r_.object == HF_NO_PROFILE)
-      fail("whose mark is missing: object=PROFILE");
+      fail("the profile of the mark is missing: object=PROFILE");
   }
 
   void bpf() {
@@ -327,7 +327,7 @@ class Parser {
       if (way == r_.via) wanted = key;
     }
     if (wanted.empty() || !fields_.contains(wanted))
-      return fail("what is used is missing: command=, map=, program= or attach=");
+      return fail("the BPF privilege is missing: command=, map=, program= or attach=");
     const std::string* value = take(wanted);
     const Names names = bpf_names(r_.via);
     const auto found = value_of(names, *value);
@@ -351,7 +351,7 @@ class Parser {
   void check_used() {
     for (const auto& [key, value] : fields_) {
       if (std::find(used_.begin(), used_.end(), key) == used_.end())
-        fail(fmt::format("{} has no place in a request for {}", key, name_of(kOpNames, r_.op)));
+        fail(fmt::format("{} is not a part of a request for {}", key, name_of(kOpNames, r_.op)));
     }
   }
 

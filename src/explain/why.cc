@@ -92,11 +92,11 @@ std::string verdict_line(const hf_verdict& v, const Compiled& policy) {
       fmt::format("{}: {}\n", name_of(kVerdictNames, v.action), describe_reason(v.reason));
   if (v.action == HF_DENY && v.mode == HF_MODE_AUDIT)
     text =
-        fmt::format("deny, but only audited, so it goes through: {}\n", describe_reason(v.reason));
+        fmt::format("deny, but only audited, so it is performed: {}\n", describe_reason(v.reason));
   if (v.action == HF_DENY && v.mode == HF_MODE_ENFORCE)
     text = fmt::format("deny ({}): {}\n", errno_name(v.error), describe_reason(v.reason));
   if (v.rule == HF_RULE_DEFAULT || v.rule >= policy.rules.size())
-    return text + "  rule    none: no line of policy says anything about it\n";
+    return text + "  rule    none: no line of the policy is about it\n";
   const Rule& rule = policy.rules[v.rule];
   return text + fmt::format("  rule    {}  {} = {}  (profile {})\n", escape(rule.where.place()),
                             rule.key, escape(rule.text), rule.profile);

@@ -105,7 +105,7 @@ class BindingChecker {
           "a mark is an extended attribute, user.NAME or trusted.NAME, of at most 255 bytes");
     const auto [at, added] = marks_.try_emplace(mark.value, &mark);
     if (!added)
-      error(mark.value_where, fmt::format("mark '{}' confers two profiles", mark.value),
+      error(mark.value_where, fmt::format("mark '{}' gives two profiles", mark.value),
             fmt::format("first at {}", at->second->value_where.place()));
   }
 

@@ -48,13 +48,13 @@ std::string_view describe_reason(std::uint32_t reason) {
     case HF_REASON_ANCHOR:
       return "would leave the sandbox it is locked into by making new namespaces";
     case HF_REASON_VISITORS_DENY:
-      return "this sandbox takes no visitors";
+      return "this sandbox refuses visitors";
     case HF_REASON_LOCK_ON_ENTRY:
       return "locked into the sandbox on entry";
     case HF_REASON_TARGET_UNKNOWN:
       return "a rule depends on the target, and the target is not known";
     case HF_REASON_TRACE_OUTSIDE:
-      return "may not reach into a task that is not confined with it";
+      return "may not trace a task that is not confined with it";
     case HF_REASON_LEAVE:
       return "this mover may not take tasks out of the profile's cgroup";
     case HF_REASON_JOIN:
@@ -70,17 +70,17 @@ std::string_view describe_reason(std::uint32_t reason) {
     case HF_REASON_BPF_DELEGATE:
       return "not among the delegated BPF privileges";
     case HF_REASON_BPF_ATTACH_TO:
-      return "would reach beyond its own cgroup";
+      return "could have effects outside of its own cgroup";
     case HF_REASON_BPF_QUOTA:
       return "the profile's quota is used up";
     case HF_REASON_BPF_FOREIGN:
       return "BPF objects neither enter nor leave this profile";
     case HF_REASON_BAD_REQUEST:
-      return "the facts or the tables make no sense: refused";
+      return "the facts or the tables are invalid: refused";
     case HF_REASON_LABEL_SET:
       return "may not set or remove this label";
     case HF_REASON_MARK:
-      return "may not change or take over what confers this profile";
+      return "may not change the mark of this profile, or control a file or task that has it";
     case HF_REASON_FACTS_MISSING:
       return "a fact that the decision needs could not be read: refused";
     default:

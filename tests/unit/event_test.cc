@@ -264,12 +264,12 @@ TEST(Refusal, NamesThePrograms) {
   EXPECT_EQ(words.size(), HF_HELPER_COUNT - 1);
   e.detail = HF_HELPER_RELEASE_AGENT;
   EXPECT_EQ(guard_event_text(e, Colour::off),
-            "denied  having the kernel start a program (release_agent) by kill[1235]  (event 4)");
+            "denied  making the kernel start a program (release_agent) by kill[1235]  (event 4)");
   EXPECT_NE(guard_event_json(e).find("\"helper\":\"release_agent\""), std::string::npos);
   e.audited = 1;
   EXPECT_EQ(
       guard_event_text(e, Colour::off),
-      "would deny  having the kernel start a program (release_agent) by kill[1235]  (event 4)");
+      "would deny  making the kernel start a program (release_agent) by kill[1235]  (event 4)");
   EXPECT_NE(explain_guard_event(e).find("only audited"), std::string::npos);
   EXPECT_NE(guard_event_json(e).find("\"enforced\":false"), std::string::npos);
 }

@@ -126,7 +126,7 @@ TEST(Diagnostics, FindWhatIsDefinedTwiceAcrossFiles) {
             "      |          ^\n"
             "      = first at a.toml:2:10\n");
   EXPECT_EQ(result.diagnostics[1].message, "cgroup '/x' is bound twice");
-  EXPECT_EQ(result.diagnostics[2].message, "mark 'user.m' confers two profiles");
+  EXPECT_EQ(result.diagnostics[2].message, "mark 'user.m' gives two profiles");
 }
 
 // Profiles of a file that cannot be read may exist: naming them is no mistake of the other files.

@@ -78,9 +78,9 @@ TEST(Request, SaysWhatIsWrong) {
   EXPECT_EQ(refusal("hook=namespace_alloc type=nett"),
             "type=nett: not mnt, uts, ipc, user, pid, net, cgroup or time; did you mean 'net'?");
   EXPECT_EQ(refusal("hook=namespace_install type=net"),
-            "whose namespace is entered is missing: target=host, own, PROFILE or unknown");
+            "the owner of the namespace is missing: target=host, own, PROFILE or unknown");
   EXPECT_EQ(refusal("hook=trace op=connect"), "connect is not a way of trace");
-  EXPECT_EQ(refusal("hook=trace src=/a"), "src has no place in a request for trace");
+  EXPECT_EQ(refusal("hook=trace src=/a"), "src is not a part of a request for trace");
   EXPECT_EQ(refusal("hook=trace hook=bpf"), "'hook' is given twice");
   EXPECT_EQ(refusal("hook=cgroup_attach src=a dst=/b"),
             "src=a: it must start with '/', the root of the cgroup hierarchy");

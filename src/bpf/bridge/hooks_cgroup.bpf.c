@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Beside a bridged cgroup_attach program: what it needs to know, and its enforcer.
+ * Finds the facts for a bridged cgroup_attach program, and enforces its verdict.
  *
- * The program runs on fentry of cgroup_attach_permissions(), which is not told which task moves.
- * Writing to cgroup.procs or cgroup.threads finds the task in cgroup_procs_write_start() before;
- * clone3() with CLONE_INTO_CGROUP makes it, in copy_process(), before. All of it happens in the
- * task that asks for the move, so the moved task is kept under that one's address. From start to
- * finish the kernel holds cgroup_mutex: no two moves meet, and so none of these programs is skipped
- * for another's sake.
+ * The bridged program runs on fentry of cgroup_attach_permissions(), which does not have the moved
+ * task. That task is known earlier. For a write to cgroup.procs or cgroup.threads,
+ * cgroup_procs_write_start() returns it. For clone3() with CLONE_INTO_CGROUP it is the child that
+ * copy_process() makes. All of this happens in the task that requests the move, so the moved task is
+ * stored under the address of that task. The kernel holds cgroup_mutex all the time. So there is
+ * only one move at a time, and the kernel never skips one of these programs.
  *
- * Right after, the kernel asks inode_permission() for the common ancestor's cgroup.procs, once for
- * every move. There the verdict is acted on, by a program of type LSM. For clone3() it asks once
- * more, before, whether the target may be written to.
+ * After that, the kernel calls inode_permission() once for cgroup.procs of the common ancestor. A
+ * program of type LSM enforces the verdict there. For clone3() the kernel also calls it before, to
+ * check that the target may be written.
  *
- * Nothing should get lost, but should it (no room for an entry), the question itself still tells
- * that this is a move: only cgroup_may_write() asks for MAY_WRITE and nothing else of a
- * cgroup.procs, but for utimes, truncate and setxattr, which nobody needs there. So a question
- * without a verdict is refused, too.
+ * An entry can be missing if a map is full. The call of inode_permission() still shows that this is
+ * a move. Only cgroup_may_write() asks for MAY_WRITE alone on a cgroup.procs, apart from utimes,
+ * truncate and setxattr, which are not needed there. So a call without a verdict is refused, too.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -29,7 +28,7 @@
 #include "bpf/lib/decision_points.h"
 #include "bpf/bridge/hooks_verdict.h"
 
-#define MAX_DEPTH 64 /* of cgroups that a scope is looked for in */
+#define MAX_DEPTH 64 /* the deepest cgroup in which the scope is searched */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct kernfs_node {
@@ -58,7 +57,7 @@ struct inode {
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Set before load: only tasks of this cgroup's subtree are bridged; 0: all. */
+/* Set before load: the program applies only to tasks in the subtree of this cgroup; 0: to all. */
 const volatile __u64 hf_scope_id = 0;
 
 struct {
@@ -120,7 +119,7 @@ int hooks_cgroup_start(unsigned long long *ctx) {
   return remember(task, task, 0);
 }
 
-/* Also the way out of a write to a cgroup of version 1, where nothing asks for permissions. */
+/* A write to a cgroup of version 1 ends here, too, without a check of permissions. */
 SEC("fentry/" HF_MOVE_NAMED_END)
 int hooks_cgroup_finish(unsigned long long *ctx) { return forget(); }
 

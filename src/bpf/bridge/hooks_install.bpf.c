@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The enforcer of a bridged namespace_install program.
+ * Enforces the verdict of a bridged namespace_install program.
  *
- * The program itself runs on fentry of the eight *ns_install() functions, and such programs are
- * skipped when another task on the CPU was preempted inside them. So it only leaves a verdict; this
- * program, of type LSM and therefore never skipped, refuses on it, and refuses when there is none.
- * Every *ns_install() asks capable() for CAP_SYS_ADMIN, or CAP_SYS_CHROOT, before it changes
- * anything, and BPF is asked after the capability module, so nothing is allowed here that the
- * kernel would refuse.
+ * The bridged program runs on fentry of the eight *ns_install() functions. The kernel skips such a
+ * program if another task on the processor was preempted inside it. So it only stores a verdict. This
+ * program is of type LSM, so the kernel never skips it. It refuses if the verdict is a refusal, and
+ * if there is no verdict. Every *ns_install() calls capable() with CAP_SYS_ADMIN or CAP_SYS_CHROOT
+ * before it changes anything. The kernel asks the capability module first, so this program can only
+ * refuse more.
  */
 #include "bpf/lib/syscall.bpf.h"
 
@@ -19,7 +19,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Set before load: only tasks of this cgroup's subtree, which is scope[0], are bridged; 0: all. */
+/* Set before load: the program applies only to tasks in the subtree of the cgroup in scope[0]; 0: to all. */
 const volatile __u64 hf_scope_id = 0;
 
 struct {
@@ -65,8 +65,10 @@ int hooks_install(unsigned long long *ctx) {
     return refuse(HF_OP_NO_ANSWER);
   }
   if (answer->verdict == 0 && answer->uses < answer->max_uses) {
-    /* After the call's last question it is nobody's: what forgets it then can be skipped, and the
-       next call would take it for its own. */
+    /*
+     * After the last check of the call the entry is invalid. The program that removes it can be skipped by the kernel,
+     * and then the next call would use the entry.
+     */
     if (++answer->uses == answer->max_uses) answer->object = 0;
     return 0;
   }

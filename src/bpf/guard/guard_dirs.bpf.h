@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Directories that only the daemon changes: that of its pins, and, when it is told to protect them, those of the
- * policy's files and of its state. Sealed, not even the daemon changes them, for it does what its command line
- * says, and that is anybody's: but its state, and only the process that serves does that. Sealed, its executable and
- * the files by which it is started are guarded too, and the disks that all this lies on.
+ * Protects directories that only the daemon may change: that of its pins, and with --protect-policy those of the
+ * policy's files and of its own state.
  *
- * Each directory is known by device and number. A file is guarded by the directory its name is in, not by itself:
- * so a new one is guarded from its first moment, and none has to be forgotten when it goes. What this misses, the
- * daemon does away with when it begins: a file that has another name elsewhere, or that somebody has open for
- * writing or mapped, it replaces by a copy (daemon/sealed_files.h). From then on no second name can be made
- * and nothing be opened.
+ * While the machine is sealed, not even the daemon may change them, because any root process can start a daemon with
+ * a command line of its choice. The exception is the state directory, which the serving process may change. While
+ * sealed, the daemon's executable, the files that start it, and the block devices of all these are protected, too.
  *
- * A file that is opened by its handle can be in no directory; such a one is not opened for writing on these
- * devices.
+ * A directory is identified by device and inode number. A file is protected through the directory that has its name.
+ * So a new file is protected at once, and no entry has to be removed with a file. A file may also have a second name
+ * elsewhere, or be open for writing or mapped when the guard starts. The daemon replaces such files by copies
+ * (daemon/policy_files.h). From then on the guard prevents second names and opens for writing.
+ *
+ * A file that is opened by its handle may have no parent directory. On these devices such a file cannot be opened for
+ * writing.
  */
 #ifndef HOLDFAST_BPF_GUARD_GUARD_DIRS_BPF_H
 #define HOLDFAST_BPF_GUARD_GUARD_DIRS_BPF_H
@@ -23,8 +24,8 @@
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 #define S_IFBLK 0060000
-#define IOC_WRITE 0x40000000u     /* the caller hands data in */
-#define FS_IOC_FIEMAP 0xc020660bu /* the one of those that only reads */
+#define IOC_WRITE 0x40000000u     /* the caller passes data to the kernel */
+#define FS_IOC_FIEMAP 0xc020660bu /* has IOC_WRITE, but only reads */
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -55,7 +56,7 @@ static __noinline int begins_with_our_name(struct dentry___mg *dentry) {
   return HF_BEGINS(text, DAEMON_NAME);
 }
 
-/* What guards this name in that directory, or the directory, of which the name is 0; 0: nothing does. */
+/* The entry that protects `name` in `dir`, or the content of `dir` if `name` is 0. 0: none does. */
 static __noinline struct hf_guarded_dir *contents(struct inode___mg *dir, struct dentry___mg *name) {
   struct hf_guarded_dir *d = guarded(dir);
   if (!d) return 0;
@@ -63,13 +64,13 @@ static __noinline struct hf_guarded_dir *contents(struct inode___mg *dir, struct
   return d->how == HF_GUARDED_NAMES && name && begins_with_our_name(name) ? d : 0;
 }
 
-/* What guards against taking away or replacing this name in that directory. */
+/* The entry that protects the name `victim` in `dir` against removal and replacement. 0: none does. */
 static __noinline struct hf_guarded_dir *taking(struct inode___mg *dir, struct dentry___mg *victim) {
   struct hf_guarded_dir *d = guarded(BPF_CORE_READ(victim, d_inode));
   return d ? d : contents(dir, victim);
 }
 
-/* What guards against changing this file or directory itself. */
+/* The entry that protects this file or directory itself against changes. 0: none does. */
 static __noinline struct hf_guarded_dir *changing(struct dentry___mg *dentry) {
   struct hf_guarded_dir *d = contents(BPF_CORE_READ(dentry, d_inode), 0);
   return d ? d : contents(BPF_CORE_READ(dentry, d_parent, d_inode), dentry);
@@ -81,7 +82,7 @@ static int may_change(struct hf_guarded_dir *d) {
   return mark == HF_SERVING && d->how == HF_GUARDED_STATE;
 }
 
-/* A second writer would go on after the guard has begun. */
+/* Is a regular file open for writing? Its writer could go on writing while the file is guarded. */
 static int has_writers(struct inode___mg *inode) {
   return (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG && BPF_CORE_READ(inode, i_writecount.counter) > 0;
 }
@@ -95,7 +96,7 @@ static __noinline int remember_mount(struct hf_guard_state *s, __u64 mount, int 
   return 0;
 }
 
-/* The address of a guarded mount; 0: this place is empty. */
+/* The address of guarded mount number `i`. 0: the slot is empty. */
 static __always_inline __u64 mount_at(struct hf_guard_state *s, __u32 i) {
   return i < HF_GUARDED_MOUNTS || s->sealed ? s->mounts[i & (2 * HF_GUARDED_MOUNTS - 1)] : 0;
 }
@@ -107,8 +108,8 @@ static __always_inline __u64 mount_at(struct hf_guard_state *s, __u32 i) {
   } while (0)
 
 /*
- * Run by the daemon for each directory and file. Not while it is sealed: which descriptor is meant stands in
- * memory that another process of the same program can write.
+ * The daemon runs this for each directory and file. Not while it is sealed: the number of the descriptor is in memory
+ * that another process of the same program can write.
  */
 SEC("syscall")
 int guard_protect(void *unused) {
@@ -129,7 +130,7 @@ int guard_protect(void *unused) {
   key.device = BPF_CORE_READ(inode, i_sb, s_dev);
   if (s->claim_seal) {
     key.seal = s->seals + 1;
-    /* The executable is looked at when it is sealed: who runs it keeps writers out, or has let them in. */
+    /* guard_seal checks the executable again. Executing a file keeps writers away. */
     if (has_writers(inode)) REFUSE_CLAIM(s, HF_CLAIM_WRITERS);
   }
   had = bpf_map_lookup_elem(&guard_dirs, &key);
@@ -158,7 +159,7 @@ GUARD_ADDING(mkdir)
 GUARD_ADDING(mknod)
 GUARD_ADDING(symlink)
 
-/* A name elsewhere would be one that is not guarded; and of the sealed executable it would change the time. */
+/* A second name elsewhere would not be protected, and a link to the sealed executable would change its ctime. */
 SEC("lsm/inode_link")
 int BPF_PROG(guard_link, struct dentry___mg *old, void *dir, void *dentry) {
   struct hf_guarded_dir *by = contents(dir, dentry);
@@ -181,8 +182,8 @@ int BPF_PROG(guard_rename, void *from, void *dentry, void *to, void *replaced) {
 
 /* ---- contents ------------------------------------------------------------------------------------------------- */
 /*
- * Attached when files are protected, and while it is sealed: it is everybody's files that these are asked
- * about.
+ * These programs are attached only while files are protected or the machine is sealed, because they run for the files
+ * of all users.
  */
 
 static __always_inline struct inode___mg *inode_of(struct dentry___mg *dentry) {
@@ -190,7 +191,7 @@ static __always_inline struct inode___mg *inode_of(struct dentry___mg *dentry) {
 }
 #define REFUSE_CHANGE_OF(dentry) REFUSE_CHANGE(changing(dentry), inode_of(dentry))
 
-/* Found by its handle, under no name. */
+/* Was this regular file opened by its handle, so that it has no parent directory? Only on guarded devices. */
 static __noinline int is_nameless(struct dentry___mg *dentry) {
   struct inode___mg *inode = BPF_CORE_READ(dentry, d_inode);
   struct hf_guard_state *s = state();
@@ -204,7 +205,7 @@ static __noinline int is_nameless(struct dentry___mg *dentry) {
   return 0;
 }
 
-/* The partition, or the whole disk, that something guarded lies on. What is below a dm, md or loop device is not. */
+/* Is this the block device, or the whole disk, of a guarded mount? Devices below dm, md or loop do not count. */
 static __noinline int is_guarded_disk(struct inode___mg *inode) {
   struct hf_guard_state *s = state();
   unsigned int device = BPF_CORE_READ(inode, i_rdev);
@@ -237,7 +238,7 @@ int BPF_PROG(guard_file_open, struct file___mg *file) {
   REFUSE_CHANGE_OF(dentry);
 }
 
-/* Length, mode, owner, times. The first argument is an idmap on kernels from 6.2 up. */
+/* Changes of size, mode, owner and times. From Linux 6.2 on the first argument is an idmap. */
 SEC("lsm/inode_setattr")
 int guard_setattr(unsigned long long *ctx) {
   __u64 first = ctx[0], second = ctx[1];
@@ -253,7 +254,7 @@ GUARD_ATTRIBUTE(removexattr)
 GUARD_ATTRIBUTE(set_acl)
 GUARD_ATTRIBUTE(remove_acl)
 
-/* chattr(1) and its like, by ioctl or, from 6.17 on, by a call of their own. */
+/* chattr(1) and similar changes: by ioctl(2), or from Linux 6.17 on by file_setattr(2). */
 #define GUARD_IOCTL(hook) \
   SEC("lsm/file_" #hook) \
   int BPF_PROG(guard_file_##hook, struct file___mg *file, unsigned int cmd) { \

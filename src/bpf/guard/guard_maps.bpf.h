@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the parts of the machine's guard share: its state, who the daemon is, and refusing. */
+/* The parts that all programs of the guard use: its state, the daemon's tasks, and refusals. */
 #ifndef HOLDFAST_BPF_GUARD_GUARD_MAPS_BPF_H
 #define HOLDFAST_BPF_GUARD_GUARD_MAPS_BPF_H
 
@@ -26,7 +26,7 @@ struct {
   __type(value, struct hf_guard_state);
 } guard_state SEC(".maps");
 
-/* The daemon's tasks, by address: HF_DAEMON, HF_SERVING. */
+/* The daemon's tasks, by the address of the task: HF_DAEMON or HF_SERVING. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 1024);
@@ -49,7 +49,7 @@ static int is_sealed(void) {
   return s && s->sealed;
 }
 
-/* HF_DAEMON, HF_SERVING; 0: it is none of the daemon's. */
+/* HF_DAEMON or HF_SERVING. 0: it is not a task of the daemon. */
 static int mark_of(__u64 task) {
   struct task_struct___mg *t = (void *)task;
   __u64 leader = (__u64)BPF_CORE_READ(t, group_leader);
@@ -68,7 +68,7 @@ static __noinline int refuse(__u32 what, __u32 detail) {
   return 0;
 }
 
-/* A branch of its own: the verifier wants to see the number. */
+/* A separate branch, because the verifier has to see the constant. */
 #define REFUSE(what, detail) \
   do { \
     refuse(what, detail); \
@@ -77,21 +77,21 @@ static __noinline int refuse(__u32 what, __u32 detail) {
   } while (0)
 
 /*
- * Process 1 may end the daemon and take file systems away, as it does when the machine goes down. Nobody traces
- * it while this is attached; one that somebody traced before is not taken for it.
+ * Is this process 1? It may end the daemon and unmount file systems, as at a shutdown. While the guard is attached no
+ * task can trace process 1. If it was traced before, it does not count.
  */
 static int is_init(void) {
   struct task_struct___mg *task = (void *)bpf_get_current_task();
   return BPF_CORE_READ(task, tgid) == INIT_TGID && !BPF_CORE_READ(task, ptrace);
 }
 
-/* What the daemon, which runs this, executes: the kernel's own record, which no path leads to. */
+/* The executable of the daemon, which runs this program. It comes from the kernel's own record, not from a path. */
 static struct file___mg *executable(void) {
   struct task_struct___mg *task = (void *)bpf_get_current_task();
   return BPF_CORE_READ(task, mm, exe_file);
 }
 
-/* The file that the daemon, which runs this, has under the descriptor claim_fd. */
+/* The file of the descriptor claim_fd of the daemon, which runs this program. */
 static struct file___mg *claimed_file(const struct hf_guard_state *s) {
   struct task_struct___mg *task = (void *)bpf_get_current_task();
   struct file___mg **fds = BPF_CORE_READ(task, files, fdt, fd);

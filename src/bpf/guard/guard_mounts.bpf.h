@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the guarded directories lie on stays mounted where it is, and nothing is mounted over them.
+ * Keeps the mounts of guarded directories in place, and prevents mounts over guarded directories.
  *
- * This is about the mount namespace that the daemon is in; what others mount in theirs is theirs, unless it would
- * be passed on to that one.
+ * This applies to the daemon's mount namespace. A mount in another namespace is refused only if it would propagate to
+ * that one.
  */
 #ifndef HOLDFAST_BPF_GUARD_GUARD_MOUNTS_BPF_H
 #define HOLDFAST_BPF_GUARD_GUARD_MOUNTS_BPF_H
@@ -11,7 +11,7 @@
 #include "bpf/guard/guard_dirs.bpf.h"
 
 #define MNT_DETACH 2
-#define MAX_MOUNTS 64 /* between a guarded one and the root */
+#define MAX_MOUNTS 64 /* the maximum number of mounts between a guarded one and the root */
 #define MS_REMOUNT 32
 #define MS_BIND 4096
 #define MS_MOVE 8192
@@ -22,7 +22,7 @@ static struct mount___mg *mount_of(__u64 vfsmount) {
   return (void *)(vfsmount - (__u64)__builtin_preserve_access_index(&none->mnt));
 }
 
-/* Does taking this mount away take one of the first `most` guarded ones along? `above`: also if only above one. */
+/* Is this mount one of the first `most` guarded ones? With `above`: or is it an ancestor of one? */
 static __noinline int carries(__u64 vfsmount, int above, int most) {
   struct hf_guard_state *s = state();
   struct mount___mg *target = mount_of(vfsmount);
@@ -44,11 +44,11 @@ static __noinline int carries(__u64 vfsmount, int above, int most) {
 }
 
 #define ALL_MOUNTS (2 * (int)HF_GUARDED_MOUNTS)
-#define MOUNT_OF_PINS 1 /* it comes first */
+#define MOUNT_OF_PINS 1 /* only the first one, which has the pins */
 
 /*
- * A umount that is not lazy fails by itself while something is mounted below. Process 1 needs to unmount disks
- * when the machine goes down, not the pins: sealed, it may not, for it does what others make it do.
+ * A umount that is not lazy fails in any case while another mount is below. At a shutdown process 1 has to unmount
+ * disks, but not the pins. While sealed it may not unmount the pins, because other processes can make it do so.
  */
 SEC("lsm/sb_umount")
 int BPF_PROG(guard_umount, void *mnt, int flags) {
@@ -62,7 +62,7 @@ int BPF_PROG(guard_umount, void *mnt, int flags) {
   REFUSE(HF_GUARD_UMOUNT, flags);
 }
 
-/* In the namespace of this guarded mount, or passed on to it. */
+/* Is the mount in the namespace of this guarded mount, or does it propagate to it? */
 static __noinline int reaches(__u64 vfsmount, __u64 guarded_mount) {
   struct mount___mg *mount = mount_of(vfsmount);
   struct mount___mg *ours = mount_of(guarded_mount);
@@ -72,7 +72,7 @@ static __noinline int reaches(__u64 vfsmount, __u64 guarded_mount) {
   return group && group == BPF_CORE_READ(ours, mnt_group_id);
 }
 
-/* Would a mount there hide something that is guarded? */
+/* Would a mount on this path hide a guarded file or directory? */
 static __noinline int hides(struct path___mg *path) {
   struct dentry___mg *dentry = BPF_CORE_READ(path, dentry);
   struct hf_guarded_dir *d = guarded(BPF_CORE_READ(dentry, d_inode));
@@ -93,8 +93,8 @@ static __noinline int is_in_our_namespace(struct path___mg *path) {
   } while (0)
 
 /*
- * The order is path_mount()'s: what is asked for along with something that comes first is ignored. The source of a
- * move is not known here, so no mount of ours is moved in this way.
+ * The order of the checks is that of path_mount(): the first matching flag determines the operation. The source of a
+ * move is not known here, so all moves in the daemon's mount namespace are refused.
  */
 SEC("lsm/sb_mount")
 int BPF_PROG(guard_mount, const char *source, struct path___mg *path, const char *type, unsigned long flags) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The daemon's tasks are for nobody to end, stop or starve but for process 1, itself and the kernel. */
+/* Only process 1, the daemon itself and the kernel may end, stop or starve the daemon's tasks. */
 #ifndef HOLDFAST_BPF_GUARD_GUARD_TASKS_BPF_H
 #define HOLDFAST_BPF_GUARD_GUARD_TASKS_BPF_H
 
@@ -10,7 +10,7 @@ static int is_kept_off(void) { return !is_init() && !is_daemon(); }
 static int protected_below(__u64 cgroup);
 
 #define REFUSE_TOUCH(what, detail) REFUSE(what, detail)
-#define KEPT_OFF_ARE_CONFINED 0 /* but everybody: administrators, debuggers, tools that test a machine */
+#define KEPT_OFF_ARE_CONFINED 0 /* they are all tasks, including those of administrators and debuggers */
 #include "bpf/guard/protected_tasks.bpf.h"
 
 struct marked_below {

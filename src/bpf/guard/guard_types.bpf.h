@@ -35,7 +35,7 @@ struct inode___mg {
   unsigned int i_rdev;
   __u32 i_generation;
   struct {
-    int counter; /* who has it open for writing; negative: nobody may */
+    int counter; /* the number of writers; negative: writing is denied */
   } i_writecount;
   struct super_block___mg *i_sb;
   struct {
@@ -61,7 +61,7 @@ struct mount___mg {
   struct mount___mg *mnt_parent;
   struct vfsmount___mg mnt;
   void *mnt_ns;
-  int mnt_group_id; /* of the mounts that it shares what is mounted below with; 0: none */
+  int mnt_group_id; /* the peer group; 0: none */
 };
 struct path___mg {
   struct vfsmount___mg *mnt;

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Keeps machine-wide enforcement standing against the root that it holds.
+ * Protects machine-wide enforcement against the root processes that it confines.
  *
- * Whoever can open one of its maps can rewrite the policy; who can open its programs or detach its links can
- * end it. So descriptors of them are for the daemon's tasks alone, whichever way they are asked for: by id,
- * from a pin (bpf_map_new_fd() and bpf_prog_new_fd() both ask), and pins can be neither removed nor replaced
- * nor unmounted. A link of the types used here knows no detach; its only way to end is its last reference.
+ * A process that can open one of the maps can change the policy. One that can open the programs or detach the links
+ * can end the enforcement. So only the daemon's tasks get descriptors of them, by id or from a pin (bpf_map_new_fd()
+ * and bpf_prog_new_fd() both call an LSM hook). Pins cannot be removed, replaced or unmounted. Links of the types used
+ * here have no detach operation, so a link ends only with its last reference.
  *
- * A task is the daemon's by what it executes, noted when it does: what /proc says later can be forged with
- * prctl(PR_SET_MM_EXE_FILE). One that is traced while it executes is not. Children are not.
+ * A task is the daemon's if it executes the daemon's executable. This is recorded during execve, because
+ * prctl(PR_SET_MM_EXE_FILE) can change what /proc shows later. A task that is traced during execve does not count, and
+ * neither do children.
  *
- * The same goes, when it is asked for, for the directories of the policy's files and of the daemon's state.
+ * With --protect-policy the same protection applies to the directories of the policy's files and of the daemon's
+ * state.
  *
- * Who executes holdfastd chooses its command line, and so what it opens, removes and writes. Sealed, therefore,
- * what may not be changed is refused to the daemon too, by what this guard itself knows: the pins stay, no other
- * policy becomes live (the map that names the live one gives no descriptor that can write), and what only the
- * way off needs is shut.
+ * A process that executes holdfastd chooses its command line, and so the files that it opens, removes and writes. So
+ * while the machine is sealed, the daemon is restricted, too, by the state of this guard alone. The pins stay. No
+ * other policy becomes live, because the map with the live generation gives no writable descriptor. Maps that only an
+ * end of enforcement needs give no descriptor at all.
  */
 #include "bpf/guard/guard_dirs.bpf.h"
 #include "bpf/guard/guard_maps.bpf.h"
@@ -43,10 +45,9 @@ struct {
   __type(value, __u8); /* HF_FOR_DAEMON, ... */
 } guard_ids SEC(".maps");
 
-/* ---- who is the daemon
- * -------------------------------------------------------------------------------- */
+/* ---- the daemon's tasks --------------------------------------------------------------------------------------- */
 
-/* In ns, and as fine as the filesystem keeps it. The top bit of the ns says whether somebody has asked. */
+/* The ctime in ns, as precise as the filesystem stores it. The top bit of the ns only tells whether it was queried. */
 static __s64 ctime_of(struct inode___mg *inode) {
   if (bpf_core_field_exists(inode->i_ctime_sec))
     return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S + (BPF_CORE_READ(inode, i_ctime_nsec) & ~I_CTIME_QUERIED);
@@ -64,9 +65,9 @@ static int is_named_holdfastd(struct file___mg *file) {
 }
 
 /*
- * Sealed: that very file. Nothing changes it while it is sealed (guard_dirs.bpf.h); its generation tells it from a
- * later file of the same number, and its time from what was written below the filesystem. Not sealed: one that
- * whoever may install programs has put where the last one was.
+ * While sealed: is this the sealed file? The guard prevents changes of it (guard_dirs.bpf.h). Its generation
+ * distinguishes it from a later file with the same inode number, and its ctime from one that was written below the
+ * filesystem. Not sealed: is it a file of root named holdfastd, in the directory of the last daemon's executable?
  */
 static int is_daemon_file(struct file___mg *file) {
   struct inode___mg *inode = BPF_CORE_READ(file, f_inode);
@@ -101,7 +102,7 @@ int BPF_PROG(guard_free, void *task) {
   return 0;
 }
 
-/* Run once by the daemon that loads this: it began before anybody could note it. */
+/* The daemon that loads this runs it once, because its own execve came before. */
 SEC("syscall")
 int guard_claim(void *unused) {
   __u64 current = bpf_get_current_task();
@@ -116,7 +117,7 @@ int guard_claim(void *unused) {
   return bpf_map_update_elem(&guard_marked, &current, &serving, BPF_ANY) != 0;
 }
 
-/* Run by the daemon that serves what this guard keeps, which has the lock of its pins. */
+/* The daemon that serves the pins, and has their lock, runs this. */
 SEC("syscall")
 int guard_serve(void *unused) {
   __u64 current = bpf_get_current_task();
@@ -126,8 +127,8 @@ int guard_serve(void *unused) {
 }
 
 /*
- * Can the file be changed only through its own filesystem, so that this sees it? Overlays, network filesystems and
- * those of processes show files that are others' to change.
+ * Can the file be changed only through its own filesystem, so that the guard is asked? Files of overlays, of network
+ * filesystems and of FUSE can be changed from elsewhere.
  */
 static int is_of_this_machine(struct inode___mg *inode) {
   unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
@@ -136,8 +137,8 @@ static int is_of_this_machine(struct inode___mg *inode) {
 }
 
 /*
- * The file that the calling process executes becomes the only one. Once: a second sealing would put another file
- * in its place, and who may do that is what the token is for. It was told to guard_protect by its path.
+ * Makes the executable of the calling process the only one of the daemon. It works only once: a second sealing could
+ * put another file in its place, which needs the token. The daemon has called guard_protect for the file by its path.
  */
 SEC("syscall")
 int guard_seal(void *unused) {
@@ -165,10 +166,9 @@ int guard_seal(void *unused) {
   return 0;
 }
 
-/* ---- programs, maps, links
- * ---------------------------------------------------------------------------- */
+/* ---- programs, maps, links ------------------------------------------------------------------------------------- */
 
-/* May the task that asks not have a descriptor of it? `mode`: FMODE_WRITE for one that can write. */
+/* Must the current task not get a descriptor of the object? `mode` has FMODE_WRITE for a writable one. */
 static int is_kept_from(__u64 kind, __u32 id, unsigned int mode) {
   __u64 key = kind << 32 | id;
   __u8 *who = bpf_map_lookup_elem(&guard_ids, &key);
@@ -186,7 +186,7 @@ int BPF_PROG(guard_bpf, int cmd, void *attr) {
                                               : 0;
   __u32 id = 0;
   if (!kind) return 0;
-  /* The kernel's copy: prog_id, map_id and link_id all come first. */
+  /* `attr` is the kernel's copy. prog_id, map_id and link_id are all at its start. */
   if (bpf_probe_read_kernel(&id, sizeof(id), attr)) return 0;
   if (!is_kept_from(kind, id, 0)) return 0;
   REFUSE(HF_GUARD_BY_ID, id);
@@ -208,10 +208,9 @@ int BPF_PROG(guard_program, void *prog) {
   REFUSE(HF_GUARD_PROGRAM, id);
 }
 
-/* ---- the daemon
- * --------------------------------------------------------------------------------------- */
+/* ---- attacks on the daemon ------------------------------------------------------------------------------------- */
 
-/* The service manager may end it; that ends no enforcement. So may the kernel. */
+/* The service manager and the kernel may end the daemon. Enforcement stays in force then. */
 SEC("lsm/task_kill")
 int BPF_PROG(guard_kill, void *task, void *info, int sig) {
   if (!sig || (__u64)info == SEND_SIG_PRIV || !is_marked((__u64)task)) return 0;
@@ -220,8 +219,8 @@ int BPF_PROG(guard_kill, void *task, void *info, int sig) {
 }
 
 /*
- * Nor process 1, by nobody: this guard lets it do what it refuses to others. PTRACE_MODE_ATTACH is what ptrace(2),
- * /proc/PID/mem, process_vm_writev(2) and pidfd_getfd(2) ask for; what only reads asks for less.
+ * No task may trace process 1, because the guard allows it what it refuses to others. PTRACE_MODE_ATTACH is checked by
+ * ptrace(2), writes to /proc/PID/mem, process_vm_writev(2) and pidfd_getfd(2). Read-only access needs less.
  */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(guard_trace, void *task, unsigned int mode) {
@@ -239,9 +238,9 @@ int BPF_PROG(guard_limit, void *task) {
 }
 
 /*
- * On the root cgroup, so that every task on the machine is below it. Before 7.3 kernel.ftrace_enabled=0
- * silences every program here and lets new ones attach. kernel.cad_pid says which process gets a SIGINT when
- * Ctrl-Alt-Del is pressed, which a device of root's own can do (kill_cad_pid()). Returns 1 to allow.
+ * Attached to the root cgroup, so it applies to all tasks. Before Linux 7.3 kernel.ftrace_enabled=0 turns off the
+ * programs on fentry and fexit, and lets new ones attach. kernel.cad_pid is the process that gets SIGINT when
+ * Ctrl-Alt-Del is pressed, and a virtual device of root can press it (kill_cad_pid()). Returns 1 to allow.
  */
 SEC("cgroup/sysctl")
 int guard_sysctl(struct bpf_sysctl *ctx) {

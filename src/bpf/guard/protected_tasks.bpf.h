@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Ways to end, stop or starve a process that do not ask security_task_kill(), each refused where the kernel asks.
- * Written once: the machine's guard includes it for the daemon, a run's object for holdfast and its guardian.
+ * Refuses attempts to end, stop or starve a process that do not call security_task_kill(). The machine's guard includes
+ * this file for the daemon, and the object of a run includes it for holdfast and its guardian process.
  *
- *   file_send_sigiotask        SIGIO, F_SETSIG, SIGURG: from an owned file, to a process, thread or group
+ *   file_send_sigiotask        SIGIO, F_SETSIG, SIGURG: from a file to its owner: a process, thread or group
  *   task_setscheduler          sched_setscheduler, _setattr, _setaffinity, timerslack_ns; a cpuset with its tasks
  *   task_setnice, _setioprio   setpriority, ioprio_set
  *   task_movememory            migrate_pages, move_pages
- *   file_permission            cgroup.kill, cgroup.freeze, limits and the like; /proc/PID/oom_score_adj and the like
- *   perf_event_alloc           events of a protected task: CAP_PERFMON replaces the right to trace. attr.sigtrap
- *                              signals it, samples hold its registers and stack
+ *   file_permission            writes to cgroup.kill, cgroup.freeze, limits and similar files of cgroups, and to
+ *                              /proc/PID/oom_score_adj and similar files
+ *   perf_event_alloc           perf events of a protected task, since CAP_PERFMON replaces the right to trace.
+ *                              attr.sigtrap signals it, and samples contain its registers and stack
  *   cgroup_procs_write_start,  the move of a protected task to another cgroup
  *   inode_permission
  *
- * Whoever includes this says before that:
+ * The including file has to define these before:
  *
- *   static int is_protected(__u64 task)          may that task, by the address of its task_struct, be one?
- *   static int is_kept_off(void)                 is current one of those that may not touch them?
- *   static int protected_below(__u64 cgroup)     is one of them in that cgroup or below it?
- *   REFUSE_TOUCH(what, detail)                   leaves an LSM program with a refusal, HF_GUARD_*
- *   KEPT_OFF_ARE_CONFINED                        1: those are the confined alone, so they can be kept from what acts
- *                                                on any process of the machine, too
+ *   static int is_protected(__u64 task)          is the task with this task_struct protected, or may it be?
+ *   static int is_kept_off(void)                 must the current task not affect protected tasks?
+ *   static int protected_below(__u64 cgroup)     is a protected task in that cgroup or below it?
+ *   REFUSE_TOUCH(what, detail)                   returns from an LSM program with a refusal, HF_GUARD_*
+ *   KEPT_OFF_ARE_CONFINED                        1: is_kept_off() is true only for confined tasks. They are also kept
+ *                                                from interfaces that affect arbitrary processes
  */
 #ifndef HOLDFAST_BPF_GUARD_PROTECTED_TASKS_BPF_H
 #define HOLDFAST_BPF_GUARD_PROTECTED_TASKS_BPF_H
@@ -47,16 +48,16 @@
 #define PT_SIGIO 29
 #define PT_NAME 32
 #define PT_PERF_TRACEPOINT 2 /* enum perf_type_id */
-#define PT_PERF_DYNAMIC 6    /* from here on: kprobes, uprobes, processors' own units */
+#define PT_PERF_DYNAMIC 6    /* from here on: kprobes, uprobes, PMUs of processors */
 
 static __always_inline __u32 pt_tgid(__u64 task) { return BPF_CORE_READ((struct task_struct___pt *)task, tgid); }
 
 /* ---- signals of files ------------------------------------------------------------------------------------------ */
 
 /*
- * Nothing here is asked for the setter of the file's owner: none of the protected ever uses such signals, so none
- * is for them, and there is no record that a file could be reused under. Current is whoever made the file ready,
- * or whom an interrupt came to. 0 stands for SIGIO.
+ * Refuses all such signals to protected tasks, whichever task set the file's owner. Protected tasks never use these
+ * signals, so no record of owners is needed. The current task is not the sender: it made the file ready, or was
+ * interrupted. Signal 0 means SIGIO.
  */
 SEC("lsm/file_send_sigiotask")
 int BPF_PROG(protect_sigio, void *task, void *fown, int sig) {
@@ -79,7 +80,7 @@ PROTECT_SCHEDULE(movememory)
 
 /* ---- files of cgroups ------------------------------------------------------------------------------------------ */
 
-/* The cgroup of that hierarchy which the task is in is this one or below it. */
+/* Is `inner` the cgroup `outer` or a descendant of it? */
 static __noinline int pt_is_below(__u64 inner_address, __u64 outer_address) {
   struct cgroup___pt *inner = (void *)inner_address, *outer = (void *)outer_address, *at = 0;
   int level = BPF_CORE_READ(outer, level);
@@ -88,7 +89,7 @@ static __noinline int pt_is_below(__u64 inner_address, __u64 outer_address) {
   return at == outer;
 }
 
-/* The hierarchy of version 2 is every task's dfl_cgrp; of version 1, that of a controller. */
+/* Is the task in the cgroup or below it? In version 2 its cgroup is dfl_cgrp, in version 1 that of a controller. */
 static __noinline int pt_task_is_below(__u64 task, __u64 outer) {
   struct css_set___pt *set = BPF_CORE_READ((struct task_struct___pt *)task, cgroups);
   struct cgroup_root___pt *root = BPF_CORE_READ((struct cgroup___pt *)outer, root);
@@ -106,8 +107,8 @@ static __noinline int pt_task_is_below(__u64 task, __u64 outer) {
 }
 
 /*
- * What is written to move a task (which is decided below), and what no process can be starved by. All other files of
- * a cgroup are refused, whatever controllers a kernel has.
+ * Files that move a task, which are handled below, and files that cannot starve a process. Writes to all other files of
+ * a cgroup are refused, so this does not depend on the kernel's controllers.
  */
 static __always_inline int pt_is_harmless(const char *name) {
   return HF_SAME(name, "cgroup.procs") || HF_SAME(name, "cgroup.threads") || HF_SAME(name, "tasks") ||
@@ -117,8 +118,8 @@ static __always_inline int pt_is_harmless(const char *name) {
 }
 
 /*
- * The cgroup whose file this is, when writing to it acts on a protected task; else 0. The root has no such files, and
- * everything below it would be refused.
+ * The cgroup of this file, if a write to the file affects a protected task; otherwise 0. The root cgroup has no such
+ * files. It must not count, since all tasks are below it.
  */
 static __noinline __u64 pt_cgroup_touched(__u64 inode) {
   struct kernfs_node___pt *kn = BPF_CORE_READ((struct inode___pt *)inode, i_private), *parent = 0;
@@ -146,7 +147,7 @@ static __always_inline __u64 pt_proc_inode(__u64 inode) {
   return inode - (__u64)__builtin_preserve_access_index(&none->vfs_inode);
 }
 
-/* The task that a file below /proc/PID or /proc/PID/task/TID is about; 0: it is about none, or that is gone. */
+/* The task of a file below /proc/PID or /proc/PID/task/TID. 0: the file has none, or the task has ended. */
 static __noinline __u64 pt_task_of_file(__u64 inode) {
   struct proc_inode___pt *proc = (void *)pt_proc_inode(inode);
   struct pid___pt *pid = BPF_CORE_READ(proc, pid);
@@ -157,9 +158,9 @@ static __noinline __u64 pt_task_of_file(__u64 inode) {
   return node ? (__u64)node - (__u64)__builtin_preserve_access_index(&none->pid_links[0]) : 0;
 }
 
-/* ---- what acts on any process ---------------------------------------------------------------------------------- */
+/* ---- interfaces that affect arbitrary processes ---------------------------------------------------------------- */
 
-/* sysrq-trigger kills all, hard_offline_page whoever has the page; a uprobe puts a byte into any program's code. */
+/* sysrq-trigger can kill all, hard_offline_page the users of a page; a uprobe changes the code of any program. */
 static __noinline int pt_acts_on_all(__u64 inode, unsigned long magic) {
   char name[PT_NAME] = {};
   if (magic == PT_TRACEFS_MAGIC || magic == PT_DEBUGFS_MAGIC) return 1;
@@ -178,8 +179,8 @@ static __noinline int pt_acts_on_all(__u64 inode, unsigned long magic) {
 }
 
 /*
- * Each write, not each open: the descriptor may be older than the enforcement, or have been sent. Every way to write
- * asks here (rw_verify_area(): write, writev, pwrite, sendfile, splice, aio and io_uring).
+ * This checks each write and not each open, because a descriptor may be older than the enforcement or come from another
+ * process. All kinds of writes call it (rw_verify_area(): write, writev, pwrite, sendfile, splice, aio, io_uring).
  */
 SEC("lsm/file_permission")
 int BPF_PROG(protect_write, struct file___pt *file, int mask) {
@@ -205,7 +206,7 @@ int BPF_PROG(protect_write, struct file___pt *file, int mask) {
 
 /* ---- perf events of a task -------------------------------------------------------------------------------------- */
 
-/* perf_event_alloc() has taken over attr and hw.target when it asks. */
+/* perf_event_alloc() has set attr and hw.target before it calls the hook. */
 SEC("lsm/perf_event_alloc")
 int BPF_PROG(protect_perf, struct perf_event___pt *event) {
   __u64 target = (__u64)BPF_CORE_READ(event, hw.target);
@@ -219,13 +220,13 @@ int BPF_PROG(protect_perf, struct perf_event___pt *event) {
 /* ---- moves to another cgroup ----------------------------------------------------------------------------------- */
 
 /*
- * machine.bpf.c explains this way: a write names the task under cgroup_mutex, and only then, and only in version 2,
- * asks inode_permission() for MAY_WRITE alone. In version 1 nothing is asked; there the files above are what is kept
- * off.
+ * bpf/machine/machine.bpf.c explains this. A write determines the task under cgroup_mutex. After that, and only in
+ * version 2, the kernel calls inode_permission() with MAY_WRITE alone. Version 1 has no such call; there the checks of
+ * files above have to do.
  */
-/* Not static: the compiler would give them names that BTF does not take. */
+/* Not static, because the compiler would give them names that are not valid in BTF. */
 __u64 pt_mover;
-__u64 pt_moved; /* a protected task; 0: another was named */
+__u64 pt_moved; /* the protected task that is moved; 0: another task is moved */
 
 SEC("fexit/" HF_MOVE_NAMED)
 int BPF_PROG(protect_named, char *buf, _Bool threadgroup, void *lock, void *task) {

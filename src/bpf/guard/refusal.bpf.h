@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Telling of an attempt on the enforcement itself, which is refused whatever the policy says. One design for the
- * programs of a run, of the machine, and of the machine's guard: the same event, over the ring that the object has.
+ * Reports an attack on the enforcement itself, which every policy refuses. The programs of a run, of the machine and of
+ * the machine's guard use it, with the same event and with the ring buffer of their object.
  */
 #ifndef HOLDFAST_BPF_GUARD_REFUSAL_BPF_H
 #define HOLDFAST_BPF_GUARD_REFUSAL_BPF_H
@@ -28,8 +28,8 @@ struct task_struct___rf {
 #pragma clang attribute pop
 
 /*
- * `id`: unique beside the ids of decisions; 0: user space gives it. `audited`: 1 when it goes through. Returns 0, or
- * not 0 when it did not fit the ring.
+ * `id` is unique among these and the ids of decisions; 0: user space sets it. `audited` is 1 if the attack is not
+ * refused. Returns 0, or another value if the ring buffer has no room.
  */
 static __always_inline long hf_tell_refusal(void *ring, __u64 id, __u32 what, __u32 detail, __u32 audited) {
   struct task_struct___rf *task = (void *)bpf_get_current_task();
@@ -37,7 +37,7 @@ static __always_inline long hf_tell_refusal(void *ring, __u64 id, __u32 what, __
   event.time_ns = bpf_ktime_get_boot_ns();
   event.actor.pid = BPF_CORE_READ(task, pid);
   event.actor.tgid = BPF_CORE_READ(task, tgid);
-  /* Not cred, which is another's while the kernel checks on behalf of whoever opened a file. */
+  /* Not cred: the kernel may override it, for instance with the credentials of the opener of a file. */
   event.actor.uid = BPF_CORE_READ(task, real_cred, euid.val);
   bpf_core_read_str(event.actor.comm, sizeof(event.actor.comm), &task->comm);
   return bpf_ringbuf_output(ring, &event, sizeof(event), 0);

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Programs that the kernel starts by itself run as root and outside of every sandbox and cgroup: their parent is
- * a kernel thread. Who is held may neither choose such a program nor ask for one. Where the kernel can be made to:
+ * Refuses programs that the kernel starts for a confined task. The kernel starts such programs (usermode helpers) as
+ * root, outside of every sandbox and cgroup, because their parent is a kernel thread. A confined task may neither
+ * choose such a program nor make the kernel start one. The hooks are:
  *
- *   inode_permission        settings that name a program, or that make one run, when they are opened for writing
- *                           (may_open()); known by the kernel object behind the file, whatever path led there.
- *                           They are written through open files only
- *   fs_context_parse_param  the same as an option of a mount, by mount(2) and fsconfig(2) alike
- *   key_alloc               request_key(2): the authorisation key that /sbin/request-key is started with
+ *   inode_permission        opens for writing (may_open()) of settings that name a program or make one run. A setting
+ *                           is recognised by its kernel object, not by its path. Settings are written through open
+ *                           files only
+ *   fs_context_parse_param  such a setting as an option of a mount, by mount(2) or fsconfig(2)
+ *   key_alloc               request_key(2): the authorisation key for /sbin/request-key
  *   kernel_module_request   modprobe
- *   call_usermodehelper_*   everything else that a task asks for itself. What is asked for is noted where the task
- *                           is (fentry, four copies as in install.bpf.h), and refused where a worker of the kernel
- *                           is about to make the process (task_alloc, which is never skipped)
+ *   call_usermodehelper_*   all other programs. The request is recorded in the task that makes it (fentry, four copies
+ *                           as in bpf/run/install.bpf.h). It is refused when a worker of the kernel is about to make
+ *                           the process (task_alloc, an LSM hook that the kernel never skips)
  *
- * The program that core_pattern names is let through when a held task crashes: it is the administrator's, who wants
- * to know of the crash, and the task cannot choose it.
+ * If a confined task crashes, the program of core_pattern is allowed. The administrator chose it to handle crashes, and
+ * the task cannot change it.
  *
- * One design for a run and for the machine. The object that includes this says whom it is about and how it reports:
- * hf_helper_rule() and hf_helper_tell(); and it asks hf_refuses_write() in inode_permission.
+ * Runs and the machine share this file. The including object defines which tasks are confined and how to report, by
+ * hf_helper_rule() and hf_helper_tell(). It also has to call hf_refuses_write() in inode_permission.
  */
 #ifndef HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
 #define HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
@@ -38,12 +39,12 @@
 
 /* HF_HELPERS_* for the current task. */
 static int hf_helper_rule(void);
-/* Counts and reports; `helper` is HF_HELPER_*. */
+/* Counts and reports a refusal; `helper` is HF_HELPER_*. */
 static int hf_helper_tell(__u32 helper, __u32 audited);
 
 #define HF_MAY_OPEN 0x20
 #define HF_PF_WQ_WORKER 0x20
-#define HF_HELPERS_ASKED 4096 /* at one time, that were not made yet */
+#define HF_HELPERS_ASKED 4096 /* the maximum number of requests whose process is not made yet */
 #define HF_HELPER_NAME 24
 
 /* s_magic */
@@ -107,7 +108,7 @@ struct task_struct___uh {
 };
 #pragma clang attribute pop
 
-/* What somebody who is refused asked for: the address of its struct subprocess_info. */
+/* Requests that have to be refused, by the address of their struct subprocess_info. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, HF_HELPERS_ASKED);
@@ -124,7 +125,7 @@ static __always_inline void hf_read_name(struct hf_helper_name *to, const void *
   bpf_probe_read_kernel_str(to->text, sizeof(to->text), from);
 }
 
-/* Global functions, here and below: verified once, and not for each way to get there. 1: refused. */
+/* Returns 1 to refuse. Global functions, here and below, because the verifier checks those only once. */
 __noinline int hf_refuses_helper(__u32 helper) {
   int rule = hf_helper_rule();
   if (rule == HF_HELPERS_FREE) return 0;
@@ -145,7 +146,7 @@ __noinline int hf_helper_of_sysctl(struct hf_helper_name *name) {
   return 0;
 }
 
-/* Of any hierarchy of version 1; in version 2 there are no such files. */
+/* Files of any hierarchy of version 1. Version 2 has no such files. */
 __noinline int hf_helper_of_cgroup_file(struct hf_helper_name *name) {
   if (!name) return 0;
   if (HF_SAME(name->text, "release_agent")) return HF_HELPER_RELEASE_AGENT;
@@ -167,7 +168,7 @@ __noinline int hf_helper_of_attribute(struct hf_helper_name *device, struct hf_h
   if (HF_SAME(name->text, "uevent_helper")) return HF_HELPER_UEVENT;
   if (HF_SAME(name->text, "v86d")) return HF_HELPER_UVESAFB;
   if (!HF_SAME(name->text, "trigger")) return 0;
-  /* Lights and sensors have triggers as well. */
+  /* LEDs and sensors have files named trigger, too. */
   return HF_BEGINS(device->text, "machinecheck") ? HF_HELPER_MACHINE_CHECK : 0;
 }
 
@@ -186,7 +187,7 @@ static __noinline int hf_helper_of_sysfs_file(struct kernfs_node___uh *node) {
   return hf_helper_of_parameter(&directory, &name);
 }
 
-/* HF_HELPER_*; 0: the file is no such setting. */
+/* HF_HELPER_*; 0: the file is not such a setting. */
 static __noinline int hf_helper_of_inode(struct inode___uh *inode) {
   unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
   struct kernfs_node___uh *node = BPF_CORE_READ(inode, i_private); /* of sysfs and of cgroups */
@@ -207,7 +208,7 @@ static __noinline int hf_helper_of_inode(struct inode___uh *inode) {
   return magic == HF_BINFMT_MAGIC && BPF_CORE_READ(inode, i_ino) == HF_BINFMT_REGISTER ? HF_HELPER_BINFMT : 0;
 }
 
-/* The inode's permission to be written is asked for. 1: refused. */
+/* To be called in inode_permission. Returns 1 if opening the inode for writing has to be refused. */
 static __always_inline int hf_refuses_write(void *inode, int mask) {
   int helper;
   if (!(mask & HF_MAY_OPEN)) return 0;
@@ -215,8 +216,10 @@ static __always_inline int hf_refuses_write(void *inode, int mask) {
   return helper && hf_refuses_helper(helper);
 }
 
-/* No answer is ENOPARAM, the hook's own (vfs_parse_fs_param()). Mounting "cpuset" names an agent without an option,
- * which runs for nobody as long as notify_on_release cannot be written. */
+/*
+ * Returning 0 means ENOPARAM, the default of this hook (vfs_parse_fs_param()). A mount of "cpuset" sets a release agent
+ * without an option. That agent cannot run as long as notify_on_release cannot be written.
+ */
 SEC("lsm/fs_context_parse_param")
 int BPF_PROG(hf_helper_option, void *context, struct fs_parameter___uh *parameter) {
   struct hf_helper_name name;
@@ -227,7 +230,7 @@ int BPF_PROG(hf_helper_option, void *context, struct fs_parameter___uh *paramete
 
 /* ---- requests ------------------------------------------------------------------------------------------------- */
 
-/* request_key_auth_new() makes a key of this type before any helper, also those of other kinds of upcalls. */
+/* request_key_auth_new() makes a key of this type before any program for a key is started. */
 SEC("lsm/key_alloc")
 int BPF_PROG(hf_helper_key, struct key___uh *key) {
   struct hf_helper_name name;
@@ -245,7 +248,7 @@ __noinline int hf_helper_asked(__u64 info) {
   int rule = HF_HELPERS_FREE;
   if (!BPF_CORE_READ(task, signal, core_state)) rule = hf_helper_rule();
   if (rule != HF_HELPERS_REFUSED) {
-    /* Should the address have been that of one that was never made. */
+    /* The address may have been that of an earlier request whose process was never made. */
     bpf_map_delete_elem(&hf_helpers_asked, &info);
     return 0;
   }
@@ -266,8 +269,8 @@ HF_HELPER_ASKED(3)
 HF_HELPER_ASKED(4)
 
 /*
- * call_usermodehelper_exec_work() makes the process while the worker's current work is that of the request. Its
- * failure is what the asking task gets.
+ * call_usermodehelper_exec_work() makes the process while the worker's current work is that of the request. The
+ * requesting task gets its error.
  */
 SEC("lsm/task_alloc")
 int BPF_PROG(hf_helper_fork, void *child) {

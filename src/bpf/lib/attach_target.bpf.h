@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a descriptor of the current task names: the cgroup, the program, the link that a bpf() call is about.
+ * Resolves a descriptor of the current task to the cgroup, the program or the link that a bpf() call is about.
  *
- * The kernel resolves these descriptors after its last question to a security module: no hook lies between
- * cgroup_get_from_fd() and the attachment, and the one in between on older kernels (file_alloc_security) is closed
- * to BPF. So the descriptor is resolved here, beforehand, and that is exact only when nobody else can change it
- * meanwhile: when the table was never shared since the task executed. Sharing is remembered where it begins
- * (member.bpf.h), because a sharer may be gone by the time it is looked for; io_uring's workers and SQPOLL
- * threads are tasks that share, too. Who shares, or ever did, gets no answer here, and so no attachment.
+ * The kernel resolves these descriptors after its last LSM hook: there is no hook between cgroup_get_from_fd() and
+ * the attachment. (Older kernels have file_alloc_security there, which BPF cannot use.) So the descriptor is resolved
+ * here, before the kernel does. The result is exact only if no other task can change the descriptor table in
+ * between, which means that the table was not shared since the last execve. Sharing is recorded where it starts
+ * (bpf/run/member.bpf.h), because the other task may have ended later. Workers and SQPOLL threads of io_uring are
+ * tasks that share, too. A task that shares or has shared its table gets no attachment.
  */
 #ifndef HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H
 #define HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H
@@ -27,8 +27,8 @@ static __always_inline __u64 hf_cgroup_id(const struct cgroup *cgroup) {
 }
 
 /*
- * The file behind a descriptor of current; 0: none, or somebody shares the table now. Whether somebody ever did is
- * for the caller to ask (hf_member.files_shared).
+ * The file of a descriptor of the current task. 0: there is none, or another task shares the table now. The caller
+ * has to check whether one has shared it before (hf_member.files_shared).
  */
 static __always_inline const struct file *hf_own_file(__u32 fd) {
   const struct task_struct *task = (const void *)bpf_get_current_task();
@@ -55,7 +55,7 @@ static __always_inline const void *hf_private_data(const struct file *file) {
   return data;
 }
 
-/* The cgroup whose directory the file is; 0: it is none. As cgroup_get_from_fd() reads it. */
+/* The cgroup whose directory the file is, read as in cgroup_get_from_fd(). 0: it is not the directory of a cgroup. */
 static __always_inline const struct cgroup *hf_cgroup_of_file(const struct file *file) {
   const struct inode *inode = 0;
   const struct super_block *sb = 0;
@@ -76,8 +76,9 @@ static __always_inline const struct cgroup *hf_cgroup_of_file(const struct file 
 }
 
 /*
- * Is the cgroup the one that the command was started in, or below it? Wherever the task may have moved since: as
- * root it could move itself anywhere. Nothing is below the root in this sense, or all of the machine would be.
+ * Is the cgroup the one that the command was started in, or a descendant? The task's current cgroup does not count,
+ * since root can move itself anywhere. If the command was started in the root cgroup, no cgroup counts, because all
+ * of the machine is below the root.
  */
 static __always_inline int hf_is_own_cgroup(const struct hf_session *s, const struct cgroup *cgroup) {
   const struct cgroup *ancestor = 0;

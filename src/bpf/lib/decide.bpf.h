@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The decision of core/decide.h, with a search among socket rules that the verifier walks through once. */
+/* The decision of core/decide.h, with a search of socket rules that the verifier has to check only once. */
 #ifndef HOLDFAST_BPF_LIB_DECIDE_BPF_H
 #define HOLDFAST_BPF_LIB_DECIDE_BPF_H
 
@@ -15,10 +15,10 @@ static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request 
 #define HF_FIRST_SOCKET_RULE(t, r, own) hf_search_first(t, r, own)
 #include "core/decide.h"
 
-/* A search among the rules of a profile, one round at a time. */
+/* The state of a search among the rules of a profile. */
 struct hf_rule_search {
   const struct hf_tables *t;
-  const struct hf_request *r; /* null: for the rule with this id */
+  const struct hf_request *r; /* null: search the rule with this id */
   __u32 rule_id;
   __u32 first;
   __u32 found;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which functions of a stock kernel stand in for the hooks it does not have: the one list that the
- * programs of the lsm backend, the bridge for other people's programs, and the probing of both are
- * made from.
+ * The functions of a stock kernel that replace LSM hooks which it does not have. The programs of the
+ * lsm backend, the bridge for programs of other projects, and the probes of both use this list.
  *
- *   namespace_install   the eight *ns_install(nsset, ns) see the target; capable() enforces, which
- *                       each of them asks before it changes anything
+ *   namespace_install   the eight functions *ns_install(nsset, ns) have the target. Each calls
+ *                       capable() before it changes anything, and that hook enforces
  *   namespace_alloc     __ns_common_init(ns, type, ops, inum), or else one function for each type
  *   namespace_free      __ns_common_free(ns), or else proc_free_inum(inum)
- *   cgroup_attach       cgroup_attach_permissions(src, dst, sb, threadgroup, cgroup_ns) sees the
- *                       move; inode_permission() enforces, which it asks once for the common
- *                       ancestor's cgroup.procs. The moved task is what cgroup_procs_write_start()
- *                       returned in the same call, or the child that task_alloc was given
+ *   cgroup_attach       cgroup_attach_permissions(src, dst, sb, threadgroup, cgroup_ns) has the
+ *                       move. It calls inode_permission() once, for cgroup.procs of the common
+ *                       ancestor, and that hook enforces. The moved task is the one that
+ *                       cgroup_procs_write_start() returned in the same call, or the child of
+ *                       task_alloc
  */
 #ifndef HOLDFAST_BPF_LIB_DECISION_POINTS_H
 #define HOLDFAST_BPF_LIB_DECISION_POINTS_H
@@ -21,10 +21,10 @@
  *   proc       its name under /proc/PID/ns
  *   TYPE       as in HF_NS_TYPE and, but for mount namespaces, CLONE_NEWTYPE
  *   install    the function that setns() calls to enter one
- *   questions  how often that asks capable() about CAP_SYS_ADMIN or CAP_SYS_CHROOT
- *   make       the function that makes one, where the kernel has none for all types
- *   how        what `make` is like: COPY(flags, user_ns, old) and COPY_MNT(flags, old, user_ns, fs)
- *              return the old one unless `flags` asks for a new one; CREATE_USER(cred) leaves the
+ *   questions  the number of its capable() calls with CAP_SYS_ADMIN or CAP_SYS_CHROOT
+ *   make       the function that makes one, if the kernel has no function for all types
+ *   how        the form of `make`: COPY(flags, user_ns, old) and COPY_MNT(flags, old, user_ns, fs)
+ *              return the old one unless `flags` requests a new one; CREATE_USER(cred) stores the
  *              new one in `cred`
  *   kind       the struct that has it in a member `ns`
  */
@@ -42,7 +42,7 @@
 #define HF_FREES_EVERY_NS "__ns_common_free"
 #define HF_FREES_EVERY_INUM "proc_free_inum" /* before */
 
-/* The inode number of mount namespaces that open_tree makes and nobody enters (7.x). */
+/* The inode number of mount namespaces that open_tree makes and that no task enters (7.x). */
 #define HF_ANONYMOUS_MOUNTS_INUM 0xEFFFFFF7u
 
 #define HF_MOVE_NAMED "cgroup_procs_write_start"
@@ -51,12 +51,12 @@
 
 #define HF_CLONE_INTO_CGROUP 0x200000000ull /* linux/sched.h */
 #define HF_CGROUP2_MAGIC 0x63677270         /* linux/magic.h */
-#define HF_MAY_WRITE 2                      /* alone: asked by cgroup_may_write(), not by an open() */
+#define HF_MAY_WRITE 2                      /* without other bits: cgroup_may_write() asks, not an open() */
 #define HF_MAX_ERRNO 4095                   /* an address above -4095 is an error */
 
 /*
- * The kernel skips a tracing program when another task on the same processor was preempted inside
- * it. With four copies of each, one is always free as long as no more than four tasks are.
+ * The kernel skips a tracing program if another task on the same processor was preempted inside it.
+ * With four copies of each program, one of them runs unless four such tasks are preempted.
  */
 #define HF_COPIES 4
 

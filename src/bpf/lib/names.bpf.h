@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Comparing a name that was read with one that is known. There is no memcmp to call. */
+/* Compares a name that was read with a literal. BPF has no memcmp(). */
 #ifndef HOLDFAST_BPF_LIB_NAMES_BPF_H
 #define HOLDFAST_BPF_LIB_NAMES_BPF_H
 
@@ -12,9 +12,9 @@ static __attribute__((always_inline)) inline int hf_starts_with(const char *name
   return 1;
 }
 
-/* `name`: a buffer as long as the literal or longer. The literal's zero byte is compared too. */
+/* Is `name` equal to the literal? `name` is a buffer at least as long as the literal with its NUL. */
 #define HF_SAME(name, literal) hf_starts_with(name, literal, sizeof(literal))
-/* And not its zero byte. */
+/* Does `name` begin with the literal? */
 #define HF_BEGINS(name, literal) hf_starts_with(name, literal, sizeof(literal) - 1)
 
 #endif /* HOLDFAST_BPF_LIB_NAMES_BPF_H */

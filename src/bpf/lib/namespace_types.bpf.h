@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Types of namespaces from the kernel's CLONE_NEW* flags (uapi/linux/sched.h). */
+/* Converts the kernel's CLONE_NEW* flags (uapi/linux/sched.h) to types of namespaces. */
 #ifndef HOLDFAST_BPF_LIB_NAMESPACE_TYPES_BPF_H
 #define HOLDFAST_BPF_LIB_NAMESPACE_TYPES_BPF_H
 
@@ -15,7 +15,7 @@
 #define HF_CLONE_NEWNET 0x40000000ull
 #define HF_CLONE_EMPTY_MNTNS (1ull << 37)    /* clone3: makes a mount namespace by itself */
 #define HF_UNSHARE_EMPTY_MNTNS 0x00100000ull /* unshare: implies CLONE_NEWNS */
-#define HF_CLONE_CSIGNAL 0xffull             /* clone: not flags but the exit signal */
+#define HF_CLONE_CSIGNAL 0xffull             /* clone: the exit signal, not flags */
 
 static __always_inline __u32 hf_types_of_flags(__u64 flags) {
   __u32 types = 0;
@@ -30,7 +30,7 @@ static __always_inline __u32 hf_types_of_flags(__u64 flags) {
   return types;
 }
 
-/* unshare() takes 32 bits, of which one means something else than for clone3(). */
+/* unshare() takes 32 bits of flags. One of them has another meaning in clone3(). */
 static __always_inline __u32 hf_types_of_unshare(__u64 flags) {
   __u32 types = hf_types_of_flags((__u32)flags);
   if (flags & HF_UNSHARE_EMPTY_MNTNS) types |= HF_NS_MNT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the programs about sockets share, those of a run and those for the whole machine: what the kernel's sockets are, and
- * how a token is taken.
+ * Functions that the socket programs of a run and those of the machine share: they read the kernel's socket structures
+ * and take tokens.
  */
 #ifndef HOLDFAST_BPF_LIB_SOCKET_RULES_BPF_H
 #define HOLDFAST_BPF_LIB_SOCKET_RULES_BPF_H
@@ -26,7 +26,7 @@ struct hf_locked_bucket {
   struct hf_bucket bucket;
 };
 
-/* As hf_answer(), for the two errnos of sockets. */
+/* As hf_answer(), for the two errnos of socket decisions. */
 static __always_inline int hf_socket_answer(int error) {
   if (!error) return 0;
   asm volatile("");
@@ -44,7 +44,7 @@ static __always_inline int hf_take_locked(struct hf_locked_bucket *bucket, const
   return had;
 }
 
-/* Null: a socket without a file, which cannot have labels. */
+/* The inode of a socket. Null: the socket has no file, so it cannot have labels. */
 static __always_inline struct inode *hf_inode_of(struct socket *sock) {
   struct file *file;
   if (!sock) return 0;
@@ -54,8 +54,8 @@ static __always_inline struct inode *hf_inode_of(struct socket *sock) {
 }
 
 /*
- * The other end of a connected stream: 1, or 0 when that cannot be told. It stays that until the socket is released,
- * which who sends on it holds. One that nobody has accepted yet is no socket yet, and has no labels; nor has none at all.
+ * Finds the peer of a connected stream socket. Returns 1, or 0 if the peer is unknown. The peer stays the same until
+ * the socket is released, and a sender holds a reference. A peer that is not accepted yet has no socket and no labels.
  */
 static __always_inline int hf_connected_peer(struct sock *sk, struct socket **found) {
   struct unix_sock *own = bpf_skc_to_unix_sock(sk);
@@ -68,11 +68,11 @@ static __always_inline int hf_connected_peer(struct sock *sk, struct socket **fo
 }
 
 /*
- * The socket that a write to a file sends to without making a message of it; null: none.
+ * The socket that a write to a file sends on without a call of socket_sendmsg. Null: there is none.
  *
- * Before Linux 6.5 sendfile() and splice() hand pages to a protocol without asking about a message. They ask about
- * writing to the file, as every write does: those that come to socket_sendmsg as well are left to it, by the number of the
- * call. A ring has no number: its write is decided here and there, and takes two tokens.
+ * Before Linux 6.5 sendfile() and splice() pass pages to a protocol without that hook. They call file_permission, as
+ * every write does. Writes that also call socket_sendmsg are decided there; the number of the system call tells which
+ * they are. A write by io_uring has no number. It is decided in both hooks and takes two tokens.
  */
 static __always_inline struct socket *hf_gets_pages(struct file *file, int mask) {
   struct socket *sock;
@@ -84,7 +84,7 @@ static __always_inline struct socket *hf_gets_pages(struct file *file, int mask)
   sk = sock->sk;
   if (!sk || hf_writes_message()) return 0;
   family = hf_family_of(sk->__sk_common.skc_family);
-  /* Without pages of their own these make a message of it. */
+  /* These protocols have no function for pages, so the kernel sends a message. */
   if (family == HF_FAMILY_NETLINK || family == HF_FAMILY_PACKET || family == HF_FAMILY_VSOCK) return 0;
   if (family == HF_FAMILY_UNIX && sk->sk_type != HF_SOCK_STREAM) return 0;
   return sock;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which system call is the current task in, and with which register arguments?
+ * Finds the system call that the current task is in, and its arguments in registers.
  *
- * Read from the registers saved at entry, of which the kernel uses what is used here: the lower 32 bits of the number,
- * sign and all (do_syscall_64() and do_syscall_32_irqs_on(); syscall_get_nr() for what a tracer or a filter wrote),
- * all 64 bits of an argument, and the lower 32 after a 32-bit entry (the __ia32_sys_*() wrappers). Each argument is
- * then cut to the width that the call declares, which is up to who reads it here. Nobody can rewrite them in between:
- * a tracer can while the task is stopped, and none of these calls stops between the kernel's reading and its question.
+ * They are read from the registers that were saved at entry, with the same widths as in the kernel. The number is the
+ * lower 32 bits, signed (do_syscall_64(), do_syscall_32_irqs_on(), and syscall_get_nr() for a number that a tracer or a
+ * filter wrote). An argument has 64 bits, or the lower 32 after a 32-bit entry (the __ia32_sys_*() wrappers). The
+ * reader has to truncate it to the width that the system call declares. The registers cannot change in between: a
+ * tracer can write them only while the task is stopped, and these calls do not stop between reading them and the LSM
+ * hook.
  *
- * Numbers differ between the 64-bit table and the 32-bit one, which a 64-bit task reaches through int 0x80; x32 numbers
- * are those of the 64-bit table and a bit. A worker of a ring is in no call of its own: the registers that it has are
- * those of the call in which it was made, whichever that was.
+ * The 64-bit and the 32-bit table have different numbers, and a 64-bit task can use the 32-bit table by int 0x80. x32
+ * uses the numbers of the 64-bit table with one more bit. A worker of io_uring is not in a system call: its registers
+ * are those of the call in which it was created.
  */
 #ifndef HOLDFAST_BPF_LIB_SYSCALL_BPF_H
 #define HOLDFAST_BPF_LIB_SYSCALL_BPF_H
@@ -25,9 +26,9 @@
 
 #define HF_TS_COMPAT 0x2               /* thread_info.status: a 32-bit entry */
 #define HF_X32_SYSCALL_BIT 0x40000000u /* the x32 table has the same numbers with this bit */
-#define HF_NO_SYSCALL 0xffffffffu      /* what do_syscall_64() takes for none, too */
+#define HF_NO_SYSCALL 0xffffffffu      /* do_syscall_64() takes this for none, too */
 
-#define HF_PF_IO_WORKER 0x00000010u /* a worker of a ring, which is never in user mode */
+#define HF_PF_IO_WORKER 0x00000010u /* a worker of io_uring, which is never in user mode */
 #define HF_PF_KTHREAD 0x00200000u
 
 enum hf_syscall {
@@ -45,11 +46,11 @@ struct hf_call_args {
   __u64 arg[3];
 };
 
-/* What a task is in. */
+/* The entry into the kernel of a task. */
 struct hf_entry {
   struct pt_regs *regs;
-  int compat; /* 1: by a 32-bit entry, whichever the task's own width is */
-  __u32 nr;   /* in the table that `compat` says, without the bit of x32; HF_NO_SYSCALL */
+  int compat; /* 1: a 32-bit entry; a 64-bit task can use one, too */
+  __u32 nr;   /* of the 32-bit table if compat, without the bit of x32; or HF_NO_SYSCALL */
 };
 
 static __always_inline void hf_read_entry(struct hf_entry *out) {
@@ -98,8 +99,8 @@ static __always_inline void hf_read_call(struct hf_call_args *out) {
 }
 
 /*
- * Is the current task in one of the plain write calls, which on a socket become a message? A worker of a ring is in none,
- * although it may have been made at the end of one.
+ * Is the current task in one of the write calls that send a message on a socket? A worker of io_uring is in none,
+ * although its registers may be those of such a call.
  */
 static __always_inline int hf_writes_message(void) {
   struct hf_entry entry;
@@ -113,7 +114,7 @@ static __always_inline int hf_writes_message(void) {
          nr == 544 || nr == 547;
 }
 
-/* Does this call make a mount namespace of its own? */
+/* Does this system call make a mount namespace? */
 static __always_inline int hf_mounts_namespace(const struct hf_call_args *call) {
   if (call->syscall == HF_SYSCALL_OPEN_TREE) return (call->arg[2] & HF_OPEN_TREE_NAMESPACE) != 0;
   if (call->syscall == HF_SYSCALL_FSMOUNT) return (call->arg[1] & HF_FSMOUNT_NAMESPACE) != 0;

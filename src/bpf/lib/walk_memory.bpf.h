@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Memory for reading a cgroup's path, or the text of a label, which takes more than a program's stack has.
+ * Memory for reading the path of a cgroup or the text of a label. That needs more than the stack of a program.
  *
- * Everybody on the machine can make these programs run, as often and with as many tasks as he likes, and a task can be
- * preempted in the middle of one: a few hundred tasks of the idle class can all stand there at one time. So there is no
- * pool that they could use up:
+ * Every user can make these programs run, with any number of tasks, and a task can be preempted inside one. Hundreds of
+ * tasks of the idle class can be preempted there at the same time. So a pool could be used up. Instead there is:
  *
- *   from Linux 6.10 on   the processor's own, with preemption off: who has it cannot be put aside
- *   before               the task's own. The map has room for as many tasks as the kernel makes (map_room.h). Not in
- *                        the storage of the task: before 6.2 that fails while another task is preempted in a look-up
- *                        on the same processor (bpf_task_storage_trylock())
+ *   from Linux 6.10 on   memory of the processor, with preemption off, so that its user cannot be preempted
+ *   before               memory of the task, in a map with an entry for each task that the kernel can make
+ *                        (map_room.h). Task storage would not do: before 6.2 it fails while another task is preempted
+ *                        in a look-up on the same processor (bpf_task_storage_trylock())
  *
- * No interrupt reads a path or a label, so the processor's own is never taken twice.
+ * No interrupt handler reads a path or a label, so the memory of a processor is never used twice at a time.
  */
 #ifndef HOLDFAST_BPF_LIB_WALK_MEMORY_BPF_H
 #define HOLDFAST_BPF_LIB_WALK_MEMORY_BPF_H
@@ -48,7 +47,10 @@ struct {
 
 static const struct path_walk empty_walk;
 
-/* Until give_walk() no global function is called, nor anything that sleeps. Null: there is no memory. */
+/*
+ * Takes the memory. Null: there is none. Until give_walk() the caller must not call a global function, nor a helper
+ * that sleeps.
+ */
 static __always_inline struct path_walk *take_walk(void) {
   struct path_walk *walk = 0;
   __u32 zero = 0;
@@ -74,7 +76,7 @@ static __always_inline void give_walk(void) {
   bpf_map_delete_elem(&task_walks, &task);
 }
 
-/* The same for a text. Labels are read where the kernel keeps them, from 7.1 on: there preemption can be turned off. */
+/* The same for a text. Only labels that the kernel keeps (from 7.1 on) need it, so preemption can be turned off. */
 static __always_inline struct hf_sip_text *take_text(void) {
   struct hf_sip_text *text;
   __u32 zero = 0;
@@ -89,7 +91,7 @@ static __always_inline void give_text(void) {
   if (bpf_preempt_enable) bpf_preempt_enable();
 }
 
-/* The profiles that a cgroup lies in, as path_profiles(). */
+/* The profiles of a cgroup, as path_profiles(). */
 static __noinline int chain_of_cgroup(__u64 generation, __u64 cgroup, __u16 *chain) {
   struct path_walk *walk;
   int failed;
