@@ -58,15 +58,14 @@ std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {
   return task;
 }
 
-Result<kernel::Listener> take_listener(const Child& child, Fd& fd) {
+Result<std::unique_ptr<kernel::Listener>> take_listener(const Child& child) {
   auto duplicate = kernel::duplicate(child.listener_fd);
   if (!duplicate) return wrap(duplicate.error(), "take the seccomp listener");
-  fd = std::move(*duplicate);
-  return kernel::Listener::create(fd.get());
+  return kernel::SeccompListener::create(std::move(*duplicate));
 }
 
-Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child) {
-  auto ready = kernel::poll_readable({listener_fd}, kSelfTestTimeoutMs);
+Result<void> answer_self_test(kernel::Listener& listener, pid_t child) {
+  auto ready = kernel::poll_readable({listener.fd()}, kSelfTestTimeoutMs);
   if (!ready) return ready.error();
   if (!(ready->front() & POLLIN))
     return Error{ETIMEDOUT, "prove the seccomp filter", {}, "the child's call did not arrive"};

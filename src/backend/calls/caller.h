@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 
 #include "backend/backend.h"
@@ -29,12 +30,13 @@ struct Duplicate {
 // For events. Nothing: the thread has died, or cannot be looked into.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
 
-// The child's listener, whose descriptor goes into `fd` and has to stay there. Errors: of dup(2).
-Result<kernel::Listener> take_listener(const Child& child, Fd& fd);
+// The child's listener, on a duplicate of its descriptor. Errors: of dup(2); of
+// SeccompListener::create().
+Result<std::unique_ptr<kernel::Listener>> take_listener(const Child& child);
 
 // The child makes one call that has to come here and be refused with a value that nothing else
 // returns. Errors: ETIMEDOUT: it did not come; EPROTO: another one did.
-Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child);
+Result<void> answer_self_test(kernel::Listener& listener, pid_t child);
 
 }  // namespace holdfast::backend::calls
 

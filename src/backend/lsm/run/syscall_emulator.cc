@@ -75,12 +75,12 @@ Result<std::unique_ptr<SyscallEmulator>> SyscallEmulator::create(const SessionSp
 }
 
 Result<void> SyscallEmulator::adopt(const Child& child) {
-  auto listener = calls::take_listener(child, listener_fd_);
+  auto listener = calls::take_listener(child);
   if (!listener) return listener.error();
-  listener_.emplace(std::move(*listener));
+  listener_ = std::move(*listener);
   if (auto opened = open_accepts(child); !opened) return opened;
   kernel::raise_descriptor_limit();
-  return calls::answer_self_test(*listener_, listener_fd_.get(), child.pid);
+  return calls::answer_self_test(*listener_, child.pid);
 }
 
 Result<void> SyscallEmulator::open_accepts(const Child& child) {
@@ -98,7 +98,7 @@ Result<void> SyscallEmulator::open_accepts(const Child& child) {
 }
 
 std::vector<int> SyscallEmulator::poll_fds() const {
-  std::vector<int> fds = {listener_fd_.get(), labels_->timer_fd()};
+  std::vector<int> fds = {listener_->fd(), labels_->timer_fd()};
   if (jobs_) std::ranges::copy(jobs_->poll_fds(), std::back_inserter(fds));
   return fds;
 }
@@ -110,7 +110,7 @@ Result<void> SyscallEmulator::dispatch(const std::function<Result<void>()>& befo
     jobs_->look(*listener_);
   }
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
-    const auto ready = kernel::poll_readable({listener_fd_.get()}, 0);
+    const auto ready = kernel::poll_readable({listener_->fd()}, 0);
     if (!ready) return ready.error();
     if (!(ready->front() & POLLIN)) return {};
     if (auto done = before(); !done) return done;
