@@ -58,13 +58,14 @@ std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {
   return task;
 }
 
-Result<kernel::Listener> take_listener(const Child& child, Fd& fd) {
-  HF_TRY_ASSIGN(fd, wrap(kernel::duplicate(child.listener_fd), "take the seccomp listener"));
-  return kernel::Listener::create(fd.get());
+Result<std::unique_ptr<kernel::Listener>> take_listener(const Child& child) {
+  HF_TRY_ASSIGN(Fd duplicate,
+                wrap(kernel::duplicate(child.listener_fd), "take the seccomp listener"));
+  return kernel::SeccompListener::create(std::move(duplicate));
 }
 
-Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child) {
-  HF_TRY_ASSIGN(auto ready, kernel::poll_readable({listener_fd}, kSelfTestTimeoutMs));
+Result<void> answer_self_test(kernel::Listener& listener, pid_t child) {
+  HF_TRY_ASSIGN(auto ready, kernel::poll_readable({listener.fd()}, kSelfTestTimeoutMs));
   if (!(ready.front() & POLLIN))
     return Error{ETIMEDOUT, "prove the seccomp filter", {}, "the child's call did not arrive"};
   HF_TRY_ASSIGN(auto call, wrap(listener.receive(), "prove the seccomp filter"));

@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 
 #include "backend/backend.h"
@@ -31,13 +32,13 @@ struct Duplicate {
 // Describes a thread for an event. Empty: it has died, or this process may not read its /proc.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
 
-// Duplicates the child's seccomp listener into `fd` and opens it. The listener uses that
-// descriptor, so `fd` has to live longer. Errors: of dup(2), and of reading the kernel's sizes.
-Result<kernel::Listener> take_listener(const Child& child, Fd& fd);
+// The child's listener, on a duplicate of its descriptor. Errors: of dup(2); of
+// SeccompListener::create().
+Result<std::unique_ptr<kernel::Listener>> take_listener(const Child& child);
 
 // Waits up to 10 s for the child's self-test call, and refuses it with an errno that no other call
 // returns. Errors: ETIMEDOUT no call arrived; EPROTO another call arrived first.
-Result<void> answer_self_test(kernel::Listener& listener, int listener_fd, pid_t child);
+Result<void> answer_self_test(kernel::Listener& listener, pid_t child);
 
 }  // namespace holdfast::backend::calls
 

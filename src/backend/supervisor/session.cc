@@ -75,11 +75,13 @@ std::uint16_t hook_of(int number) {
 }  // namespace
 
 SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter,
-                                     kernel::Proc proc, Fd landlock, SocketAttributes attributes,
+                                     Facilities facilities, Fd landlock,
+                                     SocketAttributes attributes,
                                      std::optional<kernel::CgroupMounts> cgroup_mounts)
     : spec_(spec),
       filter_(std::move(filter)),
-      proc_(std::move(proc)),
+      take_listener_(std::move(facilities.take_listener)),
+      proc_(std::move(facilities.proc)),
       landlock_(std::move(landlock)),
       tree_(proc_),
       attributes_(attributes),
@@ -87,6 +89,11 @@ SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFil
 
 Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const SessionSpec& spec) {
   HF_TRY_ASSIGN(auto proc, kernel::Proc::open());
+  return create(spec, Facilities{std::move(proc), calls::take_listener});
+}
+
+Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const SessionSpec& spec,
+                                                                     Facilities facilities) {
   const hf_profile& profile = spec.tables->profiles[spec.profile];
   Fd landlock;
   std::optional<kernel::CgroupMounts> cgroup_mounts;
@@ -104,9 +111,9 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
   wanted.confinement = landlock && kernel::landlock_rules_unix_sockets() &&
                        connect_helper::needs_connect_helper(*spec.tables, profile);
-  return std::unique_ptr<SupervisorSession>(
-      new SupervisorSession(spec, make_filter(*spec.tables, spec.profile, wanted), std::move(proc),
-                            std::move(landlock), attributes, std::move(cgroup_mounts)));
+  return std::unique_ptr<SupervisorSession>(new SupervisorSession(
+      spec, make_filter(*spec.tables, spec.profile, wanted), std::move(facilities),
+      std::move(landlock), attributes, std::move(cgroup_mounts)));
 }
 
 Result<ChildPlan> SupervisorSession::before_fork() {
@@ -116,8 +123,7 @@ Result<ChildPlan> SupervisorSession::before_fork() {
 }
 
 Result<void> SupervisorSession::adopt(const Child& child) {
-  HF_TRY_ASSIGN(auto listener, calls::take_listener(child, listener_fd_));
-  listener_.emplace(std::move(listener));
+  HF_TRY_ASSIGN(listener_, take_listener_(child));
 
   HF_TRY(open_handlers(child));
   if (const auto self = proc_.task(kernel::own_pid()))
@@ -137,7 +143,7 @@ Result<void> SupervisorSession::adopt(const Child& child) {
                                      "protect cgroups"));
     cgroups_.emplace(std::move(handler));
   }
-  auto proved = calls::answer_self_test(*listener_, listener_fd_.get(), child.pid);
+  auto proved = calls::answer_self_test(*listener_, child.pid);
   if (proved) tree_.remember_first(child.pid);
   return proved;
 }
@@ -186,14 +192,14 @@ void SupervisorSession::start_connect_helper(const Child& child, const JudgeSock
 
 std::vector<int> SupervisorSession::poll_fds() const {
   const auto of_jobs = jobs_->poll_fds();
-  return {listener_fd_.get(), labels_->timer_fd(), of_jobs[0], of_jobs[1]};
+  return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1]};
 }
 
 Result<void> SupervisorSession::dispatch() {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
   jobs_->look(*listener_);
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
-    HF_TRY_ASSIGN(auto ready, kernel::poll_readable({listener_fd_.get()}, 0));
+    HF_TRY_ASSIGN(auto ready, kernel::poll_readable({listener_->fd()}, 0));
     if (!(ready.front() & POLLIN)) return {};
     HF_TRY(handle_next());
   }

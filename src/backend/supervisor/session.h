@@ -27,7 +27,15 @@ using namespace calls;
 // never moves.
 class SupervisorSession final : public Session {
  public:
+  // What a session reads the world through. Tests give it a /proc and a listener of their own.
+  struct Facilities {
+    kernel::Proc proc;
+    std::function<Result<std::unique_ptr<kernel::Listener>>(const Child&)> take_listener;
+  };
+  // Errors: of opening /proc; ENOTSUP or EBUSY as the error says, where cgroups cannot be protected.
   static Result<std::unique_ptr<SupervisorSession>> create(const SessionSpec& spec);
+  static Result<std::unique_ptr<SupervisorSession>> create(const SessionSpec& spec,
+                                                           Facilities facilities);
 
   Result<ChildPlan> before_fork() override;
   Result<void> adopt(const Child& child) override;
@@ -36,7 +44,7 @@ class SupervisorSession final : public Session {
   Result<Totals> finish() override;
 
  private:
-  SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter, kernel::Proc proc,
+  SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter, Facilities facilities,
                     Fd landlock, SocketAttributes attributes,
                     std::optional<kernel::CgroupMounts> cgroup_mounts);
 
@@ -73,6 +81,7 @@ class SupervisorSession final : public Session {
 
   SessionSpec spec_;
   kernel::SeccompFilter filter_;
+  std::function<Result<std::unique_ptr<kernel::Listener>>(const Child&)> take_listener_;
   kernel::Proc proc_;
   Fd landlock_;
   ProcessTree tree_;
@@ -82,8 +91,7 @@ class SupervisorSession final : public Session {
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<SocketLabels> labels_;
   Buckets buckets_;
-  Fd listener_fd_;
-  std::optional<kernel::Listener> listener_;
+  std::unique_ptr<kernel::Listener> listener_;
   std::optional<LabelReader> reader_;
   std::optional<DiagPeers> peers_;
   std::optional<connect_helper::UnixConnectHandler> connects_;

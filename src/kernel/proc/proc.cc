@@ -124,6 +124,10 @@ Result<Proc> Proc::open() {
   Fd root = mount_detached_proc();
   if (!root) root.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) return system_error("open", "/proc");
+  return at(std::move(root));
+}
+
+Result<Proc> Proc::at(Fd root) {
   Proc proc(std::move(root));
   HF_TRY(proc.probe_links());
   return proc;

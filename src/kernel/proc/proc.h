@@ -133,6 +133,8 @@ class TaskDirectory {
 class Proc {
  public:
   static Result<Proc> open();
+  // Any directory with the layout of /proc, as tests make one. It needs an entry of this process.
+  static Result<Proc> at(Fd root);
   // ENOENT: no such thread.
   [[nodiscard]] Result<TaskDirectory> task(pid_t thread) const;
   [[nodiscard]] std::vector<pid_t> processes() const;

@@ -112,60 +112,70 @@ Result<void> probe_seccomp_listener() {
   return system_error("seccomp user notification");
 }
 
-Listener::Listener(int fd, std::size_t notif_bytes, std::size_t response_bytes)
-    : fd_(fd),
-      notif_((std::max(notif_bytes, sizeof(seccomp_notif)) + 7) / 8),
-      response_words_((std::max(response_bytes, sizeof(seccomp_notif_resp)) + 7) / 8) {}
-
-Result<Listener> Listener::create(int listener_fd) {
-  seccomp_notif_sizes sizes = {};
-  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
-    return system_error("SECCOMP_GET_NOTIF_SIZES");
-  return Listener(listener_fd, sizes.seccomp_notif, sizes.seccomp_notif_resp);
-}
-
-Result<const seccomp_notif*> Listener::receive() {
-  std::fill(notif_.begin(), notif_.end(), 0);  // the kernel refuses a buffer that is not zero
-  if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_RECV, notif_.data()) != 0)
-    return system_error("SECCOMP_IOCTL_NOTIF_RECV");
-  return reinterpret_cast<const seccomp_notif*>(notif_.data());
-}
-
-bool Listener::waiting(std::uint64_t id) const {
-  return ::ioctl(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
-}
-
-Result<void> Listener::refuse(std::uint64_t id, int error) { return respond(id, 0, -error, 0); }
-
 // With CONTINUE, value and error have to be zero or the caller stays blocked.
 Result<void> Listener::continue_syscall(std::uint64_t id) {
   return respond(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
-Result<void> Listener::answer(std::uint64_t id, std::int64_t value) {
-  return respond(id, value, 0, 0);
+SeccompListener::SeccompListener(Fd fd, std::size_t notif_bytes, std::size_t response_bytes)
+    : fd_(std::move(fd)),
+      notif_((std::max(notif_bytes, sizeof(seccomp_notif)) + 7) / 8),
+      response_words_((std::max(response_bytes, sizeof(seccomp_notif_resp)) + 7) / 8) {}
+
+Result<std::unique_ptr<Listener>> SeccompListener::create(Fd listener) {
+  seccomp_notif_sizes sizes = {};
+  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
+    return system_error("SECCOMP_GET_NOTIF_SIZES");
+  return std::unique_ptr<Listener>(new SeccompListener(std::move(listener), sizes.seccomp_notif,
+                                                       sizes.seccomp_notif_resp));
 }
 
-Result<void> Listener::answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags) {
+Result<const seccomp_notif*> SeccompListener::receive() {
+  std::fill(notif_.begin(), notif_.end(), 0);  // the kernel refuses a buffer that is not zero
+  if (::ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_RECV, notif_.data()) != 0)
+    return system_error("SECCOMP_IOCTL_NOTIF_RECV");
+  return reinterpret_cast<const seccomp_notif*>(notif_.data());
+}
+
+namespace {
+
+// Each of these takes the listener's lock interruptibly, so a signal that comes while another
+// thread has it is EINTR. That says nothing about the caller, so the question is asked again.
+int ioctl_again(int fd, unsigned long request, void* argument) {
+  for (;;) {
+    const int result = ::ioctl(fd, request, argument);
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+}  // namespace
+
+bool SeccompListener::waiting(std::uint64_t id) const {
+  return ioctl_again(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+Result<void> SeccompListener::answer_with_descriptor(std::uint64_t id, int fd,
+                                                     unsigned new_flags) {
   seccomp_notif_addfd request = {};
   request.id = id;
   request.flags = SECCOMP_ADDFD_FLAG_SEND;
   request.srcfd = static_cast<std::uint32_t>(fd);
   request.newfd_flags = new_flags;
-  if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0)
+  // After EINTR the request was taken back: seccomp_notify_addfd().
+  if (ioctl_again(fd_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0)
     return system_error("SECCOMP_IOCTL_NOTIF_ADDFD");
   return {};
 }
 
-Result<void> Listener::respond(std::uint64_t id, std::int64_t value, std::int32_t error,
-                               std::uint32_t flags) {
+Result<void> SeccompListener::respond(std::uint64_t id, std::int64_t value, std::int32_t error,
+                                      std::uint32_t flags) {
   std::vector<std::uint64_t> buffer(response_words_, 0);
   auto* response = reinterpret_cast<seccomp_notif_resp*>(buffer.data());
   response->id = id;
   response->val = value;
   response->error = error;
   response->flags = flags;
-  if (::ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, response) != 0)
+  if (ioctl_again(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response) != 0)
     return system_error("SECCOMP_IOCTL_NOTIF_SEND");
   return {};
 }

@@ -8,8 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace holdfast::kernel {
@@ -53,32 +55,56 @@ class SeccompFilter {
 // ENOSYS or EINVAL: this kernel lacks user notification with kListenerFlags. Changes nothing.
 Result<void> probe_seccomp_listener();
 
-// The supervisor's side. Borrows the listener. receive() is for one thread, what answers for any.
+// The system calls that a seccomp filter sends to its supervisor: seccomp_unotify(2). An interface,
+// so that what answers them runs in tests, under sanitizers and in a fuzzer without a tree of tasks.
+// receive() is for one thread, every other function for any thread.
 class Listener {
  public:
-  static Result<Listener> create(int listener_fd);
+  virtual ~Listener() = default;
 
-  // Waits for the next call. ENOENT: its caller died meanwhile; EINTR. The reference is good until
-  // the next receive().
-  Result<const seccomp_notif*> receive();
-  // Is the call still waiting? Only after a yes is what was read about its thread about that
-  // thread.
-  [[nodiscard]] bool waiting(std::uint64_t id) const;
-  // Both: ENOENT when the caller has died.
-  Result<void> refuse(std::uint64_t id, int error);
+  // Readable while a call waits. The same for as long as this object lives.
+  [[nodiscard]] virtual int fd() const = 0;
+  // Waits for the next call. The reference is good until the next receive(). Errors: ENOENT: its
+  // caller died meanwhile; EINTR: a signal came first.
+  virtual Result<const seccomp_notif*> receive() = 0;
+  // Does the call still wait? What was opened by the number of its thread is that thread's only
+  // when the answer, asked for afterwards, is yes.
+  [[nodiscard]] virtual bool waiting(std::uint64_t id) const = 0;
+  // Makes a duplicate of `fd` the caller's, under a number of the kernel's choice, which is what
+  // the call returns. Errors: EMFILE: the caller has no room, and the call still waits; ENOENT: the
+  // caller has died.
+  virtual Result<void> answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags) = 0;
+
+  // The call fails with this errno. Errors of these three: ENOENT: the caller has died.
+  Result<void> refuse(std::uint64_t id, int error) { return respond(id, 0, -error, 0); }
+  // The kernel makes the call.
   Result<void> continue_syscall(std::uint64_t id);
   // The call returns this without having been made.
-  Result<void> answer(std::uint64_t id, std::int64_t value);
-  // Makes a duplicate of `fd` the caller's, under a number of the kernel's choice, which is what
-  // the call returns. EMFILE: the caller has no room; the call still waits.
-  Result<void> answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags);
+  Result<void> answer(std::uint64_t id, std::int64_t value) { return respond(id, value, 0, 0); }
+
+ protected:
+  // `flags`: SECCOMP_USER_NOTIF_FLAG_*.
+  virtual Result<void> respond(std::uint64_t id, std::int64_t value, std::int32_t error,
+                               std::uint32_t flags) = 0;
+};
+
+// The kernel's listener.
+class SeccompListener final : public Listener {
+ public:
+  // Errors: of SECCOMP_GET_NOTIF_SIZES.
+  static Result<std::unique_ptr<Listener>> create(Fd listener);
+
+  [[nodiscard]] int fd() const override { return fd_.get(); }
+  Result<const seccomp_notif*> receive() override;
+  [[nodiscard]] bool waiting(std::uint64_t id) const override;
+  Result<void> answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags) override;
 
  private:
-  Listener(int fd, std::size_t notif_bytes, std::size_t response_bytes);
+  SeccompListener(Fd fd, std::size_t notif_bytes, std::size_t response_bytes);
   Result<void> respond(std::uint64_t id, std::int64_t value, std::int32_t error,
-                       std::uint32_t flags);
+                       std::uint32_t flags) override;
 
-  int fd_;
+  Fd fd_;
   // The kernel says how long its structures are; they grow.
   std::vector<std::uint64_t> notif_;
   std::size_t response_words_;

@@ -73,11 +73,10 @@ Result<std::unique_ptr<SyscallEmulator>> SyscallEmulator::create(const SessionSp
 }
 
 Result<void> SyscallEmulator::adopt(const Child& child) {
-  HF_TRY_ASSIGN(auto listener, calls::take_listener(child, listener_fd_));
-  listener_.emplace(std::move(listener));
+  HF_TRY_ASSIGN(listener_, calls::take_listener(child));
   HF_TRY(open_accepts(child));
   kernel::raise_descriptor_limit();
-  return calls::answer_self_test(*listener_, listener_fd_.get(), child.pid);
+  return calls::answer_self_test(*listener_, child.pid);
 }
 
 Result<void> SyscallEmulator::open_accepts(const Child& child) {
@@ -94,7 +93,7 @@ Result<void> SyscallEmulator::open_accepts(const Child& child) {
 }
 
 std::vector<int> SyscallEmulator::poll_fds() const {
-  std::vector<int> fds = {listener_fd_.get(), labels_->timer_fd()};
+  std::vector<int> fds = {listener_->fd(), labels_->timer_fd()};
   if (jobs_) std::ranges::copy(jobs_->poll_fds(), std::back_inserter(fds));
   return fds;
 }
@@ -106,7 +105,7 @@ Result<void> SyscallEmulator::dispatch(const std::function<Result<void>()>& befo
     jobs_->look(*listener_);
   }
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
-    HF_TRY_ASSIGN(const auto ready, kernel::poll_readable({listener_fd_.get()}, 0));
+    HF_TRY_ASSIGN(const auto ready, kernel::poll_readable({listener_->fd()}, 0));
     if (!(ready.front() & POLLIN)) return {};
     HF_TRY(before());
     HF_TRY(answer_next());

@@ -65,8 +65,7 @@ class SyscallEmulator {
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<kernel::CgroupMounts> cgroups_;  // where accepts may have a rate
   std::optional<calls::SocketLabels> labels_;
-  Fd listener_fd_;
-  std::optional<kernel::Listener> listener_;
+  std::unique_ptr<kernel::Listener> listener_;
   std::unique_ptr<calls::Peers> peers_;
   std::optional<calls::Jobs> jobs_;              // with accepts_
   std::optional<calls::AcceptHandler> accepts_;  // none: the kernel makes them

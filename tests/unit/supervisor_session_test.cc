@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The supervisor's loop under a fake listener and a fake /proc: each call is answered once, a call
+// is refused when a fact cannot be read, and a dead caller gets no answer.
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#include <thread>
+
+#include "fakes/fake_run.h"
+
+namespace {
+
+using namespace holdfast;
+using fakes::FakeRun;
+using fakes::kFirstTask;
+using fakes::kSecondTask;
+using fakes::Reply;
+
+constexpr const char* kPolicy = R"(version = 1
+[profile.a]
+namespaces = { create = ["net"], enter = "none" }
+label.set = ["user.a"]
+)";
+
+TEST(SupervisorSession, AllowsACreationThatThePolicyLists) {
+  FakeRun run(kPolicy);
+  const Reply reply = run.call(SYS_unshare, {CLONE_NEWNET});
+  EXPECT_TRUE(reply.continued);
+  EXPECT_EQ(reply.count, 1u);
+}
+
+TEST(SupervisorSession, RefusesACreationThatThePolicyDoesNotList) {
+  FakeRun run(kPolicy);
+  const Reply reply = run.call(SYS_unshare, {CLONE_NEWUTS});
+  EXPECT_EQ(reply.error, EPERM);
+  EXPECT_EQ(reply.count, 1u);
+  ASSERT_EQ(run.events().size(), 1u);
+  EXPECT_EQ(run.events()[0].request.op, HF_OP_NAMESPACE_ALLOC);
+  EXPECT_EQ(run.events()[0].verdict.reason, HF_REASON_CREATE);
+}
+
+// The kernel reads the lower 32 bits of the flags of unshare() as they are; bits above them are
+// EINVAL there, and may be a namespace of a kernel to come.
+TEST(SupervisorSession, RefusesFlagsThatItDoesNotKnow) {
+  FakeRun run(kPolicy);
+  EXPECT_EQ(run.call(SYS_unshare, {CLONE_NEWNET | (std::uint64_t{1} << 40)}).error, EINVAL);
+}
+
+TEST(SupervisorSession, RefusesACallerThatIsNotInProc) {
+  FakeRun run(kPolicy);
+  const Reply reply = run.call(SYS_unshare, {CLONE_NEWNET}, kSecondTask);
+  EXPECT_EQ(reply.error, EPERM);
+  ASSERT_EQ(run.events().size(), 1u);
+  EXPECT_EQ(run.events()[0].verdict.reason, HF_REASON_FACTS_MISSING);
+}
+
+TEST(SupervisorSession, RefusesACallerWhoseNamespacesCannotBeRead) {
+  FakeRun run(kPolicy);
+  for (const char* file : {"ns/net", "ns/user", "ns/pid"}) {
+    run.proc().remove(kFirstTask);
+    run.proc().add({.thread = kFirstTask, .parent = ::getpid()});
+    run.proc().remove_file(kFirstTask, file);
+    EXPECT_EQ(run.call(SYS_unshare, {CLONE_NEWNET}).error, EPERM) << file;
+  }
+}
+
+TEST(SupervisorSession, DoesNotAnswerACallerThatHasDied) {
+  FakeRun run(kPolicy);
+  const std::uint64_t id = run.listener().deliver(kFirstTask, SYS_unshare, {CLONE_NEWUTS});
+  run.listener().end(id);
+  EXPECT_TRUE(run.dispatch());
+  EXPECT_EQ(run.listener().reply(id).count, 0u);
+  EXPECT_TRUE(run.events().empty()) << "no decision about another task's facts";
+}
+
+TEST(SupervisorSession, GoesOnAfterASignalAndAfterADeadCaller) {
+  FakeRun run(kPolicy);
+  for (const int error : {EINTR, ENOENT}) {
+    run.listener().fail_next_receive(error);
+    EXPECT_EQ(run.call(SYS_unshare, {CLONE_NEWUTS}).error, EPERM);
+  }
+}
+
+TEST(SupervisorSession, EndsWithAnErrorWhenTheListenerFails) {
+  FakeRun run(kPolicy);
+  run.listener().fail_next_receive(EBADF);
+  run.listener().deliver(kFirstTask, SYS_unshare, {CLONE_NEWUTS});
+  const auto done = run.dispatch();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, EBADF);
+}
+
+TEST(SupervisorSession, RefusesCharactersTypedIntoATerminal) {
+  FakeRun run(kPolicy);
+  EXPECT_EQ(run.call(SYS_ioctl, {0, TIOCSTI}).error, EPERM);
+  ASSERT_EQ(run.guard_events().size(), 1u);
+  EXPECT_EQ(run.guard_events()[0].what, HF_GUARD_TERMINAL);
+}
+
+TEST(SupervisorSession, RefusesASocketCallWhoseDescriptorCannotBeRead) {
+  FakeRun run(R"(version = 1
+[profile.a]
+[[profile.a.socket]]
+on = ["connect"]
+label = { "user.x" = "y" }
+verdict = "deny"
+)");
+  EXPECT_EQ(run.call(SYS_connect, {3, 4096, 16}).error, EPERM);
+}
+
+TEST(SupervisorSession, CountsWhatItDecided) {
+  FakeRun run(kPolicy);
+  run.call(SYS_unshare, {CLONE_NEWNET});
+  run.call(SYS_unshare, {CLONE_NEWUTS});
+  const auto totals = run.finish();
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->allowed, 1u);
+  EXPECT_EQ(totals->denied, 1u);
+}
+
+// Calls arrive while others are answered: for the thread sanitizer.
+TEST(SupervisorSession, AnswersCallsThatArriveMeanwhile) {
+  FakeRun run(kPolicy);
+  constexpr int kCalls = 200;
+  std::vector<std::uint64_t> ids;
+  std::thread caller([&] {
+    for (int i = 0; i < kCalls; i++)
+      ids.push_back(run.listener().deliver(
+          kFirstTask, SYS_unshare,
+          {i % 2 ? std::uint64_t{CLONE_NEWNET} : std::uint64_t{CLONE_NEWUTS}}));
+  });
+  for (int i = 0; i < kCalls; i++) EXPECT_TRUE(run.dispatch());
+  caller.join();
+  EXPECT_TRUE(run.dispatch());
+  for (int i = 0; i < kCalls; i++) EXPECT_TRUE(run.dispatch());
+  for (const std::uint64_t id : ids) EXPECT_EQ(run.listener().reply(id).count, 1u);
+}
+
+}  // namespace
