@@ -33,7 +33,7 @@ Error through_a_link(const std::string& path) {
 }
 
 Result<bool> renew(const fs::path& path) {
-  const auto reachable = kernel::is_reachable_elsewhere(path.string());
+  const auto reachable = kernel::has_other_writers(path.string());
   if (!reachable) return reachable.error();
   if (!*reachable) return false;
   // Nobody else makes or opens anything here any more.

@@ -71,10 +71,12 @@ Closer::~Closer() {
   for (Fd& connection : waiting_) (void)connection.release();
 }
 
-bool Closer::copes() const { return waiting_.size() < kMaxWaiting && stuck_.size() < kMaxStuck; }
+bool Closer::has_capacity() const {
+  return waiting_.size() < kMaxWaiting && stuck_.size() < kMaxStuck;
+}
 
 void Closer::close(Fd connection, std::uint64_t now_ns) {
-  kernel::end_both_ways(connection.get());
+  kernel::shutdown_both(connection.get());
   if (!start_ || drain(connection.get())) return;
   waiting_.push_back(std::move(connection));
   hand_over(now_ns);

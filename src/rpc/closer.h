@@ -43,7 +43,7 @@ class Closer {
   // What the process has to be sent yet.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size() + (tell_closed_ ? 1 : 0); }
   // May more of them be taken on? Not when process after process got stuck.
-  [[nodiscard]] bool copes() const;
+  [[nodiscard]] bool has_capacity() const;
 
  private:
   void hand_over(std::uint64_t now_ns);

@@ -49,7 +49,7 @@ struct Way {
     ended = true;
     bytes.clear();
     descriptors.clear();
-    kernel::end_stream(to);
+    kernel::shutdown_write(to);
   }
 };
 

@@ -135,7 +135,7 @@ Server::Connections::iterator Server::oldest(Share share, std::uint64_t now_ns) 
 
 // From when on one more can be admitted. Whoever comes before waits in the listener's queue.
 std::uint64_t Server::accepts_from(Share share, std::uint64_t now_ns) {
-  if (share == Share::strangers && !closer_.copes()) return kNever;
+  if (share == Share::strangers && !closer_.has_capacity()) return kNever;
   if (count(share) < most(share)) return now_ns;
   std::uint64_t from = kNever;
   for (const auto& [id, connection] : connections_)

@@ -139,7 +139,7 @@ Result<ConnectHelper::Reply> ConnectHelper::ask(const HelperRequest& request,
     const std::uint64_t now_ns = kernel::boottime_ns();
     // What it is doing may be done by now, so it has to say.
     if (!ready && !given_up) {
-      kernel::end_stream(reply_fd);
+      kernel::shutdown_write(reply_fd);
       given_up = true;
       since_ns = now_ns;
     }

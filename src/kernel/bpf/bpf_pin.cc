@@ -32,21 +32,22 @@ bool on_bpf_filesystem(const std::string& path) {
   return statfs(path.c_str(), &info) == 0 && info.f_type == BPF_FS_MAGIC;
 }
 
-// Step by step, and not by openat2(RESOLVE_NO_SYMLINKS): systemd answers that with ENOSYS for
-// services with RestrictSUIDSGID=, since a filter cannot see its flags.
+// Opens the path component by component. openat2(RESOLVE_NO_SYMLINKS) is not usable: systemd makes
+// it fail with ENOSYS in services with RestrictSUIDSGID=, because a filter cannot read its flags.
 Result<Fd> open_without_links(const std::string& path) {
-  constexpr int kLook = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-  Fd fd(open(path.starts_with('/') ? "/" : ".", kLook));
+  constexpr int kOpenFlags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  Fd fd(open(path.starts_with('/') ? "/" : ".", kOpenFlags));
   for (std::size_t at = 0; fd && at < path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
     const std::string part = path.substr(at, end - at);
     at = end + 1;
     if (part.empty()) continue;
-    fd = Fd(openat(fd.get(), part.c_str(), kLook));
+    fd = Fd(openat(fd.get(), part.c_str(), kOpenFlags));
     struct stat found = {};
     if (!fd || fstat(fd.get(), &found) != 0) break;
     if (S_ISLNK(found.st_mode))
-      return Error{ELOOP, "use pins", path, "a symbolic link leads there: give the path itself"};
+      return Error{ELOOP, "use pins", path,
+                   "the path contains a symbolic link: give the real path"};
     if (!S_ISDIR(found.st_mode)) return Error{ENOTDIR, "use pins", path, {}};
   }
   if (!fd) return system_error("open directory", path);
@@ -63,7 +64,7 @@ Result<void> make_pin_directory(const std::string& directory) {
       const auto slash = part.rfind('/');
       if (!on_bpf_filesystem(slash == 0 ? "/" : part.substr(0, slash)))
         return Error{ENOTSUP, "pin", directory,
-                     "it does not lie on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
+                     "it is not on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
       if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
         return system_error("make directory", part);
     }
@@ -72,7 +73,7 @@ Result<void> make_pin_directory(const std::string& directory) {
   }
   if (!on_bpf_filesystem(directory))
     return Error{ENOTSUP, "pin", directory,
-                 "it does not lie on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
+                 "it is not on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
   return {};
 }
 
@@ -84,7 +85,7 @@ Result<bool> is_pin_directory(const std::string& directory) {
   struct statfs info = {};
   if (fstatfs(fd.get(), &info) != 0) return system_error("open directory", directory);
   if (info.f_type != BPF_FS_MAGIC)
-    return Error{ENOTSUP, "use pins", directory, "it does not lie on a BPF filesystem"};
+    return Error{ENOTSUP, "use pins", directory, "it is not on a BPF filesystem"};
   return true;
 }
 
@@ -120,7 +121,7 @@ Result<void> remove_pin(const std::string& path) {
 }
 
 Result<void> remove_pin_directory(const std::string& directory) {
-  const auto names = names_in(directory);
+  const auto names = directory_entries(directory);
   if (!names) return names.error();
   for (const std::string& name : *names)
     if (auto removed = remove_pin(directory + "/" + name); !removed) return removed;
@@ -129,7 +130,7 @@ Result<void> remove_pin_directory(const std::string& directory) {
   return {};
 }
 
-Result<std::vector<std::string>> names_in(const std::string& directory) {
+Result<std::vector<std::string>> directory_entries(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code failed;
   std::filesystem::directory_iterator entries(directory, failed);
@@ -143,8 +144,8 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
 
 namespace {
 
-// The kernel answers BPF_OBJ_GET_INFO_BY_FD for whatever the descriptor is of, so that has to be
-// known first.
+// BPF_OBJ_GET_INFO_BY_FD succeeds for every kind of object and returns another struct for each, so
+// the kind must be known first.
 Result<BpfKind> bpf_kind(int fd) {
   std::array<char, 64> text = {};
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
@@ -156,7 +157,7 @@ Result<BpfKind> bpf_kind(int fd) {
   return Error{EINVAL, "describe", std::string(name), {}};
 }
 
-Result<void> must_be(BpfKind wanted, int fd) {
+Result<void> check_kind(BpfKind wanted, int fd) {
   const auto kind = bpf_kind(fd);
   if (!kind) return kind.error();
   return *kind == wanted ? Result<void>() : Error{EINVAL, "describe", {}, "another kind of pin"};
@@ -205,29 +206,15 @@ Result<void> detach_sysctl_program(int program_fd) {
 }
 
 Result<MapShape> map_shape(int map_fd) {
-  if (auto is_map = must_be(BpfKind::map, map_fd); !is_map) return is_map.error();
+  if (auto is_map = check_kind(BpfKind::map, map_fd); !is_map) return is_map.error();
   bpf_map_info info = {};
   __u32 bytes = sizeof(info);
   if (bpf_map_get_info_by_fd(map_fd, &info, &bytes) != 0) return system_error("describe map");
   return MapShape{info.type, info.key_size, info.value_size, info.max_entries};
 }
 
-Result<std::uint32_t> map_entries(int map_fd) {
-  const auto shape = map_shape(map_fd);
-  if (!shape) return shape.error();
-  std::vector<std::byte> key(shape->key_bytes), next(shape->key_bytes);
-  std::uint32_t count = 0;
-  const void* from = nullptr;
-  while (count < shape->max_entries && bpf_map_get_next_key(map_fd, from, next.data()) == 0) {
-    count++;
-    key = next;
-    from = key.data();
-  }
-  return count;
-}
-
 Result<LinkShape> link_shape(int link_fd) {
-  if (auto is_link = must_be(BpfKind::link, link_fd); !is_link) return is_link.error();
+  if (auto is_link = check_kind(BpfKind::link, link_fd); !is_link) return is_link.error();
   bpf_link_info info = {};
   __u32 bytes = sizeof(info);
   if (bpf_link_get_info_by_fd(link_fd, &info, &bytes) != 0) return system_error("describe link");
@@ -246,7 +233,7 @@ Result<void> wait_for_program_end(std::uint32_t id) {
     if (!still && errno == ENOENT) return {};
     sleep_us(kWaitStepUs);
   }
-  return Error{ETIMEDOUT, "wait for the end of a program", {}, "somebody else holds it"};
+  return Error{ETIMEDOUT, "wait for the end of a program", {}, "another process still uses it"};
 }
 
 Result<Fd> inner_map(int outer_fd) {

@@ -13,10 +13,11 @@
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
+
 Result<BoundFile> parse_bound_file(std::string_view descriptor_info, std::string_view mount_info) {
   const auto inode = number<std::uint64_t>(field(descriptor_info, "ino").value_or(""));
   const auto mount = number<std::uint64_t>(field(descriptor_info, "mnt_id").value_or(""));
-  if (!inode || !mount) return Error{EINVAL, "understand", "/proc/PID/fdinfo", {}};
+  if (!inode || !mount) return Error{EINVAL, "parse", "/proc/PID/fdinfo", {}};
   const auto mounts = parse_mount_table(mount_info);
   if (!mounts) return mounts.error();
   const auto entry = std::ranges::find(*mounts, *mount, &MountEntry::id);

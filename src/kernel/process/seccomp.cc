@@ -84,7 +84,7 @@ SeccompFilter SeccompFilter::without_limits() {
 }
 
 void SeccompFilter::add(int number, const std::vector<ArgumentTest>& tests, std::uint32_t action) {
-  // Behind the number: two statements a test, the verdict, and the number loaded again.
+  // After the number: two statements per test, the action, and a reload of the number.
   const std::size_t body = tests.size() * 2 + 1;
   code_.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0,
                        body + (tests.empty() ? 0 : 1)));

@@ -139,7 +139,7 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
   const auto types = kernel::KernelTypes::load();
   if (!types) return types.error();
   std::vector<std::string> for_seal;
-  object->keep_programs([&](const bpf_program* program) { return is_wanted(program, *types); });
+  object->select_programs([&](const bpf_program* program) { return is_wanted(program, *types); });
   object->leave_unattached([&](const bpf_program* program) {
     if (files == GuardFiles::yes || !is_of_files(program) || !is_wanted(program, *types))
       return false;
@@ -197,7 +197,7 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::adopt(const std::string& dir
     if (!pin) return pin.error();
     *to = *std::move(pin);
   }
-  const auto names = kernel::names_in(directory);
+  const auto names = kernel::directory_entries(directory);
   if (!names) return names.error();
   for (const std::string& name : *names) {
     if (!name.starts_with(kLink + 1)) continue;
@@ -242,7 +242,7 @@ Result<void> MachineGuard::pin(const std::string& directory) {
 }
 
 Result<void> MachineGuard::protect(const std::string& directory) const {
-  const auto names = kernel::names_in(directory);
+  const auto names = kernel::directory_entries(directory);
   if (!names) return names.error();
   for (const std::string& name : *names) {
     const auto pin = kernel::open_pinned(directory + "/" + name);
@@ -283,7 +283,7 @@ Result<void> MachineGuard::claim(const std::string& path, int fd, std::uint32_t 
 
 Result<void> MachineGuard::protect_above(const std::string& path, Until until) const {
   for (std::string at = above(path); !at.empty(); at = above(at)) {
-    const auto place = kernel::refer_to(at, kernel::FinalLink::follow);
+    const auto place = kernel::open_path(at, kernel::FinalLink::follow);
     if (!place) return place.error();
     if (auto done = claim(at, place->get(), HF_GUARDED_ITSELF, HF_GUARD_FILES, until); !done)
       return done;
@@ -319,7 +319,7 @@ Result<void> MachineGuard::detach_sysctl(const std::string& directory) {
 
 // Those about files, which cost everybody something, when they are not attached anyway.
 Result<void> MachineGuard::attach_for_seal() const {
-  const auto names = kernel::names_in(directory_);
+  const auto names = kernel::directory_entries(directory_);
   if (!names) return names.error();
   const std::string_view prefix = kForSeal + 1;
   for (const std::string& name : *names) {
@@ -343,7 +343,7 @@ Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
   std::ranges::fill(std::span(state().mounts).subspan(HF_GUARDED_MOUNTS), 0);
   for (const std::string& path : files.files) {
     for (const auto link : {kernel::FinalLink::keep, kernel::FinalLink::follow}) {
-      const auto file = kernel::refer_to(path, link);
+      const auto file = kernel::open_path(path, link);
       if (!file && file.error().code == ENOENT) continue;  // a link to nothing
       if (!file) return file.error();
       if (auto done = claim(path, file->get(), HF_GUARDED_WHOLE, HF_GUARD_FILES, Until::unsealed);
@@ -353,7 +353,7 @@ Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
     if (auto done = protect_above(path, Until::unsealed); !done) return done;
   }
   for (const std::string& path : files.places) {
-    const auto place = kernel::refer_to(path, kernel::FinalLink::follow);
+    const auto place = kernel::open_path(path, kernel::FinalLink::follow);
     if (!place) return place.error();
     if (auto done = claim(path, place->get(), HF_GUARDED_NAMES, HF_GUARD_FILES, Until::unsealed);
         !done)
@@ -385,7 +385,7 @@ Result<void> MachineGuard::seal(const std::string& secret, const SealedFiles& fi
 Result<void> MachineGuard::unseal() {
   std::memset(state().secret, 0, sizeof(hf_guard_state::secret));
   std::atomic_ref<__u32>(state().sealed).store(0);
-  const auto names = kernel::names_in(directory_);
+  const auto names = kernel::directory_entries(directory_);
   if (!names) return names.error();
   for (const std::string& name : *names)
     if (name.starts_with(kSealLink + 1))

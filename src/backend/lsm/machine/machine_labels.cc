@@ -10,10 +10,11 @@
 #include <set>
 
 #include "kernel/random.h"
+#include "kernel/sockets/local_socket.h"
 #include "kernel/sockets/sockets.h"
 #include "kernel/system_error.h"
 #include "label/access.h"
-#include "label/settle.h"
+#include "label/stable_copy.h"
 #include "label/survey.h"
 
 namespace holdfast::backend::lsm {
@@ -156,16 +157,17 @@ Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) cons
 // still are not known: what would need them is refused.
 Result<void> MachineLabels::learn_socket(int socket_fd) const {
   hf_machine_labels known = {};
-  const auto settled = label::settle([&] { return attributes_of(socket_fd); },
-                                     [&](const Labels& found) -> Result<void> {
-                                       auto all = hashed(found);
-                                       if (!all && all.error().code != ENOSPC) return all.error();
-                                       known = all ? *all : hf_machine_labels{};
-                                       known.unknown = all ? 0 : 1;
-                                       return put(maps_.hashed_fd, socket_fd, &known);
-                                     });
-  if (!settled) return settled.error();
-  if (*settled == label::Settled::yes) return {};
+  const auto stability = label::copy_until_stable([&] { return attributes_of(socket_fd); },
+                                                  [&](const Labels& found) -> Result<void> {
+                                                    auto all = hashed(found);
+                                                    if (!all && all.error().code != ENOSPC)
+                                                      return all.error();
+                                                    known = all ? *all : hf_machine_labels{};
+                                                    known.unknown = all ? 0 : 1;
+                                                    return put(maps_.hashed_fd, socket_fd, &known);
+                                                  });
+  if (!stability) return stability.error();
+  if (*stability == label::Stability::stable) return {};
   known.unknown = 1;
   return put(maps_.hashed_fd, socket_fd, &known);
 }
@@ -191,7 +193,7 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
 Result<void> MachineLabels::prove() const {
   if (!maps_.kernel_labels) return {};
   const std::string name = "user.holdfast", value = "self-test";
-  const auto socket = kernel::make_socket();
+  const auto socket = kernel::make_unix_datagram_socket();
   if (!socket) return socket.error();
   if (auto set = kernel::set_attribute(socket->get(), name, value, 0); !set) return set;
   hf_machine_labels known = {};

@@ -116,7 +116,7 @@ std::uint32_t program_id(const std::string& pin) {
 // Of the links that pin() left, the guard's too.
 std::vector<std::uint32_t> program_ids(const std::string& directory) {
   std::vector<std::uint32_t> ids;
-  const auto names = kernel::names_in(directory);
+  const auto names = kernel::directory_entries(directory);
   for (const std::string& name : names ? *names : std::vector<std::string>())
     if (const std::uint32_t id = program_id(directory + "/" + name); id != 0) ids.push_back(id);
   return ids;
@@ -166,7 +166,7 @@ Result<void> MachinePrograms::open_object(KernelLabels kernel_labels) {
   const auto types = kernel::KernelTypes::load();
   if (!types) return types.error();
   skeleton_->rodata->kernel_labels = labels;
-  const auto tasks = kernel::most_tasks();
+  const auto tasks = kernel::max_tasks();
   if (!tasks) return tasks.error();
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) if (is_by_task(bpf_map__name(map)))
@@ -459,7 +459,7 @@ Result<std::vector<MapUsage>> MachinePrograms::map_usage() const {
   std::vector<MapUsage> map_usage;
   for (const char* name : kHashes) {
     const int fd = map_fd(name);
-    const auto used = kernel::map_used(fd);
+    const auto used = kernel::count_map_entries(fd);
     const auto shape = kernel::map_shape(fd);
     if (!used) return wrap(used.error(), name);
     if (!shape) return wrap(shape.error(), name);

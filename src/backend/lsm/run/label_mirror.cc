@@ -7,9 +7,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "kernel/sockets/local_socket.h"
 #include "kernel/sockets/sockets.h"
 #include "kernel/system_error.h"
-#include "label/settle.h"
+#include "label/stable_copy.h"
 #include "label/survey.h"
 
 namespace holdfast::backend::lsm {
@@ -62,7 +63,7 @@ Result<void> InodeLabels::take_over(int socket_fd) {
 // keep still are not known: what would need them is refused.
 Result<void> InodeLabels::copy_socket(int socket_fd) {
   using Found = std::unordered_map<std::string, std::string>;
-  const auto settled = label::settle(
+  const auto stability = label::copy_until_stable(
       [&] {
         Found found;
         for (const std::string& name : label_names_.names)
@@ -75,8 +76,8 @@ Result<void> InodeLabels::copy_socket(int socket_fd) {
           return at == found.end() ? std::nullopt : std::optional(at->second);
         });
       });
-  if (!settled) return settled.error();
-  if (*settled == label::Settled::yes) return {};
+  if (!stability) return stability.error();
+  if (*stability == label::Stability::stable) return {};
   hf_socket_labels labels = {};
   labels.unknown = 1;
   return put(socket_fd, labels);
@@ -95,7 +96,7 @@ Result<void> InodeLabels::copy_machine() {
 
 Result<void> InodeLabels::prove() const {
   if (label_names_.names.empty()) return {};
-  auto socket = kernel::make_socket();
+  auto socket = kernel::make_unix_datagram_socket();
   if (!socket) return socket.error();
   auto set = kernel::set_attribute(socket->get(), label_names_.names[0], "holdfast", 0);
   if (!set) return set;

@@ -72,7 +72,7 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   const void* data = run_bpf::elf_bytes(&bytes);
   auto object = kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, "run");
   if (!object) return std::move(object).error();
-  object->keep_programs([&selection](const bpf_program* program) {
+  object->select_programs([&selection](const bpf_program* program) {
     return selection->wants(bpf_program__section_name(program), bpf_program__name(program));
   });
   const hf_label_words words = words_of(spec, *selection);
@@ -81,7 +81,7 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection->bpf()};
   if (auto done = object->set_initial_value(".rodata.bpf", &limits, sizeof(limits)); !done)
     return std::move(done).error();
-  const auto tasks = kernel::most_tasks();
+  const auto tasks = kernel::max_tasks();
   if (!tasks) return tasks.error();
   if (auto done = object->set_max_entries("calls", hf_task_room(*tasks)); !done)
     return std::move(done).error();
@@ -147,7 +147,7 @@ bool Programs::take_token(std::uint16_t profile, std::uint32_t rule, std::uint64
   errand.rule = rule;
   errand.cgroup = cgroup;
   const auto taken =
-      kernel::ask_bpf_program(object_.program_fd("hf_take_for"), &errand, sizeof(errand));
+      kernel::test_run_bpf_program(object_.program_fd("hf_take_for"), &errand, sizeof(errand));
   return taken && *taken == 1;
 }
 
