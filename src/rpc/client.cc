@@ -13,7 +13,7 @@ namespace holdfast::rpc {
 using Json = nlohmann::json;
 
 Result<Client> Client::connect(const std::string& path) {
-  // Only root may connect to the one, and strangers cannot keep it busy.
+  // Only root may connect to PATH.root, so other clients cannot fill its queue.
   auto fd = kernel::connect_to(path + kRootSuffix);
   if (!fd) fd = kernel::connect_to(path);
   if (!fd) return std::move(fd).error();
