@@ -160,7 +160,8 @@ Result<BpfKind> bpf_kind(int fd) {
 Result<void> check_kind(BpfKind wanted, int fd) {
   const auto kind = bpf_kind(fd);
   if (!kind) return kind.error();
-  return *kind == wanted ? Result<void>() : Error{EINVAL, "describe", {}, "another kind of pin"};
+  return *kind == wanted ? Result<void>()
+                         : Error{EINVAL, "describe", {}, "another kind of BPF object"};
 }
 
 }  // namespace
@@ -239,9 +240,9 @@ Result<void> wait_for_program_end(std::uint32_t id) {
 Result<Fd> inner_map(int outer_fd) {
   const __u32 zero = 0;
   __u32 id = 0;
-  if (bpf_map_lookup_elem(outer_fd, &zero, &id) != 0) return system_error("find live map");
+  if (bpf_map_lookup_elem(outer_fd, &zero, &id) != 0) return system_error("look up inner map");
   Fd map(bpf_map_get_fd_by_id(id));
-  if (!map) return system_error("open live map");
+  if (!map) return system_error("open inner map");
   return map;
 }
 
