@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: Apache-2.0 Delegation is not confined to the container. A token limits
-// which programs may be loaded. The kernel does not limit where they are attached: BPF_LINK_CREATE
-// checks no token. A directory descriptor of the root cgroup, or a hook of the whole kernel, is
-// sufficient. The table below lists, for each program type and its attach types, what the holder of
-// the token can reach.
+// SPDX-License-Identifier: Apache-2.0
+// Delegation is not confined to the container. A token limits which programs may be loaded. The
+// kernel does not limit where they are attached: BPF_LINK_CREATE checks no token. A directory
+// descriptor of the root cgroup, or a hook of the whole kernel, is sufficient. The table below
+// lists, for each program type and its attach types, what the holder of the token can reach.
 #include "delegate/explain.h"
 
 #include <fmt/core.h>

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Explains a delegation set: what its holder may do, what it
-// may not do, and what it can reach beyond its container.
+// SPDX-License-Identifier: Apache-2.0
+// Explains a delegation set: what its holder may do, what it may not do, and what it can reach
+// beyond its container.
 #ifndef HOLDFAST_DELEGATE_EXPLAIN_H
 #define HOLDFAST_DELEGATE_EXPLAIN_H
 

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Lists existing delegations: BPF file systems in a mountinfo,
-// and tokens among the descriptors of a process.
+// SPDX-License-Identifier: Apache-2.0
+// Lists existing delegations: BPF file systems in a mountinfo, and tokens among the descriptors of
+// a process.
 #ifndef HOLDFAST_DELEGATE_MOUNTS_H
 #define HOLDFAST_DELEGATE_MOUNTS_H
 

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0 A program is attached to every function that replaces its
-// hook, four times each. The kernel skips a tracing program when another task on the CPU was
-// preempted inside the same program. With four copies a call usually finds a free one. If it finds
-// none, there is no verdict and the call is refused. The first copy runs the program. The other
-// copies find its verdict and exit, so its side effects happen once.
+// SPDX-License-Identifier: Apache-2.0
+// A program is attached to every function that replaces its hook, four times each. The kernel skips
+// a tracing program when another task on the CPU was preempted inside the same program. With four
+// copies a call usually finds a free one. If it finds none, there is no verdict and the call is
+// refused. The first copy runs the program. The other copies find its verdict and exit, so its side
+// effects happen once.
 //
 // All copies are loaded when libbpf loads the program, so that every error is reported by the load.
 #include "hooks/adapter.h"

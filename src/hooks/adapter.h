@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Bridges one program of another project's object, from the
-// time when libbpf opens the object until the link is destroyed.
+// SPDX-License-Identifier: Apache-2.0
+// Bridges one program of another project's object, from the time when libbpf opens the object until
+// the link is destroyed.
 #ifndef HOLDFAST_HOOKS_ADAPTER_H
 #define HOLDFAST_HOOKS_ADAPTER_H
 

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 holdfast's own BPF programs for a bridged program: the
-// enforcer, which refuses, and the programs that record its arguments.
+// SPDX-License-Identifier: Apache-2.0
+// holdfast's own BPF programs for a bridged program: the enforcer, which refuses, and the programs
+// that record its arguments.
 #ifndef HOLDFAST_HOOKS_HOOKS_ENFORCER_H
 #define HOLDFAST_HOOKS_HOOKS_ENFORCER_H
 

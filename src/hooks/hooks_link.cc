@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0 A program handler of libbpf returns a bpf_link. libbpf has no
-// public function that makes a link for several descriptors. Its struct bpf_link has had the layout
-// below since its first release. The layout is checked through libbpf's accessors before the first
-// link is made.
+// SPDX-License-Identifier: Apache-2.0
+// A program handler of libbpf returns a bpf_link. libbpf has no public function that makes a link
+// for several descriptors. Its struct bpf_link has had the layout below since its first release.
+// The layout is checked through libbpf's accessors before the first link is made.
 #include "hooks/hooks_link.h"
 
 #include <bpf/bpf.h>

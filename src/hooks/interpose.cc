@@ -1,9 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0 bpf_program__attach() and skeletons call a handler registered
-// with libbpf. Two functions do not. bpf_program__attach_lsm() would attach one copy without an
-// enforcer, and bpf_link__pin() can pin only one descriptor. So the functions below replace
-// libbpf's. In the shared library they have the same names, and the dynamic linker takes the first
-// definition. In the static library the linker option --wrap replaces them. libbpf itself is
-// unchanged.
+// SPDX-License-Identifier: Apache-2.0
+// bpf_program__attach() and skeletons call a handler registered with libbpf. Two functions do not.
+// bpf_program__attach_lsm() would attach one copy without an enforcer, and bpf_link__pin() can pin
+// only one descriptor. So the functions below replace libbpf's. In the shared library they have the
+// same names, and the dynamic linker takes the first definition. In the static library the linker
+// option --wrap replaces them. libbpf itself is unchanged.
 #include "hooks/interpose.h"
 
 #include <bpf/btf.h>

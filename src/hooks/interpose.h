@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Replaces the functions of libbpf that do not call its
-// handlers, so that they work for bridged programs.
+// SPDX-License-Identifier: Apache-2.0
+// Replaces the functions of libbpf that do not call its handlers, so that they work for bridged
+// programs.
 #ifndef HOLDFAST_HOOKS_INTERPOSE_H
 #define HOLDFAST_HOOKS_INTERPOSE_H
 

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 libbpf calls the handlers below for every program in a
-// section of a hook, when it opens, loads and attaches the program.
+// SPDX-License-Identifier: Apache-2.0
+// libbpf calls the handlers below for every program in a section of a hook, when it opens, loads
+// and attaches the program.
 #include "hooks/registry.h"
 
 #include <bpf/bpf.h>

@@ -1,6 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0 A program for a hook that the kernel lacks becomes a
-// subprogram of a program for a function that the kernel has. A wrapper is placed before its
-// instructions, which do not change. The wrapper does:
+// SPDX-License-Identifier: Apache-2.0
+// A program for a hook that the kernel lacks becomes a subprogram of a program for a function that
+// the kernel has. A wrapper is placed before its instructions, which do not change. The wrapper
+// does:
 //
 //   1. Exit if another copy of this program has already run for this call. (Four copies are
 //      attached, because the kernel skips a copy in which a task is preempted.)

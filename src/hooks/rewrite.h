@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Converts an LSM program into a tracing program for another
-// function of the kernel. All functions here are pure.
+// SPDX-License-Identifier: Apache-2.0
+// Converts an LSM program into a tracing program for another function of the kernel. All functions
+// here are pure.
 #ifndef HOLDFAST_HOOKS_REWRITE_H
 #define HOLDFAST_HOOKS_REWRITE_H
 

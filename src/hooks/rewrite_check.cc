@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Checks a program for operations that do not work when its
-// hook is bridged. The verifier's message would name a function that the author does not know.
+// SPDX-License-Identifier: Apache-2.0
+// Checks a program for operations that do not work when its hook is bridged. The verifier's message
+// would name a function that the author does not know.
 #include <algorithm>
 #include <cerrno>
 #include <optional>

@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Makes an Error from errno after a failed call of the C
-// library or libbpf. Only kernel/ reads errno in this way.
+// SPDX-License-Identifier: Apache-2.0
+// Makes an Error from errno after a failed call of the C library or libbpf. Only kernel/ reads
+// errno in this way.
 #ifndef HOLDFAST_KERNEL_SYSTEM_ERROR_H
 #define HOLDFAST_KERNEL_SYSTEM_ERROR_H
 

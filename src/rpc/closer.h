@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Closes connections that may contain unread descriptors. The
-// server must not become the last holder of such a descriptor (rpc/relay.h explains why).
+// SPDX-License-Identifier: Apache-2.0
+// Closes connections that may contain unread descriptors. The server must not become the last
+// holder of such a descriptor (rpc/relay.h explains why).
 //
 // After shutdown(2) no peer can send: unix_stream_sendmsg() checks the receiver's RCV_SHUTDOWN
 // under the lock under which it queues. So the bytes in the queue are then final. Usually they have

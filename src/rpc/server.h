@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 A Varlink server: https://varlink.org. Messages are JSON
-// objects, each terminated by a NUL. The calls of one connection are answered in order.
+// SPDX-License-Identifier: Apache-2.0
+// A Varlink server: https://varlink.org. Messages are JSON objects, each terminated by a NUL. The
+// calls of one connection are answered in order.
 //
 // The server listens on two sockets. Every user may connect to PATH, and only root to PATH.root, so
 // that other users cannot fill the queue in which root waits. "Strangers" are the clients that are
