@@ -7,11 +7,11 @@
  *
  *     lsm.s/namespace_alloc    lsm/namespace_free    lsm.s/namespace_install    lsm.s/cgroup_attach
  *
- * (with or without .s) load, attach and enforce on a kernel that has no such hooks; where the
- * kernel has a hook, nothing changes. A program that starts with the shared library in LD_PRELOAD
- * needs no call.
+ * (with or without .s) load, attach and enforce on a kernel that has no such hooks. For a hook that
+ * the kernel has, nothing changes. A program that is started with the shared library in LD_PRELOAD
+ * does not need the call.
  *
- * Thread rule: as libbpf's own global functions, one thread at a time.
+ * Threads: call these functions, and libbpf, from one thread at a time.
  */
 #ifndef HOLDFAST_HOOKS_H
 #define HOLDFAST_HOOKS_H
@@ -25,9 +25,9 @@ extern "C" {
 #endif
 
 enum holdfast_hook_state {
-  HOLDFAST_HOOK_UNAVAILABLE = 0, /* programs fail to load; `how` says why */
-  HOLDFAST_HOOK_NATIVE = 1,      /* the kernel has it */
-  HOLDFAST_HOOK_BRIDGED = 2,     /* `how` says by what */
+  HOLDFAST_HOOK_UNAVAILABLE = 0, /* programs fail to load; `how` is the reason */
+  HOLDFAST_HOOK_NATIVE = 1,      /* the kernel has the hook */
+  HOLDFAST_HOOK_BRIDGED = 2,     /* `how` lists the functions and hooks that are used instead */
 };
 
 struct holdfast_hook_status {
@@ -39,48 +39,53 @@ struct holdfast_hook_status {
 #define HOLDFAST_HOOKS 4
 
 /*
- * Registers with libbpf. Calling it again does nothing. 0, or a negative errno: -ENOENT when the
- * kernel has no type information (/sys/kernel/btf/vmlinux); -ENOTSUP when libbpf is found before
- * this library, so that bpf_program__attach_lsm() would enforce nothing. holdfast_hooks_error()
- * says it in words.
+ * Registers the hooks with libbpf. A second call does nothing. Returns 0, or a negative errno.
+ * -ENOENT: the kernel has no type information (/sys/kernel/btf/vmlinux). -ENOTSUP: the linker finds
+ * libbpf before this library, so bpf_program__attach_lsm() would enforce nothing. Others: of
+ * libbpf_register_prog_handler(). holdfast_hooks_error() returns the reason as text.
  */
 HOLDFAST_HOOKS_API int holdfast_hooks_enable(void);
 
 /*
- * Fills in up to `count` hooks and returns how many there are, or a negative errno. The strings
- * stay valid until the process ends. Needs no privilege and no holdfast_hooks_enable().
+ * Writes the status of at most `count` hooks to `out`. Returns the number of hooks
+ * (HOLDFAST_HOOKS), or a negative errno: -ENOENT when the kernel has no type information. The
+ * strings stay valid until the process ends. Needs no privilege and no holdfast_hooks_enable().
  */
 HOLDFAST_HOOKS_API int holdfast_hooks_status(struct holdfast_hook_status* out, size_t count);
 
 /*
- * Bridged programs that are loaded from now on hold only tasks in the subtree of this cgroup (a
- * directory of cgroup2; borrowed until they are loaded). -1: all tasks, the default.
+ * Bridged programs that are loaded from now on apply only to tasks in the subtree of this cgroup.
+ * `cgroup_fd` is a cgroup2 directory, borrowed until the programs are loaded. -1: all tasks, the
+ * default.
  */
 HOLDFAST_HOOKS_API void holdfast_hooks_limit_to_cgroup(int cgroup_fd);
 
 /*
- * A namespace_alloc program that returns something other than 0 cannot keep the namespace from
- * being made where the hook is bridged: it runs right after. Programs loaded from now on
+ * A bridged namespace_alloc program runs directly after the namespace was created. So it cannot
+ * prevent the creation by a return value other than 0. This choice is for programs loaded from now
+ * on:
  */
 enum holdfast_alloc_refusal {
-  HOLDFAST_ALLOC_REJECT = 0, /* fail to load unless they always return 0 (the default) */
-  HOLDFAST_ALLOC_KILL = 1,   /* have the task killed before it returns to user space */
-  HOLDFAST_ALLOC_IGNORE = 2, /* are notified, and what they return is ignored */
+  HOLDFAST_ALLOC_REJECT = 0, /* a program fails to load unless it always returns 0 (default) */
+  HOLDFAST_ALLOC_KILL = 1,   /* the task is killed before it returns to user space */
+  HOLDFAST_ALLOC_IGNORE = 2, /* the program's return value is ignored */
 };
 HOLDFAST_HOOKS_API void holdfast_hooks_alloc_refusal(enum holdfast_alloc_refusal refusal);
 
 /*
- * Keeps what a link of a bridged program stands for attached after the process ends: pins it as
- * files in `directory`, which must exist on a BPF filesystem. Removing the files detaches; in the
- * order of their names, no operation is refused in between. 0, or a negative errno: -EINVAL when
- * the link is of another kind. bpf_link__pin() makes the directory itself, and takes both kinds.
+ * Keeps a bridged program attached after the process ends. Pins the link as several files in
+ * `directory`, which must exist on a BPF file system. To detach, remove the files in the order of
+ * their names; in this order no operation is refused wrongly during the removal. Returns 0, or a
+ * negative errno. -EINVAL: the link is not of a bridged program. Others: of bpf(2). After an error
+ * no file is left. bpf_link__pin() works for all links; for a bridged one it creates the directory.
  */
 struct bpf_link;
 HOLDFAST_HOOKS_API int holdfast_hooks_pin(const struct bpf_link* link, const char* directory);
 
 /*
- * Why enabling failed or the last program was refused, "" when neither. The same text goes to
- * libbpf's print callback as a warning. Valid until the next load.
+ * The reason of the last failure: of holdfast_hooks_enable(), or of a load or attach of a bridged
+ * program. "": there was none. libbpf's print callback gets the same text as a warning. The pointer
+ * is valid until the next failure.
  */
 HOLDFAST_HOOKS_API const char* holdfast_hooks_error(void);
 

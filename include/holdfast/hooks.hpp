@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C++ of holdfast/hooks.h: header only, C++17, no exceptions. Link as for C.
+// C++ wrappers of holdfast/hooks.h: header only, C++17. Throws only std::bad_alloc. Link as for C.
 //
 //     holdfast::HookScope scope(cgroup_fd);                    // optional
 //     auto stay = holdfast::HookedSkeleton<stay_bpf>::load();  // stay.skel.h, by bpftool
 //     if (!stay) std::cerr << stay.message() << '\n';
-//     stay->bss->…                                             // attached until `stay` is gone
+//     stay->bss->…                                             // attached until `stay` is
+//     destroyed
 //
-// Thread rule: as holdfast/hooks.h.
+// Threads: as in holdfast/hooks.h.
 #ifndef HOLDFAST_HOOKS_HPP
 #define HOLDFAST_HOOKS_HPP
 
@@ -20,13 +21,13 @@
 
 namespace holdfast {
 
-// holdfast_hooks_enable().
+// Calls holdfast_hooks_enable().
 inline std::error_code enable_hooks() noexcept {
   const int error = holdfast_hooks_enable();
   return {error < 0 ? -error : 0, std::generic_category()};
 }
 
-// What this machine has of each hook; empty when that cannot be told (no type information).
+// The status of each hook on this kernel. Empty: the kernel has no type information.
 inline std::vector<holdfast_hook_status> hook_status() {
   std::vector<holdfast_hook_status> hooks(HOLDFAST_HOOKS);
   const int count = holdfast_hooks_status(hooks.data(), hooks.size());
@@ -34,8 +35,8 @@ inline std::vector<holdfast_hook_status> hook_status() {
   return hooks;
 }
 
-// Programs that are loaded while it lives hold only tasks of this cgroup's subtree. The descriptor
-// is borrowed. One at a time.
+// While it lives, newly loaded programs apply only to tasks in the subtree of this cgroup. The
+// descriptor is borrowed. At most one object at a time: the destructor restores the default.
 class HookScope {
  public:
   explicit HookScope(int cgroup_fd) noexcept { holdfast_hooks_limit_to_cgroup(cgroup_fd); }
@@ -44,7 +45,8 @@ class HookScope {
   HookScope& operator=(const HookScope&) = delete;
 };
 
-// What becomes of a refusal by a namespace_alloc program that is loaded while it lives.
+// While it lives, sets the effect of a refusal by a newly loaded namespace_alloc program. At most
+// one object at a time: the destructor restores the default.
 class AllocRefusal {
  public:
   explicit AllocRefusal(holdfast_alloc_refusal refusal) noexcept {
@@ -55,12 +57,13 @@ class AllocRefusal {
   AllocRefusal& operator=(const AllocRefusal&) = delete;
 };
 
-// A skeleton that `bpftool gen skeleton` made: opened, loaded and attached, and destroyed with its
-// owner. Skeleton is the generated struct.
+// Owns a skeleton made by `bpftool gen skeleton`. It is open, loaded and attached; the destructor
+// destroys it. Skeleton is the generated struct.
 template <typename Skeleton>
 class HookedSkeleton {
  public:
-  // `prepare` gets the opened skeleton, before it is loaded: to set its constants and sizes.
+  // Calls enable_hooks(), then opens, loads and attaches the skeleton. `prepare` is called with the
+  // open skeleton before the load, to set constants and sizes. On failure the result is false.
   template <typename Prepare>
   [[nodiscard]] static HookedSkeleton load(Prepare&& prepare) {
     if (const std::error_code error = enable_hooks()) return failed(error.value());
@@ -96,11 +99,11 @@ class HookedSkeleton {
   Skeleton* operator->() const noexcept { return skeleton_; }
   Skeleton& operator*() const noexcept { return *skeleton_; }
 
-  // Why it is not attached.
+  // The reason of the failure; no error and "" on success.
   [[nodiscard]] std::error_code error() const noexcept { return {error_, std::generic_category()}; }
   [[nodiscard]] const std::string& message() const noexcept { return message_; }
 
-  // Detaches, but for what is pinned.
+  // Destroys the skeleton, which detaches its programs, except pinned links.
   void reset() noexcept {
     if (skeleton_ != nullptr) Skeleton::destroy(std::exchange(skeleton_, nullptr));
   }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Labels of sockets, for the services that carry them: what the socket speaks, as a user.*
- * attribute that policy decides by. Header only, C and C++, nothing to link.
+ * Sets and reads labels of sockets. A label is a user.* attribute, for example for the protocol of
+ * the socket. Policies of holdfast can refer to labels. Header only, C and C++, nothing to link.
  *
  *     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
  *     int error = holdfast_label_set(fd, "user.varlink", "listen");
- *     if (error < 0 && error != -EPERM) ...     // -EPERM: nobody keeps labels of sockets here
+ *     if (error < 0 && error != -EPERM) ...     // -EPERM: labels are not supported here
  *
- * Where it is kept: in the socket itself (Linux 7.1); before, by the `holdfast run` that the caller
- * runs under, or else by holdfastd. The calls are the same. A label is a claim that anybody who has
- * the socket may make, unless policy says who may.
+ * From Linux 7.1 on, the kernel stores labels in the socket. Before, the `holdfast run` that
+ * supervises the caller stores them, or else holdfastd. The calls are the same. Every process that
+ * has the socket may set a label, unless a policy restricts that. So a label alone proves nothing.
  *
- * Each returns 0 or more, or a negative errno; errno itself is left alone. Any thread. Nothing is
- * allocated; about 16 KiB of stack. holdfastd is waited for, ten seconds at most.
+ * Each function returns 0 or more, or a negative errno, and does not change errno. Any thread may
+ * call them. They allocate no heap memory and use about 16 KiB of stack. A call may wait for
+ * holdfastd, at most ten seconds for each step (connect, send, receive).
  */
 #ifndef HOLDFAST_LABEL_H
 #define HOLDFAST_LABEL_H
@@ -33,16 +34,15 @@
 extern "C" {
 #endif
 
-/* ---- not for use: calls of io.holdfast.Control, on kernels whose sockets keep no labels ---------
- */
+/* Internal, not for direct use: calls of io.holdfast.Control, for kernels before Linux 7.1. */
 
-#define HOLDFAST_LABEL_TEXT_BYTES 8192 /* of a call or an answer; a label is below 3472 */
+#define HOLDFAST_LABEL_TEXT_BYTES 8192 /* one call or answer; a label has fewer than 3472 bytes */
 #define HOLDFAST_LABEL_SECONDS 10
 
 static const char holdfast_label_digits[65] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Into `to`, four digits for three bytes, with a final NUL. */
+/* Base64 with a final NUL. `to` has room for four digits for each three bytes, and the NUL. */
 static inline void holdfast_label_encode(const char* from, size_t size, char* to) {
   size_t i, k;
   for (i = 0; i < size; i += 3) {
@@ -55,7 +55,8 @@ static inline void holdfast_label_encode(const char* from, size_t size, char* to
   *to = '\0';
 }
 
-/* The value's length, and of the value what fits; -EPROTO: no value. */
+/* Decodes base64 up to a '"' or '=' and writes at most `size` bytes. Returns the length of the
+ * whole value. -EPROTO: not base64. */
 static inline ssize_t holdfast_label_decode(const char* from, char* to, size_t size) {
   unsigned long bits = 0;
   unsigned count = 0;
@@ -73,7 +74,7 @@ static inline ssize_t holdfast_label_decode(const char* from, char* to, size_t s
   return (ssize_t)length;
 }
 
-/* Sends `text` with the socket and puts the answer there instead. 0 or a negative errno. */
+/* Sends `text` with the socket, and overwrites `text` with the answer. 0, or a negative errno. */
 static inline int holdfast_label_exchange(int connection, int socket_fd, char* text) {
   union {
     struct cmsghdr align;
@@ -109,8 +110,8 @@ static inline int holdfast_label_exchange(int connection, int socket_fd, char* t
 }
 
 /*
- * One call about one socket. `value` null: the method takes none. -ENOTSUP: holdfastd is not there,
- * or keeps no labels since the kernel does. The answer is left in `text`.
+ * Calls a method for one socket. `value` null: the method has no value. The answer is in `text`.
+ * -ENOTSUP: holdfastd does not run, or it stores no labels because the kernel does.
  */
 static inline int holdfast_label_call(int socket_fd, const char* method, const char* name,
                                       const char* value, char* text) {
@@ -136,7 +137,7 @@ static inline int holdfast_label_call(int socket_fd, const char* method, const c
   memcpy(text + used, "\"}}", 4);
   memset(&address, 0, sizeof(address));
   address.sun_family = AF_UNIX;
-  /* Only root may connect to this one, where nobody else keeps it waiting. */
+  /* Only root may connect to this socket, so other users cannot fill its queue. */
   strcpy(address.sun_path, "/run/holdfast/io.holdfast.Control.root");
   connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connection < 0) return -errno;
@@ -155,19 +156,17 @@ static inline int holdfast_label_call(int socket_fd, const char* method, const c
   return found == NULL ? -EPROTO : -atoi(found + sizeof("\"errno\":") - 1);
 }
 
-/* Does the kernel, or who emulates it, keep no labels of this socket? Also true where policy
- * refuses every change. */
+/* Whether neither the kernel nor a `holdfast run` stores labels of this socket. Also true if a
+ * policy refuses every change. */
 static inline int holdfast_label_is_foreign(int socket_fd) {
-  /* Neither creates nor replaces: an attribute that is not there cannot be replaced. */
+  /* XATTR_REPLACE changes nothing, because this attribute does not exist. */
   return fsetxattr(socket_fd, "user.holdfast.probe", "", 0, XATTR_REPLACE) != 0 &&
          (errno == EPERM || errno == EOPNOTSUPP);
 }
 
-/* ---- for use
- * ------------------------------------------------------------------------------------- */
+/* Public functions. */
 
-/* Can this socket be labelled: does somebody keep labels for it? 1, 0, or a negative errno
- * (-EBADF). */
+/* Whether labels of this socket are supported. 1: yes, 0: no. -EBADF. */
 static inline int holdfast_label_supported(int socket_fd) {
   const int before = errno;
   char text[HOLDFAST_LABEL_TEXT_BYTES];
@@ -183,10 +182,11 @@ static inline int holdfast_label_supported(int socket_fd) {
 }
 
 /*
- * Labels a socket; replaces what the label said. `name` begins with "user.", at most 255 bytes.
- * -EPERM: nobody keeps labels here, or policy keeps this one for others. -EACCES: the socket's
- * mode. -ENOSPC: more than 128 labels or 128 KiB, with holdfastd 32 and 3472 bytes. -EINVAL,
- * -ERANGE: the name. -EBADF. -EAGAIN, -EPROTO: holdfastd does not answer.
+ * Sets a label, and replaces its old value. `name` begins with "user." and has at most 255 bytes.
+ * -EPERM: labels are not supported here, or the policy does not permit this one. -EACCES: the
+ * socket's mode does not permit it. -ENOSPC: more than 128 labels or 128 KiB for a socket; with
+ * holdfastd, more than 32 labels or 3472 bytes. -EINVAL, -ERANGE: invalid name. -EBADF. -EAGAIN,
+ * -EPROTO: holdfastd did not answer in time, or not correctly.
  */
 static inline int holdfast_label_set(int socket_fd, const char* name, const char* value) {
   const int before = errno;
@@ -201,8 +201,10 @@ static inline int holdfast_label_set(int socket_fd, const char* name, const char
 }
 
 /*
- * The label's length, and the label itself with a final NUL, into `value` of `size` bytes.
- * -ENODATA: there is none. -ERANGE: it does not fit. Size 0: only the length, `value` may be null.
+ * Copies a label and a final NUL into `value`, which has `size` bytes. Returns the label's length
+ * without the NUL. Size 0: returns only the length, and `value` may be null. -ENODATA: no such
+ * label. -ERANGE: it does not fit, or the name is invalid. -EACCES, -EBADF, -EAGAIN, -EPROTO: as
+ * holdfast_label_set().
  */
 static inline ssize_t holdfast_label_get(int socket_fd, const char* name, char* value,
                                          size_t size) {
@@ -228,7 +230,8 @@ static inline ssize_t holdfast_label_get(int socket_fd, const char* name, char* 
   return length;
 }
 
-/* -ENODATA: there is none. -EPERM: policy keeps it for others. */
+/* Removes a label. 0, or a negative errno. -ENODATA: no such label. -EPERM: labels are not
+ * supported here, or the policy does not permit the removal. Others as holdfast_label_set(). */
 static inline int holdfast_label_remove(int socket_fd, const char* name) {
   const int before = errno;
   char text[HOLDFAST_LABEL_TEXT_BYTES];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes as text: base64 of RFC 4648, with padding.
+// Base64 of RFC 4648, with padding.
 #ifndef HOLDFAST_BASE_BASE64_H
 #define HOLDFAST_BASE_BASE64_H
 
@@ -10,7 +10,8 @@
 namespace holdfast {
 
 [[nodiscard]] std::string to_base64(std::string_view bytes);
-// Nothing: it is not just that.
+// nullopt: `text` is not canonical base64 (wrong length, a foreign character, stray bits at the
+// end).
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace holdfast

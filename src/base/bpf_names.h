@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's words for its BPF commands, map types, program types and attach types, with their
-// numbers.
+// The names and numbers of BPF commands, map types, program types and attach types.
 //
 // They are the enumerators of <linux/bpf.h> without prefix, in lower case and in order, aliases
-// included, and so what the kernel prints for a bpffs with delegation (kernel/bpf/inode.c). The
-// numbers are ABI and never change; a table of our own, because the header of the machine that
-// builds may be older than the kernel that enforces.
+// included. The kernel prints the same names for a bpffs with delegation (kernel/bpf/inode.c). The
+// numbers are ABI and never change. The tables are our own, because the header of the build machine
+// may be older than the kernel that enforces.
 #ifndef HOLDFAST_BASE_BPF_NAMES_H
 #define HOLDFAST_BASE_BPF_NAMES_H
 

@@ -7,7 +7,7 @@
 
 namespace holdfast {
 
-// Owns one descriptor and closes it. Move-only. Whoever makes the descriptor makes it
+// Owns one descriptor and closes it. Move-only. The code that creates a descriptor makes it
 // close-on-exec. Borrowed descriptors are plain `int …_fd`.
 class Fd {
  public:
@@ -22,9 +22,12 @@ class Fd {
   Fd& operator=(const Fd&) = delete;
   ~Fd() { reset(); }
 
+  // Borrowed; -1: none.
   [[nodiscard]] int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
+  // The caller owns the descriptor from here on.
   [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  // Closes the old descriptor and takes ownership of `fd`. Ignores errors of close(2).
   void reset(int fd = -1);
 
  private:

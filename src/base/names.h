@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for numbers: small constant tables, searched in order.
+// Names of enumerators: small constant tables, searched in order.
 #ifndef HOLDFAST_BASE_NAMES_H
 #define HOLDFAST_BASE_NAMES_H
 
@@ -14,11 +14,12 @@ struct Name {
   std::uint32_t value;
   std::string_view text;
 };
-// Where a value has several words, the first is the one to print.
+// When a value has several names, the first one is printed.
 using Names = std::span<const Name>;
 
-// "" when there is no word for it.
+// "": `value` has no name. The result borrows the table.
 [[nodiscard]] std::string_view name_of(Names names, std::uint32_t value);
+// nullopt: `text` is not in the table.
 [[nodiscard]] std::optional<std::uint32_t> value_of(Names names, std::string_view text);
 
 }  // namespace holdfast

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text from strangers, made safe to print on a terminal or in a log.
+// Makes untrusted text safe to print on a terminal or in a log.
 #ifndef HOLDFAST_BASE_PRINTABLE_H
 #define HOLDFAST_BASE_PRINTABLE_H
 
@@ -9,12 +9,12 @@
 
 namespace holdfast {
 
-// Bytes of the UTF-8 sequence that `text`, which is not empty, starts with; 0: not one that may be
-// printed. Refuses overlong forms, surrogates, and control characters, the C1 ones too, which a
-// terminal obeys like ESC.
+// The length in bytes of the UTF-8 sequence at the start of `text`, which is not empty. 0: the
+// sequence must not be printed: it is invalid, overlong, a surrogate, or a control character. C1
+// control characters count too, because a terminal obeys them like ESC.
 [[nodiscard]] std::size_t printable_sequence(std::string_view text);
 
-// `text` with control characters, invalid UTF-8 and backslashes as \xNN: safe on a terminal.
+// Replaces each byte of a control character, of invalid UTF-8, and each backslash by \xNN.
 [[nodiscard]] std::string escape(std::string_view text);
 
 }  // namespace holdfast

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A value or an Error, and macros that pass an Error on.
-//
-// std::expected is not used. g++ 12 has it in its C++23 mode, but clang 14, which checks the source
-// (tools/lint) and builds the fuzzers, cannot parse libstdc++ 12's <expected>. Result has only what
-// the source needs.
+// A value or an Error. Our own class, because clang 14 (tidy, fuzzing) has no <expected> with the
+// libstdc++ of Debian 12.
 #ifndef HOLDFAST_BASE_RESULT_H
 #define HOLDFAST_BASE_RESULT_H
 
@@ -16,12 +13,13 @@
 
 namespace holdfast {
 
-// What failed, on what, and why. Each layer adds its context once, with wrap().
+// The operation that failed, its object, and the reason. Each layer adds its context once, with
+// wrap().
 struct Error {
-  int code = 0;           // errno, positive; 0 when no system call is behind it
+  int code = 0;           // errno, positive; 0: no system call failed
   std::string operation;  // "open", "load BPF program"
   std::string object;     // a path, a program's name; may be empty
-  std::string detail;  // what the reader can do about it, or the verifier's last line; may be empty
+  std::string detail;     // advice for the user, or the verifier's last line; may be empty
 
   // One line: "open /x: No such file or directory (detail)".
   [[nodiscard]] std::string message() const;
@@ -62,7 +60,7 @@ class [[nodiscard]] Result<void> {
   std::optional<Error> error_;
 };
 
-// The same error with the caller's words in front: "start session: open /x: …".
+// The same error with `operation` in front: "start session: open /x: …".
 [[nodiscard]] Error wrap(Error error, std::string_view operation);
 
 // The same result; its error, if it holds one, is wrapped.
@@ -79,7 +77,7 @@ template <typename T>
 // anything else that an Error converts to.
 //
 //   HF_TRY(kernel::make_undumpable());
-//   HF_TRY_ASSIGN(const auto names, kernel::names_in(directory));
+//   HF_TRY_ASSIGN(const auto names, kernel::directory_entries(directory));
 //   HF_TRY_ASSIGN(session->ring_, kernel::BpfRing::create(ring_fd, sink));
 //   HF_TRY(wrap(session.dispatch(), "decide"));
 //

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text that programs write for programs.
+// Parses machine-written text.
 #ifndef HOLDFAST_BASE_TEXT_H
 #define HOLDFAST_BASE_TEXT_H
 
@@ -11,7 +11,7 @@
 
 namespace holdfast {
 
-// The parts between separators, empty ones too; they borrow `text`. "" is one empty part.
+// The parts between separators, empty parts included. They borrow `text`. "" is one empty part.
 [[nodiscard]] inline std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (std::size_t start = 0; start <= text.size();) {
@@ -22,8 +22,8 @@ namespace holdfast {
   return parts;
 }
 
-// The text behind "Name:\t" up to the end of its line, as files of /proc have it; it borrows
-// `text`.
+// The text after "Name:\t" up to the end of its line, the format of /proc/PID/status. The result
+// borrows `text`. nullopt: there is no such line.
 [[nodiscard]] inline std::optional<std::string_view> field(std::string_view text,
                                                            std::string_view name) {
   for (std::size_t at = 0; at < text.size();) {
@@ -36,7 +36,8 @@ namespace holdfast {
   return std::nullopt;
 }
 
-// The whole text as a number without a prefix; nothing when it is not one, or does not fit.
+// The whole text as a number, without a prefix such as 0x. nullopt: it is not a number, or it does
+// not fit `T`.
 template <typename T>
 [[nodiscard]] std::optional<T> number(std::string_view text, int base = 10) {
   T value{};

@@ -92,7 +92,7 @@ void print_head(std::string_view indent) {
 struct Look {
   std::map<std::uint64_t, LabelledSocket> sockets;  // by cookie
   std::vector<std::uint64_t> order;
-  std::size_t closed_processes = 0;
+  std::size_t unreadable_processes = 0;
 };
 
 // On kernels that keep no labels, reads them from holdfastd if it runs.
@@ -109,7 +109,7 @@ label::LabelSource label_source(const SocketsOptions& options) {
 Result<Look> look(const std::vector<std::string>& wanted, const label::LabelSource& source) {
   HF_TRY_ASSIGN(auto survey, label::survey_sockets(source));
   Look found;
-  found.closed_processes = survey.closed_processes;
+  found.unreadable_processes = survey.unreadable_processes;
   for (LabelledSocket& socket : survey.sockets) {
     if (!is_wanted(socket, wanted)) continue;
     found.order.push_back(socket.cookie);
@@ -172,9 +172,9 @@ int sockets(const SocketsOptions& options) {
     else
       print_row("", socket);
   }
-  if (found->closed_processes > 0)
+  if (found->unreadable_processes > 0)
     fmt::print(stderr, "holdfast: {} processes could not be inspected (needs root)\n",
-               found->closed_processes);
+               found->unreadable_processes);
   if (!kernel::has_socket_attributes())
     fmt::print(
         stderr,

@@ -33,9 +33,9 @@ Error through_a_link(const std::string& path) {
 }
 
 Result<bool> renew(const fs::path& path) {
-  HF_TRY_ASSIGN(const auto reachable, kernel::is_reachable_elsewhere(path.string()));
+  HF_TRY_ASSIGN(const auto reachable, kernel::has_other_writers(path.string()));
   if (!reachable) return false;
-  // The directory is guarded now, so no other process can make or open files for writing in it.
+  // Nobody else makes or opens anything here any more.
   const fs::path copy = path.string() + ".new";
   std::error_code failed;
   fs::remove(copy, failed);

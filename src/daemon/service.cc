@@ -370,7 +370,7 @@ int serve(const Options& options) {
   }
   Fd counting;  // the kernel counts as long as this is open
   if (options.program_runs == ProgramRuns::counted) {
-    auto begun = kernel::count_program_runs();
+    auto begun = kernel::enable_program_stats();
     if (!begun) return failed(begun.error());
     counting = *std::move(begun);
   }

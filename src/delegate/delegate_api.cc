@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast/delegate.h: this room for programs of others.
+// Implements holdfast/delegate.h, the public API, with the functions of this directory.
 #include "holdfast/delegate.h"
 
 #include <cerrno>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Delegation is not confined to the container. A token says what may be loaded; where it is
-// attached afterwards is nobody's question: BPF_LINK_CREATE checks no token, and a directory
-// descriptor of the root cgroup or a hook of the whole kernel will do. The table below says, for
-// each kind of program and the attach types it has to be loaded with, what its holder can reach.
+// Delegation is not confined to the container. A token limits which programs may be loaded. The
+// kernel does not limit where they are attached: BPF_LINK_CREATE checks no token. A directory
+// descriptor of the root cgroup, or a hook of the whole kernel, is sufficient. The table below
+// lists, for each program type and its attach types, what the holder of the token can reach.
 #include "delegate/explain.h"
 
 #include <fmt/core.h>
@@ -20,7 +20,7 @@ using std::string_view;
 
 struct Reach {
   std::vector<string_view> programs;
-  std::vector<string_view> attachments;  // one of them has to be delegated; empty: none is needed
+  std::vector<string_view> attachments;  // at least one must be delegated; empty: none is needed
   string_view what;
 };
 
@@ -99,7 +99,8 @@ std::string join(const std::vector<string_view>& words) {
   return text;
 }
 
-// Asked by the words that are fixed (base/bpf_names.h): a value's meaning never changes.
+// The rights of a set's holder. Queries use the built-in names (base/bpf_names.h), because the
+// meaning of a value never changes.
 class Holder {
  public:
   Holder(const Set& set, const Vocabulary& vocabulary) : set_(set), vocabulary_(vocabulary) {}
@@ -143,7 +144,7 @@ class Holder {
   const Vocabulary& vocabulary_;
 };
 
-void say_grants(const Holder& holder, Explanation& out) {
+void add_grants(const Holder& holder, Explanation& out) {
   if (holder.command("prog_load") && holder.count(Kind::kPrograms) > 0)
     out.may.push_back(holder.all(Kind::kPrograms)
                           ? "load programs of every type"
@@ -162,10 +163,10 @@ void say_grants(const Holder& holder, Explanation& out) {
                           : fmt::format("use a token with {}", holder.list(Kind::kCommands)));
 }
 
-void say_refusals(const Holder& holder, Explanation& out) {
+void add_refusals(const Holder& holder, Explanation& out) {
   struct Line {
     Kind kind;
-    string_view command;  // without which nothing of the kind can be made
+    string_view command;  // needed to make any object of this kind
     string_view verb;
     string_view noun;
   };
@@ -183,7 +184,7 @@ void say_refusals(const Holder& holder, Explanation& out) {
                                       holder.missing(Kind::kAttachments)));
 }
 
-void say_reach(const Holder& holder, Explanation& out) {
+void add_reach(const Holder& holder, Explanation& out) {
   if (!holder.command("prog_load")) return;
   for (const Reach& reach : reaches()) {
     std::vector<string_view> programs;
@@ -197,7 +198,7 @@ void say_reach(const Holder& holder, Explanation& out) {
   }
 }
 
-void say_lacks(const Holder& holder, Explanation& out) {
+void add_missing_rights(const Holder& holder, Explanation& out) {
   const auto lack = [&](bool lacks, string_view text) {
     if (lacks) out.lacking.emplace_back(text);
   };
@@ -223,10 +224,10 @@ void say_lacks(const Holder& holder, Explanation& out) {
 Explanation explain(const Set& set, const Vocabulary& vocabulary) {
   const Holder holder(set, vocabulary);
   Explanation out;
-  say_grants(holder, out);
-  say_refusals(holder, out);
-  say_reach(holder, out);
-  say_lacks(holder, out);
+  add_grants(holder, out);
+  add_refusals(holder, out);
+  add_reach(holder, out);
+  add_missing_rights(holder, out);
   return out;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps, each where the kernel allows it: open the context inside the user namespace (it
-// decides who owns the filesystem), configure and create it here (only the initial namespace's root
-// may delegate), mount it inside again. Masks are given as numbers, so that a kernel without type
-// information, which knows no words, takes them too.
+// The kernel permits each step only in one place:
+//   1. Open the context inside the user namespace, which thereby owns the file system.
+//   2. Configure and create it in the initial user namespace, since only its root may delegate.
+//   3. Mount it inside the user namespace.
+// Masks are written as numbers, because a kernel without type information accepts no names.
 #include "delegate/grant.h"
 
 #include <fmt/core.h>
@@ -21,9 +22,9 @@ namespace {
 // USER_NS_INIT_INO of linux/nsfs.h: fixed since the first namespaces had numbers.
 constexpr kernel::NamespaceInode kInitialUserNamespace = 0xeffffffd;
 
-constexpr const char* kWhatItTakes = "it takes CAP_SYS_ADMIN in the initial user namespace";
+constexpr const char* kNeededRight = "it needs CAP_SYS_ADMIN in the initial user namespace";
 
-struct Place {
+struct Namespaces {
   Fd user;
   Fd mount;  // empty: the caller's mount namespace
 };
@@ -32,33 +33,34 @@ Result<kernel::NamespaceObject> identify(const Fd& file) {
   return kernel::identify_namespace(file.get());
 }
 
-// Only there may anybody delegate; elsewhere the first refusal would be one that explains nothing.
+// Delegation works only in the initial user namespace. Elsewhere the kernel's own error would not
+// explain that.
 Result<void> check_caller() {
-  HF_TRY_ASSIGN(const auto own, kernel::open_namespace("/proc/self/ns/user"));
+  HF_TRY_ASSIGN(const auto own, kernel::open_unchecked_namespace("/proc/self/ns/user"));
   HF_TRY_ASSIGN(const auto identity, identify(own));
   if (identity.inode == kInitialUserNamespace) return {};
-  return Error{EPERM, "delegate", "", kWhatItTakes};
+  return Error{EPERM, "delegate", "", kNeededRight};
 }
 
-Result<Place> find_place(const Grant& what) {
-  Place place;
+Result<Namespaces> open_namespaces(const Grant& what) {
+  Namespaces found;
   if (!what.at.starts_with('/')) return Error{EINVAL, "mount on", what.at, "not an absolute path"};
   if (what.pid != 0) {
     HF_TRY_ASSIGN(auto of_process, kernel::process_namespaces(what.pid));
-    place.user = std::move(of_process.user);
-    place.mount = std::move(of_process.mount);
+    found.user = std::move(of_process.user);
+    found.mount = std::move(of_process.mount);
   } else {
-    HF_TRY_ASSIGN(place.user, kernel::open_namespace(what.user_ns));
+    HF_TRY_ASSIGN(found.user, kernel::open_unchecked_namespace(what.user_ns));
   }
   const std::string name = what.pid != 0 ? fmt::format("process {}", what.pid) : what.user_ns;
-  const auto identity = identify(place.user);
+  const auto identity = identify(found.user);
   if (!identity || identity->type != kernel::kUserNamespace)
     return Error{EINVAL, "not a user namespace:", name,
                  "give a pid or a file such as /proc/PID/ns/user"};
   if (identity->inode == kInitialUserNamespace)
     return Error{EOPNOTSUPP, "delegate to", name,
                  "it is in the initial user namespace, where tokens do not exist"};
-  return place;
+  return found;
 }
 
 Result<void> check_set(const Set& set, const Vocabulary& vocabulary) {
@@ -105,14 +107,14 @@ Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary) {
   HF_TRY(kernel::probe_bpf_tokens());
   HF_TRY(check_caller());
   HF_TRY(check_set(what.set, vocabulary));
-  HF_TRY_ASSIGN(const auto place, find_place(what));
-  const kernel::NamespacesToJoin inside{place.user.get(), place.mount.get()};
+  HF_TRY_ASSIGN(const auto namespaces, open_namespaces(what));
+  const kernel::NamespacesToJoin inside{namespaces.user.get(), namespaces.mount.get()};
 
   HF_TRY_ASSIGN(const auto context, kernel::call_in_namespaces(inside, kernel::open_bpffs_context));
   auto created = kernel::create_bpffs(context.get(), options_for(what.set));
   if (!created && created.error().code == EPERM) {
     Error error = std::move(created).error();
-    error.detail = kWhatItTakes;
+    error.detail = kNeededRight;
     return error;
   }
   if (!created) return std::move(created).error();
@@ -123,14 +125,14 @@ Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary) {
     return Fd();
   };
   HF_TRY_ASSIGN(const auto mounted,
-                place.mount ? kernel::call_in_namespaces(inside, mount) : mount());
+                namespaces.mount ? kernel::call_in_namespaces(inside, mount) : mount());
 
   auto found = find_mount(what, mounted.get(), vocabulary);
   if (found && print(found->set, vocabulary) == print(what.set, vocabulary))
     return print(found->set, vocabulary);
-  const auto undone = place.mount ? kernel::call_in_namespaces(inside, unmount) : unmount();
+  const auto undone = namespaces.mount ? kernel::call_in_namespaces(inside, unmount) : unmount();
   if (!found) return std::move(found).error();
-  return Error{EINVAL, "the kernel mounted", found->options, "not what was asked for"};
+  return Error{EINVAL, "the kernel mounted", found->options, "which differs from the request"};
 }
 
 }  // namespace holdfast::delegate

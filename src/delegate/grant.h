@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a BPF filesystem with delegation for a user namespace that exists.
+// Mounts a BPF file system with delegation for an existing user namespace.
 #ifndef HOLDFAST_DELEGATE_GRANT_H
 #define HOLDFAST_DELEGATE_GRANT_H
 
@@ -13,22 +13,27 @@
 namespace holdfast::delegate {
 
 struct Grant {
-  pid_t pid = 0;  // whose user namespace owns it and whose mount namespace shows it; 0: see below
-  std::string user_ns = {};  // with pid 0: a file such as /proc/PID/ns/user; shown in the caller's
-                             // mount namespace
-  std::string at = "/sys/fs/bpf";  // an existing directory there
-  // Of a container that has not changed its root yet: `at` is resolved inside this directory, so
-  // that a symbolic link of the container's image leads nowhere else. Empty: the namespace's root.
+  // The process whose user namespace owns the file system, and in whose mount namespace it is
+  // mounted. 0: use `user_ns`.
+  pid_t pid = 0;
+  // Only with pid 0: a user namespace file such as /proc/PID/ns/user. The file system is mounted in
+  // the caller's mount namespace.
+  std::string user_ns = {};
+  std::string at = "/sys/fs/bpf";  // an existing directory; absolute
+  // For a container that has not changed its root directory yet: `at` is resolved inside this
+  // directory. So symbolic links of the container's image cannot lead out of it. Empty: the root of
+  // the mount namespace.
   std::string root = {};
   Set set = {};
 };
 
-// What the kernel printed for the new filesystem, read back from the mountinfo in which it appears.
-// Refuses (EINVAL) when that is not what was asked for. On error nothing stays mounted.
-// Errors: ENOSYS this kernel has no tokens; ESRCH the pid is gone; EOPNOTSUPP the initial user
-// namespace; EINVAL no user namespace, an empty set, bits the kernel does not know; EPERM without
-// CAP_SYS_ADMIN in the initial user namespace; those of mounting.
-// The caller has one thread.
+// Mounts the file system. Returns the delegation options that the kernel shows for it in mountinfo.
+// If they differ from the request, or on any other error, it unmounts the file system again.
+// Errors: ENOSYS, this kernel has no tokens; ESRCH, no such process; EOPNOTSUPP, the process or
+// file is in the initial user namespace; EINVAL, not a user namespace, an empty set, bits that the
+// kernel does not know, a relative path, or the mounted options differ; EPERM, the caller lacks
+// CAP_SYS_ADMIN in the initial user namespace; of call_in_namespaces(), kernel/bpf/bpffs.h. Forks:
+// the caller must have one thread.
 [[nodiscard]] Result<std::string> grant(const Grant& what, const Vocabulary& vocabulary);
 
 }  // namespace holdfast::delegate

@@ -31,7 +31,7 @@ Result<std::vector<Mount>> read_mounts(const std::string& mountinfo, const Vocab
   return delegating(kernel::mount_table(mountinfo), vocabulary);
 }
 
-// The mountinfo that shows the mount on which `path` lies.
+// The mountinfo file that lists the mount containing `path`.
 std::string mountinfo_for(const std::string& path) {
   const auto parts = split(path, '/');
   if (parts.size() > 3 && parts[1] == "proc" && parts[3] == "root" && number<pid_t>(parts[2]))
@@ -100,7 +100,8 @@ Result<std::vector<Token>> tokens_of(pid_t pid) {
   HF_TRY_ASSIGN(auto files, kernel::open_files(pid));
   std::vector<Token> tokens;
   for (const kernel::OpenFile& file : files) {
-    // "/bpf-token (deleted)" on 6.18: a name, which others may use too. What fdinfo says is proof.
+    // The link is "/bpf-token (deleted)" on 6.18. Other files may have this name, so fdinfo
+    // decides.
     if (file.target.find("bpf-token") == std::string::npos) continue;
     auto token = token_of(file.path);
     if (token) tokens.push_back(*std::move(token));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Delegations that exist: BPF filesystems in a mountinfo, tokens in a process's descriptors.
+// Lists existing delegations: BPF file systems in a mountinfo, and tokens among the descriptors of
+// a process.
 #ifndef HOLDFAST_DELEGATE_MOUNTS_H
 #define HOLDFAST_DELEGATE_MOUNTS_H
 
@@ -17,24 +18,25 @@ namespace holdfast::delegate {
 
 struct Mount {
   std::uint64_t id = 0;  // mount id, as /proc/PID/fdinfo shows it
-  std::string path;      // mount point, in the view of the mountinfo's process
-  std::string options;   // of the filesystem, as the kernel printed them
+  std::string path;      // mount point, below the root directory of the mountinfo's process
+  std::string options;   // of the file system, as the kernel printed them
   Set set;
 };
 
-// The mounts of type bpf in the text of a mountinfo (proc_pid_mountinfo(5)), with and without
-// delegation. Errors: EINVAL for a line that is not one, or an option that the vocabulary lacks.
+// Pure. The mounts of type bpf in the text of a mountinfo (proc_pid_mountinfo(5)), with and without
+// delegation. Errors: EINVAL, a line cannot be parsed, or the vocabulary lacks a word.
 [[nodiscard]] Result<std::vector<Mount>> parse_mountinfo(std::string_view text,
                                                          const Vocabulary& vocabulary);
 
-// Those that the process sees. Errors: ENOENT, ESRCH: no such process.
+// The BPF mounts in the mount namespace of a process. Errors: ENOENT or ESRCH, no such process; as
+// parse_mountinfo().
 [[nodiscard]] Result<std::vector<Mount>> mounts_of(pid_t pid, const Vocabulary& vocabulary);
 
-// Those of the caller's mount namespace.
+// The BPF mounts in the caller's mount namespace. Errors: as mounts_of().
 [[nodiscard]] Result<std::vector<Mount>> mounts_here(const Vocabulary& vocabulary);
 
-// The one that `path` lies on. `path` may start with /proc/PID/root. Errors: those of open(2);
-// EINVAL when it is no BPF filesystem.
+// The BPF mount that contains `path`. `path` may start with /proc/PID/root. Errors: of statx(2);
+// EINVAL, `path` is not on a BPF file system.
 [[nodiscard]] Result<Mount> mount_of(const std::string& path, const Vocabulary& vocabulary);
 
 struct Token {
@@ -42,13 +44,13 @@ struct Token {
   Set set;
 };
 
-// The allowed_* lines of a token's fdinfo. Errors: EINVAL when it is no token's.
+// Pure. Parses the allowed_* lines of a token's fdinfo. Errors: EINVAL, the text is not of a token.
 [[nodiscard]] Result<Set> parse_token_fdinfo(std::string_view text);
 
-// `path` is /proc/PID/fd/N. Errors: ENOENT; EACCES; EINVAL: not a token.
+// The token at `path`, which is /proc/PID/fd/N. Errors: ENOENT; EACCES; EINVAL, not a token.
 [[nodiscard]] Result<Token> token_of(const std::string& path);
 
-// Every token that the process holds. Errors: EACCES, ENOENT, ESRCH.
+// All tokens among the descriptors of a process. Errors: EACCES; ENOENT or ESRCH, no such process.
 [[nodiscard]] Result<std::vector<Token>> tokens_of(pid_t pid);
 
 }  // namespace holdfast::delegate

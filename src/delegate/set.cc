@@ -16,7 +16,8 @@ bool is_hex_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// lib/kstrtox.c, kstrtou64 with base 0: one '+', the base by prefix, one newline at the end.
+// As kstrtou64() with base 0 (lib/kstrtox.c): an optional '+', a prefix for the base, an optional
+// newline at the end.
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   if (text.ends_with('\n')) text.remove_suffix(1);
@@ -60,8 +61,8 @@ Result<Parsed> parse(Kind kind, std::string_view text, const Vocabulary& vocabul
       out.mask |= std::uint64_t{1} << *value;
     } else if (const auto number = parse_number(word)) {
       if (start > 0)
-        out.surprises.push_back(fmt::format("'{}' replaces '{}', which stands before it", word,
-                                            text.substr(0, start - 1)));
+        out.surprises.push_back(
+            fmt::format("'{}' replaces '{}' before it", word, text.substr(0, start - 1)));
       out.mask = *number;
       any = false;
     } else {
@@ -74,7 +75,7 @@ Result<Parsed> parse(Kind kind, std::string_view text, const Vocabulary& vocabul
   const std::uint64_t unknown = out.mask & ~part.any;
   if (unknown != 0 && !any && out.mask != ~std::uint64_t{0})
     out.surprises.push_back(
-        fmt::format("{:#x} is above what {} knows and grants nothing", unknown,
+        fmt::format("{:#x} is not known to {} and grants nothing", unknown,
                     vocabulary.source == Vocabulary::Source::kKernel ? "this kernel" : "holdfast"));
   return out;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A delegation set, written and read exactly as the kernel does (kernel/bpf/inode.c:
-// bpf_parse_param, seq_print_delegate_opts).
+// A delegation set. It is parsed and printed exactly as in the kernel (kernel/bpf/inode.c:
+// bpf_parse_param(), seq_print_delegate_opts()).
 #ifndef HOLDFAST_DELEGATE_SET_H
 #define HOLDFAST_DELEGATE_SET_H
 
@@ -34,25 +34,26 @@ struct Set {
 
 struct Parsed {
   std::uint64_t mask = 0;
-  // Where the kernel does something that the writer may not have meant: a number that replaces the
-  // words before it, bits that this kernel does not know.
+  // Warnings about results that the author may not expect: a number that replaces the words before
+  // it, and bits that this kernel does not know.
   std::vector<std::string> surprises;
 };
 
-// One mount option's value: words without prefix in any case, "any" in lower case, numbers as
-// kstrtou64 reads them, joined by ':'. A number *replaces* what stands before it.
-// Errors: EINVAL, as the kernel; Error::object is the word.
+// Pure. Parses the value of one mount option: parts joined by ':'. A part is a word without prefix
+// in upper or lower case, "any" in lower case, or a number as in kstrtou64(). A number *replaces*
+// the parts before it. Errors: EINVAL, as in the kernel; Error::object is the invalid word.
 [[nodiscard]] Result<Parsed> parse(Kind kind, std::string_view text, const Vocabulary& vocabulary);
 
-// As mountinfo shows it after "delegate_cmds=": "" for nothing, "any" for all that this kernel
-// knows; bits above that print nothing.
+// Pure. The value as mountinfo shows it after "delegate_cmds=": "" for an empty mask, "any" for all
+// bits that the vocabulary has. Other bits are not printed.
 [[nodiscard]] std::string print(Kind kind, std::uint64_t mask, const Vocabulary& vocabulary);
 
-// "delegate_cmds=map_create:prog_load,delegate_maps=array": the options that are set, in order.
+// Pure. The options that are not empty, in order:
+// "delegate_cmds=map_create:prog_load,delegate_maps=array".
 [[nodiscard]] std::string print(const Set& set, const Vocabulary& vocabulary);
 
-// Reads the delegate_* among comma-separated mount options; others are passed over. An option that
-// is repeated adds to itself.
+// Pure. Parses the delegate_* options among comma-separated mount options. Ignores other options.
+// The masks of repeated options are combined. Errors: as parse().
 [[nodiscard]] Result<Set> parse_options(std::string_view options, const Vocabulary& vocabulary);
 
 }  // namespace holdfast::delegate

@@ -15,8 +15,8 @@ struct KindFacts {
   std::string_view option;
   std::string_view noun;
   std::string_view enumeration;
-  std::string_view prefix;  // that the kernel cuts off the enumerators (kernel/bpf/inode.c)
-  std::string_view end;     // enumerator that is one above the last
+  std::string_view prefix;  // the kernel removes it from the enumerators (kernel/bpf/inode.c)
+  std::string_view end;     // the enumerator after the last one
   Names built_in;
 };
 
@@ -49,8 +49,8 @@ Result<Vocabulary::Part> part_from(const std::vector<kernel::Enumerator>& enumer
   Vocabulary::Part part;
   for (const kernel::Enumerator& e : enumerators) {
     if (e.name == f.end) part.any = bits_below(e.value);
-    // 7.3 has BPF_COMMON_ATTRS = 65536 among the commands: a flag, no bit of a mask. The kernel
-    // shifts by it all the same; no delegation should mean what that gives.
+    // Linux 7.3 has BPF_COMMON_ATTRS = 65536 among the commands. It is a flag, not a command. The
+    // kernel shifts by it nevertheless, and the result is not a meaningful right.
     if (!e.name.starts_with(f.prefix) || e.value < 0 || e.value >= 64) continue;
     part.words.push_back(
         {static_cast<std::uint32_t>(e.value), lower(e.name.substr(f.prefix.size()))});

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program is attached to every function that stands in for its hook, four times each: the kernel
-// skips a tracing program when another task on the CPU was preempted inside the same one, and with
-// four the call always finds one that is free, or else is refused for want of a verdict. Whichever
-// copy comes first runs the program, the others see its verdict and leave, so that its side effects
-// happen once.
+// A program is attached to every function that replaces its hook, four times each. The kernel skips
+// a tracing program when another task on the CPU was preempted inside the same program. With four
+// copies a call usually finds a free one. If it finds none, there is no verdict and the call is
+// refused. The first copy runs the program. The other copies find its verdict and exit, so its side
+// effects happen once.
 //
-// Everything is loaded when libbpf loads the program, so that what cannot work fails there.
+// All copies are loaded when libbpf loads the program, so that every error is reported by the load.
 #include "hooks/adapter.h"
 
 #include <sys/stat.h>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kLogBytes = 64 * 1024;
 
-// The verifier's last words, without its statistics.
+// The last line of the verifier's log, without its statistics.
 std::string last_line(std::string_view log) {
   while (!log.empty()) {
     while (log.ends_with('\n')) log.remove_suffix(1);
@@ -43,7 +43,7 @@ Result<Fd> load_program(const std::string& name, const Instructions& insns,
   options.log_level = 1;
   int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, name.c_str(), "GPL", insns.data(), insns.size(),
                          &options);
-  if (fd == -ENOSPC) {  // the log did not fit: what matters is whether it loads
+  if (fd == -ENOSPC) {  // the log was too long: load again without a log
     options.log_buf = nullptr;
     options.log_size = 0;
     options.log_level = 0;
@@ -90,8 +90,8 @@ Result<void> Adapter::prepare(bpf_program* program, bpf_prog_load_opts& options,
   return hand_first_copy_to_libbpf(program, options);
 }
 
-// Where nothing is enforced, an entry only keeps the copies from repeating each other, and may be
-// lost.
+// Without enforcement an entry only prevents a second run by another copy. It may be lost, so an
+// LRU map is sufficient.
 Result<void> Adapter::make_maps() {
   const bool enforced = refusal_ == Refusal::kEnforced;
   verdicts_.reset(bpf_map_create(enforced ? BPF_MAP_TYPE_HASH : BPF_MAP_TYPE_LRU_HASH,
@@ -103,8 +103,8 @@ Result<void> Adapter::make_maps() {
   return {};
 }
 
-// The tasks that a cgroup_attach program is for are those that move, not those that move them:
-// their cgroup is looked at where they are found.
+// The scope of a cgroup_attach program is about the moved task, not the task that moves it. The
+// enforcer checks the cgroup of the moved task when it records it.
 Result<void> Adapter::make_scope(int cgroup_fd) {
   scope_.reset();
   scope_id_ = 0;
@@ -151,21 +151,21 @@ Instructions Adapter::whole(const Site& site, int copy) const {
   return insns;
 }
 
-// The first copy at the first site is libbpf's. When one there does not verify, libbpf's will not
-// either, and it reports that the way the object's owner asked for; only what fails elsewhere is
-// reported here.
+// libbpf loads the first copy at the first site. If another copy at this site does not verify,
+// libbpf's copy fails too, and libbpf reports it as the object's owner configured. So this function
+// reports only failures at other sites.
 Result<void> Adapter::load_copies(const bpf_prog_load_opts& options) {
-  if (refuses_in_vain(options)) {
-    return Error{
-        EOPNOTSUPP, "bridge " + std::string(hook_name(hook_)), name_,
-        "it may return something other than 0, and this kernel cannot undo a namespace that "
-        "exists: let it kill the task, or ignore what it returns "
-        "(holdfast_hooks_alloc_refusal)"};
+  if (may_refuse_in_vain(options)) {
+    return Error{EOPNOTSUPP, "bridge " + std::string(hook_name(hook_)), name_,
+                 "it may return a value other than 0, but this kernel cannot undo the creation of "
+                 "a namespace: "
+                 "choose to kill the task or to ignore the value "
+                 "(holdfast_hooks_alloc_refusal)"};
   }
   const Site* first = offer_.sites.data();
   for (const Site& site : offer_.sites) {
     if (refusal_ == Refusal::kEnforced) {
-      HF_TRY(load_forgetter(site));
+      HF_TRY(load_verdict_cleaner(site));
     }
     for (int copy = &site == first ? 1 : 0; copy < site.copies; copy++) {
       Result<void> loaded = load_copy(site, copy, options);
@@ -177,8 +177,8 @@ Result<void> Adapter::load_copies(const bpf_prog_load_opts& options) {
   return {};
 }
 
-// Whether the program verifies but for what it returns.
-bool Adapter::refuses_in_vain(const bpf_prog_load_opts& options) {
+// Whether the program verifies except for its return value.
+bool Adapter::may_refuse_in_vain(const bpf_prog_load_opts& options) {
   if (refusal_ != Refusal::kNeverAsked) return false;
   const Site& site = offer_.sites.front();
   bool in_vain = false;
@@ -196,7 +196,7 @@ Result<void> Adapter::load_copy(const Site& site, int copy, const bpf_prog_load_
   bpf_prog_load_opts own = options;
   std::vector<bpf_func_info> functions;
   std::vector<bpf_line_info> lines;
-  debug_.put_into(own, static_cast<std::uint32_t>(insns.size() - body_.size()), functions, lines);
+  debug_.apply_to(own, static_cast<std::uint32_t>(insns.size() - body_.size()), functions, lines);
   own.attach_btf_id = site.function_id;
   own.expected_attach_type = site.attach;
   HF_TRY_ASSIGN(Fd program, load_program(name_, insns, own));
@@ -204,13 +204,13 @@ Result<void> Adapter::load_copy(const Site& site, int copy, const bpf_prog_load_
   return {};
 }
 
-Result<void> Adapter::load_forgetter(const Site& site) {
+Result<void> Adapter::load_verdict_cleaner(const Site& site) {
   LIBBPF_OPTS(bpf_prog_load_opts, options);
   options.attach_btf_id = site.function_id;
   options.expected_attach_type = BPF_TRACE_FEXIT;
   HF_TRY_ASSIGN(
       Fd program,
-      wrap(load_program("hf_forget", forget_verdict(verdicts_.get()), options), site.function));
+      wrap(load_program("hf_forget", verdict_cleaner(verdicts_.get()), options), site.function));
   copies_.push_back({std::move(program), BPF_TRACE_FEXIT});
   return {};
 }
@@ -221,10 +221,10 @@ Result<void> Adapter::hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_l
   if (const int error = bpf_program__set_insns(program, insns.data(), insns.size()); error < 0) {
     return Error{-error, "replace the instructions of", name_, ""};
   }
-  debug_.put_into(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_,
+  debug_.apply_to(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_,
                   lines_);
   options.attach_btf_id = site.function_id;
-  // libbpf takes this one from the program, once this function has returned.
+  // libbpf reads this option from the program after this function has returned.
   bpf_program__set_expected_attach_type(program, site.attach);
   return {};
 }
@@ -234,7 +234,7 @@ Result<bpf_link*> Adapter::attach(const bpf_program* program) {
   bpf_prog_info info{};
   __u32 info_bytes = sizeof info;
   if (bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &info_bytes) < 0) {
-    return Error{errno, "look at", name_, ""};
+    return Error{errno, "describe", name_, ""};
   }
   if (!info.gpl_compatible) {
     return Error{EINVAL, "attach", name_, "LSM programs must have a GPL compatible license"};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One program of a third party's object, bridged: from the moment libbpf opens the object until its
-// link is destroyed.
+// Bridges one program of another project's object, from the time when libbpf opens the object until
+// the link is destroyed.
 #ifndef HOLDFAST_HOOKS_ADAPTER_H
 #define HOLDFAST_HOOKS_ADAPTER_H
 
@@ -22,21 +22,26 @@
 
 namespace holdfast::hooks {
 
-// What whoever enables the hooks can choose. Read when a program is loaded.
+// The choices of the program that enables the hooks. They are read when a BPF program is loaded.
 struct Choices {
   int scope_cgroup_fd = -1;  // borrowed; only tasks of this subtree are bridged
   Refusal alloc_refusal = Refusal::kNeverAsked;
 };
 
+// One thread, as libbpf itself.
 class Adapter {
  public:
-  // insns: the program as the object file has it, before relocation.
+  // `insns`: the program before relocation, as in the object file. `offer` must outlive this
+  // object.
   Adapter(Hook hook, const Offer& offer, std::string name, Instructions insns);
 
-  // Loads every copy but one, whose instructions and options libbpf gets to load itself.
+  // Called by libbpf before it loads the program. Loads all copies except the first. Replaces the
+  // instructions and options of `program`, so that libbpf loads the first copy. `options` then
+  // refers to memory of this object. Errors: EOPNOTSUPP, the program cannot be bridged; of bpf(2).
   Result<void> prepare(bpf_program* program, bpf_prog_load_opts& options, const Choices& choices);
 
-  // The program has been loaded by libbpf.
+  // Attaches all copies and the enforcer, after libbpf has loaded the program. The caller owns the
+  // link. Errors: EINVAL, not loaded, or not GPL compatible; ENOTSUP, as make_link(); of bpf(2).
   Result<bpf_link*> attach(const bpf_program* program);
 
  private:
@@ -50,11 +55,11 @@ class Adapter {
   Result<void> make_enforcer();
   Result<void> load_copies(const bpf_prog_load_opts& options);
   Result<void> load_copy(const Site& site, int copy, const bpf_prog_load_opts& options);
-  Result<void> load_forgetter(const Site& site);
+  Result<void> load_verdict_cleaner(const Site& site);
   Result<void> hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_load_opts& options);
   [[nodiscard]] Wrapping wrapping(const Site& site, int copy) const;
   [[nodiscard]] Instructions whole(const Site& site, int copy) const;
-  [[nodiscard]] bool refuses_in_vain(const bpf_prog_load_opts& options);
+  [[nodiscard]] bool may_refuse_in_vain(const bpf_prog_load_opts& options);
 
   Hook hook_;
   const Offer& offer_;
@@ -71,7 +76,7 @@ class Adapter {
   DebugInfo debug_;
   std::vector<Copy> copies_;
   std::optional<Enforcer> enforcer_;
-  // What libbpf's own load reads after prepare() has returned.
+  // libbpf reads these when it loads the program, after prepare() has returned.
   std::vector<bpf_func_info> functions_;
   std::vector<bpf_line_info> lines_;
 };

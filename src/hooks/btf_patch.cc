@@ -23,8 +23,8 @@ struct FreeBtf {
 };
 using Btf = std::unique_ptr<btf, FreeBtf>;
 
-// Records of another size are of another kernel's ABI; libbpf passes them on as the compiler wrote
-// them.
+// The compiler may have written records of another size than this kernel's ABI has. libbpf passes
+// them on unchanged.
 template <typename Record>
 std::vector<Record> copy_records(const void* records, std::uint32_t count, std::uint32_t bytes) {
   std::vector<Record> out(count);
@@ -47,7 +47,8 @@ Result<Btf> copy_of_loaded(int btf_fd) {
   return types;
 }
 
-// Authors describe the kernel's structs under their own names, or as a flavour: ns_common___old.
+// The offset in bytes of ns_common.ns_type in the program's own types; -1: none. A struct may have
+// a flavour suffix: ns_common___old.
 int find_ns_type(const btf* types) {
   for (__u32 id = 1; id < btf__type_cnt(types); id++) {
     const btf_type* type = btf__type_by_id(types, id);
@@ -84,7 +85,8 @@ Result<Fd> make_pointer_map(const char* tag, const char* pointee) {
   const auto [key, value] = add_entry(types.get(), tag, pointee);
   __u32 bytes = 0;
   const void* data = btf__raw_data(types.get(), &bytes);
-  // Not btf__load_into_kernel(), which prints when the kernel refuses: here that is an answer.
+  // btf__load_into_kernel() would print a warning when the kernel refuses. Here a refusal is
+  // expected.
   const Fd loaded(data != nullptr ? bpf_btf_load(data, bytes, nullptr) : -1);
   if (!loaded) return Error{errno, "load the types of map", "hf_tasks", ""};
   LIBBPF_OPTS(bpf_map_create_opts, options);
@@ -99,9 +101,9 @@ Result<Fd> make_pointer_map(const char* tag, const char* pointee) {
 
 }  // namespace
 
-// Up to 6.3 the kernel calls an untrusted pointer in a map "kptr"; since then it is
-// "kptr_untrusted", and "kptr" is a counted one, which it refuses for a struct that has no function
-// to release it.
+// Up to Linux 6.3 an untrusted pointer in a map has the tag "kptr". Later kernels use
+// "kptr_untrusted", and "kptr" is a reference-counted pointer. They refuse "kptr" for a struct
+// without a destructor.
 Result<Fd> make_task_map() {
   const bool kptr_is_counted = !make_pointer_map("kptr", "super_block");
   return make_pointer_map(kptr_is_counted ? "kptr_untrusted" : "kptr", "task_struct");
@@ -119,7 +121,7 @@ Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options) {
   debug.ns_type_offset = find_ns_type(types.get());
   const btf_type* program = btf__type_by_id(types.get(), debug.functions[0].type_id);
   if (program == nullptr) return Error{EINVAL, "find the program's type", "", ""};
-  // Both are copied: adding a type moves the others.
+  // Copy both: adding a type may move the other types.
   const std::string name = btf__name_by_offset(types.get(), program->name_off);
   const int prototype = static_cast<int>(program->type);
   const int id = btf__add_func(types.get(), name.c_str(), BTF_FUNC_STATIC, prototype);
@@ -137,7 +139,7 @@ Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options) {
   return debug;
 }
 
-void DebugInfo::put_into(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
+void DebugInfo::apply_to(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
                          std::vector<bpf_func_info>& functions_out,
                          std::vector<bpf_line_info>& lines_out) const {
   functions_out = functions;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The debugging information of a wrapped program: types, functions and source lines.
+// The debug information of a wrapped program: types, functions and source lines.
 #ifndef HOLDFAST_HOOKS_BTF_PATCH_H
 #define HOLDFAST_HOOKS_BTF_PATCH_H
 
@@ -14,24 +14,29 @@
 
 namespace holdfast::hooks {
 
-// What a wrapped program is loaded with instead of its own. All empty for a program that has none.
+// The debug information with which a wrapped program is loaded. Empty if the program has none.
 struct DebugInfo {
   Fd btf;
   std::vector<bpf_func_info> functions;
   std::vector<bpf_line_info> lines;
-  int ns_type_offset = -1;  // of ns_common.ns_type in the program's own types; -1: it has none
+  // Offset in bytes of ns_common.ns_type in the program's own types; -1: it does not have the
+  // field.
+  int ns_type_offset = -1;
 
-  // The same for a wrapper of this many instructions.
-  void put_into(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
+  // Writes the information to `options`, for a wrapper of this many instructions. `options` then
+  // refers to this object and to the two output vectors, which must outlive the load.
+  void apply_to(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
                 std::vector<bpf_func_info>& functions_out,
                 std::vector<bpf_line_info>& lines_out) const;
 };
 
-// options: as libbpf made them for the program. The program becomes a static function of its own
-// name, since a global one would be verified on its own, without the types of its arguments.
+// `options`: as libbpf prepared them for the program. The result declares the program as a static
+// function. The verifier checks a global function separately, without the types of its arguments.
+// Errors: of libbpf's BTF functions and bpf(2).
 Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options);
 
-// A hash of u64 to hf_moved_task whose first word may hold a pointer to a task.
+// A hash map from u64 to hf_moved_task, whose first word may hold a pointer to a task. Errors: of
+// bpf(2).
 Result<Fd> make_task_map();
 
 }  // namespace holdfast::hooks

@@ -41,10 +41,10 @@ int holdfast_hooks_enable() {
     holdfast::hooks::warn(kernel.error().message());
     return -kernel.error().code;
   }
-  if (!holdfast::hooks::stands_before_libbpf()) {
+  if (!holdfast::hooks::precedes_libbpf()) {
     holdfast::hooks::warn(
         "libbpf is found first, so that bpf_program__attach_lsm() would enforce nothing: link "
-        "holdfast-hooks before it, with what pkg-config says (--static for a static program)");
+        "holdfast-hooks before it, with the options of pkg-config (--static for a static program)");
     return -ENOTSUP;
   }
   for (Hook hook : kHooks) {

@@ -76,7 +76,8 @@ Result<std::vector<Fd>> Enforcer::attach() {
     bpf_link__destroy(link);
     if (!links.back()) return Error{errno, "keep the link of", bpf_program__name(program), ""};
   }
-  // Last in the object file, closed first by whoever detaches.
+  // The refusing program is last in the object file. Its link must be first, so that it is closed
+  // first when the bridge is detached.
   std::reverse(links.begin(), links.end());
   return links;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// holdfast's own programs beside a bridged one: the enforcer, and what records arguments for it.
+// holdfast's own BPF programs for a bridged program: the enforcer, which refuses, and the programs
+// that record its arguments.
 #ifndef HOLDFAST_HOOKS_HOOKS_ENFORCER_H
 #define HOLDFAST_HOOKS_HOOKS_ENFORCER_H
 
@@ -14,20 +15,22 @@
 
 namespace holdfast::hooks {
 
-// What a bridged program and its enforcer share. Descriptors are borrowed; -1: none.
+// The objects that a bridged program and its enforcer share. Descriptors are borrowed; -1: none.
 struct Shared {
   int verdicts_fd = -1;
   int scope_fd = -1;
   int tasks_fd = -1;
-  std::uint64_t scope_id = 0;  // of the cgroup in scope; 0: all tasks
+  std::uint64_t scope_id = 0;  // id of the cgroup in scope; 0: all tasks
 };
 
 class Enforcer {
  public:
-  // Loads; attaches nothing. For kInstall and kCgroupAttach: the other hooks refuse nothing.
+  // Loads the programs and attaches none. Only for kInstall and kCgroupAttach: the other hooks need
+  // no enforcer. Errors: of libbpf and bpf(2).
   static Result<Enforcer> create(Hook hook, const Shared& shared);
 
-  // One link for each program, the one that refuses first.
+  // Attaches all programs. Returns one link for each; the link of the refusing program is the
+  // first. Errors: of bpf(2).
   Result<std::vector<Fd>> attach();
 
  private:

@@ -9,7 +9,7 @@
 namespace holdfast::hooks {
 namespace {
 
-Result<KernelHooks> look() {
+Result<KernelHooks> read_kernel() {
   const std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), &btf__free);
   if (!kernel)
     return Error{errno, "read the kernel's type information", "/sys/kernel/btf/vmlinux", ""};
@@ -24,7 +24,7 @@ Result<KernelHooks> look() {
 }  // namespace
 
 const Result<KernelHooks>& running_kernel() {
-  static const Result<KernelHooks> hooks = look();
+  static const Result<KernelHooks> hooks = read_kernel();
   return hooks;
 }
 

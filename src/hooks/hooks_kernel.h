@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the running kernel offers for each hook, looked up once.
+// The support of the running kernel for each hook. It is read once.
 #ifndef HOLDFAST_HOOKS_HOOKS_KERNEL_H
 #define HOLDFAST_HOOKS_HOOKS_KERNEL_H
 
@@ -12,13 +12,14 @@ namespace holdfast::hooks {
 
 struct KernelHooks {
   std::array<Offer, kHooks.size()> offers;
-  bool reads_labels = false;  // its programs can read a socket's labels (bpf_sock_read_xattr)
+  bool reads_labels = false;  // BPF programs can read a socket's labels (bpf_sock_read_xattr())
   [[nodiscard]] const Offer& offer(Hook hook) const {
     return offers[static_cast<std::size_t>(hook)];
   }
 };
 
-// ENOENT: the kernel has no type information. Valid until the process ends; safe from every thread.
+// Errors: ENOENT, the kernel has no type information. The reference is valid until the process
+// ends. Any thread.
 const Result<KernelHooks>& running_kernel();
 
 }  // namespace holdfast::hooks

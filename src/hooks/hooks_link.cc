@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program handler of libbpf returns a bpf_link, and libbpf has no public way to make one that
-// stands for more than one descriptor. Its own struct has kept the layout below since its first
-// release; what can be seen through its accessors is checked before any link is handed out.
+// A program handler of libbpf returns a bpf_link. libbpf has no public function that makes a link
+// for several descriptors. Its struct bpf_link has had the layout below since its first release.
+// The layout is checked through libbpf's accessors before the first link is made.
 #include "hooks/hooks_link.h"
 
 #include <bpf/bpf.h>
@@ -26,25 +26,25 @@ struct ManyLinks {
   std::shared_ptr<Attachment> attachment;
 };
 
-ManyLinks* many(bpf_link* link) { return reinterpret_cast<ManyLinks*>(link); }
+ManyLinks* as_many_links(bpf_link* link) { return reinterpret_cast<ManyLinks*>(link); }
 
 int detach(bpf_link* link) {
-  if (many(link)->attachment) {
-    for (Fd& fd : many(link)->attachment->links) fd.reset();
-    many(link)->attachment->links.clear();
+  if (as_many_links(link)->attachment) {
+    for (Fd& fd : as_many_links(link)->attachment->links) fd.reset();
+    as_many_links(link)->attachment->links.clear();
   }
   return 0;
 }
 
-// A disconnected link leaves what it stood for attached.
+// After bpf_link__disconnect() the programs stay attached: the descriptors are not closed.
 void deallocate(bpf_link* link) {
-  if (many(link)->disconnected && many(link)->attachment) {
-    for (Fd& fd : many(link)->attachment->links) static_cast<void>(fd.release());
+  if (as_many_links(link)->disconnected && as_many_links(link)->attachment) {
+    for (Fd& fd : as_many_links(link)->attachment->links) static_cast<void>(fd.release());
   }
-  delete many(link);
+  delete as_many_links(link);
 }
 
-bool layout_is_known() {
+bool is_layout_known() {
   char path[] = "path";
   ManyLinks probe{detach, deallocate, path, 4711, false, nullptr};
   const auto* link = reinterpret_cast<bpf_link*>(&probe);
@@ -66,8 +66,9 @@ void remove_files(const std::string& directory, std::size_t count) {
 }  // namespace
 
 Result<bpf_link*> make_link(std::shared_ptr<Attachment> attachment) {
-  static const bool known = layout_is_known();
-  if (!known) return Error{ENOTSUP, "attach", "", "this libbpf lays out its links in another way"};
+  static const bool known = is_layout_known();
+  if (!known)
+    return Error{ENOTSUP, "attach", "", "this libbpf has another layout of struct bpf_link"};
   auto* link = new ManyLinks{detach, deallocate, nullptr, -1, false, std::move(attachment)};
   return reinterpret_cast<bpf_link*>(link);
 }
@@ -88,21 +89,21 @@ int pin_into(const Attachment& attachment, const std::string& directory) {
 }
 
 int pin_link(bpf_link* link, const char* path) {
-  if (many(link)->pin_path != nullptr) return -EBUSY;
+  if (as_many_links(link)->pin_path != nullptr) return -EBUSY;
   if (mkdir(path, 0700) < 0) return -errno;
-  if (const int error = pin_into(*many(link)->attachment, path); error < 0) {
+  if (const int error = pin_into(*as_many_links(link)->attachment, path); error < 0) {
     rmdir(path);
     return error;
   }
-  many(link)->pin_path = strdup(path);  // libbpf frees it
-  return many(link)->pin_path != nullptr ? 0 : -ENOMEM;
+  as_many_links(link)->pin_path = strdup(path);  // libbpf frees it
+  return as_many_links(link)->pin_path != nullptr ? 0 : -ENOMEM;
 }
 
 int unpin_link(bpf_link* link) {
-  const std::unique_ptr<char, decltype(&std::free)> path(many(link)->pin_path, &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> path(as_many_links(link)->pin_path, &std::free);
   if (!path) return -EINVAL;
-  many(link)->pin_path = nullptr;
-  remove_files(path.get(), many(link)->attachment->links.size());
+  as_many_links(link)->pin_path = nullptr;
+  remove_files(path.get(), as_many_links(link)->attachment->links.size());
   return rmdir(path.get()) < 0 ? -errno : 0;
 }
 

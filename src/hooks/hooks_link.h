@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One libbpf link that stands for many.
+// A libbpf link that owns several kernel links.
 #ifndef HOLDFAST_HOOKS_HOOKS_LINK_H
 #define HOLDFAST_HOOKS_HOOKS_LINK_H
 
@@ -14,24 +14,26 @@
 
 namespace holdfast::hooks {
 
-// Owned by a link made by make_link(): closing them detaches, first to last.
+// The kernel links of a link made by make_link(). Closing them, first to last, detaches the
+// programs.
 struct Attachment {
   std::vector<Fd> links;
 };
 
-// A link for bpf_link__destroy(), bpf_link__detach() and pin_link(). It has no descriptor of its
-// own, so that libbpf's bpf_link__pin(), which could keep only one of many, fails with EBADF.
-// ENOTSUP: this libbpf lays out its links in another way.
+// Makes a link for bpf_link__destroy(), bpf_link__detach() and pin_link(). It has no descriptor of
+// its own. So libbpf's bpf_link__pin(), which can pin only one descriptor, fails with EBADF. The
+// caller owns the link. Errors: ENOTSUP, this libbpf has another layout of struct bpf_link.
 Result<bpf_link*> make_link(std::shared_ptr<Attachment> attachment);
 
-// The attachment of a link, null when the link is not ours.
+// The attachment of a link. Null: make_link() did not make this link.
 std::shared_ptr<Attachment> attachment_of(const bpf_link* link);
 
-// Pins it as files in `directory`; their names are in the order in which to remove them. All of it
-// or nothing. 0 or a negative errno.
+// Pins all kernel links as files in `directory`. To detach, remove the files in the order of their
+// names. Returns 0, or a negative errno; then no file is left.
 int pin_into(const Attachment& attachment, const std::string& directory);
 
-// bpf_link__pin() and bpf_link__unpin() of a link of ours: what is at `path` is a directory.
+// bpf_link__pin() and bpf_link__unpin() for a link of make_link(). `path` becomes a directory. 0,
+// or a negative errno. -EBUSY: already pinned; -EINVAL: not pinned.
 int pin_link(bpf_link* link, const char* path);
 int unpin_link(bpf_link* link);
 

@@ -15,7 +15,7 @@ using From = Argument::From;
 using Test = Condition::Test;
 
 constexpr std::int32_t kAnonymousMount = static_cast<std::int32_t>(HF_ANONYMOUS_MOUNTS_INUM);
-constexpr std::uint32_t CLONE_NEWMNT = CLONE_NEWNS;  // as the list of types spells it
+constexpr std::uint32_t CLONE_NEWMNT = CLONE_NEWNS;  // the name that HF_NAMESPACE_POINTS uses
 
 Argument context(int index) { return {.from = From::kContext, .index = index}; }
 Argument zero() { return {}; }
@@ -33,7 +33,7 @@ const btf_type* skip_modifiers(const btf* kernel, std::uint32_t id) {
   return btf__type_by_id(kernel, static_cast<__u32>(btf__resolve_type(kernel, id)));
 }
 
-// In bytes; nothing when there is no such member. Looks into unnamed ones, too.
+// The offset in bytes; nullopt: no such member. Searches unnamed members too.
 std::optional<int> member_offset(const btf* kernel, const btf_type* type, std::string_view name) {
   if (type == nullptr || !btf_is_composite(type)) return std::nullopt;
   const btf_member* members = btf_members(type);
@@ -55,7 +55,7 @@ std::optional<int> member_offset(const btf* kernel, const char* type, std::strin
                 : std::nullopt;
 }
 
-// Adds a site to the offer; false, and why in the offer, when the kernel lacks the function.
+// Adds a site to the offer. False: the kernel lacks the function, and `offer.how` has the reason.
 bool add_site(Offer& offer, const btf* kernel, Site site) {
   site.function_id = function_id(kernel, site.function);
   if (site.function_id == 0) {
@@ -76,31 +76,31 @@ enum class Make { COPY, COPY_MNT, CREATE_USER };
 
 struct NamespacePoint {
   const char* install;
-  std::uint32_t questions;
+  std::uint32_t checks;
   Make how;
   const char* make;
   std::uint32_t clone_flag;
 };
-#define HF_NAMESPACE_POINT(proc, TYPE, install, questions, how, make, kind) \
-  NamespacePoint{#install, questions, Make::how, #make, CLONE_NEW##TYPE},
+#define HF_NAMESPACE_POINT(proc, TYPE, install, checks, how, make, kind) \
+  NamespacePoint{#install, checks, Make::how, #make, CLONE_NEW##TYPE},
 constexpr NamespacePoint kNamespacePoints[] = {HF_NAMESPACE_POINTS(HF_NAMESPACE_POINT)};
 #undef HF_NAMESPACE_POINT
 
-// setns() calls one of these for each namespace, with the hook's own arguments.
+// setns(2) calls one of these functions for each namespace, with the arguments of the hook.
 Offer find_install(const btf* kernel) {
   Offer offer;
   for (const NamespacePoint& point : kNamespacePoints) {
     Site site{.function = point.install, .arguments = {context(0), context(1), zero()}};
     site.object = 1;
     site.ns_type = point.clone_flag;
-    site.questions = point.questions;
+    site.checks = point.checks;
     if (!add_site(offer, kernel, std::move(site))) return offer;
   }
   return bridged(std::move(offer),
                  "fentry of the eight *ns_install functions, enforced by lsm/capable");
 }
 
-// Every namespace passes here on kernels that have it: __ns_common_init(ns, ns_type, ops, inum).
+// Kernels that have __ns_common_init(ns, ns_type, ops, inum) call it for every new namespace.
 Offer find_alloc_common(const btf* kernel) {
   Offer offer;
   Site site{
@@ -111,8 +111,8 @@ Offer find_alloc_common(const btf* kernel) {
   return bridged(std::move(offer), "fexit of " HF_MAKES_EVERY_NS);
 }
 
-// A function that returns a namespace: the old one unless `flags`, its first argument, asks for a
-// new one.
+// A function that returns a namespace. It returns a new one if `flags`, its first argument,
+// requests that, and else the old one.
 bool add_copier(Offer& offer, const btf* kernel, const NamespacePoint& point) {
   Site site{.function = point.make, .attach = BPF_TRACE_FEXIT};
   site.ns_type = point.clone_flag;
@@ -133,7 +133,7 @@ bool add_copier(Offer& offer, const btf* kernel, const NamespacePoint& point) {
   return true;
 }
 
-// A function that leaves a new user namespace in the credentials that it is given.
+// A function that stores a new user namespace in the credentials that are its argument.
 bool add_user_creator(Offer& offer, const btf* kernel, const NamespacePoint& point) {
   const auto user_ns = member_offset(kernel, "cred", "user_ns");
   const auto offset = member_offset(kernel, "user_namespace", "ns");
@@ -150,7 +150,7 @@ bool add_user_creator(Offer& offer, const btf* kernel, const NamespacePoint& poi
   return add_site(offer, kernel, std::move(site));
 }
 
-// Before that: a function for each type.
+// Older kernels have one function for each type.
 Offer find_alloc_each(const btf* kernel) {
   Offer offer;
   for (const NamespacePoint& point : kNamespacePoints) {
@@ -195,7 +195,7 @@ Offer find_cgroup_attach(const btf* kernel) {
   site.arguments = {
       {.from = From::kTask}, context(0), context(1), context(2), context(3), context(4), zero()};
   site.copies = 1;
-  site.questions = 1;
+  site.checks = 1;
   if (!add_site(offer, kernel, std::move(site))) return offer;
   return bridged(std::move(offer), "fentry of " HF_MOVE_ASKED ", enforced by lsm/inode_permission");
 }

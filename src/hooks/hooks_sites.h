@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The proposed hooks, and the functions of a stock kernel that stand in for each.
+// The proposed hooks, and the functions of an unmodified kernel that replace each of them.
 #ifndef HOLDFAST_HOOKS_HOOKS_SITES_H
 #define HOLDFAST_HOOKS_HOOKS_SITES_H
 
@@ -23,14 +23,15 @@ inline constexpr std::array kHooks = {Hook::kAlloc, Hook::kFree, Hook::kInstall,
 // "namespace_install"
 std::string_view hook_name(Hook hook);
 
-// Where one argument of the hook comes from at a site. `index` counts the function's arguments; its
-// result, at a fexit site, comes behind the last.
+// The source of one argument of the hook at a site. `index` is the number of a function argument,
+// from
+// 0. At an fexit site, the index after the last argument is the function's result.
 struct Argument {
   enum class From {
-    kZero,     // what an LSM program finds as the result of the program before it
+    kZero,     // 0, for the argument that holds the previous LSM program's result
     kContext,  // argument `index`
-    kMember,   // the address `offset` bytes into what argument `index` points at
-    kPointee,  // the same, after following the pointer `via` bytes into that
+    kMember,   // argument `index`, a pointer, plus `offset` bytes
+    kPointee,  // as kMember, for the pointer that is stored `via` bytes after argument `index`
     kTask,     // the task that is being moved, recorded earlier in the same system call
     kInum,     // a zeroed ns_common that holds only the number, argument `index`
   };
@@ -40,15 +41,16 @@ struct Argument {
   int via = 0;
 };
 
-// The site is of interest only when all of its conditions hold.
+// A call of the site's function matters only if all conditions hold.
 struct Condition {
   enum class Test { kAnyBit, kZero, kNoErrorPointer, kDiffers };
   Test test;
-  int index;               // of the argument, of which kZero and kDiffers look at 32 bits
-  std::int32_t value = 0;  // the bits; what it must differ from
+  int index;               // of the argument; kZero and kDiffers test its low 32 bits
+  std::int32_t value = 0;  // kAnyBit: the bits; kDiffers: the value that it must differ from
 };
 
-// What the entry of a call is found by. A free may run in any task, and interrupt one.
+// The key of a call's entry in the map of verdicts. A namespace_free may run in any task, also
+// inside another call of that task, so its key is the object.
 enum class CallKey { kTask, kObject };
 
 struct Site {
@@ -57,33 +59,34 @@ struct Site {
   bpf_attach_type attach = BPF_TRACE_FENTRY;
   std::vector<Argument> arguments{};
   std::vector<Condition> conditions{};
-  int object = -1;  // index of the argument that tells one call of a task from the next
+  int object = -1;  // index of the argument that distinguishes successive calls of a task; -1: none
   CallKey key = CallKey::kTask;
-  int copies = HF_COPIES;       // 1 where a lock keeps two calls from meeting
-  std::uint32_t ns_type = 0;    // CLONE_NEW…; 0: not known from the function
-  std::uint32_t questions = 0;  // how often the enforcer is asked within one call; 0: it has none
-  int ns_common_bytes = 0;      // for kInum, multiple of 8
+  int copies = HF_COPIES;     // 1 if a lock prevents concurrent calls
+  std::uint32_t ns_type = 0;  // CLONE_NEW…; 0: the function is for several types
+  std::uint32_t checks = 0;   // maximum number of enforcer checks in one call; 0: no enforcer
+  int ns_common_bytes = 0;    // for kInum, multiple of 8
   int inum_offset = 0;
 };
 
-// On kernels before 6.2 a look-up in task storage finds nothing while another task is preempted
-// inside one on the same processor. How a program can tell that this happened.
+// Before Linux 6.2, a look-up in task storage finds nothing while another task on the same CPU is
+// preempted inside such a look-up. This struct has the facts by which a program detects that.
 struct StorageDefect {
-  std::uint32_t busy_id = 0;  // in the kernel's BTF: the counter of such tasks; 0: no defect
+  std::uint32_t busy_id = 0;  // BTF id of the kernel's counter of such tasks; 0: no defect
   int switches_offset = 0;    // of task_struct.nivcsw, which counts how often a task was preempted
 };
 
-// What this kernel offers for a hook.
+// The support of this kernel for a hook.
 struct Offer {
   enum class State { kNative, kBridged, kUnavailable };
   State state = State::kUnavailable;
-  std::string how;  // "fentry of the eight *ns_install functions, …", or why not
+  std::string how;  // "fentry of the eight *ns_install functions, …", or the reason if unavailable
   std::vector<Site> sites{};
-  bool has_ns_type = false;  // ns_common says its type
+  bool has_ns_type = false;  // struct ns_common has the field ns_type
   StorageDefect storage{};
 };
 
-// kernel: the running kernel's BTF. Native when it has bpf_lsm_<hook>.
+// `kernel`: the running kernel's BTF, borrowed. The hook is native if the BTF has bpf_lsm_<hook>.
+// Does not fail.
 Offer find_offer(const btf* kernel, Hook hook);
 
 }  // namespace holdfast::hooks

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A handler registered with libbpf is asked by bpf_program__attach() and by skeletons, but not by
-// bpf_program__attach_lsm(), which would attach one copy and nothing that enforces, nor by
-// bpf_link__pin(), which can keep one descriptor. So these stand before libbpf's own: in the shared
-// library by their names, as the dynamic linker takes the first it finds; in the static one by the
-// linker's --wrap. The rest of libbpf does not notice.
+// bpf_program__attach() and skeletons call a handler registered with libbpf. Two functions do not.
+// bpf_program__attach_lsm() would attach one copy without an enforcer, and bpf_link__pin() can pin
+// only one descriptor. So the functions below replace libbpf's. In the shared library they have the
+// same names, and the dynamic linker takes the first definition. In the static library the linker
+// option --wrap replaces them. libbpf itself is unchanged.
 #include "hooks/interpose.h"
 
 #include <bpf/btf.h>
@@ -23,7 +23,7 @@
 #else
 #define OURS(name) __wrap_##name
 extern "C" {
-// What --wrap calls libbpf's own; null in a program that was linked without.
+// The names that --wrap gives to libbpf's own functions. Null in a program linked without --wrap.
 int __real_bpf_object__load(bpf_object* object) __attribute__((weak));
 int __real_bpf_object__load_skeleton(bpf_object_skeleton* skeleton) __attribute__((weak));
 int __real_bpf_link__pin(bpf_link* link, const char* path) __attribute__((weak));
@@ -36,7 +36,7 @@ namespace {
 
 constexpr const char* kLabelReader = "bpf_sock_read_xattr";
 
-// libbpf's own function of a name.
+// The function of this name in libbpf itself.
 #ifdef HOLDFAST_HOOKS_SHARED
 template <typename Function>
 Function* find_real(const char* name, Function*) {
@@ -50,31 +50,33 @@ Function* find_real(const char* name, Function*) {
 
 thread_local bool reached = false;
 
-// libbpf has made an ordinary function of it by now; nobody defines one of this name.
+// Whether the object declares the kernel function `function`. libbpf has converted the declaration
+// to an ordinary function type by now, and no object defines a function of this name.
 bool imports(const bpf_object* object, const char* function) {
   const btf* types = object != nullptr ? bpf_object__btf(object) : nullptr;
   return types != nullptr && btf__find_by_name_kind(types, function, BTF_KIND_FUNC) > 0;
 }
 
-// libbpf names a function that the kernel does not have; not since when there is one, nor what to
-// do.
+// libbpf's error names the missing kernel function. This warning adds which kernels have it.
 int explain(const bpf_object* object, int error) {
   if (error == 0 || !imports(object, kLabelReader)) return error;
   const auto& kernel = running_kernel();
   if (!kernel || kernel->reads_labels) return error;
-  warn(std::string(kLabelReader) +
-       ": this kernel's programs cannot read the labels of a socket, from Linux 7.3 on they can, "
-       "and nothing can stand in for it: no older kernel has a copy of a socket's labels that is "
-       "known to be complete. An object that declares it without __weak does not load");
+  warn(
+      std::string(kLabelReader) +
+      ": needs Linux 7.3: BPF programs of this kernel cannot read the labels of a socket. There is "
+      "no replacement, because an older kernel has no complete copy of a socket's labels. An "
+      "object that declares it without __weak does not load");
   return error;
 }
 
 }  // namespace
 
-bool stands_before_libbpf() {
+bool precedes_libbpf() {
   reached = false;
-  int (*volatile load)(bpf_object*) = bpf_object__load;  // not to be seen through
-  load(nullptr);                                         // EINVAL
+  int (*volatile load)(bpf_object*) =
+      bpf_object__load;  // volatile: the compiler must not inline it
+  load(nullptr);         // EINVAL
   return reached;
 }
 
@@ -99,7 +101,7 @@ __attribute__((visibility("default"))) int OURS(bpf_object__load_skeleton)(
   return holdfast::hooks::explain(*skeleton->obj, real(skeleton));
 }
 
-// libbpf's two functions for LSM and for tracing programs are one.
+// In libbpf, the functions for LSM and for tracing programs are the same.
 __attribute__((visibility("default"))) bpf_link* OURS(bpf_program__attach_lsm)(
     const bpf_program* program) {
   if (holdfast::hooks::is_bridged(program)) return attach_bridged(program);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libbpf asks here for every program in one of the hooks' sections: when it opens, loads and
-// attaches it.
+// libbpf calls the handlers below for every program in a section of a hook, when it opens, loads
+// and attaches the program.
 #include "hooks/registry.h"
 
 #include <bpf/bpf.h>
@@ -19,8 +19,8 @@ namespace {
 struct State {
   Choices choices;
   std::string error;
-  // By address: libbpf tells nobody when it closes an object. An address that is used again
-  // replaces what was kept for the program that had it before.
+  // The key is the address. libbpf has no callback for closing an object. If a new program has the
+  // same address, its entry replaces the old one.
   std::map<const bpf_program*, std::unique_ptr<Adapter>> adapters;
 };
 

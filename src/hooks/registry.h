@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs that are bridged in this process, from the moment libbpf opens their object.
+// The bridged programs of this process, from the time when libbpf opens their object. One thread,
+// as libbpf itself.
 #ifndef HOLDFAST_HOOKS_REGISTRY_H
 #define HOLDFAST_HOOKS_REGISTRY_H
 
@@ -12,17 +13,18 @@
 
 namespace holdfast::hooks {
 
-// From now on libbpf hands the programs of this hook's sections over. 0 or a negative errno.
+// Registers the handlers for the sections of this hook with libbpf. 0, or a negative errno.
 int register_hook(Hook hook);
 
 bool is_bridged(const bpf_program* program);
 
-// As bpf_program__attach(): null and errno on failure.
+// As bpf_program__attach(): the caller owns the link. Null and errno: it failed.
 bpf_link* attach_bridged(const bpf_program* program);
 
+// The choices for programs that are loaded later; the caller may change them.
 Choices& choices();
 
-// Where the object's owner reads libbpf's own warnings, and for last_warning().
+// Sends a warning to libbpf's print callback, and stores it for last_warning().
 void warn(const std::string& message);
 const std::string& last_warning();
 

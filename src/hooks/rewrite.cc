@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program for a hook that the kernel does not have becomes a subprogram of one for a function
-// that it has. In front of its instructions, none of which changes, goes a wrapper:
+// A program for a hook that the kernel lacks becomes a subprogram of a program for a function that
+// the kernel has. A wrapper is placed before its instructions, which do not change. The wrapper
+// does:
 //
-//     leave if another copy of this program has met this call    (four copies are attached, since
-//     the
-//                                                                 kernel skips one that is
-//                                                                 preempted)
-//     lay the hook's arguments on the stack, in the hook's order
-//     call the program with that as its context
-//     record what it returned, for the enforcer
-//     return 0
+//   1. Exit if another copy of this program has already run for this call. (Four copies are
+//      attached, because the kernel skips a copy in which a task is preempted.)
+//   2. Store the hook's arguments on the stack, in the order of the hook.
+//   3. Call the program with the address of these arguments as its context.
+//   4. Record the return value for the enforcer.
+//   5. Return 0.
 //
-// The verifier keeps the types of pointers that are spilled to the stack, also when they are read
-// through a pointer to it that was handed to a subprogram. So the program finds the same typed
-// arguments at the same places, however it moves its context about, and nothing has to be patched
-// inside it: no jumps, no exits, no line numbers.
+// The verifier keeps the types of pointers that are spilled to the stack. It also keeps them when a
+// subprogram reads them through a pointer to that stack. So the program finds the same typed
+// arguments at the same offsets of its context. No instruction inside the program needs a patch: no
+// jumps, no exits, no line numbers.
 #include "hooks/rewrite.h"
 
 #include <algorithm>
@@ -30,10 +29,10 @@ namespace holdfast::hooks {
 namespace {
 
 constexpr int kSlotBytes = 8;
-constexpr int kKey = -kSlotBytes;  // of the stack frame: the current task's address
+constexpr int kKey = -kSlotBytes;  // stack offset of the key: the address of the task or object
 constexpr int kVerdictBytes = sizeof(hf_hook_verdict);
 
-// Collects instructions, and jumps to one place behind them all.
+// Collects instructions, and resolves jumps to later instructions and to the common exit.
 class Code {
  public:
   void add(bpf_insn insn) { insns_.push_back(insn); }
@@ -48,20 +47,22 @@ class Code {
     add(insn(0, 0, 0, 0, 0));
   }
 
-  // A jump whose target is the next instruction after a later land().
+  // Adds a jump. A later bind_here() sets its target to the instruction that is added next.
   [[nodiscard]] std::size_t jump_from(bpf_insn jump) {
     add(jump);
     return insns_.size() - 1;
   }
-  void land(std::size_t from) { insns_[from].off = static_cast<__s16>(insns_.size() - from - 1); }
-
-  void leave_from(bpf_insn jump) { leaving_.push_back(jump_from(jump)); }
-  void land_leaving() {
-    for (std::size_t from : leaving_) land(from);
+  void bind_here(std::size_t from) {
+    insns_[from].off = static_cast<__s16>(insns_.size() - from - 1);
   }
 
-  // Calls the program that begins behind the last instruction.
-  void call_program_behind() { call_ = jump_from(call_program()); }
+  void exit_by(bpf_insn jump) { exit_jumps_.push_back(jump_from(jump)); }
+  void bind_exit_jumps() {
+    for (std::size_t from : exit_jumps_) bind_here(from);
+  }
+
+  // Adds a call of the program that starts after the last instruction.
+  void call_program_after() { call_ = jump_from(call_program()); }
 
   Instructions finish() && {
     if (call_ != 0) insns_[call_].imm = static_cast<__s32>(insns_.size() - call_ - 1);
@@ -70,7 +71,7 @@ class Code {
 
  private:
   Instructions insns_;
-  std::vector<std::size_t> leaving_;
+  std::vector<std::size_t> exit_jumps_;
   std::size_t call_ = 0;
 };
 
@@ -83,21 +84,21 @@ void store_key(Code& code, CallKey key) {
   }
 }
 
-void leave_unless(Code& code, const Condition& condition) {
+void exit_unless(Code& code, const Condition& condition) {
   code.add(load(BPF_DW, BPF_REG_1, BPF_REG_6, condition.index * kSlotBytes));
   switch (condition.test) {
     case Condition::Test::kAnyBit:
       code.add(and_imm(BPF_REG_1, condition.value));
-      code.leave_from(jump_imm(BPF_JEQ, BPF_REG_1, 0));
+      code.exit_by(jump_imm(BPF_JEQ, BPF_REG_1, 0));
       return;
     case Condition::Test::kZero:
-      code.leave_from(jump32_imm(BPF_JNE, BPF_REG_1, 0));
+      code.exit_by(jump32_imm(BPF_JNE, BPF_REG_1, 0));
       return;
     case Condition::Test::kDiffers:
-      code.leave_from(jump32_imm(BPF_JEQ, BPF_REG_1, condition.value));
+      code.exit_by(jump32_imm(BPF_JEQ, BPF_REG_1, condition.value));
       return;
     case Condition::Test::kNoErrorPointer:
-      code.leave_from(jump_imm(BPF_JGE, BPF_REG_1, -HF_MAX_ERRNO));
+      code.exit_by(jump_imm(BPF_JGE, BPF_REG_1, -HF_MAX_ERRNO));
       return;
   }
 }
@@ -109,15 +110,16 @@ void call_with_key(Code& code, int map_fd, bpf_func_id helper) {
   code.add(call_helper(helper));
 }
 
-// Leaves for tasks outside the cgroup. An error of the test counts as inside.
-void leave_out_of_scope(Code& code, int scope_fd) {
+// Exits for tasks outside the cgroup. If the test fails, the task counts as inside.
+void exit_out_of_scope(Code& code, int scope_fd) {
   code.add_map(BPF_REG_1, scope_fd);
   code.add(move_imm(BPF_REG_2, 0));
   code.add(call_helper(BPF_FUNC_current_task_under_cgroup));
-  code.leave_from(jump_imm(BPF_JEQ, BPF_REG_0, 0));
+  code.exit_by(jump_imm(BPF_JEQ, BPF_REG_0, 0));
 }
 
-// r7 = what the call is about: an address or a number that tells it from other calls of the task.
+// r7 = the object of the call: an address or number that distinguishes it from other calls of the
+// task.
 void load_object(Code& code, const Site& site) {
   if (site.object >= 0) {
     code.add(load(BPF_DW, BPF_REG_7, BPF_REG_6, site.object * kSlotBytes));
@@ -126,9 +128,9 @@ void load_object(Code& code, const Site& site) {
   }
 }
 
-// Leaves when the entry is of this call: same object, and this copy has not met it yet. An entry
-// that this copy has met is of an earlier call whose end nobody saw.
-void leave_when_answered(Code& code, const Wrapping& w) {
+// Exits if the entry is for this call: it has the same object, and this copy has not yet used it.
+// If this copy has used it, the entry is for an earlier call whose end was not observed.
+void exit_if_answered(Code& code, const Wrapping& w) {
   constexpr int kSeen = offsetof(hf_hook_verdict, seen);
   const int bit = 1 << w.copy;
   call_with_key(code, w.verdicts_fd, BPF_FUNC_map_lookup_elem);
@@ -141,32 +143,32 @@ void leave_when_answered(Code& code, const Wrapping& w) {
   const std::size_t old = code.jump_from(jump_imm(BPF_JNE, BPF_REG_2, 0));
   code.add(or_imm(BPF_REG_1, bit));
   code.add(store(BPF_W, BPF_REG_0, kSeen, BPF_REG_1));
-  code.leave_from(jump());
-  code.land(other);
-  code.land(old);
+  code.exit_by(jump());
+  code.bind_here(other);
+  code.bind_here(old);
   call_with_key(code, w.verdicts_fd, BPF_FUNC_map_delete_elem);
-  code.land(none);
+  code.bind_here(none);
 }
 
-// Arguments and, after the program has run, its verdict share the space below the key.
+// The space below the key holds the arguments, and after the program's return the verdict.
 int arguments_bottom(const Site& site) {
   const int arguments_bytes = static_cast<int>(site.arguments.size()) * kSlotBytes;
   return kKey - std::max(arguments_bytes, kVerdictBytes);
 }
 
-// Leaves for a task outside the scope; what jumps to `unknown` has no task.
-void lay_task(Code& code, int tasks_fd, int at, std::vector<std::size_t>& unknown) {
+// Exits for a task outside the scope. Jumps to `unknown` if the task is not recorded.
+void store_task(Code& code, int tasks_fd, int at, std::vector<std::size_t>& unknown) {
   call_with_key(code, tasks_fd, BPF_FUNC_map_lookup_elem);
   unknown.push_back(code.jump_from(jump_imm(BPF_JEQ, BPF_REG_0, 0)));
   code.add(load(BPF_DW, BPF_REG_1, BPF_REG_0, offsetof(hf_moved_task, outside)));
-  code.leave_from(jump_imm(BPF_JNE, BPF_REG_1, 0));
+  code.exit_by(jump_imm(BPF_JNE, BPF_REG_1, 0));
   code.add(load(BPF_DW, BPF_REG_1, BPF_REG_0, offsetof(hf_moved_task, task)));
   unknown.push_back(code.jump_from(jump_imm(BPF_JEQ, BPF_REG_1, 0)));
   code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
 }
 
-// The namespace is laid below the arguments.
-void lay_inum(Code& code, const Site& site, int index, int at) {
+// Stores the ns_common below the arguments.
+void store_inum(Code& code, const Site& site, int index, int at) {
   const int bottom = arguments_bottom(site) - site.ns_common_bytes;
   for (int offset = 0; offset < site.ns_common_bytes; offset += kSlotBytes) {
     code.add(store_imm(BPF_DW, BPF_REG_10, bottom + offset, 0));
@@ -178,17 +180,17 @@ void lay_inum(Code& code, const Site& site, int index, int at) {
   code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
 }
 
-void lay_argument(Code& code, const Wrapping& w, const Argument& argument, int at,
-                  std::vector<std::size_t>& unknown) {
+void store_argument(Code& code, const Wrapping& w, const Argument& argument, int at,
+                    std::vector<std::size_t>& unknown) {
   switch (argument.from) {
     case Argument::From::kZero:
       code.add(store_imm(BPF_DW, BPF_REG_10, at, 0));
       return;
     case Argument::From::kTask:
-      lay_task(code, w.tasks_fd, at, unknown);
+      store_task(code, w.tasks_fd, at, unknown);
       return;
     case Argument::From::kInum:
-      lay_inum(code, *w.site, argument.index, at);
+      store_inum(code, *w.site, argument.index, at);
       return;
     case Argument::From::kContext:
     case Argument::From::kMember:
@@ -203,14 +205,15 @@ void lay_argument(Code& code, const Wrapping& w, const Argument& argument, int a
   code.add(store(BPF_DW, BPF_REG_10, at, BPF_REG_1));
 }
 
-// r0 = how often the task was preempted.
+// r0 = the number of involuntary context switches of the task.
 void count_switches(Code& code, const StorageDefect& storage) {
   code.add(call_helper(BPF_FUNC_get_current_task_btf));
   code.add(load(BPF_DW, BPF_REG_0, BPF_REG_0, storage.switches_offset));
 }
 
-// When nobody is inside task storage now, and this task is not preempted until the program has
-// returned, every look-up of the program told the truth. r9 = how often it was preempted so far.
+// If no task on this CPU is inside a task storage look-up now, and this task is not preempted until
+// the program returns, then all look-ups of the program are correct. r9 = the number of preemptions
+// so far.
 void begin_storage_watch(Code& code, const StorageDefect& storage,
                          std::vector<std::size_t>& unknown) {
   count_switches(code, storage);
@@ -229,8 +232,8 @@ void end_storage_watch(Code& code, const StorageDefect& storage,
   code.add(move(BPF_REG_0, BPF_REG_8));
 }
 
-// r0 = what the program returned, or a refusal when an argument is not to be had or what it looked
-// up cannot be relied on.
+// r0 = the program's return value. -EPERM if an argument is not available or a look-up may be
+// wrong.
 void call_with_arguments(Code& code, const Wrapping& w) {
   std::vector<std::size_t> unknown;
   const bool watched = w.storage.busy_id != 0;
@@ -240,31 +243,31 @@ void call_with_arguments(Code& code, const Wrapping& w) {
   } else {
     int at = arguments_bottom(*w.site);
     for (const Argument& argument : w.site->arguments) {
-      lay_argument(code, w, argument, at, unknown);
+      store_argument(code, w, argument, at, unknown);
       at += kSlotBytes;
     }
     code.add(move(BPF_REG_1, BPF_REG_10));
     code.add(add_imm(BPF_REG_1, arguments_bottom(*w.site)));
   }
-  code.call_program_behind();
+  code.call_program_after();
   if (watched) end_storage_watch(code, w.storage, unknown);
   if (unknown.empty()) return;
   const std::size_t known = code.jump_from(jump());
-  for (std::size_t from : unknown) code.land(from);
+  for (std::size_t from : unknown) code.bind_here(from);
   code.add(move_imm(BPF_REG_0, -EPERM));
-  code.land(known);
+  code.bind_here(known);
 }
 
-// The verifier refuses the load from what is no address, unless it sees that r0 is always 0 here.
-// Its own check of what a program returns can be got around before Linux 6.8: it compares with
-// states that it takes for the same.
-void insist_on_zero(Code& code) {
+// The load from r0 is invalid, so the verifier refuses the program unless it proves that r0 is
+// always 0 here. Before Linux 6.8 the verifier's own check of return values is not reliable: it may
+// prune a state as equal to an earlier one although the return value differs.
+void require_zero(Code& code) {
   const std::size_t zero = code.jump_from(jump32_imm(BPF_JEQ, BPF_REG_0, 0));
   code.add(load(BPF_DW, BPF_REG_0, BPF_REG_0, 0));
-  code.land(zero);
+  code.bind_here(zero);
 }
 
-// r0: what the program returned.
+// r0 = the program's return value.
 void record_verdict(Code& code, const Wrapping& w) {
   const int at = kKey - kVerdictBytes;
   const auto field = [at](std::size_t offset) { return at + static_cast<int>(offset); };
@@ -272,7 +275,7 @@ void record_verdict(Code& code, const Wrapping& w) {
   code.add(store_imm(BPF_W, BPF_REG_10, field(offsetof(hf_hook_verdict, seen)), 1 << w.copy));
   code.add(store_imm(BPF_W, BPF_REG_10, field(offsetof(hf_hook_verdict, uses)), 0));
   code.add(store_imm(BPF_W, BPF_REG_10, field(offsetof(hf_hook_verdict, max_uses)),
-                     static_cast<__s32>(w.site->questions)));
+                     static_cast<__s32>(w.site->checks)));
   code.add(store(BPF_DW, BPF_REG_10, field(offsetof(hf_hook_verdict, object)), BPF_REG_7));
   code.add_map(BPF_REG_1, w.verdicts_fd);
   code.add(move(BPF_REG_2, BPF_REG_10));
@@ -288,27 +291,27 @@ void record_verdict(Code& code, const Wrapping& w) {
 Instructions wrapper(const Wrapping& w) {
   Code code;
   code.add(move(BPF_REG_6, BPF_REG_1));
-  for (const Condition& condition : w.site->conditions) leave_unless(code, condition);
+  for (const Condition& condition : w.site->conditions) exit_unless(code, condition);
   load_object(code, *w.site);
   store_key(code, w.site->key);
-  if (w.scope_fd >= 0) leave_out_of_scope(code, w.scope_fd);
-  leave_when_answered(code, w);
+  if (w.scope_fd >= 0) exit_out_of_scope(code, w.scope_fd);
+  exit_if_answered(code, w);
   call_with_arguments(code, w);
-  if (w.refusal == Refusal::kNeverAsked) insist_on_zero(code);
+  if (w.refusal == Refusal::kNeverAsked) require_zero(code);
   code.add(move(BPF_REG_8, BPF_REG_0));
   record_verdict(code, w);
   if (w.refusal == Refusal::kKilled) {
-    code.leave_from(jump32_imm(BPF_JEQ, BPF_REG_8, 0));
+    code.exit_by(jump32_imm(BPF_JEQ, BPF_REG_8, 0));
     code.add(move_imm(BPF_REG_1, SIGKILL));
     code.add(call_helper(BPF_FUNC_send_signal));
   }
-  code.land_leaving();
+  code.bind_exit_jumps();
   code.add(move_imm(BPF_REG_0, 0));
   code.add(leave());
   return std::move(code).finish();
 }
 
-Instructions forget_verdict(int verdicts_fd) {
+Instructions verdict_cleaner(int verdicts_fd) {
   Code code;
   store_key(code, CallKey::kTask);
   call_with_key(code, verdicts_fd, BPF_FUNC_map_delete_elem);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the instructions of an LSM program into those of a program for another function of the
-// kernel.
+// Converts an LSM program into a tracing program for another function of the kernel. All functions
+// here are pure.
 #ifndef HOLDFAST_HOOKS_REWRITE_H
 #define HOLDFAST_HOOKS_REWRITE_H
 
@@ -18,45 +18,47 @@ namespace holdfast::hooks {
 
 using Instructions = std::vector<bpf_insn>;
 
-// What happens when a program returns something other than 0.
+// The effect of a return value other than 0.
 enum class Refusal {
   kEnforced,    // another program refuses the operation
-  kNeverAsked,  // the verifier has to see that it always returns 0
+  kNeverAsked,  // none: the verifier must prove that the program always returns 0
   kKilled,      // the task is killed before it returns to user space
   kIgnored,
 };
 
-// Whether the program is handed the function's own context, which some helpers insist on, or a copy
-// of the hook's arguments.
+// The context of the program: a copy of the hook's arguments, or the context of the traced
+// function, which some helpers require.
 enum class Context { kArguments, kOriginal };
 
 struct Wrapping {
   const Site* site = nullptr;
   int verdicts_fd = -1;  // borrowed: hash of u64 -> hf_hook_verdict
-  int scope_fd = -1;     // borrowed: cgroup array; -1 when every task is bridged
+  int scope_fd = -1;     // borrowed: cgroup array; -1: all tasks are in scope
   int tasks_fd = -1;     // borrowed: hash of u64 -> kptr, for Argument::From::kTask
   int copy = 0;          // 0..3
   Refusal refusal = Refusal::kEnforced;
   Context context = Context::kArguments;
-  StorageDefect storage{};  // busy_id: 0 unless it can lead the program to a wrong verdict
+  StorageDefect storage{};  // busy_id 0: the defect cannot change the verdict
 };
 
-// The code that goes in front of a program: instruction 0 is entered by the kernel, the program
-// begins right behind it and is called as a subprogram.
+// The code before a program. The kernel enters at instruction 0. The program follows directly after
+// this code, which calls it as a subprogram.
 Instructions wrapper(const Wrapping& wrapping);
 
-// A program that forgets the current task's verdict.
-Instructions forget_verdict(int verdicts_fd);
+// A program that deletes the current task's verdict.
+Instructions verdict_cleaner(int verdicts_fd);
 
-// Refuses what cannot work outside the native hook, by name.
+// The context that the program needs. Errors: EOPNOTSUPP, the hook is not bridged, or the program
+// calls a helper that works only in the native hook; the error names it.
 Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer& offer, Hook hook);
 
-// Does it look things up in task storage?
+// Whether the program looks up task storage.
 bool uses_task_storage(std::span<const bpf_insn> insns);
 
-// Puts the type that the site implies where the program reads ns_common.ns_type and the kernel has
-// no such field. body: relocated; original: the same program before that, without what was
-// appended; ns_type_offset: of the field, in the program's own types, -1 when it has none.
+// For kernels without ns_common.ns_type. Replaces each read of this field in `body` by the type
+// that the site implies. `body` is the relocated program. `original` is the same program before
+// relocation, without appended subprograms. `ns_type_offset` is the offset in bytes of the field in
+// the program's own types; -1: the program does not have it.
 void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, const Site& site,
                     int ns_type_offset);
 

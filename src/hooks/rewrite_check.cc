@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program may not do when its hook is bridged, found before the verifier would say it in
-// terms of a function its author has never heard of.
+// Checks a program for operations that do not work when its hook is bridged. The verifier's message
+// would name a function that the author does not know.
 #include <algorithm>
 #include <cerrno>
 #include <optional>
@@ -11,7 +11,7 @@
 namespace holdfast::hooks {
 namespace {
 
-// libbpf's mark in place of an access to a field or type that this kernel lacks.
+// libbpf writes this helper number in place of an access to a field or type that this kernel lacks.
 constexpr __s32 kMissingField = 195896080;
 
 bool is_helper_call(const bpf_insn& insn, __s32 helper) {
@@ -23,18 +23,18 @@ struct Known {
   const char* name;
 };
 
-// Only in sleepable programs; the functions that stand in for the hooks have none.
+// Helpers for sleepable programs only. The functions that replace the hooks cannot sleep.
 constexpr Known kSleepable[] = {{BPF_FUNC_copy_from_user, "bpf_copy_from_user"},
                                 {BPF_FUNC_copy_from_user_task, "bpf_copy_from_user_task"},
                                 {BPF_FUNC_ima_inode_hash, "bpf_ima_inode_hash"},
                                 {BPF_FUNC_ima_file_hash, "bpf_ima_file_hash"}};
 
-// Only in programs of type LSM.
+// Helpers for programs of type LSM only.
 constexpr Known kLsmOnly[] = {{BPF_FUNC_inode_storage_get, "bpf_inode_storage_get"},
                               {BPF_FUNC_inode_storage_delete, "bpf_inode_storage_delete"},
                               {BPF_FUNC_bprm_opts_set, "bpf_bprm_opts_set"}};
 
-// Want the context that the kernel itself handed to the program.
+// Helpers that require the context that the kernel passed to the program.
 constexpr Known kOriginalContext[] = {{BPF_FUNC_perf_event_output, "bpf_perf_event_output"},
                                       {BPF_FUNC_get_stackid, "bpf_get_stackid"},
                                       {BPF_FUNC_get_stack, "bpf_get_stack"},
@@ -67,13 +67,12 @@ Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer&
     if (const auto known = find(insn, kLsmOnly)) {
       return refused(
           hook, known->name,
-          "the kernel gives it to LSM programs only; a bridged program is a tracing program");
+          "the kernel permits it in LSM programs only; a bridged program is a tracing program");
     }
     if (is_helper_call(insn, BPF_FUNC_tail_call)) {
       return refused(hook, "bpf_tail_call",
-                     "the array would need other programs for each function that stands in for the "
-                     "hook, and whoever fills it, now or later, does not know: an empty slot would "
-                     "let the call through");
+                     "the program array would need different programs for each function that "
+                     "replaces the hook, and an empty slot would permit the call");
     }
     if (const auto known = find(insn, kOriginalContext)) {
       if (hook != Hook::kInstall) {

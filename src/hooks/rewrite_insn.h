@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The few BPF instructions that generated code is made of.
+// Constructors for the BPF instructions of generated code.
 #ifndef HOLDFAST_HOOKS_REWRITE_INSN_H
 #define HOLDFAST_HOOKS_REWRITE_INSN_H
 
@@ -25,7 +25,7 @@ constexpr bpf_insn move(int dst, int src) {
 constexpr bpf_insn move_imm(int dst, std::int32_t imm) {
   return insn(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, imm);
 }
-// The names say more than the zeros that some of them are.
+// Some of these constants are 0; they are written for readability.
 constexpr bpf_insn add_imm(int dst, std::int32_t imm) {
   return insn(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, imm);  // NOLINT(misc-redundant-expression)
 }
@@ -46,11 +46,11 @@ constexpr bpf_insn store(int size, int base, int offset, int src) {
 constexpr bpf_insn store_imm(int size, int base, int offset, std::int32_t imm) {
   return insn(BPF_ST | BPF_MEM | size, base, 0, offset, imm);
 }
-// comparison: BPF_JEQ, BPF_JNE, …; the target is set by whoever knows it.
+// comparison: BPF_JEQ, BPF_JNE, …. The caller sets the target later.
 constexpr bpf_insn jump_imm(int comparison, int dst, std::int32_t imm) {
   return insn(BPF_JMP | comparison | BPF_K, dst, 0, 0, imm);
 }
-// The same, looking at the lower 32 bits.
+// Compares the lower 32 bits.
 constexpr bpf_insn jump32_imm(int comparison, int dst, std::int32_t imm) {
   return insn(BPF_JMP32 | comparison | BPF_K, dst, 0, 0, imm);
 }

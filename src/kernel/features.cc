@@ -35,8 +35,8 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-// The word in brackets of "none [integrity] confidentiality"; all of the text when there are none.
-std::string chosen(const std::string& text) {
+// The word in brackets of "none [integrity] confidentiality". The whole text when it has none.
+std::string bracketed_word(const std::string& text) {
   const auto begin = text.find_first_of("[(");
   const auto end = text.find_first_of("])");
   if (begin == std::string::npos || end == std::string::npos || end < begin) return trimmed(text);
@@ -53,11 +53,11 @@ bool has_function(const btf* types, const std::string& name) {
   return types != nullptr && btf__find_by_name_kind(types, name.c_str(), BTF_KIND_FUNC) > 0;
 }
 
-// Configured and active are two things: links attach to an inactive module and do nothing.
+// A module may be configured and yet inactive. Links attach to an inactive module and do nothing.
 Feature bpf_lsm(const btf* types) {
   const bool configured = has_function(types, "bpf_lsm_capable");
   const auto active = is_lsm_active("bpf");
-  if (!active) return {"BPF LSM", Condition::unknown, "cannot tell: " + active.error().message()};
+  if (!active) return {"BPF LSM", Condition::unknown, "not readable: " + active.error().message()};
   if (*active) return {"BPF LSM", Condition::good, "active"};
   return {"BPF LSM", Condition::missing,
           configured ? "configured but not active: add bpf to lsm= at boot" : "not built in"};
@@ -76,7 +76,7 @@ Feature privilege() {
 Feature lockdown() {
   const auto text = read_text_file("/sys/kernel/security/lockdown");
   if (!text) return {"lockdown", Condition::unknown, "not readable or not built in"};
-  const std::string mode = chosen(*text);
+  const std::string mode = bracketed_word(*text);
   if (mode == "none")
     return {"lockdown", Condition::limited, "none: root can load modules and replace the kernel"};
   return {"lockdown", Condition::good, mode};
@@ -86,17 +86,17 @@ Feature ftrace() {
   const auto text = read_text_file("/proc/sys/kernel/ftrace_enabled");
   if (!text) return {"ftrace", Condition::missing, "no kernel.ftrace_enabled"};
   if (trimmed(*text) == "1") return {"ftrace", Condition::good, "enabled"};
-  return {"ftrace", Condition::missing, "kernel.ftrace_enabled=0 silences every BPF LSM program"};
+  return {"ftrace", Condition::missing, "kernel.ftrace_enabled=0 disables every BPF LSM program"};
 }
 
 Feature preemption() {
   const auto text = read_text_file("/sys/kernel/debug/sched/preempt");
-  if (text) return {"preemption", Condition::good, chosen(*text)};
+  if (text) return {"preemption", Condition::good, bracketed_word(*text)};
   utsname name{};
   ::uname(&name);
   const std::string_view version = name.version;
   if (version.find("PREEMPT_DYNAMIC") != version.npos)
-    return {"preemption", Condition::good, "chosen at boot (debugfs says which)"};
+    return {"preemption", Condition::good, "chosen at boot (debugfs shows which)"};
   if (version.find("PREEMPT") != version.npos) return {"preemption", Condition::good, "full"};
   return {"preemption", Condition::good, "voluntary or none"};
 }
@@ -112,7 +112,7 @@ Feature landlock() {
 Feature seccomp_listener() {
   const auto listener = probe_seccomp_listener();
   if (listener)
-    return {"seccomp notification", Condition::good, "with uninterrupted waiting for an answer"};
+    return {"seccomp notification", Condition::good, "with killable waiting (WAIT_KILLABLE_RECV)"};
   return {"seccomp notification", Condition::missing, listener.error().message()};
 }
 
@@ -133,31 +133,32 @@ Feature unified_cgroups() {
   const bool legacy = mounted("cgroup");
   if (!unified) return {"cgroup v2", Condition::missing, "not mounted"};
   if (legacy)
-    return {"cgroup v2", Condition::limited, "mounted beside v1, whose hierarchies nobody holds"};
+    return {"cgroup v2", Condition::limited,
+            "mounted next to v1, whose hierarchies holdfast does not control"};
   return {"cgroup v2", Condition::good, "mounted"};
 }
 
-// Whole on every kernel that has the first of them (Linux 6.9).
+// Linux 6.9 has the command and all three hooks.
 Feature bpf_tokens(const btf* types) {
   if (const auto probed = probe_bpf_tokens(); !probed)
-    return {"BPF tokens", Condition::limited, "none: [profile.NAME.bpf] takes Linux 6.9"};
+    return {"BPF tokens", Condition::limited, "none: [profile.NAME.bpf] needs Linux 6.9"};
   for (const char* hook : {"bpf_token_create", "bpf_map_create", "bpf_prog_load"})
     if (!has_function(types, std::string("bpf_lsm_") + hook))
       return {"BPF tokens", Condition::limited,
-              std::string("delegated, but their use cannot be decided: no hook ") + hook};
+              std::string("present, but their use cannot be decided: no hook ") + hook};
   return {"BPF tokens", Condition::good, "their use is decided by the lsm backend"};
 }
 
-// Linux 7.1 keeps them; 7.3 lets a program read them.
+// Linux 7.1 stores them in sockets; 7.3 lets a BPF program read them.
 Feature socket_labels(const btf* types) {
   if (!has_socket_attributes())
-    return {"socket labels", Condition::good, "none of the kernel's: kept by each holdfast run"};
+    return {"socket labels", Condition::good, "not in this kernel: kept by each holdfast run"};
   if (!has_function(types, "bpf_sock_read_xattr"))
     return {"socket labels", Condition::good, "kept by the kernel, mirrored for programs"};
   return {"socket labels", Condition::good, "kept by the kernel, read by programs"};
 }
 
-// A function, or the one that older kernels have in its place.
+// A kernel function, and the function that older kernels have instead.
 struct Needed {
   const char* purpose;
   const char* name;
@@ -166,7 +167,7 @@ struct Needed {
 
 constexpr Needed kNeeded[] = {
     {"decides setns, unshare", "bpf_lsm_capable", nullptr},
-    {"decides clone, passes membership on", "bpf_lsm_task_alloc", nullptr},
+    {"decides clone, adds child tasks", "bpf_lsm_task_alloc", nullptr},
     {"forgets a task", "bpf_lsm_task_free", nullptr},
     {"decides user namespaces", "bpf_lsm_userns_create", nullptr},
     {"decides tracing", "bpf_lsm_ptrace_access_check", nullptr},
@@ -193,7 +194,7 @@ void add_functions(std::vector<Feature>& features, const btf* types) {
         feature.name = std::string("function ") + needed.older;
       } else {
         feature.condition = types == nullptr ? Condition::unknown : Condition::missing;
-        feature.state += types == nullptr ? ": cannot tell" : ": not in this kernel";
+        feature.state += types == nullptr ? ": unknown" : ": not in this kernel";
       }
     }
     features.push_back(std::move(feature));

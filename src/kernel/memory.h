@@ -5,7 +5,7 @@
 
 namespace holdfast::kernel {
 
-// Gives memory that was freed back to the system: malloc_trim(3).
+// Returns freed memory to the kernel: malloc_trim(3). Any thread.
 void trim_memory();
 
 }  // namespace holdfast::kernel

@@ -32,7 +32,7 @@ Result<std::string> read_all(int fd, const char* name) {
   }
 }
 
-// securityfs has one instance: a mount of our own, attached nowhere, shows it.
+// securityfs has one instance, so a detached mount of our own shows the same files.
 Fd open_unmounted_lsm_list() {
   const Fd context(static_cast<int>(syscall(SYS_fsopen, "securityfs", FSOPEN_CLOEXEC)));
   if (!context) return {};

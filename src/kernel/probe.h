@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the running kernel has, asked of the kernel itself and never guessed from its version.
+// Features of the running kernel. Each is probed, never derived from the kernel's version.
 #ifndef HOLDFAST_KERNEL_PROBE_H
 #define HOLDFAST_KERNEL_PROBE_H
 
@@ -13,18 +13,20 @@
 
 namespace holdfast::kernel {
 
-// Type information of the kernel (/sys/kernel/btf/vmlinux), without which nothing of BPF here
-// loads.
+// Whether /sys/kernel/btf/vmlinux is readable. Without this type information no BPF object of
+// holdfast loads.
 [[nodiscard]] bool has_kernel_types();
 
-// The security modules that are active, in the kernel's order: securityfs's "lsm" file, mounted or
-// not. Being configured (CONFIG_BPF_LSM) is not enough: links attach to an inactive module and do
-// nothing. Errors: EPERM when securityfs is not mounted and the caller may not mount it for itself.
+// The active security modules, in the kernel's order, from the file "lsm" of securityfs. When
+// securityfs is not mounted, this makes a detached mount of it. A configured module
+// (CONFIG_BPF_LSM) may be inactive: links attach to an inactive module and do nothing. Errors:
+// EPERM when securityfs is not mounted and the caller may not mount it; of open(2), read(2).
 [[nodiscard]] Result<std::vector<std::string>> active_lsms();
+// Errors: as active_lsms().
 [[nodiscard]] Result<bool> is_lsm_active(std::string_view name);
 
-// CAP_SYS_ADMIN in the initial user namespace: in another one BPF refuses the program types used
-// here.
+// Whether the caller has CAP_SYS_ADMIN and is in the initial user namespace. In another user
+// namespace the kernel refuses the program types that holdfast uses.
 [[nodiscard]] bool may_load_bpf();
 
 }  // namespace holdfast::kernel

@@ -9,7 +9,8 @@
 
 namespace holdfast::kernel {
 
-// At most 256 bytes. Errors: of getrandom(2).
+// Fills `to` with `bytes` random bytes, at most 256: getrandom(2) does not return fewer for such a
+// size. Blocks until the kernel's generator is initialised. Errors: of getrandom(2). Any thread.
 [[nodiscard]] Result<void> fill_random(void* to, std::size_t bytes);
 
 }  // namespace holdfast::kernel

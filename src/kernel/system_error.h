@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The errno of the call that just failed, of libbpf's too, as an Error: no room but kernel/ reads
-// errno.
+// Makes an Error from errno after a failed call of the C library or libbpf. Only kernel/ reads
+// errno in this way.
 #ifndef HOLDFAST_KERNEL_SYSTEM_ERROR_H
 #define HOLDFAST_KERNEL_SYSTEM_ERROR_H
 

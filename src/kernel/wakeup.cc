@@ -16,7 +16,7 @@ Result<Fd> make_wakeup() {
   return fd;
 }
 
-// It cannot fail: the count would have to reach its limit of 2^64 first.
+// The write fails only when the counter would reach 2^64 - 1.
 void wake(int wakeup_fd) {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(wakeup_fd, &one, sizeof(one));

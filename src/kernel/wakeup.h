@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A descriptor with which one thread wakes another that polls: eventfd(2).
+// A descriptor by which one thread wakes another thread from poll(2): eventfd(2).
 #ifndef HOLDFAST_KERNEL_WAKEUP_H
 #define HOLDFAST_KERNEL_WAKEUP_H
 
@@ -8,10 +8,11 @@
 
 namespace holdfast::kernel {
 
+// Non-blocking, not readable yet. Errors: of eventfd(2).
 [[nodiscard]] Result<Fd> make_wakeup();
-// It becomes readable. Any thread.
+// Makes the descriptor readable. Any thread.
 void wake(int wakeup_fd);
-// Was it, since the last time? Clears that.
+// Whether wake() was called since the last call of this function. Makes the descriptor unreadable.
 [[nodiscard]] bool was_woken(int wakeup_fd);
 
 }  // namespace holdfast::kernel

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of extended attributes on sockets, as Linux 7.3 applies them to its own (fs/xattr.c,
-// net/socket.c): what is checked, in which order, with which errno.
+// The permission check and the limits of extended attributes on sockets, the same as in Linux 7.3
+// (fs/xattr.c, net/socket.c).
 #ifndef HOLDFAST_LABEL_ACCESS_H
 #define HOLDFAST_LABEL_ACCESS_H
 
@@ -23,11 +23,12 @@ inline constexpr std::size_t kMaxListBytes = 65536;      // XATTR_LIST_MAX
 
 enum class Access { read, write };
 
-// Whose capabilities count: none do for a task in another user namespace than the socket's maker
-// may be in, which is stricter than the kernel where the socket's mode was taken away.
+// Whether the caller's capabilities count. They do not when the caller may be in another user
+// namespace than the creator of the socket. This is stricter than the kernel when the socket's mode
+// does not permit the access.
 enum class Capabilities { count, do_not_count };
 
-// inode_permission() of the socket's inode. 0 or EACCES.
+// inode_permission() for the socket's inode, without ACLs. Returns 0 or EACCES. Pure.
 [[nodiscard]] int check_access(const kernel::FileFacts& socket,
                                const kernel::FileCredentials& caller, Capabilities capabilities,
                                Access access);

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cerrno>
 
-// Each thread is known to this flavour from its first read on: nothing to register.
+// The "bulletproof" flavour of liburcu registers each thread at its first read.
 #include <urcu/urcu-bp.h>
 
 #ifdef __SANITIZE_THREAD__
@@ -15,8 +15,8 @@
 namespace holdfast::label {
 namespace {
 
-// ThreadSanitizer does not see what a grace period orders, since liburcu is not built with it: all
-// that readers did before they ended happens before what follows the wait for them.
+// ThreadSanitizer does not see the ordering of a grace period, because liburcu is not instrumented.
+// These annotations state it: a read section happens before the code after the grace period.
 #ifdef __SANITIZE_THREAD__
 char readers;
 void reader_ends() { __tsan_release(&readers); }
@@ -27,7 +27,7 @@ void readers_have_ended() {}
 #endif
 
 constexpr std::size_t kBuckets = 1u << 16;  // a pointer each; untouched ones cost no memory
-constexpr std::size_t kMaxOld = 256;        // lists and entries that wait to be freed together
+constexpr std::size_t kMaxOld = 256;        // replaced lists, or removed entries, before a reclaim
 
 std::size_t bucket_of(Cookie socket) {
   return (socket * 0x9e3779b97f4a7c15u) >> 48;  // Fibonacci hashing: cookies count up
@@ -36,7 +36,7 @@ static_assert(kBuckets == std::size_t{1} << (64 - 48));
 
 }  // namespace
 
-// One label. The value is shared by the lists that follow each other.
+// One label. Successive lists of a socket share the value.
 struct Label {
   std::string name;
   std::shared_ptr<const std::string> value;
@@ -65,8 +65,8 @@ struct Store::Entry {
   std::atomic<Entry*> next{nullptr};
 };
 
-// A chain is changed only under the lock. An entry that is taken out keeps its `next`, so a reader
-// that stands on it still comes to the end of the chain.
+// A chain is changed only under the lock. A removed entry keeps its `next`, so a reader that holds
+// it still reaches the end of the chain.
 struct Store::Table {
   std::unique_ptr<std::atomic<Entry*>[]> heads { new std::atomic<Entry*>[ kBuckets ]() };
 };
@@ -241,7 +241,7 @@ std::size_t Store::byte_count() const {
   return bytes_;
 }
 
-// The lock may be held meanwhile: readers do not take it.
+// Waits for a grace period with the lock held. That is safe: readers do not take the lock.
 void Store::reclaim_locked() {
   if (old_labels_.empty() && old_entries_.empty()) return;
   urcu_bp_synchronize_rcu();

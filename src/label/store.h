@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels of sockets, kept in this process for kernels whose sockets keep none: what the kernel's
-// simple_xattrs are to its sockfs.
+// Labels of sockets, kept in this process, for kernels whose sockets have no user.* attributes
+// (before Linux 7.1). It corresponds to the simple_xattrs of sockfs.
 //
-// Readers take no lock and never wait. A socket's labels are one immutable list; a change makes a
-// new list and swaps the pointer, and the old one is freed when no reader can still see it (RCU, by
-// liburcu). Sockets are found in a hash of chains that readers walk while writers change it. The
-// kernel went the same way, from a tree under a reader-writer lock to a hash read under RCU.
+// Readers take no lock and never wait. A socket's labels are one immutable list. A change makes a
+// new list and swaps the pointer. The old list is freed after an RCU grace period (liburcu). A hash
+// table of chains maps a socket to its list, and readers walk a chain while writers change it. The
+// kernel made the same change, from a tree under a reader-writer lock to a hash read under RCU.
 //
-// Sockets go by their cookie: unlike an inode number it is never given to another socket.
+// The key is the socket's cookie (SO_COOKIE). Unlike an inode number, a cookie is never reused.
 #ifndef HOLDFAST_LABEL_STORE_H
 #define HOLDFAST_LABEL_STORE_H
 
@@ -25,20 +25,21 @@ namespace holdfast::label {
 
 using Cookie = std::uint64_t;
 
-// The kernel's limits for one socket (SIMPLE_XATTR_MAX_NR, SIMPLE_XATTR_MAX_SIZE).
+// The kernel's limits for one socket (SIMPLE_XATTR_MAX_NR, SIMPLE_XATTR_MAX_SIZE). The second one
+// is the sum of all values, in bytes.
 inline constexpr std::size_t kMaxLabels = 128;
 inline constexpr std::size_t kMaxValueBytes = 128u << 10;
 
-// XATTR_CREATE, XATTR_REPLACE; both together mean what they mean to the kernel.
+// XATTR_CREATE, XATTR_REPLACE. A call with both always fails, as in the kernel.
 inline constexpr int kCreate = 1;
 inline constexpr int kReplace = 2;
 
-// Reading from any thread, at any time; changes from any thread, one at a time by a lock inside.
+// Any thread may read at any time. Any thread may write; an internal lock serialises writers.
 class Store {
  public:
   struct Limits {
     std::size_t sockets = 131'072;
-    std::size_t bytes = 64u << 20;  // of names and values, all sockets together
+    std::size_t bytes = 64u << 20;  // names and values of all sockets together
   };
 
   Store() : Store(Limits()) {}
@@ -47,41 +48,46 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // Nothing: no such label (ENODATA).
+  // A copy of the value. nullopt: there is no such label (ENODATA).
   [[nodiscard]] std::optional<std::string> get(Cookie socket, std::string_view name) const;
-  // Without a copy: the bytes are good until visit() returns.
-  template <typename PendingConnect>
-  bool read(Cookie socket, std::string_view name, PendingConnect&& visit) const {
+  // Calls `use` with the value, without a copy. The bytes are valid until `use` returns. False:
+  // there is no such label.
+  template <typename Use>
+  bool read(Cookie socket, std::string_view name, Use&& use) const {
     const Reading reading;
     const std::string* value = find_value(socket, name);
     if (value == nullptr) return false;
-    visit(std::string_view(*value));
+    use(std::string_view(*value));
     return true;
   }
-  // In the order in which they were set first.
+  // The names, in the order in which each was first set.
   [[nodiscard]] std::vector<std::string> list(Cookie socket) const;
 
-  // The kernel's answers in the kernel's order. ENOSPC: over a limit, which is charged before the
-  // name is looked up: replacing a value in a full socket fails too. Then EEXIST (kCreate, it is
-  // there) and ENODATA (kReplace, it is not).
+  // Errors, in this order. ENOSPC: over a limit of one socket; as in the kernel, the limit is
+  // checked before the name, so replacing a value in a full socket fails too. EEXIST: kCreate and
+  // the label exists. ENODATA: kReplace and the label does not exist. ENOSPC: over a limit of the
+  // whole store (Limits). The name is not checked.
   Result<void> set(Cookie socket, std::string_view name, std::string_view value, int flags);
   Result<void> remove(Cookie socket, std::string_view name);  // ENODATA
-  // All labels of one socket also become the other's, which has none yet. ENOSPC.
+  // Copies all labels of `from` to `to`, which must have none. Errors: ENOSPC, over a limit of the
+  // whole store.
   Result<void> copy(Cookie from, Cookie to);
+  // Removes all labels of the socket.
   void forget(Cookie socket);
 
   [[nodiscard]] bool has(Cookie socket) const;
   [[nodiscard]] std::vector<Cookie> sockets() const;
   [[nodiscard]] std::size_t socket_count() const;
   [[nodiscard]] std::size_t byte_count() const;
-  // Frees what was replaced or removed, once no reader can see it any more.
+  // Waits until no reader uses replaced or removed labels, and frees them.
   void reclaim();
 
  private:
   struct Labels;
   struct Entry;
   struct Table;
-  // While one lives, what this thread finds stays there.
+  // An RCU read-side critical section: while it lives, entries that this thread finds are not
+  // freed.
   struct Reading {
     Reading();
     ~Reading();
@@ -96,7 +102,7 @@ class Store {
 
   Limits limits_;
   std::unique_ptr<Table> table_;
-  mutable std::mutex changing_;  // the rest
+  mutable std::mutex changing_;  // guards writes to the table, and the members below
   std::size_t sockets_ = 0;
   std::size_t bytes_ = 0;
   std::vector<std::unique_ptr<const Labels>> old_labels_;

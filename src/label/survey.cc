@@ -14,7 +14,7 @@
 namespace holdfast::label {
 namespace {
 
-// The last component of the path that names a unit.
+// The last path component that is the name of a systemd unit; empty: none.
 std::string unit_of(const std::string& cgroup) {
   std::string unit;
   for (std::size_t begin = 0; begin < cgroup.size();) {
@@ -27,7 +27,7 @@ std::string unit_of(const std::string& cgroup) {
   return unit;
 }
 
-// Of whatever `names` and `get` are about.
+// The labels among `names`, with the values that `get` returns.
 template <typename Get>
 LabelMap read_labels(const Result<std::vector<std::string>>& names, Get&& get) {
   LabelMap labels;
@@ -44,21 +44,22 @@ LabelMap labels_of_path(const std::string& path) {
   });
 }
 
-// What a visitor is told about where a socket was found.
-struct Place {
+// Where a socket was found.
+struct Descriptor {
   const kernel::TaskDirectory& task;
   pid_t pid;
   int number;
   std::uint64_t cookie;
 };
-using VisitPlace = std::function<void(int socket_fd, const Place& place)>;
+using VisitDescriptor = std::function<void(int socket_fd, const Descriptor& place)>;
 
-void look_at(int socket_fd, const Place& place, const LabelSource& labels_of, Survey& survey) {
+void add_if_labelled(int socket_fd, const Descriptor& place, const LabelSource& labels_of,
+                     Survey& survey) {
   const auto end = kernel::describe_socket(socket_fd);
   if (!end) return;
   LabelledSocket found{};
   found.labels = labels_of(socket_fd);
-  if (end->path)  // as its process names it
+  if (end->path)  // relative to the root directory of its process
     found.path_labels =
         labels_of_path("/proc/" + std::to_string(place.pid) + "/root" + end->address);
   if (found.labels.empty() && found.path_labels.empty()) return;
@@ -74,9 +75,9 @@ void look_at(int socket_fd, const Place& place, const LabelSource& labels_of, Su
   survey.sockets.push_back(std::move(found));
 }
 
-// No: this process may not be looked into.
-bool look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& seen,
-               const VisitPlace& visit) {
+// False: this process may not be inspected.
+bool visit_process(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& seen,
+                   const VisitDescriptor& visit) {
   const auto task = proc.task(pid);
   if (!task) return true;  // it has ended
   const auto files = kernel::open_files(pid);
@@ -90,19 +91,19 @@ bool look_into(const kernel::Proc& proc, pid_t pid, std::set<std::uint64_t>& see
     const auto cookie =
         socket ? kernel::socket_cookie(socket->get()) : Result<std::uint64_t>(socket.error());
     if (cookie && seen.insert(*cookie).second)
-      visit(socket->get(), Place{*task, pid, file.number, *cookie});
+      visit(socket->get(), Descriptor{*task, pid, file.number, *cookie});
   }
   return true;
 }
 
-Result<std::size_t> visit_places(const VisitPlace& visit) {
+Result<std::size_t> visit_descriptors(const VisitDescriptor& visit) {
   HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
   std::set<std::uint64_t> seen;
   std::size_t closed = 0;
   std::vector<pid_t> processes = proc.processes();
   std::sort(processes.begin(), processes.end());
   for (const pid_t pid : processes)
-    if (!look_into(proc, pid, seen, visit)) closed++;
+    if (!visit_process(proc, pid, seen, visit)) closed++;
   return closed;
 }
 
@@ -115,15 +116,15 @@ LabelMap own_labels(int socket_fd) {
 }
 
 Result<std::size_t> visit_sockets(const std::function<void(int)>& visit) {
-  return visit_places([&](int socket_fd, const Place&) { visit(socket_fd); });
+  return visit_descriptors([&](int socket_fd, const Descriptor&) { visit(socket_fd); });
 }
 
 Result<Survey> survey_sockets(const LabelSource& labels_of) {
   Survey survey;
-  const auto visit = [&](int socket_fd, const Place& place) {
-    look_at(socket_fd, place, labels_of, survey);
+  const auto visit = [&](int socket_fd, const Descriptor& place) {
+    add_if_labelled(socket_fd, place, labels_of, survey);
   };
-  HF_TRY_ASSIGN(survey.closed_processes, visit_places(visit));
+  HF_TRY_ASSIGN(survey.unreadable_processes, visit_descriptors(visit));
   return survey;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The labelled sockets of the machine, as far as this process may look into others.
+// Finds the labelled sockets of this machine, in all processes that this process may inspect.
 #ifndef HOLDFAST_LABEL_SURVEY_H
 #define HOLDFAST_LABEL_SURVEY_H
 
@@ -15,37 +15,39 @@
 
 namespace holdfast::label {
 
-// Calls with every socket in a process that may be looked into, once each, as a duplicate that is
-// borrowed. The number of processes that may not.
+// Calls `visit` once for each socket of each process that the caller may inspect. `socket_fd` is a
+// duplicate, borrowed until `visit` returns. Returns the number of processes that the caller may
+// not inspect. Errors: of opening /proc. Source: /proc/PID/fd, pidfd_getfd(2).
 Result<std::size_t> visit_sockets(const std::function<void(int socket_fd)>& visit);
 
 struct LabelledSocket {
   std::uint64_t cookie;
   pid_t pid;  // the first process that has it
-  int fd;     // there
+  int fd;     // its number in that process
   std::string command;
   std::string cgroup;
-  std::string unit;                           // of systemd, out of the cgroup; empty: none
+  std::string unit;                           // systemd unit from the cgroup path; empty: none
   std::string family;                         // "unix", "inet", ...
   std::string state;                          // "listening", "connected", "bound", "open"
   std::string address;                        // a path, "@abstract", "127.0.0.1:80"; empty: none
-  std::map<std::string, std::string> labels;  // its own
-  std::map<std::string, std::string> path_labels;  // of the path that it is bound to
+  std::map<std::string, std::string> labels;  // of the socket itself
+  std::map<std::string, std::string> path_labels;  // of the file that it is bound to
 };
 
 struct Survey {
-  std::vector<LabelledSocket> sockets;  // by pid, then descriptor; each socket once
-  std::size_t closed_processes = 0;     // that could not be looked into
+  std::vector<LabelledSocket> sockets;   // each socket once, ordered by pid, then as in /proc
+  std::size_t unreadable_processes = 0;  // not inspected: EACCES or EPERM
 };
 
 using LabelMap = std::map<std::string, std::string>;
-// The labels of a socket, borrowed; none where they cannot be read.
+// Returns the labels of a socket; the descriptor is borrowed. Empty: it has none, or they cannot be
+// read.
 using LabelSource = std::function<LabelMap(int socket_fd)>;
-// Those that the socket itself has.
+// The labels that the kernel keeps in the socket itself.
 [[nodiscard]] LabelMap own_labels(int socket_fd);
 
-// Takes some microseconds for each descriptor of the machine, and what the source takes for each
-// socket. Sockets that are only in flight are not seen.
+// Takes some microseconds for each descriptor of the machine, and one call of `labels_of` for each
+// socket. Misses sockets that exist only in flight over another socket. Errors: of opening /proc.
 [[nodiscard]] Result<Survey> survey_sockets(const LabelSource& labels_of);
 
 }  // namespace holdfast::label

@@ -32,13 +32,13 @@ Result<Fd> find_cookie(std::uint64_t cookie) {
       if (is && *is == cookie) return found;
     }
   }
-  return Error{ENOENT, "find a socket", "with this cookie", "in a process that can be looked into"};
+  return Error{ENOENT, "find a socket", "with this cookie", "in a process that can be inspected"};
 }
 
 Result<Fd> open_socket(std::string_view text) {
   if (text.starts_with("fd:")) {
     const auto fd = number<int>(text.substr(3));
-    if (!fd) return Error{EINVAL, "understand", std::string(text), "fd:N"};
+    if (!fd) return Error{EINVAL, "parse", std::string(text), "expected fd:N"};
     return kernel::duplicate(*fd);
   }
   const std::size_t colon = text.find(':');
@@ -49,8 +49,8 @@ Result<Fd> open_socket(std::string_view text) {
   } else if (const auto cookie = number<std::uint64_t>(text)) {
     return find_cookie(*cookie);
   }
-  return Error{EINVAL, "understand", std::string(text),
-               "PID:FD, a socket's cookie, fd:N, or the path of a bound socket"};
+  return Error{EINVAL, "parse", std::string(text),
+               "expected PID:FD, a socket's cookie, fd:N, or the path of a bound socket"};
 }
 
 }  // namespace

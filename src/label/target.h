@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The socket that a command line means.
+// The socket, or socket file, that a command line argument names.
 #ifndef HOLDFAST_LABEL_TARGET_H
 #define HOLDFAST_LABEL_TARGET_H
 
@@ -12,17 +12,21 @@
 
 namespace holdfast::label {
 
-// A socket, or a path that a unix socket is bound to: the latter's labels are its file's.
+// A socket, or the path of a unix socket's file. The labels of a path are the attributes of the
+// file.
 class Target {
  public:
-  // "PID:FD"; a socket's cookie; "fd:N", which this process has inherited; a path, which has a '/'.
-  // Errors: EINVAL: none of these; ENOENT: nothing has this cookie; ENOTSOCK; what opening says.
+  // `text` is "PID:FD", a socket's cookie, "fd:N" for an inherited descriptor N of this process, or
+  // a path, which contains a '/'. A path is not opened here. Errors: EINVAL: none of these forms;
+  // ENOENT: no process that may be inspected has a socket with this cookie; ENOTSOCK: the
+  // descriptor is not a socket; of pidfd_open(2), pidfd_getfd(2) and fcntl(2).
   static Result<Target> open(std::string_view text);
 
-  // Of the socket, borrowed; -1: it is a path.
+  // Borrowed; -1: the target is a path.
   [[nodiscard]] int socket_fd() const { return socket_.get(); }
 
-  // Errors: those of xattr(7). EPERM also where nobody keeps labels of sockets.
+  // Errors: of fgetxattr(2) or getxattr(2) and so on. EPERM also when neither the kernel nor a
+  // supervisor keeps labels of sockets. Symbolic links in a path are followed.
   [[nodiscard]] Result<std::string> get(const std::string& name) const;
   [[nodiscard]] Result<std::vector<std::string>> list() const;  // only user.*
   [[nodiscard]] Result<void> set(const std::string& name, std::string_view value) const;
@@ -31,7 +35,7 @@ class Target {
  private:
   Target() = default;
   Fd socket_;
-  std::string path_;  // with no socket_
+  std::string path_;  // only without socket_
 };
 
 }  // namespace holdfast::label

@@ -13,7 +13,7 @@ namespace holdfast::rpc {
 using Json = nlohmann::json;
 
 Result<Client> Client::connect(const std::string& path) {
-  // Only root may connect to the one, and strangers cannot keep it busy.
+  // Only root may connect to PATH.root, so other clients cannot fill its queue.
   if (auto fd = kernel::connect_to(path + kRootSuffix)) return Client(*std::move(fd));
   HF_TRY_ASSIGN(auto fd, kernel::connect_to(path));
   return Client(std::move(fd));

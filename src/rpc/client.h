@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Varlink client: one call after the other.
+// A Varlink client that makes one call at a time.
 #ifndef HOLDFAST_RPC_CLIENT_H
 #define HOLDFAST_RPC_CLIENT_H
 
@@ -13,20 +13,22 @@
 namespace holdfast::rpc {
 
 struct Reply {
-  std::string error;  // the full name; empty: none
+  std::string error;  // the full name of a Varlink error; empty: success
   nlohmann::json parameters = nlohmann::json::object();
 };
 
-// Blocks.
+// All functions block. Not thread safe.
 class Client {
  public:
-  // Errors: of connect(2).
+  // Connects to PATH.root, or else to PATH (rpc/server.h). Errors: of connect(2), for PATH.
   [[nodiscard]] static Result<Client> connect(const std::string& path);
-  // Errors: EPROTO what came is no reply; EPIPE the server closed; of send(2), recv(2).
-  // `socket_fd`: goes with the call; -1: none.
+  // `socket_fd` is borrowed and sent with the call; -1: none. Errors: EPROTO, the answer is not a
+  // reply; EPIPE, the server closed the connection; of send(2), recv(2). An error of the method is
+  // in Reply::error.
   [[nodiscard]] Result<Reply> call(const std::string& method, const nlohmann::json& parameters,
                                    int socket_fd = -1);
-  // Calls with "more" and hands over each reply, until it returns false or the server ends it.
+  // Calls with "more" and passes each reply to `each`, until `each` returns false or the last
+  // reply. Returns the last reply, or an error reply without a call of `each`. Errors: as call().
   [[nodiscard]] Result<Reply> stream(const std::string& method, const nlohmann::json& parameters,
                                      const std::function<bool(const Reply&)>& each);
 

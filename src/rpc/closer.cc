@@ -16,22 +16,23 @@ namespace {
 
 constexpr int kFromServer = 3;
 constexpr unsigned kInterruptUs = 20000;
-constexpr std::uint64_t kPatienceNs = 2'000'000'000;  // with the process; then there is another
+constexpr std::uint64_t kPatienceNs = 2'000'000'000;  // then the helper is killed and replaced
 constexpr std::size_t kMaxWaiting = 256;
 constexpr std::size_t kMaxStuck = 64;
 
-// What the server writes: with a connection, and once it has closed all that it sent. Only then are
-// they closed here: or the server could be later, and the last.
+// Messages to the helper. kConnection has a connection attached. kClosed: the server has closed all
+// connections that it sent. The helper closes them only then, else the server's close could be the
+// last one.
 constexpr char kConnection = 'c';
 constexpr char kClosed = 'x';
 
-// Takes all that is there. False: a descriptor comes with what is next.
+// Reads and discards all bytes. False: the next bytes have a descriptor.
 bool drain(int connection_fd) {
   std::string bytes;
   for (;;) {
     bytes.clear();
     const auto read = kernel::read_plain(connection_fd, bytes, 65536);
-    if (!read) continue;  // an error that is told once, as that the other side was reset
+    if (!read) continue;  // a pending socket error, such as ECONNRESET, is reported once
     if (*read == kernel::Plain::descriptors) return false;
     if (*read != kernel::Plain::bytes) return true;
   }
@@ -49,7 +50,7 @@ void run_closer() {
   kernel::set_command_name("holdfast-closer");
   kernel::end_with_parent();
   kernel::interrupt_every(kInterruptUs);
-  auto& held = *new std::vector<Fd>;  // the exit closes them
+  auto& held = *new std::vector<Fd>;  // closed by the exit of the process
   for (;;) {
     std::string bytes;
     std::vector<Fd> came;
@@ -64,15 +65,18 @@ void run_closer() {
   }
 }
 
-// Exit closes them, and does not wait for sockets that linger (inet_release(): PF_EXITING).
+// The exit of the process closes the connections. Then the kernel does not wait for lingering
+// sockets (inet_release(): PF_EXITING).
 Closer::~Closer() {
   for (Fd& connection : waiting_) (void)connection.release();
 }
 
-bool Closer::copes() const { return waiting_.size() < kMaxWaiting && stuck_.size() < kMaxStuck; }
+bool Closer::has_capacity() const {
+  return waiting_.size() < kMaxWaiting && stuck_.size() < kMaxStuck;
+}
 
 void Closer::close(Fd connection, std::uint64_t now_ns) {
-  kernel::end_both_ways(connection.get());
+  kernel::shutdown_both(connection.get());
   if (!start_ || drain(connection.get())) return;
   waiting_.push_back(std::move(connection));
   hand_over(now_ns);
@@ -87,11 +91,11 @@ void Closer::dispatch(std::uint64_t now_ns) {
   give_up();
 }
 
-// Its exit closes what it has, whoever it was killed by.
+// The exit of the helper closes its connections.
 void Closer::give_up() {
   process_.fd.reset();
   if (process_.process) stuck_.push_back(std::move(process_.process));
-  tell_closed_ = false;
+  closed_mark_due_ = false;
 }
 
 void Closer::hand_over(std::uint64_t now_ns) {
@@ -109,8 +113,10 @@ void Closer::hand_over(std::uint64_t now_ns) {
     if (!sent) return give_up();
     if (*sent == 0) return;
     taken_ns_ = now_ns;
-    tell_closed_ = !waiting_.empty();
-    if (!waiting_.empty()) waiting_.pop_front();  // in flight it is held, so this is not the last
+    closed_mark_due_ = !waiting_.empty();
+    if (!waiting_.empty())
+      waiting_
+          .pop_front();  // the message in flight holds a reference, so this close is not the last
   }
 }
 

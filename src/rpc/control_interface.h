@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// io.holdfast.Control.varlink as the server tells it to whoever asks.
+// The name, the socket and the description of the control interface.
 #ifndef HOLDFAST_RPC_CONTROL_INTERFACE_H
 #define HOLDFAST_RPC_CONTROL_INTERFACE_H
 
@@ -9,6 +9,7 @@ namespace holdfast::rpc {
 
 inline constexpr char kControlInterface[] = "io.holdfast.Control";
 inline constexpr char kControlSocket[] = "/run/holdfast/io.holdfast.Control";
+// The text of io.holdfast.Control.varlink.
 [[nodiscard]] std::string control_description();
 
 }  // namespace holdfast::rpc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes of a stream that become messages, each with a NUL behind it.
+// Splits a stream of bytes into messages, each terminated by a NUL.
 #ifndef HOLDFAST_RPC_INBOX_H
 #define HOLDFAST_RPC_INBOX_H
 
@@ -9,23 +9,24 @@
 
 namespace holdfast::rpc {
 
-// However the sender cuts his bytes up, the work is proportional to their number: none is searched
-// for a NUL twice, and none is moved more than once for itself and once for a byte before it.
+// The work is linear in the number of bytes, however the sender splits them. No byte is searched
+// for a NUL twice. No byte is moved more than twice: once out of the buffer, and once, amortised,
+// by erase().
 class Inbox {
  public:
-  // Where bytes are to be appended.
+  // The buffer to which the caller appends received bytes. Borrowed.
   [[nodiscard]] std::string& bytes() { return bytes_; }
-  // Is there a whole message?
+  // Whether a whole message is available.
   [[nodiscard]] bool has_message();
-  // The first one, without its NUL.
+  // Removes and returns the first message, without its NUL. nullopt: none is complete.
   [[nodiscard]] std::optional<std::string> take();
-  // Bytes that are not taken yet.
+  // The number of bytes that take() has not removed.
   [[nodiscard]] std::size_t size() const { return bytes_.size() - begin_; }
 
  private:
   std::string bytes_;
-  std::size_t begin_ = 0;    // of what is not taken
-  std::size_t scanned_ = 0;  // before this is no NUL that is not taken
+  std::size_t begin_ = 0;    // start of the first message
+  std::size_t scanned_ = 0;  // no NUL in [begin_, scanned_)
 };
 
 }  // namespace holdfast::rpc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A message of Varlink: one JSON object.
+// Parses a Varlink message: one JSON object.
 #ifndef HOLDFAST_RPC_MESSAGE_H
 #define HOLDFAST_RPC_MESSAGE_H
 
@@ -8,11 +8,11 @@
 
 namespace holdfast::rpc {
 
-// Objects and arrays within each other. Copying a value takes stack for each, and anybody may send
-// a message as long as the server reads.
+// The maximum depth of nested objects and arrays. A copy of a JSON value uses stack space for each
+// level, and any local user may send a long message.
 inline constexpr std::size_t kMaxNesting = 64;
 
-// Discarded (is_discarded()) when it is not JSON or nested deeper than that.
+// Pure. The result is discarded (is_discarded()) if `text` is not JSON or is nested more deeply.
 [[nodiscard]] nlohmann::json parse_message(std::string_view text);
 
 }  // namespace holdfast::rpc

@@ -18,24 +18,24 @@ namespace {
 
 constexpr int kClientFd = 3;
 constexpr int kServerFd = 4;
-// A client that sent its own end of the connection would be there for ever; who sends sockets has a
-// question about them and then goes.
+// A client could send its own end of the connection, and then the relay would never read the end.
+// So a client that has sent sockets is disconnected after this time without activity.
 constexpr int kPatienceMs = 10000;
 constexpr unsigned kCloseUs = 300000;
-constexpr std::size_t kMaxKept = 64;  // sockets of one connection
+constexpr std::size_t kMaxKept = 64;  // sockets received from one client
 
-// One way. Reads only when nothing is left to be sent, so it is never ahead of its reader.
-struct Way {
+// One direction. It reads only after everything has been sent, so it buffers at most one read.
+struct Direction {
   int from;
   int to;
   std::string bytes;             // not sent yet
-  std::vector<int> descriptors;  // to go with the first of them
-  bool ended = false;            // nothing will come any more
+  std::vector<int> descriptors;  // to be sent with the first byte; borrowed
+  bool ended = false;            // the sender has closed
 
-  [[nodiscard]] short reads() const { return !ended && bytes.empty() ? POLLIN : 0; }
-  [[nodiscard]] short writes() const { return bytes.empty() ? 0 : POLLOUT; }
+  [[nodiscard]] short read_events() const { return !ended && bytes.empty() ? POLLIN : 0; }
+  [[nodiscard]] short write_events() const { return bytes.empty() ? 0 : POLLOUT; }
 
-  // False: the reader is gone.
+  // False: the receiver has closed.
   bool send() {
     if (bytes.empty()) return true;
     const auto sent = kernel::send_with_descriptors(to, bytes, descriptors);
@@ -45,12 +45,12 @@ struct Way {
     return true;
   }
 
-  // What is not sent yet is dropped.
+  // Drops unsent bytes.
   void end() {
     ended = true;
     bytes.clear();
     descriptors.clear();
-    kernel::end_stream(to);
+    kernel::shutdown_write(to);
   }
 };
 
@@ -59,8 +59,8 @@ bool is_socket(int fd) {
   return file && file->socket;
 }
 
-// False: what came is more than a client may send.
-bool receive(Way& way, std::vector<Fd>& kept) {
+// False: an error, or more descriptors than a client may send.
+bool receive(Direction& way, std::vector<Fd>& kept) {
   std::vector<Fd> descriptors;
   const auto open = kernel::receive_with_descriptors(way.from, way.bytes, descriptors);
   for (Fd& fd : descriptors) {
@@ -73,38 +73,40 @@ bool receive(Way& way, std::vector<Fd>& kept) {
   return true;
 }
 
-// The exit code. Whatever ends it has the server's end closed first, but its own failures.
+// Returns the exit code. It returns only after the server has closed its end, or after a failure.
 int relay(std::vector<Fd>& kept) {
-  Way in{kClientFd, kServerFd, {}, {}, false};
-  Way out{kServerFd, kClientFd, {}, {}, false};
+  Direction in{kClientFd, kServerFd, {}, {}, false};
+  Direction out{kServerFd, kClientFd, {}, {}, false};
   bool client_is_there = true;
-  // The server closes its own once it has written this: until then it must not be read.
+  // The server writes one byte after it has closed its copy of the connection. Until then the relay
+  // must not read the connection.
   const auto begun = kernel::poll_readable({kServerFd}, -1);
   std::string first;
   if (!begun || !kernel::receive_some(kServerFd, first, kernel::Wait::no)) return 1;
   if (first.empty()) return 0;
   out.bytes = first.substr(1);
   for (;;) {
-    const auto client_events = static_cast<short>(in.reads() | out.writes());
-    const auto server_events = static_cast<short>(out.reads() | in.writes());
-    // Who has hung up is told so at each look, so only who is waited for is looked at.
+    const auto client_events = static_cast<short>(in.read_events() | out.write_events());
+    const auto server_events = static_cast<short>(out.read_events() | in.write_events());
+    // poll(2) always reports a hang-up, so a descriptor without requested events is left out.
     const auto ready = kernel::poll_for({{client_events != 0 ? kClientFd : -1, client_events},
                                          {server_events != 0 ? kServerFd : -1, server_events}},
                                         kept.empty() ? -1 : kPatienceMs);
     if (!ready) return 1;
     if ((*ready)[0] == 0 && (*ready)[1] == 0) client_is_there = false;
-    if (out.reads() != 0 && (*ready)[1] != 0) {
+    if (out.read_events() != 0 && (*ready)[1] != 0) {
       const auto open = kernel::receive_some(out.from, out.bytes, kernel::Wait::no);
       out.ended = !open || !*open;
     }
-    if (in.reads() != 0 && (*ready)[0] != 0 && !receive(in, kept)) client_is_there = false;
+    if (in.read_events() != 0 && (*ready)[0] != 0 && !receive(in, kept)) client_is_there = false;
     if (!in.send()) return 1;
     if (client_is_there && !out.send()) client_is_there = false;
     if (!client_is_there) {
       out.bytes.clear();
       if (!in.ended) in.end();
     }
-    // Only now: until the server has closed what it got of `kept`, it must not be the last to.
+    // Return only now: the server must close its copies of the sockets in `kept` before this
+    // process exits, so that its close is never the last one.
     if (out.ended && out.bytes.empty()) return 0;
   }
 }
@@ -116,7 +118,8 @@ Result<ServerEnd> start_relay(Fd& client) {
   HF_TRY_ASSIGN(auto process,
                 kernel::start_own_program(kRelayArgument, {client.get(), ends[1].get()}));
   ServerEnd end{std::move(ends[0]), std::move(process)};
-  // The relay holds the client too, and waits for this byte or the end, so this is never the last.
+  // The relay also holds the connection and waits for the byte below, so this close is not the
+  // last.
   client.reset();
   HF_TRY_ASSIGN(std::ignore, kernel::send_some(end.fd.get(), "\n"));
   return end;
@@ -126,11 +129,11 @@ Result<ServerEnd> no_relay(Fd& client) { return ServerEnd{std::move(client), Fd(
 
 void run_relay() {
   kernel::set_command_name("holdfast-relay");
-  kernel::end_with_parent();          // an end of the connection may be among what it keeps
-  auto& kept = *new std::vector<Fd>;  // never closed but by the exit
+  kernel::end_with_parent();          // `kept` may contain an end of this connection
+  auto& kept = *new std::vector<Fd>;  // closed only by the exit of the process
   const int code = relay(kept);
-  // What was sent to the server and not read is closed by it in the same system call as ended this,
-  // in which it may have been preempted.
+  // The server's close of its end also closes the sockets that it has not received. This process
+  // may see the end of the stream before that system call has finished.
   if (!kept.empty()) kernel::sleep_us(kCloseUs);
   std::_Exit(code);
 }

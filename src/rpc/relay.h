@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process between the server and a client that sends descriptors.
+// A helper process between the server and a client that sends descriptors.
 //
-// Who sends a message may send descriptors with it, and whoever holds the last one of an open file
-// has to close it: of a TCP socket with SO_LINGER, or of a file of a FUSE server, that takes as
-// long as its maker likes. Reading is enough to become the last holder, whether or not descriptors
-// are asked for, and so is closing a connection that is not read to its end. So the server reads a
-// connection only as long as no descriptor comes with what is next (kernel::read_plain()). From
-// then on a process of that connection's own relays the bytes, and lets through no other descriptor
-// than of a socket, which it keeps as well until the connection ends. rpc/closer.h ends the others.
+// A client may attach descriptors to a message. The process that holds the last descriptor of an
+// open file must execute its close. For a TCP socket with SO_LINGER, or a file of a FUSE server,
+// the sender decides how long that close takes. A process becomes the last holder when it receives
+// the message, even without a control buffer, and also when it closes a connection with such unread
+// bytes.
+//
+// So the server reads a connection only while the next bytes have no descriptor
+// (kernel::read_plain()). After that, one helper process for this connection relays the bytes. It
+// passes on only descriptors of sockets, and keeps a copy of each until the connection ends.
+// rpc/closer.h closes the connections without a relay.
 #ifndef HOLDFAST_RPC_RELAY_H
 #define HOLDFAST_RPC_RELAY_H
 
@@ -18,23 +21,24 @@
 
 namespace holdfast::rpc {
 
-// The only argument of the program when it is to be a relay.
+// The program's only argument when it runs as a relay.
 inline constexpr char kRelayArgument[] = "--relay";
 
-// Where the server reads and writes instead of the connection.
+// The server's end of a connection: the connection itself, or a stream to its relay.
 struct ServerEnd {
   Fd fd;
-  Fd process;  // a pidfd to wait for once `fd` is closed; invalid: there is none
+  Fd process;  // pidfd of the relay, to reap after `fd` is closed; empty: no relay
 };
-// Takes `client`, or on error leaves it.
+// Takes ownership of `client` on success. After an error, `client` is unchanged or already closed.
 using ConnectionFactory = std::function<Result<ServerEnd>(Fd& client)>;
-// Starts this program once more. Errors: those of socketpair(2) and posix_spawn(3).
+// Starts this program again, as a relay. Errors: of make_stream(), start_own_program(), send(2).
 [[nodiscard]] Result<ServerEnd> start_relay(Fd& client);
-// No process between: for servers whose clients are trusted.
+// Uses the connection itself. For servers whose clients are trusted. Does not fail.
 [[nodiscard]] Result<ServerEnd> no_relay(Fd& client);
 
-// What such a process does until the server closes its end. The client is descriptor 3, the server
-// 4. Exits without closing: a process that is ending waits for no socket to linger.
+// The main function of a relay. The client is descriptor 3, the server is descriptor 4. Exits after
+// the server has closed its end. It exits without close(2), because close(2) may wait for lingering
+// sockets and the exit of a process does not.
 [[noreturn]] void run_relay();
 
 }  // namespace holdfast::rpc

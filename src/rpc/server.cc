@@ -16,16 +16,16 @@ namespace holdfast::rpc {
 
 namespace {
 
-constexpr std::size_t kMaxUntaken = 8;                 // sockets that came and no call took
-constexpr std::size_t kMaxOut = std::size_t{4} << 20;  // bytes that a client is behind
-constexpr std::size_t kMaxAtOnce = 16;   // connections accepted, and then a look around
-constexpr std::size_t kBlock = 65536;    // read of one connection at a time
-constexpr std::size_t kMaxEnding = 256;  // relays that should have ended
-// Those who rest get three times what they took.
-constexpr std::uint64_t kRest = 3;
+constexpr std::size_t kMaxUntakenSockets = 8;          // received sockets that no call has taken
+constexpr std::size_t kMaxOut = std::size_t{4} << 20;  // unsent bytes for one client
+constexpr std::size_t kMaxAtOnce = 16;                 // connections accepted in one dispatch
+constexpr std::size_t kBlock = 65536;                  // bytes of one read
+constexpr std::size_t kMaxEnding = 256;                // relays that have not ended yet
+// Strangers are paused for this multiple of the time that they used.
+constexpr std::uint64_t kPauseFactor = 3;
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 constexpr std::uint64_t kNsPerMs = 1'000'000;
-// Until a relay may be started, or a process takes a connection.
+// Interval of retries to start a relay or to send a connection to the closer.
 constexpr int kSoonMs = 20;
 
 constexpr char kService[] = "org.varlink.service";
@@ -76,10 +76,11 @@ Server::Server(std::string path, Fd listener, Fd root_listener, Interface interf
       limits_(limits),
       closer_(helpers_.closer) {}
 
-// What strangers sent into connections is closed by the exit: inet_release() waits for no socket to
-// linger then (PF_EXITING). Here it would wait.
+// The exit of the process closes the connections of untrusted clients. A close here could wait for
+// lingering sockets that they contain. At exit the kernel does not wait (inet_release():
+// PF_EXITING).
 Server::~Server() {
-  // One that is another's by now stays.
+  // Ignore errors, for example when another kind of file has this name.
   (void)kernel::remove_socket(path_);
   (void)kernel::remove_socket(path_ + kRootSuffix);
   if (!helpers_.closer) return;
@@ -90,9 +91,9 @@ Server::~Server() {
 
 Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interface interface,
                                                Handler handler, Helpers helpers, Limits limits) {
-  // Anybody may connect; what a peer may call is decided by who it is.
+  // Every user may connect. The handler decides which methods a peer may call.
   HF_TRY_ASSIGN(auto listener, kernel::listen_at(path, 0666));
-  // Connecting takes the right to write to the socket's file (unix_find_bsd()).
+  // connect(2) needs write permission on the socket's file (unix_find_bsd()).
   auto root_listener = kernel::listen_at(path + kRootSuffix, 0600);
   if (!root_listener) {
     (void)kernel::remove_socket(path);
@@ -108,12 +109,13 @@ std::size_t Server::count(Share share) const {
       connections_, [&](const auto& entry) { return entry.second.share == share; }));
 }
 
-std::size_t Server::most(Share share) const {
+std::size_t Server::max_connections(Share share) const {
   return share == Share::root ? limits_.root : limits_.strangers;
 }
 
-// Of the user with the most connections the one that has had nothing answered for longest.
-Server::Connections::iterator Server::oldest(Share share, std::uint64_t now_ns) {
+// The connection that a new one replaces: of the user with the most connections, the one with the
+// oldest progress.
+Server::Connections::iterator Server::to_replace(Share share, std::uint64_t now_ns) {
   std::map<uid_t, std::size_t> users;
   for (const auto& [id, connection] : connections_)
     if (connection.share == share) users[connection.peer.uid]++;
@@ -132,10 +134,11 @@ Server::Connections::iterator Server::oldest(Share share, std::uint64_t now_ns) 
   return found;
 }
 
-// From when on one more can be admitted. Whoever comes before waits in the listener's queue.
-std::uint64_t Server::accepts_from(Share share, std::uint64_t now_ns) {
-  if (share == Share::strangers && !closer_.copes()) return kNever;
-  if (count(share) < most(share)) return now_ns;
+// The time from which one more connection can be accepted. Until then clients wait in the
+// listener's queue.
+std::uint64_t Server::next_accept_ns(Share share, std::uint64_t now_ns) {
+  if (share == Share::strangers && !closer_.has_capacity()) return kNever;
+  if (count(share) < max_connections(share)) return now_ns;
   std::uint64_t from = kNever;
   for (const auto& [id, connection] : connections_)
     if (connection.share == share && !connection.streams)
@@ -144,13 +147,13 @@ std::uint64_t Server::accepts_from(Share share, std::uint64_t now_ns) {
 }
 
 bool Server::make_room(Share share, std::uint64_t now_ns) {
-  if (accepts_from(share, now_ns) > now_ns) return false;
-  if (count(share) < most(share)) return true;
-  drop(oldest(share, now_ns), now_ns);
+  if (next_accept_ns(share, now_ns) > now_ns) return false;
+  if (count(share) < max_connections(share)) return true;
+  drop(to_replace(share, now_ns), now_ns);
   return true;
 }
 
-// Both of one moment: what is not waited for yet has its time among the timeouts.
+// Both use the same time: a connection without awaited events has its time in the timeout.
 Server::Wait Server::wait() {
   const std::uint64_t now_ns = kernel::boottime_ns();
   return {awaited(now_ns), timeout_ms(now_ns)};
@@ -159,13 +162,12 @@ Server::Wait Server::wait() {
 std::vector<kernel::Awaited> Server::awaited(std::uint64_t now_ns) {
   const bool strangers = now_ns >= strangers_from_ns_;
   std::vector<kernel::Awaited> list;
-  if (accepts_from(Share::root, now_ns) <= now_ns) list.push_back({root_listener_.get(), POLLIN});
-  if (strangers && accepts_from(Share::strangers, now_ns) <= now_ns)
+  if (next_accept_ns(Share::root, now_ns) <= now_ns) list.push_back({root_listener_.get(), POLLIN});
+  if (strangers && next_accept_ns(Share::strangers, now_ns) <= now_ns)
     list.push_back({listener_.get(), POLLIN});
   for (auto& [id, connection] : connections_) {
     if (connection.share == Share::strangers && !strangers) continue;
-    // A connection that has hung up is told so at each look, so only what is waited for is looked
-    // at.
+    // poll(2) always reports a hang-up, so a connection without awaited events is left out.
     if (!connection.out.empty())
       list.push_back({connection.end.fd.get(), POLLOUT});
     else if (!connection.needs_relay && !connection.ended)
@@ -175,8 +177,8 @@ std::vector<kernel::Awaited> Server::awaited(std::uint64_t now_ns) {
   return list;
 }
 
-// A whole call, and the one before was answered.
-bool Server::waits_for_us(Connection& connection) const {
+// Whether a whole call is available and the call before it has been answered.
+bool Server::has_call(Connection& connection) const {
   return connection.out.empty() && !connection.streams && connection.in.has_message();
 }
 
@@ -184,12 +186,13 @@ int Server::timeout_ms(std::uint64_t now_ns) {
   std::uint64_t next_ns = kNever;
   const auto no_later_than = [&](std::uint64_t ns) { next_ns = std::min(next_ns, ns); };
   if (now_ns < strangers_from_ns_) no_later_than(strangers_from_ns_);
-  if (const auto from = accepts_from(Share::root, now_ns); from > now_ns) no_later_than(from);
-  if (const auto from = accepts_from(Share::strangers, now_ns); from > now_ns) no_later_than(from);
+  if (const auto from = next_accept_ns(Share::root, now_ns); from > now_ns) no_later_than(from);
+  if (const auto from = next_accept_ns(Share::strangers, now_ns); from > now_ns)
+    no_later_than(from);
   for (auto& [id, connection] : connections_) {
     const std::uint64_t from_ns =
         connection.share == Share::root ? now_ns : std::max(now_ns, strangers_from_ns_);
-    if (waits_for_us(connection)) no_later_than(from_ns);
+    if (has_call(connection)) no_later_than(from_ns);
     if (connection.needs_relay) no_later_than(from_ns + kSoonMs * kNsPerMs);
     if (connection.share == Share::strangers)
       no_later_than(std::max(from_ns, connection.progress_ns + limits_.idle_ns));
@@ -216,7 +219,7 @@ void Server::serve_root(std::uint64_t now_ns) {
   drop_broken(now_ns);
 }
 
-// In turns: begins behind the one that was served last.
+// Round robin: starts after the connection that was served last.
 void Server::serve_strangers(std::uint64_t now_ns) {
   accept_some(Share::strangers, now_ns);
   std::vector<ConnectionId> turn;
@@ -233,15 +236,15 @@ void Server::serve_strangers(std::uint64_t now_ns) {
   drop_idle(kernel::boottime_ns());
   drop_broken(now_ns);
   const std::uint64_t end_ns = kernel::boottime_ns();
-  strangers_from_ns_ = end_ns + kRest * (end_ns - now_ns);
+  strangers_from_ns_ = end_ns + kPauseFactor * (end_ns - now_ns);
 }
 
 void Server::accept_some(Share share, std::uint64_t now_ns) {
   const int listener_fd = (share == Share::root ? root_listener_ : listener_).get();
-  for (std::size_t i = 0; i < kMaxAtOnce && accepts_from(share, now_ns) <= now_ns; i++) {
+  for (std::size_t i = 0; i < kMaxAtOnce && next_accept_ns(share, now_ns) <= now_ns; i++) {
     auto accepted = kernel::accept_one(listener_fd);
     if (!accepted || !*accepted) return;
-    (void)make_room(share, now_ns);  // as it can be
+    (void)make_room(share, now_ns);  // succeeds: next_accept_ns() was checked
     admit(**std::move(accepted), share, now_ns);
   }
 }
@@ -252,7 +255,7 @@ void Server::admit(Fd client, Share share, std::uint64_t now_ns) {
   if (!peer || !prepared) return closer_.close(std::move(client), now_ns);
   Connection connection;
   connection.share = share;
-  // Root at the socket for everybody, as other programs than holdfast connect, is root, if there is
+  // Other programs may connect to PATH as root. Such a connection counts as root's, if there is
   // room.
   if (peer->uid == limits_.root_uid && make_room(Share::root, now_ns))
     connection.share = Share::root;
@@ -266,10 +269,10 @@ void Server::admit(Fd client, Share share, std::uint64_t now_ns) {
 
 void Server::serve(ConnectionId id, Connection& connection, std::uint64_t now_ns) {
   if (connection.broken) return;
-  const bool was_behind = !connection.out.empty();
+  const bool had_unsent = !connection.out.empty();
   flush(connection);
   if (!connection.out.empty() || connection.broken) return;
-  if (was_behind) connection.progress_ns = now_ns;
+  if (had_unsent) connection.progress_ns = now_ns;
   if (connection.streams || !connection.in.has_message()) read(connection, now_ns);
   if (connection.broken) return;
   if (!connection.streams) {
@@ -279,9 +282,9 @@ void Server::serve(ConnectionId id, Connection& connection, std::uint64_t now_ns
       if (connection.out.empty()) connection.progress_ns = now_ns;
     }
   }
-  const std::size_t most = connection.share == Share::root ? limits_.in_of_root : limits_.in;
+  const std::size_t limit = connection.share == Share::root ? limits_.in_of_root : limits_.in;
   const bool more = !connection.streams && connection.in.has_message();
-  if (!more && connection.in.size() > most) connection.broken = true;
+  if (!more && connection.in.size() > limit) connection.broken = true;
   if (connection.ended && !more && connection.out.empty()) connection.broken = true;
 }
 
@@ -293,7 +296,7 @@ void Server::read(Connection& connection, std::uint64_t now_ns) {
     std::vector<Fd> sockets;
     const auto open = kernel::receive_with_descriptors(fd, connection.in.bytes(), sockets);
     for (Fd& socket : sockets) connection.sockets.push_back(std::move(socket));
-    if (!open || connection.sockets.size() > kMaxUntaken) connection.broken = true;
+    if (!open || connection.sockets.size() > kMaxUntakenSockets) connection.broken = true;
     connection.ended = open && !*open;
     return;
   }
@@ -303,7 +306,7 @@ void Server::read(Connection& connection, std::uint64_t now_ns) {
   connection.needs_relay = read && *read == kernel::Plain::descriptors;
 }
 
-// False: it has to wait.
+// False: not now; the caller tries again later, or the connection is broken.
 bool Server::start_relay_of(Connection& connection, std::uint64_t now_ns) {
   if (ending_.size() >= kMaxEnding) return false;
   if (connection.share == Share::strangers) {
@@ -316,7 +319,7 @@ bool Server::start_relay_of(Connection& connection, std::uint64_t now_ns) {
           (first == nullptr || other.progress_ns < first->progress_ns))
         first = &other;
     }
-    // What even SIGKILL does not end is counted no more after a while.
+    // A relay that SIGKILL does not end counts for a limited time only.
     for (const Ending& ending : ending_)
       if (ending.share == Share::strangers && ending.since_ns + 2 * limits_.relay_end_ns > now_ns)
         running++;
@@ -358,7 +361,7 @@ void Server::drop_broken(std::uint64_t now_ns) {
 void Server::drop(Connections::iterator at, std::uint64_t now_ns) {
   Connection& connection = at->second;
   if (connection.relayed) {
-    // While the relay runs it has them too.
+    // The relay still holds copies, so these closes are not the last ones.
     connection.sockets.clear();
     connection.end.fd.reset();
     if (connection.end.process)
@@ -378,7 +381,7 @@ void Server::end_relays(std::uint64_t now_ns) {
   }
 }
 
-// What is no call is not answered but disconnected, as the protocol has it.
+// A message that is not a call breaks the connection, as the protocol requires.
 void Server::handle(ConnectionId id, Connection& connection, const std::string& message) {
   const Json json = parse_message(message);
   if (!json.is_object() || !json.contains("method") || !json["method"].is_string()) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Varlink server: https://varlink.org. Messages are JSON objects, each with a NUL behind it;
+// A Varlink server: https://varlink.org. Messages are JSON objects, each terminated by a NUL. The
 // calls of one connection are answered in order.
 //
-// It serves at two sockets: PATH is for everybody, and PATH.root for root alone, so that strangers
-// (who is not root) do not fill the queue in which root waits. Strangers have a share of
-// everything, together, since one of them may have 65,536 user ids: of the connections
-// (Limits::strangers), of the time of this process (a quarter), of the processes that descriptors
-// need. Who of them has connected most often goes first when another wants in; nobody is turned
-// away.
+// The server listens on two sockets. Every user may connect to PATH, and only root to PATH.root, so
+// that other users cannot fill the queue in which root waits. "Strangers" are the clients that are
+// not root. All strangers together have limits, because one user may own 65,536 user ids. The
+// limits are for connections (Limits::strangers), for the time of this process (a quarter), and for
+// relay processes. When all connections of strangers are in use, a new one replaces a connection of
+// the user with the most connections. No stranger is refused.
 #ifndef HOLDFAST_RPC_SERVER_H
 #define HOLDFAST_RPC_SERVER_H
 
@@ -35,7 +35,8 @@ using Json = nlohmann::json;
 using ConnectionId = std::uint64_t;
 
 struct Call {
-  // Sockets that came with this call or before, and that no call has taken; the first one.
+  // Removes and returns the first received socket that no call of this connection has taken.
+  // nullopt: there is none.
   [[nodiscard]] std::optional<Fd> take_socket() const;
 
   ConnectionId connection = 0;
@@ -43,18 +44,19 @@ struct Call {
   std::string method;  // "io.holdfast.Control.Status"
   Json parameters;     // an object
   bool more = false;
-  std::deque<Fd>* sockets = nullptr;
-  int peer_fd = -1;  // a pidfd of the peer, borrowed; -1: it had ended when it was accepted
+  std::deque<Fd>* sockets = nullptr;  // borrowed from the connection during the call
+  int peer_fd =
+      -1;  // pidfd of the peer, borrowed; -1: it had ended before the connection was accepted
 };
 
-// What a call is answered with: parameters, or an error by its full name.
+// The answer to a call: an error by its full name, or parameters.
 struct Answer {
-  std::string error;
+  std::string error;  // empty: success
   Json parameters = Json::object();
-  bool continues = false;  // more will follow through send()
+  bool continues = false;  // Server::send() will send more replies
 };
 
-// What is answered to a parameter that is missing, or none of what it may be.
+// The standard error for a missing or invalid parameter: org.varlink.service.InvalidParameter.
 [[nodiscard]] Answer invalid_parameter(const char* name);
 
 struct Interface {
@@ -62,62 +64,67 @@ struct Interface {
   std::string description;  // the .varlink file
 };
 
-// What there is for clients. Times in ns.
+// Limits for clients. Times in ns, sizes in bytes.
 struct Limits {
-  std::size_t root = 32;                          // connections of root's
-  std::size_t strangers = 48;                     // and of all others, together
-  std::size_t in_of_root = std::size_t{1} << 20;  // bytes of one call
-  std::size_t in = std::size_t{1} << 16;          // of a stranger's
-  // A stranger has to have a call answered, and to have read the answer, within this time.
+  std::size_t root = 32;                          // connections of root
+  std::size_t strangers = 48;                     // connections of all strangers together
+  std::size_t in_of_root = std::size_t{1} << 20;  // size of one call of root
+  std::size_t in = std::size_t{1} << 16;          // size of one call of a stranger
+  // A stranger is disconnected if it does not complete a call, with the whole answer read, in this
+  // time.
   std::uint64_t idle_ns = 10'000'000'000;
-  // So long a connection has to ask something before it may have to make room.
+  // A connection is not replaced by a new one during this time after it was accepted.
   std::uint64_t grace_ns = 1'000'000'000;
-  // Strangers are served so long at a time, and then not for three times as long as that took.
+  // Strangers are served for this time, and then paused for three times as long as it took.
   std::uint64_t slice_ns = 20'000'000;
-  std::size_t relays = 16;                      // processes for strangers that send descriptors
-  std::uint64_t relay_every_ns = 100'000'000;   // one may be started so often,
-  std::size_t relays_at_once = 8;               // or so many after a while without
-  std::uint64_t relay_end_ns = 10'000'000'000;  // then one that is to end is killed
+  std::size_t relays = 16;                      // relay processes for strangers
+  std::uint64_t relay_every_ns = 100'000'000;   // interval between starts of relays for strangers
+  std::size_t relays_at_once = 8;               // burst of starts after a time without any
+  std::uint64_t relay_end_ns = 10'000'000'000;  // a relay that has not ended by then is killed
   uid_t root_uid = 0;                           // another one in tests
 };
 
-// The processes that are started for clients that need not be trusted.
+// Starts the helper processes for clients that are not trusted.
 struct Helpers {
   ConnectionFactory relay;
   StartCloser closer;  // empty: clients are trusted
 };
+// Real processes, and no processes (for trusted clients).
 [[nodiscard]] Helpers helper_processes();
 [[nodiscard]] Helpers no_helpers();
 
-// What is added to PATH.
+// Appended to PATH for root's socket.
 inline constexpr char kRootSuffix[] = ".root";
 
-// Not thread safe.
+// Not thread safe. The handler runs inside dispatch().
 class Server {
  public:
   using Handler = std::function<Answer(const Call&)>;
 
-  // Errors: as listen_at().
+  // Creates both sockets. The destructor removes them. Errors: of listen_at().
   [[nodiscard]] static Result<std::unique_ptr<Server>> create(const std::string& path,
                                                               Interface interface, Handler handler,
                                                               Helpers helpers, Limits limits = {});
   ~Server();
 
-  // What to wait for until dispatch() has something to do, and how long at most.
+  // The descriptors and the time limit for poll(2) before the next dispatch(). Descriptors are
+  // borrowed until then.
   struct Wait {
     std::vector<kernel::Awaited> awaited;
-    int timeout_ms = -1;  // -1: no matter
+    int timeout_ms = -1;  // -1: no limit
   };
   [[nodiscard]] Wait wait();
-  // Answers a call of each of root's connections at most, and serves strangers for a slice.
+  // Accepts connections, reads and answers. Handles at most one call per connection. Serves
+  // strangers for at most Limits::slice_ns. Does not block, except in the handler.
   void dispatch();
-  // One more reply of a call that was answered with `continues`. False: the connection is gone.
+  // Sends one more reply to a call that was answered with `continues`. False: the connection has
+  // ended or the client reads too slowly (4 MiB are unsent).
   bool send(ConnectionId connection, const Json& parameters);
 
  private:
   enum class Share { root, strangers };
   struct Connection {
-    ServerEnd end;  // the connection itself, without a process, or its relay
+    ServerEnd end;  // the connection itself, or its relay
     bool relayed = false;
     Share share = Share::strangers;
     kernel::PeerCredentials peer;
@@ -125,15 +132,15 @@ class Server {
     std::deque<Fd> sockets;
     Inbox in;
     std::string out;
-    std::uint64_t since_ns = 0;     // accepted
-    std::uint64_t progress_ns = 0;  // accepted, or had a call answered and read all of that
-    bool needs_relay = false;       // what comes next has descriptors
-    bool ended = false;             // it has sent all it will
-    bool streams = false;           // a call is still being answered
-    bool broken = false;
+    std::uint64_t since_ns = 0;     // time of accept
+    std::uint64_t progress_ns = 0;  // time of accept, or when the client had read a whole answer
+    bool needs_relay = false;       // the next bytes have a descriptor
+    bool ended = false;             // the client has closed its writing end
+    bool streams = false;           // a call with `continues` is in progress
+    bool broken = false;            // to be dropped
   };
   using Connections = std::map<ConnectionId, Connection>;
-  struct Ending {  // a relay
+  struct Ending {  // a relay whose connection was dropped
     Fd process;
     Share share;
     std::uint64_t since_ns;
@@ -148,10 +155,10 @@ class Server {
   void accept_some(Share share, std::uint64_t now_ns);
   void admit(Fd client, Share share, std::uint64_t now_ns);
   [[nodiscard]] bool make_room(Share share, std::uint64_t now_ns);
-  [[nodiscard]] Connections::iterator oldest(Share share, std::uint64_t now_ns);
+  [[nodiscard]] Connections::iterator to_replace(Share share, std::uint64_t now_ns);
   [[nodiscard]] std::size_t count(Share share) const;
-  [[nodiscard]] std::size_t most(Share share) const;
-  [[nodiscard]] std::uint64_t accepts_from(Share share, std::uint64_t now_ns);
+  [[nodiscard]] std::size_t max_connections(Share share) const;
+  [[nodiscard]] std::uint64_t next_accept_ns(Share share, std::uint64_t now_ns);
   void serve(ConnectionId id, Connection& connection, std::uint64_t now_ns);
   void read(Connection& connection, std::uint64_t now_ns);
   [[nodiscard]] bool start_relay_of(Connection& connection, std::uint64_t now_ns);
@@ -159,7 +166,7 @@ class Server {
   void drop_broken(std::uint64_t now_ns);
   void drop(Connections::iterator at, std::uint64_t now_ns);
   void end_relays(std::uint64_t now_ns);
-  [[nodiscard]] bool waits_for_us(Connection& connection) const;
+  [[nodiscard]] bool has_call(Connection& connection) const;
   void handle(ConnectionId id, Connection& connection, const std::string& message);
   [[nodiscard]] Answer answer(const Call& call) const;
   static void flush(Connection& connection);
@@ -176,9 +183,9 @@ class Server {
   std::vector<Ending> ending_;
   Closer closer_;
   ConnectionId next_ = 1;
-  ConnectionId served_ = 0;              // the stranger that was served last
-  std::uint64_t strangers_from_ns_ = 0;  // when they are served again
-  std::uint64_t relay_credit_ns_ = 0;    // when the next relay would be due
+  ConnectionId served_ = 0;              // the last stranger that was served
+  std::uint64_t strangers_from_ns_ = 0;  // strangers are paused until then
+  std::uint64_t relay_credit_ns_ = 0;    // rate limit of relays: the last start, plus unused credit
 };
 
 }  // namespace holdfast::rpc

@@ -33,7 +33,7 @@ std::optional<Announcement> parse_announcement(std::string_view name) {
 }
 
 Result<Fd> announce(const Announcement& announcement) {
-  return kernel::hold_abstract_name(announcement_text(announcement));
+  return kernel::bind_abstract_name(announcement_text(announcement));
 }
 
 Result<std::vector<Announcement>> announced_runs() {

@@ -10,7 +10,7 @@
 int main(int argc, char** argv) {
   using namespace holdfast;
   const std::string pins = "/sys/fs/bpf/holdfast/machine/";
-  const auto instances = kernel::names_in(pins);
+  const auto instances = kernel::directory_entries(pins);
   if (argc < 2 || !instances || instances->empty()) return EINVAL;
   const auto open = [&](const char* map) {
     auto pin = kernel::open_pinned(pins + instances->back() + "/map_" + map);

@@ -10,6 +10,7 @@
 #include "backend/lsm/machine/instance.h"
 #include "backend/machine.h"
 #include "kernel/bpf/bpf_pin.h"
+#include "kernel/sockets/local_socket.h"
 #include "kernel/sockets/sockets.h"
 #include "thirdparty_tap.h"
 
@@ -75,8 +76,8 @@ void check_limits(backend::Machine& machine, int fd) {
 void check_store(const hf_tables& tables) {
   const std::string odd("\0\xff=\n", 4);
   const Labels labels = {{"user.varlink", "server"}, {"user.empty", ""}, {"user.odd", odd}};
-  auto socket = kernel::make_socket();
-  auto other = kernel::make_socket();
+  auto socket = kernel::make_unix_datagram_socket();
+  auto other = kernel::make_unix_datagram_socket();
   const int fd = socket->get();
   {
     auto machine = keep(tables);
@@ -111,7 +112,7 @@ int main() {
   if (!kernel::has_socket_attributes()) {
     check_store(*tables);
   } else if (auto machine = keep(*tables); check(machine != nullptr, "attached")) {
-    auto socket = kernel::make_socket();
+    auto socket = kernel::make_unix_datagram_socket();
     check(code_of(machine->set_labels(socket->get(), {})) == ENOTSUP, "the kernel keeps them");
   }
   check(static_cast<bool>(backend::stop_machine(kPins)), "ended");

@@ -114,7 +114,7 @@ int main() {
   refused("sleeps", "bpf_copy_from_user", "must not sleep");
   refused("tail_calls", "bpf_tail_call", "array");
   refused("lsm_only", "bpf_inode_storage_get", "LSM programs only");
-  refused("refuses_alloc", "refuses_alloc", "kill the task, or ignore");
+  refused("refuses_alloc", "refuses_alloc", "kill the task or to ignore");
   refused("bad_access", "bad_access", "the line that the verifier's log has to show");
   try_choice(HOLDFAST_ALLOC_KILL, "kill", 256 + SIGKILL);
   try_choice(HOLDFAST_ALLOC_IGNORE, "ignore", 0);

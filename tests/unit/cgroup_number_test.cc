@@ -11,7 +11,7 @@
 
 namespace {
 
-using holdfast::kernel::task_number_written;
+using holdfast::kernel::parse_task_number;
 
 TEST(TaskNumberWritten, TakesWhatTheKernelTakes) {
   const std::pair<std::string, pid_t> taken[] = {
@@ -34,17 +34,17 @@ TEST(TaskNumberWritten, TakesWhatTheKernelTakes) {
       {std::string("17\0junk", 7), 17},
   };
   for (const auto& [text, number] : taken)
-    EXPECT_EQ(task_number_written(text), std::optional<pid_t>(number)) << '"' << text << '"';
+    EXPECT_EQ(parse_task_number(text), std::optional<pid_t>(number)) << '"' << text << '"';
 }
 
 TEST(TaskNumberWritten, RefusesWhatTheKernelRefuses) {
   for (const std::string text :
        {"", " ", "\n", "-1", "+-0", "-+0", "++1", "1 2", "1\n2", "08", "0x", "0xg", "1a", "a",
         "2147483648", "99999999999999999999999999", "0xffffffff", "- 1", "0x 1"})
-    EXPECT_EQ(task_number_written(text), std::nullopt) << '"' << text << '"';
-  EXPECT_EQ(task_number_written(std::string("\0"
-                                            "17",
-                                            3)),
+    EXPECT_EQ(parse_task_number(text), std::nullopt) << '"' << text << '"';
+  EXPECT_EQ(parse_task_number(std::string("\0"
+                                          "17",
+                                          3)),
             std::nullopt);
 }
 

@@ -507,7 +507,7 @@ TEST(PolicyLife, WithoutADiskNothingIsPromisedThatARestartForgets) {
   EXPECT_EQ(in_force(world), "A");
   EXPECT_TRUE(world.act('R'));  // for good: that it is in force is the kernel's to remember
   EXPECT_EQ(in_force(world), "B");
-  EXPECT_NE(world.said.find("a restart will not know this policy"), std::string::npos);
+  EXPECT_NE(world.said.find("this policy will not be known after a restart"), std::string::npos);
 }
 
 TEST(PolicyLife, AFullDiskWhileOneIsPendingLosesNoDeadline) {

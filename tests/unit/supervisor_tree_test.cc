@@ -203,7 +203,7 @@ TEST_F(SupervisorSandbox, APidNamespaceAnchorsButNotTheOneForChildren) {
   Sandbox sandbox(*proc_, *tree_, Sandbox::Tracking::on);
   ASSERT_TRUE(sandbox.survey_outside());
   auto elsewhere = own_;
-  elsewhere.link[kernel::kPidForChildren] = kernel::kUnbornNamespace;
+  elsewhere.link[kernel::kPidForChildren] = kernel::kNamespaceWithoutInit;
   EXPECT_EQ(sandbox.held(elsewhere).types, HF_NS_PID);
   EXPECT_FALSE(sandbox.held(elsewhere).anchored);
   elsewhere.link[kernel::kPidNamespace] = 4711;

@@ -69,7 +69,7 @@ void Jobs::look(kernel::Listener& listener) {
       at = running_.erase(at);
       continue;
     }
-    if (!listener.waiting(job.id) || job.task.signal_waits()) {
+    if (!listener.waiting(job.id) || job.task.has_pending_signal()) {
       job.interrupted = true;
       kernel::interrupt_thread(job.thread.native_handle());
     }

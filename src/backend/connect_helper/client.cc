@@ -125,7 +125,7 @@ Result<ConnectHelper::Reply> ConnectHelper::ask(const HelperRequest& request,
     const std::uint64_t now_ns = kernel::boottime_ns();
     // Cancel, but wait for the reply: the connect may have succeeded already.
     if (!ready && !given_up) {
-      kernel::end_stream(reply_fd);
+      kernel::shutdown_write(reply_fd);
       given_up = true;
       since_ns = now_ns;
     }

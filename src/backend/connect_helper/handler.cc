@@ -143,7 +143,7 @@ std::optional<Answer> UnixConnectHandler::read_address(PendingConnect& pending,
   const auto own = descriptor_of_path(pending.path, status->innermost_pid);
   if (own) {
     pending.path.clear();
-    opened = task.named_by(*own);
+    opened = task.open_descriptor(*own);
     if (opened) pending.file = std::move(*opened);
   } else if (!pending.path.starts_with('/')) {
     opened = task.working_directory();

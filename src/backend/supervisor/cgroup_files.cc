@@ -193,18 +193,18 @@ class CgroupFileHandler::Attempt {
       HF_TRY_ASSIGN(const auto status, task_.status());
       own_number = status.innermost_pid;
     }
-    if (const auto own = descriptor_of_path(path, own_number)) return task_.named_by(*own);
+    if (const auto own = descriptor_of_path(path, own_number)) return task_.open_descriptor(*own);
     const bool from_root = path.front() == '/' && !(resolve & RESOLVE_IN_ROOT);
     HF_TRY_ASSIGN(auto start, from_root          ? task_.root()
                               : base == AT_FDCWD ? task_.working_directory()
-                                                 : task_.named_by(base));
+                                                 : task_.open_descriptor(base));
     return kernel::find_file(start.get(), path, flags & (O_NOFOLLOW | O_DIRECTORY),
                              resolve | (from_root ? RESOLVE_IN_ROOT : 0) | RESOLVE_NO_MAGICLINKS);
   }
 
   template <typename Read>
   Outcome write(int number, const Read& read) {
-    const auto target = task_.named_by(number);
+    const auto target = task_.open_descriptor(number);
     if (!target || kernel::hierarchy_of(target->get()) != kernel::Hierarchy::unified)
       return std::nullopt;
     const auto facts = handler_.mounts_.file(target->get());
@@ -213,7 +213,7 @@ class CgroupFileHandler::Attempt {
     if (!open_memory()) return Answer::error(EPERM);
     const auto text = read();
     if (!text) return Answer::error(EFAULT);
-    const auto written = kernel::task_number_written(*text);
+    const auto written = kernel::parse_task_number(*text);
     if (!written) return Answer::error(EINVAL);
     const auto moved = task_meant(*written);
     const auto task = moved ? view_.proc.task(*moved)
@@ -335,7 +335,7 @@ class CgroupFileHandler::Attempt {
 // cgroup hierarchy later, the tree may open its files for writing. A call that this file does not
 // recognise would then succeed.
 bool CgroupFileHandler::ruleset_has_hole() {
-  if (!mounts_.has_grown()) return false;
+  if (!mounts_.has_new_mount()) return false;
   if (!warned_of_hole_ && spec_.notice)
     spec_.notice(
         "a cgroup hierarchy was mounted while the command runs; the command's Landlock ruleset "

@@ -101,7 +101,7 @@ void Sandbox::survey_process(pid_t pid) {
   if (!found) return;
   for (std::size_t link = 0; link < kernel::kNamespaceLinkCount; link++) {
     const kernel::NamespaceInode inode = found->link[link];
-    if (inode == kernel::kNoNamespace || inode == kernel::kUnbornNamespace) continue;
+    if (inode == kernel::kNoNamespace || inode == kernel::kNamespaceWithoutInit) continue;
     if (is_ours(inode) || outside_.contains(inode)) continue;
     auto fd = task->open_namespace(link);
     if (fd) add_outside(inode, kernel::type_of_link(link), std::move(*fd));

@@ -338,7 +338,7 @@ void SupervisorSession::observe_creation(const kernel::TaskDirectory& task,
     bool changed = false;
     for (std::size_t link = 0; link < kernel::kNamespaceLinkCount; link++) {
       const kernel::NamespaceInode inode = after->link[link];
-      if (inode == before.link[link] || inode == kernel::kUnbornNamespace) continue;
+      if (inode == before.link[link] || inode == kernel::kNamespaceWithoutInit) continue;
       changed = true;
       auto fd = task.open_namespace(link);
       if (!fd) continue;

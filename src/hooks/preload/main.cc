@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Only in the shared library: a program started with it in LD_PRELOAD has the hooks enabled before
-// main().
+// Only in the shared library: if it is in LD_PRELOAD, the hooks are enabled before main().
 #include <bpf/libbpf.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The enumerations of the running kernel, from its own type information.
+// Reads enums of the running kernel from its type information (BTF).
 #ifndef HOLDFAST_KERNEL_BPF_BPF_ENUMS_H
 #define HOLDFAST_KERNEL_BPF_BPF_ENUMS_H
 
@@ -17,9 +17,9 @@ struct Enumerator {
   std::int64_t value = 0;
 };
 
-// Enumerators of the named enums, each list in the kernel's order, aliases included. Reads
-// /sys/kernel/btf/vmlinux once for all of them (about 5 MB).
-// Errors: ENOENT without type information or without one of the enums.
+// The enumerators of the named enums, each list in the kernel's order, aliases included. Reads
+// /sys/kernel/btf/vmlinux once (about 5 MB).
+// Errors: ENOENT, no type information, or one of the enums is missing.
 [[nodiscard]] Result<std::vector<std::vector<Enumerator>>> kernel_enums(
     const std::vector<std::string_view>& names);
 

@@ -16,40 +16,40 @@ namespace holdfast::kernel {
 
 namespace {
 
-// What libbpf said last, line by line: the detail of the next error. libbpf has one sink per
-// process.
-std::string last_words;
+// The last line of libbpf's first warning since the start of the operation: the detail of its
+// error. libbpf has one print callback per process.
+std::string last_warning;
 
-int remember_words(libbpf_print_level level, const char* format, va_list arguments) {
+int capture_warning(libbpf_print_level level, const char* format, va_list arguments) {
   if (level != LIBBPF_WARN) return 0;
   std::array<char, 2048> line;
   const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
   std::string_view text(line.data(),
                         std::min<std::size_t>(length < 0 ? 0 : length, line.size() - 1));
   while (text.ends_with('\n')) text.remove_suffix(1);
-  // The verifier's log comes as one message; its last lines say what it did not like.
-  if (!text.empty() && last_words.empty()) last_words = text.substr(text.rfind('\n') + 1);
+  // The verifier's log is one message. Its last line has the reason.
+  if (!text.empty() && last_warning.empty()) last_warning = text.substr(text.rfind('\n') + 1);
   return length;
 }
 
-void listen_to_libbpf() {
+void capture_libbpf_warnings() {
   static const bool done = [] {
-    libbpf_set_print(remember_words);
+    libbpf_set_print(capture_warning);
     return true;
   }();
   static_cast<void>(done);
-  last_words.clear();
+  last_warning.clear();
 }
 
 // libbpf returns a negative errno.
 Error bpf_error(int code, std::string operation, std::string object) {
-  return Error{-code, std::move(operation), std::move(object), std::exchange(last_words, {})};
+  return Error{-code, std::move(operation), std::move(object), std::exchange(last_warning, {})};
 }
 
 }  // namespace
 
 Result<BpfObject> BpfObject::open(std::span<const std::byte> bytes, std::string name) {
-  listen_to_libbpf();
+  capture_libbpf_warnings();
   LIBBPF_OPTS(bpf_object_open_opts, options);
   options.object_name = name.c_str();
   bpf_object* object = bpf_object__open_mem(bytes.data(), bytes.size(), &options);
@@ -57,15 +57,15 @@ Result<BpfObject> BpfObject::open(std::span<const std::byte> bytes, std::string 
   return BpfObject(object, std::move(name));
 }
 
-void BpfObject::keep_programs(const std::function<bool(const bpf_program*)>& wanted) {
+void BpfObject::select_programs(const std::function<bool(const bpf_program*)>& wanted) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get())
       bpf_program__set_autoload(program, wanted(program));
 }
 
-void BpfObject::leave_unattached(const std::function<bool(const bpf_program*)>& left) {
+void BpfObject::leave_unattached(const std::function<bool(const bpf_program*)>& skipped) {
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object_.get()) if (left(program))
+  bpf_object__for_each_program(program, object_.get()) if (skipped(program))
       bpf_program__set_autoattach(program, false);
 }
 
@@ -84,14 +84,14 @@ Result<void> BpfObject::set_max_entries(const char* map, std::uint32_t entries) 
 }
 
 Result<void> BpfObject::load() {
-  listen_to_libbpf();
+  capture_libbpf_warnings();
   if (const int code = bpf_object__load(object_.get()); code != 0)
     return bpf_error(code, "load BPF object", name_);
   return {};
 }
 
 Result<void> BpfObject::attach(std::vector<BpfLink>& links) const {
-  listen_to_libbpf();
+  capture_libbpf_warnings();
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get()) {
     const bpf_prog_type type = bpf_program__type(program);
@@ -166,7 +166,7 @@ Result<void> BpfObject::make_maps_unprintable() {
 }
 
 Result<BpfLink> attach_to_cgroup(bpf_program* program, int cgroup_fd) {
-  listen_to_libbpf();
+  capture_libbpf_warnings();
   BpfLink link(bpf_program__attach_cgroup(program, cgroup_fd));
   if (!link) return bpf_error(-errno, "attach BPF program", bpf_program__name(program));
   return link;
@@ -180,7 +180,7 @@ Result<void> run_bpf_program(int program_fd, std::string_view name) {
   return {};
 }
 
-Result<std::uint32_t> ask_bpf_program(int program_fd, const void* packet, std::size_t bytes) {
+Result<std::uint32_t> test_run_bpf_program(int program_fd, const void* packet, std::size_t bytes) {
   LIBBPF_OPTS(bpf_test_run_opts, options);
   options.data_in = packet;
   options.data_size_in = static_cast<__u32>(bytes);
@@ -191,7 +191,7 @@ Result<std::uint32_t> ask_bpf_program(int program_fd, const void* packet, std::s
 }
 
 Result<std::vector<std::byte>> read_task_iterator(bpf_program* iterator, pid_t tid) {
-  listen_to_libbpf();
+  capture_libbpf_warnings();
   bpf_iter_link_info info{};
   info.task.tid = static_cast<__u32>(tid);
   LIBBPF_OPTS(bpf_iter_attach_opts, options);
@@ -213,7 +213,7 @@ Result<std::vector<std::byte>> read_task_iterator(bpf_program* iterator, pid_t t
 }
 
 Result<std::unique_ptr<BpfRing>> BpfRing::create(int map_fd, Sink sink) {
-  listen_to_libbpf();
+  capture_libbpf_warnings();
   std::unique_ptr<BpfRing> ring(new BpfRing(std::move(sink)));
   ring->ring_ = ring_buffer__new(map_fd, deliver, ring.get(), nullptr);
   if (ring->ring_ == nullptr) return bpf_error(-errno, "open event ring", {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// BPF objects, their maps and links, through libbpf.
+// Loads BPF objects and uses their maps, links and ring buffers, with libbpf.
 #ifndef HOLDFAST_KERNEL_BPF_BPF_OBJECT_H
 #define HOLDFAST_KERNEL_BPF_BPF_OBJECT_H
 
@@ -27,32 +27,36 @@ struct DestroyBpfLink {
 };
 using BpfLink = std::unique_ptr<bpf_link, DestroyBpfLink>;
 
-// One compiled object: opened, then loaded. Owns its programs and the maps it made. One thread.
+// One compiled object: opened, then loaded. Owns its programs and the maps that it created. All of
+// this file is for one thread, because the text of libbpf's last warning is a global.
 class BpfObject {
  public:
-  // Parses the bytes, which are copied. Errors: EINVAL, ENOMEM.
+  // Parses `bytes`, which libbpf copies. `name` is the object's name in errors. Errors: of
+  // bpf_object__open_mem(), such as EINVAL and ENOMEM.
   static Result<BpfObject> open(std::span<const std::byte> bytes, std::string name);
 
-  // Programs that this kernel or this policy has no use for are not loaded. Before load().
-  void keep_programs(const std::function<bool(const bpf_program*)>& wanted);
-  // Programs that attach() leaves alone. Before load().
-  void leave_unattached(const std::function<bool(const bpf_program*)>& left);
-  // As the function of this name. Before load().
+  // load() loads only the programs for which `wanted` returns true. Call before load().
+  void select_programs(const std::function<bool(const bpf_program*)>& wanted);
+  // attach() skips the programs for which `skipped` returns true. Call before load().
+  void leave_unattached(const std::function<bool(const bpf_program*)>& skipped);
+  // Calls make_maps_unprintable() for this object. Call before load().
   Result<void> make_maps_unprintable();
-  // What a map of global data holds when it is loaded. Before load(). EINVAL: no such map of this
-  // size.
+  // Sets the initial contents of a map of global data. Copies `bytes` bytes. Call before load().
+  // Errors: ENOENT, no such map; EINVAL, another size.
   Result<void> set_initial_value(const char* map, const void* value, std::size_t bytes);
-  // Before load(). EINVAL: no such map.
+  // Call before load(). Errors: EINVAL, no such map.
   Result<void> set_max_entries(const char* map, std::uint32_t entries);
-  // Errors: what the verifier said, with its last line as the detail; EPERM without privilege.
+  // Errors: of bpf(2), with the last line of the verifier's log as detail; EPERM without privilege.
   Result<void> load();
-  // Attaches every loaded program whose section says where. On error the links made so far are in
-  // `links`.
+  // Attaches every loaded LSM or tracing program, except task iterators and programs excluded by
+  // leave_unattached(). Appends the links to `links`. After an error, `links` has the links that
+  // were made. Errors: of bpf(2).
   Result<void> attach(std::vector<BpfLink>& links) const;
 
-  // -1: no such map or program.
+  // Borrowed descriptors; negative: no such map or program.
   [[nodiscard]] int map_fd(const char* map) const;
   [[nodiscard]] int program_fd(const char* program) const;
+  // Borrowed; null: no such program.
   [[nodiscard]] bpf_program* program(const char* name) const;
 
  private:
@@ -62,36 +66,43 @@ class BpfObject {
   std::string name_;
 };
 
-// Makes the object's maps without the types of what they hold: to whoever opens the file of a pinned
-// map of known type, the kernel prints all of it (bpffs_map_open() in kernel/bpf/inode.c), and asks
-// no hook of BPF's. Left as they are: maps of other kinds, which are not printed; those whose values
-// have a lock, which need their types; global data. Before it is loaded. Errors: of bpf(2).
+// Creates the object's maps without type information for keys and values. When a process reads the
+// file of a pinned map with type information, the kernel prints all entries (bpffs_map_open() in
+// kernel/bpf/inode.c) and calls no LSM hook of BPF. Three kinds of maps are not changed: maps of
+// kinds that the kernel does not print, maps whose values contain a lock and need their types, and
+// global data. Call before the object is loaded. Errors: of bpf(2).
 Result<void> make_maps_unprintable(bpf_object* object);
 
-// For programs of cgroup types. The link, not the cgroup, keeps it attached.
+// Attaches a program of a cgroup type. The program stays attached as long as the link exists.
+// Errors: of bpf(2).
 Result<BpfLink> attach_to_cgroup(bpf_program* program, int cgroup_fd);
 
-// Runs a SEC("syscall") program in the calling thread. Errors: what the kernel says; EIO when the
-// program returned anything but 0.
+// Runs a SEC("syscall") program in the calling thread. `name` is for errors. Errors: of bpf(2)
+// (BPF_PROG_TEST_RUN); EIO, the program did not return 0.
 Result<void> run_bpf_program(int program_fd, std::string_view name);
 
-// Runs a SEC("tc") program on a packet of these bytes, 14 or more. What it returns.
-Result<std::uint32_t> ask_bpf_program(int program_fd, const void* packet, std::size_t bytes);
+// Runs a SEC("tc") program on a packet of `bytes` bytes, at least 14. Returns the program's return
+// value. Errors: of bpf(2) (BPF_PROG_TEST_RUN).
+Result<std::uint32_t> test_run_bpf_program(int program_fd, const void* packet, std::size_t bytes);
 
-// Everything that a task iterator writes, for the task with this thread id (0: all tasks).
+// Runs a task iterator for the task with this thread id (0: all tasks). Returns all its output.
+// Errors: of bpf(2), read(2).
 Result<std::vector<std::byte>> read_task_iterator(bpf_program* iterator, pid_t tid);
 
-// A ring buffer of records. Owns its mapping; borrows the map.
+// Reads a BPF ring buffer. Owns its mapping; borrows the map. One thread.
 class BpfRing {
  public:
   using Sink = std::function<void(std::span<const std::byte>)>;
+  // `sink` is called for each record; the bytes are borrowed until it returns. Errors: of
+  // ring_buffer__new().
   static Result<std::unique_ptr<BpfRing>> create(int map_fd, Sink sink);
   ~BpfRing();
   BpfRing(const BpfRing&) = delete;
   BpfRing& operator=(const BpfRing&) = delete;
 
+  // Borrowed, for poll(2): readable when records are available.
   [[nodiscard]] int poll_fd() const;
-  // Hands over whatever is there, without waiting.
+  // Calls the sink for all available records. Does not wait. Errors: of ring_buffer__consume().
   Result<void> consume();
 
  private:

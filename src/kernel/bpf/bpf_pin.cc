@@ -32,21 +32,22 @@ bool on_bpf_filesystem(const std::string& path) {
   return statfs(path.c_str(), &info) == 0 && info.f_type == BPF_FS_MAGIC;
 }
 
-// Step by step, and not by openat2(RESOLVE_NO_SYMLINKS): systemd answers that with ENOSYS for
-// services with RestrictSUIDSGID=, since a filter cannot see its flags.
+// Opens the path component by component. openat2(RESOLVE_NO_SYMLINKS) is not usable: systemd makes
+// it fail with ENOSYS in services with RestrictSUIDSGID=, because a filter cannot read its flags.
 Result<Fd> open_without_links(const std::string& path) {
-  constexpr int kLook = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-  Fd fd(open(path.starts_with('/') ? "/" : ".", kLook));
+  constexpr int kOpenFlags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  Fd fd(open(path.starts_with('/') ? "/" : ".", kOpenFlags));
   for (std::size_t at = 0; fd && at < path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
     const std::string part = path.substr(at, end - at);
     at = end + 1;
     if (part.empty()) continue;
-    fd = Fd(openat(fd.get(), part.c_str(), kLook));
+    fd = Fd(openat(fd.get(), part.c_str(), kOpenFlags));
     struct stat found = {};
     if (!fd || fstat(fd.get(), &found) != 0) break;
     if (S_ISLNK(found.st_mode))
-      return Error{ELOOP, "use pins", path, "a symbolic link leads there: give the path itself"};
+      return Error{ELOOP, "use pins", path,
+                   "the path contains a symbolic link: give the real path"};
     if (!S_ISDIR(found.st_mode)) return Error{ENOTDIR, "use pins", path, {}};
   }
   if (!fd) return system_error("open directory", path);
@@ -63,7 +64,7 @@ Result<void> make_pin_directory(const std::string& directory) {
       const auto slash = part.rfind('/');
       if (!on_bpf_filesystem(slash == 0 ? "/" : part.substr(0, slash)))
         return Error{ENOTSUP, "pin", directory,
-                     "it does not lie on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
+                     "it is not on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
       if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
         return system_error("make directory", part);
     }
@@ -72,7 +73,7 @@ Result<void> make_pin_directory(const std::string& directory) {
   }
   if (!on_bpf_filesystem(directory))
     return Error{ENOTSUP, "pin", directory,
-                 "it does not lie on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
+                 "it is not on a BPF filesystem: mount -t bpf bpf /sys/fs/bpf"};
   return {};
 }
 
@@ -84,7 +85,7 @@ Result<bool> is_pin_directory(const std::string& directory) {
   struct statfs info = {};
   if (fstatfs(fd.get(), &info) != 0) return system_error("open directory", directory);
   if (info.f_type != BPF_FS_MAGIC)
-    return Error{ENOTSUP, "use pins", directory, "it does not lie on a BPF filesystem"};
+    return Error{ENOTSUP, "use pins", directory, "it is not on a BPF filesystem"};
   return true;
 }
 
@@ -120,14 +121,14 @@ Result<void> remove_pin(const std::string& path) {
 }
 
 Result<void> remove_pin_directory(const std::string& directory) {
-  HF_TRY_ASSIGN(const auto names, names_in(directory));
+  HF_TRY_ASSIGN(const auto names, directory_entries(directory));
   for (const std::string& name : names) HF_TRY(remove_pin(directory + "/" + name));
   if (rmdir(directory.c_str()) != 0 && errno != ENOENT)
     return system_error("remove directory", directory);
   return {};
 }
 
-Result<std::vector<std::string>> names_in(const std::string& directory) {
+Result<std::vector<std::string>> directory_entries(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code failed;
   std::filesystem::directory_iterator entries(directory, failed);
@@ -141,8 +142,8 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
 
 namespace {
 
-// The kernel answers BPF_OBJ_GET_INFO_BY_FD for whatever the descriptor is of, so that has to be
-// known first.
+// BPF_OBJ_GET_INFO_BY_FD succeeds for every kind of object and returns another struct for each, so
+// the kind must be known first.
 Result<BpfKind> bpf_kind(int fd) {
   std::array<char, 64> text = {};
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
@@ -239,15 +240,15 @@ Result<void> wait_for_program_end(std::uint32_t id) {
     if (!still && errno == ENOENT) return {};
     sleep_us(kWaitStepUs);
   }
-  return Error{ETIMEDOUT, "wait for the end of a program", {}, "somebody else holds it"};
+  return Error{ETIMEDOUT, "wait for the end of a program", {}, "another process still uses it"};
 }
 
 Result<Fd> inner_map(int outer_fd) {
   const __u32 zero = 0;
   __u32 id = 0;
-  if (bpf_map_lookup_elem(outer_fd, &zero, &id) != 0) return system_error("find live map");
+  if (bpf_map_lookup_elem(outer_fd, &zero, &id) != 0) return system_error("look up inner map");
   Fd map(bpf_map_get_fd_by_id(id));
-  if (!map) return system_error("open live map");
+  if (!map) return system_error("open inner map");
   return map;
 }
 

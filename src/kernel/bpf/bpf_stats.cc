@@ -12,13 +12,13 @@
 
 namespace holdfast::kernel {
 
-Result<Fd> count_program_runs() {
+Result<Fd> enable_program_stats() {
   Fd fd(bpf_enable_stats(BPF_STATS_RUN_TIME));
   if (!fd) return system_error("count program runs");
   return fd;
 }
 
-bool counts_program_runs() {
+bool program_stats_enabled() {
   const auto text = read_text_file("/proc/sys/kernel/bpf_stats_enabled");
   return text && text->starts_with('1');
 }
@@ -35,20 +35,20 @@ Result<ProgramRuns> program_runs(int fd) {
   return ProgramRuns{info.name, info.run_cnt, info.run_time_ns};
 }
 
-Result<std::uint64_t> map_used(int map_fd) {
-  constexpr std::uint32_t kAtOnce = 1024;
+Result<std::uint64_t> count_map_entries(int map_fd) {
+  constexpr std::uint32_t kFirstBatch = 1024;
   HF_TRY_ASSIGN(const auto shape, map_shape(map_fd));
-  // The kernel's mark of where it was is of at most the key's size, and at least 4 bytes.
+  // The kernel's cursor has at batch the key's size, but at least 4 bytes.
   std::vector<std::byte> from(shape.key_bytes + 8), to(shape.key_bytes + 8);
   std::uint64_t used = 0;
-  for (std::uint32_t most = kAtOnce; most <= shape.max_entries * 2 + kAtOnce;) {
-    std::vector<std::byte> keys(std::size_t{most} * shape.key_bytes);
-    std::vector<std::byte> values(std::size_t{most} * shape.value_bytes);
-    std::uint32_t count = most;
+  for (std::uint32_t batch = kFirstBatch; batch <= shape.max_entries * 2 + kFirstBatch;) {
+    std::vector<std::byte> keys(std::size_t{batch} * shape.key_bytes);
+    std::vector<std::byte> values(std::size_t{batch} * shape.value_bytes);
+    std::uint32_t count = batch;
     const int code = bpf_map_lookup_batch(map_fd, used == 0 ? nullptr : from.data(), to.data(),
                                           keys.data(), values.data(), &count, nullptr);
-    if (code == -ENOSPC) {  // one bucket holds more than that
-      most *= 2;
+    if (code == -ENOSPC) {  // one bucket has more entries than the buffer
+      batch *= 2;
       continue;
     }
     if (code != 0 && code != -ENOENT) return Error{-code, "count entries", {}, {}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much there is in maps, and how often programs ran.
+// Counts entries of maps and runs of programs.
 #ifndef HOLDFAST_KERNEL_BPF_BPF_STATS_H
 #define HOLDFAST_KERNEL_BPF_BPF_STATS_H
 
@@ -11,23 +11,24 @@
 
 namespace holdfast::kernel {
 
-// From now on, and as long as the descriptor is open, the kernel counts and times every BPF program
-// of the machine. Errors: EPERM; of bpf(2).
-[[nodiscard]] Result<Fd> count_program_runs();
-// Does somebody have it count for good (kernel.bpf_stats_enabled)?
-[[nodiscard]] bool counts_program_runs();
+// While the returned descriptor is open, the kernel counts and times the runs of every BPF program
+// of the machine (BPF_ENABLE_STATS). Errors: EPERM; of bpf(2).
+[[nodiscard]] Result<Fd> enable_program_stats();
+// Whether the kernel counts runs: the sysctl kernel.bpf_stats_enabled. False also when it cannot be
+// read.
+[[nodiscard]] bool program_stats_enabled();
 
 struct ProgramRuns {
   std::string name;        // at most 15 bytes
-  std::uint64_t runs = 0;  // while they were counted
+  std::uint64_t runs = 0;  // only while statistics were enabled
   std::uint64_t run_ns = 0;
 };
-// Of a program, or of the one that a link attaches. Errors: EINVAL it is neither; ENOENT it is
-// gone.
+// The statistics of a program, or of the program of a link. Errors: EINVAL, `fd` is neither;
+// ENOENT, the program does not exist any more; of bpf(2).
 [[nodiscard]] Result<ProgramRuns> program_runs(int fd);
 
-// Entries of a hash. Reads them all. Errors: of bpf(2).
-[[nodiscard]] Result<std::uint64_t> map_used(int map_fd);
+// The number of entries of a hash map. Reads all entries. Errors: of bpf(2).
+[[nodiscard]] Result<std::uint64_t> count_map_entries(int map_fd);
 
 }  // namespace holdfast::kernel
 

@@ -14,7 +14,7 @@
 namespace holdfast::kernel {
 namespace {
 
-// What the filesystem said about the last refusal ("e bpf: Unknown parameter 'x'"), without the
+// The file system's message about the last error ("e bpf: Unknown parameter 'x'"), without the
 // level.
 std::string context_message(int context_fd) {
   char text[256];
@@ -83,15 +83,15 @@ Result<Fd> create_bpf_token(int root_fd) {
 }
 
 Result<void> probe_bpf_tokens() {
-  // An impossible descriptor: a kernel with the command says EBADF, one without EINVAL, or EPERM
-  // before it looks at the command when unprivileged BPF is off.
+  // Use an invalid descriptor. A kernel with the command returns EBADF. A kernel without it returns
+  // EINVAL, or EPERM if unprivileged BPF is disabled.
   const long fd = token_create(-1);
   if (fd >= 0) {
     ::close(static_cast<int>(fd));
     return {};
   }
   if (errno == EBADF) return {};
-  return Error{ENOSYS, "this kernel has no BPF tokens", "", "they came with Linux 6.9"};
+  return Error{ENOSYS, "this kernel has no BPF tokens", "", "Linux 6.9 or later has them"};
 }
 
 }  // namespace holdfast::kernel

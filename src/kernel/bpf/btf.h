@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The running kernel's own description of its functions.
+// Looks up functions in the running kernel's type information (BTF).
 #ifndef HOLDFAST_KERNEL_BPF_BTF_H
 #define HOLDFAST_KERNEL_BPF_BTF_H
 
@@ -12,12 +12,13 @@
 
 namespace holdfast::kernel {
 
-// Reads /sys/kernel/btf/vmlinux once; ask it as often as you like. One thread.
+// Reads /sys/kernel/btf/vmlinux once, in load(). One thread.
 class KernelTypes {
  public:
-  // Errors: ENOENT without type information.
+  // Errors: ENOENT, the kernel has no type information.
   static Result<KernelTypes> load();
-  // Is there such a function, not inlined everywhere, that a BPF program can be attached to?
+  // Whether the kernel has a function of this name that is not inlined everywhere, so that BPF
+  // programs can attach to it.
   [[nodiscard]] bool has_function(const std::string& name) const;
 
  private:

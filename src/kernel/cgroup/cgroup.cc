@@ -60,7 +60,7 @@ Result<std::string> cgroup_path(int root_fd, CgroupId id) {
   named.handle.handle_bytes = sizeof(id);
   named.handle.handle_type = kHandleTypeKernfs;
   std::memcpy(named.handle.f_handle, &id, sizeof(id));
-  // An O_PATH descriptor names no mount for open_by_handle_at(2).
+  // open_by_handle_at(2) does not accept an O_PATH descriptor for the mount.
   const Fd mount(openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!mount) return system_error("open cgroup hierarchy");
   const Fd fd(open_by_handle_at(mount.get(), &named.handle, O_PATH | O_CLOEXEC));
@@ -68,7 +68,7 @@ Result<std::string> cgroup_path(int root_fd, CgroupId id) {
   HF_TRY_ASSIGN(const auto root, path_of_descriptor(mount.get()));
   HF_TRY_ASSIGN(auto path, path_of_descriptor(fd.get()));
   if (!path.starts_with(root)) return Error{ESTALE, "resolve cgroup", std::to_string(id), path};
-  // A cgroup removed since it was opened is written with that ending, and one may be named so.
+  // The link of a removed cgroup has this suffix. An existing cgroup may have such a name.
   constexpr std::string_view kRemoved = " (deleted)";
   struct stat at = {};
   if (path.ends_with(kRemoved) && (stat(path.c_str(), &at) != 0 || at.st_ino != id))

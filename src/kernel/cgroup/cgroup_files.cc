@@ -32,8 +32,8 @@ bool same_file(int fd, const std::string& path) {
          one.st_ino == other.st_ino;
 }
 
-// "/a" and "/b/c" are "/a/b/c"; "/" adds nothing.
-std::string joined(const std::string& first, const std::string& second) {
+// Joins "/a" and "/b/c" to "/a/b/c"; "/" adds nothing.
+std::string join_paths(const std::string& first, const std::string& second) {
   if (first == "/") return second.empty() ? first : second;
   return second == "/" ? first : first + second;
 }
@@ -44,7 +44,7 @@ bool is_space(char byte) {
   return kSpaces.find(byte) != std::string_view::npos;
 }
 
-// 16 or more: no digit.
+// 16: not a digit.
 unsigned digit_value(char byte) {
   if (byte >= '0' && byte <= '9') return static_cast<unsigned>(byte - '0');
   const char lower = static_cast<char>(byte | 0x20);
@@ -52,8 +52,8 @@ unsigned digit_value(char byte) {
   return 16;
 }
 
-// _kstrtoull() with base 0. A number that fits no pid_t is none.
-std::optional<std::int64_t> digits_read(std::string_view digits) {
+// _kstrtoull() with base 0. nullopt also for a number that does not fit pid_t.
+std::optional<std::int64_t> parse_digits(std::string_view digits) {
   unsigned base = 10;
   if (digits.starts_with('0')) {
     const bool hexadecimal =
@@ -74,13 +74,13 @@ std::optional<std::int64_t> digits_read(std::string_view digits) {
 
 }  // namespace
 
-std::optional<pid_t> task_number_written(std::string_view text) {
+std::optional<pid_t> parse_task_number(std::string_view text) {
   text = text.substr(0, std::min(text.find('\0'), text.size()));
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
-  const auto number = digits_read(text);
+  const auto number = parse_digits(text);
   if (!number || (negative && *number != 0)) return std::nullopt;
   return static_cast<pid_t>(*number);
 }
@@ -96,7 +96,7 @@ std::optional<Hierarchy> hierarchy_of(int fd) {
 Result<CgroupMounts> CgroupMounts::read() {
   constexpr char kMountInfo[] = "/proc/self/mountinfo";
   CgroupMounts mounts;
-  // First, so that no change goes by between this and the reading.
+  // Open this before the mounts are read, so that no later change is missed.
   mounts.changes_.reset(::open(kMountInfo, O_RDONLY | O_CLOEXEC));
   if (!mounts.changes_) return system_error("open", kMountInfo);
   HF_TRY_ASSIGN(const auto entries, mount_table());
@@ -110,7 +110,7 @@ Result<CgroupMounts> CgroupMounts::read() {
   return mounts;
 }
 
-bool CgroupMounts::has_grown() {
+bool CgroupMounts::has_new_mount() {
   pollfd change = {.fd = changes_.get(), .events = POLLPRI, .revents = 0};
   if (grown_ || poll(&change, 1, 0) == 0) return grown_;
   const auto entries = mount_table();
@@ -121,17 +121,17 @@ bool CgroupMounts::has_grown() {
   return grown_;
 }
 
-// The path in the link is a guess, since mounts cover one another and namespaces differ. It counts
-// when the same file stands there.
+// The path in the link may be wrong, because mounts cover one another and namespaces differ. It is
+// used only if the same file is at that path.
 Result<CgroupFile> CgroupMounts::file(int fd) const {
   HF_TRY_ASSIGN(const auto shown, path_of_descriptor(fd));
-  const Error unknown{ESTALE, "find the cgroup of", shown, "no known mount shows it"};
+  const Error unknown{ESTALE, "find the cgroup of", shown, "it is in no known mount"};
   for (const Unified& part : parts_) {
     if (unified_.empty() || !shown.starts_with(part.point + "/")) continue;
-    const std::string path = joined(part.root, shown.substr(part.point.size()));
+    const std::string path = join_paths(part.root, shown.substr(part.point.size()));
     const std::size_t slash = path.rfind('/');
     const std::string cgroup = slash == 0 ? "/" : path.substr(0, slash);
-    if (!same_file(fd, joined(unified_, path))) continue;
+    if (!same_file(fd, join_paths(unified_, path))) continue;
     const auto number = id(cgroup);
     if (!number) return unknown;
     return CgroupFile{*number, cgroup, path.substr(slash + 1)};
@@ -140,7 +140,7 @@ Result<CgroupFile> CgroupMounts::file(int fd) const {
 }
 
 Result<CgroupId> CgroupMounts::id(const std::string& path) const {
-  return cgroup_id(joined(unified_, path));
+  return cgroup_id(join_paths(unified_, path));
 }
 
 Result<Fd> find_file(int base_fd, const std::string& path, int flags, std::uint64_t resolve) {
@@ -170,8 +170,8 @@ Result<std::vector<std::string>> writable_cgroup_files() {
   return found;
 }
 
-// What holdfast has for itself closes on exec. A process that is not at the root of its mount
-// namespace sees no entry of the mount that its own root lies in.
+// holdfast's own descriptors are close-on-exec. A process whose root directory is not the root of
+// its mount namespace has no entry for the mount of its root directory.
 Result<std::vector<std::string>> files_beyond_mounts() {
   HF_TRY_ASSIGN(const auto files, open_files(own_pid()));
   HF_TRY_ASSIGN(const auto entries, mount_table());

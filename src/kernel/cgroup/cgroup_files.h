@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of cgroup hierarchies, by descriptor.
+// Identifies files of cgroup hierarchies by descriptor.
 #ifndef HOLDFAST_KERNEL_CGROUP_CGROUP_FILES_H
 #define HOLDFAST_KERNEL_CGROUP_CGROUP_FILES_H
 
@@ -16,33 +16,35 @@ namespace holdfast::kernel {
 
 enum class Hierarchy { unified, v1 };
 
-// The hierarchy that an open file belongs to; nothing: no file of a cgroup's.
+// The kind of hierarchy that contains an open file. nullopt: not a cgroup file, or an error.
 [[nodiscard]] std::optional<Hierarchy> hierarchy_of(int fd);
 
 struct CgroupFile {
   CgroupId cgroup = 0;
-  std::string path;  // of the cgroup, below the root of the reader's cgroup namespace
+  std::string path;  // of the cgroup, relative to the root of the reader's cgroup namespace
   std::string name;  // "cgroup.procs"
 };
 
-// Where cgroup hierarchies are mounted, as it was when this was made. Any thread, but for
-// has_grown().
+// A snapshot of the mounts of cgroup hierarchies. Any thread may call the const functions.
+// has_new_mount() is for one thread.
 class CgroupMounts {
  public:
-  // Of this process's mount namespace.
+  // The mounts of this process's mount namespace. Errors: of open(2), mount_table().
   static Result<CgroupMounts> read();
 
-  // Is a hierarchy mounted now where none was? Yes, for good, once it was so, or could not be told.
-  [[nodiscard]] bool has_grown();
+  // Whether a hierarchy has been mounted at a new place since the snapshot. Once true, it stays
+  // true. True also when mountinfo cannot be read.
+  [[nodiscard]] bool has_new_mount();
 
-  // All mount points, of either version.
+  // All mount points, of both versions. Borrowed from this object.
   [[nodiscard]] const std::vector<std::string>& points() const { return points_; }
-  // The unified hierarchy from its root on; "": not mounted.
+  // The mount point that shows the root of the unified hierarchy; "": none.
   [[nodiscard]] const std::string& unified() const { return unified_; }
-  // What file of the unified hierarchy `fd` is. Errors: ESTALE when no mount that is known shows
-  // it.
+  // The file of the unified hierarchy that `fd` refers to. Errors: ESTALE, no mount of the snapshot
+  // shows it; of readlink(2).
   [[nodiscard]] Result<CgroupFile> file(int fd) const;
-  // Of a cgroup of the unified hierarchy. Errors: what stat(2) says.
+  // The id of a cgroup; `path` is relative to the root of the unified hierarchy. Errors: of
+  // stat(2).
   [[nodiscard]] Result<CgroupId> id(const std::string& path) const;
 
  private:
@@ -53,31 +55,36 @@ class CgroupMounts {
   std::vector<std::string> points_;
   std::vector<Unified> parts_;
   std::string unified_;
-  Fd changes_;  // mountinfo, which poll(2) tells of changes of
+  Fd changes_;  // mountinfo; poll(2) reports changes of the mounts (POLLPRI)
   bool grown_ = false;
 };
 
-// openat2(2) with O_PATH, these flags besides, and RESOLVE_* in `resolve`.
+// openat2(2) with O_PATH | O_CLOEXEC | `flags`, and RESOLVE_* in `resolve`. Errors: of openat2(2).
 [[nodiscard]] Result<Fd> find_file(int base_fd, const std::string& path, int flags,
                                    std::uint64_t resolve);
 
-// The same file once more, opened with these flags. Errors: what open(2) says, to this process.
+// Opens the file of `fd` again, with these flags and the rights of this process. Errors: of
+// open(2).
 [[nodiscard]] Result<Fd> reopen(int fd, int flags);
 
-// Descriptors of this process with which a file of a cgroup can be written, "5: /sys/fs/cgroup/…".
+// Descriptors of this process that are open for writing on a cgroup file: "5: /sys/fs/cgroup/…".
+// Errors: of open_files().
 [[nodiscard]] Result<std::vector<std::string>> writable_cgroup_files();
 
-// The number that cgroup.procs takes a text for: cgroup_procs_write_start() of the kernel, which
-// strips blanks, then kstrtoint() with base 0. 0: the writer. Nothing: EINVAL (or ERANGE, which
-// the kernel makes EINVAL).
-[[nodiscard]] std::optional<pid_t> task_number_written(std::string_view text);
+// Pure. The task number in a text written to cgroup.procs, parsed as in the kernel:
+// cgroup_procs_write_start() strips white space, then kstrtoint() with base 0 parses. 0 means the
+// writer itself. nullopt: the kernel returns EINVAL.
+[[nodiscard]] std::optional<pid_t> parse_task_number(std::string_view text);
 
-// What this process would hand down to a program that it executes, and where the same hierarchy may
-// stand at another place: directories and files of cgroups that lie in no mount that this process
-// sees. "9: /path", "working directory".
+// Descriptors, without close-on-exec, of directories and cgroup files on a mount that is not in
+// this process's mount table, and also the working directory if it is on such a mount. A program
+// that this process executes inherits them, and could reach a cgroup hierarchy through them at an
+// unknown place. Texts: "9: /path", "working directory". Errors: of open_files(), mount_table(),
+// mount_id().
 [[nodiscard]] Result<std::vector<std::string>> files_beyond_mounts();
 
-// What a write of `number` to the file does: moves that task. Errors: what write(2) says.
+// Writes `number` to a cgroup.procs or cgroup.threads file, which moves that task. Opens the file
+// again for writing. Errors: of reopen(), write(2).
 Result<void> move_task(int file_fd, pid_t number);
 
 }  // namespace holdfast::kernel

@@ -21,7 +21,7 @@ Result<Fd> open_for_reading(const std::string& path) {
   return fd;
 }
 
-Result<Fd> refer_to(const std::string& path, FinalLink link) {
+Result<Fd> open_path(const std::string& path, FinalLink link) {
   Fd fd(open(path.c_str(), O_PATH | O_CLOEXEC | (link == FinalLink::keep ? O_NOFOLLOW : 0)));
   if (!fd) return system_error("open", path);
   return fd;
@@ -55,9 +55,9 @@ namespace {
 
 std::string temporary_of(const std::string& path) { return path + ".new"; }
 
-// Written and synced, beside `path`.
+// Writes and syncs PATH.new.
 Result<void> prepare_file(const std::string& path, std::string_view text, unsigned mode) {
-  // What is there by this name may be in somebody's hands.
+  // Another process may have an older file of this name open.
   const std::string temporary = temporary_of(path);
   if (unlink(temporary.c_str()) != 0 && errno != ENOENT) return system_error("write", temporary);
   const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -80,8 +80,8 @@ Result<void> prepare_file(const std::string& path, std::string_view text, unsign
   return {};
 }
 
-// Without the sync of the directory two renames may reach the disk in the other order. That it
-// fails changes nothing for who reads the file now.
+// Without the sync of the directory two renames may reach the disk in the other order. A failure of
+// this sync is ignored: readers already see the new file.
 Result<void> rename_prepared(const std::string& path) {
   const std::string temporary = temporary_of(path);
   if (rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
@@ -131,12 +131,13 @@ Result<std::vector<std::string>> directories_below(const std::string& directory)
   return found;
 }
 
-Result<bool> is_reachable_elsewhere(const std::string& path) {
+Result<bool> has_other_writers(const std::string& path) {
   const Fd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct stat found = {};
   if (!fd || fstat(fd.get(), &found) != 0) return system_error("open", path);
   if (found.st_nlink > 1) return true;
-  // Who opens it meanwhile would have us signalled; this signal is ignored.
+  // An open for writing would break the lease and signal this process. SIGURG is ignored by
+  // default.
   if (fcntl(fd.get(), F_SETSIG, SIGURG) != 0) return true;
   if (fcntl(fd.get(), F_SETLEASE, F_RDLCK) != 0) return true;
   return fcntl(fd.get(), F_SETLEASE, F_UNLCK) != 0;

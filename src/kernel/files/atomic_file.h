@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that are there whole or not at all.
+// Creates, replaces, appends to and locks files so that a crash leaves no partial file.
 #ifndef HOLDFAST_KERNEL_FILES_ATOMIC_FILE_H
 #define HOLDFAST_KERNEL_FILES_ATOMIC_FILE_H
 
@@ -12,47 +12,55 @@
 
 namespace holdfast::kernel {
 
-// A file or a directory. Errors: of open(2).
+// Opens a file or a directory, read-only. Errors: of open(2).
 [[nodiscard]] Result<Fd> open_for_reading(const std::string& path);
 
-// What is there, a symbolic link itself too, only to be told from others: O_PATH. Errors: of
-// open(2).
+// An O_PATH descriptor, which can identify a file but not read it. FinalLink::keep opens a symbolic
+// link at the end of `path` itself (O_NOFOLLOW). Errors: of open(2).
 enum class FinalLink { follow, keep };
-[[nodiscard]] Result<Fd> refer_to(const std::string& path, FinalLink link);
+[[nodiscard]] Result<Fd> open_path(const std::string& path, FinalLink link);
 
-// Made with mode 0640 when it is not there. Errors: of open(2).
+// Creates the file with mode 0640, minus the umask, when it does not exist. Errors: of open(2).
 [[nodiscard]] Result<Fd> open_for_appending(const std::string& path);
-// All of it or nothing: what a full disk took of it is cut off again. Errors: of write(2); ENOSPC.
+// Appends all of `text` or nothing: after a partial write the file is truncated to its old length.
+// There must be one writer. Errors: of write(2); ENOSPC, a partial write; of ftruncate(2), a
+// partial write that could not be undone.
 [[nodiscard]] Result<void> append_all(int fd, std::string_view text);
 
-// Makes the directory and those above it, those that are missing with mode 0755.
+// Creates the directory and its missing parents, with mode 0777 minus the umask. Errors: of
+// mkdir(2).
 [[nodiscard]] Result<void> make_directories(const std::string& directory);
 
-// Writes to a new temporary file, syncs, and renames it to `path`: after a crash the old text is
-// there or the new one. Errors: of open(2), write(2), fsync(2), rename(2).
+// Writes a new file PATH.new, syncs it, renames it to `path`, and syncs the directory. After a
+// crash `path` has the old text or the new one. Removes an older PATH.new first. The mode is exact,
+// without the umask. Errors: of unlink(2), open(2), fchmod(2), write(2), fsync(2), rename(2).
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text,
                                         unsigned mode = 0600);
 
-// Several files: all are written and synced before the first is renamed to its path, so that a full
-// disk changes none. Errors: as replace_file(); only those of rename(2) leave some that are new.
+// Replaces several files. All are written and synced before the first rename, so a full disk
+// changes none. Errors: as replace_file(). After an error of rename(2), some files may be new and
+// some old.
 struct NewFile {
   std::string path;
   std::string text;
 };
 [[nodiscard]] Result<void> replace_files(const std::vector<NewFile>& files, unsigned mode);
 
-// Makes the file, with mode 0600, and locks it until the descriptor is closed; does not wait.
-// Source: flock(2). Errors: EWOULDBLOCK another has it; what making the directory and open(2) gave.
+// Creates the file, with mode 0600, and the directories above it, and locks it with flock(2). The
+// lock lasts until the descriptor is closed. Does not wait. Errors: EWOULDBLOCK, another process
+// has a conflicting lock; of make_directories() and open(2).
 enum class Lock { shared, exclusive };
 [[nodiscard]] Result<Fd> lock_file(const std::string& path, Lock lock);
 
-// The directory and all directories below it, with their paths; links are not followed.
+// The paths of `directory` and all directories below it. Symbolic links are not followed. Errors:
+// of opendir(3), readdir(3).
 [[nodiscard]] Result<std::vector<std::string>> directories_below(const std::string& directory);
 
-// Has anybody but the caller a way to it that its directory's guard does not see: another name, or
-// a descriptor or mapping that writes? `path` is a regular file that the caller itself has not open
-// for writing. Yes, when it cannot be told. Source: F_SETLEASE in fcntl(2). Errors: of open(2).
-[[nodiscard]] Result<bool> is_reachable_elsewhere(const std::string& path);
+// Whether a file can be changed without its directory's guard: it has another hard link, or a
+// process has it open or mapped for writing. `path` is a regular file that the caller itself does
+// not have open for writing. True also when the kernel grants no lease. Source: F_SETLEASE,
+// fcntl(2). Errors: of open(2), fstat(2).
+[[nodiscard]] Result<bool> has_other_writers(const std::string& path);
 
 }  // namespace holdfast::kernel
 

@@ -10,8 +10,8 @@
 
 namespace holdfast::kernel {
 
-void each_executable_with(const std::string& directory, std::span<const std::string> names,
-                          const std::function<void(int fd, const std::string& name)>& found) {
+void for_each_executable_with(const std::string& directory, std::span<const std::string> names,
+                              const std::function<void(int fd, const std::string& name)>& found) {
   std::string root = directory;
   char* const roots[] = {root.data(), nullptr};
   const std::unique_ptr<FTS, decltype(&fts_close)> walk(

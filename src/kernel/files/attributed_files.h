@@ -11,13 +11,13 @@
 
 namespace holdfast::kernel {
 
-// Calls `found` for each executable regular file of the directory's file system, below it, and each
-// of `names` that it has; the descriptor is lent. Symbolic links are not followed. What cannot be
-// read, or goes away meanwhile, is passed over: it is then as if it had no attribute.
-void each_executable_with(const std::string& directory, std::span<const std::string> names,
-                          const std::function<void(int fd, const std::string& name)>& found);
+// Searches the files below `directory`, on its file system only. Calls `found` once for each
+// executable regular file and each of `names` that it has. The descriptor is borrowed until `found`
+// returns. Symbolic links are not followed. Skips files that cannot be opened or that disappear.
+void for_each_executable_with(const std::string& directory, std::span<const std::string> names,
+                              const std::function<void(int fd, const std::string& name)>& found);
 
-// Whether the open file has the attribute now; a system call in any case.
+// Whether the open file has the attribute now: fgetxattr(2). False also on errors.
 [[nodiscard]] bool has_attribute(int fd, const std::string& name);
 
 }  // namespace holdfast::kernel

@@ -13,6 +13,7 @@
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
+
 Result<BoundFile> parse_bound_file(std::string_view descriptor_info, std::string_view mount_info) {
   const auto inode = number<std::uint64_t>(field(descriptor_info, "ino").value_or(""));
   const auto mount = number<std::uint64_t>(field(descriptor_info, "mnt_id").value_or(""));

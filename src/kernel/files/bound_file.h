@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which file a descriptor names, in the numbers by which the kernel itself tells files apart: those
-// that unix_diag has of a bound socket. stat(2) shows others on overlayfs and btrfs.
+// Identifies a file by the numbers that unix_diag reports for the file of a bound socket. On
+// overlayfs and btrfs, stat(2) shows other numbers.
 #ifndef HOLDFAST_KERNEL_FILES_BOUND_FILE_H
 #define HOLDFAST_KERNEL_FILES_BOUND_FILE_H
 
@@ -14,31 +14,32 @@ namespace holdfast::kernel {
 
 struct BoundFile {
   std::uint64_t inode = 0;
-  std::uint64_t device = 0;  // as MountEntry has it
+  std::uint64_t device = 0;  // in the encoding of MountEntry::device
 
   bool operator==(const BoundFile&) const = default;
 };
 
-// From the text of /proc/PID/fdinfo/FD and the mountinfo of somebody who sees the file's mount.
-// Errors: EINVAL not such texts; ENOENT no such mount.
+// Pure. Parses the text of /proc/PID/fdinfo/FD, and the mountinfo of a process whose mount
+// namespace has the file's mount. Errors: EINVAL, a text cannot be parsed; ENOENT, mountinfo lacks
+// the mount.
 [[nodiscard]] Result<BoundFile> parse_bound_file(std::string_view descriptor_info,
                                                  std::string_view mount_info);
 
-// Of a descriptor of this process, whose mount is one that `viewer` sees. Errors: those of reading
-// /proc; ENOENT.
+// The file of `fd`, a descriptor of this process. `viewer` is a task whose mount namespace has the
+// file's mount. Errors: of Proc and TaskDirectory; ENOENT, it does not have the mount.
 [[nodiscard]] Result<BoundFile> bound_file(const Proc& proc, int fd, const TaskDirectory& viewer);
 
-// A directory and the mount through which it is seen.
+// A directory, together with the mount through which it was opened.
 struct Place {
   std::uint64_t inode = 0;
-  std::uint64_t device = 0;  // as stat(2) has it
+  std::uint64_t device = 0;  // st_dev of stat(2)
   std::uint64_t mount = 0;
 
   bool operator==(const Place&) const = default;
 };
-// Errors: those of statx(2).
+// Errors: of statx(2); ENOTSUP, the kernel does not report the mount (before Linux 5.8).
 [[nodiscard]] Result<Place> place_of(int fd);
-// Is it a unix socket's file, or another socket?
+// Whether it is a socket or the file of a unix socket. False also on errors.
 [[nodiscard]] bool is_socket_file(int fd);
 
 }  // namespace holdfast::kernel

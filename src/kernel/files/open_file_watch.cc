@@ -17,7 +17,7 @@ Result<OpenFileWatch> OpenFileWatch::create() {
   return OpenFileWatch(std::move(fd));
 }
 
-// No event is asked for, and what is reported unasked (errors, hang-ups) only once.
+// No event is requested. Errors and hang-ups, which epoll always reports, are reported once.
 Result<void> OpenFileWatch::watch(int fd, std::uint64_t number) const {
   epoll_event event = {};
   event.events = EPOLLONESHOT;
@@ -38,7 +38,7 @@ Result<std::vector<std::uint64_t>> OpenFileWatch::numbers(const Proc& proc) cons
     std::uint64_t number = 0;
     const auto [end, error] =
         std::from_chars(rest.data() + at, rest.data() + rest.size(), number, 16);
-    if (error != std::errc()) return Error{EPROTO, "understand", "fdinfo of an epoll", {}};
+    if (error != std::errc()) return Error{EPROTO, "parse", "fdinfo of an epoll", {}};
     found.push_back(number);
   }
   return found;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small text files of the kernel's: /proc and /sys.
+// Reads text files of /proc and /sys.
 #ifndef HOLDFAST_KERNEL_FILES_TEXT_FILE_H
 #define HOLDFAST_KERNEL_FILES_TEXT_FILE_H
 
@@ -9,7 +9,8 @@
 
 namespace holdfast::kernel {
 
-// The whole file, at most 16 MiB. Errors: what open(2) and read(2) say; EFBIG.
+// The whole file. Errors: EFBIG, more than 16 MiB; of open(2), read(2). `path` of the second one is
+// relative to `directory_fd`, which is borrowed.
 [[nodiscard]] Result<std::string> read_text_file(const std::string& path);
 [[nodiscard]] Result<std::string> read_text_file_at(int directory_fd, const std::string& path);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Being told that files of a directory changed: inotify(7).
+// Notices changes of files in directories: inotify(7).
 #ifndef HOLDFAST_KERNEL_FILES_WATCH_H
 #define HOLDFAST_KERNEL_FILES_WATCH_H
 
@@ -13,12 +13,11 @@ namespace holdfast::kernel {
 
 class DirectoryWatch {
  public:
-  // Directories that are not there are passed over. Errors: of inotify_init1(2),
-  // inotify_add_watch(2).
+  // Skips directories that do not exist. Errors: of inotify_init1(2), inotify_add_watch(2).
   [[nodiscard]] static Result<DirectoryWatch> create(const std::vector<std::string>& directories);
-  // Readable when a file was written and closed, moved, or removed.
+  // Borrowed, for poll(2). Readable after a file was written and closed, moved, or removed.
   [[nodiscard]] int fd() const { return fd_.get(); }
-  // Forgets what happened so far. Whether anything had.
+  // Reads and discards all events. Returns whether there were any. Does not block.
   [[nodiscard]] bool drain() const;
 
  private:

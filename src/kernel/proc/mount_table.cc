@@ -11,7 +11,8 @@
 namespace holdfast::kernel {
 namespace {
 
-// Space, tab, newline and backslash stand as \040 and so on (fs/seq_file.c, mangle_path).
+// The kernel writes space, tab, newline and backslash as \040 and so on (fs/seq_file.c,
+// mangle_path()).
 std::string unescape(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); i++) {

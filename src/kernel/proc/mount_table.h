@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is mounted where: /proc/PID/mountinfo, proc_pid_mountinfo(5).
+// The mounts of a mount namespace: /proc/PID/mountinfo, proc_pid_mountinfo(5).
 #ifndef HOLDFAST_KERNEL_PROC_MOUNT_TABLE_H
 #define HOLDFAST_KERNEL_PROC_MOUNT_TABLE_H
 
@@ -13,19 +13,18 @@
 namespace holdfast::kernel {
 
 struct MountEntry {
-  std::uint64_t id = 0;  // as /proc/PID/fdinfo shows it
-  std::uint64_t device =
-      0;                // of the file system, as the kernel itself keeps it: major << 20 | minor
-  std::string root;     // the directory of the file system that is mounted
-  std::string point;    // where, in the view of the mountinfo's process
-  std::string type;     // "cgroup2"
-  std::string options;  // of the file system, as the kernel printed them
+  std::uint64_t id = 0;      // as /proc/PID/fdinfo shows it
+  std::uint64_t device = 0;  // of the file system, in the kernel's encoding: major << 20 | minor
+  std::string root;          // the directory of the file system that is mounted
+  std::string point;         // the mount point, below the root directory of the mountinfo's process
+  std::string type;          // "cgroup2"
+  std::string options;       // of the file system, as the kernel printed them
 };
 
-// Paths are unescaped, options are not. Errors: EINVAL for a line that is not one.
+// Pure. Paths are unescaped, options are not. Errors: EINVAL, a line cannot be parsed.
 [[nodiscard]] Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
 
-// Of the process whose mountinfo this is. Errors: what open(2) and read(2) say.
+// The mounts in the file `mountinfo`. Errors: of read_text_file() and parse_mount_table().
 [[nodiscard]] Result<std::vector<MountEntry>> mount_table(
     const std::string& mountinfo = "/proc/self/mountinfo");
 

@@ -57,7 +57,7 @@ std::string fdinfo_path(const std::string& fd_path) {
 Result<std::uint64_t> mount_id(const std::string& path) {
   struct statx status {};
   if (::syscall(SYS_statx, AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &status) != 0)
-    return Error{errno, "look at", path, ""};
+    return Error{errno, "stat", path, ""};
   return std::uint64_t{status.stx_mnt_id};
 }
 

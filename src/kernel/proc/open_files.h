@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process has open, as /proc shows it.
+// The open files of a process, from /proc/PID/fd.
 #ifndef HOLDFAST_KERNEL_PROC_OPEN_FILES_H
 #define HOLDFAST_KERNEL_PROC_OPEN_FILES_H
 
@@ -16,20 +16,21 @@ namespace holdfast::kernel {
 struct OpenFile {
   int number;          // N
   std::string path;    // /proc/PID/fd/N
-  std::string target;  // what the link says: a path, or "anon_inode:…"
+  std::string target;  // the link's text, at most 4096 bytes: a path, or "anon_inode:…"
 };
 
-// Descriptors that are closed meanwhile are left out. Errors: ENOENT no such process; EACCES.
+// Omits descriptors that are closed during the call. Errors: ENOENT, no such process; EACCES, the
+// caller may not trace it.
 [[nodiscard]] Result<std::vector<OpenFile>> open_files(pid_t pid);
 
-// What one of this process's descriptors names, as /proc/self/fd shows it. Errors: those of
-// readlink(2).
+// The path of one of this process's descriptors, as /proc/self/fd shows it, at most 4096 bytes.
+// Errors: of readlink(2).
 [[nodiscard]] Result<std::string> path_of_descriptor(int fd);
 
-// /proc/PID/fdinfo/N for /proc/PID/fd/N.
+// Pure. "/proc/PID/fdinfo/N" for "/proc/PID/fd/N".
 [[nodiscard]] std::string fdinfo_path(const std::string& fd_path);
 
-// The id of the mount that `path` lies on, as mountinfo counts. Errors: those of open(2).
+// The id of the mount that contains `path`, as in mountinfo. Errors: of statx(2).
 [[nodiscard]] Result<std::uint64_t> mount_id(const std::string& path);
 
 }  // namespace holdfast::kernel

@@ -31,7 +31,7 @@ constexpr std::array<const char*, kNamespaceLinkCount> kLinkPaths = {"ns/mnt",
                                                                      "ns/pid_for_children",
                                                                      "ns/time_for_children"};
 
-// Lines of status that matter are all within the first page.
+// The needed lines of "status" are in the first 4096 bytes, unless the task has hundreds of groups.
 constexpr std::size_t kSmallFileBytes = 4096;
 
 Result<std::string> read_small(int directory_fd, const char* path) {
@@ -44,7 +44,7 @@ Result<std::string> read_small(int directory_fd, const char* path) {
   return text;
 }
 
-// Whatever comes behind it.
+// The number at the start of `text`. Text after it is ignored.
 template <typename Number>
 std::optional<Number> leading_number(std::string_view text) {
   Number value = 0;
@@ -71,11 +71,11 @@ Result<FileCredentials> file_credentials_of(std::string_view status) {
   const auto capabilities = field(status, "CapEff");
   auto groups = field(status, "Groups");
   if (!uid || !gid || !capabilities || !groups)
-    return Error{EPROTO, "understand", "/proc/PID/status", {}};
+    return Error{EPROTO, "parse", "/proc/PID/status", {}};
   FileCredentials found = {*uid, *gid, {}, 0};
   const auto [end, error] = std::from_chars(
       capabilities->data(), capabilities->data() + capabilities->size(), found.capabilities, 16);
-  if (error != std::errc()) return Error{EPROTO, "understand", "/proc/PID/status", "CapEff"};
+  if (error != std::errc()) return Error{EPROTO, "parse", "/proc/PID/status", "CapEff"};
   while (const auto group = leading_number<std::uint32_t>(*groups)) {
     found.groups.push_back(*group);
     const std::size_t space = groups->find(' ');
@@ -102,7 +102,7 @@ std::vector<pid_t> numeric_entries(int parent_fd, const char* path) {
   return found;
 }
 
-// A procfs that is attached nowhere. Needs CAP_SYS_ADMIN over the pid namespace.
+// A detached mount of procfs. Needs CAP_SYS_ADMIN over the pid namespace.
 Fd mount_detached_proc() {
   const Fd context(static_cast<int>(::syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC)));
   if (!context) return Fd();
@@ -112,7 +112,7 @@ Fd mount_detached_proc() {
                                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)));
 }
 
-Result<Fd> find(int directory, const std::string& link) {
+Result<Fd> open_link(int directory, const std::string& link) {
   Fd fd(::openat(directory, link.c_str(), O_PATH | O_CLOEXEC));
   if (!fd) return system_error("open", link);
   return fd;
@@ -133,7 +133,7 @@ Result<Proc> Proc::at(Fd root) {
   return proc;
 }
 
-// An entry that this process does not have is a type that the kernel does not have.
+// The kernel lacks the type of an entry that this process does not have.
 Result<void> Proc::probe_links() {
   HF_TRY_ASSIGN(auto self, task(::getpid()));
   for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
@@ -176,7 +176,7 @@ Result<TaskNamespaces> TaskDirectory::namespaces() const {
     char text[64];  // "net:[4026531840]"
     const ssize_t length = ::readlinkat(directory_.get(), kLinkPaths[link], text, sizeof(text));
     if (length < 0 && errno == ENOENT && link == kPidForChildren) {
-      found.link[link] = kUnbornNamespace;
+      found.link[link] = kNamespaceWithoutInit;
       continue;
     }
     if (length < 0) return system_error("read", kLinkPaths[link]);
@@ -185,8 +185,8 @@ Result<TaskNamespaces> TaskDirectory::namespaces() const {
     const auto inode = bracket == std::string_view::npos
                            ? std::nullopt
                            : leading_number<NamespaceInode>(name.substr(bracket + 1));
-    if (!inode || *inode == kUnbornNamespace)
-      return Error{EPROTO, "understand", kLinkPaths[link], std::string(name)};
+    if (!inode || *inode == kNamespaceWithoutInit)
+      return Error{EPROTO, "parse", kLinkPaths[link], std::string(name)};
     found.link[link] = *inode;
   }
   return found;
@@ -201,18 +201,18 @@ Result<TaskStatus> TaskDirectory::status() const {
   const auto uid = number_field<std::uint32_t>(text, "Uid", 1);
   const auto numbers = field(text, "NSpid");
   if (!thread || !process || !parent || !threads || !uid || !numbers)
-    return Error{EPROTO, "understand", "/proc/PID/status", {}};
+    return Error{EPROTO, "parse", "/proc/PID/status", {}};
   const auto innermost = leading_number<pid_t>(numbers->substr(numbers->rfind('\t') + 1));
   if (!innermost) return Error{EPROTO, "understand", "/proc/PID/status", "NSpid"};
-  // A kernel without seccomp says nothing.
+  // A kernel without seccomp, or before 5.9, has no such line.
   const unsigned filters = number_field<unsigned>(text, "Seccomp_filters", 0).value_or(0);
   const auto state = field(text, "State");
   const bool stopped = state && (state->starts_with('T') || state->starts_with('t'));
   return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filters, stopped};
 }
 
-// A table that is smaller than the limit has a number left, or grows. Only one that is not is
-// counted.
+// A descriptor table that is smaller than the limit has a free number, or can grow. Only a table of
+// at least that size is counted.
 Result<bool> TaskDirectory::has_room_for_descriptor() const {
   HF_TRY_ASSIGN(const auto limits, read_small(directory_.get(), "limits"));
   constexpr std::string_view kLimit = "Max open files";
@@ -221,14 +221,14 @@ Result<bool> TaskDirectory::has_room_for_descriptor() const {
                                 ? std::string::npos
                                 : limits.find_first_not_of(' ', at + kLimit.size());
   if (value == std::string::npos) return Error{EPROTO, "understand", "/proc/PID/limits", {}};
-  const auto most = leading_number<std::uint64_t>(std::string_view(limits).substr(value));
-  if (!most) return true;  // "unlimited"
+  const auto limit = leading_number<std::uint64_t>(std::string_view(limits).substr(value));
+  if (!limit) return true;  // "unlimited"
   HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
   const auto size = number_field<std::uint64_t>(text, "FDSize", 0);
-  if (size && *size < *most) return true;
+  if (size && *size < *limit) return true;
   const auto open = numeric_entries(directory_.get(), "fd");
   return static_cast<std::uint64_t>(std::ranges::count_if(
-             open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < *most; })) < *most;
+             open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < *limit; })) < *limit;
 }
 
 Result<std::string> TaskDirectory::command_name() const {
@@ -259,7 +259,7 @@ Result<Credentials> TaskDirectory::credentials() const {
     found.uids[column] = *uid;
     found.gids[column] = *gid;
   }
-  // Fails where no security module labels tasks.
+  // This read fails when no security module labels tasks.
   if (auto context = read_small(directory_.get(), "attr/current"))
     found.context = *std::move(context);
   return found;
@@ -271,12 +271,12 @@ Result<TaskMemory> TaskDirectory::memory() const {
   return TaskMemory(std::move(fd));
 }
 
-Result<Fd> TaskDirectory::root() const { return find(directory_.get(), "root"); }
+Result<Fd> TaskDirectory::root() const { return open_link(directory_.get(), "root"); }
 
-Result<Fd> TaskDirectory::working_directory() const { return find(directory_.get(), "cwd"); }
+Result<Fd> TaskDirectory::working_directory() const { return open_link(directory_.get(), "cwd"); }
 
-Result<Fd> TaskDirectory::named_by(int descriptor) const {
-  return find(directory_.get(), "fd/" + std::to_string(descriptor));
+Result<Fd> TaskDirectory::open_descriptor(int number) const {
+  return open_link(directory_.get(), "fd/" + std::to_string(number));
 }
 
 Result<TaskDirectory> TaskDirectory::duplicate() const {
@@ -285,7 +285,7 @@ Result<TaskDirectory> TaskDirectory::duplicate() const {
   return TaskDirectory(std::move(copy), known_links_);
 }
 
-bool TaskDirectory::signal_waits() const {
+bool TaskDirectory::has_pending_signal() const {
   const auto text = read_small(directory_.get(), "status");
   if (!text) return false;
   const auto mask = [&](std::string_view name) {
@@ -306,7 +306,7 @@ Result<std::string> TaskDirectory::cgroup() const {
     if (line.starts_with(kUnified)) return std::string(line.substr(kUnified.size()));
     at = end + 1;
   }
-  return std::string();  // not mounted anywhere: all are in its root
+  return std::string();  // not mounted: all tasks are in its root cgroup
 }
 
 Result<std::string> TaskDirectory::mount_info() const {
@@ -325,7 +325,7 @@ Result<std::string> TaskMemory::read(std::uint64_t address, std::size_t bytes) c
 }
 
 Result<std::string> TaskMemory::read_string(std::uint64_t address, std::size_t limit) const {
-  constexpr std::size_t kPageBytes = 4096;  // what lies behind the end of one may not be mapped
+  constexpr std::size_t kPageBytes = 4096;  // the next page may not be mapped
   std::string text;
   while (text.size() < limit) {
     const std::uint64_t at = address + text.size();

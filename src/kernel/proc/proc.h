@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What /proc says about other threads: proc(5).
+// Facts about other threads, from /proc: proc(5).
 #ifndef HOLDFAST_KERNEL_PROC_PROC_H
 #define HOLDFAST_KERNEL_PROC_PROC_H
 
@@ -18,21 +18,23 @@
 
 namespace holdfast::kernel {
 
-// The entries of /proc/PID/ns: one for each type, by bit number, then the two for children.
+// The entries of /proc/PID/ns: one for each type, by bit number, then pid_for_children and
+// time_for_children.
 inline constexpr std::size_t kPidForChildren = kNamespaceTypeCount;
 inline constexpr std::size_t kTimeForChildren = kNamespaceTypeCount + 1;
 inline constexpr std::size_t kNamespaceLinkCount = kNamespaceTypeCount + 2;
 
-// The type that an entry stands for.
+// The namespace type (bit number) of an entry.
 [[nodiscard]] constexpr unsigned type_of_link(std::size_t link) {
   if (link == kPidForChildren) return kPidNamespace;
   if (link == kTimeForChildren) return kTimeNamespace;
   return static_cast<unsigned>(link);
 }
 
-// A pid namespace for children that has no init yet shows no number, and can be entered by nobody.
-inline constexpr NamespaceInode kUnbornNamespace = 0;
-// A type that this kernel does not have.
+// A pid_for_children namespace without an init process: its link cannot be read, and no task can
+// enter it.
+inline constexpr NamespaceInode kNamespaceWithoutInit = 0;
+// The entry of a type that this kernel does not have.
 inline constexpr NamespaceInode kNoNamespace = ~NamespaceInode{0};
 
 struct TaskNamespaces {
@@ -42,26 +44,27 @@ struct TaskNamespaces {
 struct TaskStatus {
   pid_t thread;         // "Pid"
   pid_t process;        // "Tgid"
-  pid_t parent;         // "PPid"; 0: outside the reader's pid namespace
-  unsigned threads;     // of its process
+  pid_t parent;         // "PPid"; 0: outside the reader's pid namespace, or none
+  unsigned threads;     // number of threads of its process
   std::uint32_t uid;    // effective
-  pid_t innermost_pid;  // its number in its own pid namespace
-  unsigned filters;     // seccomp filters that are on it
-  bool stopped;         // by a signal, or by who traces it
+  pid_t innermost_pid;  // last number of "NSpid": in its own pid namespace
+  unsigned filters;     // number of its seccomp filters; 0 before Linux 5.9
+  bool stopped;         // by a signal or by a tracer: state T or t
 };
 
-// Who a thread is to others. Numbers as the reader's user namespace sees them.
+// The credentials of a thread as a target of permission checks. Ids are in the reader's user
+// namespace.
 struct Credentials {
   std::array<std::uint32_t, 4> uids;  // real, effective, saved, of the file system
   std::array<std::uint32_t, 4> gids;
   std::vector<std::uint32_t> groups;  // sorted
   std::uint64_t capabilities;         // effective, a bit each (CAP_*)
-  std::string context;                // of security modules that label tasks; empty: there is none
+  std::string context;                // /proc/PID/attr/current; empty: no module labels tasks
 
   bool operator==(const Credentials&) const = default;
 };
 
-// What permission checks on files go by. Numbers as the reader's user namespace sees them.
+// The credentials that permission checks on files use. Ids are in the reader's user namespace.
 struct FileCredentials {
   std::uint32_t uid;                  // fsuid
   std::uint32_t gid;                  // fsgid
@@ -71,15 +74,16 @@ struct FileCredentials {
   bool operator==(const FileCredentials&) const = default;
 };
 
-// A thread's memory, pinned: it never comes to be another thread's.
+// The memory of a thread: an open /proc/PID/mem. It refers to the same mm for ever, also after an
+// exec. Any thread may use it.
 class TaskMemory {
  public:
-  // Exactly so many bytes, or EFAULT.
+  // Exactly `bytes` bytes. Errors: EFAULT, also when the thread's memory no longer exists.
   [[nodiscard]] Result<std::string> read(std::uint64_t address, std::size_t bytes) const;
-  // Up to the first NUL, without it. E2BIG: none among the first `limit` bytes. EFAULT.
+  // The bytes before the first NUL. Errors: E2BIG, no NUL in the first `limit` bytes; EFAULT.
   [[nodiscard]] Result<std::string> read_string(std::uint64_t address, std::size_t limit) const;
-  // EFAULT. Only into what this very memory maps: unlike the thread itself it can write to private
-  // pages that are read-only.
+  // Writes all bytes. Errors: EFAULT; some bytes may have been written. Unlike a write by the
+  // thread itself, it succeeds on read-only private pages (FOLL_FORCE).
   [[nodiscard]] Result<void> write(std::uint64_t address, std::string_view bytes) const;
 
  private:
@@ -88,34 +92,43 @@ class TaskMemory {
   Fd fd_;
 };
 
-// One thread. Holds its /proc directory, which never comes to mean another thread: when it has
-// died, every read is ESRCH. EACCES: this process may not trace it.
+// One thread, by its open /proc/PID directory. The directory never refers to another thread, even
+// when the number is reused: after the thread's death every read fails with ESRCH or ENOENT.
+// EACCES: this process may not trace the thread. EPROTO: a file could not be parsed. Only the first
+// 4096 bytes of "status" are read, so a thread in several hundred groups gives EPROTO. The object
+// may be used by any thread, one at a time.
 class TaskDirectory {
  public:
   [[nodiscard]] Result<TaskNamespaces> namespaces() const;
   [[nodiscard]] Result<TaskStatus> status() const;
+  // "comm", without the newline.
   [[nodiscard]] Result<std::string> command_name() const;
+  // A descriptor for setns(2) and ioctl_ns(2). `link` is an index of TaskNamespaces::link.
   [[nodiscard]] Result<Fd> open_namespace(std::size_t link) const;
   [[nodiscard]] Result<FileCredentials> file_credentials() const;
   [[nodiscard]] Result<Credentials> credentials() const;
   [[nodiscard]] Result<TaskMemory> memory() const;
-  // What "/" and "." are for it: O_PATH descriptors.
+  // Its root directory and its working directory, as O_PATH descriptors.
   [[nodiscard]] Result<Fd> root() const;
   [[nodiscard]] Result<Fd> working_directory() const;
-  // What one of its descriptors names now, as an O_PATH descriptor. ENOENT: it has none of this
-  // number.
-  [[nodiscard]] Result<Fd> named_by(int descriptor) const;
-  // Another one of the same thread.
+  // The file of its descriptor `number` now, as an O_PATH descriptor. Errors: ENOENT, it has no
+  // such descriptor.
+  [[nodiscard]] Result<Fd> open_descriptor(int number) const;
+  // A second object for the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
-  // Is a signal pending that it does not block? No, also when that cannot be read.
-  [[nodiscard]] bool signal_waits() const;
-  // Could it open another file now (RLIMIT_NOFILE)?
+  // Whether a signal is pending that it neither blocks nor ignores. False also when "status" cannot
+  // be read.
+  [[nodiscard]] bool has_pending_signal() const;
+  // Whether it could open another file now, by its RLIMIT_NOFILE.
   [[nodiscard]] Result<bool> has_room_for_descriptor() const;
-  // Its cgroup in the unified hierarchy, as a path below the reader's cgroup namespace.
+  // Its cgroup in the unified hierarchy, as a path relative to the root of the reader's cgroup
+  // namespace. Empty: the kernel lists no unified hierarchy. The text is cut at 4096 bytes.
   [[nodiscard]] Result<std::string> cgroup() const;
-  // All of its mountinfo: see mount_table.h.
+  // The whole text of its mountinfo; parse_mount_table() parses it.
   [[nodiscard]] Result<std::string> mount_info() const;
-  // Of the thread's process. Racy by nature: it may miss some, and a number may be reused.
+  // The threads, and the child processes, of the thread's process. Not atomic: a result may miss
+  // tasks, and a number may already be reused. Reads 4096 bytes of each "children" file. Empty on
+  // errors.
   [[nodiscard]] std::vector<pid_t> threads() const;
   [[nodiscard]] std::vector<pid_t> children() const;
 
@@ -125,22 +138,24 @@ class TaskDirectory {
       : directory_(std::move(directory)), known_links_(known_links) {}
 
   Fd directory_;
-  std::uint32_t known_links_;  // bit: the kernel has this entry
+  std::uint32_t known_links_;  // bit mask of the entries that the kernel has
 };
 
-// A view of /proc. With privilege it is a mount of its own that is attached nowhere, so that nobody
-// in the tree can mount something else over what is read here.
+// A view of /proc. With CAP_SYS_ADMIN it is a detached mount of procfs, so that no supervised task
+// can mount another file system over it. Else it is the mount at /proc.
 class Proc {
  public:
+  // Errors: of open(2).
   static Result<Proc> open();
   // Any directory with the layout of /proc, as tests make one. It needs an entry of this process.
   static Result<Proc> at(Fd root);
   // ENOENT: no such thread.
   [[nodiscard]] Result<TaskDirectory> task(pid_t thread) const;
+  // All processes, in no order. Empty when the directory cannot be read.
   [[nodiscard]] std::vector<pid_t> processes() const;
-  // The process a pidfd of this process refers to; -1: it has been reaped.
+  // The process that a pidfd refers to; -1: it has been reaped. Errors: EBADF, not a pidfd.
   [[nodiscard]] Result<pid_t> process_of_pidfd(int pidfd) const;
-  // All of /proc/self/fdinfo/FD.
+  // The whole text of /proc/self/fdinfo/FD.
   [[nodiscard]] Result<std::string> descriptor_info(int fd) const;
 
  private:

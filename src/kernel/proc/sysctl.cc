@@ -26,7 +26,7 @@ bool is_root(int fd) {
          fstat(fd, &directory) == 0 && directory.st_ino == kRootCgroup;
 }
 
-// The hierarchy has one superblock: a mount of our own, attached nowhere, shows the same cgroups.
+// The hierarchy has one superblock, so a detached mount of our own shows the same cgroups.
 Fd mount_hierarchy() {
   const Fd context(static_cast<int>(syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC)));
   if (!context) return {};
@@ -51,7 +51,7 @@ Result<std::string> read_sysctl(const std::string& name) {
   return value;
 }
 
-Result<std::uint64_t> most_tasks() {
+Result<std::uint64_t> max_tasks() {
   HF_TRY_ASSIGN(const auto text, read_sysctl("kernel/threads-max"));
   std::uint64_t tasks = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), tasks);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading kernel settings, and the cgroup from which writing them can be refused.
+// Reads kernel settings, and opens the cgroup whose sysctl programs see every write of a setting.
 #ifndef HOLDFAST_KERNEL_PROC_SYSCTL_H
 #define HOLDFAST_KERNEL_PROC_SYSCTL_H
 
@@ -11,16 +11,17 @@
 
 namespace holdfast::kernel {
 
-// The value of "kernel/ftrace_enabled", without its newline. ENOENT: this kernel has no such
-// setting.
+// The value of a setting, such as "kernel/ftrace_enabled", without its newline, at most 256 bytes.
+// Errors: ENOENT, this kernel has no such setting; of open(2), read(2).
 Result<std::string> read_sysctl(const std::string& name);
 
-// How many tasks the kernel makes in all: kernel.threads-max. EPROTO: it is no number.
-Result<std::uint64_t> most_tasks();
+// The maximum number of tasks of the machine: kernel.threads-max. Errors: EPROTO, not a number; of
+// read_sysctl().
+Result<std::uint64_t> max_tasks();
 
-// The root of the unified hierarchy, mounted or not: all tasks are below it. Errors: EXDEV in a
-// cgroup namespace, which shows only its own part; EPERM when nothing is mounted and the caller may
-// not mount.
+// The root cgroup of the unified hierarchy, open for reading. Takes /sys/fs/cgroup, or else a
+// detached mount. Errors: EXDEV in a cgroup namespace, which shows only its own part; EPERM when
+// the hierarchy is not at /sys/fs/cgroup and the caller may not mount it.
 Result<Fd> open_whole_cgroup_hierarchy();
 
 }  // namespace holdfast::kernel

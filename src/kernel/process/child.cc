@@ -2,22 +2,20 @@
 //
 // Between fork and exec. Only async-signal-safe calls: no allocation, no locks, no C++ runtime.
 //
-// The order is what makes it safe:
-//   1. The copy of the parent's end of the channel, which the fork brought along, is closed, so
-//   that the
-//      channel ends when the parent does; then PDEATHSIG. A parent that dies before that is noticed
-//      at the channel, and a listener on its way to it dies with it: the self-test fails. So at no
-//      moment does the child outlive its parent and get to exec.
-//   2. What needs privilege in the new namespaces: lo, mounts, /proc.
-//   3. Landlock, then seccomp: from there on the child is as confined as the command will be, and
-//   so is
-//      the init of a new pid namespace, which the command could otherwise take over with ptrace.
-//   4. The parent takes the listener out of this process, under a number that it is told before the
-//   filter
-//      is there: with some policies the filter sees sendmsg, which nobody could answer yet.
-//   5. The self-test, which the parent answers when it has the listener. Then the listener is closed
-//   here:
-//      nobody in the tree may answer for it. Then the wait for the release.
+// The safety depends on this order:
+//   1. Close the inherited copy of the parent's end of the channel, so that the channel ends with
+//      the parent. Then set PDEATHSIG. If the parent dies earlier, the child reads the end of the
+//      channel, or the self-test fails because the listener is gone. So the child never reaches
+//      exec without its parent.
+//   2. Do the steps that need privilege in the new namespaces: lo, mounts, /proc.
+//   3. Restrict by Landlock, then install the seccomp filter. From here on the child is as confined
+//      as the command. So is the init process of a new pid namespace. Else the command could take
+//      it over with ptrace.
+//   4. The parent copies the listener from this process (pidfd_getfd(2)). The child sends its
+//      number before it installs the filter. Some policies notify sendmsg, which the parent cannot
+//      answer before it has the listener.
+//   5. Make the self-test call, which the parent answers through the listener. Then close the
+//      listener here: no task of the tree may answer notifications. Then wait for the release.
 #include "kernel/process/child.h"
 
 #include <errno.h>
@@ -45,7 +43,7 @@ constexpr int kExitNotFound = 127;
 
 void send_report(const ChildSpec& spec, const ChildReport& report) {
   while (send(spec.channel_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0)
-    if (errno != EINTR) _exit(kExitNotReady);  // nobody supervises: nothing may run
+    if (errno != EINTR) _exit(kExitNotReady);  // no parent supervises the command
 }
 
 [[noreturn]] void fail(const ChildSpec& spec, ChildStep step, int exit_code) {
@@ -80,8 +78,9 @@ void set_up_namespaces(const ChildSpec& spec) {
     fail(spec, ChildStep::mount_proc, kExitNotReady);
 }
 
-// The filter sees setns, so this call reaches the supervisor or nothing does.
-void prove_filter(const ChildSpec& spec) {
+// The filter notifies this setns call. The expected error shows that the supervisor
+// answered.
+void run_self_test(const ChildSpec& spec) {
   const long result = syscall(SYS_setns, -1, kSelfTestArgument);
   if (result == 0 || errno != kSelfTestError) fail(spec, ChildStep::self_test, kExitNotReady);
 }
@@ -92,7 +91,7 @@ void confine(const ChildSpec& spec) {
   if (spec.landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0) != 0)
     fail(spec, ChildStep::landlock, kExitNotReady);
   if (!spec.filter) return send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, -1});
-  // The lowest number that is free, which is the one that the next descriptor gets.
+  // The lowest free number, which the next new descriptor gets.
   const int number = fcntl(spec.channel_fd, F_DUPFD_CLOEXEC, 0);
   if (number < 0) fail(spec, ChildStep::seccomp, kExitNotReady);
   close(number);
@@ -100,13 +99,13 @@ void confine(const ChildSpec& spec) {
   const int listener_fd =
       static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, spec.filter));
   if (listener_fd != number) fail(spec, ChildStep::seccomp, kExitNotReady);
-  prove_filter(spec);
+  run_self_test(spec);
   close(listener_fd);
   send_report(spec, {ChildReport::Kind::self_test_held, ChildStep::none, 0, -1});
 }
 
-// As execvp(3): the first path that exists and may be executed; a refusal is remembered, but a
-// later path may still do; a file that the kernel does not understand is a shell script.
+// As execvp(3): executes the first path that exists and is executable. After EACCES it tries the
+// later paths, and reports EACCES if none works. After ENOEXEC it runs the file with /bin/sh.
 [[noreturn]] void exec_command(const ChildSpec& spec) {
   int error = ENOENT;
   for (const char* const* path = spec.paths; *path; path++) {
@@ -117,7 +116,7 @@ void confine(const ChildSpec& spec) {
       errno = ENOEXEC;
     }
     if (errno == ENOENT || errno == ENOTDIR) continue;
-    // A directory of PATH that this user may not search hides nothing that could be meant.
+    // Ignore a directory of PATH that this user may not search.
     if (errno == EACCES && spec.paths[1] && access(*path, F_OK) != 0) continue;
     error = errno;
     if (errno != EACCES) break;
@@ -130,11 +129,11 @@ int exit_code(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// Reaps all, ends with the command. The kernel then kills whatever is left in the namespace.
-// Signals that somebody sent are passed on; those of the terminal reached the command by
-// themselves.
-[[noreturn]] void be_init(pid_t command) {
-  syscall(SYS_close_range, 0u, ~0u, 0u);  // the tree may look into this process
+// Reaps all children and exits when the command ends. The kernel then kills all other tasks of the
+// namespace. Forwards signals sent by processes (si_code <= 0). Signals of the terminal reach the
+// command directly.
+[[noreturn]] void run_init(pid_t command) {
+  syscall(SYS_close_range, 0u, ~0u, 0u);  // the command may read this process's descriptors
   sigset_t all;
   sigfillset(&all);
   for (;;) {
@@ -154,9 +153,9 @@ void split_into_init_and_command(const ChildSpec& spec) {
   sigprocmask(SIG_BLOCK, &all, nullptr);
   const pid_t command = static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
   if (command < 0) fail(spec, ChildStep::fork_command, kExitNotReady);
-  if (command > 0) be_init(command);
-  // A decided call, EBADF: only who has the filter can make one, so the supervisor knows the command
-  // from others whose parent this namespace's init is.
+  if (command > 0) run_init(command);
+  // A call that the supervisor decides; it returns EBADF. Only a task with the filter can make it.
+  // So the supervisor can distinguish the command from other children of this namespace's init.
   syscall(SYS_setns, -1, 0);
 }
 

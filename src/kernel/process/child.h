@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a forked child does before it becomes the command. child.cc is the one file of
-// holdfast that runs between fork and exec.
+// The steps of a forked child between fork and exec of the command.
 #ifndef HOLDFAST_KERNEL_PROCESS_CHILD_H
 #define HOLDFAST_KERNEL_PROCESS_CHILD_H
 
@@ -11,7 +10,7 @@
 
 namespace holdfast::kernel {
 
-// What the child was doing when it failed.
+// The step at which the child failed.
 enum class ChildStep : std::int32_t {
   none,
   prepare,
@@ -32,43 +31,46 @@ struct ChildReport {
   enum class Kind : std::int32_t { ready, self_test_held, failed };
   Kind kind;
   ChildStep step;
-  std::int32_t error;  // errno of a failure
+  std::int32_t error;  // errno; 0 unless `failed`
   std::int32_t
-      listener_number;  // with `ready`: the descriptor that the listener is about to be; -1: none
+      listener_number;  // with `ready`: the number that the listener will get; -1: no filter
 };
 
 // From parent to child, one byte each.
 inline constexpr char kChildMapsWritten = 'm';
 inline constexpr char kChildRelease = 'r';
 
-// The self-test: a setns() with this second argument, made once under the new filter. The supervisor
-// has to answer it with kSelfTestError, or the child never becomes the command.
+// The self-test: one setns(2) call with this second argument, under the new filter. If the
+// supervisor does not answer it with kSelfTestError, the child exits instead of executing the
+// command.
 inline constexpr int kSelfTestArgument = 0x0badc0de;
-inline constexpr int kSelfTestError = 54;  // EXFULL: no system call of namespaces returns it
+inline constexpr int kSelfTestError = 54;  // EXFULL: setns(2) itself never returns it
 
-// Plain data, made before the fork; everything borrowed.
+// Plain data, prepared before the fork. All pointers and descriptors are borrowed.
 struct ChildSpec {
   int channel_fd;
-  int parent_channel_fd;  // closed first: the channel has to end when the parent does
-  bool wait_for_maps;     // in a new user namespace: until the parent has written its maps
+  int parent_channel_fd;  // closed first, so that the channel ends with the parent
+  bool wait_for_maps;     // in a new user namespace: wait until the parent has written its id maps
   bool loopback;          // in a new network namespace: set lo up
-  bool private_mounts;    // in a new mount namespace: keep its mounts to itself
-  bool mount_proc;        // and in a new pid namespace too: its own /proc
-  bool init;              // first of a pid namespace: stay as its init and fork the command
+  bool private_mounts;    // in a new mount namespace: make all mounts MS_PRIVATE
+  bool mount_proc;        // in a new mount and pid namespace: mount a new /proc
+  bool init;              // first task of a pid namespace: become its init and fork the command
   bool no_new_privs;
   int landlock_fd;           // -1: none
   const sock_fprog* filter;  // null: none
-  const char* const* paths;  // where the command may be, in order; null-terminated
+  const char* const* paths;  // candidates for the command, in order; null-terminated
   char* const* arguments;    // null-terminated
-  char**
-      shell_arguments;  // {"/bin/sh", path, arguments…}: for a script without "#!"; [1] is set here
+  // {"/bin/sh", path, arguments…}, null-terminated, for a script without "#!". run_child() sets
+  // [1].
+  char** shell_arguments;
   char* const* environment;
-  const sigset_t* signal_mask;  // of the command
+  const sigset_t* signal_mask;  // the command's
 };
 
-// Runs in the child of a fork of a program with one thread. Makes itself ready, waits for the
-// release, execs. Exits 125 when it could not get ready, 126 when the command cannot be executed,
-// 127 when it does not exist. Dies with its parent, whatever state both are in.
+// Runs in a forked child of a process with one thread. Prepares the child, waits for kChildRelease,
+// and executes the command. Exits with 125 after a failed step, 126 when the command cannot be
+// executed, 127 when it does not exist. The kernel kills the child when its parent dies
+// (PR_SET_PDEATHSIG).
 [[noreturn]] void run_child(const ChildSpec& spec);
 
 }  // namespace holdfast::kernel

@@ -14,7 +14,7 @@
 namespace holdfast::kernel {
 namespace {
 
-// A map has to arrive in one write().
+// The kernel requires a whole map in one write(2).
 Result<void> write_file(const std::string& path, const std::string& text) {
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return system_error("open", path);
@@ -23,8 +23,8 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
-// What this process can name, each id mapped to itself.
-std::string identity_of(const char* own_map_path) {
+// A map of each id of this process's user namespace to itself.
+std::string identity_map(const char* own_map_path) {
   std::ifstream own_map(own_map_path);
   std::string text;
   for (std::uint64_t inside, outside, count; own_map >> inside >> outside >> count;)
@@ -36,8 +36,8 @@ std::string identity_of(const char* own_map_path) {
 
 Result<void> write_identity_maps(pid_t child) {
   const std::string directory = fmt::format("/proc/{}", child);
-  auto all = write_file(directory + "/uid_map", identity_of("/proc/self/uid_map"));
-  if (all) return write_file(directory + "/gid_map", identity_of("/proc/self/gid_map"));
+  auto all = write_file(directory + "/uid_map", identity_map("/proc/self/uid_map"));
+  if (all) return write_file(directory + "/gid_map", identity_map("/proc/self/gid_map"));
   HF_TRY(write_file(directory + "/uid_map", fmt::format("{0} {0} 1\n", ::geteuid())));
   HF_TRY(write_file(directory + "/setgroups", "deny"));
   return write_file(directory + "/gid_map", fmt::format("{0} {0} 1\n", ::getegid()));

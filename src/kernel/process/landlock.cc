@@ -24,7 +24,8 @@ Result<void> allow(int ruleset_fd, int object_fd, std::uint64_t rights, const st
   return {};
 }
 
-// "Refer" cannot be left unhandled together with other rights, so it is allowed everywhere.
+// A ruleset with any handled right denies "refer" unless a rule permits it, so it is permitted on
+// "/".
 Result<void> allow_refer_everywhere(int ruleset_fd) {
   const Fd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) return system_error("open", "/");
@@ -43,12 +44,12 @@ std::uint64_t scopes(int abi) {
   return abi >= kLandlockScopeAbi ? LANDLOCK_SCOPE_SIGNAL | LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET : 0;
 }
 
-bool lies_below(const std::string& path, const std::string& directory) {
+bool is_below(const std::string& path, const std::string& directory) {
   return path.starts_with(directory == "/" ? directory : directory + "/");
 }
 
-// Writing, for all that is in `directory` and does not lead to one of `without`.
-Result<void> allow_writing_beside(int ruleset_fd, const std::string& directory,
+// Permits writing on each entry of `directory`, except on `without` and their parents.
+Result<void> allow_writing_except(int ruleset_fd, const std::string& directory,
                                   const std::vector<std::string>& without) {
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(directory.c_str()), &::closedir);
   if (!entries) return system_error("read directory", directory);
@@ -57,8 +58,8 @@ Result<void> allow_writing_beside(int ruleset_fd, const std::string& directory,
     if (name == "." || name == "..") continue;
     const std::string path = (directory == "/" ? "" : directory) + "/" + name;
     if (std::ranges::find(without, path) != without.end()) continue;
-    if (std::ranges::any_of(without, [&](const auto& one) { return lies_below(one, path); })) {
-      HF_TRY(allow_writing_beside(ruleset_fd, path, without));
+    if (std::ranges::any_of(without, [&](const auto& one) { return is_below(one, path); })) {
+      HF_TRY(allow_writing_except(ruleset_fd, path, without));
       continue;
     }
     const Fd object(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -100,14 +101,14 @@ Result<Fd> make_scope_ruleset(int abi) {
 
 Result<Fd> make_cgroup_readonly_ruleset(int abi, const std::vector<std::string>& directories) {
   if (std::ranges::find(directories, "/") != directories.end())
-    return Error{ENOTSUP, "close a directory to writing", "/", "everything lies in it"};
+    return Error{ENOTSUP, "make a directory read-only", "/", "it contains every file"};
   const landlock_ruleset_attr attributes = {
       .handled_access_fs = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REFER,
       .handled_access_net = 0,
       .scoped = scopes(abi)};
   HF_TRY_ASSIGN(auto ruleset, make_ruleset(attributes, abi));
   HF_TRY(allow_refer_everywhere(ruleset.get()));
-  HF_TRY(allow_writing_beside(ruleset.get(), "/", directories));
+  HF_TRY(allow_writing_except(ruleset.get(), "/", directories));
   return ruleset;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Landlock as a wall around a process tree: landlock(7).
+// Landlock rulesets that confine a process tree: landlock(7).
 #ifndef HOLDFAST_KERNEL_PROCESS_LANDLOCK_H
 #define HOLDFAST_KERNEL_PROCESS_LANDLOCK_H
 
@@ -14,24 +14,26 @@ namespace holdfast::kernel {
 // First ABI with LANDLOCK_SCOPE_SIGNAL and LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (Linux 6.12).
 inline constexpr int kLandlockScopeAbi = 6;
 
-// ENOSYS: not built in. EOPNOTSUPP: switched off at boot.
+// The ABI version, 1 or more. Errors: ENOSYS, not built in; EOPNOTSUPP, disabled at boot.
 Result<int> landlock_abi();
 
-// Can a domain forbid to connect to a unix socket by its path (ABI 9,
-// LANDLOCK_ACCESS_FS_RESOLVE_UNIX)? Later ABIs may forbid more.
+// Whether this kernel can restrict connections to a unix socket by its path (ABI 9,
+// LANDLOCK_ACCESS_FS_RESOLVE_UNIX). False also when Landlock is unavailable.
 [[nodiscard]] bool landlock_rules_unix_sockets();
 
-// A ruleset that takes nothing from the tree that restricts itself with it, but keeps it from
-// tracing anything outside, root included (hook_ptrace_access_check). From ABI 6 on it also keeps
-// signals and abstract sockets inside. Older kernels refuse a ruleset without file system rights,
-// and with one they refuse mount() in the tree (hook_sb_mount): there the one right handled is
-// "refer", allowed on "/".
+// A ruleset that permits all file accesses. A tree that restricts itself with it cannot trace tasks
+// outside, not even as root (hook_ptrace_access_check()). From ABI 6 on, it also cannot send
+// signals or connect abstract unix sockets to the outside. Older kernels refuse a ruleset without
+// file system rights. There the ruleset handles one right, LANDLOCK_ACCESS_FS_REFER, and permits it
+// on "/". A side effect is that mount(2) fails in the tree (hook_sb_mount()). Errors: of
+// landlock_create_ruleset(2), landlock_add_rule(2), open(2).
 Result<Fd> make_scope_ruleset(int abi);
 
-// The same, and no file below these directories, which are mount points, can be opened for writing.
-// Rules cannot subtract, so what lies beside the directories and beside each of their parents is
-// allowed, and the parents are not: nothing can be written to a file that is put there later. And
-// it refuses mount() in the tree. Errors: ENOTSUP when "/" is among them.
+// As make_scope_ruleset(), and no file below `directories`, which are mount points, can be opened
+// for writing. Landlock rules cannot subtract. So the ruleset permits writing on each sibling of
+// the directories and of their parents, but not on the parents themselves. Consequence: a file that
+// is later created directly in a parent cannot be opened for writing. mount(2) fails in the tree.
+// Errors: ENOTSUP, "/" is one of the directories; as make_scope_ruleset(); of opendir(3), fstat(2).
 Result<Fd> make_cgroup_readonly_ruleset(int abi, const std::vector<std::string>& directories);
 
 }  // namespace holdfast::kernel

@@ -20,7 +20,7 @@
 namespace holdfast::kernel {
 namespace {
 
-// The child's one message: an error, or none, and then a descriptor may come with it.
+// The child's only message: an error, or success with an attached descriptor.
 struct Answer {
   int code = 0;
   std::array<char, 64> operation{};
@@ -35,18 +35,18 @@ void put(std::array<char, N>& field, const std::string& text) {
 
 Result<Fd> join_and_call(const NamespacesToJoin& namespaces,
                          const std::function<Result<Fd>()>& call) {
-  // The user namespace first: its capabilities are what the mount namespace asks for.
+  // The user namespace comes first: the other setns(2) calls need its capabilities.
   if (namespaces.user_fd >= 0 && ::setns(namespaces.user_fd, CLONE_NEWUSER) != 0)
     return Error{errno, "enter the user namespace", "", ""};
   if (namespaces.mount_fd < 0) {
     if (::unshare(CLONE_NEWNS) != 0) return Error{errno, "make a mount namespace", "", ""};
   } else if (::setns(namespaces.mount_fd, CLONE_NEWNS) != 0) {
-    return Error{errno, "enter the mount namespace", "", "is it of another user namespace?"};
+    return Error{errno, "enter the mount namespace", "", "it may belong to another user namespace"};
   }
   if (namespaces.network_fd >= 0 && ::setns(namespaces.network_fd, CLONE_NEWNET) != 0)
     return Error{errno, "enter the network namespace", "", ""};
-  // Root of the namespace, where it maps one: the filesystem's root directory is the caller's.
-  // Where it does not, the call goes on as whoever this is: its capabilities are enough.
+  // Become root of the user namespace, if it maps root, so that new files belong to root. Else go
+  // on with the present ids: the capabilities are sufficient.
   [[maybe_unused]] const bool is_root = ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0;
   return call();
 }
@@ -94,7 +94,7 @@ Result<ProcessNamespaces> process_namespaces(pid_t pid) {
   return Error{code, "open the namespaces of process", std::to_string(pid), ""};
 }
 
-Result<Fd> open_namespace(const std::string& path) {
+Result<Fd> open_unchecked_namespace(const std::string& path) {
   Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return Error{errno, "open", path, ""};
   return file;
@@ -111,7 +111,7 @@ Result<Fd> call_in_namespaces(const NamespacesToJoin& namespaces,
     send_answer(theirs.get(), join_and_call(namespaces, call));
     ::_exit(0);
   }
-  theirs.reset();  // so that a child that dies ends the wait
+  theirs.reset();  // else the receive would not end when the child dies
   Result<Fd> result = receive_answer(ours.get());
   wait_for_end(child);
   return result;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Something that only a task inside other namespaces may do, done by a short-lived child.
+// Runs a function in other namespaces, in a short-lived child process.
 #ifndef HOLDFAST_KERNEL_PROCESS_NAMESPACED_CALL_H
 #define HOLDFAST_KERNEL_PROCESS_NAMESPACED_CALL_H
 
@@ -13,7 +13,7 @@
 
 namespace holdfast::kernel {
 
-// All borrowed.
+// Borrowed descriptors.
 struct NamespacesToJoin {
   int user_fd = -1;     // -1: the caller's
   int mount_fd = -1;    // -1: a new mount namespace that ends with the call
@@ -25,17 +25,19 @@ struct ProcessNamespaces {
   Fd mount;
 };
 
-// Both of one process, even when its number is taken by another meanwhile. Errors: ESRCH; EACCES.
+// The namespaces of one process. Both are of the same process even when its number is reused during
+// the call. Errors: ESRCH, no such process; EACCES, the caller may not trace it.
 [[nodiscard]] Result<ProcessNamespaces> process_namespaces(pid_t pid);
 
-// A file that is a namespace, such as /proc/PID/ns/user. Errors: those of open(2).
-[[nodiscard]] Result<Fd> open_namespace(const std::string& path);
+// Opens a namespace file, such as /proc/PID/ns/user, for setns(2). Does not check that it is one,
+// and does not block on a FIFO. Errors: of open(2).
+[[nodiscard]] Result<Fd> open_unchecked_namespace(const std::string& path);
 
-// Forks; the child joins the namespaces, runs `call` and hands its descriptor (it may be
-// empty) or its error back.
-// The caller has one thread: after fork() of more, `call` could not allocate.
-// Errors: those of setns(2) and of `call`; ECANCELED when the child died without a word; EMFILE when
-// the caller has no room for the descriptor.
+// Forks. The child joins the namespaces, becomes root there if possible, and runs `call`. Returns
+// the descriptor of `call`, which may be empty. Waits for the child. The caller must have one
+// thread: in a child of a multi-threaded process, `call` may not allocate. Errors: of
+// socketpair(2), fork(2), setns(2) and `call`; an error of `call` with code 0 becomes ECANCELED.
+// ECANCELED also when the child died. EMFILE: no room for the descriptor.
 [[nodiscard]] Result<Fd> call_in_namespaces(const NamespacesToJoin& namespaces,
                                             const std::function<Result<Fd>()>& call);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Two forks: a pid namespace is entered by the next child only. The second one is made a child of
-// the caller (CLONE_PARENT), so that it can be waited for. Both run with a copy of the memory of a
-// process with one thread.
+// There are two forks, because setns(2) on a pid namespace affects only later children. The second
+// child is made a child of the caller (CLONE_PARENT), so that the caller can wait for it. Both
+// children have a copy of the memory of a process with one thread.
 #include "kernel/process/namespaced_program.h"
 
 #include <fcntl.h>
@@ -28,13 +28,13 @@ constexpr char kOwnDescriptors[] = "/proc/self/fd";
 constexpr int kProgramFd = 4;
 constexpr unsigned kRecursive = 0x8000;  // AT_RECURSIVE
 
-// The first fork's one message.
+// The first child's only message.
 struct Report {
   int error = 0;
   pid_t pid = -1;
 };
 
-// 0, or an errno. The user namespace first: its capabilities are what the others ask for.
+// 0, or an errno. The user namespace comes first: the other setns(2) calls need its capabilities.
 int join(const std::array<int, kNamespaceTypeCount>& namespace_fd) {
   const auto enter = [&](unsigned bit) {
     const int fd = namespace_fd[bit];
@@ -47,7 +47,8 @@ int join(const std::array<int, kNamespaceTypeCount>& namespace_fd) {
   return 0;
 }
 
-// Without CAP_SYS_ADMIN over the mount namespace nobody with the same credentials mounts anything.
+// Changes to /proc/self/fd in a detached mount. EPERM means no CAP_SYS_ADMIN over the mount
+// namespace: then no task with the same credentials can mount there, and the visible /proc is safe.
 bool enter_own_descriptors() {
   const auto made = ::syscall(SYS_open_tree, AT_FDCWD, kOwnDescriptors,
                               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | kRecursive);
@@ -60,8 +61,8 @@ bool enter_own_descriptors() {
          ::fchdir(mount_fd) == 0;
 }
 
-// From here on nothing but system calls: the C library does not know of this fork.
-[[noreturn]] void become(int program_fd, int channel_fd, const char* argument) {
+// Only system calls from here on: the C library does not know of the raw clone(2).
+[[noreturn]] void exec_program(int program_fd, int channel_fd, const char* argument) {
   constexpr int kFailed = 127;
   sigset_t none;
   sigemptyset(&none);
@@ -69,7 +70,7 @@ bool enter_own_descriptors() {
   const int null_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd <= 2; fd++)
     if (null_fd < 0 || ::dup2(null_fd, fd) < 0) ::_exit(kFailed);
-  // Above what they are to be, and then down: neither takes the other's number.
+  // Copy both above the target numbers first, so that neither overwrites the other.
   const int channel_copy = ::fcntl(channel_fd, F_DUPFD_CLOEXEC, kProgramFd + 1);
   const int program_copy = ::fcntl(program_fd, F_DUPFD_CLOEXEC, kProgramFd + 1);
   if (channel_copy < 0 || ::dup2(channel_copy, kProgramChannelFd) < 0 || program_copy < 0 ||
@@ -98,7 +99,7 @@ Result<pid_t> start_own_program_in(const std::array<int, kNamespaceTypeCount>& n
     Report report{join(namespace_fd), -1};
     if (report.error == 0) {
       report.pid = static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
-      if (report.pid == 0) become(program.get(), channel_fd, argument.c_str());
+      if (report.pid == 0) exec_program(program.get(), channel_fd, argument.c_str());
       if (report.pid < 0) report.error = errno;
     }
     ::_exit(::send(ends[1].get(), &report, sizeof(report), MSG_NOSIGNAL) < 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// This program once more, inside of other namespaces.
+// Starts this program again, in other namespaces.
 #ifndef HOLDFAST_KERNEL_PROCESS_NAMESPACED_PROGRAM_H
 #define HOLDFAST_KERNEL_PROCESS_NAMESPACED_PROGRAM_H
 
@@ -15,20 +15,22 @@ namespace holdfast::kernel {
 
 inline constexpr int kProgramChannelFd = 3;
 
-// Starts it with one argument and an empty environment, in the namespaces of these descriptors, by
-// bit number (-1: the caller's), as a child of the caller in each case. It has the credentials that
-// anything gets there by an exec, may gain none (no_new_privs), has `channel_fd` as descriptor 3,
-// /dev/null as 0 to 2, and nothing else. Its working directory is that of its own descriptors
-// (/proc/self/fd), in a mount that nobody can mount anything over, or, without the right to make
-// one, where a task with its rights cannot mount at all.
+// Starts this program with one argument and an empty environment, as a child of the caller, also
+// when it enters a pid namespace. `namespace_fd` has one borrowed descriptor per type, by bit
+// number (-1: the caller's namespace). The new program has the credentials of any exec in that user
+// namespace, and no_new_privs. `channel_fd`, borrowed, becomes its descriptor 3. Descriptors 0 to 2
+// are /dev/null, and it has no others. Its working directory is its own descriptor directory
+// (/proc/self/fd), in a detached mount, so that no task can mount over it. Without the right to
+// make such a mount it uses the visible /proc: there a task with its rights cannot mount.
 //
-// Forks: the caller has one thread. Its number, which is the child's until it is waited for.
-// Errors: what could not be done on the way; ECANCELED. That the exec failed shows by the end of
-// the channel.
+// Forks twice; the caller must have one thread. Returns the child's process id, which is valid
+// until the caller waits for it. Errors: of open(2), socketpair(2), fork(2), setns(2), clone(2);
+// ECANCELED, the first child died. A failed exec is visible only as the end of the channel.
 Result<pid_t> start_own_program_in(const std::array<int, kNamespaceTypeCount>& namespace_fd,
                                    const std::string& argument, int channel_fd);
 
-// Nobody may look into this process, nor into what is left of it: PR_SET_DUMPABLE, no core file.
+// Makes this process unreadable for other processes of the same user (PR_SET_DUMPABLE 0), and
+// forbids core files. Errors: of setrlimit(2), prctl(2).
 Result<void> become_opaque();
 
 }  // namespace holdfast::kernel

@@ -57,7 +57,7 @@ Result<NamespaceObject> identify_namespace(int fd) {
   for (unsigned bit = 0; bit < kNamespaceTypeCount; bit++)
     if (kNamespaceTypes[bit].clone_flag == static_cast<std::uint32_t>(flag))
       return NamespaceObject{bit, status.st_ino};
-  return Error{ENOTTY, "identify namespace", {}, "a type this program does not know"};
+  return Error{ENOTTY, "identify namespace", {}, "a type that holdfast does not know"};
 }
 
 Result<Fd> open_namespace(pid_t pid, unsigned type) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespaces as the kernel shows them: types, inode numbers, parents. namespaces(7), ioctl_ns(2).
+// Types, inode numbers and parents of namespaces: namespaces(7), ioctl_ns(2).
 #ifndef HOLDFAST_KERNEL_PROCESS_NAMESPACES_H
 #define HOLDFAST_KERNEL_PROCESS_NAMESPACES_H
 
@@ -21,7 +21,7 @@ struct NamespaceType {
   std::uint32_t clone_flag;  // CLONE_NEW*
 };
 
-// By bit number of the masks used everywhere in holdfast.
+// Indexed by the bit number that all type masks of holdfast use.
 inline constexpr std::size_t kNamespaceTypeCount = 8;
 extern const std::array<NamespaceType, kNamespaceTypeCount> kNamespaceTypes;
 
@@ -32,13 +32,14 @@ inline constexpr unsigned kPidNamespace = 4;
 inline constexpr unsigned kNetNamespace = 5;
 inline constexpr unsigned kTimeNamespace = 7;
 
-// A mask of types from CLONE_NEW* flags, and back. Other flags are ignored.
+// Converts CLONE_NEW* flags to a mask of types, and back. Other flags are ignored. Pure.
 [[nodiscard]] std::uint32_t types_from_clone_flags(std::uint64_t flags);
 [[nodiscard]] std::uint64_t clone_flags_from_types(std::uint32_t types);
+// The bit number; nullopt: no such type.
 [[nodiscard]] std::optional<unsigned> type_by_name(std::string_view name);
 
-// The inode number in nsfs. Unique among all namespaces that exist; reused once one is gone, so
-// hold a descriptor for as long as the number is remembered.
+// The inode number in nsfs. It is unique among existing namespaces and reused afterwards. So hold a
+// descriptor of the namespace for as long as you remember the number.
 using NamespaceInode = std::uint64_t;
 
 struct NamespaceObject {
@@ -46,21 +47,24 @@ struct NamespaceObject {
   NamespaceInode inode;
 };
 
-// What a descriptor refers to. ENOTTY: not a namespace (decided by the superblock's magic).
+// The namespace that `fd` refers to. Errors: ENOTTY, not a namespace (by the superblock's magic) or
+// an unknown type; of fstatfs(2), fstat(2), ioctl_ns(2).
 Result<NamespaceObject> identify_namespace(int fd);
 
-// Of a task, by /proc; needs the right to trace it. ENOENT: the kernel lacks the type.
+// A namespace of a task, from /proc/PID/ns. Errors: EACCES, the caller may not trace the task;
+// ENOENT, no such task, or the kernel lacks the type.
 Result<Fd> open_namespace(pid_t pid, unsigned type);
 
-// A bind mount of a namespace, by path. Opening has no side effect, whatever is there. ENOTTY:
-// something else is.
+// Opens a namespace file, such as a bind mount of a namespace. Opens nothing else, so a path to a
+// device or FIFO has no side effect. Errors: ENOTTY, not a namespace; of open(2).
 Result<Fd> open_namespace_file(const std::string& path);
 
-// The parent of a user or pid namespace. EPERM: there is none, or it is above the caller's own.
+// The parent of a user or pid namespace. Errors: EPERM, it has none, or the parent is outside the
+// caller's own namespace; EINVAL, another type.
 Result<Fd> parent_namespace(int namespace_fd);
 
-// The caller's number for the task that `pid_namespace_fd` calls `pid`. ESRCH: no such task.
-// ENOTTY: the kernel has no NS_GET_PID_FROM_PIDNS (before 6.11).
+// Translates `pid`, a number in that pid namespace, to the caller's pid namespace. Errors: ESRCH,
+// no such task; ENOTTY, the kernel has no NS_GET_PID_FROM_PIDNS (before 6.11).
 Result<pid_t> pid_from_namespace(int pid_namespace_fd, pid_t pid);
 
 }  // namespace holdfast::kernel

@@ -54,7 +54,7 @@ Result<std::optional<ChildReport>> receive_report(int channel_fd) {
   do {
     length = ::recv(channel_fd, &report, sizeof(report), 0);
   } while (length < 0 && errno == EINTR);
-  // A child that died with data of ours unread leaves ECONNRESET behind.
+  // ECONNRESET: the child died before it read all data.
   if (length == 0 || (length < 0 && errno == ECONNRESET))
     return std::optional<ChildReport>(std::nullopt);
   if (length != sizeof(report)) return system_error("receive from the child");
@@ -107,7 +107,7 @@ std::optional<Ended> reap_child() {
 
 Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors) {
   constexpr int kFirst = 3;
-  constexpr int kAbove = 32;  // no number that the child is to have
+  constexpr int kAbove = 32;  // higher than every target number
   std::vector<Fd> copies;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -135,7 +135,7 @@ Result<Fd> start_own_program(const std::string& argument, const std::vector<int>
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return Error{failed, "start", argument, {}};
-  return open_pidfd(pid);  // it stays at least as a zombie until it is waited for
+  return open_pidfd(pid);  // the number is valid: the child is at least a zombie until it is reaped
 }
 
 bool reap(int pidfd) {
@@ -172,7 +172,7 @@ std::optional<Signal> read_signal(int signal_fd) {
 Result<void> occupy_standard_descriptors() {
   for (int fd = 0; fd <= 2; fd++) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
-    // The lowest free number is this one: all below are taken.
+    // open() returns the lowest free number, which is `fd`.
     if (::open("/dev/null", O_RDWR | O_CLOEXEC) != fd) return system_error("open", "/dev/null");
   }
   return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes: starting, watching, signalling, and what this process does to itself.
+// Starts, watches and signals processes, and changes properties of this process.
 #ifndef HOLDFAST_KERNEL_PROCESS_PROCESS_H
 #define HOLDFAST_KERNEL_PROCESS_PROCESS_H
 
@@ -23,90 +23,105 @@ struct ForkedChild {
   Fd pidfd;
 };
 
-// clone3(2) with CLONE_NEW* flags; the child runs run_child(spec) and nothing else. The caller must
-// have one thread. EPERM: no privilege for these namespaces. ENOSPC: a limit on their number or
-// depth.
+// clone3(2) with CLONE_NEW* flags. The child runs only run_child(spec). The caller must have one
+// thread. Errors: EPERM, no privilege for these namespaces; ENOSPC, a limit on their number or
+// depth; of clone3(2).
 Result<ForkedChild> fork_child(std::uint64_t clone_flags, const ChildSpec& spec);
 
-// The two ends of a SOCK_SEQPACKET channel.
+// The two ends of a SOCK_SEQPACKET channel. Errors: of socketpair(2).
 Result<std::array<Fd, 2>> make_channel();
+// Errors: of send(2); EPIPE without a signal.
 Result<void> send_byte(int channel_fd, char byte);
 
-// Waits for one report. Nothing: the other end is gone.
+// Waits for one report. nullopt: the other end is closed. Errors: of recv(2).
 Result<std::optional<ChildReport>> receive_report(int channel_fd);
 
-// ESRCH: gone, or a thread that does not lead its process.
+// A pidfd of a process. Errors: ESRCH, no such process; EINVAL or ENOENT, a thread that is not the
+// leader; of pidfd_open(2).
 Result<Fd> open_pidfd(pid_t pid);
-// Of one thread, whose descriptor table may not be its process's. EINVAL: before Linux 6.9.
+// A pidfd of one thread, for threads that do not share their leader's descriptor table. Errors:
+// EINVAL, before Linux 6.9; ESRCH.
 Result<Fd> open_thread_pidfd(pid_t tid);
-// Do both threads have one descriptor table? Errors: EPERM, ENOSYS (no kcmp(2)).
+// Whether both threads share a descriptor table. Errors: EPERM; ESRCH; ENOSYS, the kernel has no
+// kcmp(2).
 Result<bool> share_descriptors(pid_t one, pid_t other);
-// A duplicate of another process's descriptor. EBADF: it has none of this number.
+// A duplicate of another process's descriptor, close-on-exec. Errors: EBADF, it has no such
+// descriptor; EPERM, the caller may not trace it; ESRCH.
 Result<Fd> duplicate_from(int pidfd, int remote_fd);
-// The same open file under another number, close-on-exec.
+// A duplicate of a descriptor, 3 or higher, close-on-exec. Errors: of fcntl(2).
 Result<Fd> duplicate(int fd);
+// Errors: ESRCH, it has been reaped; EPERM.
 Result<void> signal_process(int pidfd, int signal);
 
-// This program once more, with one argument, an empty environment, and these descriptors as 3, 4,
-// …; of the others only 0 to 2 are left, as everything here is close-on-exec. Errors: of
-// posix_spawn(3).
+// Starts this program again, with one argument and an empty environment. `descriptors`, borrowed,
+// become its descriptors 3, 4, and so on. It also inherits 0 to 2, since all others are
+// close-on-exec. Returns a pidfd. Errors: of fcntl(2), posix_spawn(3), pidfd_open(2).
 Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors);
-// Has this child ended? It is waited for then.
+// Whether this child has ended. Reaps it. True also when it is not a child of this process.
 [[nodiscard]] bool reap(int pidfd);
-// SIGKILL for this process once its parent, the thread that started it, has ended.
+// The kernel sends SIGKILL to this process when its parent thread ends: PR_SET_PDEATHSIG. Has no
+// effect if that has already happened.
 void end_with_parent();
-// What ps(1) shows; 15 bytes of it.
+// Sets the name of the calling thread that ps(1) shows; at most 15 bytes.
 void set_command_name(const char* name);
 
 struct Ended {
   pid_t pid;
-  int exit_code;  // as a shell says it: 128 + signal for a death by signal
+  int exit_code;  // as in a shell: 128 + signal after a death by signal
 };
-// A child that has ended, without waiting. Nothing: none has.
+// Reaps a child that has ended. Does not wait. nullopt: no child has ended.
 std::optional<Ended> reap_child();
-// Waits until this child has ended, signals notwithstanding. What wait(2) says of it; -1: not a
-// child.
+// Waits until this child has ended; signals do not end the wait. Returns the status of waitpid(2),
+// or -1: not a child of this process.
 int wait_for_end(pid_t child);
 
-// A signal that somebody sent to this process, or that the kernel made.
+// A signal that this process received.
 struct Signal {
   int number;
-  bool sent;  // by kill() or the like; a terminal's signals are not sent
+  bool sent;  // by a process, with kill(2) for example; false: by the kernel or a terminal
 };
-// Blocks the signals and returns a descriptor to read them from. `previous` receives the old mask.
+// Blocks the signals and returns a non-blocking signalfd(2) for them. `previous` receives the old
+// mask. Errors: of sigprocmask(2), signalfd(2).
 Result<Fd> open_signalfd(const sigset_t& signals, sigset_t* previous);
+// nullopt: no signal is pending.
 std::optional<Signal> read_signal(int signal_fd);
 
-// Which of descriptors 0, 1, 2 are closed get /dev/null, close-on-exec: nothing that is opened
-// later can become a standard stream, and the command still sees them closed.
+// Opens /dev/null, close-on-exec, for each closed descriptor of 0, 1 and 2. So no later open can
+// become a standard stream, and the command still has them closed. Errors: of open(2).
 Result<void> occupy_standard_descriptors();
 
-// This process becomes opaque to others of the same user: no ptrace, no /proc/PID/mem.
+// Other processes of the same user can no longer trace this one or read its memory: PR_SET_DUMPABLE
+// 0.
 Result<void> make_undumpable();
-// Orphans of the tree become children of this process.
+// Orphaned descendants become children of this process: PR_SET_CHILD_SUBREAPER.
 Result<void> become_subreaper();
-// As many descriptors as the hard limit allows.
+// Raises the limit of descriptors to the hard limit. Ignores errors.
 void raise_descriptor_limit();
+// Whether CAP_SYS_ADMIN is effective, in the caller's user namespace.
 [[nodiscard]] bool has_sys_admin();
 
 [[nodiscard]] pid_t own_pid();
+// CLOCK_BOOTTIME.
 [[nodiscard]] std::uint64_t boottime_ns();
-// Of this boot of the kernel alone: /proc/sys/kernel/random/boot_id. Empty when it cannot be read.
+// Unique to this boot: /proc/sys/kernel/random/boot_id. Empty when it cannot be read.
 [[nodiscard]] std::string boot_id();
 
+// May return earlier, after a signal.
 void sleep_us(unsigned microseconds);
-// From now on whatever this thread waits for is interrupted so often (EINTR), at least where a
-// signal may do that. For a process of one thread that has nothing else to do with SIGALRM.
+// From now on SIGALRM interrupts the blocking calls of this process at this interval (EINTR,
+// without SA_RESTART). For a process with one thread and no other use of SIGALRM.
 void interrupt_every(unsigned microseconds);
 
-// Waits until one of the descriptors is ready or has hung up. Returns the mask of poll(2) events
-// for each, in order; all zero after timeout_ms (-1: none) or a signal.
+// Waits until a descriptor is readable or has hung up. Returns the poll(2) events of each
+// descriptor, in order. All are zero after `timeout_ms` (-1: no limit) or a signal. Errors: of
+// poll(2).
 Result<std::vector<short>> poll_readable(const std::vector<int>& fds, int timeout_ms);
-// What to wait for at one descriptor: events of poll(2); none: only that it hangs up.
+// A descriptor and the poll(2) events to wait for. 0: only errors and hang-up.
 struct Awaited {
-  int fd;  // negative: nothing
+  int fd;  // borrowed; negative: ignored
   short events;
 };
+// As poll_readable(), with events for each descriptor.
 Result<std::vector<short>> poll_for(const std::vector<Awaited>& awaited, int timeout_ms);
 
 }  // namespace holdfast::kernel

@@ -84,7 +84,7 @@ SeccompFilter SeccompFilter::without_limits() {
 }
 
 void SeccompFilter::add(int number, const std::vector<ArgumentTest>& tests, std::uint32_t action) {
-  // Behind the number: two statements a test, the verdict, and the number loaded again.
+  // After the number: two statements per test, the action, and a reload of the number.
   const std::size_t body = tests.size() * 2 + 1;
   code_.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0,
                        body + (tests.empty() ? 0 : 1)));
@@ -126,8 +126,8 @@ Result<std::unique_ptr<Listener>> SeccompListener::create(Fd listener) {
   seccomp_notif_sizes sizes = {};
   if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
     return system_error("SECCOMP_GET_NOTIF_SIZES");
-  return std::unique_ptr<Listener>(new SeccompListener(std::move(listener), sizes.seccomp_notif,
-                                                       sizes.seccomp_notif_resp));
+  return std::unique_ptr<Listener>(
+      new SeccompListener(std::move(listener), sizes.seccomp_notif, sizes.seccomp_notif_resp));
 }
 
 Result<const seccomp_notif*> SeccompListener::receive() {
@@ -154,8 +154,7 @@ bool SeccompListener::waiting(std::uint64_t id) const {
   return ioctl_again(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
-Result<void> SeccompListener::answer_with_descriptor(std::uint64_t id, int fd,
-                                                     unsigned new_flags) {
+Result<void> SeccompListener::answer_with_descriptor(std::uint64_t id, int fd, unsigned new_flags) {
   seccomp_notif_addfd request = {};
   request.id = id;
   request.flags = SECCOMP_ADDFD_FLAG_SEND;

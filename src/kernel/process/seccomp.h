@@ -16,12 +16,13 @@
 
 namespace holdfast::kernel {
 
-// What install_listener() (child.cc) asks for. WAIT_KILLABLE_RECV: once received, a call is
-// interrupted by fatal signals alone; without it a storm of signals starves the caller.
+// The flags of the filter in child.cc. WAIT_KILLABLE_RECV: after the supervisor has received a
+// call, only fatal signals interrupt it. Without this flag, frequent signals restart the call for
+// ever.
 inline constexpr unsigned kListenerFlags =
     SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 
-// A condition on the low 32 bits of an argument.
+// A condition on the low 32 bits of a system call argument (0 to 5).
 struct ArgumentTest {
   enum class Kind { equals, differs, any_bit, no_bit };
   unsigned argument;
@@ -29,16 +30,18 @@ struct ArgumentTest {
   std::uint32_t value;
 };
 
-// A classic BPF program made of "system call NR with these arguments: ACTION", first match first.
-// Everything else is allowed, except what the preamble stops: another architecture's entry
-// (killed), x32 and numbers above `newest_number` (ENOSYS).
+// A classic BPF program: a list of rules "system call NR with these arguments: ACTION". The first
+// matching rule decides. A call without a matching rule is allowed. Before the rules, calls of
+// another architecture are killed; x32 calls and numbers above `newest_number` fail with ENOSYS.
+// Only x86_64 and aarch64.
 class SeccompFilter {
  public:
   explicit SeccompFilter(unsigned newest_number);
-  // One that stops nothing: other entries and numbers are none of its business.
+  // A filter without those two limits: it allows every call that no rule matches.
   static SeccompFilter without_limits();
+  // Appends a rule. All of `tests` must pass. `action` is SECCOMP_RET_*.
   void add(int number, const std::vector<ArgumentTest>& tests, std::uint32_t action);
-  // Borrowed from this object; call once, after the last add().
+  // The result borrows this object. Call it once, after the last add().
   [[nodiscard]] const sock_fprog* finish();
 
  private:
@@ -52,7 +55,8 @@ class SeccompFilter {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
 }
 
-// ENOSYS or EINVAL: this kernel lacks user notification with kListenerFlags. Changes nothing.
+// Whether this kernel has user notification with kListenerFlags. Changes nothing. Errors: ENOSYS or
+// EINVAL, it has not.
 Result<void> probe_seccomp_listener();
 
 // The system calls that a seccomp filter sends to its supervisor: seccomp_unotify(2). An interface,
@@ -105,7 +109,7 @@ class SeccompListener final : public Listener {
                        std::uint32_t flags) override;
 
   Fd fd_;
-  // The kernel says how long its structures are; they grow.
+  // The kernel reports the sizes of its structures, which may grow.
   std::vector<std::uint64_t> notif_;
   std::size_t response_words_;
 };

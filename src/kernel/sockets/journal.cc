@@ -7,7 +7,7 @@
 
 namespace holdfast::kernel {
 
-// A value with a line's end in it goes with its length, 64 bits little endian, before it.
+// A value that contains a newline follows its length, 64 bits little endian.
 std::string journal_entry(const std::vector<JournalField>& fields) {
   std::string entry;
   for (const JournalField& field : fields) {

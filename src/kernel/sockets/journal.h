@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Entries with fields for systemd's journal: its native protocol,
+// Sends structured entries to systemd's journal, by its native protocol:
 // systemd.io/JOURNAL_NATIVE_PROTOCOL.
 #ifndef HOLDFAST_KERNEL_SOCKETS_JOURNAL_H
 #define HOLDFAST_KERNEL_SOCKETS_JOURNAL_H
@@ -18,10 +18,11 @@ struct JournalField {
   std::string value;      // any bytes
 };
 
-// One entry as it goes over the socket.
+// Pure. One entry as bytes of the protocol.
 [[nodiscard]] std::string journal_entry(const std::vector<JournalField>& fields);
 
-// Waits while the journal is busy. Errors: what sending a datagram gave, ENOENT without a journal.
+// Blocks while the journal's queue is full. Errors: of send_datagram(), such as ENOENT without a
+// journal, and EMSGSIZE for an entry that is too long.
 [[nodiscard]] Result<void> send_to_journal(
     const std::vector<JournalField>& fields,
     const std::string& socket = "/run/systemd/journal/socket");

@@ -30,7 +30,7 @@ Result<sockaddr_un> address_of(const std::string& path) {
   return address;
 }
 
-// As long as its name: of an abstract one, which '@' begins, every byte counts.
+// An address whose length is exactly that of its name. For an abstract name every byte counts.
 struct NamedAddress {
   sockaddr_un address;
   socklen_t length;
@@ -46,8 +46,9 @@ Result<NamedAddress> named_address(const std::string& name) {
                       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())};
 }
 
-// Does somebody listen there? A connect that does not wait: EAGAIN is a full queue, so somebody
-// does (unix_stream_connect() in net/unix/af_unix.c). Errors: ENOTSOCK not a stream socket.
+// Whether a process listens at `path`. Tries a non-blocking connect(2). EAGAIN means a full queue,
+// and so a listener (unix_stream_connect() in net/unix/af_unix.c). Errors: ENOTSOCK, a socket of
+// another type; of connect(2).
 Result<bool> is_served(const std::string& path) {
   HF_TRY_ASSIGN(const auto address, address_of(path));
   const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -62,8 +63,9 @@ Result<bool> is_served(const std::string& path) {
 
 }  // namespace
 
-// The directory is opened once: what is looked at and what is removed have one name in it. Whoever
-// may put another file under that name could remove that file as well.
+// The directory is opened once, so the checked and the removed name are in the same directory. A
+// process that may replace the file between both calls may write the directory. So it could also
+// remove the new file itself.
 Result<void> remove_socket(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -72,9 +74,8 @@ Result<void> remove_socket(const std::string& path) {
   if (!directory) return errno == ENOENT ? Result<void>() : system_error("open directory", above);
   struct stat found = {};
   if (fstatat(directory.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno == ENOENT ? Result<void>() : system_error("look at", path);
-  if (!S_ISSOCK(found.st_mode))
-    return Error{ENOTSOCK, "remove", path, "not a socket: it stays as it is"};
+    return errno == ENOENT ? Result<void>() : system_error("stat", path);
+  if (!S_ISSOCK(found.st_mode)) return Error{ENOTSOCK, "remove", path, "not a socket; it is kept"};
   if (unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT)
     return system_error("remove", path);
   return {};
@@ -120,7 +121,7 @@ Result<Fd> connect_to(const std::string& path) {
   return fd;
 }
 
-Result<Fd> hold_abstract_name(const std::string& name) {
+Result<Fd> bind_abstract_name(const std::string& name) {
   HF_TRY_ASSIGN(const auto address, named_address(name));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("socket");
@@ -128,7 +129,7 @@ Result<Fd> hold_abstract_name(const std::string& name) {
   return fd;
 }
 
-// "Num RefCount Protocol Flags Type St Inode Path", the first line being these words.
+// The columns are "Num RefCount Protocol Flags Type St Inode Path"; the first line is this header.
 Result<std::vector<std::string>> abstract_names() {
   HF_TRY_ASSIGN(const auto text, read_text_file("/proc/net/unix"));
   std::vector<std::string> names;
@@ -149,7 +150,7 @@ Result<PeerCredentials> peer_credentials(int socket_fd) {
   ucred credentials = {};
   socklen_t bytes = sizeof(credentials);
   if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0)
-    return system_error("ask for credentials");
+    return system_error("SO_PEERCRED");
   return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
 }
 

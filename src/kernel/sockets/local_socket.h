@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets of the unix family: unix(7).
+// Unix sockets: unix(7).
 #ifndef HOLDFAST_KERNEL_SOCKETS_LOCAL_SOCKET_H
 #define HOLDFAST_KERNEL_SOCKETS_LOCAL_SOCKET_H
 
@@ -16,29 +16,33 @@
 
 namespace holdfast::kernel {
 
-// Replaces a socket that nobody listens on any more, and nothing else. Does not block. Errors: of
-// bind(2); EADDRINUSE when something answers there; ENOTSOCK what is there is no stream socket: it
-// stays; ENAMETOOLONG.
+// A listening, non-blocking stream socket at `path`, with this file mode. Replaces a socket file on
+// which no process listens, and no other file. Does not block. Errors: EADDRINUSE, a process
+// listens there; ENOTSOCK, another file exists there, or a socket of another type, and it is kept;
+// ENAMETOOLONG; of bind(2), chmod(2), listen(2).
 [[nodiscard]] Result<Fd> listen_at(const std::string& path, mode_t mode);
-// Takes the name of a listening socket away; of something else, never. Errors: ENOTSOCK; of
-// unlink(2), but not ENOENT.
+// Removes a socket file. Succeeds when there is no such file. Errors: ENOTSOCK, the file is not a
+// socket, and it is kept; of open(2), fstatat(2), unlinkat(2).
 [[nodiscard]] Result<void> remove_socket(const std::string& path);
-// Nothing: nobody waits. Does not block.
+// A connection, non-blocking. nullopt: no client waits, or EINTR. Does not block if the listener
+// does not. Errors: of accept4(2).
 [[nodiscard]] Result<std::optional<Fd>> accept_one(int listener_fd);
-// Blocks. Errors: of connect(2).
+// A connected stream socket. Blocks while the listener's queue is full. Errors: of connect(2);
+// ENAMETOOLONG.
 [[nodiscard]] Result<Fd> connect_to(const std::string& path);
 
-// One datagram to who is bound there; '@' first means an abstract address. Waits while the receiver
-// is busy. Errors: of sendto(2); ENAMETOOLONG.
+// Sends one datagram to the socket bound to `path`. An initial '@' means an abstract address.
+// Blocks while the receiver's queue is full. Errors: of sendto(2); ENAMETOOLONG.
 [[nodiscard]] Result<void> send_datagram(const std::string& path, std::string_view bytes);
 
-// An abstract name ("@…") that is taken as long as the descriptor is open; nothing listens there.
-// Errors: of bind(2); ENAMETOOLONG.
-[[nodiscard]] Result<Fd> hold_abstract_name(const std::string& name);
-// Those of this process's network namespace, every NUL as '@'. Errors: of reading /proc/net/unix.
+// Binds an abstract name ("@…"), which stays in use while the descriptor is open. The socket does
+// not listen. Errors: EADDRINUSE, the name is in use; of bind(2); ENAMETOOLONG.
+[[nodiscard]] Result<Fd> bind_abstract_name(const std::string& name);
+// The abstract names in this process's network namespace. Each NUL byte appears as '@'. Source:
+// /proc/net/unix. Errors: of read_text_file().
 [[nodiscard]] Result<std::vector<std::string>> abstract_names();
 
-// An unbound one. Errors: of socket(2).
+// An unbound unix datagram socket, close-on-exec. Errors: of socket(2).
 [[nodiscard]] Result<Fd> make_unix_datagram_socket();
 
 struct PeerCredentials {
@@ -46,19 +50,22 @@ struct PeerCredentials {
   uid_t uid = 0;
   gid_t gid = 0;
 };
+// The credentials of the peer at the time of its connect(2) or listen(2): SO_PEERCRED. Errors: of
+// getsockopt(2).
 [[nodiscard]] Result<PeerCredentials> peer_credentials(int socket_fd);
-// Of the process that connected. Before Linux 6.5 of whoever has its number now. ESRCH: it has
-// ended.
+// A pidfd of the process that connected. Before Linux 6.5, which has no SO_PEERPIDFD, it is a pidfd
+// of the process that has the same number now. Errors: ESRCH, it has ended; of getsockopt(2).
 [[nodiscard]] Result<Fd> peer_process(int socket_fd);
 
-// Bytes taken; 0: none now. Errors: of send(2), EPIPE without a signal.
+// Returns the number of bytes sent. 0: the buffer is full, or EINTR. Blocks if the socket does.
+// Errors: of send(2); EPIPE without a signal.
 [[nodiscard]] Result<std::size_t> send_some(int socket_fd, std::string_view bytes);
-// Appends what is there. False: the other side has closed. Errors: of recv(2). `wait`: for the
-// first byte.
+// Appends the available bytes, at most 64 KiB, to `to`. False: the peer has closed. `wait`: whether
+// to wait for the first byte. Errors: of recv(2).
 enum class Wait { no, yes };
 [[nodiscard]] Result<bool> receive_some(int socket_fd, std::string& to, Wait wait);
 
-// An extended attribute of the socket file. Errors: of setxattr(2); EPERM before Linux 7.1.
+// Sets an extended attribute of a socket's file. Errors: of setxattr(2); EPERM before Linux 7.1.
 [[nodiscard]] Result<void> label_socket_file(const std::string& path, const std::string& name,
                                              std::string_view value);
 

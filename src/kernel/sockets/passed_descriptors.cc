@@ -92,35 +92,37 @@ Result<void> prepare_plain(int socket_fd) {
   return {};
 }
 
-// unix_stream_read_generic(): with MSG_PEEK the references to what a byte carries are copied and
-// put again (unix_peek_fds(), scm_destroy()), so they are never the last, and without room for
-// them scm_recv() says MSG_CTRUNC. A peek stops behind the first byte that carries any. What was
-// peeked at without that stays at the front, as there is no other reader, and carries nothing: as
-// many bytes are taken then. Not those that were peeked at: the sender may have lent its own pages.
-Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t most) {
+// This relies on unix_stream_read_generic(). With MSG_PEEK the kernel copies the references to the
+// descriptors of a byte and drops the copies (unix_peek_fds(), scm_destroy()), so they are never
+// the last references. Without a control buffer, scm_recv() sets MSG_CTRUNC. A peek ends after the
+// first byte with descriptors. So bytes that were peeked without MSG_CTRUNC have none, and they
+// stay first in the queue, because there is no other reader. The second call receives as many
+// bytes. It does not use the peeked copy: the sender may have changed the bytes, if it spliced its
+// own pages.
+Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t max_bytes) {
   std::array<char, 65536> block;
-  const auto take = [&](std::size_t size, int flags, int& said) {
+  const auto take = [&](std::size_t size, int flags, int& flags_out) {
     iovec data = {block.data(), size};
     msghdr message = {};
     message.msg_iov = &data;
     message.msg_iovlen = 1;
     const ssize_t got = recvmsg(socket_fd, &message, MSG_DONTWAIT | flags);
-    said = message.msg_flags;
+    flags_out = message.msg_flags;
     return got;
   };
-  int said = 0;
-  const ssize_t there = take(std::min(most, block.size()), MSG_PEEK, said);
-  if (there < 0 && (errno == EAGAIN || errno == EINTR)) return Plain::nothing;
-  if (there < 0) return system_error("receive");
-  if (said & MSG_CTRUNC) return Plain::descriptors;
-  if (there == 0) return Plain::ended;
-  const ssize_t got = take(static_cast<std::size_t>(there), 0, said);
+  int received_flags = 0;
+  const ssize_t peeked = take(std::min(max_bytes, block.size()), MSG_PEEK, received_flags);
+  if (peeked < 0 && (errno == EAGAIN || errno == EINTR)) return Plain::nothing;
+  if (peeked < 0) return system_error("receive");
+  if (received_flags & MSG_CTRUNC) return Plain::descriptors;
+  if (peeked == 0) return Plain::ended;
+  const ssize_t got = take(static_cast<std::size_t>(peeked), 0, received_flags);
   if (got < 0) return system_error("receive");
   to.append(block.data(), static_cast<std::size_t>(got));
   return Plain::bytes;
 }
 
-void end_both_ways(int socket_fd) { (void)shutdown(socket_fd, SHUT_RDWR); }
+void shutdown_both(int socket_fd) { (void)shutdown(socket_fd, SHUT_RDWR); }
 
 Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
                                           const std::vector<int>& descriptors) {
@@ -129,9 +131,9 @@ Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
   return sent;
 }
 
-Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
+Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t max_bytes,
                                                   std::vector<Fd>& descriptors) {
-  std::string block(most, '\0');
+  std::string block(max_bytes, '\0');
   const std::size_t before = descriptors.size();
   const auto got = receive(socket_fd, block, descriptors, 0);
   if (!got && got.error().code == ECONNRESET) return std::optional<std::string>();
@@ -159,6 +161,6 @@ Result<std::array<Fd, 2>> make_stream() {
   return std::array<Fd, 2>{Fd(ends[0]), Fd(ends[1])};
 }
 
-void end_stream(int socket_fd) { (void)shutdown(socket_fd, SHUT_WR); }
+void shutdown_write(int socket_fd) { (void)shutdown(socket_fd, SHUT_WR); }
 
 }  // namespace holdfast::kernel

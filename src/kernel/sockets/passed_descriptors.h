@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors that come with the bytes of a unix socket: SCM_RIGHTS of unix(7). The only codec.
+// Passes descriptors over unix sockets: SCM_RIGHTS of unix(7).
 #ifndef HOLDFAST_KERNEL_SOCKETS_PASSED_DESCRIPTORS_H
 #define HOLDFAST_KERNEL_SOCKETS_PASSED_DESCRIPTORS_H
 
@@ -15,47 +15,52 @@
 
 namespace holdfast::kernel {
 
-inline constexpr std::size_t kMaxDescriptors = 8;  // at a time
+inline constexpr std::size_t kMaxDescriptors = 8;  // in one message
 
-// Appends what is there, and the descriptors that came along, close-on-exec. False: the other side
-// has closed. Does not wait. Errors: of recvmsg(2); EPROTO: there were more than that.
+// Appends the available bytes, at most 64 KiB, to `to`, and the received descriptors,
+// close-on-exec, to `descriptors`. False: the peer has closed. Does not wait. Errors: of
+// recvmsg(2); EPROTO, more than kMaxDescriptors.
 [[nodiscard]] Result<bool> receive_with_descriptors(int socket_fd, std::string& to,
                                                     std::vector<Fd>& descriptors);
 
-// A stream whose sender may be anybody, read by who must not wait for anybody. Whoever takes a byte
-// that a descriptor came with, or closes the socket with such a byte unread, may become the last
-// holder of an open file and has to close it, however long that takes. read_plain() takes no such
-// byte. Before the first: prepare_plain(), or a byte sent with MSG_OOB would be discarded on the
-// way, and its descriptors with it (manage_oob() of net/unix/af_unix.c). Errors: of setsockopt(2).
+// A reader that must not block can use read_plain() on a stream from an untrusted sender. A process
+// that receives a byte with a descriptor may become the last holder of an open file. The same
+// applies to a process that closes the socket with such a byte unread. Its close(2) may then block
+// for any time. read_plain() receives no such byte. prepare_plain() comes before the first
+// read_plain(). Else the kernel would discard a byte sent with MSG_OOB together with its
+// descriptors (manage_oob() of net/unix/af_unix.c). Errors: of setsockopt(2).
 [[nodiscard]] Result<void> prepare_plain(int socket_fd);
 enum class Plain {
-  nothing,      // nobody has sent anything more
-  bytes,        // appended
-  descriptors,  // come with what is next, or soon after: nothing was taken
-  ended,        // the other side has closed, and everything was read
+  nothing,      // no byte is available
+  bytes,        // bytes were appended
+  descriptors,  // the available bytes have a descriptor; nothing was received
+  ended,        // the peer has closed, and all bytes were received
 };
-// Appends at most `most` bytes. Does not wait. The caller is the only reader of the socket. Errors:
-// of recvmsg(2).
-[[nodiscard]] Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t most);
-// From its return on nothing more can be sent either way; what was sent before is still there.
-void end_both_ways(int socket_fd);
+// Appends at most `max_bytes` bytes, and at most 64 KiB. Does not wait. The caller must be the only
+// reader of the socket. Errors: of recvmsg(2).
+[[nodiscard]] Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t max_bytes);
+// shutdown(2) in both directions. After it, neither end can send. Bytes sent earlier can still be
+// received. Ignores errors.
+void shutdown_both(int socket_fd);
 
-// They go with the first byte that is taken. Does not wait.
+// Sends `bytes`, with borrowed descriptors attached to the first byte sent. Returns the number of
+// bytes sent; 0: the buffer is full, or EINTR. Does not wait. Errors: of sendmsg(2), EPIPE without
+// a signal; EINVAL, more than kMaxDescriptors.
 [[nodiscard]] Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
                                                         const std::vector<int>& descriptors);
-// One message of a SOCK_SEQPACKET channel, at most so many bytes, with the descriptors that came
-// along. Waits. Nothing: the other side has closed. Errors: of recvmsg(2), EINTR; EPROTO: it was
-// larger, or had more than kMaxDescriptors; EMFILE: this process has no room for one of them. Then
-// the message is lost, and `descriptors` has those that there was room for.
+// Waits for one message of a SOCK_SEQPACKET channel, and appends its descriptors to `descriptors`.
+// nullopt: the peer has closed, or the message is empty. Errors: of recvmsg(2), EINTR; EPROTO, the
+// message has more than `max_bytes` bytes or more than kMaxDescriptors descriptors.
 [[nodiscard]] Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
                                                                 std::vector<Fd>& descriptors);
-// Waits for room, as long as SO_SNDTIMEO says. Errors: of sendmsg(2), EPIPE without a signal.
+// Sends one message with borrowed descriptors. Waits for buffer space, at most for SO_SNDTIMEO.
+// Errors: of sendmsg(2), EPIPE without a signal; EINVAL, more than kMaxDescriptors.
 [[nodiscard]] Result<void> send_packet(int socket_fd, std::string_view bytes,
                                        const std::vector<int>& descriptors);
-// The two ends of a stream. Neither blocks.
+// The two ends of a unix stream, non-blocking. Errors: of socketpair(2).
 [[nodiscard]] Result<std::array<Fd, 2>> make_stream();
-// The other side reads the end of the stream.
-void end_stream(int socket_fd);
+// shutdown(2) for writing: the peer reads the end of the stream. Ignores errors.
+void shutdown_write(int socket_fd);
 
 }  // namespace holdfast::kernel
 

@@ -106,7 +106,7 @@ Result<void> chown_socket(int socket_fd, uid_t uid, gid_t gid) {
   return {};
 }
 
-// Not through libcap or glibc: the raw call is about the calling thread alone.
+// The raw system calls change only the calling thread; libcap may change all threads.
 Result<void> limit_capabilities(std::uint64_t capabilities) {
   __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct data[2] = {};
@@ -125,8 +125,8 @@ Result<SignalledThread> SignalledThread::open(pid_t process, pid_t thread) {
   return SignalledThread(std::move(*pidfd), of_thread, process, thread);
 }
 
-// A pidfd of a thread is signalled as the thread; its process's only says that the number is still
-// the process's, and then tgkill(2) looks for the thread in that process alone.
+// A thread's pidfd signals that thread. A process's pidfd only shows, by signal 0, that the process
+// still exists. Then tgkill(2) signals the thread only if it belongs to that process.
 Result<void> SignalledThread::signal(int number) const {
   auto sent = signal_process(pidfd_.get(), of_thread_ ? number : 0);
   if (!sent || of_thread_) return sent;

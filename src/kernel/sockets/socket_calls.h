@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket calls made for somebody else, on a duplicate of its descriptor: connect(2), accept(2),
-// send(2).
+// Socket calls on behalf of a supervised process, on a duplicate of its descriptor: bind(2),
+// connect(2), listen(2), accept(2), send(2).
 #ifndef HOLDFAST_KERNEL_SOCKETS_SOCKET_CALLS_H
 #define HOLDFAST_KERNEL_SOCKETS_SOCKET_CALLS_H
 
@@ -16,8 +16,8 @@
 
 namespace holdfast::kernel {
 
-// All of these may block where the descriptor may; a signal ends that with EINTR. Errors are the
-// calls' own. Addresses are raw struct sockaddr_*.
+// All of these block if the descriptor does; a signal ends the wait with EINTR. Errors are those of
+// the system call of the same name. Descriptors are borrowed. Addresses are raw struct sockaddr_*.
 Result<void> bind_socket(int socket_fd, std::string_view address);
 Result<void> connect_socket(int socket_fd, std::string_view address);
 Result<void> listen_socket(int socket_fd, int backlog);
@@ -29,14 +29,14 @@ struct Accepted {
 // `flags`: SOCK_NONBLOCK or 0. The descriptor is close-on-exec.
 Result<Accepted> accept_socket(int socket_fd, int flags);
 
-// Does it accept and receive for a limited time only (SO_RCVTIMEO)?
+// Whether a timeout limits accept(2) and recv(2): SO_RCVTIMEO.
 Result<bool> has_receive_timeout(int socket_fd);
-// Does it connect and send for a limited time only (SO_SNDTIMEO)?
+// Whether a timeout limits connect(2) and send(2): SO_SNDTIMEO.
 Result<bool> has_send_timeout(int socket_fd);
 Result<void> set_send_timeout(int socket_fd, unsigned seconds);
 
-// Waits until there is something to read, or the other side has closed. False: the time is up.
-// EINTR.
+// Waits until the descriptor is readable or has hung up. False: `timeout_ms` (-1: no limit) has
+// passed. Errors: EINTR; of poll(2).
 Result<bool> wait_readable(int fd, int timeout_ms);
 
 struct Message {
@@ -45,22 +45,23 @@ struct Message {
   std::string control = {};  // raw struct cmsghdr
   int flags = 0;             // MSG_*
 };
-// The number of bytes sent. Raises no SIGPIPE.
+// sendmsg(2). Returns the number of bytes sent. Raises no SIGPIPE.
 Result<std::int64_t> send_message(int socket_fd, const Message& message);
 
-// The owner of a socket that was accepted on behalf of somebody.
+// Changes the owner of a socket that was accepted on behalf of another process: fchown(2).
 Result<void> chown_socket(int socket_fd, uid_t uid, gid_t gid);
 
-// The calling thread keeps only these effective capabilities, a bit each, of those it has.
+// Removes every effective capability of the calling thread that is not in this mask (1 << CAP_*).
+// Errors: of capset(2).
 Result<void> limit_capabilities(std::uint64_t capabilities);
 
-// A thread to send signals to, never another one that got its number later. Before Linux 6.9, which
-// has no pidfds for threads: unless its process ends in the moment of the call.
+// A thread that can be signalled, even if its number is reused. Before Linux 6.9, which has no
+// pidfds for threads, the signal may reach another thread if the process ends during signal().
 class SignalledThread {
  public:
-  // By numbers, which the caller knows to be the thread's until this returns. ESRCH.
+  // The caller guarantees that the numbers are the thread's until this returns. Errors: ESRCH.
   static Result<SignalledThread> open(pid_t process, pid_t thread);
-  // ESRCH: it is gone.
+  // Errors: ESRCH, the thread has ended.
   [[nodiscard]] Result<void> signal(int number) const;
 
  private:
@@ -72,9 +73,9 @@ class SignalledThread {
   pid_t thread_;
 };
 
-// A signal that does nothing but end a call that blocks. Once for the process, before
-// interrupt_thread().
+// Installs an empty handler for SIGRTMIN. Call it once per process, before interrupt_thread().
 Result<void> prepare_interrupts();
+// Sends SIGRTMIN to a thread of this process, so that its blocking call ends with EINTR.
 void interrupt_thread(pthread_t thread);
 
 }  // namespace holdfast::kernel

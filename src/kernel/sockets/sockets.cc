@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernel/sockets/local_socket.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
@@ -23,7 +24,7 @@ namespace {
 constexpr std::size_t kUsualValueBytes = 256;
 constexpr std::size_t kMaxBytes = 65536;  // XATTR_SIZE_MAX, XATTR_LIST_MAX
 
-// Calls with a buffer that usually does, and again with one that always does.
+// Calls with a buffer of the usual size, and after ERANGE again with one of the maximum size.
 template <typename Call>
 Result<std::string> read_whole(const char* operation, const std::string& object, Call call) {
   for (const std::size_t bytes : {kUsualValueBytes, kMaxBytes}) {
@@ -63,12 +64,6 @@ Result<FileFacts> describe_file(int fd) {
   if (flags < 0) return system_error("fcntl");
   return FileFacts{S_ISSOCK(status.st_mode), (flags & O_PATH) != 0, status.st_uid, status.st_gid,
                    status.st_mode,           status.st_ino};
-}
-
-Result<Fd> make_socket() {
-  Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!fd) return system_error("socket");
-  return fd;
 }
 
 Result<std::uint64_t> socket_cookie(int socket_fd) {
@@ -122,7 +117,7 @@ std::string unix_name(const Address& address, bool& path) {
   return {raw.sun_path, ::strnlen(raw.sun_path, bytes)};
 }
 
-// "127.0.0.1:80", "[::1]:80"; nothing for no port.
+// "127.0.0.1:80", "[::1]:80"; empty for port 0.
 std::string internet_name(const Address& address) {
   char text[INET6_ADDRSTRLEN] = "";
   if (address.raw.ss_family == AF_INET) {
@@ -177,7 +172,7 @@ Result<SocketEnd> describe_socket(int socket_fd) {
   return end;
 }
 
-Result<void> ask_peer_name(int socket_fd) {
+Result<void> call_getpeername(int socket_fd) {
   Address peer;
   peer.length = sizeof(peer.raw);
   if (::getpeername(socket_fd, reinterpret_cast<sockaddr*>(&peer.raw), &peer.length) != 0)
@@ -187,8 +182,8 @@ Result<void> ask_peer_name(int socket_fd) {
 
 bool has_socket_attributes() {
   static const bool has = [] {
-    const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    return fd && ::fsetxattr(fd.get(), "user.holdfast.probe", "", 0, 0) == 0;
+    const auto fd = make_unix_datagram_socket();
+    return fd && ::fsetxattr(fd->get(), "user.holdfast.probe", "", 0, 0) == 0;
   }();
   return has;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets by descriptor, and their extended attributes: socket(7), xattr(7).
+// Describes sockets, and reads and writes their extended attributes: socket(7), xattr(7).
 #ifndef HOLDFAST_KERNEL_SOCKETS_SOCKETS_H
 #define HOLDFAST_KERNEL_SOCKETS_SOCKETS_H
 
@@ -15,50 +15,52 @@
 
 namespace holdfast::kernel {
 
-// What fstat(2) and fcntl(2) say about a descriptor.
+// The facts of fstat(2) and fcntl(2) about a descriptor.
 struct FileFacts {
   bool socket;
-  bool path_only;  // opened with O_PATH: of no use to calls by descriptor
+  bool path_only;  // opened with O_PATH: calls such as fgetxattr(2) fail
   uid_t uid;
   gid_t gid;
   mode_t mode;
-  std::uint64_t inode;  // reused once the file is gone
+  std::uint64_t inode;  // reused after the file is gone
 };
+// Errors: of fstat(2), fcntl(2).
 Result<FileFacts> describe_file(int fd);
 
-// Unique among all sockets of this boot, never reused (SO_COOKIE). ENOTSOCK.
+// A number that is unique among all sockets of this boot and never reused: SO_COOKIE. Errors:
+// ENOTSOCK.
 Result<std::uint64_t> socket_cookie(int socket_fd);
-// AF_*.
+// AF_*. Errors: ENOTSOCK.
 Result<int> socket_family(int socket_fd);
-// An unbound one, close-on-exec.
-Result<Fd> make_socket();
-// SOCK_*.
+// SOCK_*. Errors: ENOTSOCK.
 Result<int> socket_type(int socket_fd);
 
-// getpeername(2), of which nobody wants the name: security modules hear of it. ENOTCONN.
-Result<void> ask_peer_name(int socket_fd);
+// Calls getpeername(2) and discards the name. The purpose is that the LSM hook socket_getpeername
+// runs. Errors: ENOTCONN; of getpeername(2).
+Result<void> call_getpeername(int socket_fd);
 
 struct SocketEnd {
   std::string family;   // "unix", "inet", "inet6", ..., or a number
   std::string state;    // "listening", "connected", "bound", "open"
-  std::string address;  // its own; of a connected internet socket also the peer's. Empty: none
+  std::string address;  // its own; for a connected internet socket also the peer's; empty: none
   bool path;            // the address is a path of the file system
 };
+// Errors: ENOTSOCK; of getsockname(2).
 Result<SocketEnd> describe_socket(int socket_fd);
 
-// Do sockets keep user.* attributes of their own (Linux 7.1)? Asked of a socket, once.
+// Whether the kernel stores user.* attributes in sockets (Linux 7.1). Sets an attribute on a new
+// socket at the first call and caches the result. Any thread.
 [[nodiscard]] bool has_socket_attributes();
 
-enum class AttributeMode : int { any = 0, create = 1, replace = 2 };  // XATTR_*
-
-// An attribute by descriptor. Errors: ENODATA; EOPNOTSUPP; EPERM where the kernel has none for
-// sockets; ERANGE when it is longer than the kernel's limit for one.
+// Extended attributes by descriptor. `flags`: XATTR_CREATE, XATTR_REPLACE or 0. Errors: of
+// fgetxattr(2), fsetxattr(2) and so on: ENODATA, no such attribute; EOPNOTSUPP; EPERM, the kernel
+// has no attributes of sockets; ERANGE, longer than 65536 bytes.
 Result<std::string> get_attribute(int fd, const std::string& name);
 Result<void> set_attribute(int fd, const std::string& name, std::string_view value, int flags);
 Result<void> remove_attribute(int fd, const std::string& name);
 Result<std::vector<std::string>> list_attributes(int fd);
 
-// The same by path, for a unix socket bound to it. Follows links.
+// The same for the file at `path`, such as a unix socket's file. Follows symbolic links.
 Result<std::string> get_path_attribute(const std::string& path, const std::string& name);
 Result<void> set_path_attribute(const std::string& path, const std::string& name,
                                 std::string_view value, int flags);

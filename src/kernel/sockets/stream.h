@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output to files, a line at a time.
+// Line-buffered output to files.
 #ifndef HOLDFAST_KERNEL_SOCKETS_STREAM_H
 #define HOLDFAST_KERNEL_SOCKETS_STREAM_H
 
@@ -16,11 +16,11 @@ struct CloseStream {
 };
 using Stream = std::unique_ptr<std::FILE, CloseStream>;
 
-// Truncates or makes the file, mode 0644 but for the umask. Line buffered, so that a line is there
-// once it is complete, whatever becomes of this process. Errors: of open(2).
+// Truncates or creates the file, with mode 0666 minus the umask. Line buffered: a complete line is
+// in the file even if this process then dies. Close-on-exec. Errors: of open(2).
 [[nodiscard]] Result<Stream> create_stream(const std::string& path);
 
-// Is this descriptor a terminal?
+// isatty(3).
 [[nodiscard]] bool is_terminal(int fd);
 
 }  // namespace holdfast::kernel

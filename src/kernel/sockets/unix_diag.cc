@@ -18,9 +18,9 @@
 namespace holdfast::kernel {
 namespace {
 
-constexpr std::size_t kAnswerBytes = 4096;  // one socket's; few attributes are asked for
-constexpr std::size_t kListBytes = 32768;   // as much as the kernel puts into one message
-constexpr unsigned kEstablished = 1;        // TCP_ESTABLISHED, whatever the family
+constexpr std::size_t kAnswerBytes = 4096;  // for one socket with few attributes
+constexpr std::size_t kListBytes = 32768;   // the kernel's maximum for one message
+constexpr unsigned kEstablished = 1;        // TCP_ESTABLISHED, for every family
 
 Result<Fd> open_netlink() {
   Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
@@ -40,8 +40,8 @@ bool read_attribute(const rtattr* at, T& value) {
   return true;
 }
 
-Result<UnixSocket> understand(const nlmsghdr& header) {
-  const Error broken{EPROTO, "understand", "sock_diag", {}};
+Result<UnixSocket> parse_socket(const nlmsghdr& header) {
+  const Error broken{EPROTO, "parse", "sock_diag", {}};
   if (header.nlmsg_len < NLMSG_LENGTH(sizeof(unix_diag_msg))) return broken;
   const auto* message = static_cast<const unix_diag_msg*>(NLMSG_DATA(&header));
   UnixSocket found = {message->udiag_ino,
@@ -79,10 +79,10 @@ Request make_request(std::uint32_t sequence) {
   return request;
 }
 
-Error refusal(const nlmsghdr& header) {
+Error netlink_error(const nlmsghdr& header) {
   const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(&header));
-  const bool said = header.nlmsg_type == NLMSG_ERROR && error->error < 0;
-  return Error{said ? -error->error : EPROTO, "ask", "sock_diag", {}};
+  const bool has_code = header.nlmsg_type == NLMSG_ERROR && error->error < 0;
+  return Error{has_code ? -error->error : EPROTO, "query", "sock_diag", {}};
 }
 
 }  // namespace
@@ -104,45 +104,46 @@ Result<UnixSocket> UnixDiag::find(std::uint64_t inode, std::optional<std::uint64
   request.body.udiag_show = UDIAG_SHOW_PEER;
   request.body.udiag_cookie[0] = cookie ? static_cast<__u32>(*cookie) : ~0u;  // INET_DIAG_NOCOOKIE
   request.body.udiag_cookie[1] = cookie ? static_cast<__u32>(*cookie >> 32) : ~0u;
-  if (::send(fd_.get(), &request, sizeof(request), 0) < 0) return system_error("ask", "sock_diag");
+  if (::send(fd_.get(), &request, sizeof(request), 0) < 0)
+    return system_error("query", "sock_diag");
   alignas(nlmsghdr) std::array<char, kAnswerBytes> answer;
   for (;;) {
-    // Whatever the answer is, it was there when send() returned.
+    // The kernel queues the answer before send() returns.
     const ssize_t bytes = ::recv(fd_.get(), answer.data(), answer.size(), MSG_DONTWAIT);
-    if (bytes < 0) return system_error("ask", "sock_diag");
+    if (bytes < 0) return system_error("query", "sock_diag");
     const auto& header = *reinterpret_cast<const nlmsghdr*>(answer.data());
     if (!NLMSG_OK(&header, static_cast<unsigned>(bytes)))
-      return Error{EPROTO, "understand", "sock_diag", {}};
-    if (header.nlmsg_seq != sequence_) continue;  // of a question that was given up
-    if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) return understand(header);
-    return refusal(header);
+      return Error{EPROTO, "parse", "sock_diag", {}};
+    if (header.nlmsg_seq != sequence_) continue;  // of an earlier, abandoned request
+    if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) return parse_socket(header);
+    return netlink_error(header);
   }
 }
 
-// One list is not taken at one moment, so a socket may be in it twice, and one that is bound
-// meanwhile not at all.
+// A dump is not atomic: it may contain a socket twice, and miss a socket that is bound during it.
 Result<std::vector<UnixSocket>> UnixDiag::bound_to(const BoundFile& file) {
-  constexpr std::uint64_t kMost = 0xffffffff;
-  if (file.inode > kMost || file.device > kMost)
+  constexpr std::uint64_t kMax = 0xffffffff;
+  if (file.inode > kMax || file.device > kMax)
     return Error{EOVERFLOW, "find a bound socket", {}, {}};
   Request request = make_request(++sequence_);
   request.header.nlmsg_flags |= NLM_F_DUMP;
   request.body.udiag_show = UDIAG_SHOW_VFS;
-  if (::send(fd_.get(), &request, sizeof(request), 0) < 0) return system_error("ask", "sock_diag");
+  if (::send(fd_.get(), &request, sizeof(request), 0) < 0)
+    return system_error("query", "sock_diag");
   std::vector<UnixSocket> found;
   alignas(nlmsghdr) std::array<char, kListBytes> answer;
   for (;;) {
     const ssize_t bytes = ::recv(fd_.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_TRUNC);
-    if (bytes < 0) return system_error("ask", "sock_diag");
+    if (bytes < 0) return system_error("query", "sock_diag");
     if (static_cast<std::size_t>(bytes) > answer.size())
-      return Error{EPROTO, "understand", "sock_diag", {}};
+      return Error{EPROTO, "parse", "sock_diag", {}};
     auto left = static_cast<unsigned>(bytes);
     for (const auto* header = reinterpret_cast<const nlmsghdr*>(answer.data());
          NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
       if (header->nlmsg_seq != sequence_) continue;
       if (header->nlmsg_type == NLMSG_DONE) return found;
-      if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return refusal(*header);
-      HF_TRY_ASSIGN(const auto socket, understand(*header));
+      if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return netlink_error(*header);
+      HF_TRY_ASSIGN(const auto socket, parse_socket(*header));
       if (socket.file != file || (socket.established && socket.type != SOCK_DGRAM)) continue;
       if (std::ranges::find(found, socket.cookie, &UnixSocket::cookie) == found.end())
         found.push_back(socket);

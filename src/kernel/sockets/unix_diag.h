@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unix sockets and their other ends, as the kernel knows them: sock_diag(7), net/unix/diag.c.
+// Finds unix sockets and their peers: sock_diag(7), net/unix/diag.c.
 #ifndef HOLDFAST_KERNEL_SOCKETS_UNIX_DIAG_H
 #define HOLDFAST_KERNEL_SOCKETS_UNIX_DIAG_H
 
@@ -16,31 +16,36 @@ namespace holdfast::kernel {
 
 struct UnixSocket {
   std::uint64_t inode;
-  std::uint64_t cookie;  // as SO_COOKIE
-  bool connected;        // there is another end
-  // Of the other end; 0: it is closed, or nobody has accepted it yet.
+  std::uint64_t cookie;  // SO_COOKIE
+  bool connected;        // it has a peer
+  // 0: the peer is closed, or is not accepted yet.
   std::uint64_t peer_inode;
-  int type = 0;                     // SOCK_*
-  bool established = false;         // connected or accepted: it takes no connections
-  std::optional<BoundFile> file{};  // that it, or who accepted it, is bound to. 32 bits of each
+  int type = 0;              // SOCK_*
+  bool established = false;  // connected or accepted: it takes no connections
+  // The file to which it, or the listener that accepted it, is bound; only the low 32 bits of each
+  // number. nullopt: none, or not requested (find()).
+  std::optional<BoundFile> file{};
 };
 
-// Asks one network namespace. A socket is in that of who made or, for an accepted one, connected
-// it. One thread at a time.
+// Queries one network namespace. A socket is in the network namespace of the task that created it.
+// An accepted socket is in that of the task that connected. One thread at a time.
 class UnixDiag {
  public:
-  // Of the calling thread's network namespace.
+  // Queries the calling thread's network namespace. Errors: of socket(2).
   static Result<UnixDiag> open();
-  // Of another one, entered by way of its user namespace (-1: the caller's). Forks: the caller has
-  // one thread.
+  // Queries another network namespace, which a child enters after its user namespace (-1: the
+  // caller's). Both descriptors are borrowed. Forks: the caller must have one thread. Errors: of
+  // call_in_namespaces() and socket(2).
   static Result<UnixDiag> open_in(int user_fd, int network_fd);
 
-  // The socket with this inode, and, if it is given, this cookie. Errors: ENOENT none in this
-  // namespace, or a kernel without unix_diag; ESTALE another one has the inode.
+  // The socket with this inode number and, if given, this cookie. Does not wait. Errors: ENOENT, no
+  // such socket in this namespace, or the kernel has no unix_diag; ESTALE, another socket has the
+  // inode number; EPROTO.
   [[nodiscard]] Result<UnixSocket> find(std::uint64_t inode, std::optional<std::uint64_t> cookie);
 
-  // Those that somebody who connects to this file may find: what was accepted there is not among
-  // them. Errors: EOVERFLOW the file's number has more than the 32 bits that are compared.
+  // The sockets that a connect(2) to this file may reach; accepted sockets are not among them.
+  // Dumps all unix sockets of the namespace. Errors: EOVERFLOW, a number of the file has more than
+  // the 32 bits that the kernel reports; EPROTO.
   [[nodiscard]] Result<std::vector<UnixSocket>> bound_to(const BoundFile& file);
 
  private:

@@ -27,7 +27,7 @@ Error foreign(const std::string& path, std::string why) {
 
 // Newest first. Errors: EPROTO for a name that is no number.
 Result<std::vector<std::uint32_t>> numbers_in(const std::string& pin_directory) {
-  HF_TRY_ASSIGN(const auto names, kernel::names_in(pin_directory));
+  HF_TRY_ASSIGN(const auto names, kernel::directory_entries(pin_directory));
   std::vector<std::uint32_t> numbers;
   for (const std::string& name : names) {
     std::uint32_t number = 0;
@@ -112,9 +112,10 @@ Result<void> complete_instance(const std::string& directory, std::uint64_t objec
 }
 
 std::vector<ProgramStats> program_runs(const std::string& directory) {
-  const auto names = directory.empty() ? std::vector<std::string>() : kernel::names_in(directory);
+  const auto names =
+      directory.empty() ? std::vector<std::string>() : kernel::directory_entries(directory);
   std::map<std::string, ProgramStats> found;
-  bool counted = kernel::counts_program_runs();
+  bool counted = kernel::program_stats_enabled();
   for (const std::string& name : names ? *names : std::vector<std::string>()) {
     const auto pin = kernel::open_pinned(directory + "/" + name);
     const auto runs = pin ? kernel::program_runs(pin->get()) : pin.error();

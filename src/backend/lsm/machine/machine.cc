@@ -17,7 +17,7 @@
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/cgroup/cgroup.h"
 #include "label/access.h"
-#include "label/settle.h"
+#include "label/stable_copy.h"
 
 namespace holdfast::backend {
 
@@ -194,7 +194,7 @@ class LsmMachine final : public Machine {
   // A label that was on its way while the programs were attached may be recorded nowhere, and then
   // no socket's labels are known. After a look at all of them they are.
   Result<void> learn_sockets(int store_before_fd) {
-    for (unsigned round = 0; round < label::kMaxLooks; round++) {
+    for (unsigned round = 0; round < label::kMaxCopyRounds; round++) {
       cgroups_->forget_lost_labels();
       HF_TRY(labels_->learn(store_before_fd));
       if (!cgroups_->labels_were_lost()) break;
@@ -366,7 +366,7 @@ Result<std::unique_ptr<Seal>> Seal::open(const std::string& pin_directory) {
 Result<std::size_t> stop_machine(const std::string& pin_directory) {
   HF_TRY_ASSIGN(const auto usable, kernel::is_pin_directory(pin_directory));
   if (!usable) return std::size_t{0};
-  HF_TRY_ASSIGN(const auto names, kernel::names_in(pin_directory));
+  HF_TRY_ASSIGN(const auto names, kernel::directory_entries(pin_directory));
   if (names.empty()) return std::size_t{0};
   HF_TRY_ASSIGN(const auto lock, lsm::lock_instances(pin_directory));
   HF_TRY_ASSIGN(const auto sealed, is_sealed(pin_directory));

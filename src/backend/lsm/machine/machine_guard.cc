@@ -135,7 +135,7 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
                                                      "machine_guard"));
   HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
   std::vector<std::string> for_seal;
-  object.keep_programs([&](const bpf_program* program) { return is_wanted(program, types); });
+  object.select_programs([&](const bpf_program* program) { return is_wanted(program, types); });
   object.leave_unattached([&](const bpf_program* program) {
     if (files == GuardFiles::yes || !is_of_files(program) || !is_wanted(program, types))
       return false;
@@ -187,7 +187,7 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::adopt(const std::string& dir
     if (!pin) return pin.error();
     *to = *std::move(pin);
   }
-  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory));
+  HF_TRY_ASSIGN(const auto names, kernel::directory_entries(directory));
   for (const std::string& name : names) {
     if (!name.starts_with(kLink + 1)) continue;
     HF_TRY_ASSIGN(auto pin, kernel::open_pinned(directory + "/" + name));
@@ -222,7 +222,7 @@ Result<void> MachineGuard::pin(const std::string& directory) {
 }
 
 Result<void> MachineGuard::protect(const std::string& directory) const {
-  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory));
+  HF_TRY_ASSIGN(const auto names, kernel::directory_entries(directory));
   for (const std::string& name : names) {
     HF_TRY_ASSIGN(const auto pin, kernel::open_pinned(directory + "/" + name));
     HF_TRY_ASSIGN(const auto id, kernel::bpf_id(pin.get()));
@@ -256,7 +256,7 @@ Result<void> MachineGuard::claim(const std::string& path, int fd, std::uint32_t 
 
 Result<void> MachineGuard::protect_above(const std::string& path, Until until) const {
   for (std::string at = above(path); !at.empty(); at = above(at)) {
-    HF_TRY_ASSIGN(const auto place, kernel::refer_to(at, kernel::FinalLink::follow));
+    HF_TRY_ASSIGN(const auto place, kernel::open_path(at, kernel::FinalLink::follow));
     HF_TRY(claim(at, place.get(), HF_GUARDED_ITSELF, HF_GUARD_FILES, until));
   }
   return {};
@@ -288,7 +288,7 @@ Result<void> MachineGuard::detach_sysctl(const std::string& directory) {
 
 // Those about files, which cost everybody something, when they are not attached anyway.
 Result<void> MachineGuard::attach_for_seal() const {
-  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory_));
+  HF_TRY_ASSIGN(const auto names, kernel::directory_entries(directory_));
   const std::string_view prefix = kForSeal + 1;
   for (const std::string& name : names) {
     if (!name.starts_with(prefix)) continue;
@@ -309,7 +309,7 @@ Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
   std::ranges::fill(std::span(state().mounts).subspan(HF_GUARDED_MOUNTS), 0);
   for (const std::string& path : files.files) {
     for (const auto link : {kernel::FinalLink::keep, kernel::FinalLink::follow}) {
-      const auto file = kernel::refer_to(path, link);
+      const auto file = kernel::open_path(path, link);
       if (!file && file.error().code == ENOENT) continue;  // a link to nothing
       if (!file) return file.error();
       HF_TRY(claim(path, file->get(), HF_GUARDED_WHOLE, HF_GUARD_FILES, Until::unsealed));
@@ -317,7 +317,7 @@ Result<void> MachineGuard::protect_sealed(const SealedFiles& files) const {
     HF_TRY(protect_above(path, Until::unsealed));
   }
   for (const std::string& path : files.places) {
-    HF_TRY_ASSIGN(const auto place, kernel::refer_to(path, kernel::FinalLink::follow));
+    HF_TRY_ASSIGN(const auto place, kernel::open_path(path, kernel::FinalLink::follow));
     HF_TRY(claim(path, place.get(), HF_GUARDED_NAMES, HF_GUARD_FILES, Until::unsealed));
     HF_TRY(protect_above(path, Until::unsealed));
   }
@@ -345,7 +345,7 @@ Result<void> MachineGuard::seal(const std::string& secret, const SealedFiles& fi
 Result<void> MachineGuard::unseal() {
   std::memset(state().secret, 0, sizeof(hf_guard_state::secret));
   std::atomic_ref<__u32>(state().sealed).store(0);
-  HF_TRY_ASSIGN(const auto names, kernel::names_in(directory_));
+  HF_TRY_ASSIGN(const auto names, kernel::directory_entries(directory_));
   for (const std::string& name : names)
     if (name.starts_with(kSealLink + 1)) HF_TRY(kernel::remove_pin(directory_ + "/" + name));
   return {};

@@ -11,10 +11,11 @@
 #include <tuple>
 
 #include "kernel/random.h"
+#include "kernel/sockets/local_socket.h"
 #include "kernel/sockets/sockets.h"
 #include "kernel/system_error.h"
 #include "label/access.h"
-#include "label/settle.h"
+#include "label/stable_copy.h"
 #include "label/survey.h"
 
 namespace holdfast::backend::lsm {
@@ -163,8 +164,8 @@ Result<void> MachineLabels::learn_socket(int socket_fd) const {
     known.unknown = all ? 0 : 1;
     return put(maps_.hashed_fd, socket_fd, &known);
   };
-  HF_TRY_ASSIGN(const auto settled, label::settle(look, write));
-  if (settled == label::Settled::yes) return {};
+  HF_TRY_ASSIGN(const auto stability, label::copy_until_stable(look, write));
+  if (stability == label::Stability::stable) return {};
   known.unknown = 1;
   return put(maps_.hashed_fd, socket_fd, &known);
 }
@@ -190,7 +191,7 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
 Result<void> MachineLabels::prove() const {
   if (!maps_.kernel_labels) return {};
   const std::string name = "user.holdfast", value = "self-test";
-  HF_TRY_ASSIGN(const auto socket, kernel::make_socket());
+  HF_TRY_ASSIGN(const auto socket, kernel::make_unix_datagram_socket());
   HF_TRY(kernel::set_attribute(socket.get(), name, value, 0));
   hf_machine_labels known = {};
   const int fd = socket.get();

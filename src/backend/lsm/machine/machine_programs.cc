@@ -116,7 +116,7 @@ std::uint32_t program_id(const std::string& pin) {
 // Of the links that pin() left, the guard's too.
 std::vector<std::uint32_t> program_ids(const std::string& directory) {
   std::vector<std::uint32_t> ids;
-  const auto names = kernel::names_in(directory);
+  const auto names = kernel::directory_entries(directory);
   for (const std::string& name : names ? *names : std::vector<std::string>())
     if (const std::uint32_t id = program_id(directory + "/" + name); id != 0) ids.push_back(id);
   return ids;
@@ -165,7 +165,7 @@ Result<void> MachinePrograms::open_object(KernelLabels kernel_labels) {
   if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
   HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
   skeleton_->rodata->kernel_labels = labels;
-  HF_TRY_ASSIGN(const auto tasks, kernel::most_tasks());
+  HF_TRY_ASSIGN(const auto tasks, kernel::max_tasks());
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) if (is_by_task(bpf_map__name(map)))
       bpf_map__set_max_entries(map, hf_task_room(tasks));
@@ -450,7 +450,7 @@ Result<std::vector<MapUsage>> MachinePrograms::map_usage() const {
   std::vector<MapUsage> map_usage;
   for (const char* name : kHashes) {
     const int fd = map_fd(name);
-    HF_TRY_ASSIGN(const auto used, wrap(kernel::map_used(fd), name));
+    HF_TRY_ASSIGN(const auto used, wrap(kernel::count_map_entries(fd), name));
     HF_TRY_ASSIGN(const auto shape, wrap(kernel::map_shape(fd), name));
     map_usage.push_back({name, UsageUnit::entries, used, shape.max_entries});
   }

@@ -140,7 +140,7 @@ Result<void> learn_marks(const MarkMaps& maps, const std::string& cgroup_root,
     (void)kernel::has_attribute(fd, name);
     bpf_map_update_elem(maps.learner, &zero, &zero, BPF_ANY);
   };
-  for (const char* place : kPlaces) kernel::each_executable_with(place, names, teach);
+  for (const char* place : kPlaces) kernel::for_each_executable_with(place, names, teach);
   return recorded;
 }
 

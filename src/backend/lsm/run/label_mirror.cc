@@ -8,9 +8,10 @@
 #include <cstring>
 #include <tuple>
 
+#include "kernel/sockets/local_socket.h"
 #include "kernel/sockets/sockets.h"
 #include "kernel/system_error.h"
-#include "label/settle.h"
+#include "label/stable_copy.h"
 #include "label/survey.h"
 
 namespace holdfast::backend::lsm {
@@ -74,8 +75,8 @@ Result<void> InodeLabels::copy_socket(int socket_fd) {
       return at == found.end() ? std::nullopt : std::optional(at->second);
     });
   };
-  HF_TRY_ASSIGN(const auto settled, label::settle(look, write_found));
-  if (settled == label::Settled::yes) return {};
+  HF_TRY_ASSIGN(const auto stability, label::copy_until_stable(look, write_found));
+  if (stability == label::Stability::stable) return {};
   hf_socket_labels labels = {};
   labels.unknown = 1;
   return put(socket_fd, labels);
@@ -94,7 +95,7 @@ Result<void> InodeLabels::copy_machine() {
 
 Result<void> InodeLabels::prove() const {
   if (label_names_.names.empty()) return {};
-  HF_TRY_ASSIGN(auto socket, kernel::make_socket());
+  HF_TRY_ASSIGN(auto socket, kernel::make_unix_datagram_socket());
   HF_TRY(kernel::set_attribute(socket.get(), label_names_.names[0], "holdfast", 0));
   HF_TRY_ASSIGN(const auto labels, read(socket.get()));
   if (labels.ids[0] == HF_LABEL_ID_ABSENT)

@@ -70,14 +70,14 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   const void* data = run_bpf::elf_bytes(&bytes);
   HF_TRY_ASSIGN(auto object,
                 kernel::BpfObject::open({static_cast<const std::byte*>(data), bytes}, "run"));
-  object.keep_programs([&selection](const bpf_program* program) {
+  object.select_programs([&selection](const bpf_program* program) {
     return selection.wants(bpf_program__section_name(program), bpf_program__name(program));
   });
   const hf_label_words words = words_of(spec, selection);
   HF_TRY(object.set_initial_value(".rodata.labels", &words, sizeof(words)));
   const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection.bpf()};
   HF_TRY(object.set_initial_value(".rodata.bpf", &limits, sizeof(limits)));
-  HF_TRY_ASSIGN(const auto tasks, kernel::most_tasks());
+  HF_TRY_ASSIGN(const auto tasks, kernel::max_tasks());
   HF_TRY(object.set_max_entries("calls", hf_task_room(tasks)));
   HF_TRY(object.load());
 
@@ -138,7 +138,7 @@ bool Programs::take_token(std::uint16_t profile, std::uint32_t rule, std::uint64
   errand.rule = rule;
   errand.cgroup = cgroup;
   const auto taken =
-      kernel::ask_bpf_program(object_.program_fd("hf_take_for"), &errand, sizeof(errand));
+      kernel::test_run_bpf_program(object_.program_fd("hf_take_for"), &errand, sizeof(errand));
   return taken && *taken == 1;
 }
 

@@ -18,7 +18,7 @@ Result<calls::Peer> SeenPeers::of(int socket_fd) {
   const __u32 zero = 0;
   if (bpf_map_update_elem(map_fd_, &zero, &seen, BPF_ANY) != 0)
     return kernel::system_error("fill BPF map", "seen_peer");
-  HF_TRY(kernel::ask_peer_name(socket_fd));
+  HF_TRY(kernel::call_getpeername(socket_fd));
   if (bpf_map_lookup_elem(map_fd_, &zero, &seen) != 0)
     return kernel::system_error("read BPF map", "seen_peer");
   calls::Peer peer{.state = calls::Peer::State::without_file};

@@ -12,7 +12,7 @@
 #include "backend/lsm/run/self_test.h"
 #include "kernel/system_error.h"
 #include "label/access.h"
-#include "label/settle.h"
+#include "label/stable_copy.h"
 
 namespace holdfast::backend::lsm {
 
@@ -57,7 +57,7 @@ Result<void> LsmSession::know_labels() {
   // A label that was on its way while the programs were attached may be recorded nowhere: then all
   // sockets are looked at again.
   auto lost = SessionRecord::at(programs_->record().fields().labels_lost);
-  for (unsigned round = 0; round < label::kMaxLooks; round++) {
+  for (unsigned round = 0; round < label::kMaxCopyRounds; round++) {
     lost.store(0);
     HF_TRY(mirror_->copy_machine());
     if (lost.load() == 0) break;
