@@ -23,10 +23,8 @@ constexpr std::size_t kBlock = 65536;    // read of one connection at a time
 constexpr std::size_t kMaxEnding = 256;  // relays that should have ended
 // Those who rest get three times what they took.
 constexpr std::uint64_t kRest = 3;
-constexpr std::uint64_t kNever = ~std::uint64_t{0};
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 // Until a relay may be started, or a process takes a connection.
-constexpr int kSoonMs = 20;
+constexpr std::uint64_t kSoonNs = 20'000'000;
 
 constexpr char kService[] = "org.varlink.service";
 constexpr char kServiceDescription[] = R"(interface org.varlink.service
@@ -151,9 +149,9 @@ bool Server::make_room(Share share, std::uint64_t now_ns) {
 }
 
 // Both of one moment: what is not waited for yet has its time among the timeouts.
-Server::Wait Server::wait() {
+kernel::Interest Server::interest() {
   const std::uint64_t now_ns = kernel::boottime_ns();
-  return {awaited(now_ns), timeout_ms(now_ns)};
+  return {awaited(now_ns), due_ns(now_ns)};
 }
 
 std::vector<kernel::Awaited> Server::awaited(std::uint64_t now_ns) {
@@ -180,7 +178,7 @@ bool Server::waits_for_us(Connection& connection) const {
   return connection.out.empty() && !connection.streams && connection.in.has_message();
 }
 
-int Server::timeout_ms(std::uint64_t now_ns) {
+std::uint64_t Server::due_ns(std::uint64_t now_ns) {
   std::uint64_t next_ns = kNever;
   const auto no_later_than = [&](std::uint64_t ns) { next_ns = std::min(next_ns, ns); };
   if (now_ns < strangers_from_ns_) no_later_than(strangers_from_ns_);
@@ -190,15 +188,14 @@ int Server::timeout_ms(std::uint64_t now_ns) {
     const std::uint64_t from_ns =
         connection.share == Share::root ? now_ns : std::max(now_ns, strangers_from_ns_);
     if (waits_for_us(connection)) no_later_than(from_ns);
-    if (connection.needs_relay) no_later_than(from_ns + kSoonMs * kNsPerMs);
+    if (connection.needs_relay) no_later_than(from_ns + kSoonNs);
     if (connection.share == Share::strangers)
       no_later_than(std::max(from_ns, connection.progress_ns + limits_.idle_ns));
   }
-  if (closer_.waiting() > 0) no_later_than(now_ns + kSoonMs * kNsPerMs);
+  if (closer_.waiting() > 0) no_later_than(now_ns + kSoonNs);
   for (const Ending& ending : ending_)
     if (!ending.killed) no_later_than(ending.since_ns + limits_.relay_end_ns);
-  if (next_ns == kNever) return -1;
-  return next_ns <= now_ns ? 0 : static_cast<int>((next_ns - now_ns) / kNsPerMs + 1);
+  return next_ns;
 }
 
 void Server::dispatch() {

@@ -23,7 +23,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "kernel/process/process.h"
+#include "kernel/event_loop.h"
 #include "kernel/sockets/local_socket.h"
 #include "rpc/closer.h"
 #include "rpc/inbox.h"
@@ -103,12 +103,8 @@ class Server {
                                                               Helpers helpers, Limits limits = {});
   ~Server();
 
-  // What to wait for until dispatch() has something to do, and how long at most.
-  struct Wait {
-    std::vector<kernel::Awaited> awaited;
-    int timeout_ms = -1;  // -1: no matter
-  };
-  [[nodiscard]] Wait wait();
+  // What to wait for until dispatch() has something to do.
+  [[nodiscard]] kernel::Interest interest();
   // Answers a call of each of root's connections at most, and serves strangers for a slice.
   void dispatch();
   // One more reply of a call that was answered with `continues`. False: the connection is gone.
@@ -142,7 +138,7 @@ class Server {
   Server(std::string path, Fd listener, Fd root_listener, Interface interface, Handler handler,
          Helpers helpers, Limits limits);
   [[nodiscard]] std::vector<kernel::Awaited> awaited(std::uint64_t now_ns);
-  [[nodiscard]] int timeout_ms(std::uint64_t now_ns);
+  [[nodiscard]] std::uint64_t due_ns(std::uint64_t now_ns);
   void serve_root(std::uint64_t now_ns);
   void serve_strangers(std::uint64_t now_ns);
   void accept_some(Share share, std::uint64_t now_ns);
