@@ -63,7 +63,7 @@ class [[nodiscard]] Result<void> {
 // The same error with `operation` in front: "start session: open /x: …".
 [[nodiscard]] Error wrap(Error error, std::string_view operation);
 
-// The same result; its error, if it holds one, is wrapped.
+// The same result. An error in it is wrapped.
 template <typename T>
 [[nodiscard]] Result<T> wrap(Result<T> result, std::string_view operation) {
   if (result) return result;
@@ -72,28 +72,28 @@ template <typename T>
 
 }  // namespace holdfast
 
-// HF_TRY(expression); and HF_TRY_ASSIGN(left, expression); return from the enclosing function with
-// the error of a Result, which is moved, not copied. The function returns a Result of any type, or
-// anything else that an Error converts to.
+// HF_TRY(expression); and HF_TRY_ASSIGN(left, expression); evaluate a Result once. If it holds an
+// error, they move the error out and return it from the enclosing function. That function returns a
+// Result of any type, or another type that an Error converts to.
 //
 //   HF_TRY(kernel::make_undumpable());
 //   HF_TRY_ASSIGN(const auto names, kernel::directory_entries(directory));
 //   HF_TRY_ASSIGN(session->ring_, kernel::BpfRing::create(ring_fd, sink));
 //   HF_TRY(wrap(session.dispatch(), "decide"));
 //
-// An expression may hold commas; `left` may not. Write the test by hand where an error is handled,
-// or where the text for wrap() costs much to make.
+// `expression` may contain commas; `left` may not. Write the test by hand where the function
+// handles an error, or where the text for wrap() is expensive.
 
-// `expression`: a Result<void>. A Result with a value is refused, since the value may own what has to
-// live on, such as a lock: HF_TRY_ASSIGN(std::ignore, ...) discards a value that does not.
+// `expression` is a Result<void>. A Result with a value does not compile, because the value may own
+// something that must stay, such as a lock. HF_TRY_ASSIGN(std::ignore, ...) discards a value.
 #define HF_TRY(...) HF_TRY_BY(HF_TRY_JOIN(hf_tried_, __COUNTER__), __VA_ARGS__)
 
-// `expression`: a Result with a value, which is moved to `left`: a declaration, or what is assigned
-// to. It makes several statements, and so must be in a block of its own or of others.
+// `expression` is a Result with a value. `left` is a declaration, or an object to assign to. The
+// value is moved into it. The macro expands to several statements, so it has to be inside braces.
 #define HF_TRY_ASSIGN(left, ...) \
   HF_TRY_ASSIGN_BY(HF_TRY_JOIN(hf_tried_, __COUNTER__), left, __VA_ARGS__)
 
-// A name of its own for each: an expression may hold a lambda that uses these macros, too.
+// Each use has its own variable, because `expression` may contain a lambda that uses the macros.
 #define HF_TRY_BY(tried, ...)                                                \
   do {                                                                       \
     auto tried = __VA_ARGS__;                                                \

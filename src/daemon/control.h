@@ -23,8 +23,8 @@ class Control {
   [[nodiscard]] static Result<std::unique_ptr<Control>> create(Enforcement& enforcement,
                                                                const Options& options);
 
-  // As rpc::Server::wait().
-  [[nodiscard]] rpc::Server::Wait wait() { return server_->wait(); }
+  // As rpc::Server::interest().
+  [[nodiscard]] kernel::Interest interest() { return server_->interest(); }
   void dispatch() { server_->dispatch(); }
   // Sends an event, as a JSON object, to all clients of the method Monitor.
   void send_event(const std::string& json);

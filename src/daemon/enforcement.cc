@@ -291,7 +291,7 @@ Result<void> Enforcement::confirm() { return life_.confirm(files()); }
 Result<void> Enforcement::stage() { return life_.stage(); }
 
 void Enforcement::tick() {
-  if (life_.timeout_ms() != 0) return;
+  if (kernel::boottime_ns() < life_.due_ns()) return;
   life_.tick();
   prepared_.reset();
 }

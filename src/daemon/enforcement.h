@@ -64,8 +64,8 @@ class Enforcement : private InForce {
     return machine_->set_labels(socket_fd, labels);
   }
 
-  // The time until tick() has to be called, in ms; -1: never.
-  [[nodiscard]] int timeout_ms() const { return life_.timeout_ms(); }
+  // When tick() has to be called.
+  [[nodiscard]] std::uint64_t due_ns() const { return life_.due_ns(); }
   // Reverts a policy that was not confirmed in time.
   void tick();
 

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kTryAgainNs = 5'000'000'000;
-constexpr int kMaxMs = 3'600'000;  // the longest timeout
 
 Error sealed() { return {EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"}; }
 
@@ -335,16 +334,13 @@ std::optional<std::uint64_t> PolicyLife::left_ms() const {
   return now >= state_.deadline->at_ns ? 0 : (state_.deadline->at_ns - now) / kNsPerMs;
 }
 
-int PolicyLife::timeout_ms() const {
-  if (!state_.deadline) return -1;
-  const std::uint64_t now = clock_.now_ns();
-  const std::uint64_t at = due(state_) ? try_again_ns_ : state_.deadline->at_ns;
-  if (now >= at) return 0;
-  return static_cast<int>(std::min<std::uint64_t>((at - now) / kNsPerMs + 1, kMaxMs));
+std::uint64_t PolicyLife::due_ns() const {
+  if (!state_.deadline) return kNever;
+  return due(state_) ? try_again_ns_ : state_.deadline->at_ns;
 }
 
 void PolicyLife::tick() {
-  if (timeout_ms() != 0) return;
+  if (clock_.now_ns() < due_ns()) return;
   const std::uint64_t unconfirmed = state_.live;
   const std::uint64_t confirmed = state_.confirmed;
   const auto back = go_back();

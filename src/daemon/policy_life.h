@@ -28,6 +28,7 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/result.h"
 #include "daemon/generations.h"
 
@@ -105,8 +106,8 @@ class PolicyLife {
   // Do files wait for a reload?
   [[nodiscard]] bool staging() const;
 
-  // The time until tick() has to be called, in ms; -1: never.
-  [[nodiscard]] int timeout_ms() const;
+  // When tick() has to be called: CLOCK_BOOTTIME, kNever.
+  [[nodiscard]] std::uint64_t due_ns() const;
   // Makes the confirmed policy live if the deadline has passed.
   void tick();
 

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <tuple>
 #include <utility>
 
 #include "backend/machine.h"
@@ -24,6 +23,7 @@
 #include "events/guard_event.h"
 #include "kernel/bpf/bpf_stats.h"
 #include "kernel/cgroup/cgroup.h"
+#include "kernel/event_loop.h"
 #include "kernel/files/watch.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/service_notify.h"
@@ -33,7 +33,7 @@ namespace holdfast::daemon {
 namespace {
 
 // An editor writes a file in several steps. Changes within this time count as one.
-constexpr int kSettleMs = 200;
+constexpr std::uint64_t kSettleNs = 200'000'000;
 
 void log_message(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
 
@@ -118,10 +118,9 @@ class Reporter {
     flush(decisions_.take_due(now_ns), refusals_.take_due(now_ns));
   }
   void flush() { flush(decisions_.take_all(), refusals_.take_all()); }
-  // The time until flush_due() has to be called, in ms; -1: never.
-  [[nodiscard]] int timeout_ms(std::uint64_t now_ns) const {
-    const int decisions = decisions_.timeout_ms(now_ns), refusals = refusals_.timeout_ms(now_ns);
-    return decisions < 0 || (refusals >= 0 && refusals < decisions) ? refusals : decisions;
+  // When flush_due() has to be called.
+  [[nodiscard]] std::uint64_t due_ns() const {
+    return std::min(decisions_.due_ns(), refusals_.due_ns());
   }
 
  private:
@@ -188,43 +187,49 @@ class Service {
         watch_(watch) {}
 
   Result<void> run() {
-    for (;;) {
-      auto [awaited, patience_ms] = control_ != nullptr ? control_->wait() : rpc::Server::Wait();
-      for (const int fd : enforcement_.poll_fds()) awaited.push_back({fd, POLLIN});
-      awaited.push_back({signal_fd_, POLLIN});
-      awaited.push_back({watch_.fd(), POLLIN});
-      HF_TRY_ASSIGN(std::ignore, kernel::poll_for(awaited, timeout_ms(patience_ms)));
-      HF_TRY(enforcement_.dispatch());
-      if (control_ != nullptr) control_->dispatch();
-      HF_TRY(report_refusals());
-      aggregator_.flush_due(kernel::boottime_ns());
-      reporter_.flush_due(kernel::boottime_ns());
-      enforcement_.tick();
-      if (watch_.drain()) {
-        changed_ = true;
-        settled_ns_ = kernel::boottime_ns() + kSettleMs * std::uint64_t{1000000};
-      } else if (changed_ && kernel::boottime_ns() >= settled_ns_) {
-        changed_ = false;
-        obey_files();
+    kernel::EventLoop loop;
+    loop.add_source([this] { return interest_of_enforcement(); },
+                    [this] { return enforcement_.dispatch(); });
+    if (control_ != nullptr)
+      loop.add_source([this] { return control_->interest(); },
+                      [this]() -> Result<void> {
+                        control_->dispatch();
+                        return {};
+                      });
+    loop.add_source({}, [this] { return report_refusals(); });
+    loop.add_timer([this] { return aggregator_.due_ns(); },
+                   [this] { aggregator_.flush_due(kernel::boottime_ns()); });
+    loop.add_timer([this] { return reporter_.due_ns(); },
+                   [this] { reporter_.flush_due(kernel::boottime_ns()); });
+    loop.add_timer([this] { return enforcement_.due_ns(); }, [this] { enforcement_.tick(); });
+    loop.add_descriptor(watch_.fd(), POLLIN, [this](short) -> Result<void> {
+      if (watch_.drain()) wait_for_files();
+      return {};
+    });
+    loop.add_timer([this] { return settled_ns_; }, [this] { obey_files(); });
+    loop.add_signals(signal_fd_, [&](const kernel::Signal& signal) -> Result<void> {
+      if (signal.number != SIGHUP) {
+        loop.stop();
+        return {};
       }
-      const auto signal = kernel::read_signal(signal_fd_);
-      if (!signal) continue;
-      if (signal->number != SIGHUP) return {};
-      changed_ = false;
+      settled_ns_ = kNever;
       reload();
-    }
+      return {};
+    });
+    return loop.run();
   }
 
  private:
-  [[nodiscard]] int timeout_ms(int patience_ms) const {
-    int soonest = changed_ ? kSettleMs : -1;
-    for (const int due : {enforcement_.timeout_ms(), aggregator_.timeout_ms(kernel::boottime_ns()),
-                          reporter_.timeout_ms(kernel::boottime_ns()), patience_ms})
-      if (due >= 0) soonest = soonest < 0 ? due : std::min(soonest, due);
-    return soonest;
+  [[nodiscard]] kernel::Interest interest_of_enforcement() const {
+    kernel::Interest interest;
+    for (const int fd : enforcement_.poll_fds()) interest.awaited.push_back({fd, POLLIN});
+    return interest;
   }
 
+  void wait_for_files() { settled_ns_ = kernel::boottime_ns() + kSettleNs; }
+
   void obey_files() {
+    settled_ns_ = kNever;
     switch (enforcement_.files_changed()) {
       case Enforcement::FilesCall::nothing:
         return;
@@ -233,9 +238,7 @@ class Service {
       case Enforcement::FilesCall::wait_for_reload:
         return log_message("the policy's files have changed: holdfast reload makes them live");
       case Enforcement::FilesCall::later:
-        changed_ = true;
-        settled_ns_ = kernel::boottime_ns() + kSettleMs * std::uint64_t{1000000};
-        return;
+        return wait_for_files();
     }
   }
 
@@ -262,8 +265,7 @@ class Service {
   Control* control_;
   int signal_fd_;
   const kernel::DirectoryWatch& watch_;
-  bool changed_ = false;  // the files have changed, and may change again
-  std::uint64_t settled_ns_ = 0;
+  std::uint64_t settled_ns_ = kNever;  // when files that have changed are read
 };
 
 // EINVAL and EXDEV: there is no unified cgroup hierarchy, or only a part of it.

@@ -8,7 +8,6 @@ namespace holdfast::daemon {
 namespace {
 
 constexpr std::uint64_t kWindowNs = 1000000000;
-constexpr std::uint64_t kNsPerMs = 1000000;
 constexpr std::size_t kMaxKinds = 1024;
 
 // Two events with the same key are equal. The key is the whole event without its time, id and
@@ -30,7 +29,7 @@ void EventAggregator::add(const hf_event& event, const Policy& policy, std::uint
   Entry& entry = at->second;
   if (is_new) {
     entry.until_ns = now_ns + kWindowNs;
-    next_due_ns_ = next_due_ns_ == 0 ? entry.until_ns : std::min(next_due_ns_, entry.until_ns);
+    due_ns_ = std::min(due_ns_, entry.until_ns);
     entry.policy = policy;
     sink_(event, policy);
     return;
@@ -47,8 +46,8 @@ void EventAggregator::hand_over(Entry& entry) {
 }
 
 void EventAggregator::flush_due(std::uint64_t now_ns) {
-  if (next_due_ns_ == 0 || now_ns < next_due_ns_) return;
-  next_due_ns_ = 0;
+  if (now_ns < due_ns_) return;
+  due_ns_ = kNever;
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
     if (now_ns >= entry.until_ns) {
@@ -56,7 +55,7 @@ void EventAggregator::flush_due(std::uint64_t now_ns) {
       at = entries_.erase(at);
       continue;
     }
-    next_due_ns_ = next_due_ns_ == 0 ? entry.until_ns : std::min(next_due_ns_, entry.until_ns);
+    due_ns_ = std::min(due_ns_, entry.until_ns);
     ++at;
   }
 }
@@ -64,12 +63,7 @@ void EventAggregator::flush_due(std::uint64_t now_ns) {
 void EventAggregator::flush() {
   for (auto& [key, entry] : entries_) hand_over(entry);
   entries_.clear();
-  next_due_ns_ = 0;
-}
-
-int EventAggregator::timeout_ms(std::uint64_t now_ns) const {
-  if (next_due_ns_ == 0) return -1;
-  return now_ns >= next_due_ns_ ? 0 : static_cast<int>((next_due_ns_ - now_ns) / kNsPerMs + 1);
+  due_ns_ = kNever;
 }
 
 }  // namespace holdfast::daemon

@@ -12,6 +12,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/deadline.h"
 #include "core/abi.h"
 #include "policy/compiled.h"
 
@@ -29,8 +30,8 @@ class EventAggregator {
   // Passes on the counted events whose second is over.
   void flush_due(std::uint64_t now_ns);
   void flush();
-  // The time until flush_due() has to be called, in ms; -1: never.
-  [[nodiscard]] int timeout_ms(std::uint64_t now_ns) const;
+  // When flush_due() has to be called.
+  [[nodiscard]] std::uint64_t due_ns() const { return due_ns_; }
   // The number of decisions that were only counted.
   [[nodiscard]] std::uint64_t aggregated() const { return aggregated_; }
 
@@ -45,7 +46,7 @@ class EventAggregator {
 
   Sink sink_;
   std::unordered_map<std::string, Entry> entries_;
-  std::uint64_t next_due_ns_ = 0;  // 0: there are no entries
+  std::uint64_t due_ns_ = kNever;
   std::uint64_t aggregated_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #ifndef HOLDFAST_EVENTS_EVENT_BUDGET_H
 #define HOLDFAST_EVENTS_EVENT_BUDGET_H
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/deadline.h"
 #include "core/abi.h"
 
 namespace holdfast::policy {
@@ -61,7 +63,7 @@ class EventBudget {
       return true;
     if (one.records++ == 0) {
       one.due_ns = now_ns + limits_.summary_ns;
-      if (due_ns_ == 0 || one.due_ns < due_ns_) due_ns_ = one.due_ns;
+      due_ns_ = std::min(due_ns_, one.due_ns);
     }
     one.decisions += event_count;
     one.last = record;
@@ -77,17 +79,14 @@ class EventBudget {
   };
   // Returns and forgets the counts whose summary time is over.
   [[nodiscard]] std::vector<Counted> take_due(std::uint64_t now_ns) {
-    if (due_ns_ == 0 || now_ns < due_ns_) return {};
+    if (now_ns < due_ns_) return {};
     return take([now_ns](const Kind& kind) { return now_ns >= kind.due_ns; });
   }
   [[nodiscard]] std::vector<Counted> take_all() {
     return take([](const Kind&) { return true; });
   }
-  // The time until take_due() returns something, in ms; -1: never.
-  [[nodiscard]] int timeout_ms(std::uint64_t now_ns) const {
-    if (due_ns_ == 0) return -1;
-    return now_ns >= due_ns_ ? 0 : static_cast<int>((due_ns_ - now_ns) / 1'000'000 + 1);
-  }
+  // When take_due() returns something.
+  [[nodiscard]] std::uint64_t due_ns() const { return due_ns_; }
   // The number of decisions that were counted and not written.
   [[nodiscard]] std::uint64_t counted() const { return counted_; }
 
@@ -125,11 +124,11 @@ class EventBudget {
   template <typename IsWanted>
   std::vector<Counted> take(IsWanted is_wanted) {
     std::vector<Counted> list;
-    due_ns_ = 0;
+    due_ns_ = kNever;
     for (auto& [name, kind] : kinds_) {
       if (kind.records == 0) continue;
       if (!is_wanted(kind)) {
-        if (due_ns_ == 0 || kind.due_ns < due_ns_) due_ns_ = kind.due_ns;
+        due_ns_ = std::min(due_ns_, kind.due_ns);
         continue;
       }
       list.push_back({std::exchange(kind.last, Record{}), std::exchange(kind.records, 0),
@@ -140,7 +139,7 @@ class EventBudget {
 
   BudgetLimits limits_;
   std::unordered_map<std::string, Kind> kinds_;
-  std::uint64_t due_ns_ = 0;  // 0: nothing is counted
+  std::uint64_t due_ns_ = kNever;
   std::uint64_t counted_ = 0;
 };
 

@@ -23,10 +23,8 @@ constexpr std::size_t kBlock = 65536;                  // bytes of one read
 constexpr std::size_t kMaxEnding = 256;                // relays that have not ended yet
 // Strangers are paused for this multiple of the time that they used.
 constexpr std::uint64_t kPauseFactor = 3;
-constexpr std::uint64_t kNever = ~std::uint64_t{0};
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 // Interval of retries to start a relay or to send a connection to the closer.
-constexpr int kSoonMs = 20;
+constexpr std::uint64_t kRetryNs = 20'000'000;
 
 constexpr char kService[] = "org.varlink.service";
 constexpr char kServiceDescription[] = R"(interface org.varlink.service
@@ -153,10 +151,10 @@ bool Server::make_room(Share share, std::uint64_t now_ns) {
   return true;
 }
 
-// Both use the same time: a connection without awaited events has its time in the timeout.
-Server::Wait Server::wait() {
+// Both use the same time: a connection without awaited events has its time in the time limit.
+kernel::Interest Server::interest() {
   const std::uint64_t now_ns = kernel::boottime_ns();
-  return {awaited(now_ns), timeout_ms(now_ns)};
+  return {awaited(now_ns), due_ns(now_ns)};
 }
 
 std::vector<kernel::Awaited> Server::awaited(std::uint64_t now_ns) {
@@ -182,7 +180,7 @@ bool Server::has_call(Connection& connection) const {
   return connection.out.empty() && !connection.streams && connection.in.has_message();
 }
 
-int Server::timeout_ms(std::uint64_t now_ns) {
+std::uint64_t Server::due_ns(std::uint64_t now_ns) {
   std::uint64_t next_ns = kNever;
   const auto no_later_than = [&](std::uint64_t ns) { next_ns = std::min(next_ns, ns); };
   if (now_ns < strangers_from_ns_) no_later_than(strangers_from_ns_);
@@ -193,15 +191,14 @@ int Server::timeout_ms(std::uint64_t now_ns) {
     const std::uint64_t from_ns =
         connection.share == Share::root ? now_ns : std::max(now_ns, strangers_from_ns_);
     if (has_call(connection)) no_later_than(from_ns);
-    if (connection.needs_relay) no_later_than(from_ns + kSoonMs * kNsPerMs);
+    if (connection.needs_relay) no_later_than(from_ns + kRetryNs);
     if (connection.share == Share::strangers)
       no_later_than(std::max(from_ns, connection.progress_ns + limits_.idle_ns));
   }
-  if (closer_.waiting() > 0) no_later_than(now_ns + kSoonMs * kNsPerMs);
+  if (closer_.waiting() > 0) no_later_than(now_ns + kRetryNs);
   for (const Ending& ending : ending_)
     if (!ending.killed) no_later_than(ending.since_ns + limits_.relay_end_ns);
-  if (next_ns == kNever) return -1;
-  return next_ns <= now_ns ? 0 : static_cast<int>((next_ns - now_ns) / kNsPerMs + 1);
+  return next_ns;
 }
 
 void Server::dispatch() {

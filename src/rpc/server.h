@@ -23,7 +23,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "kernel/process/process.h"
+#include "kernel/event_loop.h"
 #include "kernel/sockets/local_socket.h"
 #include "rpc/closer.h"
 #include "rpc/inbox.h"
@@ -107,13 +107,9 @@ class Server {
                                                               Helpers helpers, Limits limits = {});
   ~Server();
 
-  // The descriptors and the time limit for poll(2) before the next dispatch(). Descriptors are
+  // The descriptors and the time limit to wait for before the next dispatch(). Descriptors are
   // borrowed until then.
-  struct Wait {
-    std::vector<kernel::Awaited> awaited;
-    int timeout_ms = -1;  // -1: no limit
-  };
-  [[nodiscard]] Wait wait();
+  [[nodiscard]] kernel::Interest interest();
   // Accepts connections, reads and answers. Handles at most one call per connection. Serves
   // strangers for at most Limits::slice_ns. Does not block, except in the handler.
   void dispatch();
@@ -149,7 +145,7 @@ class Server {
   Server(std::string path, Fd listener, Fd root_listener, Interface interface, Handler handler,
          Helpers helpers, Limits limits);
   [[nodiscard]] std::vector<kernel::Awaited> awaited(std::uint64_t now_ns);
-  [[nodiscard]] int timeout_ms(std::uint64_t now_ns);
+  [[nodiscard]] std::uint64_t due_ns(std::uint64_t now_ns);
   void serve_root(std::uint64_t now_ns);
   void serve_strangers(std::uint64_t now_ns);
   void accept_some(Share share, std::uint64_t now_ns);

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "kernel/event_loop.h"
 #include "kernel/process/process.h"
 #include "run/spawn.h"
 
@@ -50,48 +51,32 @@ std::optional<int> reap(pid_t command) {
   return exit_code;
 }
 
-// Polls descriptors and drops those that hang up. A seccomp listener hangs up when its last task
-// has ended.
-class Watch {
- public:
-  explicit Watch(std::vector<int> fds) : fds_(std::move(fds)) {}
-  Result<void> wait() {
-    HF_TRY_ASSIGN(events_, kernel::poll_readable(fds_, -1));
-    for (std::size_t i = 0; i < fds_.size(); i++)
-      if (!(events_[i] & POLLIN) && (events_[i] & (POLLHUP | POLLERR | POLLNVAL))) fds_[i] = -1;
-    return {};
-  }
-  [[nodiscard]] short events(std::size_t index) const { return events_[index]; }
-  void forget(std::size_t index) { fds_[index] = -1; }
-
- private:
-  std::vector<int> fds_;
-  std::vector<short> events_;
-};
-
-constexpr std::size_t kSignalIndex = 0;
-constexpr std::size_t kChannelIndex = 1;
+// Serves the session after each wait. A seccomp listener hangs up when its last task has ended.
+void add_session(kernel::EventLoop& loop, backend::Session& session) {
+  for (const int fd : session.poll_fds()) loop.add_descriptor(fd, POLLIN, {});
+  loop.add_source({}, [&session] { return wrap(session.dispatch(), "decide"); });
+}
 
 Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int signal_fd,
                              Outcome& outcome) {
-  std::vector<int> fds = {signal_fd, spawned.channel_fd()};
-  for (const int fd : session.poll_fds()) fds.push_back(fd);
-  Watch watch(std::move(fds));
-  for (;;) {
-    HF_TRY(watch.wait());
-    HF_TRY(wrap(session.dispatch(), "decide"));
-    if (watch.events(kChannelIndex) & POLLIN) {
-      if (auto error = spawned.read_exec_error()) outcome.exec_error = std::move(error);
-      // The exec has closed the other end. The end of a stream is always readable, so stop polling.
-      if (watch.events(kChannelIndex) & POLLHUP) watch.forget(kChannelIndex);
-    }
-    if (!watch.events(kSignalIndex)) continue;
+  kernel::EventLoop loop;
+  add_session(loop, session);
+  loop.add_descriptor(spawned.channel_fd(), POLLIN, [&](short events) -> Result<void> {
+    if (!(events & POLLIN)) return {};
+    if (auto error = spawned.read_exec_error()) outcome.exec_error = std::move(error);
+    // The exec has closed the other end. The end of a stream is always readable, so stop polling.
+    if (events & POLLHUP) loop.remove_descriptor(spawned.channel_fd());
+    return {};
+  });
+  loop.add_descriptor(signal_fd, POLLIN, [&](short) -> Result<void> {
     forward_signals(signal_fd, spawned.pidfd());
     if (const auto exit_code = reap(spawned.pid())) {
       outcome.exit_code = *exit_code;
-      break;
+      loop.stop();
     }
-  }
+    return {};
+  });
+  HF_TRY(loop.run());
   // The child may have reported a failed exec and ended after the last poll.
   if (!outcome.exec_error) outcome.exec_error = spawned.read_exec_error();
   return {};
@@ -100,13 +85,13 @@ Result<void> watch_until_end(backend::Session& session, Spawned& spawned, int si
 // Serves the session until the child's report is readable, because sending the report is a call
 // that the filter may notify.
 Result<void> answer_until_report(backend::Session& session, const Spawned& spawned) {
-  std::vector<int> fds = {spawned.channel_fd()};
-  for (const int fd : session.poll_fds()) fds.push_back(fd);
-  for (;;) {
-    HF_TRY_ASSIGN(const auto ready, kernel::poll_readable(fds, -1));
-    if (ready.front()) return {};
-    HF_TRY(wrap(session.dispatch(), "decide"));
-  }
+  kernel::EventLoop loop;
+  loop.add_descriptor(spawned.channel_fd(), POLLIN, [&](short) -> Result<void> {
+    loop.stop();
+    return {};
+  });
+  add_session(loop, session);
+  return loop.run();
 }
 
 Result<void> hold(backend::Session& session, Spawned& spawned, const backend::ChildPlan& plan) {
