@@ -179,8 +179,8 @@ class LsmMachine final : public Machine {
   }
 
   Result<void> open_labels() {
-    HF_TRY_ASSIGN(auto labels, lsm::MachineLabels::open(cgroups_->label_maps()));
-    labels_.emplace(std::move(labels));
+    HF_TRY_ASSIGN(const auto labels, lsm::MachineLabels::open(cgroups_->label_maps()));
+    labels_.emplace(labels);
     return {};
   }
 
