@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Socket labels under the supervisor backend: what an emulated set and get cost against a bare notification, what a
-# decision adds to connect and send, what it takes to have a unix socket connected by the door, and reads of the store against a map under a lock.
+# decision adds to connect and send, what it takes to have a unix socket connected by the connect helper, and reads of the store against a map under a lock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${HOLDFAST_BUILD:-$PWD/build}

@@ -4,7 +4,7 @@
 # Test Anything Protocol for shell tests, here and in guests (POSIX sh, busybox included):
 #
 #   . tests/tap.sh
-#   check "the door is shut" test ! -e /open     # passes when the command succeeds
+#   check "the file is gone" test ! -e /file    # passes when the command succeeds
 #   is "exit status" "$status" 1                 # passes when both are equal
 #   skip "socket labels" sock_xattr "this kernel has no user xattrs on sockets"
 #   tap_end                                      # the plan; without it the job counts as failed

@@ -71,7 +71,7 @@ is "whose accept waits when the supervisor dies" "$(cat "$policy.orphan")" ENOSY
 printf 'version = 1\n[[profile.box.socket]]\non = ["connect"]\nfamily = ["unix"]\n' >"$policy"
 printf 'peer = { "user.varlink" = "server" }\nverdict = "deny"\n' >>"$policy"
 chmod a+r "$policy"
-door() { # NAME HOW...: what the kernel does, and what is done for it; HOW begins with who
+connects() { # NAME HOW...: what the kernel does, and what is done for it; HOW begins with who
   local name=$1 said
   shift
   "$@" "$bin/socket_door" >"$policy.bare"
@@ -82,8 +82,8 @@ door() { # NAME HOW...: what the kernel does, and what is done for it; HOW begin
       "$said" "$(cat "$policy.bare")"
   done
 }
-if [ "$(id -u)" -eq 0 ]; then door "as root" env; fi
-door "as an ordinary user" "${as_nobody[@]}"
+if [ "$(id -u)" -eq 0 ]; then connects "as root" env; fi
+connects "as an ordinary user" "${as_nobody[@]}"
 is "100000 labelled sockets, opened and closed" \
   "$("$holdfast" run -q --backend supervisor -- "$bin/label_churn" 100000 2>/dev/null)" "back to its start"
 rm -f "$policy" "$policy.bare" "$policy.orphan"

@@ -147,7 +147,7 @@ int padded(const Victim& victim, const std::string& to) {
   return error;
 }
 
-// What the door gives out, written to in every way that does not come to the supervisor.
+// What the supervisor gives out, written to in every way that does not come to the supervisor.
 using Write = std::function<ssize_t(int fd, const std::string& text)>;
 int written_as(const Victim& victim, const std::string& to, const Write& write_text) {
   const int fd = open(procs(to).c_str(), O_WRONLY);

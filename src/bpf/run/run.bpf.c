@@ -11,7 +11,7 @@
  *   guard       task_kill, bpf, sysctl     what would end the enforcement
  *   helper      file_open, key_alloc, …    programs that the kernel starts outside
  *   socket      socket_*, unix_*           bind, connect, listen, accept, send
- *   errand      getpeername, tc            what user space asks for, when it accepts for a member
+ *   requests    getpeername, tc            what user space asks for, when it accepts for a member
  *   label       inode_*xattr               who may label; the mirror of labels
  *   delegated   bpf, bpf_map_*, bpf_prog_* BPF privileges: what is made, how much, and where it is attached
  *   border      bpf_map, file_receive, …   BPF objects that would enter or leave

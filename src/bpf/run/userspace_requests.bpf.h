@@ -55,9 +55,9 @@ int BPF_PROG(hf_see_peer, struct socket *sock) {
 /* A program for packets, since only those that cannot sleep may take the lock of a bucket on every kernel. */
 SEC("tc")
 int hf_take_for(struct __sk_buff *packet) {
-  struct hf_take_token_args errand;
-  if (bpf_skb_load_bytes(packet, 0, &errand, sizeof(errand))) return 0;
-  return hf_take_token(errand.slot, errand.subject, errand.rule, errand.cgroup);
+  struct hf_take_token_args request;
+  if (bpf_skb_load_bytes(packet, 0, &request, sizeof(request))) return 0;
+  return hf_take_token(request.slot, request.subject, request.rule, request.cgroup);
 }
 
 #endif /* HOLDFAST_BPF_RUN_USERSPACE_REQUESTS_BPF_H */

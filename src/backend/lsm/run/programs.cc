@@ -132,13 +132,13 @@ Result<void> Programs::arm(const hf_member& as) const {
 }
 
 bool Programs::take_token(std::uint16_t profile, std::uint32_t rule, std::uint64_t cgroup) const {
-  hf_take_token_args errand = {};
-  errand.slot = HF_TABLES_POLICY;
-  errand.subject = profile;
-  errand.rule = rule;
-  errand.cgroup = cgroup;
+  hf_take_token_args request = {};
+  request.slot = HF_TABLES_POLICY;
+  request.subject = profile;
+  request.rule = rule;
+  request.cgroup = cgroup;
   const auto taken =
-      kernel::test_run_bpf_program(object_.program_fd("hf_take_for"), &errand, sizeof(errand));
+      kernel::test_run_bpf_program(object_.program_fd("hf_take_for"), &request, sizeof(request));
   return taken && *taken == 1;
 }
 

@@ -47,29 +47,30 @@ Result<std::unique_ptr<SyscallEmulator>> SyscallEmulator::create(const SessionSp
                                                                  calls::LabelMirror& mirror,
                                                                  const Programs& programs) {
   HF_TRY_ASSIGN(auto proc, kernel::Proc::open());
-  std::unique_ptr<SyscallEmulator> desk(new SyscallEmulator(spec, set, programs, std::move(proc)));
+  std::unique_ptr<SyscallEmulator> emulator(
+      new SyscallEmulator(spec, set, programs, std::move(proc)));
   const bool keeps_labels = !programs.kernel_labels();
   const auto attributes =
       keeps_labels ? calls::SocketAttributes::emulated : calls::SocketAttributes::native;
-  HF_TRY_ASSIGN(auto labels,
-                wrap(calls::SocketLabels::create(desk->proc_, attributes), "keep socket labels"));
-  desk->labels_.emplace(std::move(labels));
-  desk->filter_.add(SYS_setns, {{1, ArgumentTest::Kind::equals, kernel::kSelfTestArgument}},
-                    SECCOMP_RET_USER_NOTIF);
+  HF_TRY_ASSIGN(auto labels, wrap(calls::SocketLabels::create(emulator->proc_, attributes),
+                                  "keep socket labels"));
+  emulator->labels_.emplace(std::move(labels));
+  emulator->filter_.add(SYS_setns, {{1, ArgumentTest::Kind::equals, kernel::kSelfTestArgument}},
+                        SECCOMP_RET_USER_NOTIF);
   if (keeps_labels) {
-    desk->labels_->mirror_to(mirror);
-    calls::add_attribute_calls(desk->filter_, calls::AttributeCalls::all);
+    emulator->labels_->mirror_to(mirror);
+    calls::add_attribute_calls(emulator->filter_, calls::AttributeCalls::all);
   }
   if (calls::makes_accepts(*spec.tables, profile_of(spec))) {
     for (const int number : {SYS_accept, SYS_accept4})
-      desk->filter_.add(number, {}, SECCOMP_RET_USER_NOTIF);
+      emulator->filter_.add(number, {}, SECCOMP_RET_USER_NOTIF);
     HF_TRY_ASSIGN(auto cgroups, wrap(kernel::CgroupMounts::read(), "find cgroups"));
-    desk->cgroups_.emplace(std::move(cgroups));
+    emulator->cgroups_.emplace(std::move(cgroups));
   }
-  if (const auto self = desk->proc_.task(kernel::own_pid()))
+  if (const auto self = emulator->proc_.task(kernel::own_pid()))
     if (const auto namespaces = self->namespaces())
-      desk->own_user_namespace_ = namespaces->link[kernel::kUserNamespace];
-  return desk;
+      emulator->own_user_namespace_ = namespaces->link[kernel::kUserNamespace];
+  return emulator;
 }
 
 Result<void> SyscallEmulator::adopt(const Child& child) {

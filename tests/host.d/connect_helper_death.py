@@ -54,7 +54,7 @@ def check(what, good, got=""):
 
 def main():
     holdfast = os.path.join(os.environ.get("HOLDFAST_BUILD", "build"), "holdfast")
-    with tempfile.TemporaryDirectory(prefix="door.") as folder:
+    with tempfile.TemporaryDirectory(prefix="connect.") as folder:
         policy, events = (os.path.join(folder, name) for name in ("p.toml", "events"))
         with open(policy, "w", encoding="ascii") as file:
             file.write(POLICY)
@@ -68,22 +68,22 @@ def main():
             run.stdin.flush()
             return run.stdout.readline().strip()
 
-        said, door = run.stdout.readline().split()
-        door = int(door)
+        said, helper = run.stdout.readline().split()
+        helper = int(helper)
         check("it connects", said == "0", said)
-        check("it is not who runs holdfast", door != run.pid)
-        with open(f"/proc/{door}/status", encoding="ascii") as file:
+        check("it is not who runs holdfast", helper != run.pid)
+        with open(f"/proc/{helper}/status", encoding="ascii") as file:
             status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
         check("it may gain no rights", status["NoNewPrivs"] == "1", status["NoNewPrivs"])
         shown = subprocess.run([holdfast, "ps"], capture_output=True, text=True).stdout
-        check("it is no member of the run", str(door) not in shown.split() and f"run {run.pid}:" in shown, shown)
-        os.kill(door, signal.SIGSTOP)
+        check("it is no member of the run", str(helper) not in shown.split() and f"run {run.pid}:" in shown, shown)
+        os.kill(helper, signal.SIGSTOP)
         got = again()
         check("stopped: refused, and nobody else waits", got == "Operation not permitted; at once", got)
-        os.kill(door, signal.SIGCONT)
+        os.kill(helper, signal.SIGCONT)
         got = again()
         check("going on: connected", got == "0; at once", got)
-        os.kill(door, signal.SIGKILL)
+        os.kill(helper, signal.SIGKILL)
         for what in "killed: refused", "and again":
             got = again()
             check(what, got == "Operation not permitted; at once", got)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attack_door HOW: connects a unix socket, by path, to a server that is labelled
+ * attack_connect_helper HOW: connects a unix socket, by path, to a server that is labelled
  * user.varlink=server, which nobody may, or gets at the process that makes such connects.
  *
  *   rename | link | address   a thread exchanges two files, a link, or the address in memory
@@ -31,7 +31,7 @@
 
 enum { race_rounds = 1000, number_fd = 300 };
 
-static char folder[] = "/tmp/attack_door.XXXXXX";
+static char folder[] = "/tmp/attack_connect_helper.XXXXXX";
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static int denied, allowed; /* servers */
 static volatile int stop;
