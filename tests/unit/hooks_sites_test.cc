@@ -122,7 +122,7 @@ TEST(HooksSites, InstallTakesAllEightOrNone) {
   for (const Site& site : whole.sites) {
     EXPECT_EQ(site.attach, BPF_TRACE_FENTRY);
     EXPECT_EQ(site.copies, 4);
-    EXPECT_GT(site.questions, 0u) << site.function;
+    EXPECT_GT(site.checks, 0u) << site.function;
     EXPECT_NE(site.ns_type, 0u) << site.function;
   }
 }
