@@ -36,7 +36,7 @@ ender() {
   echo $ended > /root/ended
 }
 # For a moment; attackers go on. What was done is undone also where the service manager was too busy to say that it was.
-again() { tries=0; until "$@" || [ $((tries += 1)) -gt $((20 * wait_factor)) ]; do sleep 0.5; done; }
+again() { tries=0; until "$@" || [ $((tries += 1)) -gt $((20 * ${wait_factor:-1})) ]; do sleep 0.5; done; }
 starve() {
   systemctl freeze holdfastd
   frozen=$?
@@ -64,7 +64,7 @@ under_load() {
     systemctl kill --signal=KILL holdfastd && killed=$((killed + 1))
     tries=0
     until new=$(systemctl show -P MainPID holdfastd) && [ "$new" != 0 ] && [ "$new" != "$pid" ] && holdfast status > /dev/null 2>&1 ||
-      [ $((tries += 1)) -gt $((300 * wait_factor)) ]; do sleep 0.1; done
+      [ $((tries += 1)) -gt $((300 * ${wait_factor:-1})) ]; do sleep 0.1; done
   done
   touch /root/enough
   sleep 2

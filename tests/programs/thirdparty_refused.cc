@@ -74,7 +74,7 @@ void try_labels() {
   thirdparty_labels_bpf* skeleton = thirdparty_labels_bpf__open_and_load();
   if (!kernel_has("bpf_sock_read_xattr")) {
     check(skeleton == nullptr, "labels: refused when it is loaded");
-    check(printed.find("holdfast-hooks: bpf_sock_read_xattr: this kernel") != std::string::npos,
+    check(printed.find("holdfast-hooks: bpf_sock_read_xattr: needs Linux 7.3") != std::string::npos,
           "labels: the message says what is lacking");
     return;
   }
