@@ -13,6 +13,14 @@
 
 namespace holdfast::policy {
 
+inline constexpr std::size_t kMaxProfileNameBytes = 64;
+// Words that requests use for what is not a profile; a profile of that name could never be meant.
+inline constexpr std::string_view kReservedProfileNames[] = {"any",  "none",    "own",
+                                                             "host", "unknown", "delegated"};
+// The most that a quota of BPF may say.
+inline constexpr std::uint64_t kMaxCount = 1'000'000;
+inline constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 50;
+
 // A statement: its value, its place, and what it looks like.
 template <typename T>
 Stated<T> stated(const Entry& entry, T value) {
@@ -59,10 +67,13 @@ class Reader {
   std::vector<Diagnostic>& diagnostics_;
 };
 
-// Reads one [[profile.NAME.socket]], the bpf and the label table of a profile.
+// Reads one [[profile.NAME.socket]].
 SocketRule read_socket_rule(const Value& table, Reader& in);
-BpfDelegate read_bpf(const Entry& entry, Reader& in);
-Labels read_labels(const Value& table, Reader& in);
+// Values as policy/keys.h describes them. Absence and mistakes as for the functions of Reader.
+Setting<BpfMask> read_bpf_names(const Entry* entry, Names names, Reader& in);
+Setting<std::uint64_t> read_count(const Entry* entry, Reader& in);
+Setting<std::uint64_t> read_bytes(const Entry* entry, Reader& in);
+Setting<std::vector<std::string>> read_label_names(const Entry* entry, Reader& in);
 
 // Adds what one source says to the model.
 void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics);
