@@ -13,6 +13,7 @@
 #include "cli/load_policy.h"
 #include "events/event_text.h"
 #include "policy/enum_names.h"
+#include "policy/schema.h"
 #include "policy/stated.h"
 #include "run/delegation.h"
 
@@ -143,6 +144,10 @@ void print_strength(const policy::Compiled& compiled) {
 }  // namespace
 
 int check(const CheckOptions& options) {
+  if (options.schema) {
+    fmt::print("{}", policy::policy_schema());
+    return kExitOk;
+  }
   const auto compiled = load_policy(options.files);
   if (compiled == nullptr) return kExitUsage;
   print_summary(*compiled);

@@ -31,6 +31,7 @@ int run(const RunOptions& options);
 struct CheckOptions {
   std::vector<std::string> files;
   bool strength = false;
+  bool schema = false;  // prints the JSON Schema of a policy file; files are not read
 };
 int check(const CheckOptions& options);
 

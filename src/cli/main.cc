@@ -47,12 +47,18 @@ void add_run(CLI::App& app, int& status) {
 void add_check(CLI::App& app, int& status) {
   static CheckOptions o;
   CLI::App* check_app = app.add_subcommand("check", "Validate policy files");
-  check_app->add_option("files", o.files, "Policy files that together form one policy")
-      ->required()
-      ->type_name("FILE");
-  check_app->add_flag("--strength", o.strength,
-                      "Show how strongly each backend enforces the rules here");
-  check_app->callback([&status] { status = check(o); });
+  CLI::Option* files =
+      check_app->add_option("files", o.files, "Policy files that together form one policy")
+          ->type_name("FILE");
+  CLI::Option* strength = check_app->add_flag(
+      "--strength", o.strength, "Show how strongly each backend enforces the rules here");
+  check_app->add_flag("--schema", o.schema, "Print the JSON Schema of a policy file. Read no file")
+      ->excludes(files)
+      ->excludes(strength);
+  check_app->callback([&status, files] {
+    if (files->empty() && !o.schema) throw CLI::RequiredError("files");
+    status = check(o);
+  });
 }
 
 void add_why(CLI::App& app, int& status) {

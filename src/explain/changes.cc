@@ -4,10 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <span>
+#include <type_traits>
 
-#include "policy/bpf_names.h"
+#include "policy/keys.h"
 
 namespace holdfast::policy {
 namespace {
@@ -35,12 +34,25 @@ std::string with_word(const std::string& list, std::string_view word) {
   return "[" + inside + (inside.empty() ? "" : ", ") + quoted(word) + "]";
 }
 
-// The values of settings, from strict to loose.
-constexpr std::array<std::uint32_t, 4> kEnterOrder = {HF_ENTER_NONE, HF_ENTER_OWN, HF_ENTER_LOCK,
-                                                      HF_ENTER_ANY};
-constexpr std::array<std::uint32_t, 3> kVisitorsOrder = {HF_VISITORS_DENY, HF_VISITORS_LOCK,
-                                                         HF_VISITORS_ALLOW};
-constexpr std::array<std::uint32_t, 2> kModeOrder = {HF_MODE_ENFORCE, HF_MODE_AUDIT};
+// Does a key about `about` have a part in requests for this operation?
+bool matters(About about, std::uint32_t op) {
+  switch (op) {
+    case HF_OP_NAMESPACE_ALLOC:
+    case HF_OP_NAMESPACE_INSTALL:
+    case HF_OP_TRACE:
+      return about == About::members || about == About::visitors;
+    case HF_OP_CGROUP_ATTACH:
+      return about == About::moves;
+    case HF_OP_MARK:
+      return about == About::marks;
+    case HF_OP_SOCKET:
+      return about == About::sockets;
+    case HF_OP_BPF:
+      return about == About::bpf;
+    default:
+      return false;
+  }
+}
 
 class Changes {
  public:
@@ -48,143 +60,133 @@ class Changes {
           Direction direction)
       : p_(profile), index_(index), r_(request), mover_(std::move(mover)), direction_(direction) {}
 
+  // Candidates that another key forbids (visitors without track) are thrown away when they are
+  // tried.
   std::vector<Candidate> all() {
-    switch (r_.op) {
-      case HF_OP_NAMESPACE_ALLOC:
-      case HF_OP_NAMESPACE_INSTALL:
-      case HF_OP_TRACE:
-        namespaces();
-        break;
-      case HF_OP_CGROUP_ATTACH:
-        cgroups();
-        break;
-      case HF_OP_MARK:
-        if (p_.mark) marks();
-        break;
-      case HF_OP_SOCKET:
-        sockets();
-        break;
-      case HF_OP_BPF:
-        bpf();
-        break;
-      default:
-        break;
-    }
-    mode();
+    for (const Key& key : kKeys)
+      if (matters(key.about, r_.op)) add(key);
+    for (const Key& key : kKeys)
+      if (key.about == About::mode) mode(key);
     return std::move(found_);
   }
 
  private:
+  void add(const Key& key) {
+    std::visit(ByType{
+                   [&](const WordKey& t) { words(key, t); },
+                   [&](const TypesKey& t) { types(key, t); },
+                   [&](const FlagKey& t) { flag(key, t); },
+                   [&](const MoversKey& t) { movers(key, t); },
+                   [&](const InsideKey& t) { inside(key, t); },
+                   [&](const BpfMaskKey& t) { bpf_list(key, t); },
+                   [&](const CountKey& t) { no_quota(key, t); },
+                   [&](const BytesKey& t) { no_quota(key, t); },
+                   [&](const SocketRulesKey&) { sockets(); },
+                   [](const auto&) {},
+               },
+               key.type);
+  }
+
   template <typename T>
-  void set(Setting<T> Profile::*field, std::string key, std::string text, T value) {
+  void set(Setting<T> Profile::*field, const Key& key, const std::string& text,
+           const std::type_identity_t<T>& value) {
     const Setting<T>& old = p_.*field;
     if (old && old->text == text) return;
     const Span where = old ? old->where : Span{};
-    found_.push_back({index_, std::move(key), text, where,
+    found_.push_back({index_, std::string(key.name), text, where,
                       [field, value, text](Profile& p) { p.*field = statement(value, text); }});
   }
 
-  template <typename T>
-  void remove(Setting<T> Profile::*field, std::string key) {
-    const Setting<T>& old = p_.*field;
-    if (!old) return;
-    found_.push_back(
-        {index_, std::move(key), "", old->where, [field](Profile& p) { (p.*field).reset(); }});
-  }
-
   // Loosening starts at the strictest value and tightening at the loosest. So the first value that
-  // works is the smallest change.
-  void words(Setting<std::uint8_t> Profile::*field, const std::string& key, Names names,
-             std::span<const std::uint32_t> order) {
-    for (std::size_t i = 0; i < order.size(); i++) {
-      const std::uint32_t value = order[direction_ == Direction::loosen ? i : order.size() - 1 - i];
-      set(field, key, quoted(name_of(names, value)), static_cast<std::uint8_t>(value));
+  // works is the smallest change. No bpf section is added for a word alone.
+  void words(const Key& key, const WordKey& type) {
+    if (key.about == About::bpf && !p_.bpf) return;
+    const std::size_t count = type.words.size();
+    for (std::size_t i = 0; i < count; i++) {
+      const std::uint8_t value = type.order[direction_ == Direction::loosen ? i : count - 1 - i];
+      set(type.setting, key, quoted(name_of(type.words, value)), value);
     }
   }
 
-  void types(std::uint32_t mask) {
-    if (mask == HF_NS_ALL)
-      return set(&Profile::ns_create, "namespaces.create", quoted("any"), mask);
+  void flag(const Key& key, const FlagKey& type) {
+    for (const bool value : {false, true}) set(type.setting, key, value ? "true" : "false", value);
+  }
+
+  // A list matters to what is made; what is entered or traced, only as a whole.
+  void types(const Key& key, const TypesKey& type) {
+    const Setting<std::uint32_t>& old = p_.*type.setting;
+    const std::uint32_t now = old ? old->value : HF_NS_ALL;
+    if (r_.op != HF_OP_NAMESPACE_ALLOC)
+      set(type.setting, key, quoted("any"), HF_NS_ALL);
+    else if (direction_ == Direction::loosen)
+      more_types(key, type, now);
+    else
+      fewer_types(key, type, now & ~r_.ns_types);
+  }
+
+  void fewer_types(const Key& key, const TypesKey& type, std::uint32_t mask) {
+    if (mask == HF_NS_ALL) return set(type.setting, key, quoted("any"), mask);
     std::vector<std::string> listed;
     for (const Name& name : kNsTypeNames) {
       if ((mask & name.value) != 0) listed.emplace_back(name.text);
     }
-    set(&Profile::ns_create, "namespaces.create", list_text(listed), mask);
+    set(type.setting, key, list_text(listed), mask);
   }
 
   // The list with the requested types, in its original order.
-  void more_types() {
-    const std::uint32_t now = p_.ns_create ? p_.ns_create->value : HF_NS_ALL;
-    std::string text =
-        p_.ns_create && p_.ns_create->text.starts_with('[') ? p_.ns_create->text : "[]";
+  void more_types(const Key& key, const TypesKey& type, std::uint32_t now) {
+    const Setting<std::uint32_t>& old = p_.*type.setting;
+    std::string text = old && old->text.starts_with('[') ? old->text : "[]";
     for (const Name& name : kNsTypeNames) {
       if ((r_.ns_types & ~now & name.value) != 0) text = with_word(text, name.text);
     }
-    set(&Profile::ns_create, "namespaces.create", text, now | (r_.ns_types & HF_NS_ALL));
+    set(type.setting, key, text, now | (r_.ns_types & HF_NS_ALL));
   }
 
-  void namespaces() {
-    const std::uint32_t now = p_.ns_create ? p_.ns_create->value : HF_NS_ALL;
-    if (r_.op == HF_OP_NAMESPACE_ALLOC) {
-      if (direction_ == Direction::loosen) more_types();
-      if (direction_ == Direction::tighten) types(now & ~r_.ns_types);
-    } else {
-      words(&Profile::ns_enter, "namespaces.enter", kEnterNames, kEnterOrder);
-    }
-    if (p_.ns_track && p_.ns_track->value)
-      words(&Profile::ns_visitors, "namespaces.visitors", kVisitorsNames, kVisitorsOrder);
-    if (r_.op != HF_OP_NAMESPACE_ALLOC) types(HF_NS_ALL);
-    if (r_.op == HF_OP_NAMESPACE_ALLOC)
-      words(&Profile::ns_enter, "namespaces.enter", kEnterNames, kEnterOrder);
+  static std::vector<std::string> names_in(const std::vector<ProfileName>& names) {
+    std::vector<std::string> listed;
+    for (const ProfileName& name : names) listed.push_back(name.name);
+    return listed;
   }
 
-  void movers(Setting<Movers> Profile::*field, const std::string& key) {
-    const Setting<Movers>& old = p_.*field;
+  // The list with the mover, or without it when it is there.
+  void movers(const Key& key, const MoversKey& type) {
+    const Setting<Movers>& old = p_.*type.setting;
     Movers changed;
     changed.any = false;
     if (old) changed.names = old->value.names;
-    std::vector<std::string> listed;
-    for (const ProfileName& name : changed.names) listed.push_back(name.name);
+    std::vector<std::string> listed = names_in(changed.names);
     const auto at = std::find(listed.begin(), listed.end(), mover_);
-    if (at == listed.end() && !mover_.empty() && old && !old->value.any) {
+    const bool lists_any = old ? old->value.any : key.fallback == "any";
+    if (at == listed.end() && !mover_.empty() && !lists_any) {
       listed.push_back(mover_);
       changed.names.push_back({mover_, {}});
-      set(field, key, list_text(listed), changed);
+      set(type.setting, key, list_text(listed), changed);
     } else if (at != listed.end()) {
       changed.names.erase(changed.names.begin() + (at - listed.begin()));
       listed.erase(at);
-      set(field, key, list_text(listed), changed);
+      set(type.setting, key, list_text(listed), changed);
     }
-    set(field, key, "[]", Movers{false, {}});
-    set(field, key, quoted("any"), Movers{});
+    set(type.setting, key, "[]", Movers{false, {}});
+    set(type.setting, key, quoted("any"), Movers{});
   }
 
-  void cgroups() {
-    movers(&Profile::cg_leave, "cgroups.leave");
-    movers(&Profile::cg_join, "cgroups.join");
-    set(&Profile::cg_inside, "cgroups.inside", quoted("delegated"),
-        Inside{HF_INSIDE_DELEGATED, {}});
-    if (!mover_.empty()) inside_by_mover();
-    set(&Profile::cg_inside, "cgroups.inside", "[]", Inside{HF_INSIDE_LIST, {}});
-    set(&Profile::cg_inside, "cgroups.inside", quoted("any"), Inside{});
-  }
-
-  // Without a setting no profile may change a mark.
-  void marks() {
-    if (!p_.mark_by && !mover_.empty())
-      set(&Profile::mark_by, "mark_by", list_text({mover_}), Movers{false, {{mover_, {}}}});
-    movers(&Profile::mark_by, "mark_by");
+  void inside(const Key& key, const InsideKey& type) {
+    set(type.setting, key, quoted("delegated"), Inside{HF_INSIDE_DELEGATED, {}});
+    if (!mover_.empty()) inside_by_mover(key, type);
+    set(type.setting, key, "[]", Inside{HF_INSIDE_LIST, {}});
+    set(type.setting, key, quoted("any"), Inside{});
   }
 
   // The list, with the mover added.
-  void inside_by_mover() {
+  void inside_by_mover(const Key& key, const InsideKey& type) {
+    const Setting<Inside>& old = p_.*type.setting;
     Inside changed{HF_INSIDE_LIST, {}};
-    if (p_.cg_inside && p_.cg_inside->value.kind != HF_INSIDE_ANY) changed = p_.cg_inside->value;
+    if (old && old->value.kind != HF_INSIDE_ANY) changed = old->value;
     changed.names.push_back({mover_, {}});
-    std::vector<std::string> listed;
-    for (const ProfileName& name : changed.names) listed.push_back(name.name);
+    std::vector<std::string> listed = names_in(changed.names);
     if (changed.kind == HF_INSIDE_DELEGATED) listed.push_back("delegated");
-    set(&Profile::cg_inside, "cgroups.inside", list_text(listed), changed);
+    set(type.setting, key, list_text(listed), changed);
   }
 
   void sockets() {
@@ -217,23 +219,6 @@ class Changes {
                       [rule](Profile& p) { p.sockets.insert(p.sockets.begin(), rule); }});
   }
 
-  Setting<BpfMask> BpfDelegate::*bpf_field(std::string& key) const {
-    switch (r_.via) {
-      case HF_VIA_BPF_MAP:
-        key = "bpf.delegate.maps";
-        return &BpfDelegate::maps;
-      case HF_VIA_BPF_PROGRAM:
-        key = "bpf.delegate.programs";
-        return &BpfDelegate::programs;
-      case HF_VIA_BPF_ATTACH:
-        key = "bpf.delegate.attachments";
-        return &BpfDelegate::attachments;
-      default:
-        key = "bpf.delegate.commands";
-        return &BpfDelegate::commands;
-    }
-  }
-
   static std::string mask_words(const BpfMask& mask, Names names) {
     std::vector<std::string> listed;
     std::uint32_t last = ~0u;
@@ -246,64 +231,43 @@ class Changes {
     return list_text(listed);
   }
 
-  void attach_to(std::uint8_t value) {
-    const std::string text = quoted(name_of(kAttachToNames, value));
-    if (!p_.bpf || (p_.bpf->attach_to && p_.bpf->attach_to->value == value)) return;
-    const Span where = p_.bpf->attach_to ? p_.bpf->attach_to->where : Span{};
-    found_.push_back({index_, "bpf.delegate.attach_to", text, where,
-                      [value, text](Profile& p) { p.bpf->attach_to = statement(value, text); }});
+  // What the request's flags say is how much there is, not what a list holds.
+  void no_quota(const Key& key, const QuotaKey& type) {
+    const Setting<std::uint64_t>& old = p_.*type.setting;
+    const std::uint32_t counted = r_.via == HF_VIA_BPF_MAP ? HF_QUOTA_MAPS : HF_QUOTA_PROGRAMS;
+    const std::uint32_t over = type.quota == HF_QUOTA_MEMORY ? HF_REQ_OVER_MEMORY
+                               : type.quota == counted       ? HF_REQ_OVER_QUOTA
+                                                             : 0;
+    if (!old || direction_ != Direction::loosen || (r_.flags & over) == 0) return;
+    found_.push_back({index_, std::string(key.name), "", old->where,
+                      [field = type.setting](Profile& p) { (p.*field).reset(); }});
   }
 
-  void no_quota(Setting<std::uint64_t> BpfDelegate::*field, std::string key) {
-    if (!p_.bpf || !((*p_.bpf).*field)) return;
-    found_.push_back({index_, std::move(key), "", ((*p_.bpf).*field)->where,
-                      [field](Profile& p) { ((*p.bpf).*field).reset(); }});
-  }
-
-  // These flags are about the place of an attachment and about quotas, not about a list.
-  void bpf() {
-    const bool loosen = direction_ == Direction::loosen;
-    if (loosen && (r_.flags & HF_REQ_OVER_MEMORY))
-      no_quota(&BpfDelegate::max_memory, "bpf.quota.memory");
-    if (loosen && (r_.flags & HF_REQ_OVER_QUOTA)) {
-      if (r_.via == HF_VIA_BPF_MAP)
-        no_quota(&BpfDelegate::max_maps, "bpf.quota.maps");
-      else
-        no_quota(&BpfDelegate::max_programs, "bpf.quota.programs");
-    }
-    if (loosen) attach_to(HF_ATTACH_ANYWHERE);
-    bpf_list();
-    if (!loosen) attach_to(HF_ATTACH_OWN_CGROUP);
-  }
-
-  // The mask with the value toggled.
-  void bpf_list() {
-    std::string key;
-    const auto field = bpf_field(key);
-    BpfMask mask;
-    Span where;
-    std::string old_text = "[]";
-    if (p_.bpf && (*p_.bpf).*field) {
-      mask = ((*p_.bpf).*field)->value;
-      where = ((*p_.bpf).*field)->where;
-      old_text = ((*p_.bpf).*field)->text;
-    }
-    if (r_.bpf_value >= 128) return;
+  // The mask with the value toggled. A request about no map, program or attachment is about a
+  // command.
+  void bpf_list(const Key& key, const BpfMaskKey& type) {
+    const std::uint32_t way = bpf_names(r_.via).empty() ? HF_VIA_BPF_COMMAND : r_.via;
+    if (type.way != way || r_.bpf_value >= 128) return;
+    const Setting<BpfMask>& old = p_.*type.setting;
+    BpfMask mask = old ? old->value : BpfMask{};
+    const Span where = old ? old->where : Span{};
+    const std::string old_text = old ? old->text : "[]";
     (r_.bpf_value < 64 ? mask.low : mask.high) ^= std::uint64_t{1} << (r_.bpf_value % 64);
     const std::string_view word = name_of(bpf_names(r_.via), r_.bpf_value);
     std::string text = mask_words(mask, bpf_names(r_.via));
     if (direction_ == Direction::loosen && !word.empty() && old_text.starts_with('['))
       text = with_word(old_text, word);
-    found_.push_back({index_, key, text, where, [field, mask, text](Profile& p) {
+    found_.push_back({index_, std::string(key.name), text, where,
+                      [field = type.setting, mask, text](Profile& p) {
                         if (!p.bpf) p.bpf.emplace();
-                        (*p.bpf).*field = statement(mask, text);
+                        p.*field = statement(mask, text);
                       }});
   }
 
   // A mode at the top of the file is not a statement of this profile.
-  void mode() {
+  void mode(const Key& key) {
     const std::size_t first = found_.size();
-    words(&Profile::mode, "mode", kModeNames, kModeOrder);
+    add(key);
     for (std::size_t i = first; i < found_.size(); i++) {
       if (p_.mode && p_.mode->where.line < p_.where.line) found_[i].where = Span();
     }

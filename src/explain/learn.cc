@@ -14,6 +14,7 @@
 #include "explain/learn_sockets.h"
 #include "explain/learn_trial.h"
 #include "explain/replay.h"
+#include "policy/keys.h"
 #include "policy/load.h"
 
 namespace holdfast::policy {
@@ -59,13 +60,8 @@ Result<std::vector<Seen>> read(const std::vector<std::string>& lines, const Comp
   return seen;
 }
 
-// The profiles for which something can be learned, by kind.
-struct Concerned {
-  std::set<std::uint16_t> namespaces;
-  std::set<std::uint16_t> tracked;
-  std::set<std::uint16_t> cgroups;
-  std::set<std::uint16_t> marks;
-};
+// The profiles for which something can be learned, by the subject of their keys.
+using Concerned = std::map<About, std::set<std::uint16_t>>;
 
 Concerned concerned(const std::vector<Seen>& seen) {
   Concerned found;
@@ -75,17 +71,17 @@ Concerned concerned(const std::vector<Seen>& seen) {
       case HF_OP_NAMESPACE_ALLOC:
       case HF_OP_NAMESPACE_INSTALL:
       case HF_OP_TRACE:
-        found.namespaces.insert(r.subject);
-        found.tracked.insert(r.held_owner);
-        found.tracked.insert(r.target_owner);
+        found[About::members].insert(r.subject);
+        found[About::visitors].insert(r.held_owner);
+        found[About::visitors].insert(r.target_owner);
         break;
       case HF_OP_CGROUP_ATTACH:
-        found.cgroups.insert(r.object);
-        found.cgroups.insert(std::begin(r.src_chain), std::end(r.src_chain));
-        found.cgroups.insert(std::begin(r.dst_chain), std::end(r.dst_chain));
+        found[About::moves].insert(r.object);
+        found[About::moves].insert(std::begin(r.src_chain), std::end(r.src_chain));
+        found[About::moves].insert(std::begin(r.dst_chain), std::end(r.dst_chain));
         break;
       case HF_OP_MARK:
-        found.marks.insert(r.object);
+        found[About::marks].insert(r.object);
         break;
       default:
         break;
@@ -136,37 +132,44 @@ class Writer {
     from_base("mark", of.mark);
   }
 
+  // Is there something to learn for keys of this profile?
+  [[nodiscard]] bool concerns(About about, std::uint16_t number) const {
+    const auto at = concerned_.find(about);
+    return at != concerned_.end() && at->second.contains(number);
+  }
+
+  void learned(About about, std::uint16_t number) {
+    for (const Key& key : kKeys)
+      if (key.about == about) setting(key.name, trial_.strictest(key, number));
+  }
+
   void namespaces(std::uint16_t number, const Profile* of) {
     const bool tracks = of != nullptr && of->ns_track && of->ns_track->value;
-    if (concerned_.namespaces.contains(number)) {
-      setting("namespaces.create", trial_.create(number));
-      setting("namespaces.enter", trial_.enter(number));
-    }
+    const bool visited = concerns(About::visitors, number);
+    if (concerns(About::members, number)) learned(About::members, number);
     if (tracks)
       from_base("namespaces.track", of->ns_track);
-    else if (concerned_.tracked.contains(number))
+    else if (visited)
       text_ += "namespaces.track = true  # the events depend on its own namespaces\n";
-    if (tracks || concerned_.tracked.contains(number))
-      setting("namespaces.visitors", trial_.visitors(number));
+    if (tracks || visited) learned(About::visitors, number);
   }
 
   void mark(std::uint16_t number, const Profile& of) {
-    if (concerned_.marks.contains(number))
-      setting("mark_by", trial_.mark_by(number));
+    if (concerns(About::marks, number))
+      learned(About::marks, number);
     else
       from_base("mark_by", of.mark_by);
   }
 
   // A profile without known cgroups cannot limit joining them.
   void cgroups(std::uint16_t number, const Profile* of) {
-    if (!concerned_.cgroups.contains(number)) return;
-    setting("cgroups.leave", trial_.leave(number));
-    if (of == nullptr || (of->cgroups.empty() && !of->mark)) {
+    if (!concerns(About::moves, number)) return;
+    const bool holds_one = of != nullptr && (!of->cgroups.empty() || of->mark);
+    for (const Key& key : kKeys)
+      if (key.about == About::moves && (holds_one || key.needs != Needs::cgroup))
+        setting(key.name, trial_.strictest(key, number));
+    if (!holds_one)
       text_ += "# cgroup = \"/…\": not in the events, so there is no rule about joining it\n";
-      return;
-    }
-    setting("cgroups.join", trial_.join(number));
-    setting("cgroups.inside", trial_.inside(number));
   }
 
   void profile(std::uint16_t number) {
@@ -176,14 +179,14 @@ class Writer {
     if (of != nullptr && of->mark) mark(number, *of);
     namespaces(number, of);
     cgroups(number, of);
-    if (of != nullptr) from_base("label.set", of->labels.set);
-    if (of != nullptr) from_base("label.inherit", of->labels.inherit);
+    if (of != nullptr) from_base("label.set", of->label_set);
+    if (of != nullptr) from_base("label.inherit", of->label_inherit);
     text_ += learned_sockets(seen_, names_, number);
     const std::string bpf = learned_bpf(seen_, names_, number);
     text_ += bpf;
     if (!bpf.empty() && of != nullptr && of->bpf &&
         bpf.find("delegate.attach_to") == std::string::npos)
-      from_base("delegate.attach_to", of->bpf->attach_to);
+      from_base("delegate.attach_to", of->bpf_attach_to);
   }
 
   const std::vector<Seen>& seen_;

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "core/decide.h"
-#include "policy/enum_names.h"
 
 namespace holdfast::policy {
 namespace {
@@ -57,19 +56,19 @@ Trial::Ids Trial::refused() {
   return ids;
 }
 
-LearnedSetting Trial::word(std::uint8_t hf_profile::*field, std::uint16_t profile, Names names,
-                           const std::vector<std::uint32_t>& strict_to_loose) {
+LearnedSetting Trial::word(const WordKey& key, std::uint16_t profile) {
   Ids by_stricter;
-  for (const std::uint32_t value : strict_to_loose) {
-    tables_->profiles[profile].*field = static_cast<__u8>(value);
-    if (field == &hf_profile::ns_visitors) {
+  for (std::size_t i = 0; i < key.words.size(); i++) {
+    const std::uint8_t value = key.order[i];
+    tables_->profiles[profile].*key.field = value;
+    if (key.field == &hf_profile::ns_visitors) {
       tables_->any_visitors_deny = value == HF_VISITORS_DENY ? HF_SOME_ENFORCE : HF_SOME_NONE;
       tables_->any_visitors_hold = value != HF_VISITORS_ALLOW ? HF_SOME_ENFORCE : HF_SOME_NONE;
     }
     Ids ids = refused();
     if (ids.empty()) {
       reset(profile);
-      return single(quoted(name_of(names, value)), std::move(by_stricter));
+      return single(quoted(name_of(key.words, value)), std::move(by_stricter));
     }
     by_stricter = std::move(ids);
   }
@@ -77,26 +76,16 @@ LearnedSetting Trial::word(std::uint8_t hf_profile::*field, std::uint16_t profil
   return {};
 }
 
-LearnedSetting Trial::enter(std::uint16_t profile) {
-  return word(&hf_profile::ns_enter, profile, kEnterNames,
-              {HF_ENTER_NONE, HF_ENTER_OWN, HF_ENTER_LOCK, HF_ENTER_ANY});
-}
-
-LearnedSetting Trial::visitors(std::uint16_t profile) {
-  return word(&hf_profile::ns_visitors, profile, kVisitorsNames,
-              {HF_VISITORS_DENY, HF_VISITORS_LOCK, HF_VISITORS_ALLOW});
-}
-
 // A list of all types restricts nothing. Tracing depends on whether the list restricts something.
-LearnedSetting Trial::create(std::uint16_t profile) {
+LearnedSetting Trial::types(const TypesKey& key, std::uint16_t profile) {
   LearnedSetting list{true, true, {}};
   for (const Name& type : kNsTypeNames) {
-    tables_->profiles[profile].ns_create = HF_NS_ALL & ~type.value;
+    tables_->profiles[profile].*key.field = HF_NS_ALL & ~type.value;
     Ids ids = refused();
     if (!ids.empty()) list.values.push_back({quoted(type.text), std::move(ids)});
   }
   if (list.values.size() == HF_NS_COUNT) {
-    tables_->profiles[profile].ns_create = 0;
+    tables_->profiles[profile].*key.field = 0;
     list = single(quoted("any"), refused());
   }
   reset(profile);
@@ -113,7 +102,7 @@ void Trial::set_movers(std::uint16_t without) {
 }
 
 // A task without a profile cannot be in a list. If it moved a task, only "any" allows that.
-LearnedSetting Trial::movers(std::uint16_t profile, std::uint8_t hf_profile::*field) {
+LearnedSetting Trial::movers(std::uint8_t hf_profile::*field, std::uint16_t profile) {
   static_assert(HF_MOVERS_LIST == HF_INSIDE_LIST);
   tables_->profiles[profile].*field = HF_MOVERS_LIST;
   set_movers(static_cast<std::uint16_t>(HF_PROFILE_SLOTS));
@@ -130,25 +119,27 @@ LearnedSetting Trial::movers(std::uint16_t profile, std::uint8_t hf_profile::*fi
   return list;
 }
 
-LearnedSetting Trial::leave(std::uint16_t profile) {
-  return movers(profile, &hf_profile::cg_leave);
-}
-LearnedSetting Trial::join(std::uint16_t profile) { return movers(profile, &hf_profile::cg_join); }
-
-LearnedSetting Trial::mark_by(std::uint16_t profile) {
-  return movers(profile, &hf_profile::mark_by);
-}
-
-LearnedSetting Trial::inside(std::uint16_t profile) {
+LearnedSetting Trial::inside(const InsideKey& key, std::uint16_t profile) {
   hf_profile& slot = tables_->profiles[profile];
-  slot.cg_inside = HF_INSIDE_LIST;
+  slot.*key.field = HF_INSIDE_LIST;
   set_movers(HF_NO_PROFILE);
   Ids by_nobody = refused();
-  slot.cg_inside = HF_INSIDE_DELEGATED;
+  slot.*key.field = HF_INSIDE_DELEGATED;
   const bool delegated = refused().empty();
   reset(profile);
   if (!by_nobody.empty() && delegated) return single(quoted("delegated"), std::move(by_nobody));
-  return movers(profile, &hf_profile::cg_inside);
+  return movers(key.field, profile);
+}
+
+LearnedSetting Trial::strictest(const Key& key, std::uint16_t profile) {
+  return std::visit(ByType{
+                        [&](const WordKey& type) { return word(type, profile); },
+                        [&](const TypesKey& type) { return types(type, profile); },
+                        [&](const MoversKey& type) { return movers(type.field, profile); },
+                        [&](const InsideKey& type) { return inside(type, profile); },
+                        [](const auto&) { return LearnedSetting(); },
+                    },
+                    key.type);
 }
 
 }  // namespace holdfast::policy

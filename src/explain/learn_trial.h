@@ -14,8 +14,7 @@
 #include <vector>
 
 #include "policy/compiled.h"
-#include "policy/enum_names.h"
-#include "policy/model.h"
+#include "policy/keys.h"
 
 namespace holdfast::policy {
 
@@ -46,20 +45,17 @@ class Trial {
   // Is this event refused by tables that allow everything?
   [[nodiscard]] bool refused_always(const Seen& seen);
 
-  LearnedSetting create(std::uint16_t profile);
-  LearnedSetting enter(std::uint16_t profile);
-  LearnedSetting visitors(std::uint16_t profile);
-  LearnedSetting leave(std::uint16_t profile);
-  LearnedSetting join(std::uint16_t profile);
-  LearnedSetting mark_by(std::uint16_t profile);
-  LearnedSetting inside(std::uint16_t profile);
+  // For a key about members, visitors, moves or marks whose value is a word or a list; of others
+  // nothing is stated.
+  LearnedSetting strictest(const Key& key, std::uint16_t profile);
 
  private:
   using Ids = std::vector<std::uint64_t>;
   [[nodiscard]] Ids refused();
-  LearnedSetting word(std::uint8_t hf_profile::*field, std::uint16_t profile, Names names,
-                      const std::vector<std::uint32_t>& strict_to_loose);
-  LearnedSetting movers(std::uint16_t profile, std::uint8_t hf_profile::*field);
+  LearnedSetting word(const WordKey& key, std::uint16_t profile);
+  LearnedSetting types(const TypesKey& key, std::uint16_t profile);
+  LearnedSetting movers(std::uint8_t hf_profile::*field, std::uint16_t profile);
+  LearnedSetting inside(const InsideKey& key, std::uint16_t profile);
   void set_movers(std::uint16_t without);
   void reset(std::uint16_t profile);
 

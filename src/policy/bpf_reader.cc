@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads [profile.NAME.bpf]: the delegated BPF privileges, and limits for what is made with them. A
-// privilege that is not listed is not delegated.
+// Reads the values of [profile.NAME.bpf]: the kernel's names for privileges, and amounts.
 #include <fmt/core.h>
 
 #include <charconv>
@@ -22,8 +21,22 @@ void set_bit(BpfMask& mask, std::uint32_t bit) {
   }
 }
 
+// "64K", "16M", "1G"
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || value > kMaxBytes) return std::nullopt;
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  constexpr std::string_view kUnits = "KMG";
+  const std::size_t power = unit.size() == 1 ? kUnits.find(unit[0]) : std::string_view::npos;
+  if (power == std::string_view::npos) return std::nullopt;
+  return value << (10 * (power + 1));
+}
+
+}  // namespace
+
 // "any" is the kernel's word in mount options for all values, including future ones.
-Setting<BpfMask> read_mask(const Entry* entry, Names names, Reader& in) {
+Setting<BpfMask> read_bpf_names(const Entry* entry, Names names, Reader& in) {
   if (entry == nullptr) return std::nullopt;
   const Value& value = entry->value;
   BpfMask mask;
@@ -40,21 +53,6 @@ Setting<BpfMask> read_mask(const Entry* entry, Names names, Reader& in) {
     }
   }
   return stated(*entry, mask);
-}
-
-constexpr std::uint64_t kMaxCount = 1'000'000;
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 50;
-
-// "64K", "16M", "1G"
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || value > kMaxBytes) return std::nullopt;
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  constexpr std::string_view kUnits = "KMG";
-  const std::size_t power = unit.size() == 1 ? kUnits.find(unit[0]) : std::string_view::npos;
-  if (power == std::string_view::npos) return std::nullopt;
-  return value << (10 * (power + 1));
 }
 
 Setting<std::uint64_t> read_count(const Entry* entry, Reader& in) {
@@ -77,35 +75,6 @@ Setting<std::uint64_t> read_bytes(const Entry* entry, Reader& in) {
   if (bytes && *bytes <= kMaxBytes) return stated(*entry, *bytes);
   in.error(value.where, "not an amount of memory", R"(bytes, or a number with K, M or G: "16M")");
   return std::nullopt;
-}
-
-void read_quota(const Value& parent, BpfDelegate& bpf, Reader& in) {
-  const Value* table = in.table(parent, "quota");
-  if (table == nullptr) return;
-  in.only_keys(*table, {"maps", "programs", "memory"}, "bpf.quota");
-  bpf.max_maps = read_count(table->find("maps"), in);
-  bpf.max_programs = read_count(table->find("programs"), in);
-  bpf.max_memory = read_bytes(table->find("memory"), in);
-}
-
-}  // namespace
-
-BpfDelegate read_bpf(const Entry& entry, Reader& in) {
-  BpfDelegate bpf;
-  bpf.where = entry.where;
-  in.only_keys(entry.value, {"delegate", "quota"}, "bpf");
-  read_quota(entry.value, bpf, in);
-  const Value* table = in.table(entry.value, "delegate");
-  if (table == nullptr) return bpf;
-  bpf.where = entry.value.find("delegate")->where;
-  in.only_keys(*table, {"commands", "maps", "programs", "attachments", "attach_to"},
-               "bpf.delegate");
-  bpf.commands = read_mask(table->find("commands"), kBpfCommandNames, in);
-  bpf.maps = read_mask(table->find("maps"), kBpfMapNames, in);
-  bpf.programs = read_mask(table->find("programs"), kBpfProgramNames, in);
-  bpf.attachments = read_mask(table->find("attachments"), kBpfAttachNames, in);
-  bpf.attach_to = in.word(table->find("attach_to"), kAttachToNames);
-  return bpf;
 }
 
 }  // namespace holdfast::policy

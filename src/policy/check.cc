@@ -8,6 +8,7 @@
 #include <set>
 
 #include "policy/binding_check.h"
+#include "policy/keys.h"
 #include "policy/socket_check.h"
 #include "policy/suggest.h"
 
@@ -54,26 +55,57 @@ class Checker {
       error(where, fmt::format("more than {} different lists of movers", HF_MAX_MOVER_SETS));
   }
 
+  static std::string_view lacking(Needs needs, const Profile& p) {
+    switch (needs) {
+      case Needs::tracking:
+        return p.ns_track && p.ns_track->value ? "" : "the profile tracks no namespaces";
+      case Needs::cgroup:
+        return !p.cgroups.empty() || p.mark ? "" : "the profile holds no cgroup";
+      case Needs::mark:
+        return p.mark ? "" : "the profile has no mark";
+      case Needs::nothing:
+        return "";
+    }
+    return "";
+  }
+
+  static std::string_view remedy(Needs needs) {
+    switch (needs) {
+      case Needs::tracking:
+        return "add namespaces.track = true";
+      case Needs::cgroup:
+        return "add cgroup = \"/PATH\"";
+      case Needs::mark:
+        return "add mark = \"trusted.NAME\"";
+      case Needs::nothing:
+        return "";
+    }
+    return "";
+  }
+
+  void check_key(const Key& key, const Profile& p) {
+    std::visit(ByType{[&](const MoversKey& t) {
+                        const Setting<Movers>& movers = p.*t.setting;
+                        if (movers && !movers->value.any)
+                          check_movers(movers->value.names, movers->where);
+                      },
+                      [&](const InsideKey& t) {
+                        const Setting<Inside>& inside = p.*t.setting;
+                        if (inside && inside->value.kind != HF_INSIDE_ANY)
+                          check_movers(inside->value.names, inside->where);
+                      },
+                      [](const auto&) {}},
+               key.type);
+    const Span* where = place_of(key, p);
+    const std::string_view without = lacking(key.needs, p);
+    if (where == nullptr || without.empty()) return;
+    const std::string_view last = key.name.substr(key.name.rfind('.') + 1);
+    error(*where, fmt::format("'{}' can never apply: {}", last, without),
+          std::string(remedy(key.needs)));
+  }
+
   void check_profile(const Profile& p) {
-    if (p.ns_visitors && !(p.ns_track && p.ns_track->value))
-      error(p.ns_visitors->where, "'visitors' can never apply: the profile tracks no namespaces",
-            "add namespaces.track = true");
-    if (p.cg_leave && !p.cg_leave->value.any)
-      check_movers(p.cg_leave->value.names, p.cg_leave->where);
-    if (p.cg_join && !p.cg_join->value.any) check_movers(p.cg_join->value.names, p.cg_join->where);
-    if (p.cg_inside && p.cg_inside->value.kind != HF_INSIDE_ANY)
-      check_movers(p.cg_inside->value.names, p.cg_inside->where);
-    if (p.mark_by && !p.mark_by->value.any) check_movers(p.mark_by->value.names, p.mark_by->where);
-    if (p.mark_by && !p.mark)
-      error(p.mark_by->where, "'mark_by' can never apply: the profile has no mark",
-            "add mark = \"trusted.NAME\"");
-    if (!p.cgroups.empty() || p.mark) return;
-    if (p.cg_join)
-      error(p.cg_join->where, "'join' can never apply: the profile holds no cgroup",
-            "add cgroup = \"/PATH\"");
-    if (p.cg_inside)
-      error(p.cg_inside->where, "'inside' can never apply: the profile holds no cgroup",
-            "add cgroup = \"/PATH\"");
+    for (const Key& key : kKeys) check_key(key, p);
   }
 
   const Model& model_;

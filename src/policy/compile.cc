@@ -11,6 +11,8 @@
 #include <map>
 #include <new>
 
+#include "policy/keys.h"
+
 namespace holdfast::policy {
 namespace {
 
@@ -63,9 +65,14 @@ class Compiler {
   }
 
   static void permit_all(hf_profile& slot) {
-    slot.ns_create = HF_NS_ALL;
-    slot.mode = HF_MODE_ENFORCE;
-    slot.log = HF_LOG_DENIALS;
+    for (const Key& key : kKeys)
+      std::visit(ByType{[&](const WordKey& t) {
+                          slot.*t.field =
+                              static_cast<__u8>(value_of(t.words, key.fallback).value_or(0));
+                        },
+                        [&](const TypesKey& t) { slot.*t.field = HF_NS_ALL; },
+                        [](const auto&) { /* 0 permits */ }},
+                 key.type);
   }
 
   void finish() {
@@ -93,15 +100,6 @@ class Compiler {
     slot.rules[kind] = new_rule(profile, where, key, text);
   }
 
-  // Sets a field if the profile has the setting, and records its rule.
-  template <typename T, typename Field>
-  void set(hf_profile& slot, std::uint32_t kind, const Profile& profile, std::string_view key,
-           const Setting<T>& setting, Field& field) {
-    if (!setting) return;
-    field = static_cast<Field>(setting->value);
-    add_rule(slot, kind, profile, setting->where, key, setting->text);
-  }
-
   std::uint16_t mover_set(const std::vector<ProfileName>& names) {
     MoverBits bits{};
     for (const ProfileName& name : names) {
@@ -114,91 +112,87 @@ class Compiler {
     return at->second;
   }
 
-  void add_movers(hf_profile& slot, std::uint32_t kind, const Profile& profile,
-                  std::string_view key, const Setting<Movers>& movers, __u8& how, __u16& set) {
+  // The line that a verdict names when the key decides.
+  template <typename T>
+  void add_line(hf_profile& slot, const Key& key, const Profile& p, const Setting<T>& setting) {
+    if (key.rule != HF_NO_RULE)
+      add_rule(slot, key.rule, p, setting->where, key.name, setting->text);
+  }
+
+  template <typename T>
+  void add_number(const Profile& p, hf_profile& slot, const Key& key, const T& type) {
+    const auto& setting = p.*type.setting;
+    if (!setting) return;
+    slot.*type.field = setting->value;
+    add_line(slot, key, p, setting);
+  }
+
+  void add_movers(const Profile& p, hf_profile& slot, const Key& key, const MoversKey& type) {
+    const Setting<Movers>& movers = p.*type.setting;
     if (!movers) return;
-    how = movers->value.any ? HF_MOVERS_ANY : HF_MOVERS_LIST;
-    if (!movers->value.any) set = mover_set(movers->value.names);
-    add_rule(slot, kind, profile, movers->where, key, movers->text);
+    slot.*type.field = movers->value.any ? HF_MOVERS_ANY : HF_MOVERS_LIST;
+    if (!movers->value.any) slot.*type.set = mover_set(movers->value.names);
+    add_line(slot, key, p, movers);
   }
 
-  void add_namespaces(const Profile& p, hf_profile& slot) {
-    set(slot, HF_RULE_NS_CREATE, p, "namespaces.create", p.ns_create, slot.ns_create);
-    set(slot, HF_RULE_NS_ENTER, p, "namespaces.enter", p.ns_enter, slot.ns_enter);
-    set(slot, HF_RULE_NS_TRACK, p, "namespaces.track", p.ns_track, slot.ns_track);
-    set(slot, HF_RULE_NS_VISITORS, p, "namespaces.visitors", p.ns_visitors, slot.ns_visitors);
+  void add_inside(const Profile& p, hf_profile& slot, const Key& key, const InsideKey& type) {
+    const Setting<Inside>& inside = p.*type.setting;
+    if (!inside) return;
+    slot.*type.field = inside->value.kind;
+    if (inside->value.kind != HF_INSIDE_ANY) slot.*type.set = mover_set(inside->value.names);
+    add_line(slot, key, p, inside);
   }
 
-  void add_cgroups(const Profile& p, hf_profile& slot) {
-    add_movers(slot, HF_RULE_CG_LEAVE, p, "cgroups.leave", p.cg_leave, slot.cg_leave,
-               slot.leave_set);
-    add_movers(slot, HF_RULE_CG_JOIN, p, "cgroups.join", p.cg_join, slot.cg_join, slot.join_set);
-    if (p.cg_inside) {
-      slot.cg_inside = p.cg_inside->value.kind;
-      if (slot.cg_inside != HF_INSIDE_ANY) slot.inside_set = mover_set(p.cg_inside->value.names);
-      add_rule(slot, HF_RULE_CG_INSIDE, p, p.cg_inside->where, "cgroups.inside", p.cg_inside->text);
-    }
-    if (p.cg_leave || p.cg_join || p.cg_inside) tables_->any_cgroup_rules = 1;
-  }
-
-  void add_bpf_mask(const Profile& p, hf_profile& slot, std::uint32_t kind, std::string_view key,
-                    const Setting<BpfMask>& mask, std::uint32_t section_rule) {
-    slot.rules[kind] = section_rule;
-    if (mask) add_rule(slot, kind, p, mask->where, key, mask->text);
-  }
-
-  template <typename Field>
-  void set_quota(const Profile& p, hf_profile& slot, std::uint32_t kind, std::string_view of,
-                 const Setting<std::uint64_t>& quota, Field& field) {
-    if (!quota) return;
-    set(slot, kind, p, fmt::format("bpf.quota.{}", of), quota, field);
-    slot.bpf_quotas |= HF_QUOTA_MAPS << (kind - HF_RULE_BPF_QUOTA_MAPS);
-  }
-
-  // A missing list delegates nothing. Its rule is then the section itself.
-  void add_bpf(const Profile& p, hf_profile& slot) {
-    const BpfDelegate& bpf = *p.bpf;
-    const std::uint32_t section = new_rule(p, bpf.where, "bpf.delegate", "[]");
-    add_bpf_mask(p, slot, HF_RULE_BPF_COMMANDS, "bpf.delegate.commands", bpf.commands, section);
-    add_bpf_mask(p, slot, HF_RULE_BPF_MAPS, "bpf.delegate.maps", bpf.maps, section);
-    add_bpf_mask(p, slot, HF_RULE_BPF_PROGRAMS, "bpf.delegate.programs", bpf.programs, section);
-    add_bpf_mask(p, slot, HF_RULE_BPF_ATTACHMENTS, "bpf.delegate.attachments", bpf.attachments,
-                 section);
-    if (!bpf.attach_to)
-      add_rule(slot, HF_RULE_BPF_ATTACH_TO, p, bpf.where, "bpf.delegate.attach_to",
-               "\"own-cgroup\"");
-    set(slot, HF_RULE_BPF_ATTACH_TO, p, "bpf.delegate.attach_to", bpf.attach_to,
-        slot.bpf_attach_to);
-    set_quota(p, slot, HF_RULE_BPF_QUOTA_MAPS, "maps", bpf.max_maps, slot.bpf_max_maps);
-    set_quota(p, slot, HF_RULE_BPF_QUOTA_PROGRAMS, "programs", bpf.max_programs,
-              slot.bpf_max_programs);
-    set_quota(p, slot, HF_RULE_BPF_QUOTA_MEMORY, "memory", bpf.max_memory, slot.bpf_max_memory);
+  // A list that is left out delegates nothing; then a refusal names the line of the section.
+  void add_bpf_section(const Profile& p, hf_profile& slot) {
+    if (!p.bpf) return;
     slot.bpf_ruled = 1;
-    if (bpf.commands) slot.bpf_commands = bpf.commands->value.low;
-    if (bpf.maps) slot.bpf_maps = bpf.maps->value.low;
-    if (bpf.programs) slot.bpf_programs = bpf.programs->value.low;
-    if (bpf.attachments) {
-      slot.bpf_attachments[0] = bpf.attachments->value.low;
-      slot.bpf_attachments[1] = bpf.attachments->value.high;
-    }
+    const std::uint32_t section = new_rule(p, *p.bpf, "bpf.delegate", "[]");
+    for (const Key& key : kKeys)
+      if (std::holds_alternative<BpfMaskKey>(key.type)) slot.rules[key.rule] = section;
   }
 
-  void add_labels(const Profile& p, hf_profile& slot) {
-    LabelRights rights;
-    if (p.labels.set) {
-      rights.ruled = true;
-      rights.set = p.labels.set->value;
-      rights.set_rule = new_rule(p, p.labels.set->where, "label.set", p.labels.set->text);
-    }
-    if (p.labels.inherit) {
-      rights.inherit = p.labels.inherit->value;
-      rights.inherit_rule =
-          new_rule(p, p.labels.inherit->where, "label.inherit", p.labels.inherit->text);
-    }
-    slot.label_ruled = rights.ruled;
-    slot.label_inherit = rights.inherit;
+  void add_bpf_mask(const Profile& p, hf_profile& slot, const Key& key, const BpfMaskKey& type) {
+    const Setting<BpfMask>& mask = p.*type.setting;
+    if (!mask) return;
+    type.store(slot, mask->value);
+    add_line(slot, key, p, mask);
+  }
+
+  void add_quota(const Profile& p, hf_profile& slot, const Key& key, const QuotaKey& type) {
+    const Setting<std::uint64_t>& quota = p.*type.setting;
+    if (!quota) return;
+    type.store(slot, quota->value);
+    slot.bpf_quotas |= type.quota;
+    add_line(slot, key, p, quota);
+  }
+
+  // A missing bpf key with a word restricts too. The place of its rule is the section.
+  void add_default_line(const Profile& p, hf_profile& slot, const Key& key) {
+    if (key.about == About::bpf && p.bpf && place_of(key, p) == nullptr)
+      add_rule(slot, key.rule, p, *p.bpf, key.name, fmt::format("\"{}\"", key.fallback));
+  }
+
+  void add_label_names(const Profile& p, hf_profile& slot, const Key& key,
+                       const LabelNamesKey& type) {
+    const auto& setting = p.*type.setting;
+    if (!setting) return;
+    LabelRights& rights = out_->label_rights.back();
+    rights.ruled = true;
+    rights.set = setting->value;
+    rights.set_rule = new_rule(p, setting->where, key.name, setting->text);
+    slot.label_ruled = 1;
     slot.label_rule = rights.set_rule;
-    out_->label_rights.push_back(std::move(rights));
+  }
+
+  void add_label_flag(const Profile& p, hf_profile& slot, const Key& key,
+                      const LabelFlagKey& type) {
+    const Setting<bool>& setting = p.*type.setting;
+    if (!setting) return;
+    LabelRights& rights = out_->label_rights.back();
+    rights.inherit = setting->value;
+    rights.inherit_rule = new_rule(p, setting->where, key.name, setting->text);
+    slot.*type.field = setting->value;
   }
 
   // The number of `text` in the list. Appends it if it is new.
@@ -241,28 +235,50 @@ class Compiler {
 
   // Without a setting no profile may change a mark.
   void add_mark(const Profile& p, std::uint16_t number, hf_profile& slot) {
+    if (!p.mark) return;
     out_->marks.push_back({p.mark->value, number, p.mark->where});
+    if (p.mark_by) return;
     slot.mark_by = HF_MOVERS_LIST;
-    if (p.mark_by)
-      return add_movers(slot, HF_RULE_MARK, p, "mark_by", p.mark_by, slot.mark_by, slot.mark_set);
     slot.mark_set = mover_set({});
     add_rule(slot, HF_RULE_MARK, p, p.mark->where, "mark", p.mark->text);
+  }
+
+  void add_key(const Profile& p, std::uint16_t number, hf_profile& slot, const Key& key) {
+    std::visit(ByType{
+                   [&](const WordKey& t) {
+                     add_default_line(p, slot, key);
+                     add_number(p, slot, key, t);
+                   },
+                   [&](const TypesKey& t) { add_number(p, slot, key, t); },
+                   [&](const FlagKey& t) { add_number(p, slot, key, t); },
+                   [&](const MoversKey& t) { add_movers(p, slot, key, t); },
+                   [&](const InsideKey& t) { add_inside(p, slot, key, t); },
+                   [&](const BpfMaskKey& t) { add_bpf_mask(p, slot, key, t); },
+                   [&](const CountKey& t) { add_quota(p, slot, key, t); },
+                   [&](const BytesKey& t) { add_quota(p, slot, key, t); },
+                   [&](const LabelNamesKey& t) { add_label_names(p, slot, key, t); },
+                   [&](const LabelFlagKey& t) { add_label_flag(p, slot, key, t); },
+                   [&](const MarkNameKey&) { add_mark(p, number, slot); },
+                   [&](const PathsKey&) {
+                     for (const Stated<std::string>& cgroup : p.cgroups)
+                       out_->bindings.push_back({cgroup.value, number});
+                   },
+                   [&](const SocketRulesKey&) { add_sockets(p, slot); },
+                   [](const auto&) { /* a key of one socket rule: add_sockets() */ },
+               },
+               key.type);
+    if (key.about == About::moves && place_of(key, p) != nullptr) tables_->any_cgroup_rules = 1;
   }
 
   void add_profile(const Profile& p, std::uint16_t number) {
     hf_profile& slot = tables_->profiles[number];
     permit_all(slot);
+    out_->label_rights.emplace_back();
     add_rule(slot, HF_RULE_PROFILE, p, p.where, "profile", p.name);
-    if (p.mode) slot.mode = p.mode->value;
-    if (p.log) slot.log = p.log->value;
-    add_namespaces(p, slot);
-    add_cgroups(p, slot);
-    add_sockets(p, slot);
-    if (p.bpf) add_bpf(p, slot);
-    add_labels(p, slot);
-    for (const Stated<std::string>& cgroup : p.cgroups)
-      out_->bindings.push_back({cgroup.value, number});
-    if (p.mark) add_mark(p, number, slot);
+    for (const Key& key : kKeys) {
+      if (key.rule == HF_RULE_BPF_COMMANDS) add_bpf_section(p, slot);
+      add_key(p, number, slot, key);
+    }
   }
 
   const Model& model_;

@@ -119,39 +119,9 @@ inline constexpr std::array<Name, 6> kFamilyNames = {{
     {HF_FAMILY_VSOCK, "vsock"},
 }};
 
-inline constexpr std::array<Name, 2> kModeNames = {{
-    {HF_MODE_ENFORCE, "enforce"},
-    {HF_MODE_AUDIT, "audit"},
-}};
-
-inline constexpr std::array<Name, 3> kLogNames = {{
-    {HF_LOG_DENIALS, "denials"},
-    {HF_LOG_ALL, "all"},
-    {HF_LOG_NONE, "none"},
-}};
-
-inline constexpr std::array<Name, 4> kEnterNames = {{
-    {HF_ENTER_ANY, "any"},
-    {HF_ENTER_NONE, "none"},
-    {HF_ENTER_LOCK, "lock"},
-    {HF_ENTER_OWN, "own"},
-}};
-
-inline constexpr std::array<Name, 3> kVisitorsNames = {{
-    {HF_VISITORS_ALLOW, "allow"},
-    {HF_VISITORS_DENY, "deny"},
-    {HF_VISITORS_LOCK, "lock"},
-}};
-
-inline constexpr std::array<Name, 2> kSocketVerdictNames = {{
-    {HF_SOCK_ALLOW, "allow"},
-    {HF_SOCK_DENY, "deny"},
-}};
-
-inline constexpr std::array<Name, 2> kAttachToNames = {{
-    {HF_ATTACH_OWN_CGROUP, "own-cgroup"},
-    {HF_ATTACH_ANYWHERE, "anywhere"},
-}};
+// kModeNames, kLogNames, kEnterNames, kVisitorsNames, kAttachToNames, kSocketVerdictNames.
+#define HF_WORDS(list, ...) inline constexpr Name list[] = {__VA_ARGS__};
+#include "policy/keys.def"
 
 // Bits of hf_request.flags.
 inline constexpr std::array<Name, 13> kRequestFlagNames = {{

@@ -73,41 +73,34 @@ struct BpfMask {
   std::uint64_t high = 0;  // values 64 to 127: only attach types
 };
 
-struct BpfDelegate {
-  Span where;
-  Setting<BpfMask> commands;
-  Setting<BpfMask> maps;
-  Setting<BpfMask> programs;
-  Setting<BpfMask> attachments;
-  Setting<std::uint8_t> attach_to;  // HF_ATTACH_*
-  Setting<std::uint64_t> max_maps;
-  Setting<std::uint64_t> max_programs;
-  Setting<std::uint64_t> max_memory;  // bytes
-};
+// What a setting of each type in policy/keys.def holds.
+namespace setting {
 
-struct Labels {
-  Setting<std::vector<std::string>> set;  // names that members may set on sockets
-  Setting<bool> inherit;                  // accepted sockets copy the listener's labels
-};
+using Word = std::uint8_t;    // the number of core/abi.h
+using Types = std::uint32_t;  // HF_NS_* mask
+using Flag = bool;
+using policy::BpfMask;
+using policy::Inside;
+using policy::Movers;
+using Count = std::uint64_t;
+using Bytes = std::uint64_t;
+using LabelNames = std::vector<std::string>;  // "user.varlink"
+using LabelFlag = bool;
+using MarkName = std::string;  // "trusted.manager"
 
+}  // namespace setting
+
+// Each row HF_KEY of policy/keys.def is a member: Setting<std::uint8_t> ns_enter; and so on. `mode`
+// and `log` are the profile's, or else its file's.
 struct Profile {
   std::string name;
   Span where;
   std::vector<Stated<std::string>> cgroups;
-  Setting<std::string> mark;
-  Setting<Movers> mark_by;     // only with a mark
-  Setting<std::uint8_t> mode;  // of the profile, or of its file if the profile has none
-  Setting<std::uint8_t> log;   // as mode
-  Setting<std::uint32_t> ns_create;
-  Setting<std::uint8_t> ns_enter;
-  Setting<bool> ns_track;
-  Setting<std::uint8_t> ns_visitors;
-  Setting<Movers> cg_leave;
-  Setting<Movers> cg_join;
-  Setting<Inside> cg_inside;
   std::vector<SocketRule> sockets;
-  std::optional<BpfDelegate> bpf;
-  Labels labels;
+  std::optional<Span> bpf;  // where [profile.NAME.bpf] or its `delegate` is; a profile without is
+                            // not restricted
+#define HF_KEY(type, field, ...) Setting<setting::type> field;
+#include "policy/keys.def"
 };
 
 struct Model {

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a document into the model: the top level, and the settings of a profile about namespaces,
-// cgroups and marks.
+// Reads a document into the model: the top level, and the tables of a profile.
 #include <fmt/core.h>
 
 #include <algorithm>
 
+#include "policy/keys.h"
 #include "policy/reader.h"
 
 namespace holdfast::policy {
 namespace {
-
-constexpr std::size_t kMaxProfileNameBytes = 64;
 
 void check_version(const Value& root, Reader& in) {
   const Entry* version = root.find("version");
@@ -21,10 +19,8 @@ void check_version(const Value& root, Reader& in) {
            "this holdfast reads version 1");
 }
 
-// Words with another meaning in requests. A request could not name a profile with such a name.
 bool is_reserved(std::string_view name) {
-  return name == "any" || name == "none" || name == "own" || name == "host" || name == "unknown" ||
-         name == "delegated";
+  return std::ranges::find(kReservedProfileNames, name) != std::end(kReservedProfileNames);
 }
 
 bool check_name(const Entry& entry, Reader& in) {
@@ -75,61 +71,72 @@ Setting<Inside> read_inside(const Entry* entry, Reader& in) {
   return stated(*entry, Inside{kind, std::move(movers->value.names)});
 }
 
-void read_sockets(const Entry& entry, Profile& profile, Reader& in) {
-  if (!in.expect(entry, Kind::array, "a list of tables: [[profile.NAME.socket]]")) return;
-  for (const Value& item : entry.value.items) {
+std::vector<SocketRule> read_sockets(const Entry* entry, Reader& in) {
+  std::vector<SocketRule> rules;
+  if (entry == nullptr ||
+      !in.expect(*entry, Kind::array, "a list of tables: [[profile.NAME.socket]]"))
+    return rules;
+  for (const Value& item : entry->value.items) {
     if (item.kind == Kind::table) {
-      profile.sockets.push_back(read_socket_rule(item, in));
+      rules.push_back(read_socket_rule(item, in));
     } else {
       in.error(item.where,
                fmt::format("a socket rule must be a table, not {}", to_string(item.kind)));
     }
   }
+  return rules;
 }
 
-void read_namespaces(const Value& table, Profile& profile, Reader& in) {
-  in.only_keys(table, {"create", "enter", "track", "visitors"}, "namespaces");
-  profile.ns_create = in.mask(table.find("create"), kNsTypeNames, HF_NS_ALL);
-  profile.ns_enter = in.word(table.find("enter"), kEnterNames);
-  profile.ns_track = in.boolean(table.find("track"));
-  profile.ns_visitors = in.word(table.find("visitors"), kVisitorsNames);
+std::vector<Stated<std::string>> read_paths(const Entry* entry, Reader& in) {
+  if (entry == nullptr) return {};
+  if (entry->value.kind == Kind::array && entry->value.items.empty())
+    in.error(entry->value.where, fmt::format("'{}' names no cgroup", entry->key), "leave it out");
+  return in.strings(*entry, Reader::Single::allowed);
 }
 
-void read_cgroups(const Value& table, Profile& profile, Reader& in) {
-  in.only_keys(table, {"leave", "join", "inside"}, "cgroups");
-  profile.cg_leave = read_movers(table.find("leave"), in);
-  profile.cg_join = read_movers(table.find("join"), in);
-  profile.cg_inside = read_inside(table.find("inside"), in);
+// `entry`: null when the profile does not state the key.
+void read_key(const Key& key, const Entry* entry, Profile& p, Reader& in) {
+  std::visit(ByType{
+                 [&](const WordKey& t) { p.*t.setting = in.word(entry, t.words); },
+                 [&](const TypesKey& t) { p.*t.setting = in.mask(entry, kNsTypeNames, HF_NS_ALL); },
+                 [&](const FlagKey& t) { p.*t.setting = in.boolean(entry); },
+                 [&](const MoversKey& t) { p.*t.setting = read_movers(entry, in); },
+                 [&](const InsideKey& t) { p.*t.setting = read_inside(entry, in); },
+                 [&](const BpfMaskKey& t) { p.*t.setting = read_bpf_names(entry, t.names, in); },
+                 [&](const CountKey& t) { p.*t.setting = read_count(entry, in); },
+                 [&](const BytesKey& t) { p.*t.setting = read_bytes(entry, in); },
+                 [&](const LabelNamesKey& t) { p.*t.setting = read_label_names(entry, in); },
+                 [&](const LabelFlagKey& t) { p.*t.setting = in.boolean(entry); },
+                 [&](const MarkNameKey& t) { p.*t.setting = in.string(entry); },
+                 [&](const PathsKey&) { p.cgroups = read_paths(entry, in); },
+                 [&](const SocketRulesKey&) { p.sockets = read_sockets(entry, in); },
+                 [](const auto&) { /* a key of one socket rule: read_socket_rule() */ },
+             },
+             key.type);
+}
+
+// The keys below `path`, and the tables that hold more of them. `of` names this table in messages.
+void read_table(const Value& table, std::string_view path, std::string_view of, Profile& profile,
+                Reader& in) {
+  const std::vector<std::string_view> parts = parts_below(path);
+  in.only_keys(table, parts, of);
+  for (const std::string_view part : parts) {
+    const std::string name = path.empty() ? std::string(part) : fmt::format("{}.{}", path, part);
+    const Entry* entry = table.find(part);
+    if (const Key* key = find_key(name); key != nullptr) {
+      read_key(*key, entry, profile, in);
+    } else if (const Value* below = in.table(table, part); below != nullptr) {
+      if (name == "bpf" || name == "bpf.delegate") profile.bpf = entry->where;
+      read_table(*below, name, name, profile, in);
+    }
+  }
 }
 
 Profile read_profile(const Entry& entry, Reader& in) {
-  const Value& table = entry.value;
   Profile profile;
   profile.name = entry.key;
   profile.where = entry.key_where;
-  in.only_keys(table,
-               {"cgroup", "mark", "mark_by", "mode", "log", "namespaces", "cgroups", "socket",
-                "bpf", "label"},
-               fmt::format("[profile.{}]", entry.key));
-  if (const Entry* cgroup = table.find("cgroup"); cgroup != nullptr) {
-    profile.cgroups = in.strings(*cgroup, Reader::Single::allowed);
-    if (cgroup->value.kind == Kind::array && cgroup->value.items.empty())
-      in.error(cgroup->value.where, "'cgroup' names no cgroup", "leave it out");
-  }
-  profile.mark = in.string(table.find("mark"));
-  profile.mark_by = read_movers(table.find("mark_by"), in);
-  profile.mode = in.word(table.find("mode"), kModeNames);
-  profile.log = in.word(table.find("log"), kLogNames);
-  if (const Value* section = in.table(table, "namespaces"); section != nullptr)
-    read_namespaces(*section, profile, in);
-  if (const Value* section = in.table(table, "cgroups"); section != nullptr)
-    read_cgroups(*section, profile, in);
-  if (const Entry* sockets = table.find("socket"); sockets != nullptr)
-    read_sockets(*sockets, profile, in);
-  if (const Entry* bpf = table.find("bpf"); bpf != nullptr && in.table(table, "bpf") != nullptr)
-    profile.bpf = read_bpf(*bpf, in);
-  if (const Value* section = in.table(table, "label"); section != nullptr)
-    profile.labels = read_labels(*section, in);
+  read_table(entry.value, "", fmt::format("[profile.{}]", entry.key), profile, in);
   return profile;
 }
 

@@ -13,6 +13,14 @@
 
 namespace holdfast::policy {
 
+inline constexpr std::size_t kMaxProfileNameBytes = 64;
+// Words with another meaning in requests. A request could not name a profile with such a name.
+inline constexpr std::string_view kReservedProfileNames[] = {"any",  "none",    "own",
+                                                             "host", "unknown", "delegated"};
+// The largest values of the quotas of BPF.
+inline constexpr std::uint64_t kMaxCount = 1'000'000;
+inline constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 50;
+
 // A setting with its value, its place and its text.
 template <typename T>
 Stated<T> stated(const Entry& entry, T value) {
@@ -61,10 +69,13 @@ class Reader {
   std::vector<Diagnostic>& diagnostics_;
 };
 
-// Read the tables [[profile.NAME.socket]], [profile.NAME.bpf] and [profile.NAME.label].
+// Reads one table [[profile.NAME.socket]].
 SocketRule read_socket_rule(const Value& table, Reader& in);
-BpfDelegate read_bpf(const Entry& entry, Reader& in);
-Labels read_labels(const Value& table, Reader& in);
+// Values as policy/keys.h describes them. Absence and mistakes as for the functions of Reader.
+Setting<BpfMask> read_bpf_names(const Entry* entry, Names names, Reader& in);
+Setting<std::uint64_t> read_count(const Entry* entry, Reader& in);
+Setting<std::uint64_t> read_bytes(const Entry* entry, Reader& in);
+Setting<std::vector<std::string>> read_label_names(const Entry* entry, Reader& in);
 
 // Adds the profiles of one source to the model.
 void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads [[profile.NAME.socket]] and [profile.NAME.label].
+// Reads [[profile.NAME.socket]], and the names of labels.
 #include <fmt/core.h>
 
+#include "policy/keys.h"
 #include "policy/rate.h"
 #include "policy/reader.h"
 
@@ -95,7 +96,7 @@ SocketRule read_socket_rule(const Value& table, Reader& in) {
   SocketRule rule;
   rule.where = table.where;
   const std::size_t mistakes = in.mistakes();
-  in.only_keys(table, {"on", "family", "label", "peer", "verdict", "rate"}, "a socket rule");
+  in.only_keys(table, parts_below("socket"), "a socket rule");
   if (const Entry* on = table.find("on"); on != nullptr) {
     rule.ops = in.match_mask(*on, kSocketOpNames);
   } else {
@@ -111,18 +112,13 @@ SocketRule read_socket_rule(const Value& table, Reader& in) {
   return rule;
 }
 
-Labels read_labels(const Value& table, Reader& in) {
-  Labels labels;
-  in.only_keys(table, {"set", "inherit"}, "label");
-  labels.inherit = in.boolean(table.find("inherit"));
-  if (const Entry* set = table.find("set"); set != nullptr) {
-    std::vector<std::string> names;
-    for (const Stated<std::string>& name : in.strings(*set, Reader::Single::refused)) {
-      if (check_label_name(name.value, name.value_where, in)) names.push_back(name.value);
-    }
-    labels.set = stated(*set, std::move(names));
+Setting<std::vector<std::string>> read_label_names(const Entry* entry, Reader& in) {
+  if (entry == nullptr) return std::nullopt;
+  std::vector<std::string> names;
+  for (const Stated<std::string>& name : in.strings(*entry, Reader::Single::refused)) {
+    if (check_label_name(name.value, name.value_where, in)) names.push_back(name.value);
   }
-  return labels;
+  return stated(*entry, std::move(names));
 }
 
 }  // namespace holdfast::policy

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/stated.h"
 
-#include <array>
+#include <algorithm>
+
+#include "policy/keys.h"
 
 namespace holdfast::policy {
 namespace {
@@ -12,15 +14,8 @@ class Collector {
       : policy_(policy), number_(number), profile_(policy.tables->profiles[number]) {}
 
   std::vector<StatedRule> collect() {
-    namespaces();
-    cgroups();
-    mark();
-    for (std::uint32_t i = 0; i < profile_.socket_count; i++)
-      add("socket", policy_.tables->socket_rules[profile_.socket_first + i].rule);
-    const LabelRights& labels = policy_.label_rights[number_];
-    if (labels.ruled) add("label", labels.set_rule);
-    if (labels.inherit) add("label", labels.inherit_rule);
-    bpf();
+    for (const Key& key : kKeys) add_key(key);
+    trace();
     return std::move(found_);
   }
 
@@ -30,54 +25,58 @@ class Collector {
     found_.push_back({kind, number_, rule.where, rule.key, rule.text});
   }
 
-  void namespaces() {
-    const bool create = profile_.ns_create != HF_NS_ALL;
-    const bool enter = profile_.ns_enter != HF_ENTER_ANY;
-    const bool visitors = profile_.ns_visitors != HF_VISITORS_ALLOW;
-    if (create) add("namespaces.create", profile_.rules[HF_RULE_NS_CREATE]);
-    if (enter) add("namespaces.enter", profile_.rules[HF_RULE_NS_ENTER]);
-    if (visitors) add("namespaces.visitors", profile_.rules[HF_RULE_NS_VISITORS]);
-    if (enter) return add("trace", profile_.rules[HF_RULE_NS_ENTER]);
-    if (visitors) return add("trace", profile_.rules[HF_RULE_NS_VISITORS]);
-    if (create) add("trace", profile_.rules[HF_RULE_NS_CREATE]);
+  void add_key(const Key& key) {
+    const LabelRights& labels = policy_.label_rights[number_];
+    std::visit(ByType{
+                   [&](const BpfMaskKey&) {
+                     // Lists that are left out share the line of the section; it is one rule then.
+                     const std::uint32_t rule = profile_.rules[key.rule];
+                     if (restricts(key, profile_) && rule != last_list_) add(key.kind, rule);
+                     last_list_ = rule;
+                   },
+                   [&](const LabelNamesKey&) {
+                     if (labels.ruled) add(key.kind, labels.set_rule);
+                   },
+                   [&](const LabelFlagKey&) {
+                     if (labels.inherit) add(key.kind, labels.inherit_rule);
+                   },
+                   [&](const SocketRulesKey&) {
+                     for (std::uint32_t i = 0; i < profile_.socket_count; i++)
+                       add(key.kind, policy_.tables->socket_rules[profile_.socket_first + i].rule);
+                   },
+                   [&](const MarkNameKey&) { marks(key.kind); },
+                   [&](const auto&) {
+                     if (!key.kind.empty() && restricts(key, profile_))
+                       add(key.kind, profile_.rules[key.rule]);
+                   },
+               },
+               key.type);
   }
 
-  void cgroups() {
-    if (profile_.cg_leave != HF_MOVERS_ANY) add("cgroups.leave", profile_.rules[HF_RULE_CG_LEAVE]);
-    if (profile_.cg_join != HF_MOVERS_ANY) add("cgroups.join", profile_.rules[HF_RULE_CG_JOIN]);
-    if (profile_.cg_inside != HF_INSIDE_ANY)
-      add("cgroups.inside", profile_.rules[HF_RULE_CG_INSIDE]);
-  }
-
-  void mark() {
+  void marks(std::string_view kind) {
     for (const Mark& mark : policy_.marks) {
       if (mark.profile == number_)
-        found_.push_back({"mark", number_, mark.where, "mark", "\"" + mark.name + "\""});
+        found_.push_back({kind, number_, mark.where, "mark", "\"" + mark.name + "\""});
     }
   }
 
-  // Missing lists have the place of the section. They count as one restriction.
-  void bpf() {
-    if (profile_.bpf_ruled == 0) return;
-    std::uint32_t last = HF_RULE_DEFAULT;
-    for (const std::uint32_t kind :
-         std::array<std::uint32_t, 4>{HF_RULE_BPF_COMMANDS, HF_RULE_BPF_MAPS, HF_RULE_BPF_PROGRAMS,
-                                      HF_RULE_BPF_ATTACHMENTS}) {
-      if (profile_.rules[kind] == last) continue;
-      last = profile_.rules[kind];
-      add("bpf.delegate", last);
-    }
-    for (const std::uint32_t kind :
-         std::array<std::uint32_t, 4>{HF_RULE_BPF_ATTACH_TO, HF_RULE_BPF_QUOTA_MAPS,
-                                      HF_RULE_BPF_QUOTA_PROGRAMS, HF_RULE_BPF_QUOTA_MEMORY}) {
-      if (kind == HF_RULE_BPF_ATTACH_TO && profile_.bpf_attach_to == HF_ATTACH_ANYWHERE) continue;
-      if (profile_.rules[kind] != HF_RULE_DEFAULT) add("bpf.delegate", profile_.rules[kind]);
+  // Tracing is restricted with namespaces. The first such rule in this order is its rule.
+  void trace() {
+    for (const std::string_view key :
+         {"namespaces.enter", "namespaces.visitors", "namespaces.create"}) {
+      const auto rule = std::ranges::find(found_, key, &StatedRule::kind);
+      if (rule == found_.end()) continue;
+      StatedRule trace = *rule;
+      trace.kind = "trace";
+      found_.push_back(std::move(trace));
+      return;
     }
   }
 
   const Compiled& policy_;
   std::uint16_t number_;
   const hf_profile& profile_;
+  std::uint32_t last_list_ = HF_RULE_DEFAULT;
   std::vector<StatedRule> found_;
 };
 

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <memory>
 
+#include "policy/keys.h"
+
 namespace holdfast::policy {
 namespace {
 
@@ -59,29 +61,36 @@ class Validator {
             "slot 0 restricts tasks without a profile");
   }
 
+  // Is what the key became within its range?
+  [[nodiscard]] bool is_sound(const Key& key, const hf_profile& p) const {
+    return std::visit(
+        ByType{
+            [&](const WordKey& t) { return !name_of(t.words, p.*t.field).empty(); },
+            [&](const TypesKey& t) { return (p.*t.field & ~HF_NS_ALL) == 0; },
+            [&](const FlagKey& t) { return p.*t.field <= 1; },
+            [&](const LabelFlagKey& t) { return p.*t.field <= 1; },
+            [&](const MoversKey& t) {
+              return p.*t.field == HF_MOVERS_ANY ||
+                     (p.*t.field == HF_MOVERS_LIST && p.*t.set < t_.mover_set_count);
+            },
+            [&](const InsideKey& t) {
+              return p.*t.field == HF_INSIDE_ANY ||
+                     (p.*t.field <= HF_INSIDE_DELEGATED && p.*t.set < t_.mover_set_count);
+            },
+            [](const auto&) { return true; },
+        },
+        key.type);
+  }
+
   void check_profile(std::uint32_t number, const hf_profile& p) {
-    require(p.mode <= HF_MODE_AUDIT && p.log <= HF_LOG_NONE, "profile {}: mode or log", number);
-    require(p.ns_enter <= HF_ENTER_OWN && p.ns_visitors <= HF_VISITORS_LOCK && p.ns_track <= 1,
-            "profile {}: namespace settings", number);
-    require((p.ns_create & ~HF_NS_ALL) == 0, "profile {}: namespace types", number);
-    require(p.cg_leave <= HF_MOVERS_LIST && p.cg_join <= HF_MOVERS_LIST &&
-                p.cg_inside <= HF_INSIDE_DELEGATED,
-            "profile {}: cgroup settings", number);
-    require(p.cg_leave != HF_MOVERS_LIST || p.leave_set < t_.mover_set_count,
-            "profile {}: leave set", number);
-    require(p.cg_join != HF_MOVERS_LIST || p.join_set < t_.mover_set_count, "profile {}: join set",
-            number);
-    require(p.cg_inside == HF_INSIDE_ANY || p.inside_set < t_.mover_set_count,
-            "profile {}: inside set", number);
-    require(p.mark_by <= HF_MOVERS_LIST && p.pad0 == 0 &&
-                (p.mark_by != HF_MOVERS_LIST || p.mark_set < t_.mover_set_count),
-            "profile {}: mark", number);
+    for (const Key& key : kKeys) require(is_sound(key, p), "profile {}: {}", number, key.name);
+    require(p.pad0 == 0, "profile {}: padding", number);
     require(p.socket_count <= HF_MAX_PROFILE_SOCKET_RULES &&
                 p.socket_first <= t_.socket_rule_count &&
                 p.socket_count <= t_.socket_rule_count - p.socket_first,
             "profile {}: socket rules", number);
-    require(p.bpf_ruled <= 1 && p.bpf_attach_to <= 1, "profile {}: bpf settings", number);
-    require(p.label_ruled <= 1 && p.label_inherit <= 1 && (p.label_ruled || p.label_rule == 0),
+    require(p.bpf_ruled <= 1, "profile {}: bpf settings", number);
+    require(p.label_ruled <= 1 && (p.label_ruled || p.label_rule == 0),
             "profile {}: label settings", number);
   }
 

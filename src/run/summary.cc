@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/summary.h"
 
-#include "base/printable.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
+
+#include "base/printable.h"
+#include "policy/keys.h"
+#include "policy/stated.h"
 
 namespace holdfast::run {
 namespace {
@@ -120,24 +123,19 @@ std::string strength_lines(const Summary& summary, policy::Colour colour) {
 
 std::vector<RuleKind> stated_rules(const policy::Compiled& policy, std::uint16_t number) {
   const hf_profile& profile = policy.tables->profiles[number];
+  std::set<std::string_view> stated;
+  for (const policy::Key& key : policy::kKeys)
+    if (key.rule != policy::HF_NO_RULE && profile.rules[key.rule] != HF_RULE_DEFAULT)
+      stated.insert(key.kind);
+  for (const policy::StatedRule& rule : policy::stated_rules(policy, number))
+    if (rule.kind != backend::to_string(RuleKind::trace)) stated.insert(rule.kind);
+  if (profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL)
+    stated.insert(backend::to_string(RuleKind::trace));
   std::vector<RuleKind> kinds;
-  const auto add = [&](bool stated, RuleKind kind) {
-    if (stated) kinds.push_back(kind);
-  };
-  const auto says = [&](unsigned rule) { return profile.rules[rule] != HF_RULE_DEFAULT; };
-  const bool confines = profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL;
-  add(says(HF_RULE_NS_CREATE), RuleKind::namespaces_create);
-  add(says(HF_RULE_NS_ENTER), RuleKind::namespaces_enter);
-  add(says(HF_RULE_NS_VISITORS), RuleKind::namespaces_visitors);
-  add(confines, RuleKind::trace);
-  add(says(HF_RULE_CG_LEAVE), RuleKind::cgroups_leave);
-  add(says(HF_RULE_CG_JOIN), RuleKind::cgroups_join);
-  add(says(HF_RULE_CG_INSIDE), RuleKind::cgroups_inside);
-  add(std::ranges::any_of(policy.marks, [&](const auto& mark) { return mark.profile == number; }),
-      RuleKind::mark);
-  add(profile.socket_count > 0, RuleKind::socket);
-  add(profile.label_ruled != 0 || profile.label_inherit != 0, RuleKind::label);
-  add(profile.bpf_ruled != 0, RuleKind::bpf_delegate);
+  for (std::size_t i = 0; i < backend::kRuleKindCount; i++) {
+    const auto kind = static_cast<RuleKind>(i);
+    if (stated.contains(backend::to_string(kind))) kinds.push_back(kind);
+  }
   return kinds;
 }
 

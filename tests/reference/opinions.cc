@@ -39,16 +39,16 @@ Place find_place(const policy::Profile& p, const std::string& key) {
   if (key == "mark_by") return place_of(p.mark_by, key);
   if (!p.bpf) return {};
   Place place;
-  if (key == "bpf.delegate.commands") place = place_of(p.bpf->commands, key);
-  if (key == "bpf.delegate.maps") place = place_of(p.bpf->maps, key);
-  if (key == "bpf.delegate.programs") place = place_of(p.bpf->programs, key);
-  if (key == "bpf.delegate.attachments") place = place_of(p.bpf->attachments, key);
+  if (key == "bpf.delegate.commands") place = place_of(p.bpf_commands, key);
+  if (key == "bpf.delegate.maps") place = place_of(p.bpf_maps, key);
+  if (key == "bpf.delegate.programs") place = place_of(p.bpf_programs, key);
+  if (key == "bpf.delegate.attachments") place = place_of(p.bpf_attachments, key);
   if (key == "bpf.delegate.attach_to")
-    return p.bpf->attach_to ? place_of(p.bpf->attach_to, key) : Place{key, p.bpf->where.line};
-  if (key == "bpf.quota.maps") return place_of(p.bpf->max_maps, key);
-  if (key == "bpf.quota.programs") return place_of(p.bpf->max_programs, key);
-  if (key == "bpf.quota.memory") return place_of(p.bpf->max_memory, key);
-  return place.line == 0 ? Place{"bpf.delegate", p.bpf->where.line} : place;
+    return p.bpf_attach_to ? place_of(p.bpf_attach_to, key) : Place{key, p.bpf->line};
+  if (key == "bpf.quota.maps") return place_of(p.bpf_max_maps, key);
+  if (key == "bpf.quota.programs") return place_of(p.bpf_max_programs, key);
+  if (key == "bpf.quota.memory") return place_of(p.bpf_max_memory, key);
+  return place.line == 0 ? Place{"bpf.delegate", p.bpf->line} : place;
 }
 
 }  // namespace
@@ -153,7 +153,7 @@ Outcome Opinions::by_socket_rule(const policy::Profile& profile, std::size_t ind
 Outcome Opinions::by_label_rule(const policy::Profile& profile, bool listed) const {
   Outcome outcome = by_rule(profile.name, "");
   outcome.key = "label.set";
-  outcome.line = profile.labels.set->where.line;
+  outcome.line = profile.label_set->where.line;
   outcome.verdict = listed ? "allow" : "deny";
   outcome.reason = listed ? "rule" : "label-set";
   return logged(outcome, profile.name);

@@ -233,7 +233,7 @@ class Interpreter {
 
   Outcome label() {
     const Profile* p = find(f_.subject);
-    if (p == nullptr || !p->labels.set) return opinions_.nothing("default", f_.subject);
+    if (p == nullptr || !p->label_set) return opinions_.nothing("default", f_.subject);
     return opinions_.by_label_rule(*p, f_.label_listed);
   }
 
@@ -262,10 +262,10 @@ class Interpreter {
                              : f_.operation == "attach"  ? "attachments"
                                                          : "";
     if (list.empty()) return opinions_.impossible_too("bad-request");
-    const auto& mask = list == "commands"   ? p->bpf->commands
-                       : list == "maps"     ? p->bpf->maps
-                       : list == "programs" ? p->bpf->programs
-                                            : p->bpf->attachments;
+    const auto& mask = list == "commands"   ? p->bpf_commands
+                       : list == "maps"     ? p->bpf_maps
+                       : list == "programs" ? p->bpf_programs
+                                            : p->bpf_attachments;
     const std::uint32_t value = f_.bpf_value;
     bool listed = false;
     if (mask && value < 64) listed = (mask->value.low >> value & 1) != 0;
@@ -284,16 +284,16 @@ class Interpreter {
     const std::string where = "bpf.delegate.attach_to";
     const bool replaces_kernel =
         list == "maps" && policy::name_of(policy::bpf_names(HF_VIA_BPF_MAP), value) == "struct_ops";
-    const bool confined = !p->bpf->attach_to || p->bpf->attach_to->value == 0;
+    const bool confined = !p->bpf_attach_to || p->bpf_attach_to->value == 0;
     if (!listed) opinions_.deny(f_.subject, key, "bpf-delegate");
     if (confined && f_.bpf_foreign) opinions_.deny(f_.subject, where, "bpf-foreign");
     if (confined && (f_.bpf_outside || replaces_kernel))
       opinions_.deny(f_.subject, where, "bpf-attach-to");
-    const auto& count = list == "maps" ? p->bpf->max_maps : p->bpf->max_programs;
+    const auto& count = list == "maps" ? p->bpf_max_maps : p->bpf_max_programs;
     if (f_.over_quota && count)
       opinions_.deny(f_.subject, list == "maps" ? "bpf.quota.maps" : "bpf.quota.programs",
                      "bpf-quota");
-    if (f_.over_memory && p->bpf->max_memory)
+    if (f_.over_memory && p->bpf_max_memory)
       opinions_.deny(f_.subject, "bpf.quota.memory", "bpf-quota");
     if (named) opinions_.allow_by(f_.subject, key);
   }

@@ -21,42 +21,30 @@ struct Layout {
 #define AT(type, field) \
   { #field, offsetof(type, field) }
 
+// The members that keys of each type have.
+#define AT_Word(field, ...) AT(hf_profile, field),
+#define AT_Types(field) AT(hf_profile, field),
+#define AT_Flag(field) AT(hf_profile, field),
+#define AT_Movers(field, set) AT(hf_profile, field), AT(hf_profile, set),
+#define AT_Inside(field, set) AT(hf_profile, field), AT(hf_profile, set),
+#define AT_BpfMask(field, ...) AT(hf_profile, field),
+#define AT_Count(field, ...) AT(hf_profile, field),
+#define AT_Bytes(field, ...) AT(hf_profile, field),
+#define AT_LabelNames(field)
+#define AT_LabelFlag(field) AT(hf_profile, field),
+#define AT_MarkName(field)
+
 const std::map<std::string, Layout>& layouts() {
   static const std::map<std::string, Layout> all = {
       {"hf_profile",
        {sizeof(hf_profile),
-        {AT(hf_profile, mode),
-         AT(hf_profile, log),
-         AT(hf_profile, ns_enter),
-         AT(hf_profile, ns_visitors),
-         AT(hf_profile, ns_track),
-         AT(hf_profile, cg_leave),
-         AT(hf_profile, cg_join),
-         AT(hf_profile, cg_inside),
-         AT(hf_profile, ns_create),
-         AT(hf_profile, leave_set),
-         AT(hf_profile, join_set),
-         AT(hf_profile, inside_set),
-         AT(hf_profile, socket_count),
-         AT(hf_profile, socket_first),
-         AT(hf_profile, bpf_ruled),
-         AT(hf_profile, bpf_attach_to),
-         AT(hf_profile, label_ruled),
-         AT(hf_profile, label_inherit),
-         AT(hf_profile, label_rule),
-         AT(hf_profile, bpf_commands),
-         AT(hf_profile, bpf_maps),
-         AT(hf_profile, bpf_programs),
-         AT(hf_profile, bpf_attachments),
-         AT(hf_profile, bpf_max_memory),
-         AT(hf_profile, bpf_max_maps),
-         AT(hf_profile, bpf_max_programs),
-         AT(hf_profile, bpf_quotas),
-         AT(hf_profile, rules),
-         AT(hf_profile, mark_by),
-         AT(hf_profile, pad0),
-         AT(hf_profile, mark_set),
-         AT(hf_profile, pad1)}}},
+        {
+#define HF_KEY(type, field, key, decides, needs, rule, kind, fallback, ...) \
+  AT_##type(field __VA_OPT__(, ) __VA_ARGS__)
+#include "policy/keys.def"
+            AT(hf_profile, socket_count), AT(hf_profile, socket_first), AT(hf_profile, bpf_ruled),
+            AT(hf_profile, label_ruled), AT(hf_profile, label_rule), AT(hf_profile, bpf_quotas),
+            AT(hf_profile, rules), AT(hf_profile, pad0), AT(hf_profile, pad1)}}},
       {"hf_mover_set", {sizeof(hf_mover_set), {AT(hf_mover_set, bits)}}},
       {"hf_label_match",
        {sizeof(hf_label_match),
