@@ -32,43 +32,23 @@
 #define HF_MAX_NEST 8u                          /* profiles that one cgroup path lies in */
 #define HF_COMM_LEN 16u
 
-/* ---- operations that are decided ------------------------------------------------------------------ */
-#define HF_OP_NAMESPACE_ALLOC 1u   /* a namespace is being made */
-#define HF_OP_NAMESPACE_INSTALL 2u /* a task enters a namespace */
-#define HF_OP_CGROUP_ATTACH 3u     /* a task moves between cgroups */
-#define HF_OP_SOCKET 4u            /* bind, connect, listen, accept, send */
-#define HF_OP_BPF 5u               /* a use of a delegated BPF privilege */
-#define HF_OP_TRACE 6u             /* ptrace, process_vm_*, pidfd_getfd, /proc/PID/mem */
-#define HF_OP_LABEL 7u             /* a label of a socket is set or removed */
-#define HF_OP_MARK 8u              /* a mark, or a marked file or task, is changed */
-#define HF_OP_COUNT 9u
+/* ---- operations, ways, reasons, flags of a request: core/enums.def ------------------------------------ */
+#ifdef __cplusplus
+#define HF_CONSTANT(name, number) inline constexpr __u32 name = number;
+#else
+#define HF_CONSTANT(name, number) enum { name = number };
+#endif
+#define HF_OP(name, number, word, way) HF_CONSTANT(HF_OP_##name, number##u)
+#define HF_VIA(name, number, word, operation) HF_CONSTANT(HF_VIA_##name, number##u)
+#define HF_REASON(name, number, word, text) HF_CONSTANT(HF_REASON_##name, number##u)
+#define HF_REQ(name, bit, word) HF_CONSTANT(HF_REQ_##name, 1u << bit)
+#include "core/enums.def"
+#undef HF_CONSTANT
 
-/* ---- ways: the interface of the operation (for events; a few matter to decisions) -------------- */
 #define HF_VIA_NONE 0u
-#define HF_VIA_SETNS 1u
-#define HF_VIA_UNSHARE 2u
-#define HF_VIA_CLONE 3u
-#define HF_VIA_MOUNT 4u /* open_tree or fsmount that make a mount namespace */
-#define HF_VIA_CGROUP_PROCS 5u
-#define HF_VIA_CGROUP_THREADS 6u
-#define HF_VIA_CLONE_INTO_CGROUP 7u
-#define HF_VIA_BIND 8u
-#define HF_VIA_CONNECT 9u
-#define HF_VIA_LISTEN 10u
-#define HF_VIA_ACCEPT 11u
-#define HF_VIA_SEND 12u
-#define HF_VIA_BPF_COMMAND 13u
-#define HF_VIA_BPF_MAP 14u
-#define HF_VIA_BPF_PROGRAM 15u
-#define HF_VIA_BPF_ATTACH 16u
-#define HF_VIA_PTRACE 17u
-#define HF_VIA_LABEL_SET 18u
-#define HF_VIA_LABEL_REMOVE 19u
-#define HF_VIA_MARK_SET 20u
-#define HF_VIA_MARK_REMOVE 21u
-#define HF_VIA_MARK_WRITE 22u /* a marked executable is opened for writing, or truncated */
-#define HF_VIA_MARK_EXEC 23u  /* it is executed by a task that another task can control */
+#define HF_OP_COUNT 9u /* numbers start at 1 */
 #define HF_VIA_COUNT 24u
+#define HF_REASON_COUNT 25u
 
 /* ---- namespace types, a mask ------------------------------------------------------------------ */
 #define HF_NS_MNT (1u << 0)
@@ -177,53 +157,11 @@
 #define HF_LABEL_ID_ABSENT 0u         /* in a request: the socket has no such label */
 #define HF_LABEL_ID_OTHER 0xffffffffu /* in a request: a value that no rule names */
 
-/* ---- actions and reasons --------------------------------------------------------------------------- */
+/* ---- actions ------------------------------------------------------------------------------------ */
 #define HF_ALLOW 0u
 #define HF_DENY 1u
 #define HF_LOCK 2u  /* allow, and lock the task */
 #define HF_LIMIT 3u /* allow while the rule's token bucket has a token, else EAGAIN */
-
-#define HF_REASON_DEFAULT 0u        /* no rule forbids it */
-#define HF_REASON_RULE 1u           /* a rule allows it */
-#define HF_REASON_CREATE 2u         /* namespaces.create does not list the type */
-#define HF_REASON_ENTER_NONE 3u     /* namespaces.enter = "none" */
-#define HF_REASON_NOT_OWN 4u        /* namespaces.enter = "own": target is not in the task's own sandbox */
-#define HF_REASON_LOCKED 5u         /* locked: target is not in the set that the task is locked into */
-#define HF_REASON_ANCHOR 6u         /* creation would leave a locked task in no tracked namespace */
-#define HF_REASON_VISITORS_DENY 7u  /* the profile that tracks the target refuses visitors */
-#define HF_REASON_LOCK_ON_ENTRY 8u  /* allowed, and locked on entry */
-#define HF_REASON_TARGET_UNKNOWN 9u /* a rule depends on the target and the target is not known */
-#define HF_REASON_TRACE_OUTSIDE 10u /* a held task traces a task that is not held in the same set */
-#define HF_REASON_LEAVE 11u         /* cgroups.leave does not list the mover */
-#define HF_REASON_JOIN 12u          /* cgroups.join does not list the mover */
-#define HF_REASON_INSIDE 13u        /* cgroups.inside does not allow the move */
-#define HF_REASON_SAME_CGROUP 14u   /* source is destination: nothing changes */
-#define HF_REASON_SOCKET_DENY 15u   /* a socket rule denies it */
-#define HF_REASON_SOCKET_RATE 16u   /* a socket rule limits its rate */
-#define HF_REASON_BPF_DELEGATE 17u  /* bpf.delegate does not list it */
-#define HF_REASON_BAD_REQUEST 18u   /* the facts or tables are invalid: refused */
-#define HF_REASON_FACTS_MISSING 19u /* a backend could not read a fact that it needs: refused */
-#define HF_REASON_LABEL_SET 20u     /* label.set does not list the name */
-#define HF_REASON_MARK 21u          /* mark_by does not list the task's profile */
-#define HF_REASON_BPF_ATTACH_TO 22u /* delegate.attach_to: it could have effects outside of its own cgroup */
-#define HF_REASON_BPF_QUOTA 23u     /* a bpf.quota is used up */
-#define HF_REASON_BPF_FOREIGN 24u   /* a BPF object would enter or leave the profile */
-#define HF_REASON_COUNT 25u
-
-/* ---- hf_request.flags -------------------------------------------------------------------------------- */
-#define HF_REQ_TARGET_KNOWN (1u << 0)     /* target_* fields are exact */
-#define HF_REQ_HELD_MIXED (1u << 1)       /* the task is in tracked namespaces of more than one set */
-#define HF_REQ_SAME_CGROUP (1u << 2)      /* source cgroup is destination cgroup */
-#define HF_REQ_DELEGATED (1u << 3)        /* source and destination share a delegated subtree */
-#define HF_REQ_FACTS_MISSING (1u << 4)    /* a lookup failed: the decision is a refusal */
-#define HF_REQ_OBJECT_HELD_SAME (1u << 5) /* the traced task is held in the same set as the subject */
-#define HF_REQ_THREADGROUP (1u << 6)      /* the whole thread group moves */
-#define HF_REQ_HELD_ANCHORED (1u << 7)    /* its active pid or user namespace is in the set; creation keeps it */
-#define HF_REQ_LABEL_LISTED (1u << 8)     /* label.set lists the name of the label */
-#define HF_REQ_BPF_OUTSIDE (1u << 9)      /* not proven to stay within the subject's own cgroup */
-#define HF_REQ_BPF_FOREIGN (1u << 10)     /* a BPF object enters or leaves the profile */
-#define HF_REQ_OVER_QUOTA (1u << 11)      /* one more map or program than bpf.quota allows */
-#define HF_REQ_OVER_MEMORY (1u << 12)     /* more memory than bpf.quota.memory */
 
 /* ---- hf_tables.any_visitors_*: does any profile have it, and does one of them enforce? ---------------- */
 #define HF_SOME_NONE 0u

@@ -23,58 +23,25 @@ constexpr std::string_view kKeys[] = {
     "command",    "map",     "program", "attach", "flags", "name",
 };
 
-struct ViaOp {
-  std::uint32_t via;
-  std::uint32_t op;
-};
-constexpr ViaOp kOpOfVia[] = {
-    {HF_VIA_SETNS, HF_OP_NAMESPACE_INSTALL},
-    {HF_VIA_UNSHARE, HF_OP_NAMESPACE_ALLOC},
-    {HF_VIA_CLONE, HF_OP_NAMESPACE_ALLOC},
-    {HF_VIA_MOUNT, HF_OP_NAMESPACE_ALLOC},
-    {HF_VIA_CGROUP_PROCS, HF_OP_CGROUP_ATTACH},
-    {HF_VIA_CGROUP_THREADS, HF_OP_CGROUP_ATTACH},
-    {HF_VIA_CLONE_INTO_CGROUP, HF_OP_CGROUP_ATTACH},
-    {HF_VIA_BIND, HF_OP_SOCKET},
-    {HF_VIA_CONNECT, HF_OP_SOCKET},
-    {HF_VIA_LISTEN, HF_OP_SOCKET},
-    {HF_VIA_ACCEPT, HF_OP_SOCKET},
-    {HF_VIA_SEND, HF_OP_SOCKET},
-    {HF_VIA_BPF_COMMAND, HF_OP_BPF},
-    {HF_VIA_BPF_MAP, HF_OP_BPF},
-    {HF_VIA_BPF_PROGRAM, HF_OP_BPF},
-    {HF_VIA_BPF_ATTACH, HF_OP_BPF},
-    {HF_VIA_PTRACE, HF_OP_TRACE},
-    {HF_VIA_LABEL_SET, HF_OP_LABEL},
-    {HF_VIA_LABEL_REMOVE, HF_OP_LABEL},
-    {HF_VIA_MARK_SET, HF_OP_MARK},
-    {HF_VIA_MARK_REMOVE, HF_OP_MARK},
-    {HF_VIA_MARK_WRITE, HF_OP_MARK},
-    {HF_VIA_MARK_EXEC, HF_OP_MARK},
-};
-
+// 0: no operation has this way.
 std::uint32_t op_of_via(std::uint32_t via) {
-  for (const ViaOp& entry : kOpOfVia) {
-    if (entry.via == via) return entry.op;
+  switch (via) {
+#define HF_VIA(name, number, word, operation) \
+  case HF_VIA_##name:                         \
+    return HF_OP_##operation;
+#include "core/enums.def"
+    default:
+      return 0;
   }
-  return 0;
 }
 
 // The way of a request that has only a hook: the most common one.
 std::uint32_t usual_way(std::uint32_t hook) {
   switch (hook) {
-    case HF_OP_NAMESPACE_ALLOC:
-      return HF_VIA_UNSHARE;
-    case HF_OP_NAMESPACE_INSTALL:
-      return HF_VIA_SETNS;
-    case HF_OP_CGROUP_ATTACH:
-      return HF_VIA_CGROUP_PROCS;
-    case HF_OP_TRACE:
-      return HF_VIA_PTRACE;
-    case HF_OP_LABEL:
-      return HF_VIA_LABEL_SET;
-    case HF_OP_MARK:
-      return HF_VIA_MARK_SET;
+#define HF_OP(name, number, word, way) \
+  case HF_OP_##name:                   \
+    return HF_VIA_##way;
+#include "core/enums.def"
     default:
       return HF_VIA_NONE;
   }

@@ -18,41 +18,15 @@ using holdfast::name_of;
 using holdfast::Names;
 using holdfast::value_of;
 
-inline constexpr std::array<Name, 8> kOpNames = {{
-    {HF_OP_NAMESPACE_ALLOC, "namespace_alloc"},
-    {HF_OP_NAMESPACE_INSTALL, "namespace_install"},
-    {HF_OP_CGROUP_ATTACH, "cgroup_attach"},
-    {HF_OP_SOCKET, "socket"},
-    {HF_OP_BPF, "bpf"},
-    {HF_OP_TRACE, "trace"},
-    {HF_OP_LABEL, "label"},
-    {HF_OP_MARK, "mark"},
+// The sizes make a row that core/abi.h does not count a mistake.
+inline constexpr std::array<Name, HF_OP_COUNT - 1> kOpNames = {{
+#define HF_OP(name, number, word, way) {HF_OP_##name, word},
+#include "core/enums.def"
 }};
 
-inline constexpr std::array<Name, 23> kViaNames = {{
-    {HF_VIA_SETNS, "setns"},
-    {HF_VIA_UNSHARE, "unshare"},
-    {HF_VIA_CLONE, "clone"},
-    {HF_VIA_MOUNT, "mount"},
-    {HF_VIA_CGROUP_PROCS, "cgroup.procs"},
-    {HF_VIA_CGROUP_THREADS, "cgroup.threads"},
-    {HF_VIA_CLONE_INTO_CGROUP, "clone_into_cgroup"},
-    {HF_VIA_BIND, "bind"},
-    {HF_VIA_CONNECT, "connect"},
-    {HF_VIA_LISTEN, "listen"},
-    {HF_VIA_ACCEPT, "accept"},
-    {HF_VIA_SEND, "send"},
-    {HF_VIA_BPF_COMMAND, "bpf_command"},
-    {HF_VIA_BPF_MAP, "bpf_map"},
-    {HF_VIA_BPF_PROGRAM, "bpf_program"},
-    {HF_VIA_BPF_ATTACH, "bpf_attach"},
-    {HF_VIA_PTRACE, "ptrace"},
-    {HF_VIA_LABEL_SET, "label_set"},
-    {HF_VIA_LABEL_REMOVE, "label_remove"},
-    {HF_VIA_MARK_SET, "mark_set"},
-    {HF_VIA_MARK_REMOVE, "mark_remove"},
-    {HF_VIA_MARK_WRITE, "mark_write"},
-    {HF_VIA_MARK_EXEC, "mark_exec"},
+inline constexpr std::array<Name, HF_VIA_COUNT - 1> kViaNames = {{
+#define HF_VIA(name, number, word, operation) {HF_VIA_##name, word},
+#include "core/enums.def"
 }};
 
 // The names under /proc/PID/ns.
@@ -75,31 +49,8 @@ inline constexpr std::array<Name, 4> kVerdictNames = {{
 }};
 
 inline constexpr std::array<Name, HF_REASON_COUNT> kReasonNames = {{
-    {HF_REASON_DEFAULT, "default"},
-    {HF_REASON_RULE, "rule"},
-    {HF_REASON_CREATE, "create"},
-    {HF_REASON_ENTER_NONE, "enter-none"},
-    {HF_REASON_NOT_OWN, "not-own"},
-    {HF_REASON_LOCKED, "locked"},
-    {HF_REASON_ANCHOR, "anchor"},
-    {HF_REASON_VISITORS_DENY, "visitors-deny"},
-    {HF_REASON_LOCK_ON_ENTRY, "lock-on-entry"},
-    {HF_REASON_TARGET_UNKNOWN, "target-unknown"},
-    {HF_REASON_TRACE_OUTSIDE, "trace-outside"},
-    {HF_REASON_LEAVE, "leave"},
-    {HF_REASON_JOIN, "join"},
-    {HF_REASON_INSIDE, "inside"},
-    {HF_REASON_SAME_CGROUP, "same-cgroup"},
-    {HF_REASON_SOCKET_DENY, "socket-deny"},
-    {HF_REASON_SOCKET_RATE, "socket-rate"},
-    {HF_REASON_BPF_DELEGATE, "bpf-delegate"},
-    {HF_REASON_BAD_REQUEST, "bad-request"},
-    {HF_REASON_FACTS_MISSING, "facts-missing"},
-    {HF_REASON_LABEL_SET, "label-set"},
-    {HF_REASON_MARK, "mark"},
-    {HF_REASON_BPF_ATTACH_TO, "bpf-attach-to"},
-    {HF_REASON_BPF_QUOTA, "bpf-quota"},
-    {HF_REASON_BPF_FOREIGN, "bpf-foreign"},
+#define HF_REASON(name, number, word, text) {HF_REASON_##name, word},
+#include "core/enums.def"
 }};
 
 inline constexpr std::array<Name, 5> kSocketOpNames = {{
@@ -124,21 +75,10 @@ inline constexpr std::array<Name, 6> kFamilyNames = {{
 #include "policy/keys.def"
 
 // Bits of hf_request.flags.
-inline constexpr std::array<Name, 13> kRequestFlagNames = {{
-    {HF_REQ_TARGET_KNOWN, "target-known"},
-    {HF_REQ_HELD_MIXED, "held-mixed"},
-    {HF_REQ_SAME_CGROUP, "same-cgroup"},
-    {HF_REQ_DELEGATED, "delegated"},
-    {HF_REQ_FACTS_MISSING, "facts-missing"},
-    {HF_REQ_OBJECT_HELD_SAME, "object-held-same"},
-    {HF_REQ_THREADGROUP, "threadgroup"},
-    {HF_REQ_HELD_ANCHORED, "held-anchored"},
-    {HF_REQ_LABEL_LISTED, "label-listed"},
-    {HF_REQ_BPF_OUTSIDE, "outside"},
-    {HF_REQ_BPF_FOREIGN, "foreign"},
-    {HF_REQ_OVER_QUOTA, "over-quota"},
-    {HF_REQ_OVER_MEMORY, "over-memory"},
-}};
+inline constexpr Name kRequestFlagNames[] = {
+#define HF_REQ(name, bit, word) {HF_REQ_##name, word},
+#include "core/enums.def"
+};
 
 // The names of the bits of a mask, joined by `separator`. Bits without a name are one hexadecimal
 // number at the end.

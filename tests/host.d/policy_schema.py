@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`holdfast check --schema` fits the examples, and the documents list just its keys, values and defaults."""
+"""`holdfast check --schema` fits the examples, and the documents list just its keys, values and defaults,
+and the words of core/enums.def."""
 
 import json
 import os
@@ -146,6 +147,26 @@ def documents(schema):
         else ["not found"])
 
 
+def rows_of(macro):
+    """The strings of each row of core/enums.def that begins with the macro."""
+    text = read("src/core/enums.def").split("#endif\n\n")[-1]
+    return [re.findall(r'"([^"]*)"', row) for row in re.findall(rf"^{macro}\([^)\n]*\)", text, re.MULTILINE)]
+
+
+def enumerations():
+    policy = read("docs/policy.md")
+    for word, macro in (("hook", "HF_OP"), ("way", "HF_VIA"), ("flags", "HF_REQ")):
+        row = re.search(rf"^\| `{word}=` \|(.*)\|$", policy, re.MULTILINE).group(1)
+        listed, wanted = re.findall(r"`([^`]+)`", row), [strings[0] for strings in rows_of(macro)]
+        check(f"docs/policy.md lists the words of {word}=", [] if listed == wanted and wanted else
+              [f"{sorted(set(listed) ^ set(wanted))}"])
+    reasons = re.search(r"^\| reason \| text \|\n.*\n((?:\|.*\n)+)", policy, re.MULTILINE).group(1)
+    listed = re.findall(r"^\| `([^`]+)` \| (.*) \|$", reasons, re.MULTILINE)
+    wanted = [tuple(strings) for strings in rows_of("HF_REASON")]
+    check("docs/policy.md lists the reasons", [f"{row}" for row in sorted(set(listed) ^ set(wanted))] or
+          ([] if wanted else ["core/enums.def has none"]))
+
+
 def policies():
     """(name, tables) of each file that the language accepts."""
     folder = os.path.join(SOURCE, "examples")
@@ -206,6 +227,7 @@ def main():
         name for name, table in profile["properties"].items()
         if "properties" in table and table.get("additionalProperties") is not False])
     documents(schema)
+    enumerations()
     check("what the schema is to refuse is a mistake", [text for text in MISTAKES if not refused_by_holdfast(text)])
     validate(schema)
     print(f"1..{number}")
