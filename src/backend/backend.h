@@ -30,38 +30,13 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/promises.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/counters.h"
 #include "core/guard.h"
 
 namespace holdfast::backend {
-
-// How strongly a backend enforces a rule, weakest first. none: not at all. best_effort: with a
-// documented gap. enforced: without a known gap.
-enum class Strength { none, best_effort, enforced };
-
-// The kinds of rules of a policy, as strength reports list them.
-enum class RuleKind {
-  namespaces_create,
-  namespaces_enter,
-  namespaces_visitors,
-  trace,
-  cgroups_leave,
-  cgroups_join,
-  cgroups_inside,
-  mark,
-  socket,
-  label,
-  bpf_delegate,
-};
-inline constexpr std::size_t kRuleKindCount = 11;
-
-struct Promise {
-  RuleKind kind;
-  Strength strength;
-  std::string why;  // the limits, for a user; empty: enforced without limits
-};
 
 // Receives each decision that has to be reported, on the thread that calls dispatch() or finish().
 using EventSink = std::function<void(const hf_event&)>;
@@ -161,20 +136,22 @@ class Session {
 class Backend {
  public:
   virtual ~Backend() = default;
+  [[nodiscard]] virtual Enforcer enforcer() const = 0;
   // "lsm" or "supervisor".
-  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] std::string_view name() const { return to_string(enforcer()); }
   // Can this user use the backend on this kernel? The error gives the reason, as text for a user.
   [[nodiscard]] virtual Result<void> available() const = 0;
+  // Which conditions of the kernel and the user hold. Attaches nothing.
+  [[nodiscard]] virtual Conditions conditions() const = 0;
   // How strongly this backend enforces each RuleKind on this kernel: one entry for each. Attaches
   // nothing.
-  [[nodiscard]] virtual std::vector<Promise> promises() const = 0;
+  [[nodiscard]] std::vector<Promise> promises() const {
+    return promises_of(enforcer(), conditions());
+  }
   // Prepares enforcement for one run, completely or not at all. Copies `spec`; what `spec` borrows
   // has to outlive the session.
   virtual Result<std::unique_ptr<Session>> open(const SessionSpec& spec) = 0;
 };
-
-[[nodiscard]] std::string_view to_string(Strength strength);
-[[nodiscard]] std::string_view to_string(RuleKind kind);
 
 // Factories. Each is defined in the directory of its backend.
 [[nodiscard]] std::unique_ptr<Backend> make_lsm_backend();

@@ -121,11 +121,6 @@ class Machine {
   [[nodiscard]] virtual bool guards_files() const = 0;
 };
 
-// How strongly attach_machine() enforces each RuleKind: one entry for each. Of namespaces.enter it
-// enforces only "any" and "none". The other values are about the namespaces of one sandbox, and a
-// machine has no sandbox. Attaches nothing.
-[[nodiscard]] std::vector<Promise> machine_promises();
-
 // Attaches until the Machine is destroyed. Errors: ENOTSUP this kernel or user cannot do it (the
 // error has the reason); EPERM the self-test was not refused.
 [[nodiscard]] Result<std::unique_ptr<Machine>> attach_machine(const MachineSpec& spec,

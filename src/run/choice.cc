@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/choice.h"
 
-#include <algorithm>
-
 namespace holdfast::run {
 namespace {
 
@@ -19,10 +17,9 @@ std::string_view left_unenforced(const backend::Backend& backend,
                                  const backend::SessionSpec& spec) {
   using backend::RuleKind;
   const hf_profile& profile = spec.tables->profiles[spec.profile];
-  const auto promises = backend.promises();
-  const auto unenforced = [&](RuleKind kind) {
-    const auto found = std::ranges::find(promises, kind, &backend::Promise::kind);
-    return found == promises.end() || found->strength == backend::Strength::none;
+  const auto unenforced = [&, holding = backend.conditions()](RuleKind kind) {
+    return backend::promise_of(backend.enforcer(), kind, holding).strength ==
+           backend::Strength::none;
   };
   if ((profile.cg_leave != HF_MOVERS_ANY && unenforced(RuleKind::cgroups_leave)) ||
       (profile.cg_join != HF_MOVERS_ANY && unenforced(RuleKind::cgroups_join)) ||

@@ -45,10 +45,9 @@ std::vector<std::string> delegation_warnings(const hf_profile& profile) {
 
 bool confines_delegation(const backend::Backend& backend, const hf_profile& profile) {
   if (profile.bpf_attach_to != HF_ATTACH_OWN_CGROUP) return false;
-  for (const backend::Promise& promise : backend.promises())
-    if (promise.kind == backend::RuleKind::bpf_delegate)
-      return promise.strength == backend::Strength::enforced;
-  return false;
+  const backend::Promise promise = backend::promise_of(
+      backend.enforcer(), backend::RuleKind::bpf_delegate, backend.conditions());
+  return promise.strength == backend::Strength::enforced;
 }
 
 }  // namespace holdfast::run

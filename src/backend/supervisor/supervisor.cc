@@ -12,13 +12,9 @@
 namespace holdfast::backend {
 namespace {
 
-constexpr char kLsmOnly[] = "only the lsm backend can enforce it";
-constexpr char kOwnMovesOnly[] =
-    "weak: a task outside can move the command's tasks; refused: every mount() by the command";
-
 class SupervisorBackend final : public Backend {
  public:
-  [[nodiscard]] std::string_view name() const override { return "supervisor"; }
+  [[nodiscard]] Enforcer enforcer() const override { return Enforcer::supervisor; }
 
   [[nodiscard]] Result<void> available() const override {
     auto listener = kernel::probe_seccomp_listener();
@@ -31,37 +27,11 @@ class SupervisorBackend final : public Backend {
     return {};
   }
 
-  [[nodiscard]] std::vector<Promise> promises() const override {
-    const auto abi = kernel::landlock_abi();
-    std::vector<Promise> promises = {
-        {RuleKind::namespaces_create, Strength::enforced, {}},
-        {RuleKind::namespaces_enter, Strength::enforced, {}},
-        {RuleKind::namespaces_visitors, Strength::none,
-         "the supervisor sees only tasks that the command started, and those are members"},
-        {RuleKind::trace, Strength::best_effort,
-         "weak: a locked task can write /proc/PID/mem of an unlocked task of the same run"},
-        {RuleKind::socket, Strength::best_effort,
-         "weak: a thread can put a socket in place of a file while another thread is in write() or "
-         "a similar call; refused to a process with several threads: calls on netlink sockets, and "
-         "bind() and sends on unix sockets; refused where a rule depends on the peer: datagrams, "
-         "and connects to abstract names"},
-        {RuleKind::label, Strength::enforced, {}},
-    };
-    if (!abi && kernel::has_sys_admin())
-      for (Promise& promise : promises)
-        if (promise.strength != Strength::none)
-          promise = {promise.kind, Strength::best_effort,
-                     "weak: without Landlock, root in the command can take over the supervisor"};
-    for (const RuleKind kind :
-         {RuleKind::cgroups_leave, RuleKind::cgroups_join, RuleKind::cgroups_inside})
-      promises.push_back(abi ? Promise{kind, Strength::best_effort, kOwnMovesOnly}
-                             : Promise{kind, Strength::none, "needs Landlock"});
-    promises.push_back({RuleKind::mark, Strength::none, kLsmOnly});
-    promises.push_back(
-        {RuleKind::bpf_delegate, Strength::best_effort,
-         "the kernel enforces what is delegated; weak: the command can attach a program outside of "
-         "its own cgroup"});
-    return promises;
+  [[nodiscard]] Conditions conditions() const override {
+    if (kernel::landlock_abi()) return {};
+    Conditions holding = {Condition::no_landlock};
+    if (kernel::has_sys_admin()) holding.add(Condition::root_without_landlock);
+    return holding;
   }
 
   Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {

@@ -242,30 +242,6 @@ class LsmMachine final : public Machine {
   Fd lock_;
 };
 
-}  // namespace
-
-std::vector<Promise> machine_promises() {
-  constexpr auto enforced = Strength::enforced;
-  constexpr auto none = Strength::none;
-  const std::string for_a_run = "about the namespaces of one sandbox: enforced for a run";
-  const std::string not_yet = "not enforced for the whole machine by this version";
-  return {
-      {RuleKind::namespaces_create, enforced, {}},
-      {RuleKind::namespaces_enter, enforced, {}},
-      {RuleKind::namespaces_visitors, none, for_a_run},
-      {RuleKind::trace, enforced, {}},
-      {RuleKind::cgroups_leave, enforced, {}},
-      {RuleKind::cgroups_join, enforced, {}},
-      {RuleKind::cgroups_inside, enforced, {}},
-      {RuleKind::mark, enforced, {}},
-      {RuleKind::socket, enforced, {}},
-      {RuleKind::label, enforced, {}},
-      {RuleKind::bpf_delegate, none, not_yet},
-  };
-}
-
-namespace {
-
 Result<std::unique_ptr<LsmMachine>> attach_new(const MachineSpec& spec, const std::string& pins,
                                                std::uint32_t before, const Persistence& persistence,
                                                EventSink sink) {

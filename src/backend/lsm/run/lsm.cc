@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lsm backend: what it needs, what it promises.
+// The lsm backend: what it needs, and what its promises depend on.
 #include <cerrno>
 #include <string>
 
@@ -16,9 +16,9 @@ namespace {
 
 class LsmBackend : public Backend {
  public:
-  [[nodiscard]] std::string_view name() const override { return "lsm"; }
+  [[nodiscard]] Enforcer enforcer() const override { return Enforcer::lsm; }
   [[nodiscard]] Result<void> available() const override;
-  [[nodiscard]] std::vector<Promise> promises() const override;
+  [[nodiscard]] Conditions conditions() const override;
   Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
     return lsm::LsmSession::open(spec);
   }
@@ -40,40 +40,16 @@ Result<void> LsmBackend::available() const {
   return {};
 }
 
-// Sockets keep labels from Linux 7.1 on; before, the xattr calls of the members are answered here.
-std::string label_reservation() {
-  return kernel::has_socket_attributes()
-             ? "what a ring or a 32-bit program accepts does not show the labels it inherits"
-             : "a 32-bit program cannot label its sockets";
-}
-
 bool bpf_can_be_decided() {
   const auto types = kernel::KernelTypes::load();
   return types && types->has_function(std::string(lsm::kTokenHook));
 }
 
-std::vector<Promise> LsmBackend::promises() const {
-  constexpr auto enforced = Strength::enforced;
-  constexpr auto none = Strength::none;
-  const std::string later = "not enforced by this version for a run";
-  return {
-      {RuleKind::namespaces_create, enforced, {}},
-      {RuleKind::namespaces_enter, enforced, {}},
-      {RuleKind::namespaces_visitors, enforced, {}},
-      {RuleKind::trace, enforced, {}},
-      {RuleKind::cgroups_leave, none, later},
-      {RuleKind::cgroups_join, none, later},
-      {RuleKind::cgroups_inside, none, later},
-      {RuleKind::mark, none, later},
-      {RuleKind::socket, enforced,
-       "a ring's or a 32-bit program's accept that depends on the peer's label is refused"},
-      {RuleKind::label, enforced, label_reservation()},
-      bpf_can_be_decided()
-          ? Promise{RuleKind::bpf_delegate, enforced,
-                    "confined to its own cgroup, a process that has or had threads attaches "
-                    "nothing"}
-          : Promise{RuleKind::bpf_delegate, none, "this kernel has no BPF tokens (Linux 6.9)"},
-  };
+Conditions LsmBackend::conditions() const {
+  Conditions holding;
+  if (kernel::has_socket_attributes()) holding.add(Condition::socket_attributes);
+  if (!bpf_can_be_decided()) holding.add(Condition::no_bpf_tokens);
+  return holding;
 }
 
 }  // namespace
