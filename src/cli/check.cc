@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// `holdfast check`: validates policy files, and shows how strongly each backend would enforce them
-// here.
+// `holdfast check`: validates policy files, and shows how strongly a run with each backend and
+// holdfastd would enforce them here.
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <memory>
-#include <set>
+#include <cerrno>
+#include <optional>
 
 #include "backend/backend.h"
 #include "base/printable.h"
@@ -16,41 +16,48 @@
 #include "policy/schema.h"
 #include "policy/stated.h"
 #include "run/delegation.h"
+#include "run/rule_promise.h"
 
 namespace holdfast::cli {
 namespace {
 
+using backend::Enforcer;
+using backend::Promise;
+using backend::RuleKind;
 using backend::Strength;
 using policy::StatedRule;
 
+// Who may enforce the policy here.
 struct Column {
-  std::unique_ptr<backend::Backend> backend;
-  std::string unavailable;  // why the backend cannot be used here; empty: it can
-  std::vector<backend::Promise> promises;
+  std::string_view title;
+  Enforcer enforcer;
+  backend::Conditions conditions;
+  std::string unavailable;  // why it cannot enforce anything here; empty: it can
 
-  [[nodiscard]] const backend::Promise* promise(std::string_view kind) const {
-    const auto at = std::find_if(
-        promises.begin(), promises.end(),
-        [&](const backend::Promise& promise) { return backend::to_string(promise.kind) == kind; });
-    return at == promises.end() ? nullptr : &*at;
-  }
-
-  [[nodiscard]] Strength strength(std::string_view kind) const {
-    const backend::Promise* found = promise(kind);
-    return found == nullptr || !unavailable.empty() ? Strength::none : found->strength;
+  [[nodiscard]] Promise promise(const policy::Compiled& policy, const StatedRule& rule) const {
+    Promise promise = run::promise_for(policy, rule, enforcer, conditions);
+    if (!unavailable.empty()) {
+      promise.strength = Strength::none;
+      promise.why = fmt::format("{} cannot be used here: {}", title, unavailable);
+    }
+    return promise;
   }
 };
 
-std::vector<Column> backends() {
-  std::vector<Column> columns;
-  columns.push_back({backend::make_lsm_backend(), "", {}});
-  columns.push_back({backend::make_supervisor_backend(), "", {}});
-  for (Column& column : columns) {
-    const auto available = column.backend->available();
-    if (!available) column.unavailable = available.error().message();
-    column.promises = column.backend->promises();
-  }
-  return columns;
+std::vector<Column> columns_here() {
+  const auto supervisor = backend::make_supervisor_backend();
+  const auto lsm = backend::make_lsm_backend();
+  const auto why = [](const Result<void>& available) {
+    return available ? std::string() : available.error().message();
+  };
+  const auto here = lsm->available();
+  // holdfastd needs the same of the kernel, but runs as root whoever asks here.
+  const bool service = here || here.error().code == EPERM;
+  return {
+      {"supervisor", Enforcer::supervisor, supervisor->conditions(), why(supervisor->available())},
+      {"lsm run", Enforcer::lsm, lsm->conditions(), why(here)},
+      {"service", Enforcer::service, {}, service ? "" : why(here)},
+  };
 }
 
 std::string members_of(const policy::Compiled& compiled, std::uint16_t profile) {
@@ -86,44 +93,76 @@ void print_summary(const policy::Compiled& compiled) {
   }
 }
 
-void print_table(const std::vector<Column>& columns, const std::set<std::string_view>& kinds) {
-  fmt::print("\n{:<22}", "");
-  for (const Column& column : columns) fmt::print("{:<13}", column.backend->name());
+// The reasons below the table, each once.
+class Footnotes {
+ public:
+  // The number of the note that has this text, from 1 on.
+  std::size_t number(const std::string& text) {
+    const auto at = std::ranges::find(texts_, text);
+    const auto number = static_cast<std::size_t>(at - texts_.begin()) + 1;
+    if (at == texts_.end()) texts_.push_back(text);
+    return number;
+  }
+
+  void print() const {
+    if (!texts_.empty()) fmt::print("\n");
+    for (std::size_t i = 0; i < texts_.size(); i++) fmt::print("[{}] {}\n", i + 1, texts_[i]);
+  }
+
+ private:
+  std::vector<std::string> texts_;
+};
+
+// The weakest promise for a rule of this kind. Empty: the policy has none.
+std::optional<Promise> weakest(const Column& column, const policy::Compiled& policy,
+                               const std::vector<StatedRule>& rules, RuleKind kind) {
+  std::optional<Promise> weakest;
+  for (const StatedRule& rule : rules) {
+    if (rule.kind != backend::to_string(kind)) continue;
+    Promise promise = column.promise(policy, rule);
+    if (!weakest || promise.strength < weakest->strength) weakest = std::move(promise);
+  }
+  return weakest;
+}
+
+void print_table(const std::vector<Column>& columns, const policy::Compiled& policy,
+                 const std::vector<StatedRule>& rules) {
+  std::string text = fmt::format("{:<22}", "");
+  const auto end_line = [&] {
+    fmt::print("{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
+    text.clear();
+  };
   fmt::print("\n");
-  for (const std::string_view kind : kinds) {
-    fmt::print("{:<22}", kind);
-    for (const Column& column : columns)
-      fmt::print("{:<13}", backend::to_string(column.strength(kind)));
-    fmt::print("\n");
+  for (const Column& column : columns) text += fmt::format("{:<17}", column.title);
+  end_line();
+  Footnotes notes;
+  for (std::size_t i = 0; i < backend::kRuleKindCount; i++) {
+    const auto kind = static_cast<RuleKind>(i);
+    for (const Column& column : columns) {
+      const auto promise = weakest(column, policy, rules, kind);
+      if (!promise) continue;
+      if (text.empty()) text = fmt::format("{:<22}", backend::to_string(kind));
+      std::string cell(backend::to_string(promise->strength));
+      if (!promise->why.empty()) cell += fmt::format(" [{}]", notes.number(promise->why));
+      text += fmt::format("{:<17}", cell);
+    }
+    if (!text.empty()) end_line();
   }
+  notes.print();
 }
 
-void print_reasons(const std::vector<Column>& columns, const std::set<std::string_view>& kinds) {
-  for (const Column& column : columns) {
-    fmt::print("\n");
-    if (!column.unavailable.empty()) {
-      fmt::print("{}: cannot be used here: {}\n", column.backend->name(), column.unavailable);
-      continue;
-    }
-    fmt::print("{}: can be used here\n", column.backend->name());
-    for (const std::string_view kind : kinds) {
-      const backend::Promise* promise = column.promise(kind);
-      if (promise != nullptr && !promise->why.empty()) fmt::print("  {}: {}\n", kind, promise->why);
-    }
-  }
-}
-
-void print_unenforced(const std::vector<Column>& columns, const std::vector<StatedRule>& rules) {
+void print_unenforced(const std::vector<Column>& columns, const policy::Compiled& policy,
+                      const std::vector<StatedRule>& rules) {
   bool any = false;
   for (const StatedRule& rule : rules) {
-    const bool held = std::any_of(columns.begin(), columns.end(), [&](const Column& column) {
-      return column.strength(rule.kind) != Strength::none;
+    const bool held = std::ranges::any_of(columns, [&](const Column& column) {
+      return column.promise(policy, rule).strength != Strength::none;
     });
     if (held) continue;
-    if (!any) fmt::print("\nNo backend enforces these here:\n");
+    if (!any) fmt::print("\nNothing enforces these here:\n");
     any = true;
     fmt::print("  {} {} = {}{}\n", escape(rule.where.place()), rule.key, escape(rule.text),
-               rule.kind == "trace" ? " (tracing)" : "");
+               rule.kind == backend::to_string(RuleKind::trace) ? " (tracing)" : "");
   }
 }
 
@@ -133,12 +172,9 @@ void print_strength(const policy::Compiled& compiled) {
     fmt::print("\nThe policy restricts nothing.\n");
     return;
   }
-  std::set<std::string_view> kinds;
-  for (const StatedRule& rule : rules) kinds.insert(rule.kind);
-  const std::vector<Column> columns = backends();
-  print_table(columns, kinds);
-  print_reasons(columns, kinds);
-  print_unenforced(columns, rules);
+  const std::vector<Column> columns = columns_here();
+  print_table(columns, compiled, rules);
+  print_unenforced(columns, compiled, rules);
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ like "a missing file: named" "$err" "*missing.toml: No such file or directory*"
 
 run_it "$holdfast" check --strength "$folder/good.toml"
 is "strength: status" "$status" 0
-like "strength: both backends and every stated kind" "$out" "*lsm*supervisor*namespaces.create*namespaces.enter*trace*"
+like "strength: every enforcer and every stated kind" "$out" "*supervisor*lsm run*service*namespaces.create*namespaces.enter*trace*"
 
 run_it "$holdfast" why 'profile=web way=unshare type=net' --policy "$folder/good.toml"
 is "why: status" "$status" 0
