@@ -14,6 +14,15 @@
 namespace holdfast::policy {
 namespace {
 
+// Whichever members pad0 and pad1 the structure has.
+template <typename T>
+bool has_zero_padding(const T& of) {
+  bool zero = true;
+  if constexpr (requires { of.pad0; }) zero = of.pad0 == 0;
+  if constexpr (requires { of.pad1; }) zero = zero && of.pad1 == 0;
+  return zero;
+}
+
 class Validator {
  public:
   explicit Validator(const hf_tables& tables) : t_(tables) {}
@@ -84,7 +93,7 @@ class Validator {
 
   void check_profile(std::uint32_t number, const hf_profile& p) {
     for (const Key& key : kKeys) require(is_sound(key, p), "profile {}: {}", number, key.name);
-    require(p.pad0 == 0, "profile {}: padding", number);
+    require(has_zero_padding(p), "profile {}: padding", number);
     require(p.socket_count <= HF_MAX_PROFILE_SOCKET_RULES &&
                 p.socket_first <= t_.socket_rule_count &&
                 p.socket_count <= t_.socket_rule_count - p.socket_first,
@@ -116,7 +125,7 @@ class Validator {
             "socket rule {}: rate", number);
     require(rule.own_count <= HF_MAX_LABEL_MATCHES && rule.peer_count <= HF_MAX_LABEL_MATCHES,
             "socket rule {}: label count", number);
-    require(rule.pad0 == 0 && rule.pad1 == 0, "socket rule {}: padding", number);
+    require(has_zero_padding(rule), "socket rule {}: padding", number);
     for (std::uint32_t i = 0; i < rule.own_count && i < HF_MAX_LABEL_MATCHES; i++)
       check_match(number, rule.own[i]);
     for (std::uint32_t i = 0; i < rule.peer_count && i < HF_MAX_LABEL_MATCHES; i++)
