@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "explain/subjects.h"
 #include "policy/keys.h"
 
 namespace holdfast::policy {
@@ -34,26 +35,6 @@ std::string with_word(const std::string& list, std::string_view word) {
   return "[" + inside + (inside.empty() ? "" : ", ") + quoted(word) + "]";
 }
 
-// Does a key about `about` have a part in requests for this operation?
-bool matters(About about, std::uint32_t op) {
-  switch (op) {
-    case HF_OP_NAMESPACE_ALLOC:
-    case HF_OP_NAMESPACE_INSTALL:
-    case HF_OP_TRACE:
-      return about == About::members || about == About::visitors;
-    case HF_OP_CGROUP_ATTACH:
-      return about == About::moves;
-    case HF_OP_MARK:
-      return about == About::marks;
-    case HF_OP_SOCKET:
-      return about == About::sockets;
-    case HF_OP_BPF:
-      return about == About::bpf;
-    default:
-      return false;
-  }
-}
-
 class Changes {
  public:
   Changes(const Profile& profile, std::size_t index, const hf_request& request, std::string mover,
@@ -63,8 +44,9 @@ class Changes {
   // Candidates that another key forbids (visitors without track) are thrown away when they are
   // tried.
   std::vector<Candidate> all() {
+    const auto subjects = subjects_of(r_);
     for (const Key& key : kKeys)
-      if (matters(key.about, r_.op)) add(key);
+      if (std::ranges::find(subjects, key.about, &Subjects::about) != subjects.end()) add(key);
     for (const Key& key : kKeys)
       if (key.about == About::mode) mode(key);
     return std::move(found_);

@@ -14,6 +14,7 @@
 #include "explain/learn_sockets.h"
 #include "explain/learn_trial.h"
 #include "explain/replay.h"
+#include "explain/subjects.h"
 #include "policy/keys.h"
 #include "policy/load.h"
 
@@ -65,28 +66,9 @@ using Concerned = std::map<About, std::set<std::uint16_t>>;
 
 Concerned concerned(const std::vector<Seen>& seen) {
   Concerned found;
-  for (const Seen& one : seen) {
-    const hf_request& r = one.request;
-    switch (r.op) {
-      case HF_OP_NAMESPACE_ALLOC:
-      case HF_OP_NAMESPACE_INSTALL:
-      case HF_OP_TRACE:
-        found[About::members].insert(r.subject);
-        found[About::visitors].insert(r.held_owner);
-        found[About::visitors].insert(r.target_owner);
-        break;
-      case HF_OP_CGROUP_ATTACH:
-        found[About::moves].insert(r.object);
-        found[About::moves].insert(std::begin(r.src_chain), std::end(r.src_chain));
-        found[About::moves].insert(std::begin(r.dst_chain), std::end(r.dst_chain));
-        break;
-      case HF_OP_MARK:
-        found[About::marks].insert(r.object);
-        break;
-      default:
-        break;
-    }
-  }
+  for (const Seen& one : seen)
+    for (const auto& [about, profiles] : subjects_of(one.request))
+      found[about].insert(profiles.begin(), profiles.end());
   return found;
 }
 

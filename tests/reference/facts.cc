@@ -13,29 +13,6 @@ namespace {
 // A value that no rule names; no TOML string can be it.
 constexpr const char* kOtherValue = "\x01";
 
-Hook hook_of(std::uint16_t hook) {
-  switch (hook) {
-    case HF_OP_NAMESPACE_ALLOC:
-      return Hook::create;
-    case HF_OP_NAMESPACE_INSTALL:
-      return Hook::enter;
-    case HF_OP_CGROUP_ATTACH:
-      return Hook::move;
-    case HF_OP_SOCKET:
-      return Hook::socket;
-    case HF_OP_BPF:
-      return Hook::bpf;
-    case HF_OP_TRACE:
-      return Hook::trace;
-    case HF_OP_LABEL:
-      return Hook::label;
-    case HF_OP_MARK:
-      return Hook::mark;
-    default:
-      return Hook::none;
-  }
-}
-
 std::set<std::string> types_of(std::uint32_t mask) {
   std::set<std::string> types;
   for (std::uint32_t bit = 0; bit < 32; bit++) {
@@ -101,7 +78,7 @@ class Namer {
 Facts facts_of(const hf_request& r, const policy::Compiled& policy) {
   Namer name(policy);
   Facts f;
-  f.op = hook_of(r.op);
+  f.op = policy::name_of(policy::kOpNames, r.op);
   f.readable = (r.flags & HF_REQ_FACTS_MISSING) == 0;
   f.subject = name(r.subject);
   f.object = name(r.object);
@@ -116,13 +93,13 @@ Facts facts_of(const hf_request& r, const policy::Compiled& policy) {
   f.same_cgroup = (r.flags & HF_REQ_SAME_CGROUP) != 0;
   f.delegated = (r.flags & HF_REQ_DELEGATED) != 0;
   f.object_held_same = (r.flags & HF_REQ_OBJECT_HELD_SAME) != 0;
-  if (f.op == Hook::move && !f.same_cgroup) {
+  if (f.op == "cgroup_attach" && !f.same_cgroup) {
     f.source = name.chain(r.src_chain);
     f.destination = name.chain(r.dst_chain);
   }
   f.label_listed = (r.flags & HF_REQ_LABEL_LISTED) != 0;
-  if (f.op == Hook::socket) f.operation = policy::name_of(policy::kSocketOpNames, r.sock_op);
-  if (f.op == Hook::bpf) f.operation = way_word(r.via);
+  if (f.op == "socket") f.operation = policy::name_of(policy::kSocketOpNames, r.sock_op);
+  if (f.op == "bpf") f.operation = way_word(r.via);
   f.family = r.sock_family == HF_FAMILY_OTHER
                  ? "other"
                  : policy::name_of(policy::kFamilyNames, r.sock_family);

@@ -23,33 +23,23 @@ class Interpreter {
   Outcome decide() {
     if (!f_.readable) return opinions_.impossible("facts-missing");
     if (!f_.sensible) return opinions_.impossible("bad-request");
-    switch (f_.op) {
-      case Hook::none:
-        return opinions_.impossible("bad-request");
-      case Hook::create:
-        create();
-        break;
-      case Hook::enter:
-        enter();
-        break;
-      case Hook::move:
-        if (f_.same_cgroup) return opinions_.nothing("same-cgroup", f_.subject);
-        move();
-        break;
-      case Hook::socket:
-        return socket();
-      case Hook::bpf:
-        bpf();
-        break;
-      case Hook::trace:
-        trace();
-        break;
-      case Hook::label:
-        return label();
-      case Hook::mark:
-        if (f_.object.empty()) return opinions_.impossible("bad-request");
-        mark();
-        break;
+    if (f_.op == "socket") return socket();
+    if (f_.op == "label") return label();
+    if (f_.op == "namespace_alloc") {
+      create();
+    } else if (f_.op == "namespace_install") {
+      enter();
+    } else if (f_.op == "cgroup_attach") {
+      if (f_.same_cgroup) return opinions_.nothing("same-cgroup", f_.subject);
+      move();
+    } else if (f_.op == "bpf") {
+      bpf();
+    } else if (f_.op == "trace") {
+      trace();
+    } else if (f_.op == "mark" && !f_.object.empty()) {
+      mark();
+    } else {
+      return opinions_.impossible("bad-request");
     }
     return opinions_.strongest(f_.subject);
   }

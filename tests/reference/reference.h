@@ -20,13 +20,11 @@ struct Sandbox {
   std::uint64_t id = 0;
 };
 
-enum class Hook { none, create, enter, move, socket, bpf, trace, label, mark };
-
 // What a backend says of an operation; "" as a profile's name: none.
 struct Facts {
   bool readable = true;  // every fact could be read, and every profile exists
   bool sensible = true;
-  Hook op = Hook::none;
+  std::string op;  // the word of the operation, as "hook" of an event; "": none
   std::string subject;
   std::string object;
   std::uint64_t started_in = 0;  // sandbox id
