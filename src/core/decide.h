@@ -385,6 +385,9 @@ HF_INLINE void hf_choose_log(const struct hf_tables *t, const struct hf_request 
   v->log = p->log == HF_LOG_ALL || v->action == HF_DENY || v->action == HF_LOCK;
 }
 
+/* What a run decides by the acting task, its sandbox and the target: `ops` of one BPF function. */
+#define HF_TASK_OPS (1u << HF_OP_NAMESPACE_ALLOC | 1u << HF_OP_NAMESPACE_INSTALL | 1u << HF_OP_TRACE)
+
 /*
  * Decides. `ops` is a constant that has bit n set for each operation n that the caller supports. Requests for other
  * operations are refused, and the compiler removes their code, so the verifier has far less to check. Writes all of

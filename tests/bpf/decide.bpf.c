@@ -40,14 +40,11 @@ static __always_inline const struct hf_tables* the_tables(void) {
   return bpf_map_lookup_elem(&tables, &zero);
 }
 
-#define NAMESPACE_HOOKS \
-  (1u << HF_OP_NAMESPACE_ALLOC | 1u << HF_OP_NAMESPACE_INSTALL | 1u << HF_OP_TRACE)
-
 /* Global functions, so that each is verified once and on its own. */
 __noinline int decide_namespaces(struct hf_request* r, struct hf_verdict* v) {
   const struct hf_tables* t = the_tables();
   if (!t || !r || !v) return -1;
-  hf_decide_some(t, r, NAMESPACE_HOOKS, v);
+  hf_decide_some(t, r, HF_TASK_OPS, v);
   return 0;
 }
 

@@ -3,7 +3,7 @@
 
 #include <fmt/core.h>
 
-#include "policy/enum_names.h"
+#include "policy/keys.h"
 
 namespace holdfast::reference {
 namespace {
@@ -21,34 +21,14 @@ struct Place {
   std::uint32_t line = 0;
 };
 
-template <typename T>
-Place place_of(const policy::Setting<T>& setting, const std::string& key) {
-  return setting ? Place{key, setting->where.line} : Place{};
-}
-
 // Where the profile says what `key` names. A list of delegation that is left out is said by its
-// section.
+// section, and so is where programs may be attached, under the key's own name.
 Place find_place(const policy::Profile& p, const std::string& key) {
-  if (key == "namespaces.create") return place_of(p.ns_create, key);
-  if (key == "namespaces.enter") return place_of(p.ns_enter, key);
-  if (key == "namespaces.visitors") return place_of(p.ns_visitors, key);
-  if (key == "cgroups.leave") return place_of(p.cg_leave, key);
-  if (key == "cgroups.join") return place_of(p.cg_join, key);
-  if (key == "cgroups.inside") return place_of(p.cg_inside, key);
-  if (key == "mark") return place_of(p.mark, key);
-  if (key == "mark_by") return place_of(p.mark_by, key);
-  if (!p.bpf) return {};
-  Place place;
-  if (key == "bpf.delegate.commands") place = place_of(p.bpf_commands, key);
-  if (key == "bpf.delegate.maps") place = place_of(p.bpf_maps, key);
-  if (key == "bpf.delegate.programs") place = place_of(p.bpf_programs, key);
-  if (key == "bpf.delegate.attachments") place = place_of(p.bpf_attachments, key);
-  if (key == "bpf.delegate.attach_to")
-    return p.bpf_attach_to ? place_of(p.bpf_attach_to, key) : Place{key, p.bpf->line};
-  if (key == "bpf.quota.maps") return place_of(p.bpf_max_maps, key);
-  if (key == "bpf.quota.programs") return place_of(p.bpf_max_programs, key);
-  if (key == "bpf.quota.memory") return place_of(p.bpf_max_memory, key);
-  return place.line == 0 ? Place{"bpf.delegate", p.bpf->line} : place;
+  const policy::Key* known = policy::find_key(key);
+  const policy::Span* where = known == nullptr ? nullptr : policy::place_of(*known, p);
+  if (where != nullptr) return {key, where->line};
+  if (!p.bpf || !key.starts_with("bpf.delegate")) return {};
+  return {key == "bpf.delegate.attach_to" ? key : "bpf.delegate", p.bpf->line};
 }
 
 }  // namespace

@@ -124,9 +124,6 @@ static __always_inline int hf_unconcerned(const struct hf_request *r, const stru
   return r->op != HF_OP_NAMESPACE_INSTALL || (r->flags & HF_REQ_TARGET_KNOWN);
 }
 
-/* The hooks that these programs serve. */
-#define HF_NAMESPACE_HOOKS (1u << HF_OP_NAMESPACE_ALLOC | 1u << HF_OP_NAMESPACE_INSTALL | 1u << HF_OP_TRACE)
-
 /*
  * Decides. A global function, and the verdict behind a pointer of its caller: the verifier then knows nothing
  * of what is written there, and need not follow each combination of opinions to its own end.
@@ -135,7 +132,7 @@ __noinline int hf_judge(struct hf_request *r, struct hf_verdict *v, __u32 slot) 
   const struct hf_tables *t = hf_tables_at(slot);
   if (!r || !v) return -HF_EPERM;
   if (t) {
-    hf_decide_some(t, r, HF_NAMESPACE_HOOKS, v);
+    hf_decide_some(t, r, HF_TASK_OPS, v);
   } else {
     r->flags |= HF_REQ_FACTS_MISSING;
     hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
