@@ -28,6 +28,16 @@
 #define HF_EPERM 1
 #define HF_EAGAIN 11
 
+/*
+ * Calls step(i, context) for each i below count, until it returns 1. For BPF it is a call of bpf_loop() (decide.bpf.h):
+ * the verifier checks the step once.
+ */
+#ifndef HF_EACH
+#define HF_EACH(count, step, context) \
+  for (__u32 hf_i_ = 0; hf_i_ < (count); hf_i_++) \
+    if (step(hf_i_, context)) break
+#endif
+
 HF_INLINE const struct hf_profile *hf_profile_at(const struct hf_tables *t, __u32 index) {
   HF_OPAQUE(index);
   if (index >= HF_PROFILE_SLOTS) return 0;
@@ -186,12 +196,15 @@ HF_INLINE void hf_decide_trace(const struct hf_tables *t, const struct hf_reques
 
 /* ---- cgroups ------------------------------------------------------------------------------------------ */
 
-HF_STEP int hf_in_chain(const __u16 *chain, __u16 profile) {
+/* Is the profile in the chain, before the 0 that ends it? Without branches, which the verifier would follow all. */
+HF_INLINE int hf_in_chain(const __u16 *chain, __u16 profile) {
+  __u64 ended = 0, found = 0;
+#pragma GCC unroll 8
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
-    if (chain[i] == HF_NO_PROFILE) return 0;
-    if (chain[i] == profile) return 1;
+    ended |= ((__u64)chain[i] - 1) >> 63;
+    found |= ~ended & (((__u64)(chain[i] ^ profile) - 1) >> 63);
   }
-  return 0;
+  return found & 1;
 }
 
 HF_INLINE int hf_mover_listed(const struct hf_tables *t, __u16 set, __u16 mover) {
@@ -200,31 +213,61 @@ HF_INLINE int hf_mover_listed(const struct hf_tables *t, __u16 set, __u16 mover)
   return (t->mover_sets[set].bits[mover >> 6] >> (mover & 63u)) & 1u;
 }
 
-HF_STEP void hf_check_leave(const struct hf_tables *t, const struct hf_request *r, __u16 profile,
+/* May the subject make the move, by the list of this kind of the profile? */
+HF_INLINE int hf_mover_allowed(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *p,
+                               __u32 kind) {
+  if (kind == HF_RULE_CG_LEAVE) return p->cg_leave != HF_MOVERS_LIST || hf_mover_listed(t, p->leave_set, r->subject);
+  if (kind == HF_RULE_CG_JOIN) return p->cg_join != HF_MOVERS_LIST || hf_mover_listed(t, p->join_set, r->subject);
+  return p->cg_inside == HF_INSIDE_ANY || hf_mover_listed(t, p->inside_set, r->subject) ||
+         (p->cg_inside == HF_INSIDE_DELEGATED && (r->flags & HF_REQ_DELEGATED));
+}
+
+HF_STEP void hf_check_mover(const struct hf_tables *t, const struct hf_request *r, __u16 profile, __u32 kind,
                             struct hf_verdict *v) {
   const struct hf_profile *p = hf_profile_at(t, profile);
   if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  if (p->cg_leave == HF_MOVERS_LIST && !hf_mover_listed(t, p->leave_set, r->subject))
-    hf_refuse(v, p, profile, HF_RULE_CG_LEAVE, HF_REASON_LEAVE);
-  hf_name(v, p, profile, HF_RULE_CG_LEAVE);
+  if (!hf_mover_allowed(t, r, p, kind))
+    hf_refuse(v, p, profile, kind,
+              kind == HF_RULE_CG_LEAVE  ? HF_REASON_LEAVE
+              : kind == HF_RULE_CG_JOIN ? HF_REASON_JOIN
+                                        : HF_REASON_INSIDE);
+  hf_name(v, p, profile, kind);
 }
 
-HF_STEP void hf_check_join(const struct hf_tables *t, const struct hf_request *r, __u16 profile, struct hf_verdict *v) {
-  const struct hf_profile *p = hf_profile_at(t, profile);
-  if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  if (p->cg_join == HF_MOVERS_LIST && !hf_mover_listed(t, p->join_set, r->subject))
-    hf_refuse(v, p, profile, HF_RULE_CG_JOIN, HF_REASON_JOIN);
-  hf_name(v, p, profile, HF_RULE_CG_JOIN);
+struct hf_attach {
+  const struct hf_tables *t;
+  const struct hf_request *r;
+  struct hf_verdict *v;
+  __u32 inside; /* 1: the deepest profile of both has been found */
+  __u32 pad0;
+};
+
+/* Steps of HF_EACH: profile number i of the source, and of the destination. */
+static long hf_attach_source(__u32 i, struct hf_attach *a) {
+  const struct hf_request *r = a->r;
+  __u16 p;
+  HF_OPAQUE(i);
+  if (i >= HF_MAX_NEST) return 1;
+  p = r->src_chain[i];
+  if (p == HF_NO_PROFILE) return 1;
+  if (!hf_in_chain(r->dst_chain, p)) {
+    hf_check_mover(a->t, r, p, HF_RULE_CG_LEAVE, a->v);
+  } else if (!a->inside) {
+    a->inside = 1;
+    hf_check_mover(a->t, r, p, HF_RULE_CG_INSIDE, a->v);
+  }
+  return 0;
 }
 
-HF_STEP void hf_check_inside(const struct hf_tables *t, const struct hf_request *r, __u16 profile,
-                             struct hf_verdict *v) {
-  const struct hf_profile *p = hf_profile_at(t, profile);
-  if (!p || profile >= t->profile_count) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  if (p->cg_inside != HF_INSIDE_ANY && !hf_mover_listed(t, p->inside_set, r->subject) &&
-      !(p->cg_inside == HF_INSIDE_DELEGATED && (r->flags & HF_REQ_DELEGATED)))
-    hf_refuse(v, p, profile, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
-  hf_name(v, p, profile, HF_RULE_CG_INSIDE);
+static long hf_attach_destination(__u32 i, struct hf_attach *a) {
+  const struct hf_request *r = a->r;
+  __u16 p;
+  HF_OPAQUE(i);
+  if (i >= HF_MAX_NEST) return 1;
+  p = r->dst_chain[i];
+  if (p == HF_NO_PROFILE) return 1;
+  if (!hf_in_chain(r->src_chain, p)) hf_check_mover(a->t, r, p, HF_RULE_CG_JOIN, a->v);
+  return 0;
 }
 
 /*
@@ -234,28 +277,15 @@ HF_STEP void hf_check_inside(const struct hf_tables *t, const struct hf_request 
  * profile, the move counts as leaving it.
  */
 HF_INLINE void hf_decide_attach(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
-  int inside = 0;
+  struct hf_attach a = {.t = t, .r = r, .v = v, .inside = 0, .pad0 = 0};
   if (r->flags & HF_REQ_SAME_CGROUP) {
     v->reason = HF_REASON_SAME_CGROUP;
     return;
   }
-  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
-    __u16 p = r->src_chain[i];
-    if (p == HF_NO_PROFILE) break;
-    if (!hf_in_chain(r->dst_chain, p)) {
-      hf_check_leave(t, r, p, v);
-    } else if (!inside) {
-      inside = 1;
-      hf_check_inside(t, r, p, v);
-    }
-  }
+  HF_EACH(HF_MAX_NEST, hf_attach_source, &a);
   if (r->object != HF_NO_PROFILE && !hf_in_chain(r->src_chain, r->object) && !hf_in_chain(r->dst_chain, r->object))
-    hf_check_leave(t, r, r->object, v);
-  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
-    __u16 p = r->dst_chain[i];
-    if (p == HF_NO_PROFILE) break;
-    if (!hf_in_chain(r->src_chain, p)) hf_check_join(t, r, p, v);
-  }
+    hf_check_mover(t, r, r->object, HF_RULE_CG_LEAVE, v);
+  HF_EACH(HF_MAX_NEST, hf_attach_destination, &a);
 }
 
 /* ---- sockets -------------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ struct hf_tables;
 struct hf_request;
 struct hf_profile;
 static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own);
+#define HF_EACH(count, step, context) bpf_loop(count, step, context, 0)
 #define HF_FIRST_SOCKET_RULE(t, r, own) hf_search_first(t, r, own)
 #include "core/decide.h"
 
