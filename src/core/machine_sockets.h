@@ -11,7 +11,7 @@
 #include "core/inline.h"
 
 #define HF_LABEL_IDS_MAX 16384u       /* names and values in one policy, and names in label.set */
-#define HF_KNOWN_PROFILES_MAX 8192u   /* cgroups with a cached profile */
+#define HF_KNOWN_PROFILES_MAX 8192u   /* cgroups whose profiles are cached */
 #define HF_MACHINE_BUCKETS_MAX 65536u /* pairs of rate and cgroup; the rates of a policy share them */
 
 /* hf_socket_profile.labels */
@@ -22,6 +22,12 @@ struct hf_policy_key {
   __u64 generation;
   __u32 number; /* of a profile or a rule */
   __u32 pad0;
+};
+
+/* The id of a profile is a digest of its name, never 0. */
+struct hf_profile_id_key {
+  __u64 generation;
+  __u64 id;
 };
 
 /* A profile that has rules about sockets or labels. */
@@ -44,17 +50,18 @@ struct hf_label_id_key {
   __u32 profile; /* with HF_LABEL_MAY_BE_SET, otherwise 0 */
 };
 
-/* The profile that a task has by its cgroup. It depends only on the policy and marks, since cgroups are never renamed. */
+/* The profiles that a cgroup lies in. They depend only on the policy and marks, since cgroups are never renamed. */
 struct hf_known_key {
   __u64 generation;
   __u64 cgroup;
 };
 
 struct hf_known_profile {
-  __u64 bound;   /* the cgroup that the profile is bound to: this one or an ancestor; 0: no profile */
-  __u32 profile; /* that of the deepest binding */
-  __u32 epoch;   /* of marks on cgroups */
-  __u64 seal;    /* hf_known_seal() */
+  __u64 bound;              /* the cgroup that chain[0] is bound to: this one or an ancestor; 0: none */
+  __u16 chain[HF_MAX_NEST]; /* the deepest binding first; 0 ends */
+  __u32 epoch;              /* of marks on cgroups */
+  __u32 pad0;
+  __u64 seal; /* hf_known_seal() */
 };
 
 /*
@@ -64,9 +71,13 @@ struct hf_known_profile {
  */
 HF_INLINE __u64 hf_known_seal(const struct hf_known_key *key, const struct hf_known_profile *known) {
   __u64 seal = (key->cgroup ^ 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+  __u64 chain[2];
+  __builtin_memcpy(chain, known->chain, sizeof(chain));
   seal = ((seal ^ seal >> 29) + key->generation) * 0xc4ceb9fe1a85ec53ull;
   seal = ((seal ^ seal >> 32) + known->bound) * 0x9fb21c651e98df25ull;
-  seal = ((seal ^ seal >> 31) + ((__u64)known->profile << 32 | known->epoch)) * 0xd6e8feb86659fd93ull;
+  seal = ((seal ^ seal >> 31) + chain[0]) * 0xd6e8feb86659fd93ull;
+  seal = ((seal ^ seal >> 33) + chain[1]) * 0xff51afd7ed558ccdull;
+  seal = ((seal ^ seal >> 29) + known->epoch) * 0xc4ceb9fe1a85ec53ull;
   return seal ^ seal >> 32;
 }
 
@@ -88,10 +99,13 @@ struct hf_machine_bucket_key {
 };
 
 HF_LAYOUT(sizeof(struct hf_policy_key) == 16);
+HF_LAYOUT(sizeof(struct hf_profile_id_key) == 16);
 HF_LAYOUT(sizeof(struct hf_socket_profile) == 8);
 HF_LAYOUT(sizeof(struct hf_label_id_key) == 24);
 HF_LAYOUT(sizeof(struct hf_known_key) == 16);
-HF_LAYOUT(sizeof(struct hf_known_profile) == 24);
+HF_LAYOUT(sizeof(struct hf_known_profile) == 40);
+HF_AT(hf_known_profile, chain, 8);
+HF_LAYOUT(sizeof(((struct hf_known_profile *)0)->chain) == 16);
 HF_LAYOUT(sizeof(struct hf_socket_rate) == 112);
 HF_LAYOUT(sizeof(struct hf_machine_bucket_key) == 16);
 

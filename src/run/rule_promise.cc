@@ -9,10 +9,6 @@ namespace {
 
 using backend::Condition;
 
-bool is_about_a_sandbox(const hf_profile& profile) {
-  return profile.ns_enter == HF_ENTER_LOCK || profile.ns_enter == HF_ENTER_OWN;
-}
-
 // The kernel asks about an accept before the peer is known. Only `holdfast run` accepts in place of
 // the task, and then knows the peer.
 bool accepts_by_peer(const policy::Compiled& policy, const policy::StatedRule& stated) {
@@ -29,8 +25,6 @@ bool accepts_by_peer(const policy::Compiled& policy, const policy::StatedRule& s
 
 backend::Promise promise_for(const policy::Compiled& policy, const policy::StatedRule& rule,
                              backend::Enforcer enforcer, backend::Conditions holding) {
-  if (is_about_a_sandbox(policy.tables->profiles[rule.profile]))
-    holding.add(Condition::about_a_sandbox);
   if (accepts_by_peer(policy, rule)) holding.add(Condition::accepts_by_peer);
   const auto kind = backend::kind_named(rule.kind);
   if (!kind) return {backend::RuleKind{}, backend::Strength::none, "not promised"};

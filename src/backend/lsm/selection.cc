@@ -83,6 +83,32 @@ std::string helper_function(std::string_view section) {
   return hook.empty() ? traced_function(section) : "bpf_lsm_" + hook;
 }
 
+Result<void> check_namespace_functions(const kernel::KernelTypes& types, bool tracking) {
+  const auto has = [&types](std::string_view name) {
+    return types.has_function(std::string(name));
+  };
+  for (const TypeFunctions& type : kTypes) {
+    if (!kernel_has_type(type.proc_name)) continue;
+    if (!has(type.enter)) return lacking(type.enter);
+    if (tracking && !has(HF_MAKES_EVERY_NS) && !has(type.make)) return lacking(type.make);
+  }
+  if (tracking && !has(HF_FREES_EVERY_NS) && !has(HF_FREES_EVERY_INUM))
+    return lacking(HF_FREES_EVERY_INUM);
+  return {};
+}
+
+bool is_used_here(std::string_view section, const kernel::KernelTypes& types) {
+  const std::string function = traced_function(section);
+  const bool makes = std::ranges::find(kTypes, function, &TypeFunctions::make) != std::end(kTypes);
+  const bool frees = function == HF_FREES_EVERY_INUM;
+  if (makes && types.has_function(HF_MAKES_EVERY_NS)) return false;
+  if (frees && types.has_function(HF_FREES_EVERY_NS)) return false;
+  if (makes || frees || is_capture(function) || function == HF_MAKES_EVERY_NS ||
+      function == HF_FREES_EVERY_NS)
+    return types.has_function(function);
+  return true;
+}
+
 Needs needs_of(const hf_tables& tables) {
   Needs needs;
   for (std::uint32_t i = 0; i < tables.profile_count && i < HF_PROFILE_SLOTS; i++) {
@@ -108,16 +134,10 @@ Needs needs_of(const hf_tables& tables) {
 
 Result<Selection> Selection::choose(const Needs& needs) {
   HF_TRY_ASSIGN(auto types, kernel::KernelTypes::load());
+  HF_TRY(check_namespace_functions(types, needs.tracking));
   const auto has = [&types](std::string_view name) {
     return types.has_function(std::string(name));
   };
-  for (const TypeFunctions& type : kTypes) {
-    if (!kernel_has_type(type.proc_name)) continue;
-    if (!has(type.enter)) return lacking(type.enter);
-    if (needs.tracking && !has(HF_MAKES_EVERY_NS) && !has(type.make)) return lacking(type.make);
-  }
-  if (needs.tracking && !has(HF_FREES_EVERY_NS) && !has(HF_FREES_EVERY_INUM))
-    return lacking(HF_FREES_EVERY_INUM);
   // Whole, or not at all: without tokens nothing can be made, and the command alone is decided.
   if (needs.bpf && has(kTokenHook))
     for (const std::string_view hook : kBpfHooks)
@@ -155,10 +175,7 @@ bool Selection::wants(std::string_view section, std::string_view program) const 
   if (function.empty()) return true;
   if (!types_.has_function(function)) return false;
   if (is_capture(function)) return program.back() - '0' <= needs_.capture_copies;
-  if (!needs_.tracking) return false;
-  if (function == HF_MAKES_EVERY_NS || function == HF_FREES_EVERY_NS) return true;
-  return !types_.has_function(
-      std::string(function == HF_FREES_EVERY_INUM ? HF_FREES_EVERY_NS : HF_MAKES_EVERY_NS));
+  return needs_.tracking && is_used_here(section, types_);
 }
 
 }  // namespace holdfast::backend::lsm

@@ -29,6 +29,15 @@ inline constexpr std::string_view kPageSender = "kernel_sendpage";
 inline constexpr std::string_view kHelperPrograms = "hf_helper_";
 [[nodiscard]] std::string helper_function(std::string_view section);
 
+// Whether a program of bpf/namespaces, known by its section ("fentry/utsns_install"), has a function
+// to attach to on this kernel that no other program of the same purpose covers. True: the section
+// is of another program.
+[[nodiscard]] bool is_used_here(std::string_view section, const kernel::KernelTypes& types);
+// Errors: ENOTSUP, the kernel has a type of namespace, but not the function that enters it or, with
+// `tracking`, the one that makes it.
+[[nodiscard]] Result<void> check_namespace_functions(const kernel::KernelTypes& types,
+                                                     bool tracking);
+
 // What the policy asks about.
 struct Needs {
   // Copies of each capture: four when a decision depends on the target, since one alone can be

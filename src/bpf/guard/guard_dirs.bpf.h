@@ -51,9 +51,9 @@ static __noinline struct hf_guarded_dir *guarded(struct inode___mg *inode) {
 
 static __noinline int begins_with_our_name(struct dentry___mg *dentry) {
   const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
-  char text[sizeof(DAEMON_NAME)] = {};
-  bpf_probe_read_kernel_str(text, sizeof(text), name);
-  return HF_BEGINS(text, DAEMON_NAME);
+  struct hf_name text;
+  hf_read_name(&text, name);
+  return HF_BEGINS(&text, DAEMON_NAME);
 }
 
 /* The entry that protects `name` in `dir`, or the content of `dir` if `name` is 0. 0: none does. */

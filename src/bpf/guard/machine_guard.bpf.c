@@ -59,9 +59,9 @@ static __s64 ctime_of(struct inode___mg *inode) {
 
 static int is_named_holdfastd(struct file___mg *file) {
   const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-  char text[sizeof(DAEMON_NAME) + 1] = {};
-  bpf_probe_read_kernel_str(text, sizeof(text), name);
-  return HF_SAME(text, DAEMON_NAME);
+  struct hf_name text;
+  hf_read_name(&text, name);
+  return HF_SAME(&text, DAEMON_NAME);
 }
 
 /*
@@ -244,10 +244,10 @@ int BPF_PROG(guard_limit, void *task) {
  */
 SEC("cgroup/sysctl")
 int guard_sysctl(struct bpf_sysctl *ctx) {
-  char name[sizeof(FTRACE_SYSCTL) + 1] = {};
+  struct hf_name name = {};
   if (!ctx->write) return 1;
-  if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) < 0) return 1; /* a longer one */
-  if (!HF_SAME(name, FTRACE_SYSCTL) && !(HF_SAME(name, CAD_PID_SYSCTL) && is_kept_off())) return 1;
+  if (bpf_sysctl_get_name(ctx, (char *)name.words, sizeof(name.words), 0) < 0) return 1; /* a longer one */
+  if (!HF_SAME(&name, FTRACE_SYSCTL) && !(HF_SAME(&name, CAD_PID_SYSCTL) && is_kept_off())) return 1;
   refuse(HF_GUARD_SYSCTL, 0);
   return 0;
 }

@@ -46,7 +46,6 @@
 #define PT_MAY_WRITE 2 /* linux/fs.h */
 #define PT_MAX_CONTROLLERS 16
 #define PT_SIGIO 29
-#define PT_NAME 32
 #define PT_PERF_TRACEPOINT 2 /* enum perf_type_id */
 #define PT_PERF_DYNAMIC 6    /* from here on: kprobes, uprobes, PMUs of processors */
 
@@ -110,7 +109,7 @@ static __noinline int pt_task_is_below(__u64 task, __u64 outer) {
  * Files that move a task, which are handled below, and files that cannot starve a process. Writes to all other files of
  * a cgroup are refused, so this does not depend on the kernel's controllers.
  */
-static __always_inline int pt_is_harmless(const char *name) {
+static __always_inline int pt_is_harmless(const struct hf_name *name) {
   return HF_SAME(name, "cgroup.procs") || HF_SAME(name, "cgroup.threads") || HF_SAME(name, "tasks") ||
          HF_SAME(name, "cgroup.subtree_control") || HF_SAME(name, "cgroup.pressure") ||
          HF_SAME(name, "memory.pressure") || HF_SAME(name, "cpu.pressure") || HF_SAME(name, "io.pressure") ||
@@ -124,9 +123,9 @@ static __always_inline int pt_is_harmless(const char *name) {
 static __noinline __u64 pt_cgroup_touched(__u64 inode) {
   struct kernfs_node___pt *kn = BPF_CORE_READ((struct inode___pt *)inode, i_private), *parent = 0;
   struct cgroup___pt *cgroup;
-  char name[PT_NAME] = {};
-  if (!kn || bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(kn, name)) < 0) return 0;
-  if (pt_is_harmless(name)) return 0;
+  struct hf_name name;
+  if (!kn || hf_read_name(&name, BPF_CORE_READ(kn, name))) return 0;
+  if (pt_is_harmless(&name)) return 0;
   if (bpf_core_field_exists(kn->__parent))
     parent = BPF_CORE_READ(kn, __parent);
   else
@@ -162,18 +161,18 @@ static __noinline __u64 pt_task_of_file(__u64 inode) {
 
 /* sysrq-trigger can kill all, hard_offline_page the users of a page; a uprobe changes the code of any program. */
 static __noinline int pt_acts_on_all(__u64 inode, unsigned long magic) {
-  char name[PT_NAME] = {};
+  struct hf_name name;
   if (magic == PT_TRACEFS_MAGIC || magic == PT_DEBUGFS_MAGIC) return 1;
   if (magic == PT_PROC_MAGIC) {
     struct proc_inode___pt *proc = (void *)pt_proc_inode(inode);
     struct proc_dir_entry___pt *entry = BPF_CORE_READ(proc, pde);
-    if (!entry || bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(entry, name)) < 0) return 0;
-    return HF_SAME(name, "sysrq-trigger");
+    if (!entry || hf_read_name(&name, BPF_CORE_READ(entry, name))) return 0;
+    return HF_SAME(&name, "sysrq-trigger");
   }
   if (magic == PT_SYSFS_MAGIC) {
     struct kernfs_node___pt *kn = BPF_CORE_READ((struct inode___pt *)inode, i_private);
-    if (!kn || bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(kn, name)) < 0) return 0;
-    return HF_SAME(name, "hard_offline_page") || HF_SAME(name, "soft_offline_page");
+    if (!kn || hf_read_name(&name, BPF_CORE_READ(kn, name))) return 0;
+    return HF_SAME(&name, "hard_offline_page") || HF_SAME(&name, "soft_offline_page");
   }
   return 0;
 }

@@ -4,21 +4,20 @@
  * root, outside of every sandbox and cgroup, because their parent is a kernel thread. A confined task may neither
  * choose such a program nor make the kernel start one. The hooks are:
  *
- *   inode_permission        opens for writing (may_open()) of settings that name a program or make one run. A setting
- *                           is recognised by its kernel object, not by its path. Settings are written through open
- *                           files only
+ *   file_open               opens for writing of settings that name a program or make one run. A setting is recognised
+ *                           by its kernel object, not by its path. Settings are written through open files only
  *   fs_context_parse_param  such a setting as an option of a mount, by mount(2) or fsconfig(2)
  *   key_alloc               request_key(2): the authorisation key for /sbin/request-key
  *   kernel_module_request   modprobe
  *   call_usermodehelper_*   all other programs. The request is recorded in the task that makes it (fentry, four copies
- *                           as in bpf/run/install.bpf.h). It is refused when a worker of the kernel is about to make
+ *                           as in bpf/namespaces/captures.bpf.h). It is refused when a worker of the kernel is about to make
  *                           the process (task_alloc, an LSM hook that the kernel never skips)
  *
  * If a confined task crashes, the program of core_pattern is allowed. The administrator chose it to handle crashes, and
  * the task cannot change it.
  *
  * Runs and the machine share this file. The including object defines which tasks are confined and how to report, by
- * hf_helper_rule() and hf_helper_tell(). It also has to call hf_refuses_write() in inode_permission.
+ * hf_helper_rule() and hf_refusal_tell().
  */
 #ifndef HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
 #define HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
@@ -39,13 +38,12 @@
 
 /* HF_HELPERS_* for the current task. */
 static int hf_helper_rule(void);
-/* Counts and reports a refusal; `helper` is HF_HELPER_*. */
-static int hf_helper_tell(__u32 helper, __u32 audited);
+/* Counts and reports a refusal; `what` is HF_GUARD_*, and `detail` of HF_GUARD_HELPER is HF_HELPER_*. */
+static int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited);
 
-#define HF_MAY_OPEN 0x20
+#define HF_FMODE_WRITE 2
 #define HF_PF_WQ_WORKER 0x20
 #define HF_HELPERS_ASKED 4096 /* the maximum number of requests whose process is not made yet */
-#define HF_HELPER_NAME 24
 
 /* s_magic */
 #define HF_CGROUP1_MAGIC 0x27e0eb
@@ -69,6 +67,10 @@ struct inode___uh {
   unsigned long i_ino;
   struct super_block___uh *i_sb;
   void *i_private;
+};
+struct file___uh {
+  unsigned int f_mode;
+  struct inode___uh *f_inode;
 };
 struct ctl_table___uh {
   const char *procname;
@@ -116,60 +118,51 @@ struct {
   __type(value, __u8);
 } hf_helpers_asked SEC(".maps");
 
-struct hf_helper_name {
-  char text[HF_HELPER_NAME];
-};
-
-static __always_inline void hf_read_name(struct hf_helper_name *to, const void *from) {
-  __builtin_memset(to, 0, sizeof(*to));
-  bpf_probe_read_kernel_str(to->text, sizeof(to->text), from);
-}
-
 /* Returns 1 to refuse. Global functions, here and below, because the verifier checks those only once. */
 __noinline int hf_refuses_helper(__u32 helper) {
   int rule = hf_helper_rule();
   if (rule == HF_HELPERS_FREE) return 0;
-  hf_helper_tell(helper, rule == HF_HELPERS_AUDITED);
+  hf_refusal_tell(HF_GUARD_HELPER, helper, rule == HF_HELPERS_AUDITED);
   return rule == HF_HELPERS_REFUSED;
 }
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
-__noinline int hf_helper_of_sysctl(struct hf_helper_name *name) {
+__noinline int hf_helper_of_sysctl(struct hf_name *name) {
   if (!name) return 0;
-  if (HF_SAME(name->text, "core_pattern")) return HF_HELPER_CORE_PATTERN;
-  if (HF_SAME(name->text, "modprobe")) return HF_HELPER_MODPROBE;
-  if (HF_SAME(name->text, "hotplug")) return HF_HELPER_UEVENT;
-  if (HF_SAME(name->text, "poweroff_cmd")) return HF_HELPER_POWEROFF;
-  if (HF_SAME(name->text, "bset") || HF_SAME(name->text, "inheritable")) return HF_HELPER_CAPABILITIES;
-  if (HF_SAME(name->text, "hb_ctl_path")) return HF_HELPER_OCFS2;
+  if (HF_SAME(name, "core_pattern")) return HF_HELPER_CORE_PATTERN;
+  if (HF_SAME(name, "modprobe")) return HF_HELPER_MODPROBE;
+  if (HF_SAME(name, "hotplug")) return HF_HELPER_UEVENT;
+  if (HF_SAME(name, "poweroff_cmd")) return HF_HELPER_POWEROFF;
+  if (HF_SAME(name, "bset") || HF_SAME(name, "inheritable")) return HF_HELPER_CAPABILITIES;
+  if (HF_SAME(name, "hb_ctl_path")) return HF_HELPER_OCFS2;
   return 0;
 }
 
 /* Files of any hierarchy of version 1. Version 2 has no such files. */
-__noinline int hf_helper_of_cgroup_file(struct hf_helper_name *name) {
+__noinline int hf_helper_of_cgroup_file(struct hf_name *name) {
   if (!name) return 0;
-  if (HF_SAME(name->text, "release_agent")) return HF_HELPER_RELEASE_AGENT;
-  if (HF_SAME(name->text, "notify_on_release")) return HF_HELPER_NOTIFY_ON_RELEASE;
+  if (HF_SAME(name, "release_agent")) return HF_HELPER_RELEASE_AGENT;
+  if (HF_SAME(name, "notify_on_release")) return HF_HELPER_NOTIFY_ON_RELEASE;
   return 0;
 }
 
-__noinline int hf_helper_of_parameter(struct hf_helper_name *module, struct hf_helper_name *name) {
+__noinline int hf_helper_of_parameter(struct hf_name *module, struct hf_name *name) {
   if (!module || !name) return 0;
-  if (HF_SAME(module->text, "firmware_class")) return HF_SAME(name->text, "path") ? HF_HELPER_FIRMWARE : 0;
-  if (HF_SAME(module->text, "nfsv4")) return HF_SAME(name->text, "cache_getent") ? HF_HELPER_NFS : 0;
-  if (HF_SAME(module->text, "nfsd")) return HF_SAME(name->text, "cltrack_prog") ? HF_HELPER_NFSD : 0;
-  if (HF_SAME(module->text, "drbd")) return HF_SAME(name->text, "usermode_helper") ? HF_HELPER_DRBD : 0;
+  if (HF_SAME(module, "firmware_class")) return HF_SAME(name, "path") ? HF_HELPER_FIRMWARE : 0;
+  if (HF_SAME(module, "nfsv4")) return HF_SAME(name, "cache_getent") ? HF_HELPER_NFS : 0;
+  if (HF_SAME(module, "nfsd")) return HF_SAME(name, "cltrack_prog") ? HF_HELPER_NFSD : 0;
+  if (HF_SAME(module, "drbd")) return HF_SAME(name, "usermode_helper") ? HF_HELPER_DRBD : 0;
   return 0;
 }
 
-__noinline int hf_helper_of_attribute(struct hf_helper_name *device, struct hf_helper_name *name) {
+__noinline int hf_helper_of_attribute(struct hf_name *device, struct hf_name *name) {
   if (!device || !name) return 0;
-  if (HF_SAME(name->text, "uevent_helper")) return HF_HELPER_UEVENT;
-  if (HF_SAME(name->text, "v86d")) return HF_HELPER_UVESAFB;
-  if (!HF_SAME(name->text, "trigger")) return 0;
+  if (HF_SAME(name, "uevent_helper")) return HF_HELPER_UEVENT;
+  if (HF_SAME(name, "v86d")) return HF_HELPER_UVESAFB;
+  if (!HF_SAME(name, "trigger")) return 0;
   /* LEDs and sensors have files named trigger, too. */
-  return HF_BEGINS(device->text, "machinecheck") ? HF_HELPER_MACHINE_CHECK : 0;
+  return HF_BEGINS(device, "machinecheck") ? HF_HELPER_MACHINE_CHECK : 0;
 }
 
 static __always_inline struct kernfs_node___uh *hf_node_parent(struct kernfs_node___uh *node) {
@@ -179,10 +172,10 @@ static __always_inline struct kernfs_node___uh *hf_node_parent(struct kernfs_nod
 
 static __noinline int hf_helper_of_sysfs_file(struct kernfs_node___uh *node) {
   struct kernfs_node___uh *above = hf_node_parent(node);
-  struct hf_helper_name name, directory;
+  struct hf_name name, directory;
   hf_read_name(&name, BPF_CORE_READ(node, name));
   hf_read_name(&directory, BPF_CORE_READ(above, name));
-  if (!HF_SAME(directory.text, "parameters")) return hf_helper_of_attribute(&directory, &name);
+  if (!HF_SAME(&directory, "parameters")) return hf_helper_of_attribute(&directory, &name);
   hf_read_name(&directory, BPF_CORE_READ(hf_node_parent(above), name));
   return hf_helper_of_parameter(&directory, &name);
 }
@@ -192,7 +185,7 @@ static __noinline int hf_helper_of_inode(struct inode___uh *inode) {
   unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
   struct kernfs_node___uh *node = BPF_CORE_READ(inode, i_private); /* of sysfs and of cgroups */
   struct proc_inode___uh *none = 0;
-  struct hf_helper_name name;
+  struct hf_name name;
   if (magic == HF_PROC_MAGIC) {
     struct proc_inode___uh *proc = (void *)inode - (unsigned long)__builtin_preserve_access_index(&none->vfs_inode);
     const struct ctl_table___uh *entry = BPF_CORE_READ(proc, sysctl_entry);
@@ -208,12 +201,15 @@ static __noinline int hf_helper_of_inode(struct inode___uh *inode) {
   return magic == HF_BINFMT_MAGIC && BPF_CORE_READ(inode, i_ino) == HF_BINFMT_REGISTER ? HF_HELPER_BINFMT : 0;
 }
 
-/* To be called in inode_permission. Returns 1 if opening the inode for writing has to be refused. */
-static __always_inline int hf_refuses_write(void *inode, int mask) {
+/* The kernel calls this for every open that gives a descriptor to write through (do_dentry_open()). */
+SEC("lsm/file_open")
+int BPF_PROG(hf_helper_write, struct file___uh *file) {
+  struct inode___uh *inode = 0;
   int helper;
-  if (!(mask & HF_MAY_OPEN)) return 0;
+  if (!(file->f_mode & HF_FMODE_WRITE)) return 0;
+  bpf_core_read(&inode, sizeof(inode), &file->f_inode); /* a number now */
   helper = hf_helper_of_inode(inode);
-  return helper && hf_refuses_helper(helper);
+  return hf_answer(helper && hf_refuses_helper(helper));
 }
 
 /*
@@ -222,9 +218,9 @@ static __always_inline int hf_refuses_write(void *inode, int mask) {
  */
 SEC("lsm/fs_context_parse_param")
 int BPF_PROG(hf_helper_option, void *context, struct fs_parameter___uh *parameter) {
-  struct hf_helper_name name;
+  struct hf_name name;
   hf_read_name(&name, BPF_CORE_READ(parameter, key));
-  if (!HF_SAME(name.text, "release_agent")) return 0;
+  if (!HF_SAME(&name, "release_agent")) return 0;
   return hf_answer(hf_refuses_helper(HF_HELPER_RELEASE_AGENT));
 }
 
@@ -233,9 +229,9 @@ int BPF_PROG(hf_helper_option, void *context, struct fs_parameter___uh *paramete
 /* request_key_auth_new() makes a key of this type before any program for a key is started. */
 SEC("lsm/key_alloc")
 int BPF_PROG(hf_helper_key, struct key___uh *key) {
-  struct hf_helper_name name;
+  struct hf_name name;
   hf_read_name(&name, BPF_CORE_READ(key, type, name));
-  if (!HF_SAME(name.text, ".request_key_auth")) return 0;
+  if (!HF_SAME(&name, ".request_key_auth")) return 0;
   return hf_answer(hf_refuses_helper(HF_HELPER_REQUEST_KEY));
 }
 
@@ -252,7 +248,8 @@ __noinline int hf_helper_asked(__u64 info) {
     bpf_map_delete_elem(&hf_helpers_asked, &info);
     return 0;
   }
-  if (!bpf_map_update_elem(&hf_helpers_asked, &info, &one, BPF_NOEXIST)) hf_helper_tell(HF_HELPER_OTHER, 0);
+  if (!bpf_map_update_elem(&hf_helpers_asked, &info, &one, BPF_NOEXIST))
+    hf_refusal_tell(HF_GUARD_HELPER, HF_HELPER_OTHER, 0);
   return 0;
 }
 

@@ -29,6 +29,7 @@ struct ns_common {
 
 struct user_namespace {
   struct user_namespace *parent;
+  int level;
   struct ns_common ns;
 };
 

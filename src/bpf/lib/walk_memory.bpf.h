@@ -5,30 +5,53 @@
  * Every user can make these programs run, with any number of tasks, and a task can be preempted inside one. Hundreds of
  * tasks of the idle class can be preempted there at the same time. So a pool could be used up. Instead there is:
  *
- *   from Linux 6.10 on   memory of the processor, with preemption off, so that its user cannot be preempted
- *   before               memory of the task, in a map with an entry for each task that the kernel can make
- *                        (map_room.h). Task storage would not do: before 6.2 it fails while another task is preempted
- *                        in a look-up on the same processor (bpf_task_storage_trylock())
+ *   for a path   memory of the task, in a map with an entry for each task that the kernel can make (map_room.h). Task
+ *                storage would not do: before 6.2 it fails while another task is preempted in a look-up on the same
+ *                processor (bpf_task_storage_trylock())
+ *   for a text   memory of the processor, with preemption off, so that its user cannot be preempted. Only labels that
+ *                the kernel keeps (from 7.1 on) need it
  *
- * No interrupt handler reads a path or a label, so the memory of a processor is never used twice at a time.
+ * No interrupt handler reads a label, so the memory of a processor is never used twice at a time.
  */
 #ifndef HOLDFAST_BPF_LIB_WALK_MEMORY_BPF_H
 #define HOLDFAST_BPF_LIB_WALK_MEMORY_BPF_H
 
-#include "bpf/machine/cgroup_maps.bpf.h"
-#include "bpf/machine/cgroup_path.bpf.h"
+#include "bpf/lib/vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
 #include "core/map_room.h"
+#include "core/paths.h"
 #include "core/siphash.h"
 
 extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;
 
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct path_walk);
-} cpu_walks SEC(".maps");
+/* The state of a walk (bpf/machine/cgroup_path.bpf.h). */
+struct path_walk {
+  __u64 generation;
+  __u64 cgroup; /* struct cgroup, read only through probe reads */
+  __u32 failed; /* more levels, nodes or profiles than the limits, or a fault */
+  __u32 count;
+  __u32 next_count;
+  __u32 found;   /* profiles in `chain` */
+  __u32 kept;    /* of those, while one is added */
+  __u32 name_at; /* the match of one pattern: positions in name and pattern, */
+  __u32 text_at; /* and where to go on when the last '*' has to take more */
+  __u32 star_text;
+  __u32 star_name;
+  __u32 stage; /* PATH_* */
+  __u32 node;  /* index into `at` */
+  __u32 level; /* that is being read */
+  __u32 bound; /* level of the deepest binding or mark */
+  __u32 pad0;
+  __u16 chain[HF_MAX_NEST]; /* profiles, root first */
+  struct hf_path_edge at[HF_PATH_STATES];
+  struct hf_path_edge next[HF_PATH_STATES];
+  struct hf_path_key key;
+  struct hf_glob_key glob_key;
+  struct hf_glob glob;
+};
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -47,36 +70,24 @@ struct {
 
 static const struct path_walk empty_walk;
 
-/*
- * Takes the memory. Null: there is none. Until give_walk() the caller must not call a global function, nor a helper
- * that sleeps.
- */
-static __always_inline struct path_walk *take_walk(void) {
-  struct path_walk *walk = 0;
-  __u32 zero = 0;
-  __u64 task;
-  if (bpf_preempt_disable) {
-    bpf_preempt_disable();
-    walk = bpf_map_lookup_elem(&cpu_walks, &zero);
-    if (!walk) bpf_preempt_enable();
-    return walk;
-  }
-  task = bpf_get_current_task();
-  if (!bpf_map_update_elem(&task_walks, &task, &empty_walk, BPF_ANY)) walk = bpf_map_lookup_elem(&task_walks, &task);
-  return walk;
+/* The memory of the current task. Null: begin_walk() has not been called. */
+static __always_inline struct path_walk *this_walk(void) {
+  __u64 task = bpf_get_current_task();
+  return bpf_map_lookup_elem(&task_walks, &task);
 }
 
-static __always_inline void give_walk(void) {
-  __u64 task;
-  if (bpf_preempt_enable) {
-    bpf_preempt_enable();
-    return;
-  }
-  task = bpf_get_current_task();
+/* Not 0: there is no memory. */
+static __always_inline long begin_walk(void) {
+  __u64 task = bpf_get_current_task();
+  return bpf_map_update_elem(&task_walks, &task, &empty_walk, BPF_ANY);
+}
+
+static __always_inline void end_walk(void) {
+  __u64 task = bpf_get_current_task();
   bpf_map_delete_elem(&task_walks, &task);
 }
 
-/* The same for a text. Only labels that the kernel keeps (from 7.1 on) need it, so preemption can be turned off. */
+/* Null: there is none. Until give_text() the caller must not call a global function, nor a helper that sleeps. */
 static __always_inline struct hf_sip_text *take_text(void) {
   struct hf_sip_text *text;
   __u32 zero = 0;
@@ -89,18 +100,6 @@ static __always_inline struct hf_sip_text *take_text(void) {
 
 static __always_inline void give_text(void) {
   if (bpf_preempt_enable) bpf_preempt_enable();
-}
-
-/* The profiles of a cgroup, as path_profiles(). */
-static __noinline int chain_of_cgroup(__u64 generation, __u64 cgroup, __u16 *chain) {
-  struct path_walk *walk;
-  int failed;
-  if (!chain) return -1;
-  walk = take_walk();
-  if (!walk) return -1;
-  failed = path_profiles(walk, generation, cgroup, chain);
-  give_walk();
-  return failed;
 }
 
 #endif /* HOLDFAST_BPF_LIB_WALK_MEMORY_BPF_H */

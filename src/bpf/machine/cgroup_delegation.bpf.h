@@ -48,37 +48,61 @@ static int is_delegate_name(const char *name) {
   return 1;
 }
 
-/* Refused by the deepest profile that needs a mover and does not list this one. */
-static __noinline int judge_delegation(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
-  if (!t || !r || !v) return 0;
-  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
-    __u16 number = r->dst_chain[i];
-    const struct hf_profile *p = hf_profile_at(t, number);
-    if (number == HF_NO_PROFILE || !p) break;
-    if (p->cg_inside != HF_INSIDE_DELEGATED || p->cg_join != HF_MOVERS_LIST) continue;
-    if (!hf_mover_listed(t, p->join_set, r->subject)) hf_refuse(v, p, number, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
-  }
-  hf_choose_log(t, r, v);
+/* A step of HF_EACH: refused by the deepest profile that needs a mover and does not list this one. */
+static long judge_delegation(__u32 i, struct hf_attach *a) {
+  const struct hf_profile *p;
+  __u16 number;
+  HF_OPAQUE(i);
+  if (i >= HF_MAX_NEST) return 1;
+  number = a->r->dst_chain[i];
+  p = hf_profile_at(a->t, number);
+  if (number == HF_NO_PROFILE || !p) return 1;
+  if (p->cg_inside != HF_INSIDE_DELEGATED || p->cg_join != HF_MOVERS_LIST) return 0;
+  if (!hf_mover_listed(a->t, p->join_set, a->r->subject))
+    hf_refuse(a->v, p, number, HF_RULE_CG_INSIDE, HF_REASON_INSIDE);
   return 0;
 }
 
-/* A frame of its own: paths are read before, and not on top of it. `subject`: -1: it cannot be told. */
+/* These three have frames of their own: the stack has no room for all they need at once. */
+static __noinline int judge_chain(const struct hf_tables *tables, const struct hf_request *r, struct hf_verdict *v) {
+  struct hf_attach a = {.t = tables, .r = r, .v = v};
+  if (!tables || !r || !v) return 0;
+  HF_EACH(HF_MAX_NEST, judge_delegation, &a);
+  hf_choose_log(tables, r, v);
+  return 0;
+}
+
+static __noinline int tell_delegation(const struct hf_request *r, const struct hf_verdict *v, __u64 generation,
+                                      __u64 target) {
+  struct parties parties = {.generation = generation, .target = target};
+  return tell(r, v, &parties);
+}
+
+/* `subject`: -1: it cannot be told. */
 static __noinline int answer_delegation(const struct hf_tables *tables, const __u16 *chain, int subject, __u64 id) {
   struct hf_request r = {.op = HF_OP_CGROUP_ATTACH};
-  struct parties parties = {.target = id};
   struct hf_verdict v = {};
   if (!tables || !chain) return 0;
-  parties.generation = tables->generation;
   if (subject < 0) {
     r.flags |= HF_REQ_FACTS_MISSING;
     hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
   } else {
     r.subject = subject;
     __builtin_memcpy(r.dst_chain, chain, sizeof(r.dst_chain));
-    judge_delegation(tables, &r, &v);
+    judge_chain(tables, &r, &v);
   }
-  if (v.action == HF_DENY) tell(&r, &v, &parties);
+  if (v.action == HF_DENY) tell_delegation(&r, &v, tables->generation, id);
   return !hf_enforced_error(&v);
+}
+
+static __noinline int mover_number(__u64 generation) { return mover_now(generation); }
+
+/* Returns 0, or -1 when it cannot be told. */
+static __noinline int chain_of(__u64 generation, __u64 cgroup, __u16 *chain) {
+  struct hf_known_profile known;
+  if (!chain || find_known(&known, generation, cgroup)) return -1;
+  __builtin_memcpy(chain, known.chain, sizeof(known.chain));
+  return 0;
 }
 
 /* Returns whether the attribute may change. */
@@ -90,8 +114,8 @@ static __always_inline int may_delegate(__u64 cgroup) {
     hf_count_undecided(&cgroup_totals.decisions);
     return 0;
   }
-  subject = mover_now(tables->generation, bpf_get_current_task());
-  if (chain_of_cgroup(tables->generation, cgroup, chain)) subject = -1;
+  subject = mover_number(tables->generation);
+  if (chain_of(tables->generation, cgroup, chain)) subject = -1;
   return answer_delegation(tables, chain, subject, cgroup_id(cgroup));
 }
 
@@ -115,8 +139,8 @@ int BPF_PROG(cgroup_set_xattr, void *idmap, struct dentry___cg *dentry, const ch
   if (!cgroup) return 0;
   /* 6.1's verifier does not let an argument of type const void * be read from the context. */
   if (bpf_get_func_arg(ctx, 3, &value)) return -HF_EPERM;
-  if (size == 1) bpf_probe_read_kernel(&first, sizeof(first), (void *)value);
-  return hf_answer(change_delegation(cgroup, first == '1'));
+  bpf_probe_read_kernel(&first, sizeof(first), (void *)value);
+  return hf_answer(change_delegation(cgroup, (__u8)(size == 1 && first == '1')));
 }
 
 SEC("lsm/inode_removexattr")

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reads a cgroup's path from the root down and finds the profiles it lies in (core/paths.h).
- *
- * The scratch is a map value of the caller's, because a key alone is half of BPF's stack. Whoever
- * calls must be the only one that uses that scratch until the result is read; for moves
- * cgroup_mutex sees to it.
+ * Reads a cgroup's path from the root down and finds the profiles it lies in (core/paths.h), in the memory of the
+ * current task (walk_memory.bpf.h).
  */
 #ifndef HOLDFAST_BPF_MACHINE_CGROUP_PATH_BPF_H
 #define HOLDFAST_BPF_MACHINE_CGROUP_PATH_BPF_H
 
+#include "bpf/lib/walk_memory.bpf.h"
 #include "bpf/machine/cgroup_types.bpf.h"
 #include "bpf/machine/mark_maps.bpf.h"
+#include "core/machine_sockets.h"
 #include "core/paths.h"
 
 #define MAX_LOOPS (1 << 23) /* BPF_MAX_LOOPS */
@@ -20,32 +19,6 @@
 #define PATH_GLOB 1u  /* turn to its next pattern */
 #define PATH_MATCH 2u /* compare one character */
 #define PATH_NAME 3u  /* look the exact name up */
-
-struct path_walk {
-  __u64 generation;
-  __u64 cgroup; /* struct cgroup, read only through probe reads */
-  __u64 other;  /* another one to compare with */
-  __u32 failed; /* more levels, nodes or profiles than the limits, or a fault */
-  __u32 count;
-  __u32 next_count;
-  __u32 found;
-  __u32 name_at; /* the match of one pattern: positions in name and pattern, */
-  __u32 text_at; /* and where to go on when the last '*' has to take more */
-  __u32 star_text;
-  __u32 star_name;
-  __u32 matched;
-  __u32 stage; /* PATH_* */
-  __u32 node;  /* index into `at` */
-  __u32 level; /* that is being read */
-  __u32 bound; /* level of the deepest binding or mark */
-  __u32 pad0;
-  __u16 chain[HF_MAX_NEST]; /* profiles, root first */
-  struct hf_path_edge at[HF_PATH_STATES];
-  struct hf_path_edge next[HF_PATH_STATES];
-  struct hf_path_key key;
-  struct hf_glob_key glob_key;
-  struct hf_glob glob;
-};
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -63,26 +36,36 @@ struct {
   __type(value, struct hf_glob);
 } cgroup_globs SEC(".maps");
 
-/* Adds a profile as the deepest so far; one that is bound at several depths counts at the deepest.
+/*
+ * Adds a profile as the deepest so far; one that is bound at several depths counts at the deepest. A global function:
+ * the verifier checks it once, not for each edge.
  */
-static __noinline void path_add_profile(struct path_walk *w, __u16 profile) {
-  __u32 kept = 0;
-  if (!w) return;
+__noinline int path_add_profile(__u16 profile) {
+  struct path_walk *w = this_walk();
+  __u32 kept;
+  if (!w) return 0;
+  w->kept = 0;
+#pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_MAX_NEST; i++) {
     __u16 known = w->chain[i];
     if (i >= w->found) break;
-    if (known != profile) w->chain[kept++ & (HF_MAX_NEST - 1)] = known;
+    if (known == profile) continue;
+    kept = w->kept; /* out of memory: the verifier does not follow its values */
+    w->chain[kept & (HF_MAX_NEST - 1)] = known;
+    w->kept = kept + 1;
   }
+  kept = w->kept;
   if (kept >= HF_MAX_NEST) {
     w->failed = 1;
-    return;
+    return 0;
   }
   w->chain[kept & (HF_MAX_NEST - 1)] = profile;
   w->found = kept + 1;
   w->bound = w->level;
+  return 0;
 }
 
-static void path_take(struct path_walk *w, const struct hf_path_edge *edge) {
+static __always_inline void path_take(struct path_walk *w, const struct hf_path_edge *edge) {
   __u32 n = w->next_count;
   if (n >= HF_PATH_STATES) {
     w->failed = 1;
@@ -90,7 +73,7 @@ static void path_take(struct path_walk *w, const struct hf_path_edge *edge) {
   }
   w->next[n & (HF_PATH_STATES - 1)] = *edge;
   w->next_count = n + 1;
-  if (edge->profile) path_add_profile(w, edge->profile);
+  if (edge->profile) path_add_profile(edge->profile);
 }
 
 /* ---- one level
@@ -101,7 +84,7 @@ static void path_take(struct path_walk *w, const struct hf_path_edge *edge) {
  * so that what comes later in the chain is the more specific. One loop of small steps rather than
  * three nested ones: calls nest eight deep at most in BPF, and the verifier follows each step once.
  */
-static void path_begin_glob(struct path_walk *w, __u32 globs) {
+static __always_inline void path_begin_glob(struct path_walk *w, __u32 globs) {
   struct hf_glob *glob;
   if (w->glob_key.index >= globs) {
     w->stage = PATH_NAME;
@@ -122,7 +105,7 @@ static void path_begin_glob(struct path_walk *w, __u32 globs) {
 }
 
 /* One character; on a mismatch the last '*' takes one more. */
-static void path_match(struct path_walk *w) {
+static __always_inline void path_match(struct path_walk *w) {
   char c = w->key.name[w->name_at & (HF_PATH_NAME - 1)];
   char g = w->glob.text[w->text_at & (HF_PATH_NAME - 1)];
   if (g == '*') {
@@ -144,7 +127,7 @@ static void path_match(struct path_walk *w) {
   }
 }
 
-static void path_take_name(struct path_walk *w) {
+static __always_inline void path_take_name(struct path_walk *w) {
   struct hf_path_edge *edge = bpf_map_lookup_elem(&cgroup_names, &w->key);
   if (edge) path_take(w, edge);
   w->node++;
@@ -214,56 +197,40 @@ static long path_read_level(__u32 level, void *context) {
   w->count = w->next_count;
   if (mark_rules) {
     __u16 marked = profile_of_cgroup_mark(w->generation, cgroup_id((__u64)ancestor));
-    if (marked) path_add_profile(w, marked);
+    if (marked) path_add_profile(marked);
   }
   return (w->count == 0 && !mark_rules) || w->failed;
 }
 
 /*
- * Fills `chain` with the profiles that `cgroup` lies in, deepest first, 0 at the end. The caller
- * keeps the cgroup alive. Returns 0, or -1 when they cannot be told; then the chain is empty.
+ * Fills in the profiles that `cgroup` lies in, deepest first, 0 at the end, and the cgroup that the deepest is bound to.
+ * The caller keeps the cgroup alive. Returns 0, or -1 when they cannot be told. Part of find_known(): calls nest eight deep
+ * at most.
  */
-static __noinline int path_profiles(struct path_walk *w, __u64 generation, __u64 cgroup, __u16 *chain) {
-  struct path_walk *inner = w;
-  int level;
-  if (!w || !chain || !cgroup) return -1;
-  for (int i = 0; i < (int)HF_MAX_NEST; i++) chain[i] = HF_NO_PROFILE;
+static __always_inline int path_profiles(struct hf_known_profile *known, __u64 generation, __u64 cgroup) {
+  struct path_walk *w, *inner;
+  int level, failed;
+  if (!known || !cgroup || begin_walk()) return -1;
+  w = this_walk();
+  if (!w) return -1;
+  inner = w;
   level = cgroup_level(cgroup);
   w->generation = generation;
   w->cgroup = cgroup;
-  w->failed = 0;
-  w->found = 0;
-  w->bound = 0;
   w->count = 1;
   w->at[0].node = HF_PATH_START;
-  w->at[0].profile = HF_NO_PROFILE;
-  w->at[0].globs = 0;
   w->key.generation = generation;
-  w->key.pad0 = 0;
   w->glob_key.generation = generation;
   bpf_loop(level < (int)HF_PATH_DEPTH ? level + 1 : (int)HF_PATH_DEPTH, path_read_level, &inner, 0);
-  if (w->failed || (level >= (int)HF_PATH_DEPTH && (w->count || mark_rules))) return -1;
-  for (__u32 i = 0; i < HF_MAX_NEST; i++) {
+  failed = w->failed || (level >= (int)HF_PATH_DEPTH && (w->count || mark_rules));
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_MAX_NEST && !failed; i++) {
     if (i >= w->found) break;
-    chain[i] = w->chain[(w->found - 1 - i) & (HF_MAX_NEST - 1)];
+    known->chain[i] = w->chain[(w->found - 1 - i) & (HF_MAX_NEST - 1)];
   }
-  return 0;
-}
-
-/* The deepest profile that a task's cgroup lies in, or else that of its mark. Returns 0, or -1 when it cannot be told. */
-static __noinline int profile_of(struct path_walk *walk, __u64 generation, __u64 task, __u16 *profile) {
-  __u16 chain[HF_MAX_NEST];
-  if (!walk || !profile || path_profiles(walk, generation, cgroup_of(task), chain)) return -1;
-  *profile = chain[0] ? chain[0] : profile_of_task_mark(generation, task);
-  return 0;
-}
-
-/* As what a task moves others: its mark says so before its cgroup does. */
-static __always_inline int mover_of(struct path_walk *walk, __u64 generation, __u64 task, __u16 *profile) {
-  __u16 marked = profile_of_task_mark(generation, task);
-  if (!profile) return -1;
-  *profile = marked;
-  return marked ? 0 : profile_of(walk, generation, task, profile);
+  if (!failed && w->found) known->bound = cgroup_id(path_ancestor(cgroup, w->bound));
+  end_walk();
+  return failed ? -1 : 0;
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_CGROUP_PATH_BPF_H */

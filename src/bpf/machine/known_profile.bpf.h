@@ -12,7 +12,7 @@
 #ifndef HOLDFAST_BPF_MACHINE_KNOWN_PROFILE_BPF_H
 #define HOLDFAST_BPF_MACHINE_KNOWN_PROFILE_BPF_H
 
-#include "bpf/lib/walk_memory.bpf.h"
+#include "bpf/machine/cgroup_path.bpf.h"
 #include "core/machine_sockets.h"
 
 struct {
@@ -22,57 +22,67 @@ struct {
   __type(value, struct hf_known_profile);
 } known_profiles SEC(".maps");
 
-/* Reads the path of a cgroup. Returns 0, or -1 when that cannot be done. */
-static __always_inline int read_known(struct hf_known_profile *known, __u64 generation, __u64 cgroup) {
-  __u16 chain[HF_MAX_NEST] = {};
-  struct path_walk *walk;
-  int failed;
+/* Fills in what is remembered of a cgroup. Returns 0, or -1 when it has to be read. */
+static __always_inline int recall_known(struct hf_known_profile *found, const struct hf_known_key *key, __u32 epoch) {
+  const struct hf_known_profile *known = bpf_map_lookup_elem(&known_profiles, key);
   if (!known) return -1;
-  walk = take_walk();
-  if (!walk) return -1;
-  failed = path_profiles(walk, generation, cgroup, chain);
-  if (!failed && chain[0]) {
-    known->profile = chain[0];
-    known->bound = cgroup_id(path_ancestor(cgroup, walk->bound));
-  }
-  give_walk();
-  return failed;
+  __builtin_memcpy(found, known, sizeof(*found));
+  /* The entry may have become another cgroup's while it was copied: the kernel does not wait for its readers. */
+  return found->epoch == epoch && found->seal == hf_known_seal(key, found) ? 0 : -1;
 }
 
-/* Fills in what the task's cgroup says. Returns 0, or -1 when it cannot be told. */
-static __always_inline int find_known(struct hf_known_profile *found, __u64 generation, __u64 task) {
-  __u64 cgroup = cgroup_of(task);
+/*
+ * Fills in what a cgroup's path says. Returns 0, or -1 when it cannot be told. A global function: the verifier checks it
+ * once, not for each caller.
+ */
+__noinline int find_known(struct hf_known_profile *found, __u64 generation, __u64 cgroup) {
   struct hf_known_key key = {.generation = generation};
   __u32 epoch = *(volatile __u32 *)&mark_epoch;
-  const struct hf_known_profile *known;
-  if (!cgroup) return -1;
+  struct hf_known_profile fresh = {}; /* Linux 6.1 takes no value for a map from a caller's stack */
+  if (!found || !cgroup) return -1;
   key.cgroup = cgroup_id(cgroup);
   if (!key.cgroup) return -1;
-  known = bpf_map_lookup_elem(&known_profiles, &key);
-  if (known) {
-    __builtin_memcpy(found, known, sizeof(*found));
-    /* The entry may have become another cgroup's while it was copied: the kernel does not wait for its readers. */
-    if (found->epoch == epoch && found->seal == hf_known_seal(&key, found)) return 0;
-  }
-  __builtin_memset(found, 0, sizeof(*found));
-  found->epoch = epoch;
-  if (read_known(found, generation, cgroup)) return -1;
-  found->seal = hf_known_seal(&key, found);
-  bpf_map_update_elem(&known_profiles, &key, found, BPF_ANY);
+  if (!recall_known(found, &key, epoch)) return 0;
+  fresh.epoch = epoch;
+  if (path_profiles(&fresh, generation, cgroup)) return -1;
+  fresh.seal = hf_known_seal(&key, &fresh);
+  bpf_map_update_elem(&known_profiles, &key, &fresh, BPF_ANY);
+  __builtin_memcpy(found, &fresh, sizeof(*found));
   return 0;
 }
 
-/* The deepest profile that a task's cgroup lies in, or else that of its mark; -1: it cannot be told. */
-static __noinline int profile_now(__u64 generation, __u64 task) {
-  struct hf_known_profile known;
-  if (find_known(&known, generation, task)) return -1;
-  return known.profile ? known.profile & 0xffff : profile_of_task_mark(generation, task);
+/* The same for the current task's cgroup, whose pointers the verifier knows: loads instead of calls. */
+static __always_inline int find_known_now(struct hf_known_profile *found, __u64 generation) {
+  struct task_struct___cg *task = (void *)bpf_get_current_task_btf();
+  struct hf_known_key key = {.generation = generation};
+  __u32 epoch = *(volatile __u32 *)&mark_epoch;
+  key.cgroup = task->cgroups->dfl_cgrp->kn->id;
+  if (!recall_known(found, &key, epoch)) return 0;
+  return find_known(found, generation, cgroup_of(bpf_get_current_task()));
 }
 
-/* As what a task changes what others are: its mark says so before its cgroup does. */
-static __always_inline int mover_now(__u64 generation, __u64 task) {
-  int marked = profile_of_task_mark(generation, task);
-  return marked ? marked : profile_now(generation, task);
+/* The deepest profile that a task's cgroup lies in, or else that of its mark; -1: it cannot be told. */
+static __always_inline int profile_of(__u64 generation, __u64 task, const struct hf_known_profile *known) {
+  return known->chain[0] ? known->chain[0] : profile_of_task_mark(generation, task);
+}
+
+static __always_inline int profile_now(__u64 generation) {
+  struct hf_known_profile known;
+  if (find_known_now(&known, generation)) return -1;
+  return profile_of(generation, bpf_get_current_task(), &known);
+}
+
+/* Of another task, which cannot run meanwhile, or whose profile may change just as well after the answer. */
+static __noinline int profile_of_task(__u64 generation, __u64 task) {
+  struct hf_known_profile known;
+  if (find_known(&known, generation, cgroup_of(task))) return -1;
+  return profile_of(generation, task, &known);
+}
+
+/* As what the current task changes what others are: its mark says so before its cgroup does. */
+static __always_inline int mover_now(__u64 generation) {
+  int marked = profile_of_task_mark(generation, bpf_get_current_task());
+  return marked ? marked : profile_now(generation);
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_KNOWN_PROFILE_BPF_H */

@@ -51,19 +51,21 @@ struct cgroup_call {
 };
 
 /*
- * A move by which the daemon finds out whether these programs are asked: into its own cgroup, by itself. Written by user
- * space before; `answered` becomes the nonce when the answer to that very move has been given.
+ * Moves by which the daemon finds out whether these programs are asked and obeyed: into its own cgroup, by itself. Each is
+ * refused, by each way, and neither counted nor reported. Written by user space before.
  */
 struct {
-  __u64 nonce; /* 0: none is under way */
-  __u64 answered;
+  __u64 nonce;    /* 0: none is under way */
+  __u64 answered; /* the nonce of the last move that was refused */
   __u64 cgroup;
   __u32 tgid;
   __u32 pad0;
 } cgroup_probe;
 
+/* For user space: the families of programs that the live policy needs (backend/lsm/machine/families.h). */
+__u32 live_families;
+
 static struct cgroup_call call;
-static struct path_walk walk;
 
 /* The child of a clone3 that is under way, by its parent. Room for every task (map_room.h). */
 struct {
@@ -76,48 +78,62 @@ struct {
 /* ---- the decision
  * ------------------------------------------------------------------------------------ */
 
+/* Written by user space as namespace_rules is: does a profile allow moves within delegated cgroups? */
+__u32 delegation_rules;
+
+struct shared_ancestor {
+  __u64 src;
+  __u64 dst;
+  __u32 delegated;
+  __u32 pad0;
+};
+
 /* Does one delegated subtree hold both? Its root is an ancestor of both, or one of them. */
 static long find_delegation(__u32 level, void *context) {
-  struct path_walk *w = *(struct path_walk **)context;
-  __u64 ancestor = path_ancestor(w->cgroup, level);
+  struct shared_ancestor *w = context;
+  __u64 ancestor = path_ancestor(w->src, level);
   __u64 id;
   __u8 *mark;
-  if (!ancestor || ancestor != path_ancestor(w->other, level)) return 1;
+  if (!ancestor || ancestor != path_ancestor(w->dst, level)) return 1;
   id = cgroup_id(ancestor);
   mark = bpf_map_lookup_elem(&cgroup_delegated, &id);
   if (!mark || !*mark) return 0;
-  w->matched = 1;
+  w->delegated = 1;
   return 1;
 }
 
 static __noinline int share_delegation(__u64 src, __u64 dst) {
-  struct path_walk *inner = &walk;
-  walk.cgroup = src;
-  walk.other = dst;
-  walk.matched = 0;
-  bpf_loop(cgroup_level(src) + 1, find_delegation, &inner, 0);
-  return walk.matched;
+  struct shared_ancestor shared = {.src = src, .dst = dst};
+  bpf_loop(cgroup_level(src) + 1, find_delegation, &shared, 0);
+  return shared.delegated;
 }
 
 /* Fills what the source and the moved task say. Returns 0, or -1 when a fact is missing. */
 static __noinline int gather_source(struct hf_event *e, __u64 generation, __u64 moved, __u64 src, __u64 dst) {
   __u16 marked = profile_of_task_mark(generation, moved);
+  struct hf_known_profile known;
   if (!e) return -1;
   e->source = cgroup_id(src);
   e->request.flags &= ~(HF_REQ_SAME_CGROUP | HF_REQ_DELEGATED);
   if (src == dst) e->request.flags |= HF_REQ_SAME_CGROUP;
-  if (share_delegation(src, dst)) e->request.flags |= HF_REQ_DELEGATED;
-  if (path_profiles(&walk, generation, src, e->request.src_chain)) return -1;
-  e->request.object = marked ? marked : e->request.src_chain[0];
+  if (delegation_rules && share_delegation(src, dst)) e->request.flags |= HF_REQ_DELEGATED;
+  if (find_known(&known, generation, src)) return -1;
+  __builtin_memcpy(e->request.src_chain, known.chain, sizeof(known.chain));
+  e->request.object = marked ? marked : known.chain[0];
   return 0;
 }
 
 /* Returns 0, or -1 when a fact is missing. */
 static __noinline int gather(struct hf_event *e, __u64 generation, __u64 moved, __u64 src, __u64 dst) {
+  struct hf_known_profile known;
+  int mover;
   if (!e || !e->object.pid) return -1;
   e->target = cgroup_id(dst);
-  if (mover_of(&walk, generation, bpf_get_current_task(), &e->request.subject)) return -1;
-  if (path_profiles(&walk, generation, dst, e->request.dst_chain)) return -1;
+  mover = mover_now(generation);
+  if (mover < 0) return -1;
+  e->request.subject = mover;
+  if (find_known(&known, generation, dst)) return -1;
+  __builtin_memcpy(e->request.dst_chain, known.chain, sizeof(known.chain));
   return gather_source(e, generation, moved, src, dst);
 }
 
@@ -217,22 +233,27 @@ static __u64 find_moved(void) {
 }
 
 SEC("fentry/" HF_MOVE_ASKED)
-int BPF_PROG(cgroup_capture, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, __u8 threadgroup) {
+int BPF_PROG(cgroup_capture, struct cgroup___cg *src_cgroup, struct cgroup___cg *dst_cgroup, void *sb,
+             __u8 threadgroup) {
   const struct hf_tables *tables = live_tables();
   struct hf_event *e = &call.event;
   __u64 moved = find_moved();
+  __u64 src = 0, dst = 0;
+  bpf_probe_read_kernel(&src, sizeof(src), &src_cgroup); /* numbers from here on */
+  bpf_probe_read_kernel(&dst, sizeof(dst), &dst_cgroup);
 
   begin_event(e, tables);
   if (moved) describe_task(&e->object, moved);
   if (threadgroup) e->request.flags = HF_REQ_THREADGROUP;
   e->request.via = call.clone ? HF_VIA_CLONE_INTO_CGROUP : threadgroup ? HF_VIA_CGROUP_PROCS : HF_VIA_CGROUP_THREADS;
-  if (!tables || gather(e, e->generation, moved, (__u64)src, (__u64)dst)) {
+  if (!tables || gather(e, e->generation, moved, src, dst)) {
     refuse_without_facts(e);
   } else {
     decide(tables, e);
-    if (threadgroup && !call.clone && has_threaded_children((__u64)src))
-      decide_threads(tables, moved, (__u64)src, (__u64)dst);
+    if (threadgroup && !call.clone && has_threaded_children(src)) decide_threads(tables, moved, src, dst);
   }
+  /* Another policy may ask for it, when the event is decided again. */
+  if (!delegation_rules && e->verdict.log && share_delegation(src, dst)) e->request.flags |= HF_REQ_DELEGATED;
   call.answered = 0;
   call.inside = bpf_get_current_task();
   return 0;
@@ -242,17 +263,14 @@ SEC("lsm/inode_permission")
 int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
   struct hf_event *e = &call.event;
   /* Two tests that almost every call of this hook fails, the cheaper one first. */
-  if (!(mask & HF_MAY_WRITE)) return 0;
-  if (mask != HF_MAY_WRITE || call.inside != bpf_get_current_task()) {
-    if (helper_rules && hf_refuses_write(inode, mask)) return hf_answer(1);
-    if (!mark_rules) return 0;
-    return hf_answer(may_write(inode, mask));
-  }
+  if (mask != HF_MAY_WRITE || call.inside != bpf_get_current_task()) return 0;
   if (call.answered) return 0;
   call.answered = 1;
-  report(e);
-  if (cgroup_probe.nonce && e->target == cgroup_probe.cgroup && e->actor.tgid == cgroup_probe.tgid)
+  if (cgroup_probe.nonce && e->target == cgroup_probe.cgroup && e->actor.tgid == cgroup_probe.tgid) {
     cgroup_probe.answered = cgroup_probe.nonce;
+    return -HF_EPERM;
+  }
+  report(e);
   return hf_answer(hf_enforced_error(&e->verdict));
 }
 

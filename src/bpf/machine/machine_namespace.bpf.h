@@ -1,192 +1,152 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Namespaces made and entered, and tasks traced, by the profile of the cgroup that the task is in.
+ * Namespaces made and entered, and tasks traced, by the profile of the cgroup that the task is in, or of its mark
+ * (bpf/namespaces). Nothing is remembered of a task, so a child, a thread, an exec or a move to another cgroup needs no
+ * code.
  *
- * The decision points are those of a run (namespace.bpf.h says why they cannot be got around): capable() for
- * setns, unshare and the mount calls, task_alloc for clone, userns_create. What is different is who a task is:
- * here its cgroup says so, whose path is read when it is asked. Nothing is remembered of a task, so a child, a
- * thread, an exec or a move to another cgroup needs no code.
+ * The sandbox of a service is the set of namespaces that tasks below the cgroup of its binding have made; of a mark, those
+ * that tasks with the mark have made. A namespace can outlive a policy, so its record has the profile's id, which is a
+ * digest of the name. Another policy may have no profile of that name: then nobody is held there.
  */
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_NAMESPACE_BPF_H
 #define HOLDFAST_BPF_MACHINE_MACHINE_NAMESPACE_BPF_H
 
-#include "bpf/lib/answer.bpf.h"
 #include "bpf/machine/known_profile.bpf.h"
 #include "bpf/machine/machine_report.bpf.h"
-#include "bpf/lib/namespace_types.bpf.h"
-#include "bpf/lib/syscall.bpf.h"
+#include "bpf/namespaces/captures.bpf.h"
+#include "bpf/namespaces/decisions.bpf.h"
+#include "bpf/namespaces/records.bpf.h"
+#include "bpf/namespaces/trace.bpf.h"
 
-#define PTRACE_MODE_ATTACH 0x02
-#define SPEAK 0u
-#define SPEAK_OF_REFUSALS 1u /* an earlier decision point of the same call has spoken */
+#define SET_OF_MARK (1ull << 63) /* no id of a cgroup has this bit */
 
-/* Calls that ask twice, by task: the second time says nothing. Losing an entry means an event too many. */
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 1024);
-  __type(key, __u64);
-  __type(value, __u64);
-} namespace_asked SEC(".maps");
-
-/* Written by user space before a policy with such rules becomes live: 0 spares everybody the walk. */
+/* Written by user space before a policy with such rules becomes live: 0 spares everybody the rest. */
 __u32 namespace_rules;
 
-#define NAMESPACE_HOOKS \
-  (1u << HF_OP_NAMESPACE_ALLOC | 1u << HF_OP_NAMESPACE_INSTALL | 1u << HF_OP_TRACE | 1u << HF_OP_MARK)
+struct hf_tracking machine_tracking;
 
-/* A global function: verified once, and what it writes is unknown to its callers (decision.bpf.h). */
-__noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
-  if (!tables || !r || !v) return -1;
-  hf_decide_some(tables, r, NAMESPACE_HOOKS, v);
+/* The ids of profiles by their numbers, and the opposite. Two generations while one replaces the other. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_PROFILE_SLOTS);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct hf_policy_key);
+  __type(value, __u64);
+} profile_ids SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * HF_PROFILE_SLOTS);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct hf_profile_id_key);
+  __type(value, __u32);
+} profile_numbers SEC(".maps");
+
+static struct hf_tracking *hf_tracking(void) { return &machine_tracking; }
+
+static __u32 hf_tracked_share(void) { return HF_MACHINE_TRACKED_SHARE; }
+
+static int hf_rules_namespaces(void) { return namespace_rules; }
+
+static __noinline __u64 hf_owner_id(__u64 generation, __u16 profile) {
+  struct hf_policy_key key = {.generation = generation, .number = profile};
+  __u64 *id = bpf_map_lookup_elem(&profile_ids, &key);
+  return id ? *id : 0;
+}
+
+static __noinline __u16 hf_owner_number(__u64 generation, __u64 owner_id) {
+  struct hf_profile_id_key key = {.generation = generation, .id = owner_id};
+  __u32 *number = bpf_map_lookup_elem(&profile_numbers, &key);
+  return number ? *number : HF_NO_PROFILE;
+}
+
+/* Fills in the profile that a task has by its cgroup or mark, and the sandbox that this is. */
+static __always_inline int know_service(struct hf_subject *subject, __u64 task) {
+  struct hf_known_profile known;
+  int failed;
+  if (!subject) return -1;
+  if (task == bpf_get_current_task())
+    failed = find_known_now(&known, subject->generation);
+  else
+    failed = find_known(&known, subject->generation, cgroup_of(task));
+  if (failed) {
+    subject->unknown = 1;
+    return -1;
+  }
+  subject->profile = profile_of(subject->generation, task, &known);
+  subject->set = known.bound;
+  if (subject->profile && !known.chain[0])
+    subject->set = SET_OF_MARK | hf_owner_id(subject->generation, subject->profile);
   return 0;
 }
 
-/* What is asked, and of whom. */
-struct question {
-  struct parties parties;
-  __u32 ns_types;
-  __u32 voice;
-  __u16 op;
-  __u16 via;
-  __u16 subject_profile;
-  __u16 object_profile;
-  __u32 unknown; /* 1: somebody's profile cannot be told, which is a refusal */
-  __u32 pad0;
-};
+static __noinline const struct hf_tables *hf_know_subject(struct hf_subject *subject, __u64 task) {
+  const struct hf_tables *t = live_tables();
+  if (!t) {
+    subject->concerned = 1;
+    hf_count_undecided(&cgroup_totals.decisions);
+    return 0;
+  }
+  subject->generation = t->generation;
+  know_service(subject, task);
+  subject->concerned = subject->profile || subject->unknown || machine_tracking.any;
+  return t;
+}
 
-/* Decides, counts and reports. Not 0: refused. A frame of its own: paths are read before, and not on top of it. */
-static __noinline int answer_question(const struct hf_tables *tables, const struct question *q) {
-  struct hf_request r = {};
+static int hf_object_profile(const struct hf_subject *subject, __u64 task) {
+  return profile_of_task(subject->generation, task);
+}
+
+/* A global function: verified once, and what it writes is unknown to its callers. */
+__noinline int judge_namespace(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
+  if (!tables || !r || !v) return -1;
+  hf_decide_some(tables, r, HF_TASK_OPS, v);
+  return 0;
+}
+
+/* As tell(), without memory for the parties: the stack of the caller is full. */
+static __noinline int tell_operation(const struct hf_request *r, const struct hf_verdict *v,
+                                     const struct hf_operation *o) {
+  __u64 actor;
+  if (!r || !v || !o) return 0;
+  actor = o->task == bpf_get_current_task() ? 0 : o->task;
+  return tell_about(r, v, o->subject.generation, o->target, actor, o->object);
+}
+
+static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o) {
   struct hf_verdict v = {};
   int refused;
-  if (!tables || !q) return 1;
-  r.op = q->op;
-  r.via = q->via;
-  r.ns_types = q->ns_types;
-  r.subject = q->subject_profile;
-  r.object = q->object_profile;
-  if (q->unknown) r.flags |= HF_REQ_FACTS_MISSING;
-  if (judge_namespace((struct hf_tables *)tables, &r, &v)) {
-    r.flags |= HF_REQ_FACTS_MISSING;
-    hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
-  }
+  if (judge_namespace((struct hf_tables *)t, r, &v)) return 1;
   refused = hf_enforced_error(&v) != 0;
-  if (q->voice == SPEAK || refused) tell(&r, &v, &q->parties);
+  if (o->voice == HF_SAY || refused) tell_operation(r, &v, o);
   return refused;
 }
 
-/* Not 0: no policy is live, which is counted. */
-static __always_inline int nothing_live(const struct hf_tables *tables) {
-  if (tables) return 0;
-  hf_count_undecided(&cgroup_totals.decisions);
-  return 1;
-}
-
-/* Who is nobody's is asked nothing, and needs nothing: whatever others do, he is not refused. */
-static __always_inline int decide_question(struct question *q) {
-  const struct hf_tables *tables = live_tables();
-  int subject, object = 0;
-  if (nothing_live(tables)) return 1;
-  q->parties.generation = tables->generation;
-  subject = profile_now(tables->generation, q->parties.actor ? q->parties.actor : bpf_get_current_task());
-  if (!subject) return 0;
-  if (q->parties.object) object = profile_now(tables->generation, q->parties.object);
-  q->unknown = subject < 0 || object < 0;
-  q->subject_profile = subject < 0 ? 0 : subject;
-  q->object_profile = object < 0 ? 0 : object;
-  return answer_question(tables, q);
-}
-
-static __noinline int decide_namespace(__u32 hook, __u32 way, __u32 types, __u32 voice) {
-  struct question q = {.op = hook, .via = way, .ns_types = types, .voice = voice};
-  return decide_question(&q);
-}
-
-static __always_inline int decide_creation(__u32 way, __u32 types, __u32 voice) {
-  if (!types) return 0;
-  return decide_namespace(HF_OP_NAMESPACE_ALLOC, way, types, voice);
-}
-
-/* Has this task's call, known by a number of its own, just been spoken of? Every second time. */
-static __always_inline __u32 voice_of(__u64 call) {
-  __u64 task = bpf_get_current_task();
-  __u64 *asked = bpf_map_lookup_elem(&namespace_asked, &task);
-  if (asked && *asked == call) {
-    *asked = 0;
-    return SPEAK_OF_REFUSALS;
-  }
-  bpf_map_update_elem(&namespace_asked, &task, &call, BPF_ANY);
-  return SPEAK;
-}
-
-/* A user namespace is asked about once, every other type twice; which one it is, only the caller may say. */
-static __always_inline int decide_setns(const struct hf_call_args *a) {
-  __u32 flags = (__u32)a->arg[1];
-  __u32 voice = SPEAK;
-  if (flags && !(flags & HF_CLONE_NEWUSER)) voice = voice_of(a->arg[0] << 32 | flags);
-  return decide_namespace(HF_OP_NAMESPACE_INSTALL, HF_VIA_SETNS, hf_types_of_flags(flags), voice);
-}
-
-static __always_inline int decide_unshare(__u64 flags) {
-  __u32 voice = SPEAK;
-  if (flags & HF_CLONE_NEWUSER)
-    voice = SPEAK_OF_REFUSALS; /* userns_create has spoken */
-  else if (flags & HF_CLONE_NEWCGROUP)
-    voice = voice_of(1ull << 63 | (__u32)flags);
-  return decide_creation(HF_VIA_UNSHARE, hf_types_of_unshare(flags), voice);
-}
-
-SEC("lsm/capable")
-int BPF_PROG(machine_capable, void *cred, void *ns, int cap) {
-  struct hf_call_args a = {};
-  int refused = 0;
-  if (cap != HF_CAP_SYS_ADMIN || !namespace_rules) return 0;
-  hf_read_call(&a);
-  if (a.syscall == HF_SYSCALL_SETNS)
-    refused = decide_setns(&a);
-  else if (a.syscall == HF_SYSCALL_UNSHARE)
-    refused = decide_unshare(a.arg[0]);
-  else if (hf_mounts_namespace(&a))
-    refused = decide_creation(HF_VIA_MOUNT, HF_NS_MNT, SPEAK);
-  return hf_answer(refused);
-}
-
-/* In the parent, before namespaces are copied and before the child is in any cgroup but its parent's. */
+/* The child is in no cgroup yet but its parent's. */
 SEC("lsm/task_alloc")
 int BPF_PROG(machine_clone, void *task, unsigned long clone_flags) {
   if (!namespace_rules) return 0;
-  return hf_answer(decide_creation(HF_VIA_CLONE, hf_types_of_flags(clone_flags), SPEAK));
+  return hf_answer(hf_ask_clone(clone_flags));
 }
 
-/* Of clone and clone3 task_alloc speaks, which knows all the flags. */
-SEC("lsm/userns_create")
-int BPF_PROG(machine_userns, void *cred) {
-  struct hf_call_args a = {};
-  if (!namespace_rules) return 0;
-  hf_read_call(&a);
-  if (a.syscall == HF_SYSCALL_UNSHARE)
-    return hf_answer(decide_creation(HF_VIA_UNSHARE, hf_types_of_unshare(a.arg[0]), SPEAK));
-  return hf_answer(decide_creation(HF_VIA_CLONE, HF_NS_USER, SPEAK_OF_REFUSALS));
-}
-
-static __noinline int decide_tracing(__u64 tracer, __u64 tracee) {
-  struct question q = {.op = HF_OP_TRACE, .via = HF_VIA_PTRACE, .voice = SPEAK};
-  q.parties.actor = tracer;
-  q.parties.object = tracee;
-  return decide_question(&q);
-}
-
-/* ptrace, process_vm_readv and writev, pidfd_getfd, /proc/PID/mem: whoever makes another task act acts as it. */
 SEC("lsm/ptrace_access_check")
-int BPF_PROG(machine_trace, void *child, unsigned int mode) {
-  if (!namespace_rules || !(mode & PTRACE_MODE_ATTACH)) return 0;
-  return hf_answer(decide_tracing(bpf_get_current_task(), (__u64)child));
+int BPF_PROG(machine_trace, struct task_struct *child, unsigned int mode) {
+  if (!namespace_rules || !(mode & HF_PTRACE_MODE_ATTACH)) return 0;
+  return hf_answer(hf_ask_trace(bpf_get_current_task(), hf_address(child)));
 }
 
 SEC("lsm/ptrace_traceme")
-int BPF_PROG(machine_traceme, void *parent) {
+int BPF_PROG(machine_traceme, struct task_struct *parent) {
   if (!namespace_rules) return 0;
-  return hf_answer(decide_tracing((__u64)parent, bpf_get_current_task()));
+  return hf_answer(hf_ask_trace(hf_address(parent), bpf_get_current_task()));
+}
+
+/* Also when a fork fails. */
+SEC("lsm/task_free")
+int BPF_PROG(machine_call_end, struct task_struct *task) {
+  __u64 key = hf_address(task);
+  bpf_map_delete_elem(&calls, &key);
+  return 0;
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MACHINE_NAMESPACE_BPF_H */

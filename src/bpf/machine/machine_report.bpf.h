@@ -13,10 +13,10 @@ struct parties {
   __u64 object; /* a task; 0: none */
 };
 
-static __noinline int tell(const struct hf_request *r, const struct hf_verdict *v, const struct parties *parties) {
+static __always_inline int tell_about(const struct hf_request *r, const struct hf_verdict *v, __u64 generation,
+                                      __u64 target, __u64 actor, __u64 object) {
   struct hf_event *e;
-  if (!r || !v || !parties) return 0;
-  tally(parties->generation, r->op, v);
+  tally(generation, r->op, v);
   if (!v->log) return 0;
   e = bpf_ringbuf_reserve(&cgroup_events, sizeof(*e), 0);
   if (!e) {
@@ -26,14 +26,19 @@ static __noinline int tell(const struct hf_request *r, const struct hf_verdict *
   }
   begin_event(e, 0);
   e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
-  e->generation = parties->generation;
-  e->target = parties->target;
-  if (parties->actor) describe_task(&e->actor, parties->actor);
-  if (parties->object) describe_task(&e->object, parties->object);
+  e->generation = generation;
+  e->target = target;
+  if (actor) describe_task(&e->actor, actor);
+  if (object) describe_task(&e->object, object);
   e->request = *r;
   e->verdict = *v;
   bpf_ringbuf_submit(e, 0);
   return 0;
+}
+
+static __noinline int tell(const struct hf_request *r, const struct hf_verdict *v, const struct parties *parties) {
+  if (!r || !v || !parties) return 0;
+  return tell_about(r, v, parties->generation, parties->target, parties->actor, parties->object);
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MACHINE_REPORT_BPF_H */

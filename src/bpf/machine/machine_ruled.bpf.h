@@ -73,13 +73,12 @@ static __noinline int find_ruled(struct ruled_task *task, __u64 generation) {
   struct hf_policy_key key = {};
   if (!task) return 0;
   task->generation = generation;
-  if (find_known(&known, generation, bpf_get_current_task())) {
+  if (find_known_now(&known, generation)) {
     task->unknown = 1;
     return 1;
   }
-  task->profile = known.profile;
+  task->profile = profile_of(generation, bpf_get_current_task(), &known);
   task->bound = known.bound;
-  if (!task->profile) task->profile = profile_of_task_mark(generation, bpf_get_current_task());
   if (!task->profile) return 0;
   key.generation = generation;
   key.number = task->profile;

@@ -89,21 +89,44 @@ static __noinline int find_mark(__u64 name, __u64 *id) {
   return 0;
 }
 
+/* Not 0: no policy is live, which is counted. */
+static __always_inline int nothing_live(const struct hf_tables *tables) {
+  if (tables) return 0;
+  hf_count_undecided(&cgroup_totals.decisions);
+  return 1;
+}
+
+/* A global function: verified once, and what it writes is unknown to its callers. */
+__noinline int judge_mark_rule(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
+  if (!tables || !r || !v) return -1;
+  hf_decide_some(tables, r, 1u << HF_OP_MARK, v);
+  return 0;
+}
+
+/* A frame of its own: paths are read before, and not on top of it. `subject`: -1: it cannot be told. */
+static __noinline int answer_mark(const struct hf_tables *tables, int subject, __u16 object, __u16 via, __u64 target) {
+  struct hf_request r = {.op = HF_OP_MARK, .via = via, .object = object};
+  struct parties parties = {.target = target};
+  struct hf_verdict v = {};
+  if (!tables) return 1;
+  parties.generation = tables->generation;
+  if (subject < 0)
+    r.flags |= HF_REQ_FACTS_MISSING;
+  else
+    r.subject = subject;
+  if (judge_mark_rule((struct hf_tables *)tables, &r, &v)) return 1;
+  tell(&r, &v, &parties);
+  return hf_enforced_error(&v) != 0;
+}
+
 /* May this task do that to what confers the profile of mark `id`? Not 0: refused, and reported. */
 static __noinline int judge_mark(__u64 id, __u32 way, __u64 target) {
-  struct question q = {.op = HF_OP_MARK, .voice = SPEAK};
   const struct hf_tables *tables = live_tables();
-  int subject;
+  __u16 object;
   if (nothing_live(tables)) return 1;
-  q.object_profile = profile_of_mark(tables->generation, id);
-  if (q.object_profile == HF_NO_PROFILE) return 0; /* the live policy has no such mark */
-  subject = mover_now(tables->generation, bpf_get_current_task());
-  q.via = way;
-  q.parties.generation = tables->generation;
-  q.parties.target = target;
-  q.unknown = subject < 0;
-  q.subject_profile = subject < 0 ? 0 : subject;
-  return answer_question(tables, &q);
+  object = profile_of_mark(tables->generation, id);
+  if (object == HF_NO_PROFILE) return 0; /* the live policy has no such mark */
+  return answer_mark(tables, mover_number(tables->generation), object, way, target);
 }
 
 /* ---- the attribute ------------------------------------------------------------------------------------------- */
@@ -235,13 +258,15 @@ int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
 /* ---- the file ------------------------------------------------------------------------------------------------- */
 
 /*
- * Whoever opens a file for writing, cuts it, or truncates it by its name, is asked with MAY_WRITE. Called from the
- * program that answers moves, so that opening a file costs no second one. Who only asks (access()) does not write.
+ * Whoever opens a file for writing, cuts it, or truncates it by its name, is asked with MAY_WRITE. Who only asks
+ * (access()) does not write.
  */
-static __noinline int may_write(struct inode___mark *inode, int mask) {
-  __u64 id = mask & MAY_ACCESS ? 0 : mark_of_file(inode);
-  if (!id) return 0;
-  return judge_mark(id, HF_VIA_MARK_WRITE, BPF_CORE_READ(inode, i_ino));
+SEC("lsm/inode_permission")
+int BPF_PROG(mark_write, struct inode___mark *inode, int mask) {
+  __u64 id;
+  if (!mark_rules || !(mask & HF_MAY_WRITE) || (mask & MAY_ACCESS)) return 0;
+  id = mark_of_file(inode);
+  return hf_answer(id && judge_mark(id, HF_VIA_MARK_WRITE, BPF_CORE_READ(inode, i_ino)));
 }
 
 /*
@@ -343,6 +368,7 @@ int BPF_PROG(machine_task_exit, void *task) {
   __u64 key = (__u64)task;
   if (mark_rules) bpf_map_delete_elem(&marked_tasks, &key);
   if (socket_peers) bpf_map_delete_elem(&peer_calls, &key);
+  if (namespace_rules) bpf_map_delete_elem(&calls, &key);
   return 0;
 }
 
@@ -351,7 +377,7 @@ int BPF_PROG(mark_trace, void *child, unsigned int mode) {
   __u64 tracer = bpf_get_current_task();
   __u64 key = (__u64)child;
   __u64 *id, *own;
-  if (!mark_rules || !(mode & PTRACE_MODE_ATTACH)) return 0;
+  if (!mark_rules || !(mode & HF_PTRACE_MODE_ATTACH)) return 0;
   id = bpf_map_lookup_elem(&marked_tasks, &key);
   if (!id || !*id) return 0;
   own = bpf_map_lookup_elem(&marked_tasks, &tracer);

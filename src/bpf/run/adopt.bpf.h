@@ -10,14 +10,14 @@
 #define HOLDFAST_BPF_RUN_ADOPT_BPF_H
 
 #include "bpf/lib/attach_target.bpf.h"
-#include "bpf/run/held.bpf.h"
-#include "bpf/run/record.bpf.h"
+#include "bpf/namespaces/held.bpf.h"
+#include "bpf/namespaces/tracked.bpf.h"
 
 static __always_inline void hf_adopt(struct hf_session *s, const struct ns_common *ns, __u32 bit) {
   __u32 inum = 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || s->adopt_inum[bit] != inum) return;
-  if (hf_track(s, ns, 1u << bit, s->adopt_set, s->adopt_owner)) return;
+  if (hf_track(ns, 1u << bit, s->adopt_set, s->adopt_owner)) return;
   s->adopt_found |= 1u << bit;
 }
 

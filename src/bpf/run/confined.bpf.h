@@ -10,7 +10,7 @@ static __always_inline int hf_is_confined(const struct hf_session *s, __u64 task
   const struct hf_member *member = hf_member_of(task);
   struct hf_held held = {};
   if (member) return member->tables == HF_TABLES_POLICY && s->adopted;
-  if (!s->any_tracked) return 0;
+  if (!s->tracking.any) return 0;
   hf_derive_held(&held, task, HF_NO_PROFILE);
   return held.set != HF_NO_SET || (held.flags & HF_REQ_FACTS_MISSING);
 }

@@ -9,7 +9,8 @@
 #define HOLDFAST_BPF_RUN_DECISION_BPF_H
 
 #include "bpf/lib/decide.bpf.h"
-#include "bpf/run/held.bpf.h"
+#include "bpf/namespaces/subject.bpf.h"
+#include "bpf/run/maps.bpf.h"
 
 /*
  * One immutable policy; a new one becomes live when its map takes the slot. Sizes instead of types: on 6.1
@@ -42,21 +43,6 @@ static __always_inline const struct hf_tables *hf_tables_at(__u32 slot) {
   return bpf_map_lookup_elem(policy, &zero);
 }
 
-/* Whether this decision point is the first of its operation: the others repeat it and say nothing. */
-#define HF_SAY 0u
-#define HF_SILENT 1u
-
-/* Who acts, on what, and who hears of it: what a decision needs beyond the request. */
-struct hf_context {
-  __u64 task;   /* address of the acting task */
-  __u64 object; /* address of the traced task; 0: none */
-  __u64 target; /* namespace inode number */
-  __u32 member; /* 1: the acting task is a member */
-  __u32 slot;   /* HF_TABLES_*: the policy that decides */
-  __u32 voice;  /* HF_SAY, HF_SILENT */
-  __u32 pad0;
-};
-
 static __always_inline void hf_describe(struct hf_task *out, const struct task_struct *task) {
   const struct cred *cred = 0;
   bpf_core_read(&out->pid, sizeof(out->pid), &task->pid);
@@ -66,8 +52,18 @@ static __always_inline void hf_describe(struct hf_task *out, const struct task_s
   bpf_core_read(&out->comm, sizeof(out->comm), &task->comm);
 }
 
-static __always_inline void hf_report(struct hf_session *s, const struct hf_request *r, const struct hf_verdict *v,
-                                      const struct hf_context *context) {
+/* What an event of this run's says beside the request: used where a struct hf_operation would be too large. */
+struct hf_context {
+  __u64 task;   /* address of the acting task */
+  __u64 object; /* address of the traced task; 0: none */
+  __u64 target; /* namespace inode number, socket cookie, … */
+  __u32 slot;   /* HF_TABLES_*: the policy that decides */
+  __u32 voice;  /* HF_SAY, HF_SILENT */
+};
+
+static __always_inline void hf_report_about(struct hf_session *s, const struct hf_request *r,
+                                            const struct hf_verdict *v, __u32 slot, __u64 target, __u64 task,
+                                            __u64 object) {
   const struct hf_tables *t;
   struct hf_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) {
@@ -79,14 +75,19 @@ static __always_inline void hf_report(struct hf_session *s, const struct hf_requ
   event->length = sizeof(*event);
   event->id = __sync_fetch_and_add(&s->totals.events, 1) + 1;
   event->time_ns = bpf_ktime_get_boot_ns();
-  t = hf_tables_at(context->slot);
+  t = hf_tables_at(slot);
   if (t) event->generation = t->generation;
-  event->target = context->target;
-  hf_describe(&event->actor, (const void *)context->task);
-  if (context->object) hf_describe(&event->object, (const void *)context->object);
+  event->target = target;
+  hf_describe(&event->actor, (const void *)task);
+  if (object) hf_describe(&event->object, (const void *)object);
   event->verdict = *v;
   event->request = *r;
   bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void hf_report(struct hf_session *s, const struct hf_request *r, const struct hf_verdict *v,
+                                      const struct hf_context *context) {
+  hf_report_about(s, r, v, context->slot, context->target, context->task, context->object);
 }
 
 /* A member that is still setting itself up, before adoption, is not ruled: it runs none of CMD's code. */
@@ -94,65 +95,60 @@ static __always_inline int hf_not_yet_ruled(const struct hf_session *s, const st
   return member && member->tables == HF_TABLES_POLICY && !s->adopted;
 }
 
-/* Fills in who acts and where it is held now. */
-static __always_inline void hf_know_actor(const struct hf_session *s, __u64 task, const struct hf_member *member,
-                                          struct hf_request *r, struct hf_context *context) {
-  context->task = task;
-  context->slot = HF_TABLES_POLICY;
+static const struct hf_tables *hf_know_subject(struct hf_subject *subject, __u64 task) {
+  const struct hf_member *member = hf_member_of(task);
+  struct hf_session *s = hf_session();
+  const struct hf_tables *t;
+  if (!s) {
+    subject->concerned = 1;
+    return 0;
+  }
+  subject->concerned = (member || s->tracking.any) && !hf_not_yet_ruled(s, member);
+  subject->slot = member ? member->tables : HF_TABLES_POLICY;
   if (member) {
-    context->member = 1;
-    context->slot = member->tables;
-    r->subject = member->profile;
-    r->subject_set = member->set;
+    subject->profile = member->profile;
+    subject->set = member->set;
   }
-  if (s->any_tracked) {
-    struct hf_held held = {};
-    if (task == bpf_get_current_task())
-      hf_derive_current(&held, r->subject);
-    else
-      hf_derive_held(&held, task, r->subject);
-    r->held_set = held.set;
-    r->held_types = held.types;
-    r->held_owner = held.owner;
-    r->flags |= held.flags;
-  }
+  t = hf_tables_at(subject->slot);
+  if (t)
+    subject->generation = t->generation;
+  else if (subject->concerned)
+    hf_count_undecided(&s->totals.decisions);
+  return t;
 }
 
-/* Neither ruled, nor in anything tracked, nor on its way there: not this session's business. */
-static __always_inline int hf_unconcerned(const struct hf_request *r, const struct hf_context *context) {
-  if (context->member || r->held_set || r->target_set || (r->flags & HF_REQ_FACTS_MISSING)) return 0;
-  return r->op != HF_OP_NAMESPACE_INSTALL || (r->flags & HF_REQ_TARGET_KNOWN);
+static int hf_object_profile(const struct hf_subject *subject, __u64 task) {
+  const struct hf_member *other = hf_member_of(task);
+  return other && other->tables == HF_TABLES_POLICY ? other->profile : HF_NO_PROFILE;
 }
+
+/* A session has one policy, so the numbers last. */
+static __u16 hf_owner_number(__u64 generation, __u64 owner_id) { return owner_id; }
+static __u64 hf_owner_id(__u64 generation, __u16 profile) { return profile; }
+
+static int hf_rules_namespaces(void) { return 1; }
 
 /*
  * Decides. A global function, and the verdict behind a pointer of its caller: the verifier then knows nothing
- * of what is written there, and need not follow each combination of opinions to its own end.
+ * of what is written there, and need not follow each combination of opinions to its own end. A policy's map is
+ * read-only, and Linux 6.1 lets no pointer into it be handed to such a function: hence the slot.
  */
 __noinline int hf_judge(struct hf_request *r, struct hf_verdict *v, __u32 slot) {
   const struct hf_tables *t = hf_tables_at(slot);
-  if (!r || !v) return -HF_EPERM;
-  if (t) {
-    hf_decide_some(t, r, HF_TASK_OPS, v);
-  } else {
-    r->flags |= HF_REQ_FACTS_MISSING;
-    hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
-  }
+  if (!t || !r || !v) return -HF_EPERM;
+  hf_decide_some(t, r, HF_TASK_OPS, v);
   return 0;
 }
 
-/* Decides, counts and reports. The answer for the kernel: 0 or -EPERM. */
-__noinline int hf_conclude(struct hf_request *r, struct hf_context *context) {
+static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o) {
   struct hf_session *s = hf_session();
   struct hf_verdict v = {};
-  if (!r || !context || !s) return -HF_EPERM;
-  if (hf_unconcerned(r, context)) return 0;
-  if (hf_judge(r, &v, context->slot)) return -HF_EPERM;
-  if (context->voice == HF_SAY || (v.action == HF_DENY && v.mode == HF_MODE_ENFORCE)) {
+  if (!s || hf_judge(r, &v, o->subject.slot)) return 1;
+  if (o->voice == HF_SAY || (v.action == HF_DENY && v.mode == HF_MODE_ENFORCE)) {
     hf_count_decision(&s->totals.decisions, &v);
-    if (v.log) hf_report(s, r, &v, context);
+    if (v.log) hf_report_about(s, r, &v, o->subject.slot, o->target, o->task, o->object);
   }
-  if (hf_enforced_error(&v)) return -HF_EPERM;
-  return 0;
+  return hf_enforced_error(&v) != 0;
 }
 
 #endif /* HOLDFAST_BPF_RUN_DECISION_BPF_H */

@@ -104,7 +104,7 @@ static __always_inline void hf_know_bpf_actor(const struct hf_session *s, struct
     actor->ruled = 1;
     actor->slot = member->tables;
     actor->profile = member->profile;
-  } else if (s->any_tracked) {
+  } else if (s->tracking.any) {
     struct hf_held held = {};
     hf_derive_current(&held, HF_NO_PROFILE);
     actor->flags = held.flags & HF_REQ_FACTS_MISSING;
@@ -116,8 +116,9 @@ static __always_inline void hf_know_bpf_actor(const struct hf_session *s, struct
 static __always_inline int hf_ask_bpf(const struct hf_bpf_actor *actor, __u16 way, __u32 value, __u32 flags,
                                       __u32 voice) {
   struct hf_request r = {.op = HF_OP_BPF, .via = way, .bpf_value = value, .subject = actor->profile};
-  struct hf_context context = {.voice = voice, .slot = actor->slot, .target = actor->target};
+  struct hf_context context = {.voice = voice, .target = actor->target};
   context.task = bpf_get_current_task();
+  context.slot = actor->slot;
   r.flags = actor->flags | flags;
   return hf_conclude_bpf(&r, &context);
 }

@@ -13,6 +13,7 @@
 #include "bpf/run/confined.bpf.h"
 #include "bpf/run/delegated.bpf.h"
 #include "bpf/run/run_tasks.bpf.h"
+#include "bpf/guard/terminal.bpf.h"
 #include "bpf/guard/usermode_helper.bpf.h"
 #include "core/decide.h"
 
@@ -67,34 +68,6 @@ int BPF_PROG(hf_bpf, int cmd, void *attr) {
   HF_GUARD_REFUSE(HF_GUARD_BY_ID, hf_attr(attr, 0)); /* prog_id, map_id and link_id all come first */
 }
 
-/*
- * What puts bytes into the input of a terminal, as if they had been typed: tiocsti() of the kernel, and pasting by
- * tioclinux(), whose subcommand is in memory and so counts as that. The shell outside reads them when the command has
- * ended. dev.tty.legacy_tiocsti = 0 refuses the first only to who has no CAP_SYS_ADMIN. The command of an ioctl is an
- * unsigned int, and is the kernel's own argument here.
- */
-#define HF_TIOCSTI 0x5412u
-#define HF_TIOCLINUX 0x541cu
-
-static __always_inline int hf_types_into_terminal(unsigned int command) {
-  struct hf_session *s = hf_session();
-  if (command != HF_TIOCSTI && command != HF_TIOCLINUX) return 0;
-  return !s || hf_is_confined(s, bpf_get_current_task());
-}
-
-SEC("lsm/file_ioctl")
-int BPF_PROG(hf_terminal, void *file, unsigned int command) {
-  if (!hf_types_into_terminal(command)) return 0;
-  HF_GUARD_REFUSE(HF_GUARD_TERMINAL, command);
-}
-
-/* 32-bit calls have a hook of their own from 6.8 on, and on older kernels that got it. */
-SEC("lsm/file_ioctl_compat")
-int BPF_PROG(hf_terminal_compat, void *file, unsigned int command) {
-  if (!hf_types_into_terminal(command)) return 0;
-  HF_GUARD_REFUSE(HF_GUARD_TERMINAL, command);
-}
-
 /* ---- programs that the kernel starts: usermode_helper.bpf.h ---------------------------------------------------- */
 
 /* A member whose policy only audits it, or a task held by such a policy, is held by nothing. */
@@ -112,47 +85,37 @@ static __noinline int hf_helper_rule(void) {
   return profile && profile->mode == HF_MODE_AUDIT && !held.flags ? HF_HELPERS_AUDITED : HF_HELPERS_REFUSED;
 }
 
-static int hf_helper_tell(__u32 helper, __u32 audited) { return hf_guard_tell(HF_GUARD_HELPER, helper, audited); }
-
-SEC("lsm/inode_permission")
-int BPF_PROG(hf_helper_write, void *inode, int mask) {
-  if (!(mask & HF_MAY_WRITE)) return 0;
-  return hf_answer(hf_refuses_write(inode, mask));
-}
-
-/* Longer than each name below. */
-struct hf_sysctl_name {
-  char text[40];
-};
+static int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited) { return hf_guard_tell(what, detail, audited); }
 
 #define HF_SYSCTL_FTRACE (~0u)
 #define HF_SYSCTL_CAD_PID (~1u) /* names the process that Ctrl-Alt-Del signals: kill_cad_pid() */
 
 /* HF_HELPER_*, HF_SYSCTL_*; 0: none of them. A global function: verified once. */
-__noinline int hf_meaning_of_sysctl(struct hf_sysctl_name *name) {
+__noinline int hf_meaning_of_sysctl(struct hf_name *name) {
   if (!name) return 0;
-  if (HF_SAME(name->text, "kernel/ftrace_enabled")) return HF_SYSCTL_FTRACE;
-  if (HF_SAME(name->text, "kernel/cad_pid")) return HF_SYSCTL_CAD_PID;
-  if (HF_SAME(name->text, "kernel/core_pattern")) return HF_HELPER_CORE_PATTERN;
-  if (HF_SAME(name->text, "kernel/modprobe")) return HF_HELPER_MODPROBE;
-  if (HF_SAME(name->text, "kernel/hotplug")) return HF_HELPER_UEVENT;
-  if (HF_SAME(name->text, "kernel/poweroff_cmd")) return HF_HELPER_POWEROFF;
-  if (HF_SAME(name->text, "kernel/usermodehelper/bset")) return HF_HELPER_CAPABILITIES;
-  if (HF_SAME(name->text, "kernel/usermodehelper/inheritable")) return HF_HELPER_CAPABILITIES;
-  if (HF_SAME(name->text, "fs/ocfs2/nm/hb_ctl_path")) return HF_HELPER_OCFS2;
+  if (HF_SAME(name, "kernel/ftrace_enabled")) return HF_SYSCTL_FTRACE;
+  if (HF_SAME(name, "kernel/cad_pid")) return HF_SYSCTL_CAD_PID;
+  if (HF_SAME(name, "kernel/core_pattern")) return HF_HELPER_CORE_PATTERN;
+  if (HF_SAME(name, "kernel/modprobe")) return HF_HELPER_MODPROBE;
+  if (HF_SAME(name, "kernel/hotplug")) return HF_HELPER_UEVENT;
+  if (HF_SAME(name, "kernel/poweroff_cmd")) return HF_HELPER_POWEROFF;
+  if (HF_SAME(name, "kernel/usermodehelper/bset")) return HF_HELPER_CAPABILITIES;
+  if (HF_SAME(name, "kernel/usermodehelper/inheritable")) return HF_HELPER_CAPABILITIES;
+  if (HF_SAME(name, "fs/ocfs2/nm/hb_ctl_path")) return HF_HELPER_OCFS2;
   return 0;
 }
 
 /*
- * On the root cgroup, so that every task on the machine is below it. DecisionRecord at each write, whoever opened the file: the
+ * On the root cgroup, so that every task on the machine is below it. Asked at each write, whoever opened the file: the
  * settings of usermode_helper.bpf.h are decided here for descriptors that come from outside. Returns 1 to allow.
  */
 SEC("cgroup/sysctl")
 int hf_sysctl(struct bpf_sysctl *ctx) {
-  struct hf_sysctl_name name = {};
+  struct hf_name name = {};
   int meaning;
   if (!ctx->write) return 1;
-  if (bpf_sysctl_get_name(ctx, name.text, sizeof(name.text), 0) < 0) return 1; /* longer than any named here */
+  if (bpf_sysctl_get_name(ctx, (char *)name.words, sizeof(name.words), 0) < 0)
+    return 1; /* longer than any named here */
   meaning = hf_meaning_of_sysctl(&name);
   if (!meaning) return 1;
   if (meaning == (int)HF_SYSCTL_FTRACE) {

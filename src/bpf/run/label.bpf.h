@@ -20,7 +20,7 @@ static __always_inline int hf_is_socket(const struct inode *inode) {
 
 static __always_inline int hf_label_change(struct dentry *dentry, const char *name, __u16 way) {
   struct hf_request r = {.op = HF_OP_LABEL, .via = way};
-  struct hf_context context = {.voice = HF_SAY, .member = 1};
+  struct hf_context context = {.voice = HF_SAY};
   struct hf_session *s = hf_session();
   const struct hf_member *member;
   struct hf_label_text *text;

@@ -17,6 +17,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/lib/answer.bpf.h"
+#include "bpf/namespaces/tracked.bpf.h"
 #include "bpf/run/session.h"
 #include "core/map_room.h"
 
@@ -26,21 +27,6 @@ struct {
   __type(key, __u64);
   __type(value, struct hf_member);
 } members SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_TRACKED_MAX);
-  __type(key, __u32);
-  __type(value, struct hf_tracked);
-} tracked SEC(".maps");
-
-/* Of members and, once a namespace is tracked, of everybody: room for every task (map_room.h). */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_TASK_ROOM_LEAST);
-  __type(key, __u64);
-  __type(value, struct hf_call);
-} calls SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -58,7 +44,12 @@ static __always_inline struct hf_session *hf_session(void) {
 /* Tasks go by the address of their task_struct, a plain number: what bpf_get_current_task() returns. */
 static __always_inline struct hf_member *hf_member_of(__u64 task) { return bpf_map_lookup_elem(&members, &task); }
 
-static __always_inline struct hf_call *hf_call_of(__u64 task) { return bpf_map_lookup_elem(&calls, &task); }
+static struct hf_tracking *hf_tracking(void) {
+  struct hf_session *s = hf_session();
+  return s ? &s->tracking : 0;
+}
+
+static __u32 hf_tracked_share(void) { return HF_TRACKED_MAX; }
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 

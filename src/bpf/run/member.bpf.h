@@ -10,7 +10,7 @@
 #define HOLDFAST_BPF_RUN_MEMBER_BPF_H
 
 #include "bpf/run/confined.bpf.h"
-#include "bpf/run/create.bpf.h"
+#include "bpf/namespaces/decisions.bpf.h"
 
 #define HF_EAGAIN_FORK 11
 #define HF_ENOMEM 12
@@ -51,7 +51,6 @@ int BPF_PROG(hf_task_alloc, struct task_struct *task, unsigned long clone_flags)
   __u64 current = bpf_get_current_task();
   struct hf_member *member = hf_member_of(current);
   struct hf_session *s = hf_session();
-  __u32 types;
   if (!s) return -HF_EPERM;
   if (member) {
     if (s->closing) return -HF_EPERM;
@@ -62,8 +61,7 @@ int BPF_PROG(hf_task_alloc, struct task_struct *task, unsigned long clone_flags)
     if (hf_enrol(task, &s->armed, clone_flags)) return -HF_ENOMEM;
     return 0;
   }
-  types = hf_types_of_flags(clone_flags);
-  return hf_answer(hf_decide_creation(s, current, member, HF_VIA_CLONE, types, HF_SAY));
+  return hf_answer(hf_ask_clone(clone_flags));
 }
 
 /* Past the point of no return of execve(): the table of descriptors has just become its own (begin_new_exec()). */

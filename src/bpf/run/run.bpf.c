@@ -4,10 +4,10 @@
  * reading all of the kernel's type information once more, which is most of the time a start takes.
  *
  *   member      task_alloc, task_free      who belongs to the session; clone
- *   namespace   capable, userns_create     setns, unshare, and the mount calls that make a namespace
- *   install     captures                   which namespace is being entered
- *   track       records                    namespaces that are made meanwhile
- *   trace       ptrace_access_check        tracing out of confinement
+ *   decisions   capable, userns_create     setns, unshare, and the mount calls that make a namespace
+ *   captures    captures                   which namespace is being entered
+ *   records     records                    namespaces that are made meanwhile
+ *   tracing     ptrace_access_check        tracing out of confinement
  *   guard       task_kill, bpf, sysctl     what would end the enforcement
  *   helper      file_open, key_alloc, …    programs that the kernel starts outside
  *   socket      socket_*, unix_*           bind, connect, listen, accept, send
@@ -23,11 +23,11 @@
 #include "bpf/run/border.bpf.h"
 #include "bpf/run/userspace_requests.bpf.h"
 #include "bpf/run/guard.bpf.h"
-#include "bpf/run/install.bpf.h"
+#include "bpf/namespaces/captures.bpf.h"
 #include "bpf/run/label.bpf.h"
 #include "bpf/run/member.bpf.h"
-#include "bpf/run/namespace.bpf.h"
+#include "bpf/namespaces/decisions.bpf.h"
 #include "bpf/run/socket.bpf.h"
 #include "bpf/run/socket_peer.bpf.h"
-#include "bpf/run/trace.bpf.h"
-#include "bpf/run/track.bpf.h"
+#include "bpf/run/tracing.bpf.h"
+#include "bpf/namespaces/records.bpf.h"

@@ -8,15 +8,14 @@
 #define HOLDFAST_BPF_RUN_SESSION_H
 
 #include "core/counters.h"
+#include "core/tracked.h"
 
 #define HF_TABLES_POLICY 0u    /* the session's policy */
 #define HF_TABLES_SELF_TEST 1u /* refuses everything; only while the self_test flies */
 #define HF_TABLES_SLOTS 2u
 
 #define HF_MEMBERS_MAX 32768u /* tasks in one session; a fork beyond it fails */
-#define HF_TRACKED_MAX 16384u /* namespaces tracked at one time */
 #define HF_EVENT_RING_BYTES (1u << 20)
-#define HF_NUMBER_WORDS 64u /* of hf_session.tracked_numbers */
 
 /* A task that belongs to the session by descent. Key: address of its task_struct. */
 struct hf_member {
@@ -25,35 +24,6 @@ struct hf_member {
   __u32 files_shared; /* 1: others could change its descriptors at some time since it executed */
   __u64 set;          /* the sandbox it was started in */
   __u32 meets_peer;   /* HF_SOCK_* that the task is about to do, and that is decided when its peer is met; or 0 */
-  __u32 pad0;
-};
-
-/*
- * A tracked namespace. Key: its inode number. Numbers are reused, and so are addresses: a namespace is
- * the recorded one only when number, address and, where the kernel has it, ns_id agree.
- */
-struct hf_tracked {
-  __u64 address; /* of its ns_common */
-  __u64 ns_id;   /* 0 where the kernel has none, and before anybody met the namespace */
-  __u64 set;
-  __u32 type;  /* one HF_NS_* */
-  __u16 owner; /* profile that tracks it */
-  __u16 pad0;
-};
-
-/*
- * What is known about the system call a task is in. Key: address of its task_struct. The first part is
- * written by the captures (install.bpf.h) and never trusted to be there; the second by the enforcer.
- */
-struct hf_call {
-  __u64 address; /* of the ns_common about to be installed; 0: none captured */
-  __u64 ns_id;
-  __u32 inum;
-  __u32 type;        /* one HF_NS_* */
-  __u32 checks_done; /* capability checks seen for this install */
-  __u32 syscall;     /* below: the last decided call that has several decision points */
-  __u64 flags;
-  __u32 points_left; /* decision points of that call still to come */
   __u32 pad0;
 };
 
@@ -144,11 +114,11 @@ struct hf_session_totals {
 
 /* The session's one record. */
 struct hf_session {
-  __u64 armed_task;              /* the task whose next fork makes a member; 0: none */
-  struct hf_member armed;        /* what that member will be */
-  __u32 adopted;                 /* 0: members of the policy are still setting themselves up, unruled */
-  __u32 closing;                 /* 1: members may not fork any more */
-  __u32 any_tracked;             /* 0: no namespace was ever tracked, nothing can be held */
+  __u64 armed_task;       /* the task whose next fork makes a member; 0: none */
+  struct hf_member armed; /* what that member will be */
+  __u32 adopted;          /* 0: members of the policy are still setting themselves up, unruled */
+  __u32 closing;          /* 1: members may not fork any more */
+  __u32 pad1;
   __u32 adopt_found;             /* HF_NS_* that the adoption has recorded */
   __u32 adopt_inum[HF_NS_COUNT]; /* namespaces to record, by bit number of HF_NS_*; 0: none */
   __u64 adopt_set;
@@ -156,11 +126,7 @@ struct hf_session {
   __u32 pad0;
   __u32 protected_tgid[2]; /* holdfast and its guardian: the confined may not touch them */
   struct hf_session_totals totals;
-  /*
-   * A bit for the low bits of each number that was ever tracked, and never cleared: where it is clear, no tracked
-   * namespace has the number, and the hash need not be asked. Nearly all questions end here.
-   */
-  __u64 tracked_numbers[HF_NUMBER_WORDS];
+  struct hf_tracking tracking;
   __u64 home_cgroup;    /* id of the cgroup that the command was started in; 0: not adopted yet */
   __u32 home_level;     /* its depth; 0: the root */
   __u32 labels_lost;    /* 1: a label could not be mirrored; while it is, nothing is decided about sockets */
@@ -177,21 +143,16 @@ HF_LAYOUT(sizeof(struct hf_seen_peer) == 72);
 HF_LAYOUT(sizeof(struct hf_member) == 24);
 HF_AT(hf_member, set, 8);
 HF_AT(hf_member, meets_peer, 16);
-HF_LAYOUT(sizeof(struct hf_tracked) == 32);
-HF_AT(hf_tracked, type, 24);
-HF_LAYOUT(sizeof(struct hf_call) == 48);
-HF_AT(hf_call, inum, 16);
-HF_AT(hf_call, flags, 32);
 HF_LAYOUT(sizeof(struct hf_session_totals) == 64);
 HF_LAYOUT(sizeof(struct hf_bpf_object) == 16);
 HF_LAYOUT(sizeof(struct hf_bpf_usage) == 80);
-HF_LAYOUT(sizeof(struct hf_session) == 704);
+HF_LAYOUT(sizeof(struct hf_session) == 712);
 HF_AT(hf_session, adopted, 32);
 HF_AT(hf_session, adopt_inum, 48);
 HF_AT(hf_session, adopt_set, 80);
 HF_AT(hf_session, protected_tgid, 96);
 HF_AT(hf_session, totals, 104);
-HF_AT(hf_session, tracked_numbers, 168);
-HF_AT(hf_session, home_cgroup, 680);
+HF_AT(hf_session, tracking, 168);
+HF_AT(hf_session, home_cgroup, 688);
 
 #endif /* HOLDFAST_BPF_RUN_SESSION_H */

@@ -120,7 +120,7 @@ static __always_inline int hf_peer_comes_later(struct hf_member *member, struct 
 
 static __always_inline int hf_socket(struct socket *sock, __u16 operation, __u16 way) {
   struct hf_request r = {.op = HF_OP_SOCKET, .via = way, .sock_op = operation};
-  struct hf_context context = {.voice = HF_SAY, .member = 1};
+  struct hf_context context = {.voice = HF_SAY};
   struct hf_session *s = hf_session();
   struct hf_member *member;
   struct sock *sk;
@@ -207,7 +207,7 @@ SEC("lsm/sctp_bind_connect")
 int BPF_PROG(hf_sctp_bind_connect, struct sock *sk, int option) {
   int binds = hf_binds_by_option(option);
   struct hf_request r = {.op = HF_OP_SOCKET, .flags = HF_REQ_FACTS_MISSING};
-  struct hf_context context = {.voice = HF_SAY, .member = 1};
+  struct hf_context context = {.voice = HF_SAY};
   struct hf_session *s = hf_session();
   if (!s) return -HF_EPERM;
   r.sock_op = binds ? HF_SOCK_BIND : HF_SOCK_CONNECT;

@@ -14,7 +14,7 @@
 
 static __always_inline int hf_socket_meets(struct sock *sk, struct socket *own, struct socket *peer) {
   struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_UNIX};
-  struct hf_context context = {.voice = HF_SAY, .member = 1};
+  struct hf_context context = {.voice = HF_SAY};
   struct hf_session *s = hf_session();
   const struct hf_socket_labels *labels;
   struct hf_member *member;

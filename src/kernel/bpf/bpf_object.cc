@@ -76,6 +76,43 @@ Result<void> BpfObject::set_initial_value(const char* map, const void* value, st
   return {};
 }
 
+Result<void> BpfObject::allocate_on_demand(const char* map) {
+  bpf_map* found = bpf_object__find_map_by_name(object_.get(), map);
+  const int error =
+      found ? bpf_map__set_map_flags(found, bpf_map__map_flags(found) | BPF_F_NO_PREALLOC)
+            : -EINVAL;
+  if (error != 0) return Error{-error, "size BPF map", map, name_};
+  return {};
+}
+
+std::span<std::byte> BpfObject::initial_value(const char* map) const {
+  const bpf_map* found = bpf_object__find_map_by_name(object_.get(), map);
+  std::size_t bytes = 0;
+  void* value = found ? bpf_map__initial_value(const_cast<bpf_map*>(found), &bytes) : nullptr;
+  return {static_cast<std::byte*>(value), value ? bytes : 0};
+}
+
+Result<void> BpfObject::reuse_map(const char* map, int fd) {
+  bpf_map* found = bpf_object__find_map_by_name(object_.get(), map);
+  const int error = found ? bpf_map__reuse_fd(found, fd) : -EINVAL;
+  if (error != 0) return Error{-error, "use BPF map", map, name_};
+  return {};
+}
+
+std::vector<std::string> BpfObject::map_names() const {
+  std::vector<std::string> names;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_.get()) names.emplace_back(bpf_map__name(map));
+  return names;
+}
+
+MapShape BpfObject::map_shape(const char* name) const {
+  const bpf_map* map = bpf_object__find_map_by_name(object_.get(), name);
+  if (map == nullptr) return {};
+  return {static_cast<std::uint32_t>(bpf_map__type(map)), bpf_map__key_size(map),
+          bpf_map__value_size(map), bpf_map__max_entries(map)};
+}
+
 Result<void> BpfObject::set_max_entries(const char* map, std::uint32_t entries) {
   bpf_map* found = bpf_object__find_map_by_name(object_.get(), map);
   const int error = found ? bpf_map__set_max_entries(found, entries) : -EINVAL;
@@ -103,6 +140,15 @@ Result<void> BpfObject::attach(std::vector<BpfLink>& links) const {
     links.push_back(std::move(link));
   }
   return {};
+}
+
+Result<BpfLink> BpfObject::attach_program(const char* name) const {
+  capture_libbpf_warnings();
+  const bpf_program* found = program(name);
+  if (found == nullptr) return Error{ENOENT, "attach BPF program", name, "there is none"};
+  BpfLink link(bpf_program__attach(found));
+  if (!link) return bpf_error(-errno, "attach BPF program", name);
+  return link;
 }
 
 int BpfObject::map_fd(const char* map) const {

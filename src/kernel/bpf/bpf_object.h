@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "kernel/bpf/bpf_pin.h"
 
 namespace holdfast::kernel {
 
@@ -39,11 +40,20 @@ class BpfObject {
   void select_programs(const std::function<bool(const bpf_program*)>& wanted);
   // attach() skips the programs for which `skipped` returns true. Call before load().
   void leave_unattached(const std::function<bool(const bpf_program*)>& skipped);
+  // Makes the entries of a hash when they are added, not with the map. Call before load(). Errors:
+  // EINVAL, no such map.
+  Result<void> allocate_on_demand(const char* map);
   // Calls make_maps_unprintable() for this object. Call before load().
   Result<void> make_maps_unprintable();
   // Sets the initial contents of a map of global data. Copies `bytes` bytes. Call before load().
   // Errors: ENOENT, no such map; EINVAL, another size.
   Result<void> set_initial_value(const char* map, const void* value, std::size_t bytes);
+  // The initial contents of a map of global data, to be changed before load(). Borrowed; empty: no
+  // such map.
+  [[nodiscard]] std::span<std::byte> initial_value(const char* map) const;
+  // Uses an existing map instead of creating one; the descriptor is borrowed and duplicated. Call
+  // before load(). Errors: EINVAL, no such map; of bpf(2).
+  Result<void> reuse_map(const char* map, int fd);
   // Call before load(). Errors: EINVAL, no such map.
   Result<void> set_max_entries(const char* map, std::uint32_t entries);
   // Errors: of bpf(2), with the last line of the verifier's log as detail; EPERM without privilege.
@@ -53,6 +63,14 @@ class BpfObject {
   // were made. Errors: of bpf(2).
   Result<void> attach(std::vector<BpfLink>& links) const;
 
+  // Attaches one loaded program. Errors: ENOENT, no such program; of bpf(2).
+  [[nodiscard]] Result<BpfLink> attach_program(const char* program) const;
+
+  // The names of all maps, in the order of the object. Those of global data begin with the name of
+  // the object; the kernel keeps at most 15 bytes of them.
+  [[nodiscard]] std::vector<std::string> map_names() const;
+  // What the object says about a map. Meaningless without such a map.
+  [[nodiscard]] MapShape map_shape(const char* map) const;
   // Borrowed descriptors; negative: no such map or program.
   [[nodiscard]] int map_fd(const char* map) const;
   [[nodiscard]] int program_fd(const char* program) const;

@@ -4,96 +4,70 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
+#include "backend/lsm/machine/machine_programs.h"
 #include "kernel/cgroup/cgroup.h"
+#include "kernel/process/process.h"
 
 namespace holdfast::backend::lsm {
 
 namespace {
 
-constexpr std::uint16_t kSelfTestProfile = 1;
+// Gone when destroyed.
+class ScratchCgroup {
+ public:
+  static Result<ScratchCgroup> make(const std::string& cgroup_root) {
+    const std::string directory = cgroup_root + "/holdfast-self-test-" + std::to_string(getpid());
+    auto made = kernel::make_cgroup(directory);
+    if (!made && made.error().code != EEXIST) return std::move(made).error();
+    return ScratchCgroup(directory);
+  }
+  ScratchCgroup(ScratchCgroup&& other) noexcept : directory_(std::move(other.directory_)) {
+    other.directory_.clear();
+  }
+  ScratchCgroup& operator=(ScratchCgroup&&) = delete;
+  ~ScratchCgroup() {
+    // An error leaves an empty cgroup behind, which the next start does not mind.
+    if (!directory_.empty())
+      if (auto removed = kernel::remove_cgroup(directory_); !removed) return;
+  }
+  [[nodiscard]] const std::string& directory() const { return directory_; }
 
-std::unique_ptr<hf_tables> self_test_tables() {
-  auto tables = std::make_unique<hf_tables>();
-  tables->magic = HF_TABLES_MAGIC;
-  tables->version = HF_ABI_VERSION;
-  tables->length = sizeof(hf_tables);
-  tables->profile_count = kSelfTestProfile + 1;
-  tables->mover_set_count = 1;  // set 0: nobody
-  tables->any_cgroup_rules = 1;
-  for (hf_profile& profile : tables->profiles) profile.ns_create = HF_NS_ALL;
-  hf_profile& self_test = tables->profiles[kSelfTestProfile];
-  self_test.cg_join = HF_MOVERS_LIST;
-  self_test.cg_leave = HF_MOVERS_LIST;
-  return tables;
+ private:
+  explicit ScratchCgroup(std::string directory) : directory_(std::move(directory)) {}
+  std::string directory_;
+};
+
+Result<void> move_by_write(const std::string& directory) {
+  HF_TRY_ASSIGN(const auto child, kernel::IdleChild::fork());
+  return kernel::move_process(directory, child.pid());
 }
 
-// Each must be refused with the hook's EPERM.
-Result<void> must_be_refused(const Result<void>& attempt, const char* way,
-                             const std::string& where) {
-  if (attempt)
-    return Error{EPERM, "self-test", where,
-                 std::string(way) + " was not refused: nothing is enforced here"};
-  if (attempt.error().code != EPERM) return wrap(attempt.error(), "self-test");
-  return {};
+Result<void> move_by_clone(const std::string& directory) {
+  const auto cloned = kernel::IdleChild::fork_into(directory);
+  return cloned ? Result<void>() : Result<void>(cloned.error());
 }
 
 }  // namespace
 
-CgroupSelfTest::CgroupSelfTest(std::string directory, kernel::CgroupId id,
-                               std::unique_ptr<hf_tables> tables, MachineSpec spec)
-    : directory_(std::move(directory)),
-      tables_(std::move(tables)),
-      spec_(std::move(spec)),
-      id_(id) {}
-
-CgroupSelfTest::~CgroupSelfTest() {
-  // An error leaves an empty cgroup behind, which the next start does not mind.
-  if (auto removed = kernel::remove_cgroup(directory_); !removed) return;
-}
-
-Result<std::unique_ptr<CgroupSelfTest>> CgroupSelfTest::create(const std::string& cgroup_root) {
-  const std::string name = "/holdfast-self-test-" + std::to_string(getpid());
-  auto made = kernel::make_cgroup(cgroup_root + name);
-  if (!made && made.error().code != EEXIST) return std::move(made).error();
-  HF_TRY_ASSIGN(const auto id, kernel::cgroup_id(cgroup_root + name));
-  auto tables = self_test_tables();
-  MachineSpec spec;
-  spec.tables = tables.get();
-  spec.bindings = {{name, kSelfTestProfile}};
-  spec.cgroup_root = cgroup_root;
-  return std::unique_ptr<CgroupSelfTest>(
-      new CgroupSelfTest(cgroup_root + name, id, std::move(tables), std::move(spec)));
-}
-
-Result<void> CgroupSelfTest::attempt() {
-  HF_TRY_ASSIGN(const auto child, kernel::IdleChild::fork());
-  HF_TRY(must_be_refused(kernel::move_process(directory_, child.pid()), "a write to cgroup.procs",
-                         directory_));
-  const auto cloned = kernel::IdleChild::fork_into(directory_);
-  return must_be_refused(cloned ? Result<void>() : Result<void>(cloned.error()),
-                         "clone3 into a cgroup", directory_);
-}
-
-Result<void> CgroupSelfTest::move_in() {
-  HF_TRY_ASSIGN(const auto child, kernel::IdleChild::fork());
-  auto moved = kernel::move_process(directory_, child.pid());
-  if (!moved && moved.error().code != EPERM) return moved;
+Result<void> prove_moves_refused(MachinePrograms& programs, const std::string& cgroup_root) {
+  HF_TRY_ASSIGN(const auto cgroup, ScratchCgroup::make(cgroup_root));
+  HF_TRY_ASSIGN(const auto id, kernel::cgroup_id(cgroup.directory()));
+  const std::pair<const char*, Result<void> (*)(const std::string&)> ways[] = {
+      {"a write to cgroup.procs", move_by_write}, {"clone3 into a cgroup", move_by_clone}};
+  for (const auto& [name, move] : ways) {
+    HF_TRY_ASSIGN(const auto probe, programs.begin_probe(id));
+    const auto moved = move(cgroup.directory());
+    const bool answered = programs.end_probe(probe);
+    if (moved)
+      return Error{EPERM, "self-test", cgroup.directory(),
+                   std::string(name) + " was not refused: nothing is enforced here"};
+    if (moved.error().code != EPERM) return wrap(moved, "self-test");
+    if (!answered)
+      return Error{EPERM, "self-test", cgroup.directory(),
+                   std::string(name) + " was refused, but not by the programs that are attached"};
+  }
   return {};
-}
-
-void CgroupSelfTest::see(const hf_event& event) {
-  if (event.actor.tgid != static_cast<std::uint32_t>(getpid())) return;
-  if (event.verdict.reason != HF_REASON_JOIN || event.target != id_) return;
-  if (event.request.via == HF_VIA_CGROUP_PROCS) ++write_events_;
-  if (event.request.via == HF_VIA_CLONE_INTO_CGROUP) ++clone_events_;
-}
-
-Result<void> CgroupSelfTest::conclude() const {
-  if (write_events_ == 1 && clone_events_ == 1) return {};
-  return Error{EPERM, "self-test", directory_,
-               "refused, but not by the programs that were attached"};
 }
 
 }  // namespace holdfast::backend::lsm

@@ -23,7 +23,6 @@ namespace holdfast::backend {
 
 namespace {
 
-using lsm::CgroupSelfTest;
 using lsm::MachinePrograms;
 
 // The guard is part of the build: another one is replaced with the rest, also one that has not all
@@ -44,23 +43,25 @@ class LsmMachine final : public Machine {
   // `before`: the pins of the programs that these replace; empty: there are none.
   Result<void> attach(const MachineSpec& spec, const std::string& before) {
     HF_TRY_ASSIGN(std::ignore, kernel::open_cgroup_root(spec.cgroup_root));
-    HF_TRY_ASSIGN(cgroups_,
-                  MachinePrograms::load([this](const hf_event& event) { deliver(event); }));
+    HF_TRY_ASSIGN(programs_, MachinePrograms::create(sink_));
     HF_TRY(open_labels());
-    HF_TRY(attach_and_prove(spec.cgroup_root));
-    HF_TRY(wrap(learn_labels(before), "learn labels"));
-    HF_TRY(cgroups_->learn_delegations(spec.cgroup_root));
-    return update(spec);
+    if (!before.empty()) HF_TRY(wrap(copy_labels(before), "learn labels"));
+    // Programs that are attached need a live policy. No program is attached yet.
+    const auto nothing = no_rules();
+    HF_TRY(programs_->publish({nothing.get(), {}}));
+    HF_TRY(update(spec));
+    // The programs of `before` hold until they are removed, after this.
+    if (before.empty() || (programs_->attached() & lsm::kTracking) == 0) return {};
+    return programs_->take_tracked(before);
   }
 
   // Takes over what another process left, whose policy stays.
   Result<void> adopt(const std::string& directory, const std::string& cgroup_root,
                      const Persistence& persistence, lsm::GuardFiles files) {
-    const auto sink = [this](const hf_event& event) { deliver(event); };
-    HF_TRY_ASSIGN(cgroups_, MachinePrograms::adopt(directory, sink));
+    HF_TRY_ASSIGN(programs_, MachinePrograms::adopt(directory, sink_));
     HF_TRY(open_labels());
-    if (cgroups_->labels_were_lost()) HF_TRY(wrap(learn_sockets(-1), "learn labels"));
-    HF_TRY_ASSIGN(generation_, cgroups_->live_generation());
+    if (programs_->labels_were_lost()) HF_TRY(wrap(learn_labels(), "learn labels"));
+    HF_TRY_ASSIGN(generation_, programs_->live_generation());
     adopted_ = true;
     directory_ = directory;
     if (lsm::MachineGuard::is_in(directory)) {
@@ -69,15 +70,16 @@ class LsmMachine final : public Machine {
       HF_TRY(guard_->serve());
       HF_TRY(guard_->protect_files(persistence.guarded_directories));
     }
-    cgroups_->sweep(generation_);
-    return prove_alive(cgroup_root);
+    programs_->sweep(generation_);
+    if ((programs_->attached() & lsm::kMoves) == 0) return {};
+    return lsm::prove_moves_refused(*programs_, cgroup_root);
   }
 
   // The guard covers what is pinned when protect() is called, so once more for the last pin.
   Result<void> pin(const std::string& directory, const Persistence& persistence) {
     const lsm::GuardFiles files = files_of(persistence);
     directory_ = directory;
-    HF_TRY(cgroups_->pin(directory));
+    HF_TRY(programs_->pin(directory));
     if (persistence.guard == Guard::off)
       return lsm::complete_instance(directory, build_digest(files));
     HF_TRY_ASSIGN(guard_, wrap(lsm::MachineGuard::attach(files), "guard"));
@@ -92,17 +94,17 @@ class LsmMachine final : public Machine {
   [[nodiscard]] bool guards_files() const override { return guards_files_; }
 
   [[nodiscard]] Result<std::vector<hf_guard_event>> take_guard_events() override {
-    std::vector<hf_guard_event> all = cgroups_->take_guard_events();
+    std::vector<hf_guard_event> all = programs_->take_guard_events();
     if (!guard_) return all;
     HF_TRY_ASSIGN(auto refusals, guard_->take());
-    for (hf_guard_event& refusal : refusals) refusal.id = cgroups_->next_event_id();
+    for (hf_guard_event& refusal : refusals) refusal.id = programs_->next_event_id();
     all.insert(all.end(), refusals.begin(), refusals.end());
     return all;
   }
   [[nodiscard]] bool sealed() const override { return guard_ && guard_->sealed(); }
 
   void report(const hf_event& event, const std::string& profile) override {
-    cgroups_->report(event, profile);
+    programs_->report(event, profile);
   }
 
   // Held as long as this process serves the pins.
@@ -118,13 +120,13 @@ class LsmMachine final : public Machine {
   }
 
   [[nodiscard]] std::vector<int> poll_fds() const override {
-    std::vector<int> fds = {cgroups_->poll_fd()};
+    std::vector<int> fds = {programs_->poll_fd()};
     if (guard_) fds.push_back(guard_->poll_fd());
     return fds;
   }
 
-  Result<void> dispatch() override { return cgroups_->dispatch(); }
-  [[nodiscard]] bool drained() const override { return cgroups_->drained(); }
+  Result<void> dispatch() override { return programs_->dispatch(); }
+  [[nodiscard]] bool drained() const override { return programs_->drained(); }
 
   Result<void> update(const MachineSpec& spec) override {
     const std::uint64_t generation =
@@ -134,15 +136,16 @@ class LsmMachine final : public Machine {
     HF_TRY_ASSIGN(auto sockets, lsm::socket_policy(spec, generation, labels_->key()));
     auto tables = std::make_unique<hf_tables>(*spec.tables);
     tables->generation = generation;
+    HF_TRY(attach_families(lsm::families_of(*tables, sockets, !marks.empty()), spec.cgroup_root));
     // What is marked is learned before the store, since that can fail: entries are by the mark, not
     // by the generation, so the policy in force does not see them. And once more after it, since
     // what was marked in between went unseen.
-    HF_TRY(cgroups_->learn_marked_cgroups(spec.cgroup_root, marks, spec.warn));
-    HF_TRY(cgroups_->publish(
+    HF_TRY(programs_->learn_marked_cgroups(spec.cgroup_root, marks, spec.warn));
+    HF_TRY(programs_->publish(
         {tables.get(), std::move(paths), std::move(marks), std::move(sockets), spec.profiles}));
     generation_ = generation;
     incomplete_.clear();
-    if (const auto learned = cgroups_->learn_marks(spec.cgroup_root, spec.warn); !learned)
+    if (const auto learned = programs_->learn_marks(spec.cgroup_root, spec.warn); !learned)
       incomplete_ = "not every cgroup with one of its marks is known: " + learned.error().message();
     return {};
   }
@@ -151,88 +154,92 @@ class LsmMachine final : public Machine {
 
   [[nodiscard]] Result<MachineStats> stats() const override {
     MachineStats stats;
-    HF_TRY_ASSIGN(stats.map_usage, cgroups_->map_usage());
-    stats.decisions = cgroups_->decisions();
+    HF_TRY_ASSIGN(stats.map_usage, programs_->map_usage());
+    stats.decisions = programs_->decisions();
     stats.runs = lsm::program_runs(directory_);
     stats.refusals.resize(HF_GUARD_COUNT);
     if (guard_) {
       stats.refusals = guard_->refused();
       stats.refusals_lost = guard_->lost();
     }
-    stats.refusals[HF_GUARD_HELPER] = cgroups_->refused_helpers();
+    const auto refused = programs_->refused();
+    for (std::size_t what = 0; what < refused.size(); what++) stats.refusals[what] += refused[what];
     return stats;
   }
 
   // What went wrong without being a decision is an error all the same.
   [[nodiscard]] Totals totals() const override {
-    Totals totals = cgroups_->totals();
-    totals.errors += cgroups_->faults();
+    Totals totals = programs_->totals();
+    totals.errors += programs_->faults();
     return totals;
   }
 
  private:
-  void deliver(const hf_event& event) {
-    if (self_test_)
-      self_test_->see(event);
-    else
-      sink_(event);
+  // A policy that decides nothing.
+  static std::unique_ptr<hf_tables> no_rules() {
+    auto tables = std::make_unique<hf_tables>();
+    tables->magic = HF_TABLES_MAGIC;
+    tables->version = HF_ABI_VERSION;
+    tables->length = sizeof(hf_tables);
+    tables->profile_count = 1;
+    for (hf_profile& profile : tables->profiles) profile.ns_create = HF_NS_ALL;
+    return tables;
   }
 
   Result<void> open_labels() {
-    HF_TRY_ASSIGN(const auto labels, lsm::MachineLabels::open(cgroups_->label_maps()));
+    HF_TRY_ASSIGN(const auto labels, lsm::MachineLabels::open(programs_->label_maps()));
     labels_.emplace(labels);
     return {};
   }
 
-  Result<void> learn_labels(const std::string& before) {
-    HF_TRY(labels_->prove());
-    HF_TRY_ASSIGN(auto store,
-                  before.empty() ? Result<Fd>(Fd()) : MachinePrograms::open_label_store(before));
-    return learn_sockets(store.get());
+  // The labels that the programs of `before` keep, on kernels whose sockets have none.
+  Result<void> copy_labels(const std::string& before) {
+    if (programs_->label_maps().kernel_labels) return {};
+    HF_TRY_ASSIGN(const auto store, MachinePrograms::open_label_store(before));
+    return labels_->learn(store.get());
   }
 
   // A label that was on its way while the programs were attached may be recorded nowhere, and then
   // no socket's labels are known. After a look at all of them they are.
-  Result<void> learn_sockets(int store_before_fd) {
+  Result<void> learn_labels() {
     for (unsigned round = 0; round < label::kMaxCopyRounds; round++) {
-      cgroups_->forget_lost_labels();
-      HF_TRY(labels_->learn(store_before_fd));
-      if (!cgroups_->labels_were_lost()) break;
+      programs_->forget_lost_labels();
+      HF_TRY(labels_->learn(-1));
+      if (!programs_->labels_were_lost()) break;
     }
     return {};
   }
 
-  // Generation 0 is the self-test's, and live before anything is attached: nobody else is refused.
-  Result<void> attach_and_prove(const std::string& cgroup_root) {
-    HF_TRY_ASSIGN(self_test_, CgroupSelfTest::create(cgroup_root));
-    HF_TRY_ASSIGN(auto paths, lsm::build_cgroup_paths(self_test_->spec().bindings, 0));
-    HF_TRY(cgroups_->publish({self_test_->spec().tables, std::move(paths)}));
-    HF_TRY(cgroups_->attach());
-    HF_TRY(self_test_->attempt());
-    HF_TRY(cgroups_->dispatch());
-    HF_TRY(self_test_->conclude());
-    self_test_.reset();
-    cgroups_->discount_denied(2);  // one by each way
-    return {};
+  // Attaches what a policy needs beside what is attached, and proves and teaches it, before that
+  // policy is live. On error the families that were attached stay, and no other.
+  Result<void> attach_families(lsm::Families needed, const std::string& cgroup_root) {
+    const lsm::Families added = needed & ~programs_->attached();
+    if (added == 0) return {};
+    HF_TRY(programs_->attach(added));
+    auto done = prepare_families(added, cgroup_root);
+    if (!done) programs_->detach(added);
+    return done;
   }
 
-  // The self-test's policy may not replace the one in force, so what is tried here is allowed by most
-  // policies; either way the programs have to answer this very move, whatever others do meanwhile.
-  Result<void> prove_alive(const std::string& cgroup_root) {
-    HF_TRY_ASSIGN(const auto self_test, CgroupSelfTest::create(cgroup_root));
-    HF_TRY_ASSIGN(const auto id, kernel::cgroup_id(self_test->directory()));
-    HF_TRY_ASSIGN(const auto probe, cgroups_->begin_probe(id));
-    auto moved = self_test->move_in();
-    const bool answered = cgroups_->end_probe(probe);
-    if (!moved) return moved;
-    if (answered) return {};
-    return Error{EPERM, "self-test", {}, "the programs in force are not asked any more"};
+  Result<void> prepare_families(lsm::Families added, const std::string& cgroup_root) {
+    if (guard_) {
+      HF_TRY(guard_->protect(directory_));
+      // Until then somebody could have removed a pin.
+      HF_TRY(programs_->check_pins());
+    }
+    if ((added & lsm::kMoves) != 0) {
+      HF_TRY(lsm::prove_moves_refused(*programs_, cgroup_root));
+      HF_TRY(programs_->learn_delegations(cgroup_root));
+    }
+    if ((added & lsm::kLabels) == 0) return {};
+    HF_TRY(open_labels());
+    HF_TRY(wrap(labels_->prove(), "learn labels"));
+    return wrap(learn_labels(), "learn labels");
   }
 
   EventSink sink_;
-  std::unique_ptr<CgroupSelfTest> self_test_;  // only while it sings
-  std::unique_ptr<MachinePrograms> cgroups_;
-  std::optional<lsm::MachineLabels> labels_;  // borrows from cgroups_
+  std::unique_ptr<MachinePrograms> programs_;
+  std::optional<lsm::MachineLabels> labels_;  // borrows from programs_
   std::unique_ptr<lsm::MachineGuard> guard_;
   std::uint64_t generation_ = 0;
   std::string incomplete_;

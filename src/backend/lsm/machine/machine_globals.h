@@ -5,7 +5,9 @@
 
 #include <type_traits>
 
-#include "core/counters.h"  // a type that the skeleton names and does not declare
+// Types that the skeleton names and does not declare.
+#include "core/counters.h"
+#include "core/tracked.h"
 
 #include "bpf/machine.skel.h"
 #include "kernel/bpf/bpf_pin.h"
@@ -14,9 +16,8 @@ namespace holdfast::backend::lsm {
 
 using Globals = std::remove_pointer_t<decltype(machine_bpf::bss)>;
 
-// The skeleton's mapping or, not null, that of the pin.
-inline Globals& globals_of(const machine_bpf* skeleton, const kernel::MappedValue* pin) {
-  return pin != nullptr ? *static_cast<Globals*>(pin->data()) : *skeleton->bss;
+inline Globals& globals_of(const kernel::MappedValue& mapping) {
+  return *static_cast<Globals*>(mapping.data());
 }
 
 }  // namespace holdfast::backend::lsm

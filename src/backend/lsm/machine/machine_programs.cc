@@ -56,7 +56,6 @@ constexpr int kEnough = -4096;  // no errno
 constexpr std::string_view kMapPrefix = "map_";
 constexpr std::string_view kLinkPrefix = "link_";
 constexpr char kLivePolicy[] = "cgroup_tables";
-constexpr char kLabelFeeder[] = "label_was_set";
 constexpr char kDecider[] = "link_cgroup_capture";
 
 // A pin's name may hold no dot, and ".bss" has one.
@@ -72,32 +71,32 @@ Error not_ours(const std::string& pin, std::string why) {
 
 // An entry for each task: with as many as the kernel makes, nobody can fill them. What was made
 // under another kernel.threads-max is taken as it is.
-constexpr std::string_view kByTask[] = {"task_walks", "cgroup_clones", "marked_tasks",
-                                        "peer_calls"};
+constexpr std::string_view kByTask[] = {"task_walks", "cgroup_clones", "marked_tasks", "peer_calls",
+                                        "calls"};
 
 bool is_by_task(std::string_view map) {
   return std::ranges::find(kByTask, map) != std::end(kByTask);
 }
 
-Result<void> check_map(const bpf_map* map, const std::string& path, int fd) {
+Result<void> check_map(const std::string& name, const kernel::MapShape& shape,
+                       const std::string& path, int fd) {
   const auto found = kernel::map_shape(fd);
   if (!found) return not_ours(path, "not a map");
-  kernel::MapShape wanted = {static_cast<std::uint32_t>(bpf_map__type(map)), bpf_map__key_size(map),
-                             bpf_map__value_size(map), bpf_map__max_entries(map)};
-  if (is_by_task(bpf_map__name(map)) && found->max_entries >= HF_TASK_ROOM_LEAST)
+  kernel::MapShape wanted = shape;
+  if (name == "tracked") wanted.max_entries = HF_MACHINE_TRACKED_MAX;
+  if (is_by_task(name) && found->max_entries >= HF_TASK_ROOM_LEAST)
     wanted.max_entries = found->max_entries;
   if (*found == wanted) return {};
   return not_ours(path, "a map of another layout");
 }
 
-Result<void> check_link(const bpf_program* program, const std::string& path, int fd) {
+Result<void> check_link(std::string_view program, const std::string& path, int fd) {
   const auto found = kernel::link_shape(fd);
   if (!found) return not_ours(path, "not an attached program");
   // The kernel keeps 15 bytes of a program's name, and calls links of tp_btf raw tracepoints.
   const bool attached =
       found->type == BPF_LINK_TYPE_TRACING || found->type == BPF_LINK_TYPE_RAW_TRACEPOINT;
-  const std::string_view name = bpf_program__name(program);
-  if (attached && found->program == name.substr(0, 15)) return {};
+  if (attached && found->program == program.substr(0, 15)) return {};
   return not_ours(path, "attaches another program: " + found->program);
 }
 
@@ -122,16 +121,65 @@ std::vector<std::uint32_t> program_ids(const std::string& directory) {
   return ids;
 }
 
-KernelLabels kernel_labels() {
-  return kernel::has_socket_attributes() ? KernelLabels::yes : KernelLabels::no;
+std::span<const std::byte> object_bytes() {
+  std::size_t bytes = 0;
+  const void* data = machine_bpf::elf_bytes(&bytes);
+  return {static_cast<const std::byte*>(data), bytes};
 }
 
-// Of a program that a kernel may have no use for: the function that it is attached to.
-std::string optional_function(const bpf_program* program) {
+Result<kernel::BpfObject> open_object() {
+  return kernel::BpfObject::open(object_bytes(), "machine");
+}
+
+// What differs from build to build is only in the maps of global data.
+using ReadOnlyData = std::remove_pointer_t<decltype(machine_bpf::rodata)>;
+constexpr std::string_view kReadOnlyData = ".rodata";
+constexpr std::string_view kGlobals = ".bss";
+
+// Of global data by the end of its name, which begins with a part of the object's.
+template <typename Map>
+auto find_data(Map& maps, std::string_view end) {
+  return std::ranges::find_if(maps, [end](const auto& map) { return map.first.ends_with(end); });
+}
+
+// Does this kernel have a use for the program? Only such are loaded.
+bool is_of_use(const bpf_program* program, const kernel::KernelTypes& types, bool kernel_labels) {
   const std::string_view name = bpf_program__name(program);
-  if (name == "machine_pages") return std::string(kPageSender);
-  if (!name.starts_with(kHelperPrograms)) return {};
-  return helper_function(bpf_program__section_name(program));
+  if (name.starts_with("label_") || name == "mark_was_removed") return kernel_labels;
+  if (name == "machine_pages")
+    return !kernel_labels && types.has_function(std::string(kPageSender));
+  const std::string_view section = bpf_program__section_name(program);
+  if (name == "hf_terminal_compat") return types.has_function(helper_function(section));
+  if (!name.starts_with(kHelperPrograms)) return is_used_here(section, types);
+  return types.has_function(helper_function(section));
+}
+
+Result<void> empty_hash(int map_fd, std::size_t key_bytes) {
+  std::vector<std::byte> key(key_bytes);
+  while (bpf_map_get_next_key(map_fd, nullptr, key.data()) == 0)
+    if (const int code = bpf_map_delete_elem(map_fd, key.data()); code != 0 && code != -ENOENT)
+      return bpf_error(code, "empty BPF map");
+  return {};
+}
+
+// A new map like this one.
+Result<Fd> copy_of_map(int fd, const std::string& name) {
+  bpf_map_info info = {};
+  __u32 bytes = sizeof(info);
+  if (const int code = bpf_map_get_info_by_fd(fd, &info, &bytes); code != 0)
+    return bpf_error(code, "read BPF map", name);
+  LIBBPF_OPTS(bpf_map_create_opts, options);
+  options.map_flags = info.map_flags;
+  const Fd types(info.btf_id == 0 ? -1 : bpf_btf_get_fd_by_id(info.btf_id));
+  if (types) {
+    options.btf_fd = static_cast<__u32>(types.get());
+    options.btf_key_type_id = info.btf_key_type_id;
+    options.btf_value_type_id = info.btf_value_type_id;
+  }
+  Fd copy(bpf_map_create(static_cast<bpf_map_type>(info.type), info.name, info.key_size,
+                         info.value_size, info.max_entries, &options));
+  if (!copy) return kernel::system_error("create BPF map", name);
+  return copy;
 }
 
 }  // namespace
@@ -149,50 +197,44 @@ MachinePrograms::MachinePrograms(EventSink sink)
 
 MachinePrograms::~MachinePrograms() {
   ring_buffer__free(ring_);
-  machine_bpf::destroy(skeleton_);
+  if (directory_.empty()) detach(kAllFamilies);
 }
 
-Result<std::unique_ptr<MachinePrograms>> MachinePrograms::load(EventSink sink) {
+Result<std::unique_ptr<MachinePrograms>> MachinePrograms::create(EventSink sink) {
   std::unique_ptr<MachinePrograms> hooks(new MachinePrograms(std::move(sink)));
-  HF_TRY(hooks->load_programs());
+  HF_TRY(hooks->create_maps());
   return hooks;
 }
 
-// What this kernel has no use for is neither loaded nor pinned.
-Result<void> MachinePrograms::open_object(KernelLabels kernel_labels) {
-  const bool labels = kernel_labels == KernelLabels::yes;
-  skeleton_ = machine_bpf::open();
-  if (skeleton_ == nullptr) return kernel::system_error("open BPF object", "cgroup");
-  HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
-  skeleton_->rodata->kernel_labels = labels;
+Result<void> MachinePrograms::create_maps() {
+  kernel_labels_ = kernel::has_socket_attributes();
+  HF_TRY_ASSIGN(auto object, open_object());
+  object.select_programs([](const bpf_program*) { return false; });
   HF_TRY_ASSIGN(const auto tasks, kernel::max_tasks());
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) if (is_by_task(bpf_map__name(map)))
-      bpf_map__set_max_entries(map, hf_task_room(tasks));
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton_->obj) {
-    const std::string_view name = bpf_program__name(program);
-    if (name.starts_with("label_") || name == "mark_was_removed")
-      bpf_program__set_autoload(program, labels);
-    const std::string function = optional_function(program);
-    const bool useless = name == "machine_pages" && labels;
-    if (!function.empty())
-      bpf_program__set_autoload(program, !useless && types.has_function(function));
+  for (const std::string_view map : kByTask)
+    HF_TRY(object.set_max_entries(std::string(map).c_str(), hf_task_room(tasks)));
+  HF_TRY(object.set_max_entries("tracked", HF_MACHINE_TRACKED_MAX));
+  HF_TRY(object.allocate_on_demand("tracked"));
+  const std::vector<std::string> names = object.map_names();
+  for (const std::string& name : names)
+    if (name.ends_with(kReadOnlyData))
+      reinterpret_cast<ReadOnlyData*>(object.initial_value(name.c_str()).data())->kernel_labels =
+          kernel_labels_;
+  HF_TRY(object.make_maps_unprintable());
+  HF_TRY(object.load());
+  for (const std::string& name : names) {
+    HF_TRY_ASSIGN(maps_[name], kernel::duplicate(object.map_fd(name.c_str())));
   }
-  return {};
+  return use_maps();
 }
 
-Result<void> MachinePrograms::load_programs() {
-  HF_TRY(open_object(kernel_labels()));
-  HF_TRY(kernel::make_maps_unprintable(skeleton_->obj));
-  if (const int code = machine_bpf::load(skeleton_); code != 0)
-    return bpf_error(code, "load BPF object", "cgroup");
-  return open_ring();
-}
-
-Result<void> MachinePrograms::open_ring() {
+Result<void> MachinePrograms::use_maps() {
+  const auto globals = find_data(maps_, kGlobals);
+  if (globals == maps_.end()) return Error{ENOENT, "find BPF map", std::string(kGlobals), {}};
+  HF_TRY_ASSIGN(auto mapped, kernel::MappedValue::map(globals->second.get(), sizeof(Globals)));
+  globals_ = std::make_unique<kernel::MappedValue>(std::move(mapped));
   ring_ = ring_buffer__new(map_fd("cgroup_events"), on_event, reading_.get(), nullptr);
-  if (ring_ == nullptr) return kernel::system_error("open event ring", "cgroup");
+  if (ring_ == nullptr) return kernel::system_error("open event ring", "machine");
   stats_.use(map_fd("profile_counters"), map_fd("profile_slots"));
   return {};
 }
@@ -203,139 +245,180 @@ Result<Fd> MachinePrograms::open_live_policy() const {
 }
 
 int MachinePrograms::map_fd(std::string_view name) const {
-  if (const auto pin = pins_.find(std::string(kMapPrefix).append(name)); pin != pins_.end())
-    return pin->second.get();
-  return bpf_object__find_map_fd_by_name(skeleton_->obj, std::string(name).c_str());
+  const auto found = maps_.find(name);
+  return found == maps_.end() ? -1 : found->second.get();
 }
 
-// The capture last: it decides, and finds moved tasks only once the others are there. Destroying
-// the skeleton detaches it first, for it comes first in the object.
-Result<void> MachinePrograms::attach() {
-  auto& links = skeleton_->links;
-  const auto& programs = skeleton_->progs;
-  const std::pair<bpf_link**, bpf_program*> in_order[] = {
-      {&links.label_will_be_set, programs.label_will_be_set},
-      {&links.label_was_set, programs.label_was_set},
-      {&links.label_was_removed, programs.label_was_removed},
-      {&links.label_will_be_removed, programs.label_will_be_removed},
-      {&links.machine_cgroup_removed, programs.machine_cgroup_removed},
-      {&links.machine_socket_end, programs.machine_socket_end},
-      {&links.machine_meet, programs.machine_meet},
-      {&links.machine_meet_datagram, programs.machine_meet_datagram},
-      {&links.machine_bind, programs.machine_bind},
-      {&links.machine_connect, programs.machine_connect},
-      {&links.machine_listen, programs.machine_listen},
-      {&links.machine_accept, programs.machine_accept},
-      {&links.machine_send, programs.machine_send},
-      {&links.machine_fastopen, programs.machine_fastopen},
-      {&links.machine_pages, programs.machine_pages},
-      {&links.machine_sctp, programs.machine_sctp},
-      {&links.cgroup_removed, programs.cgroup_removed},
-      {&links.cgroup_set_xattr, programs.cgroup_set_xattr},
-      {&links.cgroup_remove_xattr, programs.cgroup_remove_xattr},
-      {&links.cgroup_forget, programs.cgroup_forget},
-      {&links.cgroup_clone, programs.cgroup_clone},
-      {&links.cgroup_named, programs.cgroup_named},
-      {&links.cgroup_enforce, programs.cgroup_enforce},
-      {&links.cgroup_release, programs.cgroup_release},
-      {&links.cgroup_capture, programs.cgroup_capture},
-      {&links.machine_capable, programs.machine_capable},
-      {&links.machine_clone, programs.machine_clone},
-      {&links.machine_userns, programs.machine_userns},
-      {&links.machine_trace, programs.machine_trace},
-      {&links.machine_traceme, programs.machine_traceme},
-      {&links.hf_helper_fork, programs.hf_helper_fork},
-      {&links.hf_helper_asked_1, programs.hf_helper_asked_1},
-      {&links.hf_helper_asked_2, programs.hf_helper_asked_2},
-      {&links.hf_helper_asked_3, programs.hf_helper_asked_3},
-      {&links.hf_helper_asked_4, programs.hf_helper_asked_4},
-      {&links.hf_helper_option, programs.hf_helper_option},
-      {&links.hf_helper_key, programs.hf_helper_key},
-      {&links.hf_helper_module, programs.hf_helper_module},
-      {&links.mark_task_end, programs.mark_task_end},
-      {&links.mark_unmount, programs.mark_unmount},
-      {&links.machine_task_exit, programs.machine_task_exit},
-      {&links.mark_file_gone, programs.mark_file_gone},
-      {&links.mark_set_xattr, programs.mark_set_xattr},
-      {&links.mark_was_removed, programs.mark_was_removed},
-      {&links.mark_remove_xattr, programs.mark_remove_xattr},
-      {&links.mark_get_xattr, programs.mark_get_xattr},
-      {&links.mark_trace, programs.mark_trace},
-      {&links.mark_fork, programs.mark_fork},
-      {&links.mark_prepare_exec, programs.mark_prepare_exec},
-      {&links.mark_exec, programs.mark_exec},
-  };
-  for (const auto& [link, program] : in_order) {
-    if (!bpf_program__autoload(program)) continue;
-    *link = bpf_program__attach(program);
-    if (*link == nullptr)
-      return kernel::system_error("attach BPF program", bpf_program__name(program));
+std::uint64_t MachinePrograms::digest() {
+  const auto bytes = object_bytes();
+  return digest_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+// ---- families ------------------------------------------------------------------------------------
+
+Result<void> MachinePrograms::attach(Families families) {
+  const Families added = families & ~attached_;
+  if (added == 0) return {};
+  auto done = reset_maps(added);
+  if (done) done = attach_programs(added);
+  if (done) {
+    attached_ |= added;
+    return {};
+  }
+  detach(added);
+  return done;
+}
+
+// What they hold is from before the last detach(): what happened since went unseen.
+Result<void> MachinePrograms::reset_maps(Families families) {
+  if ((families & kTracking) != 0) {
+    hf_tracking& tracking = globals_of(*globals_).machine_tracking;
+    std::atomic_ref(tracking.any).store(0);
+    for (__u64& word : tracking.numbers) std::atomic_ref(word).store(0);
+  }
+  for (const FamilyMap& map : family_maps()) {
+    if ((map.families & families) == 0) continue;
+    HF_TRY_ASSIGN(const auto shape, kernel::map_shape(map_fd(map.name)));
+    if (shape.type == BPF_MAP_TYPE_INODE_STORAGE)
+      HF_TRY(replace_map(std::string(map.name)));
+    else
+      HF_TRY(wrap(empty_hash(map_fd(map.name), shape.key_bytes), std::string(map.name)));
   }
   return {};
 }
 
-std::uint64_t MachinePrograms::digest() {
-  std::size_t bytes = 0;
-  const void* data = machine_bpf::elf_bytes(&bytes);
-  return digest_of({static_cast<const char*>(data), bytes});
+// The entries of a storage cannot be listed. No attached program uses the one that goes.
+Result<void> MachinePrograms::replace_map(const std::string& name) {
+  HF_TRY_ASSIGN(auto fresh, copy_of_map(map_fd(name), name));
+  if (!directory_.empty()) {
+    const std::string pin = directory_ + "/" + pin_name(kMapPrefix, name);
+    HF_TRY(kernel::remove_pin(pin));
+    HF_TRY(kernel::pin_bpf(fresh.get(), pin));
+  }
+  maps_[name] = std::move(fresh);
+  return {};
 }
+
+Result<void> MachinePrograms::attach_programs(Families families) {
+  HF_TRY_ASSIGN(auto object, open_object());
+  HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
+  if ((families & kTargets) != 0)
+    HF_TRY(check_namespace_functions(types, (families & kTracking) != 0));
+  std::set<std::string, std::less<>> added;
+  for (const FamilyProgram& program : family_programs())
+    if ((program.families & families) != 0 && !links_.contains(program.name))
+      added.insert(program.name);
+  object.select_programs([&](const bpf_program* program) {
+    return added.contains(std::string_view(bpf_program__name(program))) &&
+           is_of_use(program, types, kernel_labels_);
+  });
+  for (const auto& [name, fd] : maps_) HF_TRY(object.reuse_map(name.c_str(), fd.get()));
+  HF_TRY(object.load());
+  for (const FamilyProgram& program : family_programs()) {
+    const std::string& name = program.name;
+    const bpf_program* found = object.program(name.c_str());
+    if (!added.contains(name) || found == nullptr || !bpf_program__autoload(found)) continue;
+    HF_TRY_ASSIGN(const auto link, object.attach_program(name.c_str()));
+    HF_TRY_ASSIGN(auto fd, kernel::duplicate(bpf_link__fd(link.get())));
+    if (!directory_.empty())
+      HF_TRY(kernel::pin_bpf(fd.get(), directory_ + "/" + pin_name(kLinkPrefix, name)));
+    links_[name] = std::move(fd);
+  }
+  return {};
+}
+
+void MachinePrograms::detach(Families families) {
+  attached_ &= ~families;
+  const auto programs = family_programs();
+  for (auto program = programs.rbegin(); program != programs.rend(); ++program) {
+    if ((program->families & attached_) != 0) continue;
+    const auto link = links_.find(program->name);
+    if (link == links_.end()) continue;
+    // An error leaves a program attached that has nothing to decide. adopt() tries again.
+    if (!directory_.empty())
+      if (!kernel::remove_pin(directory_ + "/" + pin_name(kLinkPrefix, program->name))) continue;
+    links_.erase(link);
+  }
+}
+
+Result<void> MachinePrograms::check_pins() const {
+  if (directory_.empty()) return {};
+  for (const auto& [name, fd] : links_) {
+    const std::string path = directory_ + "/" + pin_name(kLinkPrefix, name);
+    const auto pin = kernel::open_pinned(path);
+    if (!pin) return not_ours(path, "it cannot be opened: " + pin.error().message());
+    HF_TRY(check_link(name, path, pin->get()));
+  }
+  return {};
+}
+
+// ---- pins ----------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<MachinePrograms>> MachinePrograms::adopt(const std::string& directory,
                                                                 EventSink sink) {
   std::unique_ptr<MachinePrograms> hooks(new MachinePrograms(std::move(sink)));
-  hooks->directory_ = directory;
   HF_TRY(hooks->open_pins(directory));
   return hooks;
 }
 
-Result<void> MachinePrograms::open_pins(const std::string& directory) {
-  // Rules that are in force may keep this process from labelling a socket, which is how one asks.
-  const bool fed = static_cast<bool>(
-      kernel::inode_number(directory + "/" + pin_name(kLinkPrefix, kLabelFeeder)));
-  HF_TRY(open_object(fed ? KernelLabels::yes : kernel_labels()));
-  const auto open = [&](const std::string& name) -> Result<int> {
-    // Sealed, the one that names the live policy can only be read; publish() asks for more.
-    const std::string pin = directory + "/" + name;
-    HF_TRY_ASSIGN(auto fd, name == pin_name(kMapPrefix, kLivePolicy)
-                               ? kernel::open_pinned_for_reading(pin)
-                               : kernel::open_pinned(pin));
-    return pins_.emplace(name, std::move(fd)).first->second.get();
-  };
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    const std::string name = pin_name(kMapPrefix, bpf_map__name(map));
-    HF_TRY_ASSIGN(const auto fd, open(name));
-    HF_TRY(check_map(map, directory + "/" + name, fd));
-  }
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton_->obj) {
-    if (!bpf_program__autoload(program)) continue;
-    const std::string name = pin_name(kLinkPrefix, bpf_program__name(program));
-    HF_TRY_ASSIGN(const auto fd, open(name));
-    HF_TRY(check_link(program, directory + "/" + name, fd));
-  }
-  HF_TRY_ASSIGN(auto mapped,
-                kernel::MappedValue::map(
-                    pins_.at(pin_name(kMapPrefix, bpf_map__name(skeleton_->maps.bss))).get(),
-                    bpf_map__value_size(skeleton_->maps.bss)));
-  adopted_totals_ = std::make_unique<kernel::MappedValue>(std::move(mapped));
-  return open_ring();
+Result<bool> MachinePrograms::read_kernel_labels() const {
+  const auto data = find_data(maps_, kReadOnlyData);
+  if (data == maps_.end()) return Error{ENOENT, "find BPF map", std::string(kReadOnlyData), {}};
+  HF_TRY_ASSIGN(const auto shape, kernel::map_shape(data->second.get()));
+  // The section is longer than the variables that the skeleton names.
+  std::vector<std::byte> bytes(std::max<std::size_t>(shape.value_bytes, sizeof(ReadOnlyData)));
+  const std::uint32_t zero = 0;
+  if (const int code = bpf_map_lookup_elem(data->second.get(), &zero, bytes.data()); code != 0)
+    return bpf_error(code, "read BPF map", std::string(kReadOnlyData));
+  ReadOnlyData constants = {};
+  std::memcpy(&constants, bytes.data(), sizeof(constants));
+  return constants.kernel_labels != 0;
 }
 
-Result<void> MachinePrograms::pin(const std::string& directory) const {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    const std::string name = pin_name(kMapPrefix, bpf_map__name(map));
-    HF_TRY(kernel::pin_bpf(bpf_map__fd(map), directory + "/" + name));
+Result<void> MachinePrograms::open_pins(const std::string& directory) {
+  HF_TRY_ASSIGN(const auto object, open_object());
+  for (const std::string& name : object.map_names()) {
+    // Sealed, the one that names the live policy can only be read; publish() asks for more.
+    const std::string pin = directory + "/" + pin_name(kMapPrefix, name);
+    HF_TRY_ASSIGN(auto fd, name == kLivePolicy ? kernel::open_pinned_for_reading(pin)
+                                               : kernel::open_pinned(pin));
+    HF_TRY(check_map(name, object.map_shape(name.c_str()), pin, fd.get()));
+    maps_.emplace(name, std::move(fd));
   }
-  const auto* table = skeleton_->skeleton;
-  for (int i = 0; i < table->prog_cnt; i++) {
-    const bpf_prog_skeleton& entry = table->progs[i];
-    const std::string name = pin_name(kLinkPrefix, entry.name);
-    if (!bpf_program__autoload(*entry.prog)) continue;
-    if (*entry.link == nullptr) return Error{EINVAL, "pin", name, "it is not attached"};
-    HF_TRY(kernel::pin_bpf(bpf_link__fd(*entry.link), directory + "/" + name));
+  // Rules that are in force may keep this process from labelling a socket, which is how one asks.
+  HF_TRY_ASSIGN(kernel_labels_, wrap(read_kernel_labels(), directory));
+  HF_TRY(use_maps());
+  return open_links(directory);
+}
+
+// A process that ended while it attached or detached a family may have left a part of it. The live
+// policy does not need it.
+Result<void> MachinePrograms::open_links(const std::string& directory) {
+  HF_TRY_ASSIGN(const auto object, open_object());
+  HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
+  directory_ = directory;
+  attached_ = std::atomic_ref(globals_of(*globals_).live_families).load();
+  for (const FamilyProgram& program : family_programs()) {
+    const std::string& name = program.name;
+    if (!is_of_use(object.program(name.c_str()), types, kernel_labels_)) continue;
+    const std::string path = directory + "/" + pin_name(kLinkPrefix, name);
+    const bool needed = (program.families & attached_) != 0;
+    auto pin = kernel::open_pinned(path);
+    if (!pin && !needed && pin.error().code == ENOENT) continue;
+    if (!pin) return pin.error();
+    HF_TRY(check_link(name, path, pin->get()));
+    links_[name] = *std::move(pin);
   }
+  detach(kAllFamilies & ~attached_);
+  return {};
+}
+
+Result<void> MachinePrograms::pin(const std::string& directory) {
+  for (const auto& [name, fd] : maps_)
+    HF_TRY(kernel::pin_bpf(fd.get(), directory + "/" + pin_name(kMapPrefix, name)));
+  for (const auto& [name, fd] : links_)
+    HF_TRY(kernel::pin_bpf(fd.get(), directory + "/" + pin_name(kLinkPrefix, name)));
+  directory_ = directory;
   return {};
 }
 
@@ -348,6 +431,34 @@ Result<Fd> MachinePrograms::open_label_store(const std::string& directory) {
       shape->value_bytes == sizeof(hf_label_store))
     return store;
   return Fd();
+}
+
+Result<void> MachinePrograms::take_tracked(const std::string& directory) {
+  const auto before = kernel::open_pinned(directory + "/" + pin_name(kMapPrefix, "tracked"));
+  if (!before) return before.error().code == ENOENT ? Result<void>() : before.error();
+  const auto shape = kernel::map_shape(before->get());
+  if (!shape || shape->key_bytes != sizeof(__u32) || shape->value_bytes != sizeof(hf_tracked))
+    return {};
+  hf_tracking& tracking = globals_of(*globals_).machine_tracking;
+  __u32 key = 0, next = 0;
+  bool more = bpf_map_get_next_key(before->get(), nullptr, &key) == 0;
+  for (; more; key = next) {
+    more = bpf_map_get_next_key(before->get(), &key, &next) == 0;
+    hf_tracked record = {};
+    if (bpf_map_lookup_elem(before->get(), &key, &record) != 0) continue;  // freed meanwhile
+    // As the programs do: whoever finds the bit looks for the record.
+    std::atomic_ref(tracking.any).store(1);
+    std::atomic_ref(tracking.numbers[key / 64 % HF_NUMBER_WORDS]).fetch_or(1ull << (key % 64));
+    const int code = bpf_map_update_elem(map_fd("tracked"), &key, &record, BPF_NOEXIST);
+    if (code == -EEXIST) continue;
+    if (code != 0) return bpf_error(code, "take over", "tracked namespaces");
+    __u32 uses = 0;
+    if (bpf_map_lookup_elem(map_fd("tracked_uses"), &record.set, &uses) != 0) uses = 0;
+    uses++;
+    if (bpf_map_update_elem(map_fd("tracked_uses"), &record.set, &uses, BPF_ANY) != 0)
+      return kernel::system_error("take over", "tracked namespaces");
+  }
+  return {};
 }
 
 Result<void> MachinePrograms::remove(const std::string& directory) {
@@ -371,8 +482,7 @@ Result<void> MachinePrograms::learn_delegations(const std::string& cgroup_root) 
 }
 
 LabelMaps MachinePrograms::label_maps() const {
-  return {skeleton_->rodata->kernel_labels != 0, map_fd("machine_labels"), map_fd("label_store"),
-          map_fd("label_key")};
+  return {kernel_labels_, map_fd("machine_labels"), map_fd("label_store"), map_fd("label_key")};
 }
 
 int MachinePrograms::poll_fd() const { return ring_buffer__epoll_fd(ring_); }
@@ -386,15 +496,8 @@ Result<void> MachinePrograms::dispatch() {
 
 bool MachinePrograms::drained() const { return reading_->left > 0; }
 
-void MachinePrograms::discount_denied(std::uint64_t count) {
-  std::atomic_ref<__u64>(
-      globals_of(skeleton_, adopted_totals_.get()).cgroup_totals.decisions.denied)
-      .fetch_sub(count, std::memory_order_relaxed);
-  stats_.forget_self_test();
-}
-
 void MachinePrograms::report(hf_event event, const std::string& profile) {
-  auto& totals = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
+  auto& totals = globals_of(*globals_).cgroup_totals;
   const hf_verdict& verdict = event.verdict;
   hf_count_decision(&totals.decisions, &verdict);
   stats_.count(profile, event.request.op, hf_outcome(&verdict));
@@ -404,7 +507,7 @@ void MachinePrograms::report(hf_event event, const std::string& profile) {
 }
 
 std::uint64_t MachinePrograms::next_event_id() {
-  auto& totals = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
+  auto& totals = globals_of(*globals_).cgroup_totals;
   return std::atomic_ref(totals.events).fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
@@ -412,8 +515,11 @@ std::vector<hf_guard_event> MachinePrograms::take_guard_events() {
   return std::exchange(reading_->refusals, {});
 }
 
-std::uint64_t MachinePrograms::refused_helpers() const {
-  return read_counter(globals_of(skeleton_, adopted_totals_.get()).helper_totals.refused);
+std::vector<std::uint64_t> MachinePrograms::refused() const {
+  std::vector<std::uint64_t> counts;
+  for (const __u64& count : globals_of(*globals_).machine_refused)
+    counts.push_back(read_counter(count));
+  return counts;
 }
 
 // The nonce last: until then nothing is answered.
@@ -421,7 +527,7 @@ Result<std::uint64_t> MachinePrograms::begin_probe(kernel::CgroupId cgroup) {
   std::uint64_t nonce = 0;
   HF_TRY(kernel::fill_random(&nonce, sizeof(nonce)));
   nonce |= 1;  // 0 is none
-  auto& probe = globals_of(skeleton_, adopted_totals_.get()).cgroup_probe;
+  auto& probe = globals_of(*globals_).cgroup_probe;
   std::atomic_ref(probe.cgroup).store(cgroup);
   std::atomic_ref(probe.tgid).store(static_cast<__u32>(getpid()));
   std::atomic_ref(probe.nonce).store(nonce);
@@ -429,24 +535,25 @@ Result<std::uint64_t> MachinePrograms::begin_probe(kernel::CgroupId cgroup) {
 }
 
 bool MachinePrograms::end_probe(std::uint64_t probe) {
-  auto& shared = globals_of(skeleton_, adopted_totals_.get()).cgroup_probe;
+  auto& shared = globals_of(*globals_).cgroup_probe;
   std::atomic_ref(shared.nonce).store(0);
   return std::atomic_ref(shared.answered).load() == probe;
 }
 
 bool MachinePrograms::labels_were_lost() const {
-  return read_counter(globals_of(skeleton_, adopted_totals_.get()).labels_lost) != 0;
+  return read_counter(globals_of(*globals_).labels_lost) != 0;
 }
 
 void MachinePrograms::forget_lost_labels() {
-  std::atomic_ref<__u64>(globals_of(skeleton_, adopted_totals_.get()).labels_lost).store(0);
+  std::atomic_ref<__u64>(globals_of(*globals_).labels_lost).store(0);
 }
 
 Result<std::vector<MapUsage>> MachinePrograms::map_usage() const {
   constexpr const char* kHashes[] = {
       "cgroup_names", "cgroup_globs",    "cgroup_clones",  "mark_names",       "marked_files",
       "marked_tasks", "mark_ids",        "marked_cgroups", "cgroup_delegated", "profile_slots",
-      "label_ids",    "socket_profiles", "socket_rates",   "machine_buckets",  "peer_calls"};
+      "label_ids",    "socket_profiles", "socket_rates",   "machine_buckets",  "peer_calls",
+      "calls",        "tracked",         "tracked_uses"};
   std::vector<MapUsage> map_usage;
   for (const char* name : kHashes) {
     const int fd = map_fd(name);
@@ -461,14 +568,14 @@ Result<std::vector<MapUsage>> MachinePrograms::map_usage() const {
 }
 
 Totals MachinePrograms::totals() const {
-  const auto& from = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
+  const auto& from = globals_of(*globals_).cgroup_totals;
   Totals totals(hf_read_counters(&from.decisions));
   totals.lost = read_counter(from.lost);
   return totals;
 }
 
 std::uint64_t MachinePrograms::faults() const {
-  const auto& from = globals_of(skeleton_, adopted_totals_.get()).cgroup_totals;
+  const auto& from = globals_of(*globals_).cgroup_totals;
   return read_counter(from.unasked) + read_counter(from.unrecorded);
 }
 
@@ -487,18 +594,23 @@ Result<void> insert_paths(int names_fd, int globs_fd, const CgroupPaths& paths) 
   return {};
 }
 
-bool restricts_namespaces(const hf_tables& tables) {
-  const std::span used(tables.profiles, tables.profile_count);
-  return std::ranges::any_of(used, [](const hf_profile& profile) {
-    return profile.ns_create != HF_NS_ALL || profile.ns_enter != HF_ENTER_ANY;
-  });
-}
+// By which records of namespaces know a profile under another policy too.
+struct ProfileIdMaps {
+  int ids = -1;
+  int numbers = -1;
+};
 
-bool keeps_tasks(const hf_tables& tables) {
-  const std::span used(tables.profiles, tables.profile_count);
-  return restricts_namespaces(tables) || std::ranges::any_of(used, [](const hf_profile& profile) {
-           return profile.cg_leave != HF_MOVERS_ANY;
-         });
+Result<void> insert_profile_ids(const ProfileIdMaps& maps, std::uint64_t generation,
+                                const std::vector<std::string>& profiles) {
+  for (std::uint32_t number = 1; number < profiles.size(); number++) {
+    const std::uint64_t id = digest_of(profiles[number]) >> 1 | 1;
+    const hf_policy_key by_number = {generation, number, 0};
+    const hf_profile_id_key by_id = {generation, id};
+    int code = bpf_map_update_elem(maps.ids, &by_number, &id, BPF_ANY);
+    if (code == 0) code = bpf_map_update_elem(maps.numbers, &by_id, &number, BPF_NOEXIST);
+    if (code != 0) return bpf_error(code, "identify profile", profiles[number]);
+  }
+  return {};
 }
 
 // What is looked at before the tables: on before they are live, off only after.
@@ -507,8 +619,9 @@ class Switches {
   Switches(Globals& globals, const LivePolicy& policy) : globals_(globals), policy_(policy) {}
 
   void on() {
-    if (restricts_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(1);
+    if (decides_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(1);
     if (keeps_tasks(*policy_.tables)) of(globals_.helper_rules).store(1);
+    if (delegates(*policy_.tables)) of(globals_.delegation_rules).store(1);
     if (!policy_.marks.empty()) of(globals_.mark_rules).store(1);
     of(globals_.socket_operations).fetch_or(policy_.sockets.operations);
     if (policy_.sockets.peers) of(globals_.socket_peers).store(1);
@@ -517,8 +630,9 @@ class Switches {
   }
 
   void off() {
-    if (!restricts_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(0);
+    if (!decides_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(0);
     if (!keeps_tasks(*policy_.tables)) of(globals_.helper_rules).store(0);
+    if (!delegates(*policy_.tables)) of(globals_.delegation_rules).store(0);
     if (policy_.marks.empty()) of(globals_.mark_rules).store(0);
     of(globals_.socket_operations).store(policy_.sockets.operations);
     if (!policy_.sockets.ruled_labels) of(globals_.label_rules).store(0);
@@ -560,6 +674,9 @@ Result<void> MachinePrograms::insert(const LivePolicy& policy) {
   if (inserted) inserted = lsm::insert(mark_maps(), policy.marks);
   if (inserted) inserted = lsm::insert(socket_maps(), policy.sockets);
   if (inserted) inserted = stats_.insert(policy.tables->generation, policy.profiles);
+  if (inserted)
+    inserted = insert_profile_ids({map_fd("profile_ids"), map_fd("profile_numbers")},
+                                  policy.tables->generation, policy.profiles);
   return inserted;
 }
 
@@ -577,7 +694,12 @@ Result<void> MachinePrograms::publish(LivePolicy policy) {
     keep_live_alone();
     return inserted;
   }
-  Switches switches(globals_of(skeleton_, adopted_totals_.get()), policy);
+  Switches switches(globals_of(*globals_), policy);
+  const Families needed = families_of(*policy.tables, policy.sockets, !policy.marks.empty());
+  if ((needed & ~attached_) != 0)
+    return Error{EINVAL, "make policy live", {}, "not all programs that it needs are attached"};
+  std::atomic_ref live_families(globals_of(*globals_).live_families);
+  live_families.fetch_or(needed);
   switches.on();
   const int inner_fd = inner.get();
   // The store. It returns after every program that saw the old map has ended
@@ -587,6 +709,8 @@ Result<void> MachinePrograms::publish(LivePolicy policy) {
     return bpf_error(code, "make policy live");
   }
   switches.off();
+  live_families.store(needed);
+  detach(attached_ & ~needed);
   sweep(generation);
   drop_other_buckets(socket_maps(), policy.sockets);
   live_marks_ = std::move(policy.marks);
@@ -622,6 +746,8 @@ void MachinePrograms::sweep(std::uint64_t live) const {
   sweep_map(map_fd("mark_names"), sizeof(hf_mark_key));
   sweep_map(map_fd("mark_ids"), sizeof(hf_mark_id_key));
   sweep_map(map_fd("profile_slots"), sizeof(hf_profile_counters_key));
+  sweep_map(map_fd("profile_ids"), sizeof(hf_policy_key));
+  sweep_map(map_fd("profile_numbers"), sizeof(hf_profile_id_key));
   const SocketMaps sockets = socket_maps();
   sweep_map(sockets.ids, sizeof(hf_label_id_key));
   sweep_map(sockets.profiles, sizeof(hf_policy_key));
@@ -643,7 +769,7 @@ Result<void> MachinePrograms::learn_marked_cgroups(const std::string& cgroup_roo
 
 Result<void> MachinePrograms::learn_marks(const std::string& cgroup_root, const Warn& warn) {
   auto learned = lsm::learn_marks(mark_maps(), cgroup_root, live_marks_, once(warn));
-  std::atomic_ref<__u32>(globals_of(skeleton_, adopted_totals_.get()).mark_epoch).fetch_add(1);
+  std::atomic_ref<__u32>(globals_of(*globals_).mark_epoch).fetch_add(1);
   return learned;
 }
 

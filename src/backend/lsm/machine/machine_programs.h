@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs that decide moves between cgroups (bpf/machine/machine.bpf.c), loaded and attached.
+// The machine-wide programs (bpf/machine/machine.bpf.c), loaded and attached by families.
 #ifndef HOLDFAST_BACKEND_LSM_MACHINE_MACHINE_PROGRAMS_H
 #define HOLDFAST_BACKEND_LSM_MACHINE_MACHINE_PROGRAMS_H
 
@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "backend/lsm/machine/cgroup_paths.h"
+#include "backend/lsm/machine/families.h"
 #include "backend/lsm/machine/machine_labels.h"
 #include "backend/lsm/machine/marks.h"
 #include "backend/lsm/machine/profile_counters.h"
@@ -21,7 +22,6 @@
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/cgroup/cgroup.h"
 
-struct machine_bpf;
 struct ring_buffer;
 
 namespace holdfast::backend::lsm {
@@ -38,21 +38,26 @@ struct LivePolicy {
 // Do sockets of this kernel have labels of their own?
 enum class KernelLabels { no, yes };
 
-// load(), publish(), attach(): attached until destroyed, all programs or none. After pin() they
-// stay attached, and adopt() finds them again. One thread.
+// Which policy is live, and the programs that decide by it. create() makes the maps; attach() adds
+// programs, which stay attached until detach() or the end of this object. After pin() they stay
+// attached beyond that, and adopt() finds them again. One thread.
 class MachinePrograms {
  public:
-  // Errors: what the kernel says to loading.
-  [[nodiscard]] static Result<std::unique_ptr<MachinePrograms>> load(EventSink sink);
+  // The maps alone, without a live policy. Errors: what the kernel says to making them.
+  [[nodiscard]] static Result<std::unique_ptr<MachinePrograms>> create(EventSink sink);
   // What pin() left. Decides on, undisturbed. Errors: EPROTO when something there is not what it
   // should be, by name; what opening a pin gave.
   [[nodiscard]] static Result<std::unique_ptr<MachinePrograms>> adopt(const std::string& directory,
                                                                       EventSink sink);
-  // The build of the programs that load() would load.
+  // The build of the programs that create() and attach() would load.
   [[nodiscard]] static std::uint64_t digest();
   // The labels of sockets that another instance keeps. No descriptor: it keeps none, or in a way
   // that this build does not know.
   [[nodiscard]] static Result<Fd> open_label_store(const std::string& directory);
+  // Takes over the tracked namespaces that another instance, which is still attached, has recorded:
+  // whoever is held in one stays held. Nothing, if that instance records none, or in a way that
+  // this build does not know. The family kTracking is attached. Errors: of bpf(2).
+  [[nodiscard]] Result<void> take_tracked(const std::string& directory);
   // Takes down what pin() left: the deciding program first, so that no move is refused for want of
   // facts meanwhile.
   [[nodiscard]] static Result<void> remove(const std::string& directory);
@@ -60,15 +65,24 @@ class MachinePrograms {
   MachinePrograms(const MachinePrograms&) = delete;
   MachinePrograms& operator=(const MachinePrograms&) = delete;
 
+  // The families that are attached.
+  [[nodiscard]] Families attached() const { return attached_; }
+  // Loads and attaches the programs of these families that are not attached yet, and pins them if
+  // the rest is pinned. Without a live policy every move is refused, so publish() first. On error
+  // nothing has changed.
+  [[nodiscard]] Result<void> attach(Families families);
+  // Detaches the programs that are in none of the other families.
+  void detach(Families families);
+  // Whether the links of all attached families are pinned. Errors: EPROTO one is missing or
+  // attaches another program.
+  [[nodiscard]] Result<void> check_pins() const;
+
   // Makes all of it live with one store and returns once no decision uses what was before. The
   // generations must be equal, and differ from the live one's. On error nothing has changed.
   [[nodiscard]] Result<void> publish(LivePolicy policy);
 
-  // Without a policy that is live every move is refused, so publish() first.
-  [[nodiscard]] Result<void> attach();
-
   // Pins every map and link in the directory. On error some may be there.
-  [[nodiscard]] Result<void> pin(const std::string& directory) const;
+  [[nodiscard]] Result<void> pin(const std::string& directory);
 
   // Generation of the policy that is live. Errors: what reading the maps gave; EPROTO no policy.
   [[nodiscard]] Result<std::uint64_t> live_generation() const;
@@ -80,12 +94,11 @@ class MachinePrograms {
   void report(hf_event event, const std::string& profile);
   // An id beside those of the programs' events, for what others report.
   [[nodiscard]] std::uint64_t next_event_id();
-  // Programs that the kernel was not let start for a held task: the events that dispatch() read
-  // since the last call, and how many there were in all.
+  // Programs that the kernel was not let start for a held task, and bytes that it could not type
+  // into a terminal: the events that dispatch() read since the last call, and how many there were
+  // in all, by HF_GUARD_*.
   [[nodiscard]] std::vector<hf_guard_event> take_guard_events();
-  [[nodiscard]] std::uint64_t refused_helpers() const;
-  // Takes back what the self-test did from the totals.
-  void discount_denied(std::uint64_t count);
+  [[nodiscard]] std::vector<std::uint64_t> refused() const;
 
   // How full the maps and the ring are, and what was decided.
   [[nodiscard]] Result<std::vector<MapUsage>> map_usage() const;
@@ -102,8 +115,9 @@ class MachinePrograms {
   // are made. `warn` hears, once for each, what could have been marked by others and so is not.
   [[nodiscard]] Result<void> learn_marks(const std::string& cgroup_root, const Warn& warn);
 
-  // Whether one move is answered by the programs: begin_probe(), the move of a task into `cgroup`
-  // by this process, end_probe() with what the first returned. Errors: what making a nonce gave.
+  // Whether moves are refused by the programs: between begin_probe() and end_probe(), with what the
+  // first returned, each move of a task into `cgroup` by this process is. Errors: what making a
+  // nonce gave.
   [[nodiscard]] Result<std::uint64_t> begin_probe(kernel::CgroupId cgroup);
   [[nodiscard]] bool end_probe(std::uint64_t probe);
 
@@ -128,10 +142,15 @@ class MachinePrograms {
   struct Reading;
   static int on_event(void* context, void* data, std::size_t size);
   explicit MachinePrograms(EventSink sink);
-  [[nodiscard]] Result<void> open_object(KernelLabels labels);
-  [[nodiscard]] Result<void> load_programs();
+  [[nodiscard]] Result<void> create_maps();
   [[nodiscard]] Result<void> open_pins(const std::string& directory);
-  [[nodiscard]] Result<void> open_ring();
+  [[nodiscard]] Result<bool> read_kernel_labels() const;
+  [[nodiscard]] Result<void> open_links(const std::string& directory);
+  [[nodiscard]] Result<void> use_maps();
+  // Empties the maps of these families, whose programs have not been attached up to now.
+  [[nodiscard]] Result<void> reset_maps(Families families);
+  [[nodiscard]] Result<void> replace_map(const std::string& name);
+  [[nodiscard]] Result<void> attach_programs(Families families);
   // The map that names the live policy, to be written. EPERM: it is sealed.
   [[nodiscard]] Result<Fd> open_live_policy() const;
   // -1: no such map.
@@ -144,10 +163,12 @@ class MachinePrograms {
 
   EventSink sink_;
   std::unique_ptr<Reading> reading_;
-  machine_bpf* skeleton_ = nullptr;  // adopted: opened only, for what it says about the maps
-  std::map<std::string, Fd, std::less<>> pins_;  // of an adopted one, by pin name
-  std::string directory_;                        // the same's
-  std::unique_ptr<kernel::MappedValue> adopted_totals_;
+  std::map<std::string, Fd, std::less<>> maps_;   // by their names in the object
+  std::map<std::string, Fd, std::less<>> links_;  // by the names of their programs
+  Families attached_ = 0;
+  bool kernel_labels_ = false;
+  std::string directory_;  // of the pins; empty: nothing is pinned
+  std::unique_ptr<kernel::MappedValue> globals_;
   ring_buffer* ring_ = nullptr;
   ProfileCounterSlots stats_;
   std::vector<MarkEntry> live_marks_;  // of the policy that was published last

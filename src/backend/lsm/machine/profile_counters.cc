@@ -62,12 +62,6 @@ Result<void> ProfileCounterSlots::insert(std::uint64_t generation,
   return {};
 }
 
-void ProfileCounterSlots::forget_self_test() const {
-  const hf_profile_counters none = {};
-  const std::uint32_t slot = HF_COUNTERS_OTHER;
-  bpf_map_update_elem(counters_fd_, &slot, &none, BPF_ANY);
-}
-
 void ProfileCounterSlots::count(const std::string& profile, std::uint16_t hook,
                                 std::uint32_t kind) {
   if (!mapped_) {

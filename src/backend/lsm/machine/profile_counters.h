@@ -25,8 +25,6 @@ class ProfileCounterSlots {
   // no free slot is counted with all such. Errors: of bpf(2).
   [[nodiscard]] Result<void> insert(std::uint64_t generation,
                                     const std::vector<std::string>& profiles);
-  // Nothing was ever decided but by the self-test's policy, whose profiles have no slots.
-  void forget_self_test() const;
 
   // A decision of user space's, of the rule of this profile; "": nobody's. `kind`: HF_COUNTERS_*.
   void count(const std::string& profile, std::uint16_t hook, std::uint32_t kind);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Records of the namespaces that are made while a session runs, for profiles that track them.
+ * Records of the namespaces that are made, for profiles that track them.
  *
  * Whose is a new namespace? Its maker's, if the maker is a member of a tracking profile; else it belongs to the
  * set that the maker is held in, if any. The record is written when the namespace has its number and before
@@ -15,62 +15,57 @@
  * A record that was not dropped: number, address and (from 6.18 on) ns_id of another namespace would have to
  * agree; before 6.18 without ns_id, any later namespace with that number that is not tracked overwrites it.
  */
-#ifndef HOLDFAST_BPF_RUN_TRACK_BPF_H
-#define HOLDFAST_BPF_RUN_TRACK_BPF_H
+#ifndef HOLDFAST_BPF_NAMESPACES_RECORDS_BPF_H
+#define HOLDFAST_BPF_NAMESPACES_RECORDS_BPF_H
 
-#include "bpf/run/decision.bpf.h"
 #include "bpf/lib/decision_points.h"
 #include "bpf/lib/namespace_types.bpf.h"
-#include "bpf/run/record.bpf.h"
+#include "bpf/namespaces/subject.bpf.h"
 
 #define HF_IS_ERR(address) ((address) >= (__u64)-HF_MAX_ERRNO)
 
 struct hf_maker {
   __u64 set; /* HF_NO_SET: what it makes is not tracked */
-  __u16 owner;
+  __u64 owner_id;
 };
 
-static __always_inline void hf_maker_as_held(const struct hf_tables *t, __u16 subject, struct hf_maker *maker) {
-  const struct hf_profile *own = hf_profile_at(t, subject);
-  const struct hf_profile *owner;
+/* Whose is what the current task makes? */
+static __always_inline void hf_find_maker(struct hf_maker *maker) {
+  __u64 task = bpf_get_current_task();
+  const struct hf_profile *own, *owner;
+  struct hf_subject subject = {};
   struct hf_held held = {};
-  hf_derive_current(&held, subject);
+  const struct hf_tables *t = hf_know_subject(&subject, task);
+  if (!subject.concerned || !t || subject.unknown) return;
+  own = hf_profile_at(t, subject.profile);
+  if (subject.profile != HF_NO_PROFILE && own && own->ns_track) {
+    maker->set = subject.set;
+    maker->owner_id = hf_owner_id(subject.generation, subject.profile);
+    return;
+  }
+  if (!hf_any_tracked()) return;
+  held.generation = subject.generation;
+  hf_derive_current(&held, subject.profile);
   owner = hf_profile_at(t, held.owner);
   if (!own || !owner || held.set == HF_NO_SET) return;
-  if (own->ns_enter != HF_ENTER_LOCK && (subject == held.owner || owner->ns_visitors == HF_VISITORS_ALLOW)) return;
+  if (own->ns_enter != HF_ENTER_LOCK && (subject.profile == held.owner || owner->ns_visitors == HF_VISITORS_ALLOW))
+    return;
   maker->set = held.set;
-  maker->owner = held.owner;
-}
-
-static __always_inline void hf_find_maker(const struct hf_session *s, struct hf_maker *maker) {
-  __u64 task = bpf_get_current_task();
-  const struct hf_member *member = hf_member_of(task);
-  const struct hf_tables *t = hf_tables_at(HF_TABLES_POLICY);
-  const struct hf_profile *own;
-  if (!t || hf_not_yet_ruled(s, member)) return;
-  if (member && member->tables != HF_TABLES_POLICY) return;
-  own = member ? hf_profile_at(t, member->profile) : 0;
-  if (own && own->ns_track) {
-    maker->set = member->set;
-    maker->owner = member->profile;
-  } else if (s->any_tracked) {
-    hf_maker_as_held(t, member ? member->profile : HF_NO_PROFILE, maker);
-  }
+  maker->owner_id = held.owner_id;
 }
 
 __noinline int hf_made(__u64 ns_address, __u32 type) {
   const struct ns_common *ns = (const void *)ns_address;
-  struct hf_session *s = hf_session();
   struct hf_maker maker = {};
   __u32 inum = 0;
-  if (!s || !type) return 0;
+  if (!type) return 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || inum == HF_ANONYMOUS_MOUNTS_INUM) return 0;
-  hf_find_maker(s, &maker);
+  hf_find_maker(&maker);
   if (maker.set != HF_NO_SET)
-    hf_track(s, ns, type, maker.set, maker.owner);
+    hf_track(ns, type, maker.set, maker.owner_id);
   else
-    bpf_map_delete_elem(&tracked, &inum); /* of a namespace that had this number before */
+    hf_untrack(inum); /* of a namespace that had this number before */
   return 0;
 }
 
@@ -98,7 +93,7 @@ HF_MADE(4)
   int BPF_PROG(hf_common_free##copy, struct ns_common *ns) { \
     __u32 inum = 0; \
     bpf_core_read(&inum, sizeof(inum), &ns->inum); \
-    if (inum != HF_ANONYMOUS_MOUNTS_INUM) bpf_map_delete_elem(&tracked, &inum); \
+    if (inum != HF_ANONYMOUS_MOUNTS_INUM) hf_untrack(inum); \
     return 0; \
   }
 HF_FREED(1)
@@ -144,8 +139,7 @@ HF_NAMESPACE_POINTS(HF_MAKER_POINT)
 #define HF_FREED_INUM(copy) \
   SEC("fentry/" HF_FREES_EVERY_INUM) \
   int BPF_PROG(hf_proc_free_inum##copy, unsigned int inum) { \
-    __u32 key = inum; \
-    bpf_map_delete_elem(&tracked, &key); \
+    hf_untrack(inum); \
     return 0; \
   }
 HF_FREED_INUM(1)
@@ -153,4 +147,4 @@ HF_FREED_INUM(2)
 HF_FREED_INUM(3)
 HF_FREED_INUM(4)
 
-#endif /* HOLDFAST_BPF_RUN_TRACK_BPF_H */
+#endif /* HOLDFAST_BPF_NAMESPACES_RECORDS_BPF_H */

@@ -2,7 +2,7 @@
 /*
  * Captures: which namespace is this task about to enter?
  *
- * The enforcer (lsm/capable, namespace.bpf.h) does not see the target. These fentry programs do, and note it
+ * The enforcer (lsm/capable, decisions.bpf.h) does not see the target. These fentry programs do, and note it
  * in the hash of calls. They enforce nothing, because they can be skipped: the kernel does not run a fentry
  * program on a CPU where another task was preempted inside the same program. Hence four identical copies:
  * a target was never missed in millions of tries with four, up to 739 times with two. Should all four be skipped,
@@ -15,11 +15,11 @@
  * for want of the capability) leaves a capture that nothing has used. It is forgotten at the function's end, or the next
  * setns, should all its captures be skipped, would be decided by the target of the one before.
  */
-#ifndef HOLDFAST_BPF_RUN_INSTALL_BPF_H
-#define HOLDFAST_BPF_RUN_INSTALL_BPF_H
+#ifndef HOLDFAST_BPF_NAMESPACES_CAPTURES_BPF_H
+#define HOLDFAST_BPF_NAMESPACES_CAPTURES_BPF_H
 
 #include "bpf/lib/decision_points.h"
-#include "bpf/run/maps.bpf.h"
+#include "bpf/namespaces/tracked.bpf.h"
 
 static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
   __u64 task = bpf_get_current_task();
@@ -67,4 +67,4 @@ static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
 #define HF_CAPTURE_POINT(proc, TYPE, install, ...) HF_CAPTURES(install, HF_NS_##TYPE)
 HF_NAMESPACE_POINTS(HF_CAPTURE_POINT)
 
-#endif /* HOLDFAST_BPF_RUN_INSTALL_BPF_H */
+#endif /* HOLDFAST_BPF_NAMESPACES_CAPTURES_BPF_H */

@@ -7,37 +7,24 @@
  * unshare change only the latter. Both user namespaces of a task are its real credentials': a temporary
  * override of ->cred does not move it.
  */
-#ifndef HOLDFAST_BPF_RUN_HELD_BPF_H
-#define HOLDFAST_BPF_RUN_HELD_BPF_H
+#ifndef HOLDFAST_BPF_NAMESPACES_HELD_BPF_H
+#define HOLDFAST_BPF_NAMESPACES_HELD_BPF_H
 
-#include "bpf/run/maps.bpf.h"
+#include "bpf/namespaces/tracked.bpf.h"
 
 #define HF_NS_DEPTH 33 /* pid and user namespaces nest 32 deep (MAX_PID_NS_LEVEL, create_user_ns) */
 
 struct hf_held {
+  __u64 generation; /* of the policy that asks; set by the caller */
   __u64 set;
-  __u32 types;
-  __u16 owner;
-  __u16 pad0;
-  __u32 flags; /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
-  __u32 pad1;
+  __u64 owner_id; /* as in the record */
+  __u32 flags;    /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
+  __u16 types;
+  __u16 owner; /* its number under that policy */
 };
 
-/*
- * The record of this very namespace, not of another that had its number before. A namespace gets its ns_id
- * after its number, and so after its record: who first meets it alive completes the record.
- */
-static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u64 address, __u64 ns_id) {
-  struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
-  if (!record || record->address != address) return 0;
-  if (record->ns_id == 0) record->ns_id = ns_id;
-  if (record->ns_id != ns_id) return 0;
-  return record;
-}
-
-static __always_inline int hf_may_be_tracked(const struct hf_session *s, __u32 inum) {
-  return s->tracked_numbers[inum / 64 % HF_NUMBER_WORDS] >> (inum % 64) & 1;
-}
+/* The number of a record's owner under a policy; HF_NO_PROFILE: it has no such profile. Of the object. */
+static __u16 hf_owner_number(__u64 generation, __u64 owner_id);
 
 /*
  * The task sits in the namespace at `address`. `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation
@@ -45,19 +32,22 @@ static __always_inline int hf_may_be_tracked(const struct hf_session *s, __u32 i
  */
 __noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __u32 anchors) {
   const struct ns_common *ns = (const void *)address;
-  const struct hf_session *s = hf_session();
+  const struct hf_tracking *tracking = hf_tracking();
   const struct hf_tracked *record;
   __u64 ns_id = 0;
   __u32 inum = 0;
+  __u16 owner;
   if (!held) return 0;
-  if (!s || bpf_core_read(&inum, sizeof(inum), &ns->inum)) {
+  if (!tracking || bpf_core_read(&inum, sizeof(inum), &ns->inum)) {
     held->flags |= HF_REQ_FACTS_MISSING;
     return 0;
   }
-  if (!hf_may_be_tracked(s, inum)) return 0;
+  if (!hf_may_be_tracked(tracking, inum)) return 0;
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
   record = hf_tracked_find(inum, address, ns_id);
   if (!record) return 0;
+  owner = hf_owner_number(held->generation, record->owner);
+  if (owner == HF_NO_PROFILE) return 0;
   if (held->set != HF_NO_SET && held->set != record->set) {
     held->flags |= HF_REQ_HELD_MIXED;
     /* Of several sets, report one whose owner is somebody else: that one may hold it. */
@@ -66,7 +56,8 @@ __noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __
     held->flags &= ~HF_REQ_HELD_ANCHORED;
   }
   held->set = record->set;
-  held->owner = record->owner;
+  held->owner = owner;
+  held->owner_id = record->owner;
   held->types |= record->type;
   held->flags |= anchors;
   return 0;
@@ -82,27 +73,48 @@ static __always_inline struct pid_namespace *hf_active_pid_ns(const struct task_
   return ns;
 }
 
-static __always_inline void hf_held_by_pid(struct hf_held *held, const struct task_struct *task, __u16 subject) {
-  struct pid_namespace *ns = hf_active_pid_ns(task);
-  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
-#pragma clang loop unroll(disable)
-  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
-    hf_held_in(held, (unsigned long)&ns->ns, subject, HF_REQ_HELD_ANCHORED);
-    bpf_core_read(&ns, sizeof(ns), &ns->parent);
-  }
+/* A walk from a pid or user namespace to its ancestors, which creation cannot leave. */
+struct hf_ancestors {
+  struct hf_held *held;
+  __u64 ns; /* 0: the walk is over */
+  __u16 subject;
+  __u16 pad0;
+  __u32 pad1;
+};
+
+static long hf_held_by_pid(__u32 depth, struct hf_ancestors *walk) {
+  const struct pid_namespace *ns = (const void *)walk->ns, *parent = 0;
+  if (!ns) return 1;
+  hf_held_in(walk->held, (unsigned long)&ns->ns, walk->subject, HF_REQ_HELD_ANCHORED);
+  bpf_core_read(&parent, sizeof(parent), &ns->parent);
+  walk->ns = (unsigned long)parent;
+  return 0;
 }
 
-static __always_inline void hf_held_by_user(struct hf_held *held, const struct task_struct *task, __u16 subject) {
+static long hf_held_by_user(__u32 depth, struct hf_ancestors *walk) {
+  const struct user_namespace *ns = (const void *)walk->ns, *parent = 0;
+  if (!ns) return 1;
+  hf_held_in(walk->held, (unsigned long)&ns->ns, walk->subject, HF_REQ_HELD_ANCHORED);
+  bpf_core_read(&parent, sizeof(parent), &ns->parent);
+  walk->ns = (unsigned long)parent;
+  return 0;
+}
+
+static __always_inline void hf_held_by_pids(struct hf_held *held, const struct task_struct *task, __u16 subject) {
+  struct hf_ancestors walk = {.held = held, .ns = (unsigned long)hf_active_pid_ns(task), .subject = subject};
+  if (!walk.ns) held->flags |= HF_REQ_FACTS_MISSING;
+  bpf_loop(HF_NS_DEPTH, hf_held_by_pid, &walk, 0);
+}
+
+static __always_inline void hf_held_by_users(struct hf_held *held, const struct task_struct *task, __u16 subject) {
+  struct hf_ancestors walk = {.held = held, .subject = subject};
+  const struct user_namespace *ns = 0;
   const struct cred *cred = 0;
-  struct user_namespace *ns = 0;
   bpf_core_read(&cred, sizeof(cred), &task->real_cred);
   if (cred) bpf_core_read(&ns, sizeof(ns), &cred->user_ns);
   if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
-#pragma clang loop unroll(disable)
-  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
-    hf_held_in(held, (unsigned long)&ns->ns, subject, HF_REQ_HELD_ANCHORED);
-    bpf_core_read(&ns, sizeof(ns), &ns->parent);
-  }
+  walk.ns = (unsigned long)ns;
+  bpf_loop(HF_NS_DEPTH, hf_held_by_user, &walk, 0);
 }
 
 #define HF_HELD_BY(slot) \
@@ -136,8 +148,8 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
   HF_HELD_BY(pid_ns_for_children);
   HF_HELD_BY(time_ns);
   HF_HELD_BY(time_ns_for_children);
-  hf_held_by_pid(held, task, subject);
-  hf_held_by_user(held, task, subject);
+  hf_held_by_pids(held, task, subject);
+  hf_held_by_users(held, task, subject);
   return 0;
 }
 
@@ -148,7 +160,7 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
   do { \
     const struct ns_common *look_ = (ns); \
     __u32 inum_ = look_->inum; \
-    if (!inum_ || hf_may_be_tracked(s, inum_)) { \
+    if (!inum_ || hf_may_be_tracked(tracking, inum_)) { \
       __u64 address_ = 0; \
       bpf_probe_read_kernel(&address_, sizeof(address_), &look_); /* a number now */ \
       hf_held_in(held, address_, subject, anchors); \
@@ -167,26 +179,15 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
     } \
   } while (0)
 
-static __always_inline void hf_look_at_users(struct hf_held *held, const struct hf_session *s,
-                                             const struct task_struct *task, __u16 subject) {
-  const struct cred *cred = task->real_cred;
-  const struct user_namespace *ns = cred ? cred->user_ns : 0;
-  if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
-#pragma clang loop unroll(disable)
-  for (int i = 0; i < HF_NS_DEPTH && ns; i++) {
-    asm volatile("");
-    HF_LOOK(&ns->ns, HF_REQ_HELD_ANCHORED);
-    ns = ns->parent;
-  }
-}
-
 __noinline int hf_derive_current(struct hf_held *held, __u16 subject) {
   const struct task_struct *task = bpf_get_current_task_btf();
   const struct nsproxy *proxy = task->nsproxy;
-  const struct hf_session *s = hf_session();
+  const struct hf_tracking *tracking = hf_tracking();
+  const struct cred *cred = task->real_cred;
   const struct pid *pid = task->thread_pid;
+  const struct user_namespace *user;
   if (!held) return 0;
-  if (!s || !proxy || !pid) {
+  if (!tracking || !proxy || !pid || !cred || !(user = cred->user_ns)) {
     held->flags |= HF_REQ_FACTS_MISSING;
     return 0;
   }
@@ -199,11 +200,10 @@ __noinline int hf_derive_current(struct hf_held *held, __u16 subject) {
   HF_LOOK_AT(pid_ns_for_children);
   HF_LOOK_AT(time_ns);
   HF_LOOK_AT(time_ns_for_children);
-  /* Below the first pid namespace its place in struct pid is no constant, which 6.1 refuses to load. Nothing that is
-   * tracked has level 0: the first was not made. */
-  if (pid->level) hf_held_by_pid(held, task, subject);
-  hf_look_at_users(held, s, task, subject);
+  /* The first pid and user namespaces have level 0. They were not made, so they are not tracked. */
+  if (pid->level) hf_held_by_pids(held, task, subject);
+  if (user->level) hf_held_by_users(held, task, subject);
   return 0;
 }
 
-#endif /* HOLDFAST_BPF_RUN_HELD_BPF_H */
+#endif /* HOLDFAST_BPF_NAMESPACES_HELD_BPF_H */

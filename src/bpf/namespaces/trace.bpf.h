@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Tracing: a task that can make another one act, or take its descriptors, leaves its confinement by proxy.
+ *
+ * ptrace, process_vm_readv and writev, pidfd_getfd and /proc/PID/mem all ask ptrace_may_access() for
+ * PTRACE_MODE_ATTACH. PTRACE_MODE_READ (/proc/PID/ns, environ, …) only looks, and is decided about nowhere
+ * here: what is found behind /proc/PID/ns still has to be entered.
+ */
+#ifndef HOLDFAST_BPF_NAMESPACES_TRACE_BPF_H
+#define HOLDFAST_BPF_NAMESPACES_TRACE_BPF_H
+
+#include "bpf/namespaces/decisions.bpf.h"
+
+#define HF_PTRACE_MODE_ATTACH 0x02
+#define HF_PTRACE_MODE_NOAUDIT 0x04 /* the kernel asks what to show, as for /proc/PID/stat */
+
+static __always_inline int hf_ask_trace(__u64 tracer, __u64 tracee) {
+  struct hf_operation o = {.op = HF_OP_TRACE, .via = HF_VIA_PTRACE, .task = tracer, .object = tracee};
+  return hf_ask(&o);
+}
+
+/* The task at the other end of a typed pointer, as the plain number that keys are. */
+static __always_inline __u64 hf_address(const struct task_struct *task) {
+  __u64 address = 0;
+  bpf_probe_read_kernel(&address, sizeof(address), &task);
+  return address;
+}
+
+#endif /* HOLDFAST_BPF_NAMESPACES_TRACE_BPF_H */
