@@ -4,6 +4,7 @@
  * does to itself, and serves what an attacker might talk an accomplice outside into (see attack.h).
  *
  *   --unshare T,...   CMD starts in new namespaces of these types: the bare run of an attack
+ *   --cgroup DIR      CMD starts in this cgroup, and makes the namespaces of --unshare there
  *   --userns          first make a user namespace with all else in it: a "host" that an ordinary
  *                     user has every right in
  *   --visit CMD       a shell command run outside when CMD asks for a visitor; HF_MEMBER_PID is the
@@ -23,18 +24,23 @@ static void write_file(const char* path, const char* text) {
   close(fd);
 }
 
-/* A user namespace in which the caller is root, and the other types that need no fork in it. */
-static void enter_own_world(void) {
+/* New namespaces; in a new user namespace the caller is root. */
+static void unshare_as_root(int flags) {
   char map[64];
   unsigned uid = geteuid(), gid = getegid();
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET |
-              CLONE_NEWCGROUP) != 0)
-    broken("unshare");
+  if (unshare(flags) != 0) broken("unshare");
+  if (!(flags & CLONE_NEWUSER)) return;
   write_file("/proc/self/setgroups", "deny");
   snprintf(map, sizeof map, "0 %u 1", uid);
   write_file("/proc/self/uid_map", map);
   snprintf(map, sizeof map, "0 %u 1", gid);
   write_file("/proc/self/gid_map", map);
+}
+
+/* A user namespace, and the other types that need no fork in it. */
+static void enter_own_world(void) {
+  unshare_as_root(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET |
+                  CLONE_NEWCGROUP);
 }
 
 static int open_ns(const char* pid, int type) {
@@ -176,10 +182,15 @@ static int listen_at(char* folder, struct sockaddr_un* address) {
   return fd;
 }
 
-static pid_t start(char** cmd, int flags) {
+static pid_t start(char** cmd, const char* cgroup, int flags) {
   pid_t pid = fork();
   if (pid != 0) return pid;
-  if (flags && unshare(flags) != 0) broken("unshare for the bare run");
+  if (cgroup) {
+    char procs[256];
+    snprintf(procs, sizeof procs, "%s/cgroup.procs", cgroup);
+    write_file(procs, "0");
+  }
+  if (flags) unshare_as_root(flags);
   if (flags & (CLONE_NEWPID | CLONE_NEWTIME)) {
     int status;
     pid = fork();
@@ -226,26 +237,31 @@ static void prepare(pid_t* outside, pid_t* foreign) {
 
 int main(int argc, char** argv) {
   int flags = 0, at = 1;
+  const char* cgroup = NULL;
   pid_t outside, foreign;
   for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
     if (strcmp(argv[at], "--userns") == 0)
       enter_own_world();
     else if (strcmp(argv[at], "--unshare") == 0 && at + 1 < argc)
       flags = flags_of(argv[++at]);
+    else if (strcmp(argv[at], "--cgroup") == 0 && at + 1 < argc)
+      cgroup = argv[++at];
     else if (strcmp(argv[at], "--visit") == 0 && at + 1 < argc && visit_count < most_visits)
       visit_commands[visit_count++] = argv[++at];
     else
       break;
   }
   if (at + 1 >= argc || strcmp(argv[at], "--") != 0) {
-    fprintf(stderr, "usage: attack_outside [--unshare T,...] [--userns] [--visit CMD] -- CMD...\n");
+    fprintf(stderr,
+            "usage: attack_outside [--unshare T,...] [--cgroup DIR] [--userns] [--visit CMD] -- "
+            "CMD...\n");
     return exit_usage;
   }
   char folder[] = "/tmp/attack.XXXXXX";
   struct sockaddr_un address = {0};
   int listener = listen_at(folder, &address);
   prepare(&outside, &foreign);
-  int status = serve_until_end(listener, start(argv + at + 1, flags));
+  int status = serve_until_end(listener, start(argv + at + 1, cgroup, flags));
   kill(outside, SIGKILL);
   kill(foreign, SIGKILL);
   unlink(address.sun_path);

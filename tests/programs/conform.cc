@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // conform [OPTION]... TABLE...: runs the cases of conform.h against a backend, and prints TAP.
 //
-//   --holdfast PATH    the program under test
-//   --backend NAME     lsm or supervisor
+//   --holdfast PATH    the program under test; for a service, holdfastd
+//   --backend NAME     lsm, supervisor or service: tasks of a cgroup under holdfastd
 //   --only REGEX       cases whose name matches
 //   --userns           as root of a user namespace of its own (an ordinary user can)
 //   --bare             only the bare runs: that each attack works where nobody enforces
@@ -354,19 +354,86 @@ Lines inner_command(const Table& table, const Batch& batch, const std::string& b
   return program({std::string(kBatchProgram), reported(table, *batch[0]), base + ".list"});
 }
 
-void run_held(const Table& table, const Batch& batch) {
+// holdfastd with one policy, from its start until it has told all events.
+class Daemon {
+ public:
+  // `base`: of the names of its files. The events go to BASE.json.
+  Daemon(const std::string& base, const std::string& policy_directory) : said_(base + ".said") {
+    pid_ = fork();
+    if (pid_ == 0)
+      start({options.holdfast, "--transient", "--no-auto-reload", "--socket", "", "--format",
+             "json", "--policy-dir", policy_directory},
+            base + ".json", said_);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms());
+    while (read_file(said_).find("is live") == std::string::npos) {
+      if (std::chrono::steady_clock::now() > end || waitpid(pid_, nullptr, WNOHANG) != 0)
+        throw std::runtime_error("holdfastd: " + read_file(said_));
+      usleep(20'000);
+    }
+  }
+  ~Daemon() {
+    kill(pid_, SIGTERM);
+    waitpid(pid_, nullptr, 0);
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+ private:
+  std::string said_;
+  pid_t pid_ = -1;
+};
+
+Outcome run_in_run(const Batch& batch, Lines command, const Lines& inner, const std::string& base) {
   const Case& first = *batch[0];
-  const std::string base = work_folder + "/" + file_name(first);
-  std::ofstream(base + ".toml") << table.policies.at(first.policy);
-  Lines command = outside();
-  for (const Case* c : batch)
-    if (!c->visit.empty()) append(command, {"--visit", quoted(program(c->visit))});
   append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy",
                    base + ".toml", "--events", base + ".json", "--format", "json", "--quiet"});
   if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
   command.push_back("--");
-  append(command, inner_command(table, batch, base));
-  const Outcome outcome = run(command, file_name(first));
+  append(command, inner);
+  return run(command, file_name(first));
+}
+
+constexpr char kCgroup[] = "/sys/fs/cgroup/conform";
+
+// The policy's profile is that of the cgroup.
+std::string bound_to_cgroup(const std::string& policy) {
+  std::string bound;
+  for (const std::string& line : lines_of(policy)) {
+    bound += line + "\n";
+    if (line.starts_with("[profile.")) bound += "cgroup = \"/conform\"\n";
+  }
+  return bound;
+}
+
+Outcome run_in_service(const Batch& batch, Lines command, const Lines& inner,
+                       const std::string& base) {
+  const Case& first = *batch[0];
+  fs::create_directories(kCgroup);
+  fs::create_directories(base + ".policy");
+  fs::copy_file(base + ".toml", base + ".policy/conform.toml",
+                fs::copy_options::overwrite_existing);
+  if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
+  append(command, {"--cgroup", kCgroup, "--"});
+  append(command, inner);
+  const Daemon daemon(base, base + ".policy");
+  return run(command, file_name(first));
+}
+
+void run_held(const Table& table, const Batch& batch) {
+  const Case& first = *batch[0];
+  const std::string base = work_folder + "/" + file_name(first);
+  const bool service = options.backend == "service";
+  const std::string& text = table.policies.at(first.policy);
+  std::ofstream(base + ".toml") << (service ? bound_to_cgroup(text) : text);
+  Lines command = outside();
+  for (const Case* c : batch)
+    if (!c->visit.empty()) append(command, {"--visit", quoted(program(c->visit))});
+  const Lines inner = inner_command(table, batch, base);
+  Outcome outcome;
+  if (service)
+    outcome = run_in_service(batch, command, inner, base);
+  else
+    outcome = run_in_run(batch, command, inner, base);
   std::vector<Part> parts(batch.size());
   Lines wrong;
   share_out(outcome.out, parts, &Part::out);
@@ -381,7 +448,9 @@ bool has_landlock_scopes() {
 }
 
 bool is_wanted(const Case& c) {
-  if (!c.only.empty() && c.only != options.backend && !options.bare) return false;
+  const bool service = options.backend == "service";
+  const bool only_here = c.only.empty() || (c.only == "run" ? !service : c.only == options.backend);
+  if (!only_here && !options.bare) return false;
   if (c.needs == "root" && options.userns) return false;
   if (c.needs == "userns" && !options.userns) return false;
   if (c.needs == "scopes" && !has_landlock_scopes()) return false;

@@ -93,13 +93,15 @@ TEST(Promises, EveryKeyIsOfAKindThatIsPromised) {
 
 TEST(Promises, OfOneRuleCanBeWeakerThanOfItsKind) {
   const auto loaded = policy::load({{"p.toml",
-                                     "version = 1\n[profile.a]\nnamespaces.enter = \"none\"\n"
-                                     "[profile.b]\nnamespaces.enter = \"own\"\n"
-                                     "namespaces.track = true\n"}});
+                                     "version = 1\n[[profile.a.socket]]\non = [\"accept\"]\n"
+                                     "verdict = \"deny\"\n"
+                                     "[[profile.b.socket]]\non = [\"accept\"]\n"
+                                     "family = [\"unix\"]\npeer = { \"user.a\" = \"b\" }\n"
+                                     "verdict = \"deny\"\n"}});
   ASSERT_TRUE(loaded.policy);
   std::vector<Strength> found;
   for (const policy::StatedRule& rule : policy::stated_rules(*loaded.policy))
-    if (rule.kind == "namespaces.enter")
+    if (rule.kind == "socket")
       found.push_back(run::promise_for(*loaded.policy, rule, Enforcer::service, {}).strength);
   EXPECT_EQ(found, (std::vector{Strength::enforced, Strength::none}));
 }
