@@ -18,7 +18,7 @@ for kernel; do
   echo "Linux $kernel, a run under the lsm backend with a socket rule"
   guest "$kernel" socket_cost_guest.sh "$build/holdfast" | awk -v columns=empty,unrelated,member,peer -f bench/kernel_cost.awk
   echo "Linux $kernel, holdfastd with rules about cgroups and namespaces"
-  guest "$kernel" machine_cost_guest.sh "$build/holdfastd" | awk -v columns=empty,unrelated,member -f bench/kernel_cost.awk
+  guest "$kernel" machine_cost_guest.sh "$build/holdfastd" | awk -v columns=empty,namespaces,unrelated,member -f bench/kernel_cost.awk
   echo "Linux $kernel, holdfastd without and with rules about sockets"
   guest "$kernel" machine_sockets_guest.sh "$build/holdfastd" | awk -v columns=empty,idle,unrelated,member,rate -f bench/kernel_cost.awk
 done
