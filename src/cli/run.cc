@@ -141,6 +141,8 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
 int run(const RunOptions& options) {
   auto occupied = kernel::occupy_standard_descriptors();
   if (!occupied) return kExitFailed;  // there is no stderr for a message
+  // holdfast may need more descriptors than the command was given. The command gets its own limit.
+  kernel::raise_descriptor_limit();
   const auto types = parse_types(options.unshare);
   if (!types) return kExitUsage;
   const LoadedFiles loaded = load_files(options.policies);

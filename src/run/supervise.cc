@@ -107,9 +107,11 @@ Result<void> hold(backend::Session& session, Spawned& spawned, const backend::Ch
 
 Result<Outcome> supervise(backend::Session& session, const std::vector<std::string>& command,
                           std::uint32_t unshare_types, const PrepareChild& prepare) {
+  HF_TRY_ASSIGN(const bool ignores_children, kernel::stop_ignoring_children());
   HF_TRY_ASSIGN(auto signals, take_signals());
   HF_TRY_ASSIGN(auto plan, session.before_fork());
-  HF_TRY_ASSIGN(auto spawned, Spawned::start({command, unshare_types, plan, signals.command_mask}));
+  HF_TRY_ASSIGN(auto spawned, Spawned::start({command, unshare_types, plan, signals.command_mask,
+                                              ignores_children}));
   HF_TRY(prepare(spawned.pid()));
   HF_TRY(hold(session, spawned, plan));
 

@@ -169,6 +169,8 @@ void run_child(const ChildSpec& spec) {
   confine(spec);
   wait_for_byte(spec, kChildRelease);
   if (spec.init) split_into_init_and_command(spec);
+  if (spec.descriptors) setrlimit(RLIMIT_NOFILE, spec.descriptors);
+  if (spec.ignore_child_signal) signal(SIGCHLD, SIG_IGN);
   sigprocmask(SIG_SETMASK, spec.signal_mask, nullptr);
   exec_command(spec);
 }

@@ -5,6 +5,7 @@
 
 #include <linux/filter.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdint>
 
@@ -65,6 +66,8 @@ struct ChildSpec {
   char** shell_arguments;
   char* const* environment;
   const sigset_t* signal_mask;  // the command's
+  bool ignore_child_signal;     // the command's action for SIGCHLD is SIG_IGN
+  const rlimit* descriptors;    // the command's RLIMIT_NOFILE; null: as it is
 };
 
 // Runs in a forked child of a process with one thread. Prepares the child, waits for kChildRelease,

@@ -189,9 +189,26 @@ Result<void> become_subreaper() {
   return {};
 }
 
+namespace {
+
+std::optional<rlimit> limit_before;
+
+}  // namespace
+
+const rlimit* descriptor_limit_before() { return limit_before ? &*limit_before : nullptr; }
+
+Result<bool> stop_ignoring_children() {
+  struct sigaction before = {};
+  struct sigaction action = {};
+  action.sa_handler = SIG_DFL;
+  if (::sigaction(SIGCHLD, &action, &before) != 0) return system_error("sigaction");
+  return before.sa_handler == SIG_IGN;
+}
+
 void raise_descriptor_limit() {
   rlimit limit = {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (!limit_before) limit_before = limit;
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }

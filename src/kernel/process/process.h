@@ -4,6 +4,7 @@
 #define HOLDFAST_KERNEL_PROCESS_PROCESS_H
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <array>
@@ -97,6 +98,12 @@ Result<void> make_undumpable();
 Result<void> become_subreaper();
 // Raises the limit of descriptors to the hard limit. Ignores errors.
 void raise_descriptor_limit();
+// RLIMIT_NOFILE as it was before the first raise_descriptor_limit(). Null: nothing was raised.
+[[nodiscard]] const rlimit* descriptor_limit_before();
+// Sets the action for SIGCHLD to its default, so that children stay until they are reaped. A process
+// that was started with SIGCHLD ignored has none to reap. Returns whether it was ignored. Errors: of
+// sigaction(2).
+Result<bool> stop_ignoring_children();
 // Whether CAP_SYS_ADMIN is effective, in the caller's user namespace.
 [[nodiscard]] bool has_sys_admin();
 
