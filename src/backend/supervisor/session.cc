@@ -159,8 +159,12 @@ Result<void> SupervisorSession::open_handlers(const Child& child) {
   HF_TRY_ASSIGN(auto jobs, wrap(Jobs::create(), "make calls for the tree"));
   jobs_.emplace(std::move(jobs));
   reader_.emplace(spec_.labels, *labels_);
-  sockets_.emplace(*spec_.tables, spec_.profile, *reader_, *peers_, *jobs_, *listener_,
-                   child.channel_cookie);
+  possible_labels_.emplace(spec_.labels, attributes_);
+  labels_->observe([this](std::string_view name, std::string_view value) {
+    possible_labels_->note(name, value);
+  });
+  sockets_.emplace(*spec_.tables, spec_.profile, *reader_, *possible_labels_, *peers_, *jobs_,
+                   *listener_, child.channel_cookie);
   const JudgeSocket judged = [this](const seccomp_notif& call, const kernel::TaskDirectory& task,
                                     hf_request request, std::uint64_t cookie, unsigned tokens) {
     return judge(call, task, {.request = request, .target = cookie}, tokens);

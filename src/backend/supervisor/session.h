@@ -96,6 +96,7 @@ class SupervisorSession final : public Session {
   std::optional<DiagPeers> peers_;
   std::optional<connect_helper::UnixConnectHandler> connects_;
   std::optional<Jobs> jobs_;  // its jobs use connects_ and the members above it
+  std::optional<PossibleLabels> possible_labels_;
   std::optional<SocketCallHandler> sockets_;
   std::optional<AcceptHandler> accepts_;
   std::optional<Sandbox> sandbox_;

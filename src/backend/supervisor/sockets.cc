@@ -91,8 +91,9 @@ struct SocketCallHandler::Call : SocketCall {
 };
 
 SocketCallHandler::SocketCallHandler(const hf_tables& tables, std::uint16_t profile,
-                                     const LabelReader& reader, Peers& peers, Jobs& jobs,
-                                     kernel::Listener& listener, std::uint64_t exempt_cookie)
+                                     const LabelReader& reader, const PossibleLabels& possible,
+                                     Peers& peers, Jobs& jobs, kernel::Listener& listener,
+                                     std::uint64_t exempt_cookie)
     : tables_(tables),
       profile_(tables.profiles[profile]),
       operations_(socket_operations(tables, profile)),
@@ -101,6 +102,7 @@ SocketCallHandler::SocketCallHandler(const hf_tables& tables, std::uint16_t prof
       jobs_(jobs),
       listener_(listener),
       exempt_cookie_(exempt_cookie) {}
+      possible_(possible),
 
 bool SocketCallHandler::rules_about(const seccomp_data& call) const {
   return (decode_socket_call(call).operations & operations_.ruled) != 0;
@@ -157,8 +159,10 @@ Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const J
   else
     request.flags |= HF_REQ_FACTS_MISSING;
   const bool enforces = profile_.mode == HF_MODE_ENFORCE;
-  const bool exact = call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
-  if (connects_ && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
+  const bool free = enforces && !may_be_refused(tables_, profile_, call.operations, possible_);
+  const bool exact =
+      call.duplicate.stable || !enforces || free || !(call.operations & operations_.refused);
+  if (connects_ && !free && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
       !(request.flags & HF_REQ_FACTS_MISSING)) {
     request.sock_op = HF_SOCK_CONNECT;
     request.via = hf_via_of(HF_SOCK_CONNECT);
@@ -173,7 +177,7 @@ Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const J
     if (!(call.operations & operations_.ruled & operation)) continue;
     request.sock_op = static_cast<std::uint16_t>(operation);
     request.via = hf_via_of(operation);
-    if (call.family == HF_FAMILY_UNIX && (operation & operations_.by_peer) &&
+    if (!free && call.family == HF_FAMILY_UNIX && (operation & operations_.by_peer) &&
         depends_on_peer(tables_, profile_, request))
       if (const int error = read_peer(call, request)) return Answer::error(error);
     const int error = judge(request, call.cookie, operation == HF_SOCK_SEND ? call.messages : 1);

@@ -64,8 +64,8 @@ class SocketCallHandler {
   // References are borrowed and outlive the handler. Rules do not apply to the socket with the
   // cookie `exempt_cookie`.
   SocketCallHandler(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
-                    Peers& peers, Jobs& jobs, kernel::Listener& listener,
-                    std::uint64_t exempt_cookie);
+                    const PossibleLabels& possible, Peers& peers, Jobs& jobs,
+                    kernel::Listener& listener, std::uint64_t exempt_cookie);
   // Sets the handler of unix connects that the caller must not make itself. Without one they are
   // refused. Borrowed.
   void use(connect_helper::UnixConnectHandler& handler) { connects_ = &handler; }
@@ -88,6 +88,7 @@ class SocketCallHandler {
   const LabelReader& reader_;
   Peers& peers_;
   Jobs& jobs_;
+  const PossibleLabels& possible_;
   connect_helper::UnixConnectHandler* connects_ = nullptr;
   kernel::Listener& listener_;
   // The child's channel to run/. It closes on exec, so CMD never has it.
