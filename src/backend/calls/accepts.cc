@@ -103,7 +103,8 @@ int AcceptHandler::judge(const Attempt& attempt, const kernel::TaskDirectory& ta
 Answer AcceptHandler::handle(const seccomp_notif& call, const kernel::TaskDirectory& task) {
   auto attempt = std::make_shared<Attempt>(call);
   Duplicate& listener = attempt->listener;
-  listener = duplicate_of_thread(call, task, static_cast<int>(call.data.args[0]));
+  listener =
+      duplicate_of_thread(call, task, context_.tables_shared, static_cast<int>(call.data.args[0]));
   if (!context_.listener.waiting(call.id)) return Answer::caller_gone();
   const auto cannot_tell = [&] {
     const int error = judge(*attempt, task, request_for(*attempt));

@@ -200,7 +200,7 @@ Stop Attempt::target_by_path() {
 
 // `by_number`: the call has the descriptor number as argument, not a path such as /proc/self/fd/5.
 Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
-  Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, remote_fd);
+  Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, caller_.tables, remote_fd);
   if (!caller_.waiting())
     return Answer::caller_gone();  // if it waits, the descriptor was the caller's
   if (!duplicate.fd) {

@@ -13,6 +13,7 @@
 
 #include "backend/backend.h"
 #include "backend/calls/answer.h"
+#include "backend/calls/shared_tables.h"
 #include "backend/calls/socket_labels.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/seccomp.h"
@@ -38,6 +39,7 @@ void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen);
 struct AttributeCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
+  const SharedTables& tables;
   // Is the caller in the supervisor's user namespace? Only there do its capabilities count.
   const std::function<bool()>& in_own_user_namespace;
   // Does the call still wait? The caller's memory is used only after this returned true.

@@ -58,6 +58,11 @@ Result<kernel::CgroupMounts> mounts_to_protect() {
   return kernel::CgroupMounts::read();
 }
 
+// As decisions_of_creation() reads the flags of clone(2).
+bool makes_namespace(const seccomp_notif& clone) {
+  return kernel::types_from_clone_flags(clone.data.args[0] & 0xffffff00u) != 0;
+}
+
 std::uint16_t hook_of(int number) {
   switch (number) {
     case SYS_setns:
@@ -84,6 +89,7 @@ SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFil
       proc_(std::move(facilities.proc)),
       landlock_(std::move(landlock)),
       tree_(proc_),
+      shared_tables_(proc_),
       attributes_(attributes),
       cgroup_mounts_(std::move(cgroup_mounts)) {}
 
@@ -170,7 +176,7 @@ Result<void> SupervisorSession::open_handlers(const Child& child) {
     return judge(call, task, {.request = request, .target = cookie}, tokens);
   };
   accepts_.emplace(AcceptContext{*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_,
-                                 *jobs_, *listener_, judged, FallbackEnforcer::none,
+                                 *jobs_, *listener_, judged, FallbackEnforcer::none, shared_tables_,
                                  child.channel_cookie});
   start_connect_helper(child, judged);
   return {};
@@ -226,6 +232,7 @@ Result<void> SupervisorSession::handle_next() {
     const int error = refuse_guarded(**call, task, HF_GUARD_TERMINAL, command);
     return give(*listener_, id, Answer::error(error));
   }
+  if ((*call)->data.nr == SYS_prlimit64) return give(*listener_, id, handle_limits(**call, task));
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
   if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
     const seccomp_notif cgroup_call = **call;
@@ -246,6 +253,12 @@ Result<void> SupervisorSession::handle_next() {
     return give(*listener_, id, task ? accepts_->handle(accept, *task) : Answer::error(EPERM));
   }
   if (is_socket_call((*call)->data.nr)) return handle_sockets(**call, task);
+  if ((*call)->data.nr == SYS_clone && shares_table((*call)->data)) {
+    const auto waits = [&] { return listener_->waiting(id); };
+    if (!task || !shared_tables_.record(*task, waits))
+      return give(*listener_, id, Answer::error(EPERM));
+    if (!makes_namespace(**call)) return give(*listener_, id, Answer::continue_syscall());
+  }
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
   if (!refusal) return {};
@@ -257,6 +270,34 @@ Result<void> SupervisorSession::handle_next() {
   }
   if (unshares && *refusal == 0 && namespaces) observe_creation(*task, *namespaces);
   return {};
+}
+
+// prlimit(2) with a pid. A task of the tree may change the limits of another one as far as the
+// kernel lets it. It may not change those of the supervisor, the connect helper or a task outside.
+// To read limits is harmless. If the task that the pid means ends after this decision, its number
+// may come to mean another task of the same user before the kernel continues the call.
+Answer SupervisorSession::handle_limits(const seccomp_notif& call,
+                                        const Result<kernel::TaskDirectory>& task) {
+  const std::uint64_t new_limits = call.data.args[2];
+  if (new_limits == 0) return Answer::continue_syscall();
+  const auto waits = [&] { return listener_->waiting(call.id); };
+  Located target = {Located::State::unknown};
+  bool allowed = false;
+  const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
+  if (namespaces) {
+    const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
+    tree_.remember(*task, waits);
+    target =
+        locate(view, Caller{call, *task, *namespaces, {}}, static_cast<pid_t>(call.data.args[0]));
+    if (target.state == Located::State::found) {
+      const auto other = proc_.task(target.pid);
+      allowed = other && tree_.contains(*other);
+    }
+  }
+  if (!waits()) return Answer::caller_gone();
+  if (target.state == Located::State::none) return Answer::error(ESRCH);
+  if (allowed) return Answer::continue_syscall();
+  return Answer::error(refuse_guarded(call, task, HF_GUARD_LIMIT, 0));
 }
 
 bool SupervisorSession::in_own_user_namespace(const kernel::TaskDirectory& task) const {
@@ -274,7 +315,8 @@ Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
   };
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
   return give(*listener_, call.id,
-              answer_attribute_call(*labels_, {call, *task, own, waiting, judged, spec_.labels}));
+              answer_attribute_call(
+                  *labels_, {call, *task, shared_tables_, own, waiting, judged, spec_.labels}));
 }
 
 Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
@@ -287,13 +329,14 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
   };
   const hf_request common = {};
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
-  return give(*listener_, call.id, sockets_->handle({call, *task, own, waiting, common}, judged));
+  return give(*listener_, call.id,
+              sockets_->handle({call, *task, shared_tables_, own, waiting, common}, judged));
 }
 
 std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& call,
                                                         const Result<kernel::TaskDirectory>& task) {
   if (!task) return Answer::error(EPERM);
-  const SessionView view{profile(), *sandbox_, tree_, proc_};
+  const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
   return cgroups_->handle(
       view, call, *task, [&] { return listener_->waiting(call.id); },
       [&](const DecisionRecord& move) { return judge(call, *task, move, 0); });
@@ -377,14 +420,16 @@ PendingDecision SupervisorSession::without_facts(const seccomp_notif& call) cons
 }
 
 Result<std::vector<PendingDecision>> SupervisorSession::ask(const Caller& caller) const {
-  const SessionView view{profile(), *sandbox_, tree_, proc_};
+  const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
   std::vector<PendingDecision> decisions;
   switch (hook_of(caller.call.data.nr)) {
     case HF_OP_NAMESPACE_INSTALL:
       return decisions_of_entry(view, caller);
-    case HF_OP_TRACE:
-      decisions.push_back(decision_of_trace(view, caller));
+    case HF_OP_TRACE: {
+      HF_TRY_ASSIGN(auto trace, decision_of_trace(view, caller));
+      decisions.push_back(std::move(trace));
       return decisions;
+    }
     default: {
       HF_TRY_ASSIGN(auto creation, decisions_of_creation(caller));
       if (creation) decisions.push_back(std::move(*creation));

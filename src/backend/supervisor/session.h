@@ -9,6 +9,7 @@
 #include "backend/calls/accepts.h"
 #include "backend/calls/attributes.h"
 #include "backend/calls/diag_peers.h"
+#include "backend/calls/shared_tables.h"
 #include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroup_files.h"
@@ -52,6 +53,7 @@ class SupervisorSession final : public Session {
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
+  Answer handle_limits(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
   Result<void> open_handlers(const Child& child);
   void start_connect_helper(const Child& child, const JudgeSocket& judged);
   Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
@@ -85,6 +87,7 @@ class SupervisorSession final : public Session {
   kernel::Proc proc_;
   Fd landlock_;
   ProcessTree tree_;
+  SharedTables shared_tables_;
   SocketAttributes attributes_;
   std::optional<kernel::CgroupMounts> cgroup_mounts_;  // set if protects_cgroups()
   std::optional<CgroupFileHandler> cgroups_;
@@ -93,10 +96,10 @@ class SupervisorSession final : public Session {
   Buckets buckets_;
   std::unique_ptr<kernel::Listener> listener_;
   std::optional<LabelReader> reader_;
+  std::optional<PossibleLabels> possible_labels_;
   std::optional<DiagPeers> peers_;
   std::optional<connect_helper::UnixConnectHandler> connects_;
   std::optional<Jobs> jobs_;  // its jobs use connects_ and the members above it
-  std::optional<PossibleLabels> possible_labels_;
   std::optional<SocketCallHandler> sockets_;
   std::optional<AcceptHandler> accepts_;
   std::optional<Sandbox> sandbox_;

@@ -3,9 +3,13 @@
 // A rule judges a socket, but a call names a descriptor number. So the kernel has to use the socket
 // that was judged:
 //
-//   - In a process with one thread the number cannot change while that thread is blocked, since the
-//     filter forbids to share the table with other processes. The kernel performs the call.
-//   - In a process with several threads, another thread could replace the descriptor. The
+//   - In a process with one thread that shares its descriptor table with no other process, the
+//     number cannot change while that thread is blocked. The kernel performs the call.
+//   - If no rule can refuse the operation, whichever socket of the run it is about, the kernel
+//     performs the call too. The supervisor keeps the labels of the run where the kernel keeps none,
+//     so it knows which values were ever set. A value that is set for the first time after this
+//     decision, and before the kernel finds the socket, is not taken into account.
+//   - Otherwise another thread or process could replace the descriptor. The
 //     supervisor performs the call on the duplicate that was judged.
 //   - The latter is not possible where the kernel would record the supervisor's credentials. A
 //     connect of a unix socket is then made by the connect helper (backend/connect_helper). All
@@ -98,11 +102,11 @@ SocketCallHandler::SocketCallHandler(const hf_tables& tables, std::uint16_t prof
       profile_(tables.profiles[profile]),
       operations_(socket_operations(tables, profile)),
       reader_(reader),
+      possible_(possible),
       peers_(peers),
       jobs_(jobs),
       listener_(listener),
       exempt_cookie_(exempt_cookie) {}
-      possible_(possible),
 
 bool SocketCallHandler::rules_about(const seccomp_data& call) const {
   return (decode_socket_call(call).operations & operations_.ruled) != 0;
@@ -110,7 +114,7 @@ bool SocketCallHandler::rules_about(const seccomp_data& call) const {
 
 Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& judge) {
   Call call(decode_socket_call(caller.call.data));
-  call.duplicate = duplicate_of_thread(caller.call, caller.task, call.fd);
+  call.duplicate = duplicate_of_thread(caller.call, caller.task, caller.tables, call.fd);
   if (!caller.waiting()) return Answer::caller_gone();
   hf_request unknown = caller.common;
   unknown.op = HF_OP_SOCKET;

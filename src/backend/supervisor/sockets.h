@@ -12,6 +12,7 @@
 #include "backend/backend.h"
 #include "backend/calls/attributes.h"
 #include "backend/calls/jobs.h"
+#include "backend/calls/shared_tables.h"
 #include "backend/calls/socket_facts.h"
 #include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
@@ -36,6 +37,7 @@ struct SocketOperations {
 struct SocketCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
+  const SharedTables& tables;
   // Is the caller in the supervisor's user namespace? Only there do its capabilities count.
   const std::function<bool()>& in_own_user_namespace;
   // Does the call still wait?
@@ -86,9 +88,9 @@ class SocketCallHandler {
   const hf_profile& profile_;
   SocketOperations operations_;
   const LabelReader& reader_;
+  const PossibleLabels& possible_;
   Peers& peers_;
   Jobs& jobs_;
-  const PossibleLabels& possible_;
   connect_helper::UnixConnectHandler* connects_ = nullptr;
   kernel::Listener& listener_;
   // The child's channel to run/. It closes on exec, so CMD never has it.
