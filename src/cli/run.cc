@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <optional>
 
 #include "cli/commands.h"
@@ -93,7 +94,9 @@ struct Session {
   std::uint32_t unshare_types;
 };
 
-int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter) {
+// `killed_by` receives the signal that killed the command, as in run::Outcome.
+int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter,
+                int& killed_by) {
   const backend::SessionSpec spec{
       &session.tables,
       session.profile,
@@ -133,6 +136,7 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
                                         attached->passed_over, outcome->totals, reporter.hits(),
                                         attached->backend->promises()},
                            stderr_colour()));
+  killed_by = outcome->killed_by;
   return outcome->exit_code;
 }
 
@@ -159,7 +163,13 @@ int run(const RunOptions& options) {
   const auto in_mode = with_mode(*policy->tables, options.mode);
   const Session session{*policy, in_mode ? *in_mode : *policy->tables, *profile,
                         *types | run::types_for_delegation(rules)};
-  return run_session(options, session, *reporter);
+  int killed_by = 0;
+  const int status = run_session(options, session, *reporter, killed_by);
+  // Whoever started holdfast sees the command's own end. A shell script, for example, ends after
+  // Ctrl-C only if the command died of it.
+  std::fflush(nullptr);
+  if (killed_by != 0) kernel::end_by(killed_by);
+  return status;
 }
 
 }  // namespace holdfast::cli

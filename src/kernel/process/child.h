@@ -47,6 +47,9 @@ inline constexpr char kChildRelease = 'r';
 inline constexpr int kSelfTestArgument = 0x0badc0de;
 inline constexpr int kSelfTestError = 54;  // EXFULL: setns(2) itself never returns it
 
+// The value of a signal that the init of a pid namespace forwards to the command.
+inline constexpr int kForwardedValue = 0x0f03a3d5;
+
 // Plain data, prepared before the fork. All pointers and descriptors are borrowed.
 struct ChildSpec {
   int channel_fd;
