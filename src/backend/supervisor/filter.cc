@@ -122,15 +122,16 @@ void add_terminals(SeccompFilter& filter) {
 
 // Refuses attacks on the supervisor, and interfaces whose operations pass no filter.
 void add_self_defence(SeccompFilter& filter) {
-  // A new listener could answer the calls in place of the supervisor after it has died.
+  // A new listener could answer the calls in place of the supervisor after it has died. The
+  // supervisor refuses and counts this call; after its death the kernel answers ENOSYS.
   filter.add(SYS_seccomp,
              {{0, Kind::equals, SECCOMP_SET_MODE_FILTER},
               {1, Kind::any_bit, SECCOMP_FILTER_FLAG_NEW_LISTENER}},
-             seccomp_error(EBUSY));
+             SECCOMP_RET_USER_NOTIF);
   // Could lower limits of the supervisor, such as its open files or processor time.
   filter.add(SYS_prlimit64, {{0, Kind::differs, 0}}, SECCOMP_RET_USER_NOTIF);
-  // Seccomp filters do not apply to io_uring operations.
-  filter.add(SYS_io_uring_setup, {}, seccomp_error(ENOSYS));
+  // Seccomp filters do not apply to io_uring operations. The first call is counted.
+  filter.add(SYS_io_uring_setup, {}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_io_uring_enter, {}, seccomp_error(ENOSYS));
   filter.add(SYS_io_uring_register, {}, seccomp_error(ENOSYS));
 }

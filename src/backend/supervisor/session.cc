@@ -223,6 +223,9 @@ Result<void> SupervisorSession::handle_next() {
     return call.error();
   }
   const std::uint64_t id = (*call)->id;
+  if (const auto error = refuse_unreported(**call))
+    return give(*listener_, id, Answer::error(*error));
+  refusals_before_ = refusals();
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
@@ -232,11 +235,11 @@ Result<void> SupervisorSession::handle_next() {
     const int error = refuse_guarded(**call, task, HF_GUARD_TERMINAL, command);
     return give(*listener_, id, Answer::error(error));
   }
-  if ((*call)->data.nr == SYS_prlimit64) return give(*listener_, id, handle_limits(**call, task));
+  if ((*call)->data.nr == SYS_prlimit64) return answer(id, handle_limits(**call, task));
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
   if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
     const seccomp_notif cgroup_call = **call;
-    if (const auto answer = handle_cgroups(cgroup_call, task)) return give(*listener_, id, *answer);
+    if (const auto answer = handle_cgroups(cgroup_call, task)) return this->answer(id, *answer);
     const bool of_sockets = sockets_->rules_about(cgroup_call.data);
     return of_sockets ? handle_sockets(cgroup_call, task)
                       : give(*listener_, id, Answer::continue_syscall());
@@ -250,13 +253,12 @@ Result<void> SupervisorSession::handle_next() {
   }
   if (is_accept_call((*call)->data.nr)) {
     const seccomp_notif accept = **call;
-    return give(*listener_, id, task ? accepts_->handle(accept, *task) : Answer::error(EPERM));
+    return answer(id, task ? accepts_->handle(accept, *task) : Answer::error(EPERM));
   }
   if (is_socket_call((*call)->data.nr)) return handle_sockets(**call, task);
   if ((*call)->data.nr == SYS_clone && shares_table((*call)->data)) {
     const auto waits = [&] { return listener_->waiting(id); };
-    if (!task || !shared_tables_.record(*task, waits))
-      return give(*listener_, id, Answer::error(EPERM));
+    if (!task || !shared_tables_.record(*task, waits)) return answer(id, Answer::error(EPERM));
     if (!makes_namespace(**call)) return give(*listener_, id, Answer::continue_syscall());
   }
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
@@ -270,6 +272,26 @@ Result<void> SupervisorSession::handle_next() {
   }
   if (unshares && *refusal == 0 && namespaces) observe_creation(*task, *namespaces);
   return {};
+}
+
+Result<void> SupervisorSession::answer(std::uint64_t id, const Answer& given) {
+  if (given.kind == Answer::Kind::error && given.value == EPERM && refusals() == refusals_before_)
+    totals_.unreported.unread++;
+  return give(*listener_, id, given);
+}
+
+// Calls that the tree does not have. Empty: another call. A listener of the tree's own would be the
+// second one, which the kernel refuses as well. Programs ask whether there are listeners by a null
+// filter, which is EFAULT.
+std::optional<int> SupervisorSession::refuse_unreported(const seccomp_notif& call) {
+  if (call.data.nr == SYS_io_uring_setup) {
+    totals_.unreported.rings++;
+    return ENOSYS;
+  }
+  if (call.data.nr != SYS_seccomp) return std::nullopt;
+  if (call.data.args[2] == 0) return EFAULT;
+  totals_.unreported.listeners++;
+  return EBUSY;
 }
 
 // prlimit(2) with a pid. A task of the tree may change the limits of another one as far as the
@@ -308,29 +330,28 @@ bool SupervisorSession::in_own_user_namespace(const kernel::TaskDirectory& task)
 Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
                                                   const Result<kernel::TaskDirectory>& task) {
   const seccomp_notif call = received;
-  if (!task) return give(*listener_, call.id, Answer::error(EPERM));
+  if (!task) return answer(call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const Judge judged = [&](hf_request request, std::uint64_t cookie) {
     return judge(call, *task, {.request = request, .target = cookie}, 0);
   };
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
-  return give(*listener_, call.id,
-              answer_attribute_call(
-                  *labels_, {call, *task, shared_tables_, own, waiting, judged, spec_.labels}));
+  return answer(call.id, answer_attribute_call(*labels_, {call, *task, shared_tables_, own, waiting,
+                                                          judged, spec_.labels}));
 }
 
 Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
                                                const Result<kernel::TaskDirectory>& task) {
   const seccomp_notif call = received;
-  if (!task) return give(*listener_, call.id, Answer::error(EPERM));
+  if (!task) return answer(call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const JudgeRate judged = [&](hf_request request, std::uint64_t cookie, unsigned tokens) {
     return judge(call, *task, {.request = request, .target = cookie}, tokens);
   };
   const hf_request common = {};
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
-  return give(*listener_, call.id,
-              sockets_->handle({call, *task, shared_tables_, own, waiting, common}, judged));
+  return answer(call.id,
+                sockets_->handle({call, *task, shared_tables_, own, waiting, common}, judged));
 }
 
 std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& call,

@@ -53,6 +53,12 @@ class SupervisorSession final : public Session {
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
+  std::optional<int> refuse_unreported(const seccomp_notif& call);
+  // Sends the answer to the call at hand. Counts an EPERM that has no decision and so no event.
+  Result<void> answer(std::uint64_t id, const Answer& given);
+  [[nodiscard]] std::uint64_t refusals() const {
+    return totals_.denied + totals_.audited + totals_.guarded;
+  }
   Answer handle_limits(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
   Result<void> open_handlers(const Child& child);
   void start_connect_helper(const Child& child, const JudgeSocket& judged);
@@ -104,6 +110,7 @@ class SupervisorSession final : public Session {
   std::optional<AcceptHandler> accepts_;
   std::optional<Sandbox> sandbox_;
   Totals totals_;
+  std::uint64_t refusals_before_ = 0;  // before the call at hand
   std::uint64_t next_event_ = 1;
 };
 
