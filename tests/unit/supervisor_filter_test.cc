@@ -133,6 +133,11 @@ TEST_F(Filter, SeesAttributesWhereAsked) {
     wanted_.attributes = AttributeCalls::all;
     EXPECT_EQ(run(number), SECCOMP_RET_USER_NOTIF) << number;
   }
+  wanted_.attributes = AttributeCalls::by_descriptor;
+  EXPECT_EQ(run(SYS_getxattr), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_listxattr), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_fgetxattr), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_setxattr), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(SYS_lsetxattr), SECCOMP_RET_ALLOW);
 }
 

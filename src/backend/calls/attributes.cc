@@ -343,7 +343,10 @@ Answer Attempt::list() {
 // The l…xattr calls do not follow the last link, so they cannot reach a socket. They are never
 // notified.
 AttributeCalls attribute_calls_to_see(const hf_profile& profile, SocketAttributes kernel) {
-  if (kernel == SocketAttributes::emulated) return AttributeCalls::all;
+  if (kernel == SocketAttributes::emulated)
+    return profile.socket_count > 0 || profile.label_ruled || profile.label_inherit
+               ? AttributeCalls::all
+               : AttributeCalls::by_descriptor;
   return profile.label_ruled ? AttributeCalls::changes : AttributeCalls::none;
 }
 
@@ -353,8 +356,10 @@ void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen) {
                            kSetxattratNumber, kRemovexattratNumber})
     filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
   if (seen == AttributeCalls::changes) return;
-  for (const int number : {SYS_getxattr, SYS_fgetxattr, SYS_listxattr, SYS_flistxattr,
-                           kGetxattratNumber, kListxattratNumber})
+  for (const int number : {SYS_fgetxattr, SYS_flistxattr, kGetxattratNumber, kListxattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+  if (seen == AttributeCalls::by_descriptor) return;
+  for (const int number : {SYS_getxattr, SYS_listxattr})
     filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
 }
 

@@ -26,8 +26,10 @@ inline constexpr int kGetxattratNumber = 464;
 inline constexpr int kListxattratNumber = 465;
 inline constexpr int kRemovexattratNumber = 466;
 
-// Which calls of the xattr family are notified: none, those that change attributes, or all.
-enum class AttributeCalls { none, changes, all };
+// Which calls of the xattr family are notified: none; those that change attributes; these, and those
+// that read them by a descriptor; or all. Programs such as ls(1) read attributes of each file by its
+// path, and each notification costs time.
+enum class AttributeCalls { none, changes, by_descriptor, all };
 
 [[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_profile& profile,
                                                     SocketAttributes kernel);
