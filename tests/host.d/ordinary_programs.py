@@ -28,6 +28,12 @@ label = { "user.never" = false }
 peer = { "user.never" = "1" }
 verdict = "deny"
 """,
+    # Another family could be swapped in, so the supervisor makes the calls of a program with threads.
+    "inet6": """[[profile.app.socket]]
+on = ["bind","listen","connect","send","accept"]
+family = ["inet6"]
+verdict = "deny"
+""",
     "accepts": """[[profile.app.socket]]
 on = ["connect","accept"]
 family = ["unix"]
@@ -157,6 +163,43 @@ print("errors but EINTR:", sorted(wrong), flush=True)
 os._exit(0)
 """
 
+# A second thread exists, and a socket is closed when close() returns.
+CLOSED_SOCKETS = """
+threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
+def again():
+    one = socket.socket(); one.bind(("127.0.0.1", 0)); at = one.getsockname(); one.close()
+    other = socket.socket(); other.bind(at); other.close()
+def listener():
+    one = socket.socket(); one.bind(("127.0.0.1", 0)); one.listen(1); one.setblocking(False)
+    try: one.accept()
+    except BlockingIOError: pass
+    at = one.getsockname(); one.close()
+    try: socket.socket().connect(at); return "connected"
+    except OSError as error: return errno.errorcode[error.errno]
+for _ in range(50): again()
+print("a closed listener:", sorted({listener() for _ in range(50)}), flush=True)
+os._exit(0)
+"""
+
+# As ssh-agent and browsers are. The /proc of an ordinary user's undumpable process is root's.
+UNDUMPABLE = """
+os.chdir(sys.argv[1])
+name = "attributes.%d" % os.getpid(); open(name, "w").close()
+c.prctl(4, 0, 0, 0, 0)
+say("list", lambda: os.listxattr(name))
+file = os.open(name, os.O_RDWR)
+say("list by descriptor", lambda: os.listxattr(file))
+say("set", lambda: os.setxattr(file, "user.x", b"y"))
+say("write", lambda: os.write(file, b"x"))
+a, b = socket.socketpair()
+say("send", lambda: a.send(b"x"))
+say("bind", lambda: socket.socket().bind(("127.0.0.1", 0)))
+os.unlink(name)
+child = os.fork()
+if child == 0: os._exit(errno.EPERM if c.unshare(0x10000000) < 0 else 0)
+print("unshare(user)", os.waitpid(child, 0)[1], flush=True)
+"""
+
 IGNORED_CHILD = "print('SIGCHLD is ignored:', signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN); sys.exit(3)"
 OPEN_FILES = "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0]); say('pipe', os.pipe)"
 PLAIN = "print('runs'); say('attributes', lambda: os.listxattr('/etc/passwd'))"
@@ -218,6 +261,8 @@ def tests(user, root):
           ["the supervisor's EPERM", "its processor time EPERM", "status 0"], got)
     user.same("tracing what is not there", ["namespaces"], NOTHING_THERE)
     user.same("sockets of a program with threads", ["sockets"], THREADED_SOCKETS)
+    user.same("an undumpable process", ["none", "sockets"], UNDUMPABLE)
+    user.same("sockets that are closed", ["inet6", "accepts"], CLOSED_SOCKETS)
     user.same("a parent of 800 children", ["namespaces"], MANY_CHILDREN)
     user.same("threads that wait while signals come in", ["sockets", "accepts"], WAITING_THREADS)
 

@@ -106,7 +106,7 @@ TEST(SupervisorSession, RefusesASocketCallWhoseDescriptorCannotBeRead) {
 [profile.a]
 [[profile.a.socket]]
 on = ["connect"]
-label = { "user.x" = "y" }
+family = ["inet"]
 verdict = "deny"
 )");
   EXPECT_EQ(run.call(SYS_connect, {3, 4096, 16}).error, EPERM);

@@ -59,7 +59,7 @@ class AcceptHandler {
   struct Attempt;
   [[nodiscard]] hf_request request_for(const Attempt& attempt) const;
   int judge(const Attempt& attempt, const kernel::TaskDirectory& task, const hf_request& request);
-  Answer make(const std::shared_ptr<Attempt>& attempt, const kernel::TaskDirectory& task);
+  Answer make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task);
   Answer finish(Attempt& attempt);
   void give_back(const Attempt& from, kernel::Accepted connection);
   Answer hand_over(const Attempt& attempt, kernel::Accepted connection);

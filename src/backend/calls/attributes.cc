@@ -140,7 +140,7 @@ class Attempt {
   const AttributeCaller& caller_;
   Decoded call_;
   std::optional<kernel::TaskMemory> memory_;
-  Fd socket_;  // invalid: the number names no descriptor
+  ForeignFd socket_;  // invalid: the number names no descriptor
   kernel::FileFacts file_ = {};
   label::Cookie cookie_ = 0;
   std::string name_;
@@ -148,7 +148,8 @@ class Attempt {
 
 Answer Attempt::run() {
   auto memory = caller_.task.memory();
-  if (!memory) return Answer::error(EPERM);
+  // This process may not read it, for example that of an undumpable process of the same user.
+  if (!memory) return caller_.waiting() ? leave_to_kernel(false) : Answer::caller_gone();
   memory_.emplace(std::move(*memory));
   if (!caller_.waiting())
     return Answer::caller_gone();  // if it waits, memory_ is the caller's from here on
@@ -204,7 +205,7 @@ Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
   if (!caller_.waiting())
     return Answer::caller_gone();  // if it waits, the descriptor was the caller's
   if (!duplicate.fd) {
-    if (!duplicate.none) return stop(EPERM);
+    if (!duplicate.none) return leave_to_kernel(false);  // as for unreadable memory
     if (!by_number) return stop(ENOENT);
     return std::nullopt;  // EBADF, but the kernel reports wrong arguments first
   }

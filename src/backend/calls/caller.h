@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "backend/backend.h"
+#include "backend/calls/foreign_fd.h"
 #include "backend/calls/shared_tables.h"
 #include "base/fd.h"
 #include "core/abi.h"
@@ -20,7 +21,7 @@ namespace holdfast::backend::calls {
 
 // A duplicate of one of the caller's descriptors.
 struct Duplicate {
-  Fd fd;              // invalid: no such descriptor, or it cannot be duplicated
+  ForeignFd fd;       // invalid: no such descriptor, or it cannot be duplicated
   bool stable;        // the number will name the same object when the kernel continues the call
   bool none = false;  // there is certainly no descriptor of that number
 };

@@ -50,8 +50,13 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
     if (self->interrupted && self->may_restart && self->job.interrupted == Interrupted::restarts &&
         answer.kind == Answer::Kind::error && answer.value == EINTR)
       answer = Answer::error(kRestart);
+    // Closes the duplicates of the caller's descriptors, before it can close its own.
+    self->job.work = nullptr;
     const bool unfinished = answer.kind == Answer::Kind::deferred;
-    if (!unfinished) (void)give(listener, self->id, answer);
+    if (!unfinished) {
+      self->job.finish = nullptr;
+      (void)give(listener, self->id, answer);
+    }
     self->done = true;  // from here on `self` belongs to the session's thread
     if (unfinished) kernel::wake(wakeup_fd);
   });
@@ -73,8 +78,11 @@ void Jobs::look(kernel::Listener& listener) {
     Running& job = **at;
     if (job.done) {
       job.thread.join();
-      if (job.answer.kind == Answer::Kind::deferred)
-        (void)give(listener, job.id, job.job.finish(job.task));
+      if (job.answer.kind == Answer::Kind::deferred) {
+        const Answer answer = job.job.finish(job.task);
+        job.job.finish = nullptr;  // as above
+        (void)give(listener, job.id, answer);
+      }
       at = running_.erase(at);
       continue;
     }

@@ -462,6 +462,10 @@ Result<std::vector<PendingDecision>> SupervisorSession::ask(const Caller& caller
 std::optional<int> SupervisorSession::decide_call(
     const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
     const Result<kernel::TaskNamespaces>& namespaces) {
+  // The namespaces of an undumpable process of the same user cannot be read. Nothing depends on them
+  // if the profile restricts none.
+  if (task && !namespaces && !restricts_namespaces())
+    return listener_->waiting(call.id) ? std::optional(0) : std::nullopt;
   std::vector<PendingDecision> decisions;
   bool changes_mounts = false;
   const auto surveyed = sandbox_->survey_outside();

@@ -13,6 +13,7 @@
 #include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroup_files.h"
+#include "backend/supervisor/filter.h"
 #include "backend/supervisor/process_tree.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/sockets.h"
@@ -50,6 +51,10 @@ class SupervisorSession final : public Session {
                     std::optional<kernel::CgroupMounts> cgroup_mounts);
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
+  // Could a decision about namespaces or tracing be a refusal?
+  [[nodiscard]] bool restricts_namespaces() const {
+    return confines(profile()) || sandbox_->tracks() || cgroups_ || spec_.tables->any_visitors_deny;
+  }
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);

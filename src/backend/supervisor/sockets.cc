@@ -124,7 +124,11 @@ Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& ju
     const int error = judge(unknown, 0, 1);
     return Answer::error(error ? error : EPERM);
   };
-  if (!call.duplicate.fd) return call.duplicate.none ? Answer::error(EBADF) : cannot_tell();
+  if (!call.duplicate.fd) {
+    if (call.duplicate.none) return Answer::error(EBADF);
+    // An undumpable process of the same user, for example. It may go on if no rule could refuse it.
+    return any_socket_may(call) ? Answer::continue_syscall() : cannot_tell();
+  }
   const auto file = kernel::describe_file(call.duplicate.fd.get());
   if (!file) return cannot_tell();
   if (!file->socket && call.writes) return Answer::continue_syscall();
@@ -137,6 +141,11 @@ Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& ju
   call.cookie = *cookie;
   call.family = hf_family_of(static_cast<__u16>(*family));
   return decide(caller, call, judge);
+}
+
+// Is the operation allowed to every socket of the run?
+bool SocketCallHandler::any_socket_may(const Call& call) const {
+  return !may_be_refused(tables_, profile_, call.operations, possible_);
 }
 
 // The peer of a stream socket is the same until one end is closed. The peer of a datagram socket is
@@ -163,7 +172,7 @@ Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const J
   else
     request.flags |= HF_REQ_FACTS_MISSING;
   const bool enforces = profile_.mode == HF_MODE_ENFORCE;
-  const bool free = enforces && !may_be_refused(tables_, profile_, call.operations, possible_);
+  const bool free = enforces && any_socket_may(call);
   const bool exact =
       call.duplicate.stable || !enforces || free || !(call.operations & operations_.refused);
   if (connects_ && !free && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
@@ -206,8 +215,10 @@ Answer SocketCallHandler::perform(const SocketCaller& caller, Call& call) {
                           std::make_shared<const kernel::TaskMemory>(std::move(*memory))};
   auto directory = caller.task.duplicate();
   if (!directory) return Answer::error(EPERM);
-  Job job{.work = [performance] { return perform_socket_call(performance); },
-          .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0};
+  // Moved, so that no duplicate of the socket is left here when the job answers.
+  Job job{
+      .work = [performance = std::move(performance)] { return perform_socket_call(performance); },
+      .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0};
   auto started = jobs_.start(caller.call, std::move(*directory), listener_, std::move(job));
   return started ? Answer::deferred() : Answer::error(started.error().code);
 }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a shared_ptr that the job copies

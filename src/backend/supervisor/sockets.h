@@ -78,6 +78,7 @@ class SocketCallHandler {
 
  private:
   struct Call;
+  [[nodiscard]] bool any_socket_may(const Call& call) const;
   // Reads the peer's labels into the request, or sets HF_REQ_FACTS_MISSING, and returns 0. Or
   // returns the errno that the kernel would return.
   int read_peer(const Call& call, hf_request& request);
