@@ -112,6 +112,37 @@ verdict = "deny"
   EXPECT_EQ(run.call(SYS_connect, {3, 4096, 16}).error, EPERM);
 }
 
+TEST(SupervisorSession, RefusesToChangeLimitsOfATaskThatItCannotName) {
+  FakeRun run(kPolicy);
+  constexpr std::uint64_t kNewLimits = 4096;
+  EXPECT_EQ(run.call(SYS_prlimit64, {4242, 7, kNewLimits}).error, EPERM);
+  ASSERT_EQ(run.guard_events().size(), 1u);
+  EXPECT_EQ(run.guard_events()[0].what, HF_GUARD_LIMIT);
+  EXPECT_EQ(run.call(SYS_prlimit64, {static_cast<std::uint64_t>(-1), 7, kNewLimits}).error, ESRCH);
+  EXPECT_TRUE(run.call(SYS_prlimit64, {4242, 7, 0, kNewLimits}).continued) << "only reads";
+}
+
+TEST(SupervisorSession, CountsCallsThatTheTreeDoesNotHave) {
+  FakeRun run(kPolicy);
+  constexpr int kIoUringSetup = 425;
+  EXPECT_EQ(run.call(kIoUringSetup, {8, 4096}).error, ENOSYS);
+  EXPECT_EQ(run.call(SYS_seccomp, {1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 4096}).error, EBUSY);
+  EXPECT_EQ(run.call(SYS_seccomp, {1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0}).error, EFAULT);
+  run.proc().remove(kFirstTask);
+  EXPECT_EQ(run.call(SYS_prlimit64, {4242, 7, 4096}).error, EPERM);
+  const auto totals = run.finish();
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->unreported.rings, 1u);
+  EXPECT_EQ(totals->unreported.listeners, 1u);
+  EXPECT_EQ(totals->unreported.unread, 0u) << "the guard's event stands for it";
+}
+
+TEST(SupervisorSession, LetsATaskGoOnWhoseNamespacesDoNotMatter) {
+  FakeRun run("version = 1\n[profile.a]\n");
+  run.proc().remove_file(kFirstTask, "ns/net");
+  EXPECT_TRUE(run.call(SYS_unshare, {CLONE_NEWUSER}).continued);
+}
+
 // backend/calls/shared_tables.cc has the reasons.
 class SharedTablesTest : public testing::Test {
  protected:
