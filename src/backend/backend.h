@@ -107,6 +107,15 @@ struct BpfUsage {
   std::uint64_t most_memory = 0;    // the most bytes at one time, as core/bpf_memory.h counts them
 };
 
+// Calls that were refused without an event, since no rule is about them.
+struct Unreported {
+  std::uint64_t rings = 0;      // io_uring_setup(2), which the tree does not have
+  std::uint64_t listeners = 0;  // seccomp(2) for a listener of its own
+  std::uint64_t unread = 0;     // a fact about the caller could not be read
+
+  [[nodiscard]] std::uint64_t all() const { return rings + listeners + unread; }
+};
+
 // The counters of decisions are documented in core/counters.h.
 struct Totals : hf_counters {
   Totals() : hf_counters{} {}
@@ -114,6 +123,7 @@ struct Totals : hf_counters {
 
   std::uint64_t lost = 0;     // events that found no room in the ring buffer
   std::uint64_t guarded = 0;  // refused attacks on the enforcement itself; these are not decisions
+  Unreported unreported = {};
   std::optional<BpfUsage> bpf = std::nullopt;  // empty: the backend does not count BPF objects
 };
 

@@ -23,7 +23,9 @@ struct RunOptions {
   std::string mode;                   // "", "enforce", "audit": overrides the policy
   std::string events;                 // file that receives every event as a JSON line; empty: none
   std::string format = "auto";        // format of refusals on stderr: auto, pretty, json
-  bool quiet = false;                 // no summary
+  bool quiet = false;                 // nothing at the end
+  bool verbose = false;               // the whole summary
+  std::string colour = "auto";        // auto, always, never
   std::vector<std::string> command;
 };
 int run(const RunOptions& options);

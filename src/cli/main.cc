@@ -35,7 +35,12 @@ void add_run(CLI::App& app, int& status) {
   run_app->add_option("--format", o.format, "Refusals on stderr: auto, pretty or json")
       ->check(CLI::IsMember({"auto", "pretty", "json"}))
       ->type_name("FORMAT");
-  run_app->add_flag("-q,--quiet", o.quiet, "No summary at the end");
+  run_app->add_flag("-q,--quiet", o.quiet, "Print nothing at the end");
+  run_app->add_flag("-v,--verbose", o.verbose,
+                    "Print the backend, counts, lines and strengths at the end");
+  run_app->add_option("--color", o.colour, "Colours on stderr: auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN");
   run_app->add_option("command", o.command, "The command and its arguments")
       ->required()
       ->type_name("CMD");

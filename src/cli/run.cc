@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <optional>
 
 #include "cli/commands.h"
@@ -82,8 +84,16 @@ std::string policy_line(const LoadedFiles& loaded, const std::string& mode) {
   return policy::policy_line(text);
 }
 
-policy::Colour stderr_colour() {
-  return kernel::is_terminal(kStderr) ? policy::Colour::on : policy::Colour::off;
+// https://no-color.org: NO_COLOR that is not empty turns colours off, unless an option says more.
+policy::Colour stderr_colour(const std::string& asked) {
+  const auto set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string_view(value ? value : "");
+  };
+  const bool automatic =
+      kernel::is_terminal(kStderr) && set("NO_COLOR").empty() && set("TERM") != "dumb";
+  return asked == "always" || (asked == "auto" && automatic) ? policy::Colour::on
+                                                             : policy::Colour::off;
 }
 
 struct Session {
@@ -93,7 +103,9 @@ struct Session {
   std::uint32_t unshare_types;
 };
 
-int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter) {
+// `killed_by` receives the signal that killed the command, as in run::Outcome.
+int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter,
+                int& killed_by) {
   const backend::SessionSpec spec{
       &session.tables,
       session.profile,
@@ -127,12 +139,15 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
   if (reporter.unwritten() > 0)
     complain(0, fmt::format("{} events could not be written to {}", reporter.unwritten(),
                             options.events));
-  if (!options.quiet)
+  if (!options.quiet) {
+    const run::Summary summary{
+        session.policy,  session.profile, attached->backend->name(),     attached->passed_over,
+        outcome->totals, reporter.hits(), attached->backend->promises(), reporter.shown()};
+    const policy::Colour colour = stderr_colour(options.colour);
     fmt::print(stderr, "{}",
-               run::render(run::Summary{session.policy, session.profile, attached->backend->name(),
-                                        attached->passed_over, outcome->totals, reporter.hits(),
-                                        attached->backend->promises()},
-                           stderr_colour()));
+               options.verbose ? run::render(summary, colour) : run::render_short(summary, colour));
+  }
+  killed_by = outcome->killed_by;
   return outcome->exit_code;
 }
 
@@ -141,6 +156,8 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
 int run(const RunOptions& options) {
   auto occupied = kernel::occupy_standard_descriptors();
   if (!occupied) return kExitFailed;  // there is no stderr for a message
+  // holdfast may need more descriptors than the command was given. The command gets its own limit.
+  kernel::raise_descriptor_limit();
   const auto types = parse_types(options.unshare);
   if (!types) return kExitUsage;
   const LoadedFiles loaded = load_files(options.policies);
@@ -151,13 +168,19 @@ int run(const RunOptions& options) {
   const hf_profile& rules = policy->tables->profiles[*profile];
   const auto format = options.format == "json" ? run::EventFormat::json : run::EventFormat::pretty;
   auto reporter = run::Reporter::create(
-      *policy, format, stderr_colour(), options.events,
+      *policy, format, stderr_colour(options.colour), options.events,
       options.events.empty() ? std::string() : policy_line(loaded, options.mode));
   if (!reporter) return complain(kExitFailed, reporter.error().message());
   const auto in_mode = with_mode(*policy->tables, options.mode);
   const Session session{*policy, in_mode ? *in_mode : *policy->tables, *profile,
                         *types | run::types_for_delegation(rules)};
-  return run_session(options, session, *reporter);
+  int killed_by = 0;
+  const int status = run_session(options, session, *reporter, killed_by);
+  // Whoever started holdfast sees the command's own end. A shell script, for example, ends after
+  // Ctrl-C only if the command died of it.
+  std::fflush(nullptr);
+  if (killed_by != 0) kernel::end_by(killed_by);
+  return status;
 }
 
 }  // namespace holdfast::cli

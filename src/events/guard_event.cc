@@ -43,7 +43,7 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"umount", "unmounting holdfast's pins", kPins},
     {"signal", "a signal to holdfast", kProcess},
     {"trace", "tracing holdfast", kProcess},
-    {"limit", "limits of holdfast", kProcess},
+    {"limit", "limits of holdfast or of a process outside", kProcess},
     {"sysctl", "a write to kernel.ftrace_enabled or kernel.cad_pid",
      "the first turns off every BPF program that enforces (before Linux 7.3), the second makes the "
      "kernel signal a process"},

@@ -140,6 +140,8 @@ void Reporter::show(const Reported& reported, std::uint64_t repeats) {
         return line_of(shown, reported.paths);
       },
       reported.event);
+  const auto* event = std::get_if<hf_event>(&reported.event);
+  if (!event || hf_outcome(&event->verdict) != HF_ALLOWED) shown_++;
   fmt::print(stderr, "{}\n", line);
 }
 

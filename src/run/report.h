@@ -54,6 +54,8 @@ class Reporter {
   // Writes the events that are aggregated but not written yet.
   void finish();
   [[nodiscard]] const std::map<std::uint32_t, RuleHits>& hits() const { return hits_; }
+  // Lines on stderr about refusals.
+  [[nodiscard]] std::uint64_t shown() const { return shown_; }
   // Events that could not be written to the file.
   [[nodiscard]] std::uint64_t unwritten() const { return unwritten_; }
 
@@ -93,6 +95,7 @@ class Reporter {
   std::uint64_t second_ = 0;  // lines_ counts the lines of this second
   unsigned lines_ = 0;
   std::uint64_t unshown_ = 0;
+  std::uint64_t shown_ = 0;
   std::uint64_t unwritten_ = 0;
 };
 

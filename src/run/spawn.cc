@@ -125,6 +125,8 @@ kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line,
       .shell_arguments = line.shell_arguments.data(),
       .environment = environ,
       .signal_mask = &spec.signal_mask,
+      .ignore_child_signal = spec.ignore_child_signal,
+      .descriptors = kernel::descriptor_limit_before(),
   };
 }
 

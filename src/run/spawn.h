@@ -23,7 +23,8 @@ struct SpawnSpec {
   std::vector<std::string> command;  // not empty
   std::uint32_t unshare_types = 0;   // HF_NS_*
   backend::ChildPlan plan;
-  sigset_t signal_mask;  // the signals that are blocked when the command starts
+  sigset_t signal_mask;              // the signals that are blocked when the command starts
+  bool ignore_child_signal = false;  // SIGCHLD is ignored when the command starts
 };
 
 // A child that waits to execute the command. Destroying the object before release() makes the child

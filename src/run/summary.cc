@@ -53,6 +53,23 @@ std::string guard_line(std::uint64_t guarded) {
                      guarded == 1 ? "" : "s");
 }
 
+// "; io_uring was asked for 3 times and is not there", and so on.
+std::string unreported_text(const backend::Unreported& unreported) {
+  const auto times = [](std::uint64_t number) {
+    return number == 1 ? std::string("once") : fmt::format("{} times", number);
+  };
+  std::string text;
+  if (unreported.rings > 0)
+    text += fmt::format("; io_uring was asked for {} and is not there", times(unreported.rings));
+  if (unreported.listeners > 0)
+    text += fmt::format("; a seccomp listener was asked for {}, and there can be no second one",
+                        times(unreported.listeners));
+  if (unreported.unread > 0)
+    text += fmt::format("; a call was refused {} because a fact about its task could not be read",
+                        times(unreported.unread));
+  return text;
+}
+
 std::string bpf_line(const backend::BpfUsage& used) {
   const auto some = [](std::uint64_t number, std::string_view what) {
     return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
@@ -146,8 +163,36 @@ std::string render(const Summary& summary, policy::Colour colour) {
     text += painted(fmt::format("  (not {})", summary.passed_over), kDim, colour);
   text += "\n";
   if (summary.totals.guarded > 0) text += guard_line(summary.totals.guarded);
+  if (summary.totals.unreported.all() > 0)
+    text += "  " + unreported_text(summary.totals.unreported).substr(2) + "\n";
   if (summary.totals.bpf) text += bpf_line(*summary.totals.bpf);
   return text + rule_lines(summary, colour) + strength_lines(summary, colour);
+}
+
+std::string render_short(const Summary& summary, policy::Colour colour) {
+  const backend::Totals& totals = summary.totals;
+  const std::string name = painted("holdfast", kBold, colour);
+  std::string text;
+  if (totals.denied + totals.audited + totals.guarded > summary.shown || totals.lost > 0 ||
+      totals.unreported.all() > 0) {
+    const std::string parts = counts({{totals.denied, "refused"},
+                                      {totals.audited, "would be refused"},
+                                      {totals.guarded, "refused whatever the policy says"},
+                                      {totals.lost, "events lost"}});
+    const std::string all =
+        (parts.empty() ? "" : "; " + parts) + unreported_text(totals.unreported);
+    text = fmt::format("{}: {} (-v shows more)\n", name, all.substr(2));
+  }
+  std::string unenforced;
+  for (const RuleKind kind : stated_rules(summary.policy, summary.profile)) {
+    const auto promise = std::ranges::find(summary.promises, kind, &backend::Promise::kind);
+    if (promise != summary.promises.end() && promise->strength != Strength::none) continue;
+    unenforced += fmt::format("{}{}", unenforced.empty() ? "" : ", ", backend::to_string(kind));
+  }
+  if (!unenforced.empty())
+    text += fmt::format("{}: {} does not enforce {} here (-v says why)\n", name, summary.backend,
+                        painted(unenforced, kRed, colour));
+  return text;
 }
 
 }  // namespace holdfast::run

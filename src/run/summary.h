@@ -25,6 +25,7 @@ struct Summary {
   backend::Totals totals;
   const std::map<std::uint32_t, RuleHits>& hits;
   std::vector<backend::Promise> promises;
+  std::uint64_t shown = 0;  // refusals that have a line of their own already
 };
 
 // The kinds of rules that the profile has.
@@ -33,6 +34,11 @@ struct Summary {
 
 // Several lines, each ending in a newline.
 [[nodiscard]] std::string render(const Summary& summary, policy::Colour colour);
+
+// What has to be said without being asked for. One line counts the refusals, if some have no line
+// of their own yet. Another one names the stated rules that this backend does not enforce at all.
+// Empty: there is nothing of that kind.
+[[nodiscard]] std::string render_short(const Summary& summary, policy::Colour colour);
 
 }  // namespace holdfast::run
 

@@ -18,7 +18,9 @@
 namespace holdfast::run {
 
 struct Outcome {
-  int exit_code = 0;                // of the command; 128 + N: it was killed by signal N
+  int exit_code = 0;  // of the command; 128 + N: it was killed by signal N
+  // The signal that killed the command; 0: none, or not known (in a pid namespace).
+  int killed_by = 0;
   std::optional<Error> exec_error;  // why the command could not be executed
   backend::Totals totals;
 };
@@ -28,8 +30,9 @@ struct Outcome {
 using PrepareChild = std::function<Result<void>(pid_t child)>;
 
 // Runs the command under the session and returns when it has ended. Signals that another process
-// sends to this one are forwarded to the command. Signals of the terminal reach the command
-// directly, because it is in the same process group. After an error the command either never ran,
+// sends to this one alone are forwarded to the command. Signals to the process group, of the
+// terminal too, reach the command directly, because it is in the same group. When the command is
+// stopped and there is a terminal, this process stops too. docs/signals.md has the table. After an error the command either never ran,
 // or was killed because the session failed. The calling process must have one thread.
 Result<Outcome> supervise(backend::Session& session, const std::vector<std::string>& command,
                           std::uint32_t unshare_types, const PrepareChild& prepare);

@@ -27,6 +27,8 @@ struct FakeTask {
   unsigned threads = 1;
   unsigned uid = 1000;
   unsigned filters = 1;
+  bool executed = true;             // a program, since it was made
+  std::uint64_t start_ticks = 0;    // 0: before the run
   std::uint64_t namespaces = 1000;  // the number of its first namespace; the others follow
 };
 
@@ -57,6 +59,10 @@ class FakeProc {
               std::to_string(task.thread) + "\nThreads:\t" + std::to_string(task.threads) +
               "\nSigPnd:\t0\nShdPnd:\t0\nSigBlk:\t0\nSigIgn:\t0\nCapEff:\t0\nSeccomp_filters:\t" +
               std::to_string(task.filters) + "\n");
+    write(task.thread, "stat",
+          std::to_string(task.thread) + " (fake (x) y) S 1 1 1 0 -1 " +
+              std::to_string(task.executed ? 0 : 0x40) + " 0 0 0 0 0 0 0 0 20 0 1 0 " +
+              std::to_string(task.start_ticks) + " 0 0\n");
     write(task.thread, "comm", "fake\n");
     write(task.thread, "cgroup", "0::/fake\n");
     write(task.thread, "limits",

@@ -20,6 +20,7 @@ verdict = "deny"
 COMMAND = """
 import os, socket, struct, sys, threading, time
 os.chdir(sys.argv[1])
+labelled = socket.socket(socket.AF_UNIX); os.setxattr(labelled.fileno(), "user.varlink", b"server")  # so a rule may match
 server = socket.socket(socket.AF_UNIX); server.bind("server"); server.listen(50)
 def connect():
     try: socket.socket(socket.AF_UNIX).connect("server"); return "0"

@@ -86,7 +86,7 @@ is "the command types into no terminal" \
   "$("$typist" shell "$HOLDFAST_BUILD/holdfast" run --backend supervisor -q --events "$folder/events" \
     --policy "$folder/p.toml" -- "$typist" typed 2>/dev/null)" "refused EPERM"
 check "which is an event" grep -q '"guard":"terminal"' "$folder/events"
-"$typist" shell "$HOLDFAST_BUILD/holdfast" run --backend supervisor --policy "$folder/p.toml" -- "$typist" typed \
+"$typist" shell "$HOLDFAST_BUILD/holdfast" run -v --backend supervisor --policy "$folder/p.toml" -- "$typist" typed \
   2>"$folder/err" >/dev/null
 check "and in the summary" grep -q 'guard: 1 attempt refused that no policy allows' "$folder/err"
 
@@ -95,8 +95,17 @@ check "and in the summary" grep -q 'guard: 1 attempt refused that no policy allo
 ticks=$(hold -q -- sh -c 'sleep 1; cut -d" " -f14,15 /proc/$PPID/stat')
 check "holdfast waits, it does not spin (${ticks/ / + } ticks)" [ $((${ticks/ /+})) -lt 20 ]
 
-hold -- true 2>"$folder/err"
+is "nothing is printed when nothing was refused" "$(hold -- true 2>&1)" ""
+hold -v -- true 2>"$folder/err"
 like "the summary names the backend" "$(cat "$folder/err")" "holdfast supervisor: 0 decisions*"
 like "and the strength of each rule" "$(cat "$folder/err")" "*namespaces.enter*enforced*"
-is "no summary when quiet" "$(hold -q -- true 2>&1)" ""
+is "nothing when quiet" "$(hold -q -- true 2>&1)" ""
+painted() { grep -q "$(printf '\033')" && echo painted || echo plain; }
+is "no colours in a file" "$(hold -v -- true 2>&1 | painted)" plain
+is "colours on request" "$(hold -v --color always -- true 2>&1 | painted)" painted
+on_terminal() { script -qec "env $1 $HOLDFAST_BUILD/holdfast run --backend supervisor -v $2 -- true" /dev/null | painted; }
+is "on a terminal" "$(on_terminal TERM=xterm "")" painted
+is "not with NO_COLOR" "$(on_terminal "TERM=xterm NO_COLOR=1" "")" plain
+is "not on a dumb terminal" "$(on_terminal TERM=dumb "")" plain
+is "nor with --color never" "$(on_terminal TERM=xterm "--color never")" plain
 tap_end

@@ -19,6 +19,9 @@ POLICY
 hold() { "$HOLDFAST_BUILD/holdfast" run --backend supervisor --policy "$folder/p.toml" "$@"; }
 
 hold --events "$folder/events" -- sh -c 'unshare --ipc true; exit 0' 2>"$folder/err"
+is "one line for one refusal, and one for a rule that cannot be enforced" "$(grep -c '^holdfast: ' "$folder/err")" 2
+like "which is named" "$(tail -n1 "$folder/err")" "holdfast: supervisor does not enforce namespaces.visitors here*"
+hold -v --events "$folder/events" -- sh -c 'unshare --ipc true; exit 0' 2>"$folder/err"
 err=$(cat "$folder/err")
 like "a refusal names operation, place and rule" "$err" \
   "*denied  unshare(ipc) by unshare*:4:1 namespaces.create = *(event 1)*"
@@ -29,6 +32,9 @@ is "then one event" "$(tail -n +2 "$folder/events" | wc -l)" 1
 like "with its facts" "$(cat "$folder/events")" '{*"hook":"namespace_alloc"*"reason":"create"*}'
 
 hold --events "$folder/events" -- sh -c 'for i in $(seq 200); do unshare --ipc true; done; true' \
+  2>"$folder/err"
+like "200 refusals are counted in one line" "$(tail -n2 "$folder/err")" "holdfast: 200 refused (-v shows more)*"
+hold -v --events "$folder/events" -- sh -c 'for i in $(seq 200); do unshare --ipc true; done; true' \
   2>"$folder/err"
 shown=$(grep -c '^holdfast: denied' "$folder/err")
 check "200 refusals are folded: $shown lines" test "$shown" -lt 20
@@ -56,9 +62,19 @@ like "replay says what it cannot decide again" \
   "$("$HOLDFAST_BUILD/holdfast" replay "$folder/events" --policy "$folder/p.toml")" "0 of 1025 decisions differ
 1975 more are in the events as a number alone*"
 
-out=$(hold --mode audit -- sh -c 'unshare --user true && unshare --user --ipc true && echo made' 2>"$folder/err")
+out=$(hold -v --mode audit -- sh -c 'unshare --user true && unshare --user --ipc true && echo made' 2>"$folder/err")
 is "audit lets it through" "$out" made
 like "and says what it would do" "$(cat "$folder/err")" "*would deny  unshare(ipc,user)*1 would be refused*"
 hold --format json -- sh -c 'unshare --ipc true; true' 2>"$folder/err"
 like "JSON on request" "$(grep '^{' "$folder/err")" '{*"verdict":"deny"*}'
+# What has no event is counted all the same.
+silent=$("$HOLDFAST_BUILD/holdfast" run --backend supervisor -- python3 -c '
+import ctypes
+libc = ctypes.CDLL(None)
+for _ in range(3): libc.syscall(425, 8, 0)         # io_uring_setup()
+libc.syscall(317, 1, 8, ctypes.create_string_buffer(16))  # seccomp() for a listener
+libc.syscall(317, 1, 8, None)                       # a question whether there are any
+' 2>&1)
+is "calls that are not there" "$silent" "holdfast: io_uring was asked for 3 times and is not there; a seccomp listener was asked \
+for once, and there can be no second one (-v shows more)"
 tap_end

@@ -106,10 +106,115 @@ TEST(SupervisorSession, RefusesASocketCallWhoseDescriptorCannotBeRead) {
 [profile.a]
 [[profile.a.socket]]
 on = ["connect"]
-label = { "user.x" = "y" }
+family = ["inet"]
 verdict = "deny"
 )");
   EXPECT_EQ(run.call(SYS_connect, {3, 4096, 16}).error, EPERM);
+}
+
+TEST(SupervisorSession, RefusesToChangeLimitsOfATaskThatItCannotName) {
+  FakeRun run(kPolicy);
+  constexpr std::uint64_t kNewLimits = 4096;
+  EXPECT_EQ(run.call(SYS_prlimit64, {4242, 7, kNewLimits}).error, EPERM);
+  ASSERT_EQ(run.guard_events().size(), 1u);
+  EXPECT_EQ(run.guard_events()[0].what, HF_GUARD_LIMIT);
+  EXPECT_EQ(run.call(SYS_prlimit64, {static_cast<std::uint64_t>(-1), 7, kNewLimits}).error, ESRCH);
+  EXPECT_TRUE(run.call(SYS_prlimit64, {4242, 7, 0, kNewLimits}).continued) << "only reads";
+}
+
+TEST(SupervisorSession, CountsCallsThatTheTreeDoesNotHave) {
+  FakeRun run(kPolicy);
+  constexpr int kIoUringSetup = 425;
+  EXPECT_EQ(run.call(kIoUringSetup, {8, 4096}).error, ENOSYS);
+  EXPECT_EQ(run.call(SYS_seccomp, {1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 4096}).error, EBUSY);
+  EXPECT_EQ(run.call(SYS_seccomp, {1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0}).error, EFAULT);
+  run.proc().remove(kFirstTask);
+  EXPECT_EQ(run.call(SYS_prlimit64, {4242, 7, 4096}).error, EPERM);
+  const auto totals = run.finish();
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->unreported.rings, 1u);
+  EXPECT_EQ(totals->unreported.listeners, 1u);
+  EXPECT_EQ(totals->unreported.unread, 0u) << "the guard's event stands for it";
+}
+
+TEST(SupervisorSession, LetsATaskGoOnWhoseNamespacesDoNotMatter) {
+  FakeRun run("version = 1\n[profile.a]\n");
+  run.proc().remove_file(kFirstTask, "ns/net");
+  EXPECT_TRUE(run.call(SYS_unshare, {CLONE_NEWUSER}).continued);
+}
+
+// backend/calls/shared_tables.cc has the reasons.
+class SharedTablesTest : public testing::Test {
+ protected:
+  bool record(pid_t thread) {
+    const auto task = view_.task(thread);
+    return task && shared_.record(*task, [] { return true; });
+  }
+  bool possible(pid_t process) { return shared_.possible(*view_.task(process), process); }
+
+  fakes::FakeProc proc_;
+  kernel::Proc view_ = proc_.open();
+  backend::calls::SharedTables shared_{view_};
+  static constexpr std::uint64_t kLater = ~std::uint64_t{0} >> 1;
+};
+
+TEST_F(SharedTablesTest, SharesNothingBeforeAClone) {
+  proc_.add({.thread = kFirstTask, .executed = false, .start_ticks = kLater});
+  EXPECT_FALSE(possible(kFirstTask));
+}
+
+TEST_F(SharedTablesTest, CountsWhoMadeTheCloneAndLaterChildren) {
+  proc_.add({.thread = kFirstTask});
+  ASSERT_TRUE(record(kFirstTask));
+  EXPECT_TRUE(possible(kFirstTask));
+  proc_.add({.thread = kSecondTask, .executed = false, .start_ticks = kLater});
+  EXPECT_TRUE(possible(kSecondTask)) << "may be the child";
+}
+
+TEST_F(SharedTablesTest, DoesNotCountOlderProcessesNorThoseThatExecutedAProgram) {
+  proc_.add({.thread = kFirstTask});
+  ASSERT_TRUE(record(kFirstTask));
+  proc_.add({.thread = kSecondTask, .executed = false, .start_ticks = 0});
+  EXPECT_FALSE(possible(kSecondTask)) << "older";
+  proc_.add({.thread = kSecondTask + 1, .executed = true, .start_ticks = kLater});
+  EXPECT_FALSE(possible(kSecondTask + 1)) << "executed a program";
+}
+
+TEST_F(SharedTablesTest, CountsTheProcessOfAThreadThatMadeTheClone) {
+  proc_.add({.thread = kFirstTask, .threads = 2});
+  proc_.add({.thread = kSecondTask, .process = kFirstTask, .threads = 2});
+  ASSERT_TRUE(record(kSecondTask));
+  EXPECT_TRUE(possible(kFirstTask));
+}
+
+TEST_F(SharedTablesTest, DoesNotTakeAnotherProcessOfTheSameNumberForTheMaker) {
+  proc_.add({.thread = kFirstTask});
+  ASSERT_TRUE(record(kFirstTask));
+  proc_.remove(kFirstTask);
+  proc_.add({.thread = kFirstTask, .start_ticks = kLater});
+  EXPECT_FALSE(possible(kFirstTask));
+}
+
+TEST_F(SharedTablesTest, CountsEachProcessWhenAFactCannotBeRead) {
+  proc_.add({.thread = kFirstTask});
+  proc_.add({.thread = kSecondTask});
+  ASSERT_TRUE(record(kFirstTask));
+  proc_.remove_file(kSecondTask, "stat");
+  EXPECT_TRUE(possible(kSecondTask));
+  EXPECT_FALSE(record(kSecondTask)) << "the clone is refused";
+}
+
+TEST(SupervisorSession, AllowsACloneThatSharesDescriptors) {
+  FakeRun run(kPolicy);
+  EXPECT_TRUE(run.call(SYS_clone, {CLONE_FILES | CLONE_VM | 17}).continued);
+  EXPECT_TRUE(run.events().empty());
+  EXPECT_EQ(run.call(SYS_clone, {CLONE_FILES | CLONE_NEWUTS | 17}).error, EPERM);
+}
+
+TEST(SupervisorSession, RefusesACloneThatItCannotRecord) {
+  FakeRun run(kPolicy);
+  run.proc().remove_file(kFirstTask, "stat");
+  EXPECT_EQ(run.call(SYS_clone, {CLONE_FILES | CLONE_VM | 17}).error, EPERM);
 }
 
 TEST(SupervisorSession, CountsWhatItDecided) {

@@ -103,7 +103,8 @@ int AcceptHandler::judge(const Attempt& attempt, const kernel::TaskDirectory& ta
 Answer AcceptHandler::handle(const seccomp_notif& call, const kernel::TaskDirectory& task) {
   auto attempt = std::make_shared<Attempt>(call);
   Duplicate& listener = attempt->listener;
-  listener = duplicate_of_thread(call, task, static_cast<int>(call.data.args[0]));
+  listener =
+      duplicate_of_thread(call, task, context_.tables_shared, static_cast<int>(call.data.args[0]));
   if (!context_.listener.waiting(call.id)) return Answer::caller_gone();
   const auto cannot_tell = [&] {
     const int error = judge(*attempt, task, request_for(*attempt));
@@ -133,11 +134,10 @@ Answer AcceptHandler::handle(const seccomp_notif& call, const kernel::TaskDirect
   // any.
   const bool exact = listener.stable || profile_.mode != HF_MODE_ENFORCE || !refused_;
   if (!needed && exact) return Answer::continue_syscall();
-  return make(attempt, task);
+  return make(std::move(attempt), task);
 }
 
-Answer AcceptHandler::make(const std::shared_ptr<Attempt>& attempt,
-                           const kernel::TaskDirectory& task) {
+Answer AcceptHandler::make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task) {
   auto memory = task.memory();
   auto owner = task.file_credentials();
   auto own = task.duplicate();
@@ -173,12 +173,14 @@ Answer AcceptHandler::make(const std::shared_ptr<Attempt>& attempt,
               },
           .finish = [this, attempt](const kernel::TaskDirectory&) { return finish(*attempt); },
           .interrupted = *limited ? Interrupted::ends : Interrupted::restarts};
-  auto started =
-      context_.jobs.start(attempt->call, std::move(*directory), context_.listener, std::move(job));
-  if (!started) return Answer::error(started.error().code);
   std::erase_if(waiting_, [](const std::weak_ptr<Attempt>& one) { return one.expired(); });
-  waiting_.push_back(attempt);
-  return Answer::deferred();
+  waiting_.emplace_back(attempt);
+  const seccomp_notif call = attempt->call;
+  // From here on only the job has the duplicate of the listener, and drops it before it answers.
+  attempt.reset();
+  auto started =
+      context_.jobs.start(call, std::move(*directory), context_.listener, std::move(job));
+  return started ? Answer::deferred() : Answer::error(started.error().code);
 }
 
 Answer AcceptHandler::finish(Attempt& attempt) {

@@ -17,6 +17,7 @@
 #include "backend/backend.h"
 #include "backend/calls/answer.h"
 #include "backend/calls/jobs.h"
+#include "backend/calls/shared_tables.h"
 #include "backend/calls/socket_facts.h"
 #include "kernel/sockets/socket_calls.h"
 
@@ -36,6 +37,7 @@ struct AcceptContext {
   kernel::Listener& listener;
   JudgeSocket judge;
   FallbackEnforcer fallback;
+  const SharedTables& tables_shared;
   // The cookie of the child's channel to run/. The channel closes on exec, so CMD never has it.
   std::uint64_t exempt_cookie;
 };
@@ -57,7 +59,7 @@ class AcceptHandler {
   struct Attempt;
   [[nodiscard]] hf_request request_for(const Attempt& attempt) const;
   int judge(const Attempt& attempt, const kernel::TaskDirectory& task, const hf_request& request);
-  Answer make(const std::shared_ptr<Attempt>& attempt, const kernel::TaskDirectory& task);
+  Answer make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task);
   Answer finish(Attempt& attempt);
   void give_back(const Attempt& from, kernel::Accepted connection);
   Answer hand_over(const Attempt& attempt, kernel::Accepted connection);

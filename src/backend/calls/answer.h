@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "backend/backend.h"
+#include "backend/calls/foreign_fd.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/abi.h"
@@ -30,7 +31,7 @@ struct Answer {
   static Answer error(int code) { return {Kind::error, code}; }
   static Answer returns(std::int64_t value) { return {Kind::value, value}; }
   static Answer descriptor(Fd fd, int flags) {
-    return {Kind::descriptor, flags, std::make_shared<const Fd>(std::move(fd))};
+    return {Kind::descriptor, flags, std::make_shared<const ForeignFd>(std::move(fd))};
   }
   static Answer deferred() { return {Kind::deferred}; }
   static Answer caller_gone() { return {Kind::caller_gone}; }

@@ -140,7 +140,7 @@ class Attempt {
   const AttributeCaller& caller_;
   Decoded call_;
   std::optional<kernel::TaskMemory> memory_;
-  Fd socket_;  // invalid: the number names no descriptor
+  ForeignFd socket_;  // invalid: the number names no descriptor
   kernel::FileFacts file_ = {};
   label::Cookie cookie_ = 0;
   std::string name_;
@@ -148,7 +148,8 @@ class Attempt {
 
 Answer Attempt::run() {
   auto memory = caller_.task.memory();
-  if (!memory) return Answer::error(EPERM);
+  // This process may not read it, for example that of an undumpable process of the same user.
+  if (!memory) return caller_.waiting() ? leave_to_kernel(false) : Answer::caller_gone();
   memory_.emplace(std::move(*memory));
   if (!caller_.waiting())
     return Answer::caller_gone();  // if it waits, memory_ is the caller's from here on
@@ -200,11 +201,11 @@ Stop Attempt::target_by_path() {
 
 // `by_number`: the call has the descriptor number as argument, not a path such as /proc/self/fd/5.
 Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
-  Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, remote_fd);
+  Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, caller_.tables, remote_fd);
   if (!caller_.waiting())
     return Answer::caller_gone();  // if it waits, the descriptor was the caller's
   if (!duplicate.fd) {
-    if (!duplicate.none) return stop(EPERM);
+    if (!duplicate.none) return leave_to_kernel(false);  // as for unreadable memory
     if (!by_number) return stop(ENOENT);
     return std::nullopt;  // EBADF, but the kernel reports wrong arguments first
   }
@@ -343,7 +344,10 @@ Answer Attempt::list() {
 // The l…xattr calls do not follow the last link, so they cannot reach a socket. They are never
 // notified.
 AttributeCalls attribute_calls_to_see(const hf_profile& profile, SocketAttributes kernel) {
-  if (kernel == SocketAttributes::emulated) return AttributeCalls::all;
+  if (kernel == SocketAttributes::emulated)
+    return profile.socket_count > 0 || profile.label_ruled || profile.label_inherit
+               ? AttributeCalls::all
+               : AttributeCalls::by_descriptor;
   return profile.label_ruled ? AttributeCalls::changes : AttributeCalls::none;
 }
 
@@ -353,8 +357,10 @@ void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen) {
                            kSetxattratNumber, kRemovexattratNumber})
     filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
   if (seen == AttributeCalls::changes) return;
-  for (const int number : {SYS_getxattr, SYS_fgetxattr, SYS_listxattr, SYS_flistxattr,
-                           kGetxattratNumber, kListxattratNumber})
+  for (const int number : {SYS_fgetxattr, SYS_flistxattr, kGetxattratNumber, kListxattratNumber})
+    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+  if (seen == AttributeCalls::by_descriptor) return;
+  for (const int number : {SYS_getxattr, SYS_listxattr})
     filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
 }
 

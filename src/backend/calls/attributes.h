@@ -13,6 +13,7 @@
 
 #include "backend/backend.h"
 #include "backend/calls/answer.h"
+#include "backend/calls/shared_tables.h"
 #include "backend/calls/socket_labels.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/seccomp.h"
@@ -25,8 +26,10 @@ inline constexpr int kGetxattratNumber = 464;
 inline constexpr int kListxattratNumber = 465;
 inline constexpr int kRemovexattratNumber = 466;
 
-// Which calls of the xattr family are notified: none, those that change attributes, or all.
-enum class AttributeCalls { none, changes, all };
+// Which calls of the xattr family are notified: none; those that change attributes; these, and those
+// that read them by a descriptor; or all. Programs such as ls(1) read attributes of each file by its
+// path, and each notification costs time.
+enum class AttributeCalls { none, changes, by_descriptor, all };
 
 [[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_profile& profile,
                                                     SocketAttributes kernel);
@@ -38,6 +41,7 @@ void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen);
 struct AttributeCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
+  const SharedTables& tables;
   // Is the caller in the supervisor's user namespace? Only there do its capabilities count.
   const std::function<bool()>& in_own_user_namespace;
   // Does the call still wait? The caller's memory is used only after this returned true.

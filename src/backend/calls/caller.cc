@@ -38,11 +38,12 @@ Duplicate take(const Result<Fd>& pidfd, bool stable, int remote_fd) {
 }  // namespace
 
 Duplicate duplicate_of_thread(const seccomp_notif& call, const kernel::TaskDirectory& task,
-                              int remote_fd) {
+                              const SharedTables& tables, int remote_fd) {
   const auto status = task.status();
   if (!status) return {Fd(), false};
   const auto thread = static_cast<pid_t>(call.pid);
-  const bool stable = status->threads == 1 && status->process == thread;
+  const bool stable =
+      status->threads == 1 && status->process == thread && !tables.possible(task, status->process);
   return take(open_table_owner(thread, status->process), stable, remote_fd);
 }
 

@@ -10,6 +10,8 @@
 #include <optional>
 
 #include "backend/backend.h"
+#include "backend/calls/foreign_fd.h"
+#include "backend/calls/shared_tables.h"
 #include "base/fd.h"
 #include "core/abi.h"
 #include "kernel/proc/proc.h"
@@ -19,15 +21,16 @@ namespace holdfast::backend::calls {
 
 // A duplicate of one of the caller's descriptors.
 struct Duplicate {
-  Fd fd;              // invalid: no such descriptor, or it cannot be duplicated
+  ForeignFd fd;       // invalid: no such descriptor, or it cannot be duplicated
   bool stable;        // the number will name the same object when the kernel continues the call
   bool none = false;  // there is certainly no descriptor of that number
 };
 // Duplicates `remote_fd` from the calling thread's own table. After unshare(CLONE_FILES) that is
-// not the table of its process. `stable` is true only for a process with one thread, since the
-// filter allows no other sharers. The result counts only if the call still waits afterwards.
+// not the table of its process. `stable` is true only for a process with one thread that shares its
+// table with no other process. The result counts only if the call still waits afterwards.
 [[nodiscard]] Duplicate duplicate_of_thread(const seccomp_notif& call,
-                                            const kernel::TaskDirectory& task, int remote_fd);
+                                            const kernel::TaskDirectory& task,
+                                            const SharedTables& tables, int remote_fd);
 
 // Describes a thread for an event. Empty: it has died, or this process may not read its /proc.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);

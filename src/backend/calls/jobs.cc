@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/calls/jobs.h"
 
+#include <map>
+
 #include "kernel/process/process.h"
 #include "kernel/sockets/socket_calls.h"
 #include "kernel/timer.h"
@@ -12,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxJobs = 512;
 constexpr std::uint64_t kLookMs = 20;
 constexpr unsigned kEndingUs = 500;
+constexpr unsigned kDoubtfulLooks = 2;
 // Internal to the kernel: it restarts the call or returns EINTR, as SA_RESTART says.
 constexpr int kRestart = 512;  // ERESTARTSYS
 
@@ -44,11 +47,16 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
   running->thread = std::thread([self, &listener, wakeup_fd = wakeup_.get()] {
     Answer& answer = self->answer;
     if (kernel::limit_capabilities(self->job.capabilities)) answer = self->job.work();
-    if (self->interrupted && self->job.interrupted == Interrupted::restarts &&
+    if (self->interrupted && self->may_restart && self->job.interrupted == Interrupted::restarts &&
         answer.kind == Answer::Kind::error && answer.value == EINTR)
       answer = Answer::error(kRestart);
+    // Closes the duplicates of the caller's descriptors, before it can close its own.
+    self->job.work = nullptr;
     const bool unfinished = answer.kind == Answer::Kind::deferred;
-    if (!unfinished) (void)give(listener, self->id, answer);
+    if (!unfinished) {
+      self->job.finish = nullptr;
+      (void)give(listener, self->id, answer);
+    }
     self->done = true;  // from here on `self` belongs to the session's thread
     if (unfinished) kernel::wake(wakeup_fd);
   });
@@ -56,25 +64,48 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
   return kernel::arm_timer(timer_.get(), kLookMs);
 }
 
+void Jobs::interrupt(Running& job) {
+  job.interrupted = true;
+  kernel::interrupt_thread(job.thread.native_handle());
+}
+
 void Jobs::look(kernel::Listener& listener) {
   const bool late = kernel::timer_expired(timer_.get());
   const bool woken = kernel::was_woken(wakeup_.get());
   if (!late && !woken) return;
+  std::map<pid_t, Running*> doubtful;  // by process: whom to interrupt
   for (auto at = running_.begin(); at != running_.end();) {
     Running& job = **at;
     if (job.done) {
       job.thread.join();
-      if (job.answer.kind == Answer::Kind::deferred)
-        (void)give(listener, job.id, job.job.finish(job.task));
+      if (job.answer.kind == Answer::Kind::deferred) {
+        const Answer answer = job.job.finish(job.task);
+        job.job.finish = nullptr;  // as above
+        (void)give(listener, job.id, answer);
+      }
       at = running_.erase(at);
       continue;
     }
-    if (!listener.waiting(job.id) || job.task.has_pending_signal()) {
-      job.interrupted = true;
-      kernel::interrupt_thread(job.thread.native_handle());
-    }
     ++at;
+    if (!listener.waiting(job.id)) {
+      interrupt(job);
+      continue;
+    }
+    const auto pending = job.task.pending_signal();
+    const auto whose = pending ? pending->whose : kernel::PendingSignal::Whose::none;
+    if (whose != kernel::PendingSignal::Whose::some_thread)
+      job.doubtful_looks = 0;
+    else if (late)
+      job.doubtful_looks++;
+    if (whose == kernel::PendingSignal::Whose::own) {
+      job.may_restart = true;
+      interrupt(job);
+    } else if (job.doubtful_looks >= kDoubtfulLooks) {
+      Running*& chosen = doubtful[pending->process];
+      if (!chosen || pending->thread == pending->process) chosen = &job;
+    }
   }
+  for (const auto& [process, job] : doubtful) interrupt(*job);
   if (!running_.empty()) (void)kernel::arm_timer(timer_.get(), kLookMs);
 }
 

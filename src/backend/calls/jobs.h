@@ -7,6 +7,12 @@
 // caller has a pending signal, and then interrupts its job. The call ends as in the kernel: it is
 // restarted or fails with EINTR, as SA_RESTART of the signal's handler says. If the socket has a
 // timeout, it always fails with EINTR.
+//
+// ERESTARTSYS makes the kernel restart a call, but only of a thread that was told of a signal. To
+// any other thread the number would be returned. A signal that was sent to a process of several
+// threads may be for any of them. So if it still waits at the second look, one thread of the process
+// is interrupted, the first one first, and its call fails with EINTR. If the signal waits for
+// another thread, that one follows at the next look.
 #ifndef HOLDFAST_BACKEND_CALLS_JOBS_H
 #define HOLDFAST_BACKEND_CALLS_JOBS_H
 
@@ -74,14 +80,17 @@ class Jobs {
     Answer answer = Answer::error(EPERM);  // the job's thread writes it before it sets `done`
     std::atomic<bool> done = false;
     std::atomic<bool> interrupted = false;
+    std::atomic<bool> may_restart = false;  // the caller itself has a signal
+    unsigned doubtful_looks = 0;            // in a row: the signal may be another thread's
     std::thread thread;
   };
+  void interrupt(Running& job);
 
   Jobs(Fd timer, Fd wakeup) : timer_(std::move(timer)), wakeup_(std::move(wakeup)) {}
 
   Fd timer_;
-  Fd wakeup_;  // readable: a job waits for its `finish`
-  std::list<std::unique_ptr<Running>> running_;
+  Fd wakeup_;                                    // readable: a job waits for its `finish`
+  std::list<std::unique_ptr<Running>> running_;  // oldest first
 };
 
 }  // namespace holdfast::backend::calls

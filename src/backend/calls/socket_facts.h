@@ -7,8 +7,11 @@
 
 #include <array>
 #include <functional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "backend/backend.h"
 #include "backend/calls/attributes.h"
@@ -33,6 +36,29 @@ class LabelReader {
   SocketLabels& labels_;
   std::unordered_map<std::string, std::uint32_t> value_ids_;
 };
+
+// The values that labels of this run's sockets may have: those that were ever set. One thread.
+class PossibleLabels {
+ public:
+  // emulated: no label is set yet, and note() is called before each. native: a socket may have any
+  // label, since tasks outside set them too.
+  PossibleLabels(const LabelNames& label_names, SocketAttributes kernel);
+  void note(std::string_view name, std::string_view value);
+  // Can some socket's labels satisfy these conditions? Do those of every socket?
+  [[nodiscard]] bool may_match(const hf_label_match* want, unsigned count) const;
+  [[nodiscard]] bool must_match(const hf_label_match* want, unsigned count) const;
+
+ private:
+  bool all_;
+  std::unordered_map<std::string, unsigned> names_;
+  std::unordered_map<std::string, std::uint32_t> values_;
+  std::vector<std::set<std::uint32_t>> seen_;  // by the number of the name: ids of values
+};
+
+// Could a rule refuse or limit one of these operations (HF_SOCK_*), whichever socket of this run
+// they are about, of any family, and whoever its peer is?
+[[nodiscard]] bool may_be_refused(const hf_tables& tables, const hf_profile& profile,
+                                  std::uint32_t operations, const PossibleLabels& labels);
 
 // The other end of a unix socket.
 struct Peer {

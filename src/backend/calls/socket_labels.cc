@@ -97,6 +97,7 @@ Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::s
                                std::string_view value, int flags) {
   if (kernel_ == SocketAttributes::native)
     return kernel::set_attribute(socket_fd, name, value, flags);
+  if (observer_) observer_(name, value);
   HF_TRY(take_over(socket_fd, cookie));
   HF_TRY(watch(socket_fd, cookie));
   const auto before = store_->get(cookie, name);

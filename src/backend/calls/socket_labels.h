@@ -48,6 +48,10 @@ class SocketLabels {
 
   // Every later change is also written to `mirror`, which is borrowed.
   void mirror_to(LabelMirror& mirror) { mirror_ = &mirror; }
+  // Called before a value is set, where labels are emulated. Replaces an earlier function.
+  void observe(std::function<void(std::string_view name, std::string_view value)> observer) {
+    observer_ = std::move(observer);
+  }
   [[nodiscard]] SocketAttributes kernel() const { return kernel_; }
   // Empty: the socket has no such label. Errors: those of getxattr(2) on the socket, and those of
   // the mirror.
@@ -74,6 +78,7 @@ class SocketLabels {
 
   const kernel::Proc& proc_;
   LabelMirror* mirror_ = nullptr;
+  std::function<void(std::string_view, std::string_view)> observer_;
   SocketAttributes kernel_;
   Fd timer_;
   kernel::OpenFileWatch watch_;

@@ -6,6 +6,7 @@
 
 #include <linux/seccomp.h>
 
+#include <cerrno>
 #include <optional>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct SessionView {
   const Sandbox& sandbox;
   const ProcessTree& tree;
   const kernel::Proc& proc;
+  const calls::SharedTables& tables;
 };
 
 // The thread that made the call. While it is blocked its namespaces cannot change, since only a
@@ -62,17 +64,28 @@ Result<std::optional<PendingDecision>> decisions_of_creation(const Caller& calle
 // empty vector: the kernel will refuse the call itself.
 std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const Caller& caller);
 
-// ptrace, process_vm_readv, process_vm_writev, pidfd_getfd.
-PendingDecision decision_of_trace(const SessionView& view, const Caller& caller);
+// ptrace, process_vm_readv, process_vm_writev, pidfd_getfd. Errors: those that the kernel returns if
+// there is nothing to trace (ESRCH, EBADF), or if the task of the tree has ended (ESRCH, EPERM).
+Result<PendingDecision> decision_of_trace(const SessionView& view, const Caller& caller);
 
-// Translates a pid from the caller's pid namespace to the supervisor's. Empty: no such task.
+// The task that a pid of the caller's pid namespace means.
+struct Located {
+  // none: there is no such task. unknown: this cannot be told. found: `pid` is the supervisor's
+  // number for it.
+  enum class State { none, unknown, found } state;
+  pid_t pid = 0;
+  int error = ESRCH;  // of the call, with `none`: ESRCH or EBADF
+};
+[[nodiscard]] Located locate(const SessionView& view, const Caller& caller, pid_t pid);
+// Translates a pid from the caller's pid namespace to the supervisor's. Empty: not found.
 [[nodiscard]] std::optional<pid_t> supervisors_number(const SessionView& view, const Caller& caller,
                                                       pid_t pid);
 
 using calls::describe_task;
 using calls::Duplicate;
-[[nodiscard]] inline Duplicate duplicate_of(const Caller& caller, int remote_fd) {
-  return calls::duplicate_of_thread(caller.call, caller.task, remote_fd);
+[[nodiscard]] inline Duplicate duplicate_of(const SessionView& view, const Caller& caller,
+                                            int remote_fd) {
+  return calls::duplicate_of_thread(caller.call, caller.task, view.tables, remote_fd);
 }
 
 }  // namespace holdfast::backend::supervisor

@@ -2,9 +2,9 @@
 //
 // setns() names its target by a descriptor number. Another thread with the same descriptor table
 // can put another file under that number between the decision and the call. In trials 164 of 3000
-// such attempts succeeded. So the target counts as known only if the table is not shared. The
-// filter refuses CLONE_FILES without CLONE_THREAD, so only threads of one process share a table. A
-// process with one thread therefore has a table of its own.
+// such attempts succeeded. So the target counts as known only if the table is not shared: the
+// process has one thread, and no other process may have its table
+// (backend/calls/shared_tables.cc).
 //
 // If the table is shared, nothing about the descriptor counts, not even the type of the namespace.
 // The type then comes from the second argument of setns(), a register that the kernel reads too:
@@ -106,7 +106,7 @@ std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const C
   const int fd = static_cast<int>(caller.call.data.args[0]);
   const std::uint32_t flags = static_cast<std::uint32_t>(caller.call.data.args[1]);
   const std::uint32_t asked = kernel::types_from_clone_flags(flags);
-  Duplicate target = duplicate_of(caller, fd);
+  Duplicate target = duplicate_of(view, caller, fd);
   if (!target.stable) return ask_unknown(caller, asked);
   if (!target.fd) return {};  // the kernel will return EBADF
   const int target_fd = target.fd.get();

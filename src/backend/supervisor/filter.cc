@@ -40,11 +40,11 @@ void add_creation(SeccompFilter& filter) {
 }
 
 // A descriptor names the same object before and after the decision only if no other task can change
-// the descriptor table. backend/calls/caller.cc counts the threads of the process. This rule
-// prevents that other processes share the table.
-void add_unshared_tables(SeccompFilter& filter) {
+// the descriptor table. So the supervisor records which processes share one
+// (backend/calls/shared_tables.cc).
+void add_shared_tables(SeccompFilter& filter) {
   filter.add(SYS_clone, {{0, Kind::any_bit, CLONE_FILES}, {0, Kind::no_bit, CLONE_THREAD}},
-             seccomp_error(EPERM));
+             SECCOMP_RET_USER_NOTIF);
 }
 
 void add_trace(SeccompFilter& filter) {
@@ -122,15 +122,16 @@ void add_terminals(SeccompFilter& filter) {
 
 // Refuses attacks on the supervisor, and interfaces whose operations pass no filter.
 void add_self_defence(SeccompFilter& filter) {
-  // A new listener could answer the calls in place of the supervisor after it has died.
+  // A new listener could answer the calls in place of the supervisor after it has died. The
+  // supervisor refuses and counts this call; after its death the kernel answers ENOSYS.
   filter.add(SYS_seccomp,
              {{0, Kind::equals, SECCOMP_SET_MODE_FILTER},
               {1, Kind::any_bit, SECCOMP_FILTER_FLAG_NEW_LISTENER}},
-             seccomp_error(EBUSY));
+             SECCOMP_RET_USER_NOTIF);
   // Could lower limits of the supervisor, such as its open files or processor time.
-  filter.add(SYS_prlimit64, {{0, Kind::differs, 0}}, seccomp_error(EPERM));
-  // Seccomp filters do not apply to io_uring operations.
-  filter.add(SYS_io_uring_setup, {}, seccomp_error(ENOSYS));
+  filter.add(SYS_prlimit64, {{0, Kind::differs, 0}}, SECCOMP_RET_USER_NOTIF);
+  // Seccomp filters do not apply to io_uring operations. The first call is counted.
+  filter.add(SYS_io_uring_setup, {}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_io_uring_enter, {}, seccomp_error(ENOSYS));
   filter.add(SYS_io_uring_register, {}, seccomp_error(ENOSYS));
 }
@@ -151,7 +152,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   SeccompFilter filter(kNewestNumber);
   if (confines(profile) || judges_sockets(profile) || tables.any_visitors_deny ||
       wanted.cgroup_files)
-    add_unshared_tables(filter);
+    add_shared_tables(filter);
   add_creation(filter);
   filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
   if (confines(profile)) add_trace(filter);

@@ -58,6 +58,11 @@ Result<kernel::CgroupMounts> mounts_to_protect() {
   return kernel::CgroupMounts::read();
 }
 
+// As decisions_of_creation() reads the flags of clone(2).
+bool makes_namespace(const seccomp_notif& clone) {
+  return kernel::types_from_clone_flags(clone.data.args[0] & 0xffffff00u) != 0;
+}
+
 std::uint16_t hook_of(int number) {
   switch (number) {
     case SYS_setns:
@@ -84,6 +89,7 @@ SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFil
       proc_(std::move(facilities.proc)),
       landlock_(std::move(landlock)),
       tree_(proc_),
+      shared_tables_(proc_),
       attributes_(attributes),
       cgroup_mounts_(std::move(cgroup_mounts)) {}
 
@@ -159,14 +165,18 @@ Result<void> SupervisorSession::open_handlers(const Child& child) {
   HF_TRY_ASSIGN(auto jobs, wrap(Jobs::create(), "make calls for the tree"));
   jobs_.emplace(std::move(jobs));
   reader_.emplace(spec_.labels, *labels_);
-  sockets_.emplace(*spec_.tables, spec_.profile, *reader_, *peers_, *jobs_, *listener_,
-                   child.channel_cookie);
+  possible_labels_.emplace(spec_.labels, attributes_);
+  labels_->observe([this](std::string_view name, std::string_view value) {
+    possible_labels_->note(name, value);
+  });
+  sockets_.emplace(*spec_.tables, spec_.profile, *reader_, *possible_labels_, *peers_, *jobs_,
+                   *listener_, child.channel_cookie);
   const JudgeSocket judged = [this](const seccomp_notif& call, const kernel::TaskDirectory& task,
                                     hf_request request, std::uint64_t cookie, unsigned tokens) {
     return judge(call, task, {.request = request, .target = cookie}, tokens);
   };
   accepts_.emplace(AcceptContext{*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_,
-                                 *jobs_, *listener_, judged, FallbackEnforcer::none,
+                                 *jobs_, *listener_, judged, FallbackEnforcer::none, shared_tables_,
                                  child.channel_cookie});
   start_connect_helper(child, judged);
   return {};
@@ -213,6 +223,9 @@ Result<void> SupervisorSession::handle_next() {
     return call.error();
   }
   const std::uint64_t id = (*call)->id;
+  if (const auto error = refuse_unreported(**call))
+    return give(*listener_, id, Answer::error(*error));
+  refusals_before_ = refusals();
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
@@ -222,10 +235,11 @@ Result<void> SupervisorSession::handle_next() {
     const int error = refuse_guarded(**call, task, HF_GUARD_TERMINAL, command);
     return give(*listener_, id, Answer::error(error));
   }
+  if ((*call)->data.nr == SYS_prlimit64) return answer(id, handle_limits(**call, task));
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
   if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
     const seccomp_notif cgroup_call = **call;
-    if (const auto answer = handle_cgroups(cgroup_call, task)) return give(*listener_, id, *answer);
+    if (const auto answer = handle_cgroups(cgroup_call, task)) return this->answer(id, *answer);
     const bool of_sockets = sockets_->rules_about(cgroup_call.data);
     return of_sockets ? handle_sockets(cgroup_call, task)
                       : give(*listener_, id, Answer::continue_syscall());
@@ -239,9 +253,14 @@ Result<void> SupervisorSession::handle_next() {
   }
   if (is_accept_call((*call)->data.nr)) {
     const seccomp_notif accept = **call;
-    return give(*listener_, id, task ? accepts_->handle(accept, *task) : Answer::error(EPERM));
+    return answer(id, task ? accepts_->handle(accept, *task) : Answer::error(EPERM));
   }
   if (is_socket_call((*call)->data.nr)) return handle_sockets(**call, task);
+  if ((*call)->data.nr == SYS_clone && shares_table((*call)->data)) {
+    const auto waits = [&] { return listener_->waiting(id); };
+    if (!task || !shared_tables_.record(*task, waits)) return answer(id, Answer::error(EPERM));
+    if (!makes_namespace(**call)) return give(*listener_, id, Answer::continue_syscall());
+  }
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   const auto refusal = decide_call(**call, task, namespaces);
   if (!refusal) return {};
@@ -255,6 +274,54 @@ Result<void> SupervisorSession::handle_next() {
   return {};
 }
 
+Result<void> SupervisorSession::answer(std::uint64_t id, const Answer& given) {
+  if (given.kind == Answer::Kind::error && given.value == EPERM && refusals() == refusals_before_)
+    totals_.unreported.unread++;
+  return give(*listener_, id, given);
+}
+
+// Calls that the tree does not have. Empty: another call. A listener of the tree's own would be the
+// second one, which the kernel refuses as well. Programs ask whether there are listeners by a null
+// filter, which is EFAULT.
+std::optional<int> SupervisorSession::refuse_unreported(const seccomp_notif& call) {
+  if (call.data.nr == SYS_io_uring_setup) {
+    totals_.unreported.rings++;
+    return ENOSYS;
+  }
+  if (call.data.nr != SYS_seccomp) return std::nullopt;
+  if (call.data.args[2] == 0) return EFAULT;
+  totals_.unreported.listeners++;
+  return EBUSY;
+}
+
+// prlimit(2) with a pid. A task of the tree may change the limits of another one as far as the
+// kernel lets it. It may not change those of the supervisor, the connect helper or a task outside.
+// To read limits is harmless. If the task that the pid means ends after this decision, its number
+// may come to mean another task of the same user before the kernel continues the call.
+Answer SupervisorSession::handle_limits(const seccomp_notif& call,
+                                        const Result<kernel::TaskDirectory>& task) {
+  const std::uint64_t new_limits = call.data.args[2];
+  if (new_limits == 0) return Answer::continue_syscall();
+  const auto waits = [&] { return listener_->waiting(call.id); };
+  Located target = {Located::State::unknown};
+  bool allowed = false;
+  const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
+  if (namespaces) {
+    const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
+    tree_.remember(*task, waits);
+    target =
+        locate(view, Caller{call, *task, *namespaces, {}}, static_cast<pid_t>(call.data.args[0]));
+    if (target.state == Located::State::found) {
+      const auto other = proc_.task(target.pid);
+      allowed = other && tree_.contains(*other);
+    }
+  }
+  if (!waits()) return Answer::caller_gone();
+  if (target.state == Located::State::none) return Answer::error(ESRCH);
+  if (allowed) return Answer::continue_syscall();
+  return Answer::error(refuse_guarded(call, task, HF_GUARD_LIMIT, 0));
+}
+
 bool SupervisorSession::in_own_user_namespace(const kernel::TaskDirectory& task) const {
   const auto namespaces = task.namespaces();
   return namespaces && namespaces->link[kernel::kUserNamespace] == own_user_namespace_;
@@ -263,33 +330,34 @@ bool SupervisorSession::in_own_user_namespace(const kernel::TaskDirectory& task)
 Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
                                                   const Result<kernel::TaskDirectory>& task) {
   const seccomp_notif call = received;
-  if (!task) return give(*listener_, call.id, Answer::error(EPERM));
+  if (!task) return answer(call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const Judge judged = [&](hf_request request, std::uint64_t cookie) {
     return judge(call, *task, {.request = request, .target = cookie}, 0);
   };
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
-  return give(*listener_, call.id,
-              answer_attribute_call(*labels_, {call, *task, own, waiting, judged, spec_.labels}));
+  return answer(call.id, answer_attribute_call(*labels_, {call, *task, shared_tables_, own, waiting,
+                                                          judged, spec_.labels}));
 }
 
 Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
                                                const Result<kernel::TaskDirectory>& task) {
   const seccomp_notif call = received;
-  if (!task) return give(*listener_, call.id, Answer::error(EPERM));
+  if (!task) return answer(call.id, Answer::error(EPERM));
   const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
   const JudgeRate judged = [&](hf_request request, std::uint64_t cookie, unsigned tokens) {
     return judge(call, *task, {.request = request, .target = cookie}, tokens);
   };
   const hf_request common = {};
   const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
-  return give(*listener_, call.id, sockets_->handle({call, *task, own, waiting, common}, judged));
+  return answer(call.id,
+                sockets_->handle({call, *task, shared_tables_, own, waiting, common}, judged));
 }
 
 std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& call,
                                                         const Result<kernel::TaskDirectory>& task) {
   if (!task) return Answer::error(EPERM);
-  const SessionView view{profile(), *sandbox_, tree_, proc_};
+  const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
   return cgroups_->handle(
       view, call, *task, [&] { return listener_->waiting(call.id); },
       [&](const DecisionRecord& move) { return judge(call, *task, move, 0); });
@@ -373,14 +441,16 @@ PendingDecision SupervisorSession::without_facts(const seccomp_notif& call) cons
 }
 
 Result<std::vector<PendingDecision>> SupervisorSession::ask(const Caller& caller) const {
-  const SessionView view{profile(), *sandbox_, tree_, proc_};
+  const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
   std::vector<PendingDecision> decisions;
   switch (hook_of(caller.call.data.nr)) {
     case HF_OP_NAMESPACE_INSTALL:
       return decisions_of_entry(view, caller);
-    case HF_OP_TRACE:
-      decisions.push_back(decision_of_trace(view, caller));
+    case HF_OP_TRACE: {
+      HF_TRY_ASSIGN(auto trace, decision_of_trace(view, caller));
+      decisions.push_back(std::move(trace));
       return decisions;
+    }
     default: {
       HF_TRY_ASSIGN(auto creation, decisions_of_creation(caller));
       if (creation) decisions.push_back(std::move(*creation));
@@ -392,6 +462,10 @@ Result<std::vector<PendingDecision>> SupervisorSession::ask(const Caller& caller
 std::optional<int> SupervisorSession::decide_call(
     const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
     const Result<kernel::TaskNamespaces>& namespaces) {
+  // The namespaces of an undumpable process of the same user cannot be read. Nothing depends on them
+  // if the profile restricts none.
+  if (task && !namespaces && !restricts_namespaces())
+    return listener_->waiting(call.id) ? std::optional(0) : std::nullopt;
   std::vector<PendingDecision> decisions;
   bool changes_mounts = false;
   const auto surveyed = sandbox_->survey_outside();

@@ -9,9 +9,11 @@
 #include "backend/calls/accepts.h"
 #include "backend/calls/attributes.h"
 #include "backend/calls/diag_peers.h"
+#include "backend/calls/shared_tables.h"
 #include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroup_files.h"
+#include "backend/supervisor/filter.h"
 #include "backend/supervisor/process_tree.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/sockets.h"
@@ -49,9 +51,20 @@ class SupervisorSession final : public Session {
                     std::optional<kernel::CgroupMounts> cgroup_mounts);
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
+  // Could a decision about namespaces or tracing be a refusal?
+  [[nodiscard]] bool restricts_namespaces() const {
+    return confines(profile()) || sandbox_->tracks() || cgroups_ || spec_.tables->any_visitors_deny;
+  }
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
+  std::optional<int> refuse_unreported(const seccomp_notif& call);
+  // Sends the answer to the call at hand. Counts an EPERM that has no decision and so no event.
+  Result<void> answer(std::uint64_t id, const Answer& given);
+  [[nodiscard]] std::uint64_t refusals() const {
+    return totals_.denied + totals_.audited + totals_.guarded;
+  }
+  Answer handle_limits(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
   Result<void> open_handlers(const Child& child);
   void start_connect_helper(const Child& child, const JudgeSocket& judged);
   Result<void> handle_sockets(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task);
@@ -85,6 +98,7 @@ class SupervisorSession final : public Session {
   kernel::Proc proc_;
   Fd landlock_;
   ProcessTree tree_;
+  SharedTables shared_tables_;
   SocketAttributes attributes_;
   std::optional<kernel::CgroupMounts> cgroup_mounts_;  // set if protects_cgroups()
   std::optional<CgroupFileHandler> cgroups_;
@@ -93,6 +107,7 @@ class SupervisorSession final : public Session {
   Buckets buckets_;
   std::unique_ptr<kernel::Listener> listener_;
   std::optional<LabelReader> reader_;
+  std::optional<PossibleLabels> possible_labels_;
   std::optional<DiagPeers> peers_;
   std::optional<connect_helper::UnixConnectHandler> connects_;
   std::optional<Jobs> jobs_;  // its jobs use connects_ and the members above it
@@ -100,6 +115,7 @@ class SupervisorSession final : public Session {
   std::optional<AcceptHandler> accepts_;
   std::optional<Sandbox> sandbox_;
   Totals totals_;
+  std::uint64_t refusals_before_ = 0;  // before the call at hand
   std::uint64_t next_event_ = 1;
 };
 

@@ -3,9 +3,13 @@
 // A rule judges a socket, but a call names a descriptor number. So the kernel has to use the socket
 // that was judged:
 //
-//   - In a process with one thread the number cannot change while that thread is blocked, since the
-//     filter forbids to share the table with other processes. The kernel performs the call.
-//   - In a process with several threads, another thread could replace the descriptor. The
+//   - In a process with one thread that shares its descriptor table with no other process, the
+//     number cannot change while that thread is blocked. The kernel performs the call.
+//   - If no rule can refuse the operation, whichever socket of the run it is about, the kernel
+//     performs the call too. The supervisor keeps the labels of the run where the kernel keeps none,
+//     so it knows which values were ever set. A value that is set for the first time after this
+//     decision, and before the kernel finds the socket, is not taken into account.
+//   - Otherwise another thread or process could replace the descriptor. The
 //     supervisor performs the call on the duplicate that was judged.
 //   - The latter is not possible where the kernel would record the supervisor's credentials. A
 //     connect of a unix socket is then made by the connect helper (backend/connect_helper). All
@@ -91,12 +95,14 @@ struct SocketCallHandler::Call : SocketCall {
 };
 
 SocketCallHandler::SocketCallHandler(const hf_tables& tables, std::uint16_t profile,
-                                     const LabelReader& reader, Peers& peers, Jobs& jobs,
-                                     kernel::Listener& listener, std::uint64_t exempt_cookie)
+                                     const LabelReader& reader, const PossibleLabels& possible,
+                                     Peers& peers, Jobs& jobs, kernel::Listener& listener,
+                                     std::uint64_t exempt_cookie)
     : tables_(tables),
       profile_(tables.profiles[profile]),
       operations_(socket_operations(tables, profile)),
       reader_(reader),
+      possible_(possible),
       peers_(peers),
       jobs_(jobs),
       listener_(listener),
@@ -108,7 +114,7 @@ bool SocketCallHandler::rules_about(const seccomp_data& call) const {
 
 Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& judge) {
   Call call(decode_socket_call(caller.call.data));
-  call.duplicate = duplicate_of_thread(caller.call, caller.task, call.fd);
+  call.duplicate = duplicate_of_thread(caller.call, caller.task, caller.tables, call.fd);
   if (!caller.waiting()) return Answer::caller_gone();
   hf_request unknown = caller.common;
   unknown.op = HF_OP_SOCKET;
@@ -118,7 +124,11 @@ Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& ju
     const int error = judge(unknown, 0, 1);
     return Answer::error(error ? error : EPERM);
   };
-  if (!call.duplicate.fd) return call.duplicate.none ? Answer::error(EBADF) : cannot_tell();
+  if (!call.duplicate.fd) {
+    if (call.duplicate.none) return Answer::error(EBADF);
+    // An undumpable process of the same user, for example. It may go on if no rule could refuse it.
+    return any_socket_may(call) ? Answer::continue_syscall() : cannot_tell();
+  }
   const auto file = kernel::describe_file(call.duplicate.fd.get());
   if (!file) return cannot_tell();
   if (!file->socket && call.writes) return Answer::continue_syscall();
@@ -131,6 +141,11 @@ Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& ju
   call.cookie = *cookie;
   call.family = hf_family_of(static_cast<__u16>(*family));
   return decide(caller, call, judge);
+}
+
+// Is the operation allowed to every socket of the run?
+bool SocketCallHandler::any_socket_may(const Call& call) const {
+  return !may_be_refused(tables_, profile_, call.operations, possible_);
 }
 
 // The peer of a stream socket is the same until one end is closed. The peer of a datagram socket is
@@ -157,8 +172,10 @@ Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const J
   else
     request.flags |= HF_REQ_FACTS_MISSING;
   const bool enforces = profile_.mode == HF_MODE_ENFORCE;
-  const bool exact = call.duplicate.stable || !enforces || !(call.operations & operations_.refused);
-  if (connects_ && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
+  const bool free = enforces && any_socket_may(call);
+  const bool exact =
+      call.duplicate.stable || !enforces || free || !(call.operations & operations_.refused);
+  if (connects_ && !free && caller.call.data.nr == SYS_connect && call.family == HF_FAMILY_UNIX &&
       !(request.flags & HF_REQ_FACTS_MISSING)) {
     request.sock_op = HF_SOCK_CONNECT;
     request.via = hf_via_of(HF_SOCK_CONNECT);
@@ -173,7 +190,7 @@ Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const J
     if (!(call.operations & operations_.ruled & operation)) continue;
     request.sock_op = static_cast<std::uint16_t>(operation);
     request.via = hf_via_of(operation);
-    if (call.family == HF_FAMILY_UNIX && (operation & operations_.by_peer) &&
+    if (!free && call.family == HF_FAMILY_UNIX && (operation & operations_.by_peer) &&
         depends_on_peer(tables_, profile_, request))
       if (const int error = read_peer(call, request)) return Answer::error(error);
     const int error = judge(request, call.cookie, operation == HF_SOCK_SEND ? call.messages : 1);
@@ -198,8 +215,10 @@ Answer SocketCallHandler::perform(const SocketCaller& caller, Call& call) {
                           std::make_shared<const kernel::TaskMemory>(std::move(*memory))};
   auto directory = caller.task.duplicate();
   if (!directory) return Answer::error(EPERM);
-  Job job{.work = [performance] { return perform_socket_call(performance); },
-          .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0};
+  // Moved, so that no duplicate of the socket is left here when the job answers.
+  Job job{
+      .work = [performance = std::move(performance)] { return perform_socket_call(performance); },
+      .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0};
   auto started = jobs_.start(caller.call, std::move(*directory), listener_, std::move(job));
   return started ? Answer::deferred() : Answer::error(started.error().code);
 }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a shared_ptr that the job copies

@@ -12,6 +12,7 @@
 #include "backend/backend.h"
 #include "backend/calls/attributes.h"
 #include "backend/calls/jobs.h"
+#include "backend/calls/shared_tables.h"
 #include "backend/calls/socket_facts.h"
 #include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
@@ -36,6 +37,7 @@ struct SocketOperations {
 struct SocketCaller {
   const seccomp_notif& call;
   const kernel::TaskDirectory& task;
+  const SharedTables& tables;
   // Is the caller in the supervisor's user namespace? Only there do its capabilities count.
   const std::function<bool()>& in_own_user_namespace;
   // Does the call still wait?
@@ -64,8 +66,8 @@ class SocketCallHandler {
   // References are borrowed and outlive the handler. Rules do not apply to the socket with the
   // cookie `exempt_cookie`.
   SocketCallHandler(const hf_tables& tables, std::uint16_t profile, const LabelReader& reader,
-                    Peers& peers, Jobs& jobs, kernel::Listener& listener,
-                    std::uint64_t exempt_cookie);
+                    const PossibleLabels& possible, Peers& peers, Jobs& jobs,
+                    kernel::Listener& listener, std::uint64_t exempt_cookie);
   // Sets the handler of unix connects that the caller must not make itself. Without one they are
   // refused. Borrowed.
   void use(connect_helper::UnixConnectHandler& handler) { connects_ = &handler; }
@@ -76,6 +78,7 @@ class SocketCallHandler {
 
  private:
   struct Call;
+  [[nodiscard]] bool any_socket_may(const Call& call) const;
   // Reads the peer's labels into the request, or sets HF_REQ_FACTS_MISSING, and returns 0. Or
   // returns the errno that the kernel would return.
   int read_peer(const Call& call, hf_request& request);
@@ -86,6 +89,7 @@ class SocketCallHandler {
   const hf_profile& profile_;
   SocketOperations operations_;
   const LabelReader& reader_;
+  const PossibleLabels& possible_;
   Peers& peers_;
   Jobs& jobs_;
   connect_helper::UnixConnectHandler* connects_ = nullptr;

@@ -3,6 +3,7 @@
 // Access to another task: a tracer can do what the traced task may do. The Landlock domain already
 // keeps the tree from tracing tasks outside. This file decides about two tasks of the tree, so that
 // a refusal is reported with its rule.
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -38,49 +39,76 @@ std::optional<pid_t> search_tree(const SessionView& view, const Caller& caller, 
   return found;
 }
 
-std::optional<pid_t> traced_task(const SessionView& view, const Caller& caller) {
+Located locate_target(const SessionView& view, const Caller& caller) {
   const auto& arguments = caller.call.data.args;
-  switch (caller.call.data.nr) {
-    case SYS_ptrace:
-      return supervisors_number(view, caller, static_cast<pid_t>(arguments[1]));
-    case SYS_pidfd_getfd: {
-      const Duplicate target = duplicate_of(caller, static_cast<int>(arguments[0]));
-      if (!target.fd || !target.stable) return std::nullopt;
-      const auto process = view.proc.process_of_pidfd(target.fd.get());
-      return process && *process > 0 ? std::optional(*process) : std::nullopt;
-    }
-    default:
-      return supervisors_number(view, caller, static_cast<pid_t>(arguments[0]));
-  }
+  if (caller.call.data.nr == SYS_ptrace)
+    return locate(view, caller, static_cast<pid_t>(arguments[1]));
+  if (caller.call.data.nr != SYS_pidfd_getfd)
+    return locate(view, caller, static_cast<pid_t>(arguments[0]));
+  const Duplicate target = duplicate_of(view, caller, static_cast<int>(arguments[0]));
+  if (target.none) return {Located::State::none, 0, EBADF};
+  if (!target.fd) return {Located::State::unknown};
+  const auto process = view.proc.process_of_pidfd(target.fd.get());
+  if (!process && process.error().code == EBADF) return {Located::State::none, 0, EBADF};
+  if (process && *process < 0) return {Located::State::none};
+  if (!process || *process == 0 || !target.stable) return {Located::State::unknown};
+  return {Located::State::found, *process};
+}
+
+// What the kernel returns for a task of the tree that has ended and is not reaped.
+int error_of_ended(const seccomp_data& data) {
+  const bool attaches =
+      data.nr == SYS_ptrace && (static_cast<std::uint32_t>(data.args[0]) == PTRACE_ATTACH ||
+                                static_cast<std::uint32_t>(data.args[0]) == PTRACE_SEIZE);
+  return attaches ? EPERM : ESRCH;
 }
 
 }  // namespace
 
-std::optional<pid_t> supervisors_number(const SessionView& view, const Caller& caller, pid_t pid) {
-  if (pid <= 0) return std::nullopt;
+Located locate(const SessionView& view, const Caller& caller, pid_t pid) {
+  using State = Located::State;
+  if (pid <= 0) return {State::none};
   const auto own_namespace = caller.task.open_namespace(kernel::kPidNamespace);
-  if (!own_namespace) return std::nullopt;
+  if (!own_namespace) return {State::unknown};
   const auto translated = kernel::pid_from_namespace(own_namespace->get(), pid);
-  if (translated) return *translated > 0 ? std::optional(*translated) : std::nullopt;
-  if (translated.error().code != ENOTTY) return std::nullopt;
-  return in_own_pid_namespace(view, caller) ? pid : search_tree(view, caller, pid);
+  if (translated)
+    return *translated > 0 ? Located{State::found, *translated} : Located{State::unknown};
+  if (translated.error().code == ESRCH) return {State::none};
+  if (translated.error().code != ENOTTY) return {State::unknown};
+  if (in_own_pid_namespace(view, caller)) {
+    const auto task = view.proc.task(pid);
+    return task || task.error().code != ENOENT ? Located{State::found, pid} : Located{State::none};
+  }
+  const auto found = search_tree(view, caller, pid);
+  return found ? Located{State::found, *found} : Located{State::unknown};
 }
 
-PendingDecision decision_of_trace(const SessionView& view, const Caller& caller) {
+std::optional<pid_t> supervisors_number(const SessionView& view, const Caller& caller, pid_t pid) {
+  const Located located = locate(view, caller, pid);
+  return located.state == Located::State::found ? std::optional(located.pid) : std::nullopt;
+}
+
+Result<PendingDecision> decision_of_trace(const SessionView& view, const Caller& caller) {
   PendingDecision decision;
   decision.request = caller.common;
   decision.request.op = HF_OP_TRACE;
   decision.request.via = HF_VIA_PTRACE;
+  // Nothing that a rule is about. The answer is the kernel's, and no event.
+  const Located target = locate_target(view, caller);
+  if (target.state == Located::State::none) return Error{target.error, "trace", {}, {}};
   // A task that is not found, or not proved to be in the tree, has no profile. A confined caller
   // may not trace it.
-  const auto pid = traced_task(view, caller);
-  if (!pid) return decision;
-  decision.object.pid = static_cast<__u32>(*pid);
-  const auto task = view.proc.task(*pid);
+  if (target.state == Located::State::unknown) return decision;
+  decision.object.pid = static_cast<__u32>(target.pid);
+  const auto task = view.proc.task(target.pid);
   if (!task) return decision;
   decision.object = describe_task(*task).value_or(decision.object);
   const auto namespaces = task->namespaces();
-  if (!namespaces || !view.tree.contains(*task)) return decision;
+  const bool member = view.tree.contains(*task);
+  const auto status = task->status();
+  if (member && status && status->ended)
+    return Error{error_of_ended(caller.call.data), "trace", {}, {}};
+  if (!namespaces || !member) return decision;
   decision.request.object = decision.request.subject;
   if (view.sandbox.held(*namespaces).types != 0) decision.request.flags |= HF_REQ_OBJECT_HELD_SAME;
   return decision;

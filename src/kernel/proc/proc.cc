@@ -31,17 +31,26 @@ constexpr std::array<const char*, kNamespaceLinkCount> kLinkPaths = {"ns/mnt",
                                                                      "ns/pid_for_children",
                                                                      "ns/time_for_children"};
 
-// The needed lines of "status" are in the first 4096 bytes, unless the task has hundreds of groups.
-constexpr std::size_t kSmallFileBytes = 4096;
+// Most files are smaller. "status" is not for a task in hundreds of groups, and "children" is not
+// for one with hundreds of children.
+constexpr std::size_t kFirstReadBytes = 4096;
 
+// The whole file. A read that returns less than was asked for may be followed by more: procfs ends
+// a read where a record does not fit.
 Result<std::string> read_small(int directory_fd, const char* path) {
   const Fd fd(::openat(directory_fd, path, O_RDONLY | O_CLOEXEC));
   if (!fd) return system_error("open", path);
-  std::string text(kSmallFileBytes, '\0');
-  const ssize_t length = ::read(fd.get(), text.data(), text.size());
-  if (length < 0) return system_error("read", path);
-  text.resize(static_cast<std::size_t>(length));
-  return text;
+  std::string text;
+  for (std::size_t done = 0;;) {
+    text.resize(std::max(kFirstReadBytes, done * 2));
+    const ssize_t length = ::read(fd.get(), text.data() + done, text.size() - done);
+    if (length < 0) return system_error("read", path);
+    done += static_cast<std::size_t>(length);
+    if (length == 0) {
+      text.resize(done);
+      return text;
+    }
+  }
 }
 
 // The number at the start of `text`. Text after it is ignored.
@@ -208,7 +217,38 @@ Result<TaskStatus> TaskDirectory::status() const {
   const unsigned filters = number_field<unsigned>(text, "Seccomp_filters", 0).value_or(0);
   const auto state = field(text, "State");
   const bool stopped = state && (state->starts_with('T') || state->starts_with('t'));
-  return TaskStatus{*thread, *process, *parent, *threads, *uid, *innermost, filters, stopped};
+  const bool ended = state && (state->starts_with('Z') || state->starts_with('X'));
+  return TaskStatus{*thread,    *process, *parent, *threads, *uid,
+                    *innermost, filters,  stopped, ended};
+}
+
+std::uint64_t ticks_of_boottime(std::uint64_t boottime_ns) {
+  static const long per_second = ::sysconf(_SC_CLK_TCK);
+  return boottime_ns / (1'000'000'000u / static_cast<std::uint64_t>(per_second));
+}
+
+// The name may contain spaces and parentheses, so the fields are counted from the last one.
+Result<TaskBirth> TaskDirectory::birth() const {
+  HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "stat"));
+  constexpr unsigned kFlags = 9;          // proc_pid_stat(5)
+  constexpr unsigned kStartTime = 22;     // the same
+  constexpr unsigned kForkNoExec = 0x40;  // PF_FORKNOEXEC of the kernel
+  const std::size_t name_end = text.rfind(") ");
+  if (name_end == std::string::npos) return Error{EPROTO, "parse", "/proc/PID/stat", {}};
+  std::string_view rest = std::string_view(text).substr(name_end + 2);
+  std::optional<unsigned> flags;
+  for (unsigned number = 3; !rest.empty(); number++) {
+    if (number == kFlags) flags = leading_number<unsigned>(rest);
+    if (number == kStartTime) {
+      const auto start = leading_number<std::uint64_t>(rest);
+      if (!flags || !start) break;
+      return TaskBirth{*start, !(*flags & kForkNoExec)};
+    }
+    const std::size_t space = rest.find(' ');
+    if (space == std::string_view::npos) break;
+    rest.remove_prefix(space + 1);
+  }
+  return Error{EPROTO, "parse", "/proc/PID/stat", {}};
 }
 
 // A descriptor table that is smaller than the limit has a free number, or can grow. Only a table of
@@ -285,16 +325,45 @@ Result<TaskDirectory> TaskDirectory::duplicate() const {
   return TaskDirectory(std::move(copy), known_links_);
 }
 
-bool TaskDirectory::has_pending_signal() const {
-  const auto text = read_small(directory_.get(), "status");
-  if (!text) return false;
-  const auto mask = [&](std::string_view name) {
-    std::uint64_t bits = 0;
-    if (const auto value = field(*text, name))
-      std::from_chars(value->data(), value->data() + value->size(), bits, 16);
-    return bits;
-  };
-  return ((mask("SigPnd") | mask("ShdPnd")) & ~mask("SigBlk") & ~mask("SigIgn")) != 0;
+namespace {
+
+std::uint64_t signal_mask(std::string_view status, std::string_view name) {
+  std::uint64_t bits = 0;
+  if (const auto value = field(status, name))
+    std::from_chars(value->data(), value->data() + value->size(), bits, 16);
+  return bits;
+}
+
+}  // namespace
+
+// complete_signal() and retarget_shared_pending() of the kernel see to it that of the threads that
+// do not block a pending signal of the process, at least one has been told of it.
+Result<PendingSignal> TaskDirectory::pending_signal() const {
+  HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
+  const auto process = number_field<pid_t>(text, "Tgid", 0);
+  const auto thread = number_field<pid_t>(text, "Pid", 0);
+  const auto threads = number_field<unsigned>(text, "Threads", 0);
+  if (!process || !thread || !threads) return Error{EPROTO, "parse", "/proc/PID/status", {}};
+  PendingSignal found = {PendingSignal::Whose::none, *process, *thread};
+  const std::uint64_t taken = ~signal_mask(text, "SigBlk") & ~signal_mask(text, "SigIgn");
+  std::uint64_t shared = signal_mask(text, "ShdPnd") & taken;
+  if ((signal_mask(text, "SigPnd") & taken) || (shared && *threads == 1)) {
+    found.whose = PendingSignal::Whose::own;
+    return found;
+  }
+  if (!shared) return found;
+  found.whose = PendingSignal::Whose::some_thread;
+  for (const pid_t other : this->threads()) {
+    if (other == *thread) continue;
+    const auto of_other =
+        read_small(directory_.get(), fmt::format("task/{}/status", other).c_str());
+    // It has ended, or it blocks none of what it could be told of.
+    if (of_other) shared &= signal_mask(*of_other, "SigBlk");
+    if (!shared) return found;
+  }
+  const auto again = read_small(directory_.get(), "status");
+  if (again && (shared & signal_mask(*again, "ShdPnd"))) found.whose = PendingSignal::Whose::own;
+  return found;
 }
 
 Result<std::string> TaskDirectory::cgroup() const {

@@ -50,7 +50,26 @@ struct TaskStatus {
   pid_t innermost_pid;  // last number of "NSpid": in its own pid namespace
   unsigned filters;     // number of its seccomp filters; 0 before Linux 5.9
   bool stopped;         // by a signal or by a tracer: state T or t
+  bool ended;           // it has ended and is not reaped: state Z or X
 };
+
+// A signal that waits for a thread, which neither blocks nor ignores it. A signal that was sent to
+// a process waits for one of its threads, and the kernel does not say for which.
+struct PendingSignal {
+  // own: this thread will handle it. some_thread: this or another thread of the process.
+  enum class Whose { none, own, some_thread } whose;
+  pid_t process;
+  pid_t thread;
+};
+
+// When a task was made, and whether it has executed a program since.
+struct TaskBirth {
+  std::uint64_t start_ticks;  // CLOCK_BOOTTIME, in clock ticks: see ticks_of_boottime()
+  bool executed;              // false also for every thread but the one that executed the program
+};
+
+// The clock tick that a time of CLOCK_BOOTTIME lies in, as /proc/PID/stat counts them.
+[[nodiscard]] std::uint64_t ticks_of_boottime(std::uint64_t boottime_ns);
 
 // The credentials of a thread as a target of permission checks. Ids are in the reader's user
 // namespace.
@@ -94,13 +113,13 @@ class TaskMemory {
 
 // One thread, by its open /proc/PID directory. The directory never refers to another thread, even
 // when the number is reused: after the thread's death every read fails with ESRCH or ENOENT.
-// EACCES: this process may not trace the thread. EPROTO: a file could not be parsed. Only the first
-// 4096 bytes of "status" are read, so a thread in several hundred groups gives EPROTO. The object
-// may be used by any thread, one at a time.
+// EACCES: this process may not trace the thread. EPROTO: a file could not be parsed. The object may
+// be used by any thread, one at a time.
 class TaskDirectory {
  public:
   [[nodiscard]] Result<TaskNamespaces> namespaces() const;
   [[nodiscard]] Result<TaskStatus> status() const;
+  [[nodiscard]] Result<TaskBirth> birth() const;
   // "comm", without the newline.
   [[nodiscard]] Result<std::string> command_name() const;
   // A descriptor for setns(2) and ioctl_ns(2). `link` is an index of TaskNamespaces::link.
@@ -116,19 +135,16 @@ class TaskDirectory {
   [[nodiscard]] Result<Fd> open_descriptor(int number) const;
   // A second object for the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
-  // Whether a signal is pending that it neither blocks nor ignores. False also when "status" cannot
-  // be read.
-  [[nodiscard]] bool has_pending_signal() const;
+  [[nodiscard]] Result<PendingSignal> pending_signal() const;
   // Whether it could open another file now, by its RLIMIT_NOFILE.
   [[nodiscard]] Result<bool> has_room_for_descriptor() const;
   // Its cgroup in the unified hierarchy, as a path relative to the root of the reader's cgroup
-  // namespace. Empty: the kernel lists no unified hierarchy. The text is cut at 4096 bytes.
+  // namespace. Empty: the kernel lists no unified hierarchy.
   [[nodiscard]] Result<std::string> cgroup() const;
   // The whole text of its mountinfo; parse_mount_table() parses it.
   [[nodiscard]] Result<std::string> mount_info() const;
   // The threads, and the child processes, of the thread's process. Not atomic: a result may miss
-  // tasks, and a number may already be reused. Reads 4096 bytes of each "children" file. Empty on
-  // errors.
+  // tasks, and a number may already be reused. Empty on errors.
   [[nodiscard]] std::vector<pid_t> threads() const;
   [[nodiscard]] std::vector<pid_t> children() const;
 

@@ -130,8 +130,8 @@ int exit_code(int status) {
 }
 
 // Reaps all children and exits when the command ends. The kernel then kills all other tasks of the
-// namespace. Forwards signals sent by processes (si_code <= 0). Signals of the terminal reach the
-// command directly.
+// namespace. Forwards the signals that the parent forwards, which have kForwardedValue. Signals of
+// the terminal and of other senders to the process group reach the command directly.
 [[noreturn]] void run_init(pid_t command) {
   syscall(SYS_close_range, 0u, ~0u, 0u);  // the command may read this process's descriptors
   sigset_t all;
@@ -139,7 +139,8 @@ int exit_code(int status) {
   for (;;) {
     siginfo_t info = {};
     const int signal = sigwaitinfo(&all, &info);
-    if (signal > 0 && signal != SIGCHLD && info.si_code <= 0) kill(command, signal);
+    if (signal > 0 && info.si_code == SI_QUEUE && info.si_value.sival_int == kForwardedValue)
+      kill(command, signal);
     if (signal != SIGCHLD) continue;
     int status = 0;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0;)
@@ -169,6 +170,8 @@ void run_child(const ChildSpec& spec) {
   confine(spec);
   wait_for_byte(spec, kChildRelease);
   if (spec.init) split_into_init_and_command(spec);
+  if (spec.descriptors) setrlimit(RLIMIT_NOFILE, spec.descriptors);
+  if (spec.ignore_child_signal) signal(SIGCHLD, SIG_IGN);
   sigprocmask(SIG_SETMASK, spec.signal_mask, nullptr);
   exec_command(spec);
 }

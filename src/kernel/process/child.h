@@ -5,6 +5,7 @@
 
 #include <linux/filter.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdint>
 
@@ -46,6 +47,9 @@ inline constexpr char kChildRelease = 'r';
 inline constexpr int kSelfTestArgument = 0x0badc0de;
 inline constexpr int kSelfTestError = 54;  // EXFULL: setns(2) itself never returns it
 
+// The value of a signal that the init of a pid namespace forwards to the command.
+inline constexpr int kForwardedValue = 0x0f03a3d5;
+
 // Plain data, prepared before the fork. All pointers and descriptors are borrowed.
 struct ChildSpec {
   int channel_fd;
@@ -65,6 +69,8 @@ struct ChildSpec {
   char** shell_arguments;
   char* const* environment;
   const sigset_t* signal_mask;  // the command's
+  bool ignore_child_signal;     // the command's action for SIGCHLD is SIG_IGN
+  const rlimit* descriptors;    // the command's RLIMIT_NOFILE; null: as it is
 };
 
 // Runs in a forked child of a process with one thread. Prepares the child, waits for kChildRelease,

@@ -98,12 +98,57 @@ Result<void> signal_process(int pidfd, int signal) {
   return {};
 }
 
-std::optional<Ended> reap_child() {
-  int status = 0;
-  const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
-  if (pid <= 0) return std::nullopt;
-  return Ended{pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+Result<void> signal_process_with(int pidfd, int signal, int value) {
+  siginfo_t info = {};
+  info.si_signo = signal;
+  info.si_code = SI_QUEUE;
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  info.si_value.sival_int = value;
+  if (::syscall(SYS_pidfd_send_signal, pidfd, signal, &info, 0) != 0)
+    return system_error("pidfd_send_signal");
+  return {};
 }
+
+std::optional<ChildChange> next_child_change() {
+  using Kind = ChildChange::Kind;
+  int status = 0;
+  const pid_t pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED | __WALL);
+  if (pid <= 0) return std::nullopt;
+  if (WIFSTOPPED(status)) return ChildChange{Kind::stopped, pid, WSTOPSIG(status)};
+  if (WIFCONTINUED(status)) return ChildChange{Kind::continued, pid, 0};
+  if (WIFSIGNALED(status)) return ChildChange{Kind::killed, pid, WTERMSIG(status)};
+  return ChildChange{Kind::exited, pid, WEXITSTATUS(status)};
+}
+
+namespace {
+
+void raise_unblocked(int signal) {
+  sigset_t one;
+  sigset_t before;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  (void)::raise(signal);
+  (void)::pthread_sigmask(SIG_UNBLOCK, &one, &before);
+  (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace
+
+void stop_by(int signal) { raise_unblocked(signal); }
+
+void end_by(int signal) {
+  const rlimit none = {};
+  (void)::setrlimit(RLIMIT_CORE, &none);
+  (void)::signal(signal, SIG_DFL);
+  raise_unblocked(signal);
+}
+
+bool has_controlling_terminal() {
+  return static_cast<bool>(Fd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)));
+}
+
+bool in_own_group(pid_t pid) { return ::getpgid(pid) == ::getpgrp(); }
 
 Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors) {
   constexpr int kFirst = 3;
@@ -189,9 +234,26 @@ Result<void> become_subreaper() {
   return {};
 }
 
+namespace {
+
+std::optional<rlimit> limit_before;
+
+}  // namespace
+
+const rlimit* descriptor_limit_before() { return limit_before ? &*limit_before : nullptr; }
+
+Result<bool> stop_ignoring_children() {
+  struct sigaction before = {};
+  struct sigaction action = {};
+  action.sa_handler = SIG_DFL;
+  if (::sigaction(SIGCHLD, &action, &before) != 0) return system_error("sigaction");
+  return before.sa_handler == SIG_IGN;
+}
+
 void raise_descriptor_limit() {
   rlimit limit = {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (!limit_before) limit_before = limit;
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }

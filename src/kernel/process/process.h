@@ -4,6 +4,7 @@
 #define HOLDFAST_KERNEL_PROCESS_PROCESS_H
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <array>
@@ -52,6 +53,8 @@ Result<Fd> duplicate_from(int pidfd, int remote_fd);
 Result<Fd> duplicate(int fd);
 // Errors: ESRCH, it has been reaped; EPERM.
 Result<void> signal_process(int pidfd, int signal);
+// The same with si_code SI_QUEUE and this value.
+Result<void> signal_process_with(int pidfd, int signal, int value);
 
 // Starts this program again, with one argument and an empty environment. `descriptors`, borrowed,
 // become its descriptors 3, 4, and so on. It also inherits 0 to 2, since all others are
@@ -65,12 +68,24 @@ void end_with_parent();
 // Sets the name of the calling thread that ps(1) shows; at most 15 bytes.
 void set_command_name(const char* name);
 
-struct Ended {
+// What happened to a child.
+struct ChildChange {
+  enum class Kind { exited, killed, stopped, continued } kind;
   pid_t pid;
-  int exit_code;  // as in a shell: 128 + signal after a death by signal
+  int value;  // exited: its exit status; killed, stopped: the signal
 };
-// Reaps a child that has ended. Does not wait. nullopt: no child has ended.
-std::optional<Ended> reap_child();
+// The next change of a child. Reaps one that has ended. Does not wait. nullopt: there is none.
+std::optional<ChildChange> next_child_change();
+// Stops this process by a signal as its default action would. A terminal's stop signal does nothing
+// in an orphaned process group. Returns when this process has been continued.
+void stop_by(int signal);
+// Ends this process by a signal as its default action would, but without a core file. Returns if
+// the default action is another.
+void end_by(int signal);
+// Whether this process has a controlling terminal.
+[[nodiscard]] bool has_controlling_terminal();
+// Whether `pid` is in this process's group.
+[[nodiscard]] bool in_own_group(pid_t pid);
 // Waits until this child has ended; signals do not end the wait. Returns the status of waitpid(2),
 // or -1: not a child of this process.
 int wait_for_end(pid_t child);
@@ -97,6 +112,12 @@ Result<void> make_undumpable();
 Result<void> become_subreaper();
 // Raises the limit of descriptors to the hard limit. Ignores errors.
 void raise_descriptor_limit();
+// RLIMIT_NOFILE as it was before the first raise_descriptor_limit(). Null: nothing was raised.
+[[nodiscard]] const rlimit* descriptor_limit_before();
+// Sets the action for SIGCHLD to its default, so that children stay until they are reaped. A process
+// that was started with SIGCHLD ignored has none to reap. Returns whether it was ignored. Errors: of
+// sigaction(2).
+Result<bool> stop_ignoring_children();
 // Whether CAP_SYS_ADMIN is effective, in the caller's user namespace.
 [[nodiscard]] bool has_sys_admin();
 

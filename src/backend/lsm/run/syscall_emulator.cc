@@ -89,7 +89,7 @@ Result<void> SyscallEmulator::open_accepts(const Child& child) {
       *spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_, *jobs_, *listener_,
       [this](const seccomp_notif& call, const kernel::TaskDirectory& task, hf_request request,
              std::uint64_t cookie, unsigned) { return judge(call, task, request, cookie); },
-      calls::FallbackEnforcer::bpf, child.channel_cookie});
+      calls::FallbackEnforcer::bpf, shared_tables_, child.channel_cookie});
   return {};
 }
 
@@ -142,7 +142,8 @@ calls::Answer SyscallEmulator::answer_attributes(const seccomp_notif& call,
     const auto namespaces = task.namespaces();
     return namespaces && namespaces->link[kernel::kUserNamespace] == own_user_namespace_;
   };
-  return calls::answer_attribute_call(*labels_, {call, task, own, waiting, judged, spec_.labels});
+  return calls::answer_attribute_call(
+      *labels_, {call, task, shared_tables_, own, waiting, judged, spec_.labels});
 }
 
 // Of the same bucket that the programs take from.

@@ -61,6 +61,8 @@ class SyscallEmulator {
   const Programs& programs_;
   const SessionRecord& record_;
   kernel::Proc proc_;
+  // Nothing is recorded: what depends on a shared table is decided by BPF programs.
+  calls::SharedTables shared_tables_{proc_};
   kernel::SeccompFilter filter_;
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<kernel::CgroupMounts> cgroups_;  // where accepts may have a rate

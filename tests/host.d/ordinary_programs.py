@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Ordinary programs do under `holdfast run` what they do without it, unless a rule is about it. Each program
+here runs bare and under a policy, as root and as an ordinary user, and has to say the same."""
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+POLICIES = {
+    "none": "",
+    "namespaces": """namespaces.create = ["user","mnt","pid","net","ipc","uts","cgroup"]
+namespaces.enter = "own"
+namespaces.track = true
+""",
+    # Refuses a label that no socket has.
+    "sockets": """[[profile.app.socket]]
+on = ["bind","listen","connect","send","accept"]
+label = { "user.never" = "1" }
+verdict = "deny"
+[[profile.app.socket]]
+on = ["connect","send","accept"]
+family = ["unix"]
+label = { "user.never" = false }
+peer = { "user.never" = "1" }
+verdict = "deny"
+""",
+    # Another family could be swapped in, so the supervisor makes the calls of a program with threads.
+    "inet6": """[[profile.app.socket]]
+on = ["bind","listen","connect","send","accept"]
+family = ["inet6"]
+verdict = "deny"
+""",
+    "accepts": """[[profile.app.socket]]
+on = ["connect","accept"]
+family = ["unix"]
+peer = { "user.never" = "1" }
+verdict = "deny"
+[profile.app.label]
+inherit = true
+""",
+}
+
+# What the programs begin with.
+START = """
+import ctypes, errno, os, resource, signal, socket, sys, threading, time
+c = ctypes.CDLL(None, use_errno=True)
+c.syscall.restype = c.ptrace.restype = ctypes.c_long
+c.ptrace.argtypes = [ctypes.c_long] * 4
+def result(value): return "ok" if value >= 0 else errno.errorcode.get(ctypes.get_errno(), ctypes.get_errno())
+def say(what, act):
+    try: act(); got = "ok"
+    except OSError as error: got = errno.errorcode.get(error.errno, error.errno)
+    print(what, got, flush=True)
+"""
+
+SHARED_TABLE = """
+child = c.syscall(56, 0x400 | signal.SIGCHLD, 0, 0, 0, 0)   # clone(CLONE_FILES)
+if child == 0: os._exit(0)
+print("clone", result(child))
+print("ended with", os.waitpid(child, 0)[1])
+"""
+
+LIMITS = """
+def lower(pid):
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.prlimit(pid, resource.RLIMIT_CORE, (0, hard))
+child = os.fork()
+if child == 0: time.sleep(30); os._exit(0)
+say("own child", lambda: lower(child))
+say("itself", lambda: lower(os.getpid()))
+say("nobody", lambda: lower(4194303))
+say("read init's", lambda: os.getuid() and time or resource.prlimit(1, resource.RLIMIT_CORE))
+os.kill(child, 9)
+"""
+
+SUPERVISORS_LIMITS = """
+say("the supervisor's", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (0, 0)))
+say("its processor time", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1)))
+"""
+
+NOTHING_THERE = """
+print("attach", result(c.ptrace(16, 4194303, 0, 0)), "continue", result(c.ptrace(7, 4194303, 0, 0)))
+b = ctypes.create_string_buffer(8)
+class Part(ctypes.Structure): _fields_ = [("at", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+part = Part(ctypes.addressof(b), 8)
+print("read", result(c.process_vm_readv(4194303, ctypes.byref(part), 1, ctypes.byref(part), 1, 0)))
+print("no descriptor", result(c.syscall(438, 77, 0, 0)), "no pidfd", result(c.syscall(438, 1, 0, 0)))
+child = os.fork()
+if child == 0:
+    c.ptrace(0, 0, 0, 0); os.kill(os.getpid(), signal.SIGSTOP); os._exit(0)
+os.waitpid(child, 0); os.kill(child, 9)
+os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+print("ended:", result(c.ptrace(7, child, 0, 0)), result(c.ptrace(2, child, 0, 0)), result(c.ptrace(16, child, 0, 0)))
+pidfd = os.pidfd_open(child)
+print("pidfd of it", result(c.syscall(438, pidfd, 0, 0))); os.waitpid(child, 0)
+print("reaped", result(c.syscall(438, pidfd, 0, 0)))
+"""
+
+THREADED_SOCKETS = """
+threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
+os.chdir(sys.argv[1])
+a, b = socket.socketpair()
+say("socketpair send", lambda: a.send(b"x"))
+say("socketpair write", lambda: os.write(a.fileno(), b"x"))
+say("socketpair descriptors", lambda: socket.send_fds(a, [b"x"], [0]))
+say("unix bind", lambda: server.bind("s")) if (server := socket.socket(socket.AF_UNIX)) else 0
+say("unix listen", lambda: server.listen(4))
+say("unix connect", lambda: socket.socket(socket.AF_UNIX).connect("s"))
+say("abstract bind", lambda: socket.socket(socket.AF_UNIX).bind(b"\\0ordinary%d" % os.getpid()))
+os.unlink("s")
+say("if_nameindex", socket.if_nameindex)
+listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(4)
+near = socket.create_connection(listener.getsockname()); far = listener.accept()[0]
+got = 0
+def read():
+    global got
+    while got < 8 << 20: got += len(far.recv(1 << 20))
+reader = threading.Thread(target=read); reader.start()
+print("a blocking send of 8 MiB:", near.send(b"y" * (8 << 20))); reader.join()
+near.setsockopt(socket.SOL_SOCKET, 60, 1)
+say("MSG_ZEROCOPY", lambda: near.send(b"z" * 100, 0x4000000))
+with open("/etc/passwd", "rb") as file: say("sendfile", lambda: os.sendfile(near.fileno(), file.fileno(), 0, 100))
+os._exit(0)
+"""
+
+MANY_CHILDREN = """
+kids = []
+for i in range(800):
+    kids.append(os.fork())
+    if kids[-1] == 0: signal.pause(); os._exit(0)
+last = c.syscall(56, 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0)   # clone(CLONE_NEWUSER)
+if last == 0: signal.pause(); os._exit(0)
+print("clone", result(last))
+space = os.open("/proc/%d/ns/user" % last, os.O_RDONLY)
+print("enter the namespace of one of 801 children:", result(c.syscall(308, space, 0)), flush=True)
+for pid in kids + [last]: os.kill(pid, 9)
+os._exit(0)
+"""
+
+# Threads wait in accept() while signals come in. Only EINTR and connections may come of that.
+WAITING_THREADS = """
+wrong = set()
+server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen(64); fd = server.fileno()
+def wait():
+    while True:
+        got = c.accept(fd, None, None)
+        if got >= 0: os.close(got)
+        elif ctypes.get_errno() != errno.EINTR: wrong.add(ctypes.get_errno())
+signal.signal(signal.SIGUSR1, lambda *ignored: None); signal.siginterrupt(signal.SIGUSR1, False)
+for _ in range(8): threading.Thread(target=wait, daemon=True).start()
+pid = os.getpid()
+if os.fork() == 0:
+    for _ in range(100): os.kill(pid, signal.SIGUSR1); time.sleep(0.02)
+    os._exit(0)
+end = time.monotonic() + 2.5
+while time.monotonic() < end:
+    socket.create_connection(server.getsockname()).close(); time.sleep(0.01)
+print("errors but EINTR:", sorted(wrong), flush=True)
+os._exit(0)
+"""
+
+# A second thread exists, and a socket is closed when close() returns.
+CLOSED_SOCKETS = """
+threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
+def again():
+    one = socket.socket(); one.bind(("127.0.0.1", 0)); at = one.getsockname(); one.close()
+    other = socket.socket(); other.bind(at); other.close()
+def listener():
+    one = socket.socket(); one.bind(("127.0.0.1", 0)); one.listen(1); one.setblocking(False)
+    try: one.accept()
+    except BlockingIOError: pass
+    at = one.getsockname(); one.close()
+    try: socket.socket().connect(at); return "connected"
+    except OSError as error: return errno.errorcode[error.errno]
+for _ in range(50): again()
+print("a closed listener:", sorted({listener() for _ in range(50)}), flush=True)
+os._exit(0)
+"""
+
+# As ssh-agent and browsers are. The /proc of an ordinary user's undumpable process is root's.
+UNDUMPABLE = """
+os.chdir(sys.argv[1])
+name = "attributes.%d" % os.getpid(); open(name, "w").close()
+c.prctl(4, 0, 0, 0, 0)
+say("list", lambda: os.listxattr(name))
+file = os.open(name, os.O_RDWR)
+say("list by descriptor", lambda: os.listxattr(file))
+say("set", lambda: os.setxattr(file, "user.x", b"y"))
+say("write", lambda: os.write(file, b"x"))
+a, b = socket.socketpair()
+say("send", lambda: a.send(b"x"))
+say("bind", lambda: socket.socket().bind(("127.0.0.1", 0)))
+os.unlink(name)
+child = os.fork()
+if child == 0: os._exit(errno.EPERM if c.unshare(0x10000000) < 0 else 0)
+print("unshare(user)", os.waitpid(child, 0)[1], flush=True)
+"""
+
+IGNORED_CHILD = "print('SIGCHLD is ignored:', signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN); sys.exit(3)"
+OPEN_FILES = "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0]); say('pipe', os.pipe)"
+PLAIN = "print('runs'); say('attributes', lambda: os.listxattr('/etc/passwd'))"
+
+number = 0
+
+
+def check(what, good, got=""):
+    global number
+    number += 1
+    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
+    if not good:
+        for line in str(got).splitlines():
+            print(f"# {line}")
+
+
+class User:
+    """Runs programs, bare or held, as one user."""
+
+    def __init__(self, name, folder, holdfast, ordinary):
+        self.name, self.folder, self.holdfast, self.ordinary = name, folder, holdfast, ordinary
+
+    def run(self, policy, program, options=(), before=None, timeout=120):
+        """What it says and its exit status. Bare where `policy` is None."""
+        prefix = []
+        if policy is not None:
+            prefix = [self.holdfast, "run", "-q", "--backend", "supervisor", "--policy",
+                      os.path.join(self.folder, policy + ".toml"), *options, "--"]
+
+        def prepare():
+            if self.ordinary:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            if before:
+                before()
+
+        try:
+            done = subprocess.run(prefix + ["/usr/bin/python3", "-c", START + program, self.folder], timeout=timeout,
+                                  preexec_fn=prepare, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, check=False, cwd="/")
+        except subprocess.TimeoutExpired:
+            return "it hangs"
+        return done.stdout.decode() + f"status {done.returncode}"
+
+    def same(self, what, policies, program, options=(), before=None):
+        bare = self.run(None, program, before=before)
+        for policy in policies:
+            got = self.run(policy, program, options, before)
+            check(f"{what}, {policy}, {self.name}", got == bare, f"bare:\n{bare}\nheld:\n{got}")
+
+
+def tests(user, root):
+    user.same("a clone that shares descriptors", ["none", "namespaces", "sockets"], SHARED_TABLE)
+    user.same("limits of the own processes", ["none", "namespaces"], LIMITS)
+    got = user.run("none", SUPERVISORS_LIMITS)
+    check(f"limits of the supervisor, {user.name}",
+          [line for line in got.splitlines() if not line.startswith("holdfast: denied  limits of holdfast")] ==
+          ["the supervisor's EPERM", "its processor time EPERM", "status 0"], got)
+    user.same("tracing what is not there", ["namespaces"], NOTHING_THERE)
+    user.same("sockets of a program with threads", ["sockets"], THREADED_SOCKETS)
+    user.same("an undumpable process", ["none", "sockets"], UNDUMPABLE)
+    user.same("sockets that are closed", ["inet6", "accepts"], CLOSED_SOCKETS)
+    user.same("a parent of 800 children", ["namespaces"], MANY_CHILDREN)
+    user.same("threads that wait while signals come in", ["sockets", "accepts"], WAITING_THREADS)
+
+    def ignore_children():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    user.same("a caller that ignores SIGCHLD", ["none"], IGNORED_CHILD, before=ignore_children)
+    user.same("the same in a pid namespace", ["none"], IGNORED_CHILD, before=ignore_children,
+              options=["--unshare", "pid" if root and not user.ordinary else "user,pid"])
+    user.same("a soft limit of 16 descriptors", ["none", "sockets"], OPEN_FILES,
+              before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                                (16, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    if root and not user.ordinary:
+        user.same("a thousand groups", ["none", "namespaces", "sockets"], PLAIN,
+                  before=lambda: os.setgroups(range(1000000000, 1000001000)))
+
+
+def main():
+    built = os.path.join(os.environ.get("HOLDFAST_BUILD", "build"), "holdfast")
+    root = os.getuid() == 0
+    with tempfile.TemporaryDirectory(prefix="ordinary.", dir="/tmp") as folder:
+        os.chmod(folder, 0o1777)
+        holdfast = os.path.join(folder, "holdfast")
+        shutil.copy(built, holdfast)
+        os.chmod(holdfast, 0o755)
+        for name, text in POLICIES.items():
+            path = os.path.join(folder, name + ".toml")
+            with open(path, "w", encoding="ascii") as file:
+                file.write("version = 1\n[profile.app]\n" + text)
+            os.chmod(path, 0o644)
+        if root:
+            tests(User("as root", folder, holdfast, False), root)
+        tests(User("as an ordinary user", folder, holdfast, root), root)
+    print(f"1..{number}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
