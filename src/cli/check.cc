@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "backend/backend.h"
@@ -22,6 +23,7 @@ namespace {
 
 using backend::Strength;
 using policy::StatedRule;
+using Json = nlohmann::ordered_json;
 
 struct Column {
   std::unique_ptr<backend::Backend> backend;
@@ -141,6 +143,65 @@ void print_strength(const policy::Compiled& compiled) {
   print_unenforced(columns, rules);
 }
 
+Json profile_json(const policy::Compiled& compiled, std::uint16_t number) {
+  const hf_profile& profile = compiled.tables->profiles[number];
+  Json json = {{"name", compiled.profiles[number]},
+               {"mode", policy::name_of(policy::kModeNames, profile.mode)},
+               {"restrictions", Json::array()},
+               {"cgroups", Json::array()},
+               {"marks", Json::array()},
+               {"warnings", run::delegation_warnings(profile)}};
+  for (const StatedRule& rule : policy::stated_rules(compiled, number))
+    json["restrictions"].push_back({{"kind", rule.kind},
+                                    {"key", rule.key},
+                                    {"text", rule.text},
+                                    {"file", rule.where.file},
+                                    {"line", rule.where.line}});
+  for (const policy::Binding& binding : compiled.bindings)
+    if (binding.profile == number) json["cgroups"].push_back(binding.cgroup);
+  for (const policy::Mark& mark : compiled.marks)
+    if (mark.profile == number) json["marks"].push_back(mark.name);
+  return json;
+}
+
+Json strength_json(const policy::Compiled& compiled) {
+  std::set<std::string_view> kinds;
+  for (const StatedRule& rule : policy::stated_rules(compiled)) kinds.insert(rule.kind);
+  Json json = Json::array();
+  for (const Column& column : backends()) {
+    Json rules = Json::object();
+    for (const std::string_view kind : kinds)
+      rules[std::string(kind)] = backend::to_string(column.strength(kind));
+    json.push_back({{"backend", column.backend->name()},
+                    {"usable", column.unavailable.empty()},
+                    {"why", column.unavailable},
+                    {"strength", std::move(rules)}});
+  }
+  return json;
+}
+
+int check_as_json(const CheckOptions& options) {
+  const auto sources = read_policy_files(options.files);
+  if (sources.empty()) return kExitUsage;
+  const policy::LoadResult loaded = policy::load(sources);
+  Json json = {{"valid", loaded.policy != nullptr},
+               {"mistakes", Json::array()},
+               {"profiles", Json::array()}};
+  for (const policy::Diagnostic& one : loaded.diagnostics)
+    json["mistakes"].push_back({{"file", one.where.file},
+                                {"line", one.where.line},
+                                {"column", one.where.column},
+                                {"message", one.message},
+                                {"hint", one.hint}});
+  if (loaded.policy) {
+    for (std::uint16_t i = 1; i < loaded.policy->profiles.size(); i++)
+      json["profiles"].push_back(profile_json(*loaded.policy, i));
+    if (options.strength) json["strength"] = strength_json(*loaded.policy);
+  }
+  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return loaded.policy ? kExitOk : kExitUsage;
+}
+
 }  // namespace
 
 int check(const CheckOptions& options) {
@@ -148,6 +209,7 @@ int check(const CheckOptions& options) {
     fmt::print("{}", policy::policy_schema());
     return kExitOk;
   }
+  if (options.json) return check_as_json(options);
   const auto compiled = load_policy(options.files);
   if (compiled == nullptr) return kExitUsage;
   print_summary(*compiled);
