@@ -225,6 +225,7 @@ void add_policy(CLI::App& app, int& status) {
   static PolicyOptions list;
   CLI::App* list_app = add_policy_action(
       *policy_app, "list", "List the policy files, and what is in force of each", list,
+      "used          it would be part of the policy; what is in force is not known\n"
       "in force      its text is part of the policy in force\n"
       "changed       its text is another than the one in force\n"
       "removed       it is in force, and its file is gone\n"

@@ -67,7 +67,7 @@ std::string state_of(const PolicyFile& file, const std::optional<LivePolicy>& li
                      const FileFault* fault) {
   if (fault != nullptr) return fault->fate;
   if (file.use != Use::used) return std::string(to_string(file.use));
-  if (!live) return "not asked";
+  if (!live) return "used";
   return is_live(live, file) ? "in force" : "changed";
 }
 

@@ -105,7 +105,8 @@ int test(const TestOptions& options) {
   } else {
     print_outcomes(report, options.verbose);
     print_unreached(report);
-    fmt::print("{} tests, {} failed\n", report.outcomes.size(), failed);
+    fmt::print("{} {}, {} failed\n", report.outcomes.size(),
+               report.outcomes.size() == 1 ? "test" : "tests", failed);
   }
   if (report.outcomes.empty()) {
     fmt::print(stderr,

@@ -85,10 +85,9 @@ Result<void> Enforcement::begin() {
 void Enforcement::log_bad_files() {
   if (machine_->adopted() || !life_.begun_with_usable()) {
     for (policy_dirs::BadFile& bad : bad_files_) bad.fate = policy_dirs::Fate::not_live;
-    return log_(
-        life_.begun_from() != 0
-            ? fmt::format("the policy of generation {} is used instead\n", life_.begun_from())
-            : std::string("the policy in force stays\n"));
+    return log_(machine_->adopted() ? std::string("the policy in force stays\n")
+                                    : fmt::format("the policy of generation {} is used instead\n",
+                                                  life_.begun_from()));
   }
   for (const policy_dirs::BadFile& bad : bad_files_)
     log_(fmt::format("{}: {}\n", bad.path,

@@ -138,7 +138,7 @@ line = "enter"
 POLICY
 run_it "$holdfast" test "$folder/tested.toml"
 is "test: status" "$status" 0
-like "test: what no test reaches" "$out" "no test reaches 1 of 2 rules:*tested.toml:4:1*create*1 tests, 0 failed"
+like "test: what no test reaches" "$out" "no test reaches 1 of 2 rules:*tested.toml:4:1*create*1 test, 0 failed"
 run_it "$holdfast" test --all-rules "$folder/tested.toml"
 is "test --all-rules: status" "$status" 1
 printf 'version = 1\n[[test]]\nrequest = "profile=web way=unshare type=net"\nexpect = "deny"\n' >"$folder/tested.test.toml"
@@ -155,6 +155,10 @@ run_it "$holdfast" test "$folder/tested.toml"
 is "a wrong request: status" "$status" 2
 run_it "$holdfast" test "$vendor/db.toml"
 is "no tests: status" "$status" 1
+
+for example in $(grep -l '^\[\[test\]\]' examples/*.toml); do
+  check "the tests of $example pass and reach every rule" "$holdfast" test --all-rules "$example"
+done
 
 # policies by name
 cp "$folder/tested.toml" "$folder/config/holdfast/profiles/held.toml"
