@@ -2,7 +2,7 @@
 # Asks `holdfast` itself, so that it is always up to date.
 function __holdfast_complete
     set -l words (commandline -opc)[2..-1]
-    for line in (holdfast __complete $words (commandline -ct) 2>/dev/null)
+    for line in (holdfast __complete $words "$(commandline -ct)" 2>/dev/null)
         switch $line
             case :files
                 __fish_complete_path (commandline -ct)

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "cli/find_policy.h"
 #include "policy/enum_names.h"
 #include "policy/load.h"
 #include "rpc/client.h"
@@ -35,6 +36,8 @@ LivePolicy from_reply(const json& reply) {
   for (const json& set : reply.value("modes", json::array()))
     if (const auto mode = policy::value_of(policy::kModeNames, text_in(set, "mode")))
       live.text.modes[text_in(set, "profile")] = static_cast<std::uint8_t>(*mode);
+  for (const json& directory : reply.value("directories", json::array()))
+    if (directory.is_string()) live.directories.push_back(directory.get<std::string>());
   for (const json& bad : reply.value("bad_files", json::array()))
     live.faults.push_back({text_in(bad, "path"), text_in(bad, "fate"), text_in(bad, "mistakes")});
   return live;
@@ -73,6 +76,14 @@ std::optional<LivePolicy> live_policy(const std::string& socket, std::string& wh
   auto live = from_disk();
   if (!live) why = "holdfastd does not run";
   return live;
+}
+
+policy_dirs::PolicyDirs directories_for(const std::vector<std::string>& named,
+                                        const std::optional<LivePolicy>& live) {
+  if (!named.empty() || !live || live->directories.empty()) return policy_dirs_of(named);
+  policy_dirs::PolicyDirs dirs;
+  dirs.paths = live->directories;
+  return dirs;
 }
 
 }  // namespace holdfast::cli

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policy/policy_text.h"
+#include "policy_dirs/policy_dirs.h"
 
 namespace holdfast::cli {
 
@@ -22,13 +23,20 @@ struct LivePolicy {
   bool by_daemon = false;  // false: what a holdfastd that has ended left in force
   std::uint64_t generation = 0;
   policy::PolicyText text;
-  std::vector<FileFault> faults;  // with by_daemon
+  // With by_daemon:
+  std::vector<FileFault> faults;
+  std::vector<std::string> directories;  // that holdfastd reads
 };
 
 // Asks holdfastd at `socket`. If it does not answer, reads its last generation, if its programs are
 // still attached. Empty: nothing is in force, or the caller may not know; `why` is then a sentence
 // about that.
 [[nodiscard]] std::optional<LivePolicy> live_policy(const std::string& socket, std::string& why);
+
+// The directories of a command: those that were named, else those that holdfastd reads if it says
+// so, else the usual ones.
+[[nodiscard]] policy_dirs::PolicyDirs directories_for(const std::vector<std::string>& named,
+                                                      const std::optional<LivePolicy>& live);
 
 }  // namespace holdfast::cli
 

@@ -200,7 +200,8 @@ CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOpt
 
 void add_policy_option(CLI::App* app, PolicyOptions& o) {
   app->add_option("--policy-dir", o.dirs,
-                  "Directory of *.toml files; a later one hides files of the same name")
+                  "Directory of *.toml files; a later one hides files of the same name. Default: "
+                  "those that holdfastd reads")
       ->type_name("DIR")
       ->allow_extra_args(false);
 }
@@ -211,6 +212,7 @@ CLI::App* add_policy_action(CLI::App& parent, const char* name, const char* what
   app->footer(footer);
   app->group("Commands");
   add_policy_option(app, o);
+  app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
   return app;
 }
 
@@ -239,7 +241,6 @@ void add_policy(CLI::App& app, int& status) {
       "Exit codes: 0 ok, 1 a file has one of the last four states, or an error.\n\n"
       "Example:\n"
       "  holdfast policy list --json");
-  list_app->add_option("--socket", list.socket, "The socket of holdfastd")->type_name("PATH");
   list_app->add_flag("--files", list.files, "Only the files, whatever is in force");
   add_format(list_app, list.format);
   list_app->callback([&status] { status = policy_list(list); });
@@ -253,7 +254,6 @@ void add_policy(CLI::App& app, int& status) {
       "  holdfast policy show --text web.toml");
   show_app->add_option("name", show.name, "A profile or a file; none: everything")
       ->type_name("PROFILE|POLICY");
-  show_app->add_option("--socket", show.socket, "The socket of holdfastd")->type_name("PATH");
   show_app->add_flag("--files", show.files, "What the files state, whatever is in force");
   show_app->add_flag("--text", show.text, "The files as they are written, with their drop-ins");
   add_format(show_app, show.format);
@@ -266,7 +266,6 @@ void add_policy(CLI::App& app, int& status) {
       "Examples:\n"
       "  holdfast policy diff\n"
       "  holdfast policy diff --vendor");
-  diff_app->add_option("--socket", diff.socket, "The socket of holdfastd")->type_name("PATH");
   diff_app->add_flag("--vendor", diff.vendor,
                      "Compare with the files of the directories before the last");
   add_format(diff_app, diff.format);

@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/find_policy.h"
+#include "cli/live_policy.h"
 #include "kernel/files/atomic_file.h"
 #include "kernel/files/plain_file.h"
 #include "kernel/process/editor.h"
@@ -87,6 +88,11 @@ void print_done(std::string_view what, const std::string& path) {
              escape(path));
 }
 
+PolicyDirs dirs_of(const PolicyOptions& options) {
+  std::string why;
+  return directories_for(options.dirs, live_policy(options.socket, why));
+}
+
 // The text of NAME.toml that is in effect. Empty: there is none.
 std::optional<policy_dirs::PolicyFile> effective(const std::vector<policy_dirs::PolicyUnit>& units,
                                                  const std::string& name) {
@@ -149,7 +155,7 @@ std::optional<std::string> edited(const std::string& temporary, const Edit& edit
 }  // namespace
 
 int policy_edit(const PolicyOptions& options) {
-  const PolicyDirs dirs = policy_dirs_of(options.dirs);
+  const PolicyDirs dirs = dirs_of(options);
   const std::string name = plain_name(options.name);
   if (!is_name(name)) return complain(kExitUsage, "edit", "name a policy, not a path");
   const auto units = policy_dirs::read_units(dirs);
@@ -176,7 +182,7 @@ int policy_edit(const PolicyOptions& options) {
 }
 
 int policy_enable(const PolicyOptions& options) {
-  const PolicyDirs dirs = policy_dirs_of(options.dirs);
+  const PolicyDirs dirs = dirs_of(options);
   const std::string name = plain_name(options.name);
   if (!is_name(name)) return complain(kExitUsage, "enable", "name a policy, not a path");
   const std::string link = dirs.paths.back() + "/" + name + ".toml";
@@ -222,7 +228,7 @@ int policy_enable(const PolicyOptions& options) {
 }
 
 int policy_disable(const PolicyOptions& options) {
-  const PolicyDirs dirs = policy_dirs_of(options.dirs);
+  const PolicyDirs dirs = dirs_of(options);
   const std::string name = plain_name(options.name);
   if (!is_name(name)) return complain(kExitUsage, "disable", "name a policy, not a path");
   const std::string path = dirs.paths.back() + "/" + name + ".toml";

@@ -308,10 +308,10 @@ void print_difference(const Difference& difference) {
 }  // namespace
 
 int policy_list(const PolicyOptions& options) {
-  const auto units = policy_dirs::read_units(policy_dirs_of(options.dirs));
-  if (!units) return complain(kExitFailed, "list", units.error().message());
   std::string why;
   const auto live = options.files ? std::nullopt : live_policy(options.socket, why);
+  const auto units = policy_dirs::read_units(directories_for(options.dirs, live));
+  if (!units) return complain(kExitFailed, "list", units.error().message());
   if (options.files) why = "holdfastd was not asked";
   const std::vector<Listed> files = listed(*units, live);
   if (options.format == "json")
@@ -360,7 +360,9 @@ int policy_show(const PolicyOptions& options) {
 }
 
 int policy_diff(const PolicyOptions& options) {
-  policy_dirs::PolicyDirs dirs = policy_dirs_of(options.dirs);
+  std::string why;
+  auto live = live_policy(options.socket, why);
+  policy_dirs::PolicyDirs dirs = directories_for(options.dirs, live);
   auto now = machine_sources(dirs);
   if (!now) return complain(kExitFailed, "diff", now.error().message());
   std::vector<Source> was;
@@ -372,8 +374,6 @@ int policy_diff(const PolicyOptions& options) {
     was = *std::move(vendor);
     of = "the files of all directories but the last";
   } else {
-    std::string why;
-    auto live = live_policy(options.socket, why);
     if (!live)
       return complain(kExitFailed, "diff",
                       why + "; --vendor compares the files with those of the vendors");

@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "cli/commands.h"
 #include "cli/find_policy.h"
@@ -110,8 +112,13 @@ std::string policy_line(const LoadedFiles& loaded, const std::string& mode) {
   return policy::policy_line(text);
 }
 
+// The conventions of no-color.org, and of terminals without colours.
 policy::Colour stderr_colour() {
-  return kernel::is_terminal(kStderr) ? policy::Colour::on : policy::Colour::off;
+  const char* none = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool plain = (none != nullptr && *none != '\0') ||
+                     (terminal != nullptr && std::string_view(terminal) == "dumb");
+  return kernel::is_terminal(kStderr) && !plain ? policy::Colour::on : policy::Colour::off;
 }
 
 struct Session {

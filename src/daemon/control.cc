@@ -212,6 +212,7 @@ Answer Control::policy() const {
            {"known", enforcement_.life().knows_live()},
            {"sources", std::move(sources)},
            {"modes", std::move(modes)},
+           {"directories", options_.dirs.paths},
            {"bad_files", bad_files()}},
           false};
 }
