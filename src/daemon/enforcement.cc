@@ -90,7 +90,7 @@ void Enforcement::log_bad_files() {
                                                   life_.begun_from()));
   }
   for (const policy_dirs::BadFile& bad : bad_files_)
-    log_(fmt::format("{}: {}\n", bad.path,
+    log_(fmt::format("{}: {}\n", escape(bad.path),
                      bad.fate == policy_dirs::Fate::earlier_text
                          ? "has mistakes; its text of before is enforced"
                          : "has mistakes; it is LEFT OUT, and nothing of it is enforced"));
@@ -272,7 +272,7 @@ PolicyLife::Files Enforcement::usable_files() {
         return check_sources(sources, options_.unenforced).checked;
       });
   bad_files_ = std::move(usable.bad);
-  if (usable.sources.empty()) return std::nullopt;
+  if (usable.sources.empty() || usable.loses_earlier) return std::nullopt;
   return std::move(usable.sources);
 }
 

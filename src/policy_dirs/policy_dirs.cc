@@ -98,14 +98,28 @@ class Reading {
       if (is_policy_name(name)) found.drop_ins[name].push_back(directory + "/" + name);
   }
 
+  // Why others could add files and links to the directory of `path`. "": they could not.
+  std::string distrust(const std::string& path) {
+    if (dirs_.trust == Trust::anybody) return "";
+    const std::string directory = path.substr(0, path.rfind('/'));
+    const auto [at, added] = distrusted_.try_emplace(directory);
+    if (added) {
+      const auto others = kernel::other_writers(directory, kernel::Sticky::counts);
+      at->second = others ? *others : others.error().message();
+    }
+    return at->second;
+  }
+
   // The file that is in effect at `path`.
-  PolicyFile file(const std::string& path, bool drop_in) const {
+  PolicyFile file(const std::string& path, bool drop_in) {
     PolicyFile read{path, drop_in, Use::used, "", ""};
     if (const auto planned = plan_.find(path); planned != plan_.end()) {
       if (planned->second.kind == PlannedFile::Kind::mask) read.use = Use::masked;
       read.text = planned->second.text;
       return read;
     }
+    if (std::string why = distrust(path); !why.empty())
+      return {path, drop_in, Use::refused, std::move(why), ""};
     if (kernel::is_null_link(path)) {
       read.use = Use::masked;
       return read;
@@ -123,7 +137,7 @@ class Reading {
     return read;
   }
 
-  PolicyUnit unit(const std::string& name, const Found& found) const {
+  PolicyUnit unit(const std::string& name, const Found& found) {
     PolicyUnit unit{name, {}};
     for (std::size_t i = 0; i < found.mains.size(); i++)
       unit.files.push_back(i + 1 == found.mains.size()
@@ -144,6 +158,7 @@ class Reading {
   const PolicyDirs& dirs_;
   const Plan& plan_;
   std::map<std::string, Found> units_;
+  std::map<std::string, std::string> distrusted_;  // by directory: the reason, or ""
 };
 
 }  // namespace

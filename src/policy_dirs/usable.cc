@@ -56,16 +56,16 @@ class Repair {
     // Each round changes a part for the worse, or adds a missing profile.
     while (true) {
       const std::vector<Source> sources = assembled();
-      if (sources.empty()) return {{}, take_bad()};
+      if (sources.empty()) return {{}, take_bad(), false};
       const Checked checked = check_(sources);
-      if (checked.diagnostics.empty()) return {sources, take_bad()};
+      if (checked.diagnostics.empty()) return {sources, take_bad(), loses_earlier_};
       const bool new_name = std::ranges::any_of(
           checked.undefined, [&](const std::string& name) { return !missing_.contains(name); });
       if (left_out_ && new_name) {
         missing_.insert(checked.undefined.begin(), checked.undefined.end());
         continue;
       }
-      if (!blame(checked.diagnostics)) return {{}, take_bad()};
+      if (!blame(checked.diagnostics)) return {{}, take_bad(), false};
     }
   }
 
@@ -119,6 +119,7 @@ class Repair {
       // The earlier text does not fit the other files either.
       part.sources = at->second;
       present_.erase(at);
+      loses_earlier_ = true;
       for (BadFile& known : bad_)
         if (known.fate == Fate::earlier_text && belongs(known.path, part)) drop(part, known);
       left_out_ = true;
@@ -158,6 +159,7 @@ class Repair {
   std::map<std::string, std::vector<Source>> present_;  // of parts that have their earlier text
   std::set<std::string> missing_;
   bool left_out_ = false;
+  bool loses_earlier_ = false;
   std::vector<BadFile> bad_;
 };
 

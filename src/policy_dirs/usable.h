@@ -40,6 +40,9 @@ using Check = std::function<Checked(const std::vector<policy::Source>&)>;
 struct Usable {
   std::vector<policy::Source> sources;  // empty: nothing can be used
   std::vector<BadFile> bad;             // empty: the sources are those of all units
+  // A unit of the earlier policy is left out, because its earlier text does not fit the others. Then
+  // the earlier policy as a whole enforces more.
+  bool loses_earlier = false;
 };
 
 // `earlier` are the sources of a policy that was in force; may be empty. `check` accepts the

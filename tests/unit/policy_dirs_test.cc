@@ -131,6 +131,17 @@ TEST_F(Directories, FilesThatOthersMayWriteAreRefused) {
                            "/home/b.toml belongs to user 1000\n");
 }
 
+// Where others can add files they can add masks, and links to files that nobody else may write.
+TEST_F(Directories, ADirectoryThatOthersMayAddToIsRefused) {
+  write("home/b.toml");
+  fs::create_symlink("/dev/null", local() + "/a.toml");
+  fs::create_symlink(root_ + "/home/b.toml", local() + "/b.toml");
+  EXPECT_EQ(listing(), "etc/a.toml masked\netc/b.toml used\n");
+  ASSERT_EQ(chmod(local().c_str(), 01777), 0);
+  const std::string why = " refused: group or others may write " + local() + " (mode 1777)\n";
+  EXPECT_EQ(listing(), "etc/a.toml" + why + "etc/b.toml" + why);
+}
+
 TEST_F(Directories, APlanIsWhatTheyWouldBe) {
   write("usr/a.toml");
   write("etc/b.toml");
@@ -249,6 +260,7 @@ TEST(Usable, AnEarlierTextThatDoesNotFitIsLeftOut) {
       {unit("a.toml", "[profile.p]\nlog = \"all\"\n"), unit("b.toml", "[profile.p\n")}, before,
       language);
   EXPECT_EQ(names(usable), "/etc/a.toml /etc/b.toml=left-out ");
+  EXPECT_TRUE(usable.loses_earlier);
 }
 
 TEST(Usable, NothingIsUsableOfNothingButMistakes) {

@@ -60,7 +60,7 @@ Result<std::string> read_plain_file(const std::string& path, std::size_t most_by
   }
 }
 
-Result<std::string> other_writers(const std::string& path) {
+Result<std::string> other_writers(const std::string& path, Sticky sticky) {
   std::error_code failed;
   std::filesystem::path at = std::filesystem::canonical(path, failed);
   if (failed) return Error{failed.value(), "look at", path, ""};
@@ -69,8 +69,10 @@ Result<std::string> other_writers(const std::string& path) {
     if (lstat(at.c_str(), &found) != 0) return system_error("look at", at.string());
     if (found.st_uid != 0 && found.st_uid != geteuid())
       return fmt::format("{} belongs to user {}", at.string(), found.st_uid);
-    const bool sticky = S_ISDIR(found.st_mode) && (found.st_mode & S_ISVTX) != 0;
-    if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky)
+    const bool kept =
+        S_ISDIR(found.st_mode) && (found.st_mode & S_ISVTX) != 0 && sticky == Sticky::is_enough;
+    sticky = Sticky::is_enough;
+    if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !kept)
       return fmt::format("group or others may write {} (mode {:04o})", at.string(),
                          found.st_mode & 07777);
     if (!at.has_relative_path()) return std::string();

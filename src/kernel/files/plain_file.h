@@ -17,9 +17,12 @@ namespace holdfast::kernel {
 
 // Why users other than root and the caller could change the file at `path`, after symbolic links:
 // "FILE belongs to user 1000", "group or others may write DIRECTORY (mode 0775)". "": they could
-// not. Looks at the file and at every directory above it; a directory with the sticky bit may be
-// writable. Errors: those of realpath(3) and lstat(2).
-[[nodiscard]] Result<std::string> other_writers(const std::string& path);
+// not. Looks at the file and at every directory above it. A directory with the sticky bit may be
+// writable: others cannot replace what is not theirs. With Sticky::counts, `path` itself may not,
+// since others can add files to it. Errors: those of realpath(3) and lstat(2).
+enum class Sticky { is_enough, counts };
+[[nodiscard]] Result<std::string> other_writers(const std::string& path,
+                                                Sticky sticky = Sticky::is_enough);
 
 // Is `path` a symbolic link to /dev/null, by its text?
 [[nodiscard]] bool is_null_link(const std::string& path);
