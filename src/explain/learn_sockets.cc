@@ -85,6 +85,7 @@ std::vector<bool> changing_labels(const std::vector<Seen>& seen, const Compiled&
       values[i].insert(one.request.peer_labels[i]);
     }
   std::vector<bool> changing;
+  changing.reserve(values.size());
   for (const auto& of : values) changing.push_back(of.size() > kMaxValuesOfALabel);
   return changing;
 }

@@ -220,6 +220,9 @@ template <typename... Functions>
 struct ByType : Functions... {
   using Functions::operator()...;
 };
+// clang-tidy 14 deduces none for an aggregate.
+template <typename... Functions>
+ByType(Functions...) -> ByType<Functions...>;
 
 // Null: the language has no such key.
 [[nodiscard]] const Key* find_key(std::string_view name);
