@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "backend/backend.h"
 #include "base/printable.h"
@@ -26,6 +28,7 @@ using backend::Promise;
 using backend::RuleKind;
 using backend::Strength;
 using policy::StatedRule;
+using Json = nlohmann::ordered_json;
 
 // Who may enforce the policy here.
 struct Column {
@@ -177,6 +180,67 @@ void print_strength(const policy::Compiled& compiled) {
   print_unenforced(columns, compiled, rules);
 }
 
+Json profile_json(const policy::Compiled& compiled, std::uint16_t number) {
+  const hf_profile& profile = compiled.tables->profiles[number];
+  Json json = {{"name", compiled.profiles[number]},
+               {"mode", policy::name_of(policy::kModeNames, profile.mode)},
+               {"restrictions", Json::array()},
+               {"cgroups", Json::array()},
+               {"marks", Json::array()},
+               {"warnings", run::delegation_warnings(profile)}};
+  for (const StatedRule& rule : policy::stated_rules(compiled, number))
+    json["restrictions"].push_back({{"kind", rule.kind},
+                                    {"key", rule.key},
+                                    {"text", rule.text},
+                                    {"file", rule.where.file},
+                                    {"line", rule.where.line}});
+  for (const policy::Binding& binding : compiled.bindings)
+    if (binding.profile == number) json["cgroups"].push_back(binding.cgroup);
+  for (const policy::Mark& mark : compiled.marks)
+    if (mark.profile == number) json["marks"].push_back(mark.name);
+  return json;
+}
+
+// Of the rules of a kind the weakest promise counts.
+Json strength_json(const policy::Compiled& compiled) {
+  const std::vector<StatedRule> rules = policy::stated_rules(compiled);
+  Json json = Json::array();
+  for (const Column& column : columns_here()) {
+    Json by_kind = Json::object();
+    for (std::size_t i = 0; i < backend::kRuleKindCount; i++)
+      if (const auto promise = weakest(column, compiled, rules, static_cast<RuleKind>(i)))
+        by_kind[std::string(backend::to_string(promise->kind))] =
+            backend::to_string(promise->strength);
+    json.push_back({{"backend", column.title},
+                    {"usable", column.unavailable.empty()},
+                    {"why", column.unavailable},
+                    {"strength", std::move(by_kind)}});
+  }
+  return json;
+}
+
+int check_as_json(const CheckOptions& options) {
+  const auto sources = read_policy_files(options.files);
+  if (sources.empty()) return kExitUsage;
+  const policy::LoadResult loaded = policy::load(sources);
+  Json json = {{"valid", loaded.policy != nullptr},
+               {"mistakes", Json::array()},
+               {"profiles", Json::array()}};
+  for (const policy::Diagnostic& one : loaded.diagnostics)
+    json["mistakes"].push_back({{"file", one.where.file},
+                                {"line", one.where.line},
+                                {"column", one.where.column},
+                                {"message", one.message},
+                                {"hint", one.hint}});
+  if (loaded.policy) {
+    for (std::uint16_t i = 1; i < loaded.policy->profiles.size(); i++)
+      json["profiles"].push_back(profile_json(*loaded.policy, i));
+    if (options.strength) json["strength"] = strength_json(*loaded.policy);
+  }
+  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return loaded.policy ? kExitOk : kExitUsage;
+}
+
 }  // namespace
 
 int check(const CheckOptions& options) {
@@ -184,6 +248,7 @@ int check(const CheckOptions& options) {
     fmt::print("{}", policy::policy_schema());
     return kExitOk;
   }
+  if (options.json) return check_as_json(options);
   const auto compiled = load_policy(options.files);
   if (compiled == nullptr) return kExitUsage;
   print_summary(*compiled);

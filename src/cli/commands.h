@@ -16,16 +16,18 @@ inline constexpr int kExitUsage = 2;        // bad usage or bad policy
 inline constexpr int kExitImpossible = 77;  // not possible on this machine
 
 struct RunOptions {
-  std::vector<std::string> policies;  // files; empty: the only profile is unrestricted
-  std::string profile;                // empty: the only profile of the policy
-  std::string backend = "auto";       // auto, lsm, supervisor
-  std::vector<std::string> unshare;   // namespace types
-  std::string mode;                   // "", "enforce", "audit": overrides the policy
-  std::string events;                 // file that receives every event as a JSON line; empty: none
-  std::string format = "auto";        // format of refusals on stderr: auto, pretty, json
-  bool quiet = false;                 // nothing at the end
-  bool verbose = false;               // the whole summary
-  std::string colour = "auto";        // auto, always, never
+  std::vector<std::string> policies;  // files or names; empty: see `profile`
+  // Empty: the only profile of the policy, or without a policy an unrestricted one. Without a policy
+  // it also says which policy: NAME.toml, or else that of this machine.
+  std::string profile;
+  std::string backend = "auto";      // auto, lsm, supervisor
+  std::vector<std::string> unshare;  // namespace types
+  std::string mode;                  // "", "enforce", "audit": overrides the policy
+  std::string events;                // file that receives every event as a JSON line; empty: none
+  std::string format = "auto";       // format of refusals on stderr: auto, pretty, json
+  bool quiet = false;                // nothing at the end
+  bool verbose = false;              // the whole summary
+  std::string colour = "auto";       // auto, always, never
   std::vector<std::string> command;
 };
 int run(const RunOptions& options);
@@ -34,11 +36,24 @@ struct CheckOptions {
   std::vector<std::string> files;
   bool strength = false;
   bool schema = false;  // prints the JSON Schema of a policy file; files are not read
+  bool json = false;
 };
 int check(const CheckOptions& options);
 
+struct TestOptions {
+  std::vector<std::string> files;  // policy files; empty: the policy of this machine
+  std::vector<std::string> dirs;   // policy directories; empty: the usual ones
+  bool all_rules = false;          // a rule that no test reaches is a failure
+  bool verbose = false;            // also print the tests that pass
+  bool json = false;
+};
+// Returns kExitFailed if a test fails or there is none, kExitUsage if the policy or a request is
+// wrong.
+int test(const TestOptions& options);
+
 struct WhyOptions {
-  std::string request;  // 'key=value …' or an event's id
+  std::vector<std::string> request;  // the words of 'key=value …', or an event's id
+  bool json = false;
   std::vector<std::string> policies;
   std::string events = "/var/lib/holdfast/events.jsonl";  // the file that contains the event
 };
@@ -55,6 +70,7 @@ int replay(const ReplayOptions& options);
 struct LearnOptions {
   std::string events;
   std::vector<std::string> policies;  // the bindings come from these; may be empty
+  bool json = false;
 };
 // Returns kExitFailed if no policy can allow some of the events.
 int learn(const LearnOptions& options);
@@ -92,6 +108,26 @@ struct ModeOptions : ControlOptions {
 };
 int set_mode(const ModeOptions& options);
 
+// Options of `policy list`, `show`, `diff`, `edit`, `enable` and `disable`.
+struct PolicyOptions : ControlOptions {
+  std::string name;               // of a policy or, with show, of a profile; may be empty there
+  std::vector<std::string> dirs;  // policy directories; empty: the usual ones
+  std::string profiles = "/usr/share/holdfast/profiles";  // what enable may link to
+  bool files = false;   // list, show: the files, whatever is in force
+  bool text = false;    // show: the files as they are written
+  bool vendor = false;  // diff: compare with the directories before the last
+  bool full = false;    // edit: the whole file, not a drop-in
+};
+// Returns kExitFailed if a file's present text is not in force because of mistakes.
+int policy_list(const PolicyOptions& options);
+int policy_show(const PolicyOptions& options);
+// Returns kExitFailed if there are differences.
+int policy_diff(const PolicyOptions& options);
+// These return kExitUsage, and change nothing, if the files would have mistakes.
+int policy_edit(const PolicyOptions& options);
+int policy_enable(const PolicyOptions& options);
+int policy_disable(const PolicyOptions& options);
+
 struct DoctorOptions {
   std::string format = "pretty";  // pretty, json
 };
@@ -108,11 +144,13 @@ struct DelegateSetOptions {
 struct DelegateParseOptions {
   DelegateSetOptions set;
   std::string options;  // "delegate_cmds=…,delegate_maps=…", added to `set`
+  bool json = false;
 };
 int delegate_parse(const DelegateParseOptions& options);
 
 struct DelegateExplainOptions {
   std::string what;  // a pid, a path on a BPF filesystem, fd:N or /proc/PID/fd/N, delegate_*=…
+  bool json = false;
 };
 int delegate_explain(const DelegateExplainOptions& options);
 
@@ -145,7 +183,10 @@ struct SocketsOptions {
 };
 int sockets(const SocketsOptions& options);
 
-int hooks_status();
+struct HooksStatusOptions {
+  bool json = false;
+};
+int hooks_status(const HooksStatusOptions& options);
 
 struct HooksLoadOptions {
   std::string object;

@@ -38,6 +38,8 @@ int refused(const rpc::Reply& reply) {
   }
   if (reply.error == method("Sealed"))
     fmt::print(stderr, "holdfast: it is sealed (holdfastd --unseal)\n");
+  else if (reply.error == "org.varlink.service.PermissionDenied")
+    fmt::print(stderr, "holdfast: only root may do this\n");
   else if (reply.error == method("NotFound"))
     fmt::print(stderr, "holdfast: {}: not found\n", escape(text("what")));
   else if (reply.error == method("Failed"))
@@ -65,7 +67,12 @@ int call(const ControlOptions& options, std::string_view name, const json& param
 int change(const ControlOptions& options, std::string_view name, const json& parameters) {
   json reply;
   const int status = call(options, name, parameters, reply);
-  if (status != kExitOk || !reply.contains("generation")) return status;
+  if (status != kExitOk) return status;
+  if (options.format == "json") {
+    fmt::print("{}\n", reply.dump());
+    return status;
+  }
+  if (!reply.contains("generation")) return status;
   const std::string generation = reply["generation"].dump();
   const auto left_ms = reply.find("confirm_ms");
   const bool waits = left_ms != reply.end() && left_ms->is_number_unsigned();
@@ -98,6 +105,19 @@ std::optional<std::uint64_t> milliseconds(std::string_view text) {
   return std::nullopt;
 }
 
+// What has become of a policy file with mistakes.
+std::string_view fate_text(std::string_view fate) {
+  if (fate == "left-out") return "NOT IN FORCE: it has mistakes (holdfast policy list)";
+  if (fate == "earlier-text")
+    return "has mistakes; its text of before is in force (holdfast policy list)";
+  return "has mistakes; the policy in force is from before (holdfast policy list)";
+}
+
+std::string mode_note(const json& profile) {
+  if (!profile.value("mode_set", false)) return "";
+  return fmt::format("  (set by hand; the file says {})", profile.value("file_mode", "?"));
+}
+
 void print_status(const json& s) {
   fmt::print("holdfastd {}, policy generation {}{}{}\n", s.value("version", "?"),
              s.value("generation", 0), s.value("adopted", false) ? ", adopted" : "",
@@ -107,6 +127,8 @@ void print_status(const json& s) {
                s["confirm_ms"].get<long>() / 1000, s.value("previous", 0ull));
   else if (s.value("staging", false))
     fmt::print("changed files wait for holdfast reload\n");
+  for (const json& bad : s.value("bad_files", json::array()))
+    fmt::print("{}: {}\n", escape(bad.value("path", "?")), fate_text(bad.value("fate", "")));
   const json totals = s.value("totals", json::object());
   fmt::print("{} allowed, {} denied, {} would be denied, {} errors, {} events lost\n",
              totals.value("allowed", 0ull), totals.value("denied", 0ull),
@@ -116,8 +138,8 @@ void print_status(const json& s) {
     std::string cgroups;
     for (const json& cgroup : profile.value("cgroups", json::array()))
       cgroups += fmt::format(" {}", escape(cgroup.get<std::string>()));
-    fmt::print("  {:<20} {:<8}{}\n", profile.value("name", "?"), profile.value("mode", "?"),
-               cgroups);
+    fmt::print("  {:<20} {:<8}{}{}\n", profile.value("name", "?"), profile.value("mode", "?"),
+               cgroups, mode_note(profile));
   }
 }
 
@@ -166,7 +188,7 @@ int status(const ControlOptions& options) {
     fmt::print("{}\n", reply.dump());
   else
     print_status(reply);
-  return kExitOk;
+  return reply.value("bad_files", json::array()).empty() ? kExitOk : kExitFailed;
 }
 
 int monitor(const MonitorOptions& options) {

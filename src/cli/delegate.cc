@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.h"
@@ -61,8 +62,21 @@ void print_list(std::string_view title, std::string_view mark,
   for (const std::string& line : lines) fmt::print("    {}{}\n", mark, line);
 }
 
+// What print_explanation() prints, where JSON is wanted.
+std::optional<nlohmann::ordered_json> explanations;
+
 void print_explanation(std::string_view what, const Set& set, const Vocabulary& vocabulary) {
   const std::string options = delegate::print(set, vocabulary);
+  if (explanations) {
+    const delegate::Explanation e = delegate::explain(set, vocabulary);
+    explanations->push_back({{"of", what},
+                             {"options", options},
+                             {"may", e.may},
+                             {"may_not", e.may_not},
+                             {"lacks", e.lacking},
+                             {"warnings", e.warnings}});
+    return;
+  }
   fmt::print("{}\n", what);
   if (options.empty()) {
     fmt::print("  delegates nothing\n");
@@ -98,7 +112,7 @@ int explain_pid(pid_t pid, const Vocabulary& vocabulary) {
       found = true;
     }
   }
-  if (!found)
+  if (!found && !explanations)
     fmt::print("process {} sees no BPF filesystem with delegation and holds no token\n", pid);
   return kExitOk;
 }
@@ -110,29 +124,7 @@ int explain_token(const std::string& path, const Vocabulary& vocabulary) {
   return kExitOk;
 }
 
-}  // namespace
-
-int delegate_parse(const DelegateParseOptions& options) {
-  const Vocabulary vocabulary = delegate::vocabulary_here();
-  std::vector<SetText> texts = given(options.set, "--");
-  if (!options.options.empty()) {
-    auto more = split_options(options.options);
-    if (!more) return kExitUsage;
-    texts.insert(texts.end(), more->begin(), more->end());
-  }
-  if (texts.empty()) {
-    complain(
-        "nothing to parse: give --commands, --maps, --programs, --attachments or mount options");
-    return kExitUsage;
-  }
-  const SetOrStatus read = read_set(texts, vocabulary, Surprises::kTell);
-  if (read.status != kExitOk) return read.status;
-  print_source(vocabulary);
-  fmt::print("{}\n", delegate::print(read.set, vocabulary));
-  return kExitOk;
-}
-
-int delegate_explain(const DelegateExplainOptions& options) {
+int explain(const DelegateExplainOptions& options) {
   const Vocabulary vocabulary = delegate::vocabulary_here();
   const std::string& what = options.what;
   if (what.starts_with("delegate_")) {
@@ -155,6 +147,37 @@ int delegate_explain(const DelegateExplainOptions& options) {
   if (!mount) return fail(mount.error());
   print_explanation(fmt::format("{} (mounted at {})", what, mount->path), mount->set, vocabulary);
   return kExitOk;
+}
+
+}  // namespace
+
+int delegate_parse(const DelegateParseOptions& options) {
+  const Vocabulary vocabulary = delegate::vocabulary_here();
+  std::vector<SetText> texts = given(options.set, "--");
+  if (!options.options.empty()) {
+    auto more = split_options(options.options);
+    if (!more) return kExitUsage;
+    texts.insert(texts.end(), more->begin(), more->end());
+  }
+  if (texts.empty()) {
+    complain(
+        "nothing to parse: give --commands, --maps, --programs, --attachments or mount options");
+    return kExitUsage;
+  }
+  const SetOrStatus read = read_set(texts, vocabulary, Surprises::kTell);
+  if (read.status != kExitOk) return read.status;
+  print_source(vocabulary);
+  const std::string text = delegate::print(read.set, vocabulary);
+  fmt::print("{}\n", options.json ? nlohmann::ordered_json({{"options", text}}).dump() : text);
+  return kExitOk;
+}
+
+int delegate_explain(const DelegateExplainOptions& options) {
+  if (!options.json) return explain(options);
+  explanations = nlohmann::ordered_json::array();
+  const int status = explain(options);
+  if (status == kExitOk) fmt::print("{}\n", explanations->dump());
+  return status;
 }
 
 int delegate_mount(const DelegateMountOptions& options) {

@@ -26,9 +26,14 @@ int fail_word(std::string_view option, Kind kind, const Error& error,
   return kExitUsage;
 }
 
+// The command that prints messages.
+std::string_view command = "holdfast delegate";
+
 }  // namespace
 
-void complain(std::string_view message) { fmt::print(stderr, "holdfast delegate: {}\n", message); }
+void complain(std::string_view message) { fmt::print(stderr, "{}: {}\n", command, message); }
+
+void complain_as(std::string_view name) { command = name; }
 
 int fail(const Error& error) {
   complain(error.message());

@@ -15,6 +15,8 @@ namespace holdfast::cli {
 
 // Prints one line to standard error.
 void complain(std::string_view message);
+// From now on messages name this command, in place of "holdfast delegate". `name` is a literal.
+void complain_as(std::string_view name);
 
 // Prints the error and returns the exit status: 77 for ENOSYS (this kernel cannot do it), else 1.
 int fail(const Error& error);

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -123,6 +124,18 @@ const char* state_word(holdfast_hook_state state) {
   return "unavailable";
 }
 
+void print_json(const holdfast_hook_status (&hooks)[HOLDFAST_HOOKS]) {
+  nlohmann::ordered_json json = {{"hooks", nlohmann::ordered_json::array()},
+                                 {"loaded", nlohmann::ordered_json::array()}};
+  for (const holdfast_hook_status& hook : hooks)
+    json["hooks"].push_back(
+        {{"name", hook.hook}, {"state", state_word(hook.state)}, {"how", hook.how}});
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(kLoaded, error))
+    json["loaded"].push_back(entry.path().filename().string());
+  fmt::print("{}\n", json.dump());
+}
+
 holdfast_alloc_refusal alloc_refusal(const std::string& word) {
   if (word == "kill") return HOLDFAST_ALLOC_KILL;
   return word == "ignore" ? HOLDFAST_ALLOC_IGNORE : HOLDFAST_ALLOC_REJECT;
@@ -130,10 +143,14 @@ holdfast_alloc_refusal alloc_refusal(const std::string& word) {
 
 }  // namespace
 
-int hooks_status() {
+int hooks_status(const HooksStatusOptions& options) {
   holdfast_hook_status hooks[HOLDFAST_HOOKS];
   const int count = holdfast_hooks_status(hooks, HOLDFAST_HOOKS);
   if (count < 0) return failed("read /sys/kernel/btf/vmlinux", -count);
+  if (options.json) {
+    print_json(hooks);
+    return kExitOk;
+  }
   for (const holdfast_hook_status& hook : hooks) {
     fmt::print("{:<18} {:<12} {}\n", hook.hook, state_word(hook.state), hook.how);
   }
@@ -159,6 +176,9 @@ int hooks_load(const HooksLoadOptions& options) {
   std::error_code error;
   if (fs::exists(directory, error))
     return failed("load into " + directory.string(), EEXIST, "unload it first");
+  // Before the directory is made.
+  if (!fs::is_regular_file(options.object, error))
+    return failed("open " + options.object, error ? error.value() : ENOENT);
   fs::create_directories(directory, error);
   if (error) return failed("make " + directory.string(), error.value());
   int status = kExitFailed;

@@ -12,7 +12,8 @@
 
 namespace holdfast::cli {
 
-// Reads the files. Prints errors to standard error. Empty: some file could not be read.
+// Reads the files, which may be names of policies (find_policy.h). Prints errors to standard error.
+// Empty: some file could not be read.
 [[nodiscard]] std::vector<policy::Source> read_policy_files(const std::vector<std::string>& files);
 
 // Reads the files and compiles them as one policy; no files are an empty policy. Prints diagnostics
@@ -26,6 +27,8 @@ struct LoadedFiles {
   std::unique_ptr<const policy::Compiled> policy;
 };
 [[nodiscard]] LoadedFiles load_files(const std::vector<std::string>& files);
+// The same of sources that have been read.
+[[nodiscard]] LoadedFiles load_sources(std::vector<policy::Source> sources);
 
 }  // namespace holdfast::cli
 

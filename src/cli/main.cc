@@ -1,23 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 // `holdfast`: parses the arguments and calls the command's function (commands.h).
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 
 #include "backend/connect_helper/process.h"
 #include "cli/commands.h"
+#include "cli/complete.h"
+#include "cli/help.h"
 #include "cli/self_test.h"
 
 namespace {
 
 using namespace holdfast::cli;
 
+// The groups of the list of commands.
+constexpr char kRun[] = "Policies";
+constexpr char kMachine[] = "The policy of this machine";
+constexpr char kEvents[] = "Recorded events";
+constexpr char kSockets[] = "Labels of sockets";
+constexpr char kBpf[] = "BPF";
+constexpr char kAbout[] = "About holdfast and this machine";
+
+CLI::App* add_command(CLI::App& app, const char* group, const char* name, const char* what,
+                      const char* footer) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->group(group);
+  command->footer(footer);
+  return command;
+}
+
+void add_policies(CLI::App* app, std::vector<std::string>& policies, const char* what) {
+  app->add_option("-p,--policy", policies, what)->type_name("FILE|NAME")->allow_extra_args(false);
+}
+
+void add_json(CLI::App* app, bool& json) { app->add_flag("--json", json, "Print JSON"); }
+
+// --json, and the older --format.
+void add_format(CLI::App* app, std::string& format) {
+  app->add_flag_callback(
+      "--json", [&format] { format = "json"; }, "Print JSON");
+  app->add_option("--format", format, "pretty or json")
+      ->check(CLI::IsMember({"pretty", "json"}))
+      ->type_name("FORMAT");
+}
+
 void add_run(CLI::App& app, int& status) {
   static RunOptions o;
-  CLI::App* run_app = app.add_subcommand("run", "Run a command under a policy");
-  run_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
+  CLI::App* run_app = add_command(
+      app, kRun, "run", "Run a command under a policy",
+      "A policy is a file, or the name of one: NAME.toml in ~/.config/holdfast/profiles,\n"
+      "/etc/holdfast/profiles or /usr/share/holdfast/profiles. Without --policy, --profile\n"
+      "names such a policy, or a profile of this machine's policy.\n\n"
+      "Exit codes: that of the command; 128+N if signal N ended it; 126 it cannot be executed;\n"
+      "127 it was not found; 2 usage or policy error; 77 not possible on this machine.\n\n"
+      "Examples:\n"
+      "  holdfast run -p box.toml --unshare uts,ipc,net -- sh\n"
+      "  holdfast run --profile web --events events.jsonl -- make test");
+  add_policies(run_app, o.policies, "Policy; may be given several times");
   run_app->add_option("--profile", o.profile, "Profile the command is a member of")
-      ->type_name("NAME");
+      ->type_name("PROFILE");
   run_app->add_option("--backend", o.backend, "auto, lsm or supervisor")
       ->check(CLI::IsMember({"auto", "lsm", "supervisor"}))
       ->type_name("NAME");
@@ -35,6 +77,8 @@ void add_run(CLI::App& app, int& status) {
   run_app->add_option("--format", o.format, "Refusals on stderr: auto, pretty or json")
       ->check(CLI::IsMember({"auto", "pretty", "json"}))
       ->type_name("FORMAT");
+  run_app->add_flag_callback(
+      "--json", [] { o.format = "json"; }, "Refusals on stderr as JSON");
   run_app->add_flag("-q,--quiet", o.quiet, "Print nothing at the end");
   run_app->add_flag("-v,--verbose", o.verbose,
                     "Print the backend, counts, lines and strengths at the end");
@@ -51,34 +95,62 @@ void add_run(CLI::App& app, int& status) {
 
 void add_check(CLI::App& app, int& status) {
   static CheckOptions o;
-  CLI::App* check_app = app.add_subcommand("check", "Validate policy files");
+  CLI::App* check_app =
+      add_command(app, kRun, "check", "Validate policy files",
+                  "Exit codes: 0 valid, 2 a mistake or a file that cannot be read.\n\n"
+                  "Examples:\n"
+                  "  holdfast check web.toml\n"
+                  "  holdfast check --strength web.toml");
+  add_json(check_app, o.json);
   CLI::Option* files =
-      check_app->add_option("files", o.files, "Policy files that together form one policy")
-          ->type_name("FILE");
-  CLI::Option* strength =
-      check_app->add_flag("--strength", o.strength,
-                          "Show how strongly each backend and holdfastd enforce the rules here");
+      check_app->add_option("files", o.files, "Policies that together form one policy")
+          ->type_name("FILE|NAME");
+  CLI::Option* strength = check_app->add_flag(
+      "--strength", o.strength, "Show how strongly each backend and holdfastd enforce the rules here");
   check_app->add_flag("--schema", o.schema, "Print the JSON Schema of a policy file. Read no file")
       ->excludes(files)
       ->excludes(strength);
   check_app->callback([&status, files] {
-    if (files->empty() && !o.schema) throw CLI::RequiredError("files");
+    if (files->empty() && !o.schema) throw CLI::RequiredError("FILE");
     status = check(o);
   });
+}
+
+void add_test(CLI::App& app, int& status) {
+  static TestOptions o;
+  CLI::App* test_app = add_command(
+      app, kRun, "test", "Run the tests of policies",
+      "Tests are [[test]] tables in policy files, or in NAME.test.toml beside NAME.toml.\n\n"
+      "Exit codes: 0 all pass, 1 one fails or there is none, 2 the policy or a request is "
+      "wrong.\n\n"
+      "Examples:\n"
+      "  holdfast test web.toml\n"
+      "  holdfast test --all-rules --json web.toml");
+  test_app->add_option("files", o.files, "Policies; none: the policy of this machine")
+      ->type_name("FILE|NAME");
+  test_app->add_option("--policy-dir", o.dirs, "Policy directory; may be given several times")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  test_app->add_flag("--all-rules", o.all_rules, "Fail if no test reaches a rule");
+  test_app->add_flag("-v,--verbose", o.verbose, "Also print the tests that pass");
+  add_json(test_app, o.json);
+  test_app->callback([&status] { status = test(o); });
 }
 
 void add_why(CLI::App& app, int& status) {
   static WhyOptions o;
   CLI::App* why_app =
-      app.add_subcommand("why", "Explain a decision: its rule, and what would change it");
+      add_command(app, kRun, "why", "Explain a decision: its rule, and what would change it",
+                  "Examples:\n"
+                  "  holdfast why -p web.toml profile=web way=setns type=net target=host\n"
+                  "  holdfast why 17 --events events.jsonl");
+  add_json(why_app, o.json);
   why_app
       ->add_option("request", o.request,
-                   "'profile=web hook=namespace_install type=net target=host', or an event's id")
+                   "The words of a request, such as profile=web type=net, or an event's id")
       ->required()
       ->type_name("REQUEST|EVENT-ID");
-  why_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
+  add_policies(why_app, o.policies, "Policy; may be given several times");
   why_app->add_option("--events", o.events, "File written by run --events; else holdfastd's log")
       ->type_name("FILE");
   why_app->callback([&status] { status = why(o); });
@@ -86,88 +158,213 @@ void add_why(CLI::App& app, int& status) {
 
 void add_replay(CLI::App& app, int& status) {
   static ReplayOptions o;
-  CLI::App* replay_app =
-      app.add_subcommand("replay", "List the recorded decisions that another policy would change");
+  CLI::App* replay_app = add_command(
+      app, kEvents, "replay", "List the recorded decisions that another policy would change",
+      "Exit codes: 0 nothing differs, 1 some decisions differ, 2 usage, policy or events are\n"
+      "wrong.\n\n"
+      "Example:\n"
+      "  holdfast replay events.jsonl -p new.toml");
   replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
       ->required()
       ->type_name("EVENTS");
-  replay_app->add_option("-p,--policy", o.policies, "Policy file; may be given several times")
+  replay_app->add_option("-p,--policy", o.policies, "Policy; may be given several times")
       ->required()
-      ->type_name("FILE")
+      ->type_name("FILE|NAME")
       ->allow_extra_args(false);
-  replay_app->add_option("--format", o.format, "pretty or json")
-      ->check(CLI::IsMember({"pretty", "json"}))
-      ->type_name("FORMAT");
-  replay_app->footer(
-      "Exit codes: 0 nothing differs, 1 some decisions differ, 2 usage, policy or events are "
-      "wrong.");
+  add_format(replay_app, o.format);
   replay_app->callback([&status] { status = replay(o); });
 }
 
 void add_learn(CLI::App& app, int& status) {
   static LearnOptions o;
-  CLI::App* learn_app =
-      app.add_subcommand("learn", "Propose the smallest policy that allows the recorded events");
+  CLI::App* learn_app = add_command(
+      app, kEvents, "learn", "Propose the smallest policy that allows the recorded events",
+      "Record with mode = \"audit\" and log = \"all\". What the events cannot tell is named on\n"
+      "standard error.\n\n"
+      "Exit codes: 0 ok, 1 no policy can allow some of the events, 2 usage, policy or events\n"
+      "are wrong.\n\n"
+      "Example:\n"
+      "  holdfast learn events.jsonl -p audit.toml > web.toml");
+  add_json(learn_app, o.json);
   learn_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
       ->required()
       ->type_name("EVENTS");
-  learn_app
-      ->add_option("-p,--policy", o.policies,
-                   "Policy with the cgroups, marks and tracked namespaces of the profiles")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-  learn_app->footer(
-      "Exit codes: 0 ok, 1 no policy can allow some of the events, 2 usage, policy or events "
-      "are wrong.");
+  add_policies(learn_app, o.policies,
+               "Policy with the cgroups, marks and tracked namespaces of the profiles");
   learn_app->callback([&status] { status = learn(o); });
 }
 
-CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o) {
-  CLI::App* call_app = app.add_subcommand(name, what);
+CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o,
+                   const char* footer) {
+  CLI::App* call_app = add_command(app, kMachine, name, what, footer);
   call_app->add_option("--socket", o.socket, "The socket of holdfastd (io.holdfast.Control)")
       ->type_name("PATH");
+  add_format(call_app, o.format);
   return call_app;
 }
 
-void add_format(CLI::App* app, ControlOptions& o) {
-  app->add_option("--format", o.format, "pretty or json")
-      ->check(CLI::IsMember({"pretty", "json"}))
-      ->type_name("FORMAT");
+void add_policy_option(CLI::App* app, PolicyOptions& o) {
+  app->add_option("--policy-dir", o.dirs,
+                  "Directory of *.toml files; a later one hides files of the same name. Default: "
+                  "those that holdfastd reads")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+}
+
+CLI::App* add_policy_action(CLI::App& parent, const char* name, const char* what, PolicyOptions& o,
+                            const char* footer) {
+  CLI::App* app = parent.add_subcommand(name, what);
+  app->footer(footer);
+  app->group("Commands");
+  add_policy_option(app, o);
+  app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  return app;
+}
+
+void add_policy(CLI::App& app, int& status) {
+  CLI::App* policy_app = add_command(app, kMachine, "policy",
+                                     "List, show, compare, edit, enable and disable policy files",
+                                     "Examples:\n"
+                                     "  holdfast policy list\n"
+                                     "  holdfast policy show web");
+  policy_app->require_subcommand(1);
+
+  static PolicyOptions list;
+  CLI::App* list_app = add_policy_action(
+      *policy_app, "list", "List the policy files, and what is in force of each", list,
+      "used          it would be part of the policy; what is in force is not known\n"
+      "in force      its text is part of the policy in force\n"
+      "changed       its text is another than the one in force\n"
+      "removed       it is in force, and its file is gone\n"
+      "masked        a link to /dev/null\n"
+      "hidden        a later directory has a file of the same name\n"
+      "orphan        a drop-in of a file that does not exist or is masked\n"
+      "refused       it cannot be read, or other users may write it\n"
+      "not-live      it has mistakes; the policy in force is from before\n"
+      "earlier-text  it has mistakes; its text of before is in force\n"
+      "left-out      it has mistakes; nothing of it is in force\n\n"
+      "Exit codes: 0 ok, 1 a file has one of the last four states, or an error.\n\n"
+      "Example:\n"
+      "  holdfast policy list --json");
+  list_app->add_flag("--files", list.files, "Only the files, whatever is in force");
+  add_format(list_app, list.format);
+  list_app->callback([&status] { status = policy_list(list); });
+
+  static PolicyOptions show;
+  CLI::App* show_app = add_policy_action(
+      *policy_app, "show", "Show the policy in force, and from which file each line comes", show,
+      "Without a policy in force, the files are shown.\n\n"
+      "Examples:\n"
+      "  holdfast policy show web\n"
+      "  holdfast policy show --text web.toml");
+  show_app->add_option("name", show.name, "A profile or a file; none: everything")
+      ->type_name("PROFILE|POLICY");
+  show_app->add_flag("--files", show.files, "What the files state, whatever is in force");
+  show_app->add_flag("--text", show.text, "The files as they are written, with their drop-ins");
+  add_format(show_app, show.format);
+  show_app->callback([&status] { status = policy_show(show); });
+
+  static PolicyOptions diff;
+  CLI::App* diff_app = add_policy_action(
+      *policy_app, "diff", "Show how the files differ from the policy in force", diff,
+      "Exit codes: 0 they state the same, 1 they differ, or an error.\n\n"
+      "Examples:\n"
+      "  holdfast policy diff\n"
+      "  holdfast policy diff --vendor");
+  diff_app->add_flag("--vendor", diff.vendor,
+                     "Compare with the files of the directories before the last");
+  add_format(diff_app, diff.format);
+  diff_app->callback([&status] { status = policy_diff(diff); });
+
+  static PolicyOptions edit;
+  CLI::App* edit_app = add_policy_action(
+      *policy_app, "edit", "Edit a policy, and check it before it is written", edit,
+      "A file of an earlier directory gets a drop-in NAME.toml.d/override.toml. A file of the\n"
+      "last directory, or with --full a copy of the file, is edited itself. The editor is\n"
+      "$VISUAL, $EDITOR or vi.\n\n"
+      "Examples:\n"
+      "  holdfast policy edit nginx\n"
+      "  holdfast policy edit --full nginx");
+  edit_app->add_option("name", edit.name, "The file, without .toml")
+      ->required()
+      ->type_name("POLICY");
+  edit_app->add_flag("--full", edit.full, "Edit the whole file, not a drop-in");
+  edit_app->callback([&status] { status = policy_edit(edit); });
+
+  static PolicyOptions enable;
+  CLI::App* enable_app = add_policy_action(
+      *policy_app, "enable", "Put a shipped profile in force, or remove a mask", enable,
+      "Example:\n"
+      "  holdfast policy enable nginx");
+  enable_app->add_option("name", enable.name, "The profile's file, without .toml")
+      ->required()
+      ->type_name("POLICY");
+  enable_app->add_option("--profiles", enable.profiles, "The directory of shipped profiles")
+      ->type_name("DIR");
+  enable_app->callback([&status] { status = policy_enable(enable); });
+
+  static PolicyOptions disable;
+  CLI::App* disable_app = add_policy_action(
+      *policy_app, "disable", "Remove a link that enable made, or mask a vendor's file", disable,
+      "Example:\n"
+      "  holdfast policy disable nginx");
+  disable_app->add_option("name", disable.name, "The file, without .toml")
+      ->required()
+      ->type_name("POLICY");
+  disable_app->callback([&status] { status = policy_disable(disable); });
 }
 
 void add_control(CLI::App& app, int& status) {
+  add_policy(app, status);
+
   static ControlOptions status_options;
-  CLI::App* status_app =
-      add_call(app, "status", "Show the policy in force, its profiles and totals", status_options);
-  add_format(status_app, status_options);
-  status_app->callback([&status] { status = holdfast::cli::status(status_options); });
+  add_call(app, "status", "Show the policy in force, its profiles and totals", status_options,
+           "Exit codes: 0 ok, 1 a policy file is not in force because of mistakes, or an error.\n\n"
+           "Example:\n"
+           "  holdfast status --json")
+      ->callback([&status] { status = holdfast::cli::status(status_options); });
 
   static ControlOptions ps_options;
-  CLI::App* ps_app = add_call(
-      app, "ps", "List the processes that are under a policy, and their namespaces", ps_options);
-  add_format(ps_app, ps_options);
-  ps_app->callback([&status] { status = ps(ps_options); });
+  add_call(app, "ps", "List the processes that are under a policy, and their namespaces",
+           ps_options,
+           "Example:\n"
+           "  holdfast ps")
+      ->callback([&status] { status = ps(ps_options); });
 
   static MonitorOptions monitor_options;
-  CLI::App* monitor_app = add_call(
-      app, "monitor", "Print the decisions of holdfastd as they are made", monitor_options);
-  add_format(monitor_app, monitor_options);
+  CLI::App* monitor_app =
+      add_call(app, "monitor", "Print the decisions of holdfastd as they are made", monitor_options,
+               "Example:\n"
+               "  holdfast monitor --profile web --verdict deny");
   monitor_app
       ->add_option("--profile", monitor_options.profile, "Only decisions by rules of this profile")
-      ->type_name("NAME");
-  monitor_app->add_option("--verdict", monitor_options.verdict, "Only this verdict: allow, deny")
+      ->type_name("PROFILE");
+  monitor_app->add_option("--verdict", monitor_options.verdict, "Only this verdict")
+      ->check(CLI::IsMember({"allow", "deny", "lock", "limit"}))
       ->type_name("WORD");
   monitor_app->callback([&status] { status = monitor(monitor_options); });
 
-  static MetricsOptions metrics_options;
-  CLI::App* metrics_app = add_call(
-      app, "metrics", "Print counters and sizes in the text format of Prometheus", metrics_options);
-  metrics_app->add_flag("--http", metrics_options.http,
-                        "Answer one HTTP request on standard input, as a service of a socket unit");
-  metrics_app->callback([&status] { status = metrics(metrics_options); });
+  static ModeOptions mode_options;
+  CLI::App* mode_app =
+      add_call(app, "mode", "Enforce or audit a profile until the mode is set again", mode_options,
+               "The mode lasts over reloads and boots. holdfast status shows it.\n\n"
+               "Examples:\n"
+               "  holdfast mode web audit\n"
+               "  holdfast mode web policy");
+  mode_app->add_option("profile", mode_options.profile, "The profile")
+      ->required()
+      ->type_name("PROFILE");
+  mode_app
+      ->add_option("mode", mode_options.mode, "enforce, audit, or policy (the mode of its file)")
+      ->required()
+      ->check(CLI::IsMember({"enforce", "audit", "policy"}))
+      ->type_name("MODE");
+  mode_app->callback([&status] { status = set_mode(mode_options); });
 
   static ReloadOptions reload_options;
-  CLI::App* reload_app = add_call(app, "reload", "Make the policy files live", reload_options);
+  CLI::App* reload_app = add_call(app, "reload", "Make the policy files live", reload_options,
+                                  "Example:\n"
+                                  "  holdfast reload --confirm 60s");
   reload_app
       ->add_option(
           "--confirm", reload_options.confirm,
@@ -178,40 +375,46 @@ void add_control(CLI::App& app, int& status) {
 
   static ControlOptions stage_options;
   add_call(app, "stage", "From now on changed files wait for a reload, until a policy is confirmed",
-           stage_options)
+           stage_options,
+           "Example:\n"
+           "  holdfast stage")
       ->callback([&status] { status = stage(stage_options); });
 
   static ControlOptions confirm_options;
-  add_call(app, "confirm", "Confirm the policy that reload --confirm made live", confirm_options)
+  add_call(app, "confirm", "Confirm the policy that reload --confirm made live", confirm_options,
+           "Example:\n"
+           "  holdfast confirm")
       ->callback([&status] { status = confirm(confirm_options); });
 
   static ControlOptions rollback_options;
   add_call(app, "rollback",
            "Make the confirmed policy live again, or the one before if it is live already",
-           rollback_options)
+           rollback_options,
+           "Example:\n"
+           "  holdfast rollback")
       ->callback([&status] { status = rollback(rollback_options); });
 
-  static ModeOptions mode_options;
-  CLI::App* mode_app =
-      add_call(app, "mode", "Enforce or audit a profile from now on", mode_options);
-  mode_app->add_option("profile", mode_options.profile, "The profile")
-      ->required()
-      ->type_name("PROFILE");
-  mode_app
-      ->add_option("mode", mode_options.mode, "enforce, audit, or policy (the mode of its file)")
-      ->required()
-      ->check(CLI::IsMember({"enforce", "audit", "policy"}))
-      ->type_name("MODE");
-  mode_app->callback([&status] { status = set_mode(mode_options); });
+  static MetricsOptions metrics_options;
+  CLI::App* metrics_app = add_command(app, kMachine, "metrics",
+                                      "Print counters and sizes in the text format of Prometheus",
+                                      "Example:\n"
+                                      "  holdfast metrics > holdfast.prom");
+  metrics_app
+      ->add_option("--socket", metrics_options.socket,
+                   "The socket of holdfastd (io.holdfast.Control)")
+      ->type_name("PATH");
+  metrics_app->add_flag("--http", metrics_options.http,
+                        "Answer one HTTP request on standard input, as a service of a socket unit");
+  metrics_app->callback([&status] { status = metrics(metrics_options); });
 }
 
 void add_doctor(CLI::App& app, int& status) {
   static DoctorOptions o;
   CLI::App* doctor_app =
-      app.add_subcommand("doctor", "Probe this kernel, then test that each backend enforces");
-  doctor_app->add_option("--format", o.format, "pretty or json")
-      ->check(CLI::IsMember({"pretty", "json"}))
-      ->type_name("FORMAT");
+      add_command(app, kAbout, "doctor", "Probe this kernel, then test that each backend enforces",
+                  "Example:\n"
+                  "  holdfast doctor");
+  add_format(doctor_app, o.format);
   doctor_app->callback([&status] { status = doctor(o); });
 }
 
@@ -223,13 +426,18 @@ void add_delegation_set(CLI::App* app, DelegateSetOptions& set) {
 }
 
 void add_delegate(CLI::App& app, int& status) {
-  CLI::App* delegate_app = app.add_subcommand(
-      "delegate", "Delegate BPF privileges to a user namespace, and explain delegations");
+  CLI::App* delegate_app = add_command(
+      app, kBpf, "delegate", "Delegate BPF privileges to a user namespace, and explain delegations",
+      "Example:\n"
+      "  holdfast delegate explain 4242");
   delegate_app->require_subcommand(1);
 
   static DelegateParseOptions parse_options;
   CLI::App* parse_app =
-      delegate_app->add_subcommand("parse", "Print a delegation set as the kernel does");
+      add_command(*delegate_app, "Commands", "parse", "Print a delegation set as the kernel does",
+                  "Example:\n"
+                  "  holdfast delegate parse --commands map_create --maps array,hash");
+  add_json(parse_app, parse_options.json);
   parse_app
       ->add_option("options", parse_options.options,
                    "Mount options: delegate_cmds=…,delegate_maps=…")
@@ -238,8 +446,13 @@ void add_delegate(CLI::App& app, int& status) {
   parse_app->callback([&status] { status = delegate_parse(parse_options); });
 
   static DelegateExplainOptions explain_options;
-  CLI::App* explain_app = delegate_app->add_subcommand(
-      "explain", "Explain what a delegation allows, and its effects outside of the container");
+  CLI::App* explain_app =
+      add_command(*delegate_app, "Commands", "explain",
+                  "Explain what a delegation allows, and its effects outside of the container",
+                  "Examples:\n"
+                  "  holdfast delegate explain /sys/fs/bpf\n"
+                  "  holdfast delegate explain 4242");
+  add_json(explain_app, explain_options.json);
   explain_app
       ->add_option(
           "what", explain_options.what,
@@ -249,8 +462,11 @@ void add_delegate(CLI::App& app, int& status) {
   explain_app->callback([&status] { status = delegate_explain(explain_options); });
 
   static DelegateMountOptions mount_options;
-  CLI::App* mount_app = delegate_app->add_subcommand(
-      "mount", "Mount a BPF filesystem with delegation for a user namespace");
+  CLI::App* mount_app =
+      add_command(*delegate_app, "Commands", "mount",
+                  "Mount a BPF filesystem with delegation for a user namespace",
+                  "Example:\n"
+                  "  holdfast delegate mount --userns 4242 --commands map_create --maps array");
   mount_app
       ->add_option("--userns", mount_options.userns,
                    "A process in the user namespace, or the namespace's file")
@@ -266,15 +482,17 @@ void add_delegate(CLI::App& app, int& status) {
 }
 
 void add_oci_hook(CLI::App& app, int& status) {
-  app.add_subcommand(
-         "oci-hook",
-         "createRuntime hook: mount the BPF delegation that a container's annotations request")
+  add_command(app, kBpf, "oci-hook",
+              "createRuntime hook: mount the BPF delegation that annotations request",
+              "An OCI runtime calls it, with the state of the container on standard input.\n\n"
+              "Example:\n"
+              "  holdfast oci-hook < state.json")
       ->callback([&status] { status = oci_hook(); });
 }
 
-void add_label_action(CLI::App* label_app, const char* name, const char* help,
+void add_label_action(CLI::App* label_app, const char* name, const char* help, const char* footer,
                       LabelOptions::Action action, LabelOptions& o, int& status) {
-  CLI::App* action_app = label_app->add_subcommand(name, help);
+  CLI::App* action_app = add_command(*label_app, "Commands", name, help, footer);
   action_app
       ->add_option("target", o.target,
                    "PID:FD, a socket's cookie, fd:N (inherited), or the path of a bound socket")
@@ -293,18 +511,36 @@ void add_label_action(CLI::App* label_app, const char* name, const char* help,
 
 void add_label(CLI::App& app, int& status) {
   static LabelOptions o;
-  CLI::App* label_app = app.add_subcommand("label", "Labels (user.* attributes) of a socket");
+  CLI::App* label_app =
+      add_command(app, kSockets, "label", "Labels (user.* attributes) of a socket",
+                  "Example:\n"
+                  "  holdfast label list 4242:3");
   label_app->require_subcommand(1);
   using Action = LabelOptions::Action;
-  add_label_action(label_app, "set", "Set a label", Action::set, o, status);
-  add_label_action(label_app, "get", "Print the value of a label", Action::get, o, status);
-  add_label_action(label_app, "list", "Print all labels", Action::list, o, status);
-  add_label_action(label_app, "remove", "Remove a label", Action::remove, o, status);
+  add_label_action(label_app, "set", "Set a label",
+                   "Example:\n"
+                   "  holdfast label set /run/app.sock user.varlink server",
+                   Action::set, o, status);
+  add_label_action(label_app, "get", "Print the value of a label",
+                   "Example:\n"
+                   "  holdfast label get 4242:3 user.varlink",
+                   Action::get, o, status);
+  add_label_action(label_app, "list", "Print all labels",
+                   "Example:\n"
+                   "  holdfast label list 4242:3",
+                   Action::list, o, status);
+  add_label_action(label_app, "remove", "Remove a label",
+                   "Example:\n"
+                   "  holdfast label remove 4242:3 user.varlink",
+                   Action::remove, o, status);
 }
 
 void add_sockets(CLI::App& app, int& status) {
   static SocketsOptions o;
-  CLI::App* sockets_app = app.add_subcommand("sockets", "List the labelled sockets of the machine");
+  CLI::App* sockets_app =
+      add_command(app, kSockets, "sockets", "List the labelled sockets of the machine",
+                  "Example:\n"
+                  "  holdfast sockets --label user.varlink=server");
   sockets_app
       ->add_option("-l,--label", o.labels,
                    "Only sockets with this label; may be given several times")
@@ -321,14 +557,23 @@ void add_sockets(CLI::App& app, int& status) {
 
 void add_hooks(CLI::App& app, int& status) {
   CLI::App* hooks_app =
-      app.add_subcommand("hooks", "BPF LSM programs for hooks that this kernel may not have");
+      add_command(app, kBpf, "hooks", "BPF LSM programs for hooks that this kernel may not have",
+                  "Example:\n"
+                  "  holdfast hooks status");
   hooks_app->require_subcommand(1);
-  hooks_app->add_subcommand("status", "Show which hooks are native or bridged, and what is loaded")
-      ->callback([&status] { status = hooks_status(); });
+  static HooksStatusOptions status_options;
+  CLI::App* status_app = add_command(*hooks_app, "Commands", "status",
+                                     "Show which hooks are native or bridged, and what is loaded",
+                                     "Example:\n"
+                                     "  holdfast hooks status --json");
+  add_json(status_app, status_options.json);
+  status_app->callback([&status] { status = hooks_status(status_options); });
 
   static HooksLoadOptions load_options;
-  CLI::App* load_app = hooks_app->add_subcommand(
-      "load", "Load a BPF object, attach its programs and keep them attached");
+  CLI::App* load_app = add_command(*hooks_app, "Commands", "load",
+                                   "Load a BPF object, attach its programs and keep them attached",
+                                   "Example:\n"
+                                   "  holdfast hooks load --cgroup /sys/fs/cgroup/web lock.bpf.o");
   load_app->add_option("object", load_options.object, "A compiled object, unmodified")
       ->required()
       ->type_name("OBJ");
@@ -350,11 +595,65 @@ void add_hooks(CLI::App& app, int& status) {
 
   static HooksUnloadOptions unload_options;
   CLI::App* unload_app =
-      hooks_app->add_subcommand("unload", "Detach and remove what `load` attached");
+      add_command(*hooks_app, "Commands", "unload", "Detach and remove what `load` attached",
+                  "Example:\n"
+                  "  holdfast hooks unload lock");
   unload_app->add_option("what", unload_options.what, "Its name as in `status`, or its directory")
       ->required()
       ->type_name("NAME|DIR");
   unload_app->callback([&status] { status = hooks_unload(unload_options); });
+}
+
+// `help` and `version`, for those who are used to them.
+void add_about(CLI::App& app, int& status) {
+  static std::vector<std::string> words;
+  CLI::App* help_app = add_command(app, kAbout, "help", "Print the help of a command",
+                                   "Example:\n"
+                                   "  holdfast help policy edit");
+  help_app->add_option("command", words, "The command")->type_name("COMMAND");
+  help_app->callback([&app, &status] {
+    const Named named = named_command(app, words);
+    if (named.rest.empty()) {
+      fmt::print("{}", HelpFormatter().make_help(named.app, "", CLI::AppFormatMode::Normal));
+      status = kExitOk;
+      return;
+    }
+    fmt::print(stderr, "{}", mistake_text(app, words, CLI::ParseError("", 0)));
+    status = kExitUsage;
+  });
+  add_command(app, kAbout, "version", "Print the version",
+              "Example:\n"
+              "  holdfast version")
+      ->callback([&status] {
+        fmt::print("holdfast {}\n", HOLDFAST_VERSION);
+        status = kExitOk;
+      });
+}
+
+void add_commands(CLI::App& app, int& status) {
+  app.name("holdfast");
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.\n"
+      "`run` exits with the exit code of its command.\n\n"
+      "holdfast help COMMAND tells more. Manuals: holdfast(1), holdfast-policy(5),\n"
+      "holdfastd(8).");
+  add_run(app, status);
+  add_check(app, status);
+  add_test(app, status);
+  add_why(app, status);
+  add_control(app, status);
+  add_replay(app, status);
+  add_learn(app, status);
+  add_label(app, status);
+  add_sockets(app, status);
+  add_hooks(app, status);
+  add_delegate(app, status);
+  add_oci_hook(app, status);
+  add_doctor(app, status);
+  add_about(app, status);
 }
 
 }  // namespace
@@ -365,29 +664,20 @@ int main(int argc, char** argv) {
     holdfast::backend::connect_helper::run_connect_helper();
   CLI::App app{
       "Keeps programs in the namespaces and cgroups they belong to, and explains each decision."};
-  app.name("holdfast");
-  app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
-  app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.\n"
-      "`run` exits with the exit code of its command.");
   int status = kExitOk;
-  add_run(app, status);
-  add_check(app, status);
-  add_why(app, status);
-  add_replay(app, status);
-  add_learn(app, status);
-  add_control(app, status);
-  add_doctor(app, status);
-  add_delegate(app, status);
-  add_label(app, status);
-  add_sockets(app, status);
-  add_hooks(app, status);
-  add_oci_hook(app, status);
+  add_commands(app, status);
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words[0] == kCompleteArgument) {
+    fmt::print("{}", completions(app, {words.begin() + 1, words.end()}));
+    return kExitOk;
+  }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    fmt::print(stderr, "{}", mistake_text(app, words, error));
+    return kExitUsage;
   }
   return status;
 }

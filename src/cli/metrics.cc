@@ -20,7 +20,13 @@ constexpr std::size_t kMaxRequest = 8192;  // bytes
 constexpr unsigned kTimeoutS = 10;         // SIGALRM ends the process after this time
 
 Result<std::string> exposition(const ControlOptions& options) {
-  HF_TRY_ASSIGN(auto client, wrap(rpc::Client::connect(options.socket), "is holdfastd running?"));
+  auto connected = rpc::Client::connect(options.socket);
+  if (!connected) {
+    Error error = std::move(connected).error();
+    error.detail = "is holdfastd running?";
+    return error;
+  }
+  rpc::Client client = *std::move(connected);
   HF_TRY_ASSIGN(const auto reply, client.call(std::string(rpc::kControlInterface) + ".Metrics",
                                               nlohmann::json::object()));
   if (!reply.error.empty()) return Error{EIO, "metrics", reply.error, {}};
@@ -76,7 +82,7 @@ int metrics(const MetricsOptions& options) {
   }
   const auto text = exposition(options);
   if (!text) {
-    fmt::print(stderr, "holdfast: {}\n", text.error().message());
+    fmt::print(stderr, "holdfast metrics: {}\n", text.error().message());
     return kExitFailed;
   }
   fmt::print("{}", *text);

@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "cli/commands.h"
+#include "cli/find_policy.h"
 #include "cli/load_policy.h"
 #include "kernel/process/namespaces.h"
 #include "kernel/process/process.h"
@@ -16,6 +18,7 @@
 #include "policy/compile.h"
 #include "policy/enum_names.h"
 #include "policy/policy_text.h"
+#include "policy/suggest.h"
 #include "run/announcement.h"
 #include "run/choice.h"
 #include "run/delegation.h"
@@ -38,8 +41,12 @@ std::optional<std::uint16_t> choose_profile(const policy::Compiled& policy,
   const auto profile_count = policy.profiles.size() - 1;  // [0] is "no profile"
   if (!name.empty()) {
     const auto found = policy.find_profile(name);
-    if (!found) complain(kExitUsage, fmt::format("no profile '{}' in the policy", name));
-    return found;
+    if (found) return found;
+    const std::vector<std::string_view> known(policy.profiles.begin() + 1, policy.profiles.end());
+    const std::string similar = policy::suggest(name, known);
+    complain(kExitUsage, fmt::format("the policy has no profile '{}'{}{}", name,
+                                     similar.empty() ? "" : "; ", similar));
+    return std::nullopt;
   }
   if (profile_count == 0) return HF_NO_PROFILE;
   if (profile_count == 1) return 1;
@@ -65,6 +72,28 @@ std::optional<std::uint32_t> parse_types(const std::vector<std::string>& names) 
     types |= type ? 1u << *type : HF_NS_ALL;
   }
   return types;
+}
+
+// The policy of the options. Without a policy, --profile names a policy file NAME.toml, or else a
+// profile of this machine's policy.
+LoadedFiles load_for_run(const RunOptions& options) {
+  if (!options.policies.empty() || options.profile.empty()) return load_files(options.policies);
+  const auto names = known_policy_names();
+  if (std::ranges::find(names, options.profile) != names.end())
+    return load_files({options.profile});
+  auto sources = machine_sources({});
+  if (!sources) {
+    complain(kExitUsage, sources.error().message());
+    return {};
+  }
+  if (sources->empty()) {
+    complain(kExitUsage,
+             fmt::format("there is no policy '{}', and this machine has no policy: name "
+                         "a file with --policy FILE",
+                         options.profile));
+    return {};
+  }
+  return load_sources(*std::move(sources));
 }
 
 // A copy of the tables with all profiles in `mode`. Null if `mode` is empty, because copying takes
@@ -160,7 +189,7 @@ int run(const RunOptions& options) {
   kernel::raise_descriptor_limit();
   const auto types = parse_types(options.unshare);
   if (!types) return kExitUsage;
-  const LoadedFiles loaded = load_files(options.policies);
+  const LoadedFiles loaded = load_for_run(options);
   const auto& policy = loaded.policy;
   if (!policy) return kExitUsage;
   const auto profile = choose_profile(*policy, options.profile);

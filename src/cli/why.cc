@@ -89,7 +89,8 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
   }
   const auto deciding = sources.empty() ? deciding_policy(line, file, options.events)
                                         : named_policy(std::move(sources), line, id);
-  fmt::print("{}\n", policy::event_text(*as_recorded, recorded, policy::Colour::off));
+  if (!options.json)
+    fmt::print("{}\n", policy::event_text(*as_recorded, recorded, policy::Colour::off));
   if (!deciding) {
     std::fflush(stdout);
     fmt::print(
@@ -106,6 +107,10 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
     std::fflush(stdout);
     fmt::print(stderr, "holdfast why: warning: {}\n", deciding->warning);
   }
+  if (options.json) {
+    fmt::print("{}\n", policy::explain_json(policy->model, *policy->compiled, event->request));
+    return kExitOk;
+  }
   fmt::print("\n{}", policy::explain(policy->model, *policy->compiled, event->request));
   if (deciding->from.empty()) return kExitOk;
   const std::string changed = changed_since(deciding->text);
@@ -114,23 +119,28 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
   return kExitOk;
 }
 
-int explain_request(const WhyOptions& options) {
+int explain_request(const std::string& text, const WhyOptions& options) {
   if (options.policies.empty()) return usage("a request needs a policy: --policy FILE");
   auto sources = read_policy_files(options.policies);
   if (sources.empty()) return kExitUsage;
   const auto policy = compiled({std::move(sources), {}});
   if (!policy) return kExitUsage;
-  const auto request = policy::parse_request(options.request, *policy->compiled);
+  const auto request = policy::parse_request(text, *policy->compiled);
   if (!request) return usage(request.error().detail);
-  fmt::print("{}", policy::explain(policy->model, *policy->compiled, *request));
+  fmt::print("{}", options.json
+                       ? policy::explain_json(policy->model, *policy->compiled, *request) + "\n"
+                       : policy::explain(policy->model, *policy->compiled, *request));
   return kExitOk;
 }
 
 }  // namespace
 
 int why(const WhyOptions& options) {
-  const auto id = event_id(options.request);
-  if (!id) return explain_request(options);
+  // The words of a request may be one argument or several.
+  std::string request;
+  for (const std::string& word : options.request) request += (request.empty() ? "" : " ") + word;
+  const auto id = event_id(request);
+  if (!id) return explain_request(request, options);
   const auto file = policy::read_event_file(options.events, policy::EventLines::all);
   if (!file) return usage(file.error().message() + " (an event's id needs a file: --events FILE)");
   return explain_event(*id, options, *file);

@@ -64,7 +64,7 @@ void announce(const std::string& socket) {
 Result<std::unique_ptr<Control>> Control::create(Enforcement& enforcement, const Options& options) {
   std::unique_ptr<Control> control(new Control(enforcement, options));
   const std::string directory = options.socket.substr(0, options.socket.rfind('/'));
-  HF_TRY(kernel::make_directories(directory));
+  if (!directory.empty()) HF_TRY(kernel::make_directories(directory));
   const auto answer = [self = control.get()](const rpc::Call& call) { return self->answer(call); };
   HF_TRY_ASSIGN(
       control->server_,
@@ -92,6 +92,7 @@ Answer Control::answer(const rpc::Call& call) {
   if (auto label = answer_label_call(enforcement_, method, call)) return *std::move(label);
   if (call.peer.uid != 0) return {"org.varlink.service.PermissionDenied", Json::object(), false};
   if (call.method == named("Tasks")) return tasks();
+  if (call.method == named("Policy")) return policy();
   if (call.method == named("Monitor")) {
     if (!call.more) return {"org.varlink.service.ExpectedMore", Json::object(), false};
     monitors_.insert(call.connection);
@@ -163,9 +164,12 @@ Answer Control::status() const {
     Json cgroups = Json::array();
     for (const policy::Binding& binding : policy.bindings)
       if (binding.profile == i) cgroups.push_back(binding.cgroup);
-    profiles.push_back({{"name", policy.profiles[i]},
-                        {"mode", policy::name_of(policy::kModeNames, mode)},
-                        {"cgroups", std::move(cgroups)}});
+    profiles.push_back(
+        {{"name", policy.profiles[i]},
+         {"mode", policy::name_of(policy::kModeNames, mode)},
+         {"file_mode", policy::name_of(policy::kModeNames, policy.tables->profiles[i].mode)},
+         {"mode_set", changed != live.modes.end()},
+         {"cgroups", std::move(cgroups)}});
   }
   const backend::Totals t = enforcement_.totals();
   Json parameters = {{"version", HOLDFAST_VERSION},
@@ -175,6 +179,7 @@ Answer Control::status() const {
                      {"adopted", enforcement_.adopted()},
                      {"sealed", enforcement_.sealed()},
                      {"profiles", std::move(profiles)},
+                     {"bad_files", bad_files()},
                      {"totals",
                       {{"allowed", t.allowed},
                        {"denied", t.denied},
@@ -185,11 +190,40 @@ Answer Control::status() const {
   return {"", std::move(parameters), false};
 }
 
+Json Control::bad_files() const {
+  Json list = Json::array();
+  for (const policy_dirs::BadFile& bad : enforcement_.bad_files())
+    list.push_back({{"path", bad.path},
+                    {"fate", policy_dirs::to_string(bad.fate)},
+                    {"mistakes", bad.mistakes}});
+  return list;
+}
+
+Answer Control::policy() const {
+  const Generation& live = enforcement_.live();
+  Json sources = Json::array();
+  for (const policy::Source& source : live.sources)
+    sources.push_back({{"name", source.name}, {"text", source.text}, {"drop_in", source.drop_in}});
+  Json modes = Json::array();
+  for (const auto& [profile, mode] : live.modes)
+    modes.push_back({{"profile", profile}, {"mode", policy::name_of(policy::kModeNames, mode)}});
+  return {"",
+          {{"generation", live.number},
+           {"known", enforcement_.life().knows_live()},
+           {"sources", std::move(sources)},
+           {"modes", std::move(modes)},
+           {"directories", options_.dirs.paths},
+           {"bad_files", bad_files()}},
+          false};
+}
+
 Answer Control::metrics() const {
   const auto stats = enforcement_.stats();
   if (!stats) return failed(stats.error());
-  const DaemonState state = {enforcement_.live().number, enforcement_.policy().profiles.size() - 1,
-                             enforcement_.sealed(), enforcement_.adopted(), enforcement_.totals()};
+  const DaemonState state = {
+      enforcement_.live().number,      enforcement_.policy().profiles.size() - 1,
+      enforcement_.bad_files().size(), enforcement_.sealed(),
+      enforcement_.adopted(),          enforcement_.totals()};
   return {"", {{"exposition", exposition(state, *stats)}}, false};
 }
 

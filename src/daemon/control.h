@@ -46,6 +46,8 @@ class Control {
   [[nodiscard]] rpc::Answer status() const;
   [[nodiscard]] rpc::Answer metrics() const;
   [[nodiscard]] rpc::Answer tasks() const;
+  [[nodiscard]] rpc::Answer policy() const;
+  [[nodiscard]] rpc::Json bad_files() const;
 
   Enforcement& enforcement_;
   const Options& options_;

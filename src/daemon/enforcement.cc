@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "backend/decided.h"
+#include "base/printable.h"
 #include "core/decide.h"
 #include "daemon/policy_files.h"
-#include "daemon/unenforced.h"
 #include "kernel/files/atomic_file.h"
 #include "kernel/memory.h"
 #include "kernel/process/process.h"
@@ -22,23 +22,6 @@ namespace {
 
 // The largest number of earlier policies. It is reached only if no events are read between changes.
 constexpr std::size_t kMaxEarlier = 16;
-
-// The rules that no program would enforce, as diagnostics. Empty: there are none, or the options
-// allow them.
-std::string refused_rules(const policy::Compiled& policy, const Options& options,
-                          const std::function<void(const std::string&)>& log) {
-  std::string text;
-  for (const UnenforcedRule& rule : unenforced_rules(policy))
-    text += fmt::format("{}: {}: not enforced: {} ({})\n", rule.where.place(),
-                        options.unenforced == Unenforced::refuse ? "error" : "warning", rule.text,
-                        rule.why);
-  if (text.empty()) return text;
-  if (options.unenforced == Unenforced::refuse)
-    return text +
-           "rules that would not be enforced are refused (--allow-unenforced accepts them)\n";
-  log(text);
-  return "";
-}
 
 std::unique_ptr<Archive> make_archive(const Options& options) {
   if (options.lifetime == Lifetime::transient) return std::make_unique<MemoryArchive>();
@@ -74,27 +57,43 @@ Result<std::unique_ptr<Enforcement>> Enforcement::start(
   return enforcement;
 }
 
-// Falls back to an earlier policy if the files have errors. A typing mistake must not leave the
-// machine without the policy that it had before a restart.
+// A typing mistake must not leave the machine without the policy that it had before a restart, nor
+// one bad file without the others.
 Result<void> Enforcement::begin() {
   auto loaded = good_files();
   PolicyLife::Files files;
+  PolicyLife::Files usable;
   if (loaded) {
     prepared_ = {digest(loaded->sources), loaded->compiled};
     files = std::move(loaded->sources);
+  } else if (loaded.error().code == 0) {
+    usable = usable_files();
   }
-  const auto first = life_.begin(std::move(files), [this](const Generation& generation) {
-    return static_cast<bool>(compiled(generation));
-  });
+  const auto first = life_.begin(
+      std::move(files), std::move(usable),
+      [this](const Generation& generation) { return static_cast<bool>(compiled(generation)); });
   if (!first) return std::move(loaded).error();
-  if (!loaded) {
-    const Error& error = loaded.error();
-    log_((error.code == 0 ? error.detail : error.message() + "\n") +
-         fmt::format("the policy of generation {} is used instead\n", life_.begun_from()));
-  }
+  if (!loaded)
+    log_(loaded.error().code == 0 ? loaded.error().detail : loaded.error().message() + "\n");
   auto attached = attach(*first);
   prepared_.reset();
+  if (attached && !loaded) log_bad_files();
   return attached;
+}
+
+// What becomes of the bad files. `bad_files_` has the fates of a start with what can be used.
+void Enforcement::log_bad_files() {
+  if (machine_->adopted() || !life_.begun_with_usable()) {
+    for (policy_dirs::BadFile& bad : bad_files_) bad.fate = policy_dirs::Fate::not_live;
+    return log_(machine_->adopted() ? std::string("the policy in force stays\n")
+                                    : fmt::format("the policy of generation {} is used instead\n",
+                                                  life_.begun_from()));
+  }
+  for (const policy_dirs::BadFile& bad : bad_files_)
+    log_(fmt::format("{}: {}\n", escape(bad.path),
+                     bad.fate == policy_dirs::Fate::earlier_text
+                         ? "has mistakes; its text of before is enforced"
+                         : "has mistakes; it is LEFT OUT, and nothing of it is enforced"));
 }
 
 Result<void> Enforcement::attach(const Generation& first) {
@@ -247,17 +246,49 @@ Result<Fd> Enforcement::hold_files() const {
   return Fd();
 }
 
-Result<LoadedPolicy> Enforcement::good_files() const {
+Result<CheckedFiles> Enforcement::read_files() const {
   HF_TRY_ASSIGN(const auto held, hold_files());
-  HF_TRY_ASSIGN(auto loaded, load_policy(options_.dirs));
-  std::string refused = refused_rules(*loaded.compiled, options_, log_);
-  if (!refused.empty()) return Error{0, "load policy", {}, std::move(refused)};
-  return loaded;
+  return check_files(options_.dirs, options_.unenforced);
+}
+
+Result<LoadedPolicy> Enforcement::good_files() {
+  HF_TRY_ASSIGN(auto files, read_files());
+  bad_files_ = policy_dirs::bad_files(files.mistakes, policy_dirs::Fate::not_live);
+  if (!files.compiled) return Error{0, "load policy", {}, mistakes_text(files.mistakes)};
+  for (const policy::Diagnostic& rule : files.unenforced)
+    log_(fmt::format("{}: warning: {}\n", rule.where.place(), rule.message));
+  return LoadedPolicy{std::move(files.sources), std::move(files.compiled)};
+}
+
+// Bad files of a unit that was live before have their text of then.
+PolicyLife::Files Enforcement::usable_files() {
+  const auto files = read_files();
+  if (!files) return std::nullopt;
+  const auto record = archive_->read();
+  const auto live = record ? archive_->load(record->now.live) : std::nullopt;
+  auto usable = policy_dirs::usable_sources(
+      files->units, live ? live->sources : std::vector<policy::Source>(),
+      [this](const std::vector<policy::Source>& sources) {
+        return check_sources(sources, options_.unenforced).checked;
+      });
+  bad_files_ = std::move(usable.bad);
+  if (usable.sources.empty() || usable.loses_earlier) return std::nullopt;
+  return std::move(usable.sources);
+}
+
+std::string Enforcement::status_line() const {
+  std::string line = fmt::format("policy generation {} is live", number_);
+  if (bad_files_.empty()) return line;
+  line += bad_files_.size() == 1 ? "; a policy file is not:"
+                                 : fmt::format("; {} policy files are not:", bad_files_.size());
+  for (const policy_dirs::BadFile& bad : bad_files_) line += " " + escape(bad.path);
+  return line;
 }
 
 PolicyLife::Files Enforcement::files() const {
-  auto sources = read_policy(options_.dirs);
-  return sources ? PolicyLife::Files(*std::move(sources)) : std::nullopt;
+  const auto units = policy_dirs::read_units(options_.dirs);
+  if (!units || !policy_dirs::refusals(*units).empty()) return std::nullopt;
+  return policy_dirs::sources_of(*units);
 }
 
 Enforcement::FilesCall Enforcement::files_changed() const {
@@ -274,7 +305,11 @@ Enforcement::FilesCall Enforcement::files_changed() const {
 Result<Enforcement::Outcome> Enforcement::reload(std::optional<std::uint64_t> confirm_ms) {
   HF_TRY_ASSIGN(auto loaded, good_files());
   prepared_ = {digest(loaded.sources), std::move(loaded.compiled)};
-  return changed(life_.reload(std::move(loaded.sources), confirm_ms));
+  // Modes that were set by hand last, but not those of profiles that are gone.
+  std::map<std::string, std::uint8_t> modes = live().modes;
+  std::erase_if(modes,
+                [&](const auto& set) { return !prepared_->second->find_profile(set.first); });
+  return changed(life_.reload(std::move(loaded.sources), std::move(modes), confirm_ms));
 }
 
 Result<Enforcement::Outcome> Enforcement::rollback() { return changed(life_.rollback()); }

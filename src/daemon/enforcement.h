@@ -14,6 +14,7 @@
 
 #include "backend/machine.h"
 #include "daemon/generations.h"
+#include "daemon/loaded_policy.h"
 #include "daemon/options.h"
 #include "daemon/policy_life.h"
 
@@ -27,8 +28,9 @@ class Enforcement : private InForce {
   using Compiled = std::shared_ptr<const policy::Compiled>;
   using Sink = std::function<void(const hf_event&, const Compiled&)>;
 
-  // Adopts pinned enforcement, or attaches. The policy is that of the files. If they have errors,
-  // or PolicyLife does not allow them to become live, it is the last good one. `log` receives
+  // Adopts pinned enforcement, or attaches. The policy is that of the files. If they have errors
+  // and nothing is in force, it is what can be used of them (policy_dirs/usable.h). If PolicyLife
+  // does not allow them to become live, it is the last good one. `log` receives
   // messages for the log, each ending in a newline. `options` is borrowed and outlives the object.
   // Errors: code 0 there is no usable policy, with the diagnostics in the detail; those of
   // attaching.
@@ -79,6 +81,11 @@ class Enforcement : private InForce {
   }
   [[nodiscard]] bool adopted() const { return machine_->adopted(); }
   [[nodiscard]] bool guards_files() const { return machine_->guards_files(); }
+  // The policy files whose present text is not in force because of mistakes. Known from the start
+  // and the last reload.
+  [[nodiscard]] const std::vector<policy_dirs::BadFile>& bad_files() const { return bad_files_; }
+  // One line about the policy for the service manager.
+  [[nodiscard]] std::string status_line() const;
 
  private:
   Enforcement(const Options& options, Sink sink, std::function<void(const std::string&)> log);
@@ -86,12 +93,15 @@ class Enforcement : private InForce {
   Result<void> attach(const Generation& first);
   Result<void> make_live(const Generation& next) override;
   [[nodiscard]] std::uint64_t generation() const override { return machine_->generation(); }
-  [[nodiscard]] Result<LoadedPolicy> good_files() const;
+  [[nodiscard]] Result<CheckedFiles> read_files() const;
+  [[nodiscard]] Result<LoadedPolicy> good_files();
+  [[nodiscard]] PolicyLife::Files usable_files();
   [[nodiscard]] PolicyLife::Files files() const;
   [[nodiscard]] Result<Fd> hold_files() const;
   Result<Outcome> changed(Result<Outcome> outcome);
   void use(std::uint64_t generation, Compiled compiled, std::unique_ptr<hf_tables> tables);
   void log_incomplete();
+  void log_bad_files();
   [[nodiscard]] Result<Compiled> compiled(const Generation& generation);
   void deliver(const hf_event& event);
   [[nodiscard]] Compiled policy_of(std::uint64_t generation);
@@ -114,6 +124,7 @@ class Enforcement : private InForce {
   std::optional<std::pair<std::uint64_t, Compiled>> prepared_;
   // By generation: earlier policies whose events may still be in the ring buffer.
   std::map<std::uint64_t, Compiled> earlier_;
+  std::vector<policy_dirs::BadFile> bad_files_;
 };
 
 }  // namespace holdfast::daemon

@@ -31,7 +31,6 @@ int main(int argc, char** argv) {
       "reason:\nthe next holdfastd adopts it, and --stop-enforcing ends it.\n"
       "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.");
   Options options;
-  options.dirs.paths = {"/usr/lib/holdfast/policy.d", "/etc/holdfast/policy.d"};
   std::vector<std::string> dirs;
   std::string format = "pretty";
   bool only_check = false;
@@ -94,7 +93,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
-  if (!dirs.empty()) options.dirs = {dirs, Missing::is_error};
+  if (!dirs.empty()) {
+    options.dirs.paths = dirs;
+    options.dirs.missing = holdfast::policy_dirs::Missing::is_error;
+  }
   if (format == "json") options.format = EventFormat::json;
   if (format == "journal") options.format = EventFormat::journal;
   options.unenforced = allow_unenforced ? Unenforced::allow : Unenforced::refuse;

@@ -61,6 +61,9 @@ void add_state(Text& text, const DaemonState& state) {
   text.sample(state.generation);
   text.family("holdfast_policy_profiles", "gauge", "Number of profiles of the live policy.");
   text.sample(state.profiles);
+  text.family("holdfast_policy_bad_files", "gauge",
+              "Policy files whose present text is not in force, because of mistakes.");
+  text.sample(state.bad_files);
   text.family("holdfast_sealed", "gauge",
               "1 if the policy is sealed: only the token allows changes.");
   text.sample(state.sealed ? 1 : 0);

@@ -15,6 +15,7 @@ namespace holdfast::daemon {
 struct DaemonState {
   std::uint64_t generation = 0;
   std::uint64_t profiles = 0;
+  std::uint64_t bad_files = 0;
   bool sealed = false;
   bool adopted = false;
   backend::Totals totals;

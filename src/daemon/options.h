@@ -7,8 +7,9 @@
 
 #include "backend/machine.h"
 #include "daemon/event_writer.h"
-#include "daemon/policy_dir.h"
+#include "daemon/loaded_policy.h"
 #include "daemon/policy_life.h"
+#include "policy_dirs/policy_dirs.h"
 #include "rpc/control_interface.h"
 
 namespace holdfast::daemon {
@@ -18,9 +19,6 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;        // bad usage or bad policy
 inline constexpr int kExitUnknown = 2;      // of --is-sealed: it could not be found out
 inline constexpr int kExitImpossible = 77;  // not possible on this machine
-
-// Is a policy refused if some of its rules cannot be enforced for the whole machine?
-enum class Unenforced { refuse, allow };
 
 // kept: enforcement continues when the process ends.
 enum class Lifetime { kept, transient };
@@ -32,7 +30,7 @@ enum class PolicyFiles { free, guarded };
 enum class ProgramRuns { uncounted, counted };
 
 struct Options {
-  PolicyDirs dirs;
+  policy_dirs::PolicyDirs dirs;
   FilesLive files_live = FilesLive::by_themselves;
   EventFormat format = EventFormat::pretty;
   Unenforced unenforced = Unenforced::refuse;

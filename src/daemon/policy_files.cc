@@ -3,15 +3,15 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <map>
 #include <system_error>
 
 #include "backend/machine.h"
-#include "daemon/policy_dir.h"
-#include "daemon/unenforced.h"
+#include "daemon/loaded_policy.h"
 #include "kernel/files/atomic_file.h"
+#include "policy_dirs/policy_dirs.h"
 
 namespace holdfast::daemon {
 
@@ -30,6 +30,17 @@ std::string absolute(const std::string& path) {
 
 Error through_a_link(const std::string& path) {
   return Error{ELOOP, "protect", path, "a symbolic link: its target would not be protected"};
+}
+
+// Does a link lead to a file in a directory that is guarded itself?
+bool leads_to_guarded(const std::string& path, const Options& options) {
+  std::error_code failed;
+  const fs::path target = fs::canonical(path, failed);
+  if (failed) return false;
+  const auto directories = guarded_directories(options);
+  return std::ranges::any_of(directories, [&](const backend::GuardedDirectory& guarded) {
+    return target.parent_path() == guarded.path;
+  });
 }
 
 Result<bool> renew(const fs::path& path) {
@@ -53,31 +64,11 @@ int failed(const Error& error) {
   return error.code == 0 ? kExitUsage : kExitFailed;
 }
 
-// The files in effect, indexed by name.
-using Files = std::map<std::string, policy::Source>;
-
-Result<Files> files_of(const PolicyDirs& dirs) {
-  HF_TRY_ASSIGN(const auto paths, policy_files(dirs));
-  Files files;
-  for (const std::string& path : paths) {
-    HF_TRY_ASSIGN(auto source, policy::read_source(path));
-    files.emplace(fs::path(path).filename().string(), std::move(source));
-  }
-  return files;
-}
-
-// Are these files a policy that holdfastd would accept? Prints the diagnostics if not.
-Result<void> check_files(const Files& files, const Options& options) {
-  std::vector<policy::Source> sources;
-  sources.reserve(files.size());
-  for (const auto& [name, source] : files) sources.push_back(source);
-  HF_TRY_ASSIGN(const auto loaded, compile_sources(std::move(sources)));
-  if (options.unenforced == Unenforced::allow) return {};
-  std::string text;
-  for (const UnenforcedRule& rule : unenforced_rules(*loaded.compiled))
-    text +=
-        fmt::format("{}: error: not enforced: {} ({})\n", rule.where.place(), rule.text, rule.why);
-  return text.empty() ? Result<void>() : Error{0, "check", {}, std::move(text)};
+// Would the files be a policy that holdfastd accepts after the plan?
+Result<void> check_plan(const Options& options, const policy_dirs::Plan& plan) {
+  HF_TRY_ASSIGN(const auto files, check_files(options.dirs, options.unenforced, plan));
+  if (files.mistakes.empty()) return {};
+  return Error{0, "check", {}, mistakes_text(files.mistakes)};
 }
 
 // Only for a better message. The guard in the kernel refuses the change in any case, even if the
@@ -100,6 +91,10 @@ std::vector<backend::GuardedDirectory> guarded_directories(const Options& option
   std::vector<backend::GuardedDirectory> directories;
   for (const std::string& path : options.dirs.paths)
     directories.push_back({absolute(path), Of::policy});
+  std::error_code failed;
+  if (const std::string profiles = policy_dirs::kProfilesDirectory;
+      fs::is_directory(profiles, failed))  // policy directories may have links to its files
+    directories.push_back({profiles, Of::policy});
   directories.push_back({absolute(options.state_dir), Of::state});
   return directories;
 }
@@ -118,9 +113,14 @@ Result<void> prepare_guarded_files(const Options& options) {
     HF_TRY(kernel::make_directories(path));
     if (fs::canonical(path, failed).string() != path) return through_a_link(path);
   }
-  HF_TRY_ASSIGN(const auto files, policy_files(options.dirs));
-  for (const std::string& file : files)
-    if (fs::is_symlink(fs::symlink_status(file, failed))) return through_a_link(file);
+  HF_TRY_ASSIGN(const auto units, policy_dirs::read_units(options.dirs));
+  for (const policy_dirs::PolicyUnit& unit : units)
+    for (const policy_dirs::PolicyFile& file : unit.files)
+      // A mask is known by its text: what it leads to does not matter.
+      if (file.use != policy_dirs::Use::masked &&
+          fs::is_symlink(fs::symlink_status(file.path, failed)) &&
+          !leads_to_guarded(file.path, options))
+        return through_a_link(file.path);
   return {};
 }
 
@@ -147,10 +147,8 @@ int install_policy(const Options& options, const std::vector<std::string>& files
   // installing at the same time. Either could make a policy live that was not checked.
   const auto lock = kernel::lock_file(install_lock(options), kernel::Lock::exclusive);
   if (!lock) return failed(lock.error());
-  auto all = files_of(options.dirs);
-  if (!all) return failed(all.error());
   const std::string directory = options.dirs.paths.back();
-  std::vector<policy::Source> added;
+  policy_dirs::Plan plan;
   for (const std::string& file : files) {
     auto source = policy::read_source(file);
     if (!source) return failed(source.error());
@@ -158,15 +156,13 @@ int install_policy(const Options& options, const std::vector<std::string>& files
     if (!name.ends_with(".toml") || name.starts_with('.'))
       return failed(
           Error{EINVAL, "install", file, "the name of a policy file has to end in .toml"});
-    source->name = directory + "/" + name;
-    added.push_back(*source);
-    (*all)[name] = *std::move(source);
+    plan[directory + "/" + name] = {policy_dirs::PlannedFile::Kind::text, std::move(source->text)};
   }
-  if (auto good = check_files(*all, options); !good) return failed(good.error());
+  if (auto good = check_plan(options, plan); !good) return failed(good.error());
   if (auto made = kernel::make_directories(directory); !made) return failed(made.error());
   std::vector<kernel::NewFile> written;
-  written.reserve(added.size());
-  for (const policy::Source& source : added) written.push_back({source.name, source.text});
+  written.reserve(plan.size());
+  for (const auto& [path, planned] : plan) written.push_back({path, planned.text});
   if (auto done = kernel::replace_files(written, kPolicyMode); !done) return failed(done.error());
   return kExitOk;
 }
@@ -176,19 +172,13 @@ int remove_policy(const Options& options, const std::string& name) {
   const auto lock = kernel::lock_file(install_lock(options), kernel::Lock::exclusive);
   if (!lock) return failed(lock.error());
   const std::string path = options.dirs.paths.back() + "/" + name;
-  auto left = files_of(options.dirs);
-  if (!left) return failed(left.error());
-  const auto found = left->find(name);
-  if (found == left->end() || found->second.name != path)
-    return failed(Error{ENOENT, "remove", path, ""});
-  left->erase(found);
-  // A file of the same name in an earlier directory is in effect again.
-  PolicyDirs before = options.dirs;
-  before.paths.pop_back();
-  if (const auto hidden = files_of(before); hidden && hidden->contains(name))
-    left->insert(*hidden->find(name));
-  if (auto good = check_files(*left, options); !good) return failed(good.error());
   std::error_code error;
+  if (!fs::exists(fs::symlink_status(path, error)))
+    return failed(Error{ENOENT, "remove", path, ""});
+  // A file of the same name in an earlier directory is in effect again.
+  if (auto good = check_plan(options, {{path, {policy_dirs::PlannedFile::Kind::absent, ""}}});
+      !good)
+    return failed(good.error());
   fs::remove(path, error);
   return error ? failed(Error{error.value(), "remove", path, ""}) : kExitOk;
 }

@@ -87,8 +87,13 @@ std::vector<PolicyLife::Choice> PolicyLife::choices(const std::optional<LifeReco
   const auto add = [&](const Text& policy, const LifeState& state) {
     if (policy) found.push_back({policy, state});
   };
-  const Text of_files =
-      files_ ? std::make_shared<const Generation>(Generation{0, *files_, {}}) : nullptr;
+  // Modes that were set by hand last.
+  const auto text_of = [&](const Files& files) -> Text {
+    if (!files) return nullptr;
+    return std::make_shared<const Generation>(Generation{0, *files, live_->modes});
+  };
+  const Text of_files = text_of(files_);
+  const Text of_parts = files_ ? nullptr : text_of(parts_);
   LifeState from_files = state_;
   from_files.deadline.reset();
   from_files.turned_away = 0;
@@ -98,25 +103,29 @@ std::vector<PolicyLife::Choice> PolicyLife::choices(const std::optional<LifeReco
     if (!due(state_)) add(live, state_);
     add(confirmed_, reverted(state_));
     add(of_files, from_files);
+    add(of_parts, from_files);
     add(live, reverted(state_));  // the last resort: no other policy is known
     return found;
   }
-  // After a boot the modes are those of the files, as after a reload. A restart keeps set modes.
-  const bool unchanged = live && files_ && digest(*files_) == digest(live->sources);
   const bool same_boot = record && record->boot == clock_.boot;
-  if (record && !wants(files_) && (same_boot || !unchanged)) {
+  if (record && !wants(files_)) {
     add(live, state_);
     add(of_files, from_files);
-  } else {
-    add(of_files, unchanged ? state_ : from_files);
-    add(live, state_);
+    add(of_parts, from_files);
+    return found;
   }
+  add(of_files, from_files);
+  // Nothing that is in force is exchanged for what is left of files with mistakes.
+  if (!same_boot) add(of_parts, from_files);
+  add(live, state_);
+  add(of_parts, from_files);
   return found;
 }
 
-std::optional<Generation> PolicyLife::begin(Files files,
+std::optional<Generation> PolicyLife::begin(Files files, Files parts,
                                             const std::function<bool(const Generation&)>& usable) {
   files_ = std::move(files);
+  parts_ = std::move(parts);
   const auto record = archive_.read();
   if (record) remember(record->now);
   for (Choice& choice : choices(record)) {
@@ -193,14 +202,13 @@ void PolicyLife::catch_up() {
   if (live_known_ && !wants(files_)) return log_changed_files();
   if (!live_known_)
     log_(fmt::format("the text of generation {}, which is in force, is not known\n", state_.live));
-  else if (!files_)
-    return;
-  else if (in_force_->sealed())
+  if (!files_) return;
+  if (live_known_ && in_force_->sealed())
     return log_("sealed: the policy in force stays, although the files are another policy\n");
   Generation next = *chosen_->policy;
   LifeState state = chosen_->state;
   if (live_known_) {
-    next = Generation{0, *files_, {}};
+    next = Generation{0, *files_, live_->modes};
     state = state_;
     state.turned_away = 0;
     state.staged = false;
@@ -256,10 +264,10 @@ Result<PolicyLife::Outcome> PolicyLife::keep(LifeState state) {
   return Outcome{state_.live, false};
 }
 
-Result<PolicyLife::Outcome> PolicyLife::reload(std::vector<policy::Source> files,
+Result<PolicyLife::Outcome> PolicyLife::reload(std::vector<policy::Source> files, Modes modes,
                                                std::optional<std::uint64_t> confirm_ms) {
   if (in_force_->sealed()) return sealed();
-  const Generation next{0, std::move(files), {}};
+  const Generation next{0, std::move(files), std::move(modes)};
   const bool same = live_known_ && same_policy(next, *live_);
   LifeState state = state_;
   state.turned_away = 0;

@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,7 @@ enum class FilesLive { by_themselves, by_reload };
 class PolicyLife {
  public:
   using Files = std::optional<std::vector<policy::Source>>;
+  using Modes = std::map<std::string, std::uint8_t>;    // of Generation::modes
   using Log = std::function<void(const std::string&)>;  // receives lines for the log
 
   // `archive` is borrowed.
@@ -65,11 +67,14 @@ class PolicyLife {
 
   // The first step of a start. Returns the policy to attach if none is in force. Writes nothing,
   // because another process may still serve. `files` are the files in effect, empty if they have
-  // errors. `usable` returns whether this build can make a policy live. Empty: there is no policy.
+  // errors. `parts` is then what can be used of them; it counts only after a boot. `usable` returns
+  // whether this build can make a policy live. Empty: there is no policy.
   [[nodiscard]] std::optional<Generation> begin(
-      Files files, const std::function<bool(const Generation&)>& usable);
+      Files files, Files parts, const std::function<bool(const Generation&)>& usable);
   // The generation whose policy begin() returned; 0: the files were used.
   [[nodiscard]] std::uint64_t begun_from() const { return chosen_ ? chosen_->policy->number : 0; }
+  // Did begin() return `parts`?
+  [[nodiscard]] bool begun_with_usable() const { return parts_ && begun_from() == 0 && !files_; }
   // The second step is one of these. attached(): the policy of begin() was attached as generation
   // in_force.generation(). adopted(): a policy was in force already. `in_force` is borrowed.
   void attached(InForce& in_force);
@@ -80,11 +85,11 @@ class PolicyLife {
     std::uint64_t generation = 0;
     bool changed = true;
   };
-  // Makes the policy of these files live. With `confirm_ms`, the confirmed policy comes back after
+  // Makes the policy of these files live, in these modes. With `confirm_ms`, the confirmed policy comes back after
   // that time unless confirm() is called. If the files are live already, nothing changes then.
   // Errors: EPERM the machine is sealed; EIO the deadline could not be recorded for a restart;
   // those of InForce.
-  [[nodiscard]] Result<Outcome> reload(std::vector<policy::Source> files,
+  [[nodiscard]] Result<Outcome> reload(std::vector<policy::Source> files, Modes modes,
                                        std::optional<std::uint64_t> confirm_ms);
   // Sets the mode of a profile of the live policy. `mode` empty: the mode of its file. Errors: as
   // reload(); ENOENT no such profile.
@@ -155,7 +160,8 @@ class PolicyLife {
   Text confirmed_;
   Text before_;
   bool live_known_ = false;
-  Files files_;                     // the argument of begin()
+  Files files_;  // the arguments of begin()
+  Files parts_;
   std::optional<Choice> chosen_;    // the choice of begin()
   std::uint64_t try_again_ns_ = 0;  // when to try a failed revert again
   std::string logged_error_;        // the last logged error of a revert

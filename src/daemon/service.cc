@@ -15,9 +15,9 @@
 #include "daemon/control.h"
 #include "daemon/enforcement.h"
 #include "daemon/event_log.h"
+#include "daemon/loaded_policy.h"
 #include "daemon/policy_files.h"
 #include "daemon/seal.h"
-#include "daemon/unenforced.h"
 #include "events/event_aggregator.h"
 #include "events/event_budget.h"
 #include "events/guard_event.h"
@@ -27,6 +27,7 @@
 #include "kernel/files/watch.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/service_notify.h"
+#include "policy_dirs/policy_dirs.h"
 
 namespace holdfast::daemon {
 
@@ -178,13 +179,14 @@ class Service {
  public:
   // `control` may be null.
   Service(Enforcement& enforcement, EventAggregator& folder, Reporter& reporter, Control* control,
-          int signal_fd, const kernel::DirectoryWatch& watch)
+          int signal_fd, kernel::DirectoryWatch& watch, const Options& options)
       : enforcement_(enforcement),
         aggregator_(folder),
         reporter_(reporter),
         control_(control),
         signal_fd_(signal_fd),
-        watch_(watch) {}
+        watch_(watch),
+        options_(options) {}
 
   Result<void> run() {
     kernel::EventLoop loop;
@@ -194,6 +196,7 @@ class Service {
       loop.add_source([this] { return control_->interest(); },
                       [this]() -> Result<void> {
                         control_->dispatch();
+                        tell_status();
                         return {};
                       });
     loop.add_source({}, [this] { return report_refusals(); });
@@ -204,6 +207,9 @@ class Service {
     loop.add_timer([this] { return enforcement_.due_ns(); }, [this] { enforcement_.tick(); });
     loop.add_descriptor(watch_.fd(), POLLIN, [this](short) -> Result<void> {
       if (watch_.drain()) wait_for_files();
+      // Directories of drop-ins may be new.
+      if (auto added = watch_.add(policy_dirs::directories_of(options_.dirs)); !added)
+        log_message(added.error().message());
       return {};
     });
     loop.add_timer([this] { return settled_ns_; }, [this] { obey_files(); });
@@ -257,6 +263,15 @@ class Service {
       log_message("the policy in force stays");
     }
     tell_manager("READY=1");
+    tell_status();
+  }
+
+  // What `systemctl status` shows.
+  void tell_status() {
+    std::string line = enforcement_.status_line();
+    if (line == told_) return;
+    told_ = std::move(line);
+    tell_manager("STATUS=" + told_);
   }
 
   Enforcement& enforcement_;
@@ -264,7 +279,9 @@ class Service {
   Reporter& reporter_;
   Control* control_;
   int signal_fd_;
-  const kernel::DirectoryWatch& watch_;
+  kernel::DirectoryWatch& watch_;
+  const Options& options_;
+  std::string told_;
   std::uint64_t settled_ns_ = kNever;  // when files that have changed are read
 };
 
@@ -279,6 +296,13 @@ int exit_code_of(const Error& error) {
 int failed(const Error& error) {
   log_mistake(error);
   return exit_code_of(error);
+}
+
+// Errors: as check_files(); code 0, the policy has mistakes.
+Result<void> good_policy(const Options& options) {
+  HF_TRY_ASSIGN(const auto files, check_files(options.dirs, options.unenforced));
+  if (files.mistakes.empty()) return {};
+  return Error{0, "load policy", {}, mistakes_text(files.mistakes)};
 }
 
 // Replaces files that another process may still be able to write (renew_guarded_files()).
@@ -315,16 +339,15 @@ void log_end(const Enforcement& enforcement, const Options& options) {
 }  // namespace
 
 int check(const Options& options) {
-  const auto policy = load_policy(options.dirs);
-  if (!policy) {
-    log_mistake(policy.error());
-    return policy.error().code == 0 ? kExitUsage : kExitFailed;
+  const auto files = check_files(options.dirs, options.unenforced);
+  if (!files) {
+    log_mistake(files.error());
+    return kExitFailed;
   }
-  const auto rules = unenforced_rules(*policy->compiled);
-  for (const UnenforcedRule& rule : rules)
-    fmt::print(stderr, "{}: {}: not enforced: {} ({})\n", rule.where.place(),
-               options.unenforced == Unenforced::refuse ? "error" : "warning", rule.text, rule.why);
-  return rules.empty() || options.unenforced == Unenforced::allow ? kExitOk : kExitUsage;
+  for (const policy::Diagnostic& rule : files->unenforced)
+    fmt::print(stderr, "{}: warning: {}\n", rule.where.place(), rule.message);
+  fmt::print(stderr, "{}", mistakes_text(files->mistakes));
+  return files->mistakes.empty() ? kExitOk : kExitUsage;
 }
 
 int serve(const Options& options) {
@@ -334,7 +357,7 @@ int serve(const Options& options) {
   }
   if (auto usable = backend::make_lsm_backend()->available(); !usable) {
     // If the policy has errors too, report those.
-    if (const auto policy = load_policy(options.dirs); !policy) return failed(policy.error());
+    if (const auto good = good_policy(options); !good) return failed(good.error());
     return failed(usable.error());
   }
   if (options.policy_files == PolicyFiles::guarded)
@@ -343,7 +366,7 @@ int serve(const Options& options) {
   // Before attaching, so that a signal that arrives meanwhile is handled afterwards.
   const auto signals = open_signals();
   if (!signals) return failed(signals.error());
-  const auto watch = kernel::DirectoryWatch::create(options.dirs.paths);
+  auto watch = kernel::DirectoryWatch::create(policy_dirs::directories_of(options.dirs));
   if (!watch) return failed(watch.error());
   auto root = kernel::open_cgroup_root(options.cgroup_root);
   if (!root) return failed(root.error());
@@ -376,9 +399,10 @@ int serve(const Options& options) {
     if (!begun) return failed(begun.error());
     counting = *std::move(begun);
   }
-  tell_manager("READY=1");
+  tell_manager("READY=1\nSTATUS=" + (*enforcement)->status_line());
   const auto ran =
-      Service(**enforcement, folder, reporter, control.get(), signals->get(), *watch).run();
+      Service(**enforcement, folder, reporter, control.get(), signals->get(), *watch, options)
+          .run();
   tell_manager("STOPPING=1");
   if (auto read = (*enforcement)->dispatch(); !read) log_message(read.error().message());
   folder.flush();

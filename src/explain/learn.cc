@@ -11,6 +11,7 @@
 #include "core/decide.h"
 #include "events/event_file.h"
 #include "events/event_json.h"
+#include "explain/learn_recorded.h"
 #include "explain/learn_sockets.h"
 #include "explain/learn_trial.h"
 #include "explain/replay.h"
@@ -21,8 +22,9 @@
 namespace holdfast::policy {
 namespace {
 
-std::string comment(const std::vector<std::uint64_t>& ids) {
-  return ids.empty() ? "no event needs more" : event_list(ids);
+std::string comment(const Needed& needed) {
+  if (!needed.ids.empty()) return event_list(needed.ids);
+  return needed.why.empty() ? "no event needs more" : needed.why;
 }
 
 // A policy of names only: the profiles of the events and of the base, and all labels.
@@ -74,27 +76,35 @@ Concerned concerned(const std::vector<Seen>& seen) {
 
 class Writer {
  public:
-  Writer(const std::vector<Seen>& seen, const Compiled& names, const Model& base, Trial& trial)
-      : seen_(seen), names_(names), base_(base), trial_(trial), concerned_(concerned(seen)) {}
+  Writer(const std::vector<Seen>& seen, const Compiled& names, const Model& base,
+         const std::vector<Model>& recorders, Trial& trial)
+      : seen_(seen),
+        names_(names),
+        base_(base),
+        recorded_(recorders),
+        trial_(trial),
+        concerned_(concerned(seen)) {}
 
   std::string write() {
     text_ = "version = 1\n";
     for (std::size_t i = 1; i < names_.profiles.size(); i++) profile(static_cast<std::uint16_t>(i));
     return std::move(text_);
   }
+  // After write().
+  [[nodiscard]] std::vector<std::string> take_notes() { return std::move(notes_); }
 
  private:
   void setting(std::string_view key, const LearnedSetting& learned) {
     if (!learned.stated) return;
     if (!learned.is_list) {
-      text_ += fmt::format("{} = {}  # {}\n", key, learned.values[0].value,
-                           comment(learned.values[0].ids));
+      text_ +=
+          fmt::format("{} = {}  # {}\n", key, learned.values[0].value, comment(learned.values[0]));
     } else if (learned.values.empty()) {
       text_ += fmt::format("{} = []  # no event needs more\n", key);
     } else {
       text_ += fmt::format("{} = [\n", key);
       for (const Needed& word : learned.values)
-        text_ += fmt::format("  {},  # {}\n", word.value, comment(word.ids));
+        text_ += fmt::format("  {},  # {}\n", word.value, comment(word));
       text_ += "]\n";
     }
   }
@@ -107,22 +117,45 @@ class Writer {
 
   void bindings(const Profile& of) {
     std::string list;
-    for (const Stated<std::string>& cgroup : of.cgroups)
-      list += (list.empty() ? "" : ", ") + toml_string(cgroup.value);
+    const auto cgroups = bound_cgroups(of);
+    for (const Stated<std::string>* cgroup : cgroups)
+      list += (list.empty() ? "" : ", ") + toml_string(cgroup->value);
     if (!list.empty())
-      text_ += fmt::format("cgroup = [{}]  # from {}\n", list, of.cgroups[0].where.place());
+      text_ += fmt::format("cgroup = [{}]  # from {}\n", list, cgroups[0]->where.place());
     from_base("mark", of.mark);
   }
 
   // Is there something to learn for keys of this profile?
   [[nodiscard]] bool concerns(About about, std::uint16_t number) const {
     const auto at = concerned_.find(about);
-    return at != concerned_.end() && at->second.contains(number);
+    if (at != concerned_.end() && at->second.contains(number)) return true;
+    return about != About::visitors && recorded_.rules_about(about, names_.profiles[number]);
   }
 
   void learned(About about, std::uint16_t number) {
     for (const Key& key : kKeys)
-      if (key.about == about) setting(key.name, trial_.strictest(key, number));
+      if (key.about == about) setting(key.name, strictest(key, number));
+  }
+
+  LearnedSetting strictest(const Key& key, std::uint16_t number) {
+    const std::string& profile = names_.profiles[number];
+    LearnedSetting found = recorded_.widen(key, profile, trial_.strictest(key, number), notes_);
+    if (!found.stated || key.about != About::members || found.values.empty()) return found;
+    // Only a run can hold members in a sandbox.
+    const std::string& value = found.values[0].value;
+    if (found.is_list || (value != "\"lock\"" && value != "\"own\"") || !holds_cgroups(number))
+      return found;
+    notes_.push_back(
+        fmt::format("profile {}: {} = {} would do for a run; for cgroups nothing is "
+                    "proposed",
+                    profile, key.name, value));
+    return {};
+  }
+
+  [[nodiscard]] bool holds_cgroups(std::uint16_t number) const {
+    if (number > base_.profiles.size()) return false;
+    const Profile& of = base_.profiles[number - 1u];
+    return !bound_cgroups(of).empty() || of.mark;
   }
 
   void namespaces(std::uint16_t number, const Profile* of) {
@@ -146,12 +179,26 @@ class Writer {
   // A profile without known cgroups cannot limit joining them.
   void cgroups(std::uint16_t number, const Profile* of) {
     if (!concerns(About::moves, number)) return;
-    const bool holds_one = of != nullptr && (!of->cgroups.empty() || of->mark);
+    const bool holds_one = of != nullptr && (!bound_cgroups(*of).empty() || of->mark);
     for (const Key& key : kKeys)
       if (key.about == About::moves && (holds_one || key.needs != Needs::cgroup))
-        setting(key.name, trial_.strictest(key, number));
+        setting(key.name, strictest(key, number));
     if (!holds_one)
       text_ += "# cgroup = \"/…\": not in the events, so there is no rule about joining it\n";
+  }
+
+  // Where a recorder has socket rules and no event is about sockets, none was used.
+  std::string sockets(std::uint16_t number) {
+    const std::string& name = names_.profiles[number];
+    const bool used = std::ranges::any_of(seen_, [number](const Seen& one) {
+      return one.request.op == HF_OP_SOCKET && one.request.subject == number;
+    });
+    const bool ruled = recorded_.rules_about(About::sockets, name);
+    if (!used && !ruled) return "";
+    const std::uint32_t ops = recorded_.socket_ops(name, notes_).value_or(HF_SOCK_OPS_ALL);
+    const std::string rest = recorded_.socket_rules(name, notes_);
+    if (used) return learned_sockets(seen_, names_, number, ops, rest);
+    return rest.empty() && ops != 0 ? closing_rule(name, ops) : rest;
   }
 
   void profile(std::uint16_t number) {
@@ -163,7 +210,7 @@ class Writer {
     cgroups(number, of);
     if (of != nullptr) from_base("label.set", of->label_set);
     if (of != nullptr) from_base("label.inherit", of->label_inherit);
-    text_ += learned_sockets(seen_, names_, number);
+    text_ += sockets(number);
     const std::string bpf = learned_bpf(seen_, names_, number);
     text_ += bpf;
     if (!bpf.empty() && of != nullptr && of->bpf &&
@@ -174,16 +221,42 @@ class Writer {
   const std::vector<Seen>& seen_;
   const Compiled& names_;
   const Model& base_;
+  Recorded recorded_;
   Trial& trial_;
   Concerned concerned_;
   std::string text_;
+  std::vector<std::string> notes_;
 };
+
+// Removes socket rules of the recorder that a learned rule covers: the language refuses them.
+std::string without_covered_rules(const std::string& toml) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < toml.size();) {
+    const std::size_t end = std::min(toml.find('\n', at), toml.size());
+    lines.push_back(toml.substr(at, end - at));
+    at = end + 1;
+  }
+  bool any = false;
+  for (const Diagnostic& mistake : load({{"learned", toml, false}}).diagnostics) {
+    if (!mistake.message.starts_with("this rule can never match")) continue;
+    any = true;
+    for (std::size_t i = mistake.where.line - 1; i < lines.size(); i++) {
+      if (i >= mistake.where.line && lines[i].starts_with('[')) break;
+      lines[i].clear();
+    }
+  }
+  if (!any) return toml;
+  std::string text;
+  for (const std::string& line : lines)
+    if (!line.empty() || !text.ends_with("\n\n")) text += line + "\n";
+  return text;
+}
 
 // Checks the result as learn.h promises.
 Result<void> try_out(const std::string& toml, const std::vector<std::string>& lines,
                      const std::vector<std::uint64_t>& never) {
   const auto failed = [](std::string detail) { return Error{EIO, "learn", "", std::move(detail)}; };
-  const LoadResult loaded = load({{"learned", toml}});
+  const LoadResult loaded = load({{"learned", toml, false}});
   if (!loaded.policy)
     return failed("the proposal is not a policy: " + render(loaded.diagnostics.front()));
   for (const std::string& line : lines) {
@@ -198,7 +271,8 @@ Result<void> try_out(const std::string& toml, const std::vector<std::string>& li
 
 }  // namespace
 
-Result<Learned> learn(const std::vector<std::string>& lines, const Model& base) {
+Result<Learned> learn(const std::vector<std::string>& lines, const Model& base,
+                      const std::vector<Model>& recorders) {
   HF_TRY_ASSIGN(const auto names, universe(lines, base));
   HF_TRY_ASSIGN(auto all, read(lines, names));
   Learned learned;
@@ -213,7 +287,9 @@ Result<Learned> learn(const std::vector<std::string>& lines, const Model& base) 
   }
   std::sort(learned.never.begin(), learned.never.end());
   Trial trial(seen, names);
-  learned.toml = Writer(seen, names, base, trial).write();
+  Writer writer(seen, names, base, recorders, trial);
+  learned.toml = without_covered_rules(writer.write());
+  learned.notes = writer.take_notes();
   HF_TRY(try_out(learned.toml, lines, learned.never));
   return learned;
 }

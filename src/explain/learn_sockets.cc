@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "events/event_file.h"
@@ -19,6 +20,9 @@ using Ids = std::vector<std::uint64_t>;
 using Labels = __u32[HF_MAX_LABEL_NAMES];
 
 constexpr std::size_t kMaxLabelledRules = 200;  // if there are more, no rule has labels
+// A label with more values than this is one that names a session or an instance: a rule with any
+// value stands for all of them.
+constexpr std::size_t kMaxValuesOfALabel = 8;
 
 void add(Ids& to, const Ids& ids) { to.insert(to.end(), ids.begin(), ids.end()); }
 
@@ -29,13 +33,14 @@ std::string comment(Ids ids) {
 
 // The conditions on a socket's labels, one for each name that occurs in any event. Empty if that is
 // more than a rule can have; the rule then has no condition.
-std::vector<std::string> conditions(const Labels& labels, const Compiled& names) {
+std::vector<std::string> conditions(const Labels& labels, const Compiled& names,
+                                    const std::vector<bool>& changing) {
   if (names.label_names.size() > HF_MAX_LABEL_MATCHES) return {};
   std::vector<std::string> list;
   for (std::size_t i = 0; i < names.label_names.size(); i++) {
     std::string value = "\"*\"";
     if (labels[i] == HF_LABEL_ID_ABSENT) value = "false";
-    if (labels[i] != HF_LABEL_ID_ABSENT && labels[i] < names.label_values.size())
+    if (labels[i] != HF_LABEL_ID_ABSENT && labels[i] < names.label_values.size() && !changing[i])
       value = toml_string(names.label_values[labels[i]]);
     list.push_back(fmt::format("{} = {}", toml_string(names.label_names[i]), value));
   }
@@ -71,13 +76,28 @@ bool has_peer(const hf_request& r) {
 
 bool listens(const hf_request& r) { return (r.sock_op & (HF_SOCK_LISTEN | HF_SOCK_ACCEPT)) != 0; }
 
-Use use_of(const hf_request& r, const Compiled& names, WithLabels labels) {
+// By the number of a label's name: does it have too many values to list them?
+std::vector<bool> changing_labels(const std::vector<Seen>& seen, const Compiled& names) {
+  std::vector<std::set<std::uint32_t>> values(names.label_names.size());
+  for (const Seen& one : seen)
+    for (std::size_t i = 0; i < values.size(); i++) {
+      values[i].insert(one.request.own_labels[i]);
+      values[i].insert(one.request.peer_labels[i]);
+    }
+  std::vector<bool> changing;
+  changing.reserve(values.size());
+  for (const auto& of : values) changing.push_back(of.size() > kMaxValuesOfALabel);
+  return changing;
+}
+
+Use use_of(const hf_request& r, const Compiled& names, const std::vector<bool>& changing,
+           WithLabels labels) {
   Use use;
   const bool odd = listens(r) && (r.sock_family & (HF_FAMILY_NETLINK | HF_FAMILY_PACKET)) != 0;
   if (!odd && !name_of(kFamilyNames, r.sock_family).empty()) use.family = r.sock_family;
   if (labels == WithLabels::no) return use;
-  use.own = conditions(r.own_labels, names);
-  if (has_peer(r) && !odd) use.peer = conditions(r.peer_labels, names);
+  use.own = conditions(r.own_labels, names, changing);
+  if (has_peer(r) && !odd) use.peer = conditions(r.peer_labels, names, changing);
   return use;
 }
 
@@ -86,6 +106,7 @@ bool is_single_bit(std::uint32_t mask) { return std::has_single_bit(mask); }
 std::map<Use, Used> uses(const std::vector<Seen>& seen, const Compiled& names,
                          std::uint16_t profile, WithLabels labels) {
   std::map<Use, Used> found;
+  const std::vector<bool> changing = changing_labels(seen, names);
   for (const Seen& one : seen) {
     const hf_request& r = one.request;
     if (r.op != HF_OP_SOCKET || r.subject != profile) continue;
@@ -93,7 +114,7 @@ std::map<Use, Used> uses(const std::vector<Seen>& seen, const Compiled& names,
     if (!is_single_bit(r.sock_op) || r.sock_op > HF_SOCK_OPS_ALL || r.sock_family == 0 ||
         (r.sock_family & HF_FAMILIES_ALL) == 0)
       return {};
-    Used& used = found[use_of(r, names, labels)];
+    Used& used = found[use_of(r, names, changing, labels)];
     used.ops |= r.sock_op;
     add(used.ids, one.ids);
   }
@@ -139,29 +160,35 @@ std::string toml_key(std::string_view text) {
   return bare ? std::string(text) : toml_string(text);
 }
 
+std::string closing_rule(const std::string& profile, std::uint32_t ops) {
+  return fmt::format(
+      "\n[[profile.{}.socket]]\non = {}  # no event needs anything else\nverdict = \"deny\"\n",
+      toml_key(profile), op_list(ops));
+}
+
 // More specific rules come first, because a general one before them would match everything.
 std::string learned_sockets(const std::vector<Seen>& seen, const Compiled& names,
-                            std::uint16_t profile) {
+                            std::uint16_t profile, std::uint32_t ops, const std::string& rest) {
   std::map<Use, Used> found = uses(seen, names, profile, WithLabels::yes);
   if (found.size() > kMaxLabelledRules) found = uses(seen, names, profile, WithLabels::no);
+  if (rest.empty())
+    std::erase_if(found, [&](const auto& one) { return (one.second.ops & ops) == 0; });
   std::vector<std::pair<Use, Used>> rules(found.begin(), found.end());
   const auto weight = [](const Use& use) {
     return std::tuple(use.own.size() + use.peer.size(), use.family != 0);
   };
   std::stable_sort(rules.begin(), rules.end(),
                    [&](const auto& a, const auto& b) { return weight(a.first) > weight(b.first); });
-  if (rules.empty()) return "";
+  if (rules.empty()) return rest;
   const auto& [last, last_used] = rules.back();
   const bool everything =
-      last_used.ops == HF_SOCK_OPS_ALL && weight(last) == std::tuple(std::size_t{0}, false);
+      (ops & ~last_used.ops) == 0 && weight(last) == std::tuple(std::size_t{0}, false);
   if (everything) return "";
   const std::string& name = names.profiles[profile];
   std::string text;
   for (const auto& [use, used] : rules) text += rule_text(name, use, used);
-  return text + fmt::format(
-                    "\n[[profile.{}.socket]]\non = {}  # no event needs anything else\n"
-                    "verdict = \"deny\"\n",
-                    toml_key(name), op_list(HF_SOCK_OPS_ALL));
+  if (!rest.empty()) return text + rest;
+  return ops == 0 ? "" : text + closing_rule(name, ops);
 }
 
 std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,

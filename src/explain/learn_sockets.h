@@ -13,8 +13,14 @@ namespace holdfast::policy {
 
 // [[profile.NAME.socket]] tables as TOML: one for each kind of use, and a last one that refuses
 // everything else. "": the profile used no sockets, or used all kinds of them.
+// The last one is only about `ops` (HF_SOCK_*), of which all uses were recorded. If `rest` is not
+// empty, it stands in its place: rules as TOML.
 [[nodiscard]] std::string learned_sockets(const std::vector<Seen>& seen, const Compiled& names,
-                                          std::uint16_t profile);
+                                          std::uint16_t profile, std::uint32_t ops,
+                                          const std::string& rest);
+
+// A rule that refuses these operations (HF_SOCK_*).
+[[nodiscard]] std::string closing_rule(const std::string& profile, std::uint32_t ops);
 
 // [profile.NAME.bpf] as TOML. "": the profile used no delegated privilege.
 [[nodiscard]] std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,

@@ -14,7 +14,7 @@ namespace {
 std::string quoted(std::string_view word) { return fmt::format("\"{}\"", word); }
 
 LearnedSetting single(std::string value, std::vector<std::uint64_t> ids) {
-  return {true, false, {{std::move(value), std::move(ids)}}};
+  return {true, false, {{std::move(value), std::move(ids), ""}}};
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ LearnedSetting Trial::types(const TypesKey& key, std::uint16_t profile) {
   for (const Name& type : kNsTypeNames) {
     tables_->profiles[profile].*key.field = HF_NS_ALL & ~type.value;
     Ids ids = refused();
-    if (!ids.empty()) list.values.push_back({quoted(type.text), std::move(ids)});
+    if (!ids.empty()) list.values.push_back({quoted(type.text), std::move(ids), ""});
   }
   if (list.values.size() == HF_NS_COUNT) {
     tables_->profiles[profile].*key.field = 0;
@@ -113,7 +113,7 @@ LearnedSetting Trial::movers(std::uint8_t hf_profile::*field, std::uint16_t prof
   for (std::uint16_t i = 1; unlisted.empty() && i < count; i++) {
     set_movers(i);
     Ids ids = refused();
-    if (!ids.empty()) list.values.push_back({quoted(names_.profiles[i]), std::move(ids)});
+    if (!ids.empty()) list.values.push_back({quoted(names_.profiles[i]), std::move(ids), ""});
   }
   reset(profile);
   return list;

@@ -28,6 +28,7 @@ struct Seen {
 struct Needed {
   std::string value;  // as TOML: an element of a list, or a whole value
   std::vector<std::uint64_t> ids;
+  std::string why;  // without events: why it is there all the same; may be empty
 };
 
 // The learned value of a setting: a list, or one value.

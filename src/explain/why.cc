@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/printable.h"
 #include "core/decide.h"
@@ -146,6 +147,36 @@ std::string explain(const Model& model, const Compiled& policy, const hf_request
                                  subject.empty() ? "no profile" : "profile " + subject);
   text += verdict_line(verdict, policy);
   return text + change_line(find_flip(model, policy, request), verdict);
+}
+
+std::string explain_json(const Model& model, const Compiled& policy, const hf_request& request) {
+  using Json = nlohmann::ordered_json;
+  hf_verdict verdict;
+  hf_decide(policy.tables.get(), &request, &verdict);
+  Json json = {{"operation", describe_operation(request)},
+               {"profile", name_of_profile(policy, request.subject)},
+               {"verdict", name_of(kVerdictNames, verdict.action)},
+               {"enforced", verdict.mode == HF_MODE_ENFORCE},
+               {"reason", name_of(kReasonNames, verdict.reason)},
+               {"text", describe_reason(verdict.reason)},
+               {"errno", verdict.error == 0 ? "" : errno_name(verdict.error)},
+               {"rule", nullptr},
+               {"change", nullptr}};
+  const auto place = [](Json& to, const Span& where) {
+    to["file"] = where.file;
+    to["line"] = where.line;
+    to["column"] = where.column;
+  };
+  if (verdict.rule != HF_RULE_DEFAULT && verdict.rule < policy.rules.size()) {
+    const Rule& rule = policy.rules[verdict.rule];
+    json["rule"] = {{"profile", rule.profile}, {"key", rule.key}, {"text", rule.text}};
+    place(json["rule"], rule.where);
+  }
+  if (const auto change = find_flip(model, policy, request)) {
+    json["change"] = {{"profile", change->profile}, {"key", change->key}, {"value", change->value}};
+    if (!change->where.file.empty()) place(json["change"], change->where);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace holdfast::policy

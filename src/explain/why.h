@@ -35,6 +35,10 @@ struct Change {
 // The explanation as several lines: the verdict, the rule with its place, and the change.
 [[nodiscard]] std::string explain(const Model& model, const Compiled& policy,
                                   const hf_request& request);
+// The same as one JSON object without a newline: {"operation","profile","verdict","enforced",
+// "reason","text","errno","rule":{…}|null,"change":{"profile","key","value","file","line"}|null}
+[[nodiscard]] std::string explain_json(const Model& model, const Compiled& policy,
+                                       const hf_request& request);
 
 }  // namespace holdfast::policy
 

@@ -32,12 +32,13 @@ class BindingChecker {
   explicit BindingChecker(std::vector<Diagnostic>& diagnostics) : diagnostics_(diagnostics) {}
 
   void add(const Profile& profile) {
-    for (const Stated<std::string>& cgroup : profile.cgroups) add_binding(cgroup);
+    for (const Stated<std::string>* cgroup : bound_cgroups(profile)) add_binding(*cgroup);
     if (profile.mark) add_mark(*profile.mark);
   }
 
   void check_nesting(const Profile& profile) {
-    for (const Stated<std::string>& cgroup : profile.cgroups) {
+    for (const Stated<std::string>* stated : bound_cgroups(profile)) {
+      const Stated<std::string>& cgroup = *stated;
       if (!cgroup_path_mistake(cgroup.value).empty()) continue;
       std::vector<const Node*> at = {&root_};
       std::size_t bound = root_.bound != nullptr;

@@ -17,8 +17,9 @@ namespace {
 
 class Checker {
  public:
-  Checker(const Model& model, std::vector<Diagnostic>& diagnostics)
-      : model_(model), diagnostics_(diagnostics) {}
+  Checker(const Model& model, std::vector<Diagnostic>& diagnostics,
+          std::set<std::string>* undefined)
+      : model_(model), diagnostics_(diagnostics), undefined_(undefined) {}
 
   void check() {
     for (const Profile& profile : model_.profiles) define(profile);
@@ -33,10 +34,7 @@ class Checker {
   }
 
   void define(const Profile& profile) {
-    const auto [at, added] = defined_.try_emplace(profile.name, &profile);
-    if (!added)
-      error(profile.where, fmt::format("profile '{}' is defined twice", profile.name),
-            fmt::format("first at {}", at->second->where.place()));
+    const bool added = defined_.try_emplace(profile.name, &profile).second;
     if (added && defined_.size() == HF_MAX_PROFILES + 1)
       error(profile.where, fmt::format("more than {} profiles", HF_MAX_PROFILES));
   }
@@ -45,7 +43,9 @@ class Checker {
     std::set<std::string_view> listed;
     for (const ProfileName& name : names) {
       listed.insert(name.name);
-      if (defined_.contains(name.name) || !model_.complete) continue;
+      if (defined_.contains(name.name)) continue;
+      if (undefined_ != nullptr) undefined_->insert(name.name);
+      if (!model_.complete) continue;
       std::vector<std::string_view> candidates;
       for (const auto& [candidate, profile] : defined_) candidates.push_back(candidate);
       error(name.where, fmt::format("profile '{}' is not defined", name.name),
@@ -60,7 +60,8 @@ class Checker {
       case Needs::tracking:
         return p.ns_track && p.ns_track->value ? "" : "the profile tracks no namespaces";
       case Needs::cgroup:
-        return !p.cgroups.empty() || p.mark ? "" : "the profile holds no cgroup";
+        return !p.cgroups.empty() || !p.units.empty() || p.mark ? ""
+                                                                : "the profile holds no cgroup";
       case Needs::mark:
         return p.mark ? "" : "the profile has no mark";
       case Needs::nothing:
@@ -110,14 +111,16 @@ class Checker {
 
   const Model& model_;
   std::vector<Diagnostic>& diagnostics_;
+  std::set<std::string>* undefined_;
   std::map<std::string_view, const Profile*> defined_;
   std::set<std::set<std::string_view>> mover_sets_;
 };
 
 }  // namespace
 
-void check_model(const Model& model, std::vector<Diagnostic>& diagnostics) {
-  Checker(model, diagnostics).check();
+void check_model(const Model& model, std::vector<Diagnostic>& diagnostics,
+                 std::set<std::string>* undefined) {
+  Checker(model, diagnostics, undefined).check();
 }
 
 }  // namespace holdfast::policy

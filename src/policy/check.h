@@ -3,6 +3,8 @@
 #ifndef HOLDFAST_POLICY_CHECK_H
 #define HOLDFAST_POLICY_CHECK_H
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "policy/load.h"
@@ -10,8 +12,10 @@
 
 namespace holdfast::policy {
 
-// Adds a diagnostic for each error.
-void check_model(const Model& model, std::vector<Diagnostic>& diagnostics);
+// Adds a diagnostic for each error, and the names of profiles that are not defined to `undefined`,
+// if it is not null.
+void check_model(const Model& model, std::vector<Diagnostic>& diagnostics,
+                 std::set<std::string>* undefined = nullptr);
 
 }  // namespace holdfast::policy
 

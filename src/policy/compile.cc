@@ -260,9 +260,10 @@ class Compiler {
                    [&](const LabelFlagKey& t) { add_label_flag(p, slot, key, t); },
                    [&](const MarkNameKey&) { add_mark(p, number, slot); },
                    [&](const PathsKey&) {
-                     for (const Stated<std::string>& cgroup : p.cgroups)
-                       out_->bindings.push_back({cgroup.value, number});
+                     for (const Stated<std::string>* cgroup : bound_cgroups(p))
+                       out_->bindings.push_back({cgroup->value, number});
                    },
+                   [](const UnitsKey&) { /* with PathsKey */ },
                    [&](const SocketRulesKey&) { add_sockets(p, slot); },
                    [](const auto&) { /* a key of one socket rule: add_sockets() */ },
                },

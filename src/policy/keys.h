@@ -113,8 +113,9 @@ struct MarkNameKey {
   Setting<std::string> Profile::*setting;
 };
 
-// Profile::cgroups.
+// Profile::cgroups, and Profile::units.
 struct PathsKey {};
+struct UnitsKey {};
 
 // Profile::sockets, and the keys of one rule.
 struct SocketRulesKey {};
@@ -135,8 +136,8 @@ struct Key {
   std::string_view kind;      // of rules, as strength reports name it; "": none
   std::string_view fallback;  // the value when it is left out; "": there is none
   std::variant<WordKey, TypesKey, FlagKey, MoversKey, InsideKey, BpfMaskKey, CountKey, BytesKey,
-               LabelNamesKey, LabelFlagKey, MarkNameKey, PathsKey, SocketRulesKey, SocketWordsKey,
-               SocketLabelsKey, SocketWordKey, SocketRateKey>
+               LabelNamesKey, LabelFlagKey, MarkNameKey, PathsKey, UnitsKey, SocketRulesKey,
+               SocketWordsKey, SocketLabelsKey, SocketWordKey, SocketRateKey>
       type;
 };
 
@@ -219,6 +220,9 @@ template <typename... Functions>
 struct ByType : Functions... {
   using Functions::operator()...;
 };
+// clang-tidy 14 deduces none for an aggregate.
+template <typename... Functions>
+ByType(Functions...) -> ByType<Functions...>;
 
 // Null: the language has no such key.
 [[nodiscard]] const Key* find_key(std::string_view name);

@@ -15,6 +15,7 @@
 #include "policy/check.h"
 #include "policy/compile.h"
 #include "policy/document.h"
+#include "policy/merge.h"
 #include "policy/parse.h"
 #include "policy/reader.h"
 #include "policy/source_lines.h"
@@ -64,31 +65,39 @@ void finish_diagnostics(const std::vector<Source>& sources, std::vector<Diagnost
 
 ParseResult parse(const std::vector<Source>& sources) {
   ParseResult result;
+  std::vector<FileModel> files;
   for (const Source& source : sources) {
     Value root;
     const std::size_t mistakes = result.diagnostics.size();
     parse_document(source, root, result.diagnostics);
-    if (result.diagnostics.size() == mistakes) {
-      read_model(root, result.model, result.diagnostics);
-    } else {
+    FileModel file;
+    if (result.diagnostics.size() == mistakes)
+      file = read_file_model(root, result.diagnostics);
+    else
       result.model.complete = false;
-    }
+    file.drop_in = source.drop_in;
+    files.push_back(std::move(file));
   }
-  check_model(result.model, result.diagnostics);
+  merge_files(std::move(files), result.model, result.diagnostics);
+  check_model(result.model, result.diagnostics, &result.undefined);
   finish_diagnostics(sources, result.diagnostics);
   return result;
 }
 
 LoadResult load(const std::vector<Source>& sources) {
   ParseResult parsed = parse(sources);
-  if (!parsed.diagnostics.empty()) return {nullptr, std::move(parsed.diagnostics)};
-  return {compile(parsed.model, text_digest(sources)), {}};
+  if (!parsed.diagnostics.empty())
+    return {nullptr, std::move(parsed.diagnostics), std::move(parsed.undefined)};
+  return {compile(parsed.model, text_digest(sources)), {}, {}};
 }
 
 std::uint64_t text_digest(const std::vector<Source>& sources) {
-  constexpr std::string_view kEnd = "\xff";  // does not occur in UTF-8
+  // Neither occurs in UTF-8.
+  constexpr std::string_view kEnd = "\xff";
+  constexpr std::string_view kEndOfDropIn = "\xfe";
   std::uint64_t digest = kDigestStart;
-  for (const Source& source : sources) digest = digest_of(kEnd, digest_of(source.text, digest));
+  for (const Source& source : sources)
+    digest = digest_of(source.drop_in ? kEndOfDropIn : kEnd, digest_of(source.text, digest));
   return digest;
 }
 
@@ -113,7 +122,7 @@ Result<std::string> read_file(const std::string& path, std::string_view operatio
 
 Result<Source> read_source(const std::string& path) {
   HF_TRY_ASSIGN(auto text, read_file(path, "read policy", kMaxSourceBytes));
-  return Source{path, std::move(text)};
+  return Source{path, std::move(text), false};
 }
 
 }  // namespace holdfast::policy

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,9 +29,12 @@ struct Diagnostic {
 struct Source {
   std::string name;  // the name of the file in diagnostics
   std::string text;
+  bool drop_in = false;  // its keys override those of the sources before it, up to the last one
+                         // that is no drop-in
 };
 
-// A hash of the texts, without the names of the files. An event identifies its policy by this hash.
+// A hash of the texts and of which are drop-ins, without the names of the files. An event identifies
+// its policy by this hash.
 [[nodiscard]] std::uint64_t text_digest(const std::vector<Source>& sources);
 // The digest as 16 hexadecimal digits.
 [[nodiscard]] std::string digest_text(std::uint64_t digest);
@@ -38,6 +42,7 @@ struct Source {
 struct LoadResult {
   std::unique_ptr<const Compiled> policy;  // null if and only if there are diagnostics
   std::vector<Diagnostic> diagnostics;     // of all files, ordered by place
+  std::set<std::string> undefined;         // profiles that are named and not defined
 };
 
 // Compiles all sources as one policy. Accesses no file.

@@ -58,6 +58,7 @@ struct Rate {
 struct SocketRule {
   bool sound = true;           // false: some part has an error and is left out
   Span where;                  // of the rule's header
+  bool drop_in = false;        // from a drop-in: it may cover rules of the file
   std::string text;            // `on = ["connect"] … verdict = "deny"`
   std::uint16_t ops = 0;       // HF_SOCK_* mask
   std::uint16_t families = 0;  // HF_FAMILY_* mask
@@ -91,21 +92,45 @@ using MarkName = std::string;  // "trusted.manager"
 }  // namespace setting
 
 // Each row HF_KEY of policy/keys.def is a member: Setting<std::uint8_t> ns_enter; and so on. `mode`
-// and `log` are the profile's, or else its file's.
+// and `log` are the profile's, or else its file's (policy/merge.h).
 struct Profile {
   std::string name;
   Span where;
   std::vector<Stated<std::string>> cgroups;
-  std::vector<SocketRule> sockets;
+  std::vector<Stated<std::string>> units;  // the cgroups of units; `text` has the names as written
+  std::vector<SocketRule> sockets;         // those of drop-ins first
+  std::optional<Span> socket_where;        // where `socket` is stated, also as an empty list
   std::optional<Span> bpf;  // where [profile.NAME.bpf] or its `delegate` is; a profile without is
                             // not restricted
 #define HF_KEY(type, field, ...) Setting<setting::type> field;
 #include "policy/keys.def"
 };
 
+// The cgroups of a profile: those of `cgroup`, then those of `unit`. Borrowed from the profile.
+[[nodiscard]] std::vector<const Stated<std::string>*> bound_cgroups(const Profile& profile);
+
+// One [[test]]: the expected decision about requests (explain/policy_test.h).
+struct PolicyTest {
+  Span where;
+  std::string name;                           // may be empty
+  std::vector<Stated<std::string>> requests;  // not empty
+  Setting<std::string> expect;                // "allow", "deny", "lock", "limit"
+  Setting<std::string> line;                  // the key of the rule that decides: "cgroups.leave"
+};
+
+// What one file states.
+struct FileModel {
+  std::vector<Profile> profiles;  // each name once
+  Setting<std::uint8_t> mode;     // at the top
+  Setting<std::uint8_t> log;
+  std::vector<PolicyTest> tests;
+  bool drop_in = false;
+};
+
 struct Model {
   std::vector<Profile> profiles;  // in the order of the sources
-  bool complete = true;           // false: a source has a syntax error, so profiles may be missing
+  std::vector<PolicyTest> tests;
+  bool complete = true;  // false: a source has a syntax error, so profiles may be missing
 };
 
 }  // namespace holdfast::policy

@@ -3,6 +3,8 @@
 #ifndef HOLDFAST_POLICY_PARSE_H
 #define HOLDFAST_POLICY_PARSE_H
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "policy/load.h"
@@ -13,6 +15,7 @@ namespace holdfast::policy {
 struct ParseResult {
   Model model;  // can be compiled only if there are no diagnostics
   std::vector<Diagnostic> diagnostics;
+  std::set<std::string> undefined;  // profiles that are named and not defined
 };
 
 // Parses and checks all sources as one policy. Accesses no file.

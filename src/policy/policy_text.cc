@@ -15,8 +15,11 @@ using Json = nlohmann::ordered_json;
 
 void put_text(Json& json, const PolicyText& text) {
   json["sources"] = Json::array();
-  for (const Source& source : text.sources)
-    json["sources"].push_back({{"name", source.name}, {"text", source.text}});
+  for (const Source& source : text.sources) {
+    Json one = {{"name", source.name}, {"text", source.text}};
+    if (source.drop_in) one["drop_in"] = true;
+    json["sources"].push_back(std::move(one));
+  }
   json["modes"] = Json::object();
   for (const auto& [profile, mode] : text.modes) json["modes"][profile] = name_of(kModeNames, mode);
 }
@@ -29,7 +32,8 @@ std::optional<PolicyText> text_of(const Json& json) {
     if (!source.is_object() || !source.contains("name") || !source["name"].is_string() ||
         !source.contains("text") || !source["text"].is_string())
       return std::nullopt;
-    text.sources.push_back({source["name"].get<std::string>(), source["text"].get<std::string>()});
+    text.sources.push_back({source["name"].get<std::string>(), source["text"].get<std::string>(),
+                            source.value("drop_in", Json(false)) == true});
   }
   if (!json.contains("modes") || !json["modes"].is_object()) return text;
   for (const auto& [profile, mode] : json["modes"].items()) {

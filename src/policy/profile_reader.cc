@@ -6,6 +6,8 @@
 
 #include "policy/keys.h"
 #include "policy/reader.h"
+#include "policy/suggest.h"
+#include "policy/unit_name.h"
 
 namespace holdfast::policy {
 namespace {
@@ -90,9 +92,14 @@ std::vector<SocketRule> read_sockets(const Entry* entry, Reader& in) {
 std::vector<Stated<std::string>> read_paths(const Entry* entry, Reader& in) {
   if (entry == nullptr) return {};
   if (entry->value.kind == Kind::array && entry->value.items.empty())
-    in.error(entry->value.where, fmt::format("'{}' names no cgroup", entry->key), "leave it out");
+    in.error(entry->value.where,
+             fmt::format("'{}' names no {}", entry->key, entry->key == "unit" ? "unit" : "cgroup"),
+             "leave it out");
   return in.strings(*entry, Reader::Single::allowed);
 }
+
+// The words of [[test]] expect.
+constexpr std::string_view kExpectedWords[] = {"allow", "deny", "lock", "limit"};
 
 // `entry`: null when the profile does not state the key.
 void read_key(const Key& key, const Entry* entry, Profile& p, Reader& in) {
@@ -109,7 +116,11 @@ void read_key(const Key& key, const Entry* entry, Profile& p, Reader& in) {
                  [&](const LabelFlagKey& t) { p.*t.setting = in.boolean(entry); },
                  [&](const MarkNameKey& t) { p.*t.setting = in.string(entry); },
                  [&](const PathsKey&) { p.cgroups = read_paths(entry, in); },
-                 [&](const SocketRulesKey&) { p.sockets = read_sockets(entry, in); },
+                 [&](const UnitsKey&) { p.units = read_units(entry, in); },
+                 [&](const SocketRulesKey&) {
+                   p.sockets = read_sockets(entry, in);
+                   if (entry != nullptr) p.socket_where = entry->key_where;
+                 },
                  [](const auto&) { /* a key of one socket rule: read_socket_rule() */ },
              },
              key.type);
@@ -140,23 +151,71 @@ Profile read_profile(const Entry& entry, Reader& in) {
   return profile;
 }
 
+PolicyTest read_test(const Value& table, Reader& in) {
+  PolicyTest test;
+  test.where = table.where;
+  in.only_keys(table, {"name", "request", "expect", "line"}, "a test");
+  if (const auto name = in.string(table.find("name"))) test.name = name->value;
+  if (const Entry* request = table.find("request"); request != nullptr)
+    test.requests = in.strings(*request, Reader::Single::allowed);
+  else
+    in.error(table.where, "a test needs 'request'",
+             "request = \"profile=web hook=namespace_install type=net target=host\"");
+  test.expect = in.string(table.find("expect"));
+  if (table.find("expect") == nullptr)
+    in.error(table.where, "a test needs 'expect'", "expect = \"deny\"");
+  else if (test.expect &&
+           std::ranges::find(kExpectedWords, test.expect->value) == std::end(kExpectedWords))
+    in.error(
+        test.expect->value_where,
+        fmt::format("'expect' must be allow, deny, lock or limit, not '{}'", test.expect->value),
+        suggest(test.expect->value, {std::begin(kExpectedWords), std::end(kExpectedWords)}));
+  test.line = in.string(table.find("line"));
+  return test;
+}
+
+std::vector<PolicyTest> read_tests(const Entry* entry, Reader& in) {
+  std::vector<PolicyTest> tests;
+  if (entry == nullptr || !in.expect(*entry, Kind::array, "a list of tables: [[test]]"))
+    return tests;
+  for (const Value& item : entry->value.items) {
+    if (item.kind == Kind::table)
+      tests.push_back(read_test(item, in));
+    else
+      in.error(item.where, fmt::format("a test must be a table, not {}", to_string(item.kind)));
+  }
+  return tests;
+}
+
 }  // namespace
 
-void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics) {
+std::vector<Stated<std::string>> read_units(const Entry* entry, Reader& in) {
+  std::vector<Stated<std::string>> units = read_paths(entry, in);
+  for (Stated<std::string>& unit : units) {
+    const UnitCgroup cgroup = cgroup_of_unit(unit.value);
+    if (!cgroup.mistake.empty())
+      in.error(unit.value_where, fmt::format("'{}' is not a unit: {}", unit.value, cgroup.mistake));
+    unit.value = cgroup.path;
+  }
+  std::erase_if(units, [](const Stated<std::string>& unit) { return unit.value.empty(); });
+  return units;
+}
+
+FileModel read_file_model(const Value& root, std::vector<Diagnostic>& diagnostics) {
+  FileModel file;
   Reader in(diagnostics);
   check_version(root, in);
-  in.only_keys(root, {"version", "mode", "log", "profile"}, "the policy");
-  const Setting<std::uint8_t> mode = in.word(root.find("mode"), kModeNames);
-  const Setting<std::uint8_t> log = in.word(root.find("log"), kLogNames);
+  in.only_keys(root, {"version", "mode", "log", "profile", "test"}, "the policy");
+  file.mode = in.word(root.find("mode"), kModeNames);
+  file.log = in.word(root.find("log"), kLogNames);
+  file.tests = read_tests(root.find("test"), in);
   const Value* profiles = in.table(root, "profile");
-  if (profiles == nullptr) return;
+  if (profiles == nullptr) return file;
   for (const Entry& entry : profiles->entries) {
     if (!check_name(entry, in) || !in.expect(entry, Kind::table, "a table")) continue;
-    Profile profile = read_profile(entry, in);
-    if (!profile.mode) profile.mode = mode;
-    if (!profile.log) profile.log = log;
-    model.profiles.push_back(std::move(profile));
+    file.profiles.push_back(read_profile(entry, in));
   }
+  return file;
 }
 
 }  // namespace holdfast::policy

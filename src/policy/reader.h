@@ -77,8 +77,11 @@ Setting<std::uint64_t> read_count(const Entry* entry, Reader& in);
 Setting<std::uint64_t> read_bytes(const Entry* entry, Reader& in);
 Setting<std::vector<std::string>> read_label_names(const Entry* entry, Reader& in);
 
-// Adds the profiles of one source to the model.
-void read_model(const Value& root, Model& model, std::vector<Diagnostic>& diagnostics);
+// The values of `unit`, as the cgroups of the units (policy/unit_name.h).
+std::vector<Stated<std::string>> read_units(const Entry* entry, Reader& in);
+
+// Reads one source.
+[[nodiscard]] FileModel read_file_model(const Value& root, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace holdfast::policy
 

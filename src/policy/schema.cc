@@ -57,6 +57,18 @@ Json table_of(std::string_view path) {
   return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
 }
 
+Json test_table() {
+  const Json text = {{"type", "string"}};
+  return {{"type", "object"},
+          {"properties",
+           {{"name", text},
+            {"request", either(text, {{"type", "array"}, {"items", text}, {"minItems", 1}})},
+            {"expect", words({"allow", "deny", "lock", "limit"})},
+            {"line", text}}},
+          {"required", {"request", "expect"}},
+          {"additionalProperties", false}};
+}
+
 Json socket_rule() {
   Json rule = table_of("socket");
   rule["required"] = {"on"};
@@ -102,6 +114,10 @@ Json value_of_type(const Key& key) {
           [](const PathsKey&) {
             const Json path = {{"type", "string"}, {"pattern", "^/"}};
             return either(path, {{"type", "array"}, {"items", path}, {"minItems", 1}});
+          },
+          [](const UnitsKey&) {
+            const Json unit = {{"type", "string"}, {"pattern", "\\.(service|scope|slice)$"}};
+            return either(unit, {{"type", "array"}, {"items", unit}, {"minItems", 1}});
           },
           [](const SocketRulesKey&) {
             return Json{{"type", "array"}, {"items", socket_rule()}};
@@ -149,7 +165,8 @@ std::string policy_schema() {
        {{"version", version},
         {"mode", schema_of(*find_key("mode"))},
         {"log", schema_of(*find_key("log"))},
-        {"profile", profiles}}},
+        {"profile", profiles},
+        {"test", {{"type", "array"}, {"items", test_table()}}}}},
       {"required", {"version"}},
       {"additionalProperties", false},
       {"$defs", {{"profile_name", {{"type", "string"}}}, {"profile", table_of("")}}}};

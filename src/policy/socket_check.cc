@@ -84,6 +84,8 @@ class SocketChecker {
     if (!rule.sound) return;
     for (std::size_t i = 0; i < index; i++) {
       if (!rules[i].sound || !covers(rules[i], rule)) continue;
+      // A drop-in overrides rules of its file.
+      if (rules[i].drop_in && rules[i].where.file != rule.where.file) continue;
       return error(rule.where,
                    fmt::format("this rule can never match: socket[{}] matches first", i + 1),
                    fmt::format("see {}", rules[i].where.place()));

@@ -47,9 +47,15 @@ like "a removal ends what is enforced" "$(prerm 1 remove)" "0 *holdfastd --stop-
 completed=$(PATH="$folder/bin:$PATH" bash -c '
   . "'"$folder"'/share/bash-completion/completions/holdfast"
   COMP_WORDS=(holdfast rep); COMP_CWORD=1; _holdfast; echo "${COMPREPLY[@]}"
-  COMP_WORDS=(holdfast replay --for); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"')
-is "commands and options are completed" "$completed" "replay
---format"
+  COMP_WORDS=(holdfast replay --for); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"
+  COMP_WORDS=(holdfast policy en); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"
+  COMP_WORDS=(holdfast run --backend = l); COMP_CWORD=4; _holdfast; echo "${COMPREPLY[@]}"
+  COMP_WORDS=(holdfast check /etc/host); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"')
+like "commands, options, values and files are completed" "$completed" "replay
+--format
+enable
+lsm
+*/etc/hosts*"
 completed=$(PATH="$folder/sbin:$PATH" bash -c '
   . "'"$folder"'/share/bash-completion/completions/holdfastd"
   COMP_WORDS=(holdfastd --prot); COMP_CWORD=1; _holdfastd; echo "${COMPREPLY[@]}"

@@ -79,7 +79,8 @@ like "replay of no events: where" "$err" "*good.toml: line 1: *not a JSON object
 
 run_it "$holdfast" learn "$folder/events" --policy "$folder/good.toml"
 is "learn: status" "$status" 0
-like "learn: what it needs, and for which event" "$out" '*cgroup = \["/web"\]  # from *"ipc",  # event 1*enter = "none"*'
+like "learn: what it needs, and for which event" "$out" '*cgroup = \["/web"\]  # from *"ipc",  # event 1*"user",  # the policy that recorded allows it*enter = "none"*'
+like "learn: says that the events are not all" "$err" '*note: profile web was recorded without log = "all"*'
 echo "$out" >"$folder/learned.toml"
 run_it "$holdfast" replay "$folder/events" --policy "$folder/learned.toml"
 like "learn: allows what was seen" "$out" "denied -> allowed*1 of 1 decisions differ"

@@ -136,6 +136,114 @@ TEST(Learn, SaysWhatNoPolicyAllows) {
   EXPECT_EQ(learned->never, std::vector<std::uint64_t>{8});
 }
 
+Result<Learned> learned_from(const std::vector<hf_event>& events, const Compiled& policy,
+                             const std::string& recorder) {
+  std::vector<std::string> lines;
+  for (const hf_event& event : events) lines.push_back(event_json(event, policy));
+  const ParseResult parsed = parse({{"audit.toml", recorder}});
+  return learn(lines, parsed.model, {parsed.model});
+}
+
+hf_request uses_socket(std::uint16_t op, std::uint16_t family) {
+  hf_request r{};
+  r.op = HF_OP_SOCKET;
+  r.via = op == HF_SOCK_CONNECT ? HF_VIA_CONNECT : HF_VIA_BIND;
+  r.subject = 1;
+  r.sock_op = op;
+  r.sock_family = family;
+  return r;
+}
+
+// log = "denials": what the recorder allowed is not in the events.
+TEST(Learn, AllowsWhatTheRecorderAllowedWithoutAnEvent) {
+  const std::string audit =
+      "version = 1\nmode = \"audit\"\n[profile.web]\nnamespaces.create = [\"net\", \"ipc\"]\n"
+      "namespaces.enter = \"own\"\n";
+  const auto policy = make(audit);
+  const auto learned = learned_from({event_of(makes(HF_NS_UTS), 7, *policy)}, *policy, audit);
+  ASSERT_TRUE(static_cast<bool>(learned)) << learned.error().message();
+  EXPECT_EQ(learned->toml,
+            "version = 1\n\n[profile.web]\nnamespaces.create = [\n  \"uts\",  # event 7\n"
+            "  \"ipc\",  # the policy that recorded allows it, and did not report that\n"
+            "  \"net\",  # the policy that recorded allows it, and did not report that\n]\n"
+            "namespaces.enter = \"own\"  # the policy that recorded allows it, and did not report "
+            "that\n");
+  ASSERT_EQ(learned->notes.size(), 1u);
+  EXPECT_NE(learned->notes[0].find("without log = \"all\""), std::string::npos);
+}
+
+TEST(Learn, ProposesNothingThatWasNotRecorded) {
+  const std::string audit =
+      "version = 1\nmode = \"audit\"\nlog = \"all\"\n[profile.web]\nnamespaces.create = []\n"
+      "[[profile.web.socket]]\non = [\"connect\"]\nverdict = \"deny\"\n";
+  const auto policy = make(audit);
+  const auto learned =
+      learned_from({event_of(makes(HF_NS_UTS), 1, *policy),
+                    event_of(uses_socket(HF_SOCK_CONNECT, HF_FAMILY_UNIX), 2, *policy)},
+                   *policy, audit);
+  ASSERT_TRUE(static_cast<bool>(learned)) << learned.error().message();
+  EXPECT_EQ(learned->toml,
+            "version = 1\n\n[profile.web]\nnamespaces.create = [\n  \"uts\",  # event 1\n]\n\n"
+            "[[profile.web.socket]]\non = [\"connect\"]  # event 2\nfamily = [\"unix\"]\n"
+            "verdict = \"allow\"\n\n[[profile.web.socket]]\non = [\"connect\"]  # no event needs "
+            "anything else\nverdict = \"deny\"\n");
+  EXPECT_EQ(learned->notes.size(), 2u);
+}
+
+// A rule of the recorder that a learned rule covers would be a mistake of the proposal.
+TEST(Learn, KeepsTheRecordersSocketRulesWhereItDidNotReportAll) {
+  const std::string audit =
+      "version = 1\nmode = \"audit\"\n[profile.web]\n"
+      "[[profile.web.socket]]\non = [\"connect\"]\nfamily = [\"inet\"]\nverdict = \"deny\"\n"
+      "[[profile.web.socket]]\non = [\"bind\"]\nfamily = [\"inet\"]\nverdict = \"deny\"\n";
+  const auto policy = make(audit);
+  const auto learned = learned_from(
+      {event_of(uses_socket(HF_SOCK_CONNECT, HF_FAMILY_INET), 2, *policy)}, *policy, audit);
+  ASSERT_TRUE(static_cast<bool>(learned)) << learned.error().message();
+  EXPECT_EQ(
+      learned->toml,
+      "version = 1\n\n[profile.web]\n\n[[profile.web.socket]]\non = [\"connect\"]  # event 2\n"
+      "family = [\"inet\"]\nverdict = \"allow\"\n\n"
+      "[[profile.web.socket]]  # from audit.toml:8:1\non = [\"bind\"]\nfamily = [\"inet\"]\n"
+      "verdict = \"deny\"\n");
+}
+
+// holdfastd holds no task in a sandbox.
+TEST(Learn, ProposesNoSandboxForCgroups) {
+  const std::string audit =
+      "version = 1\nmode = \"audit\"\nlog = \"all\"\n[profile.web]\ncgroup = \"/web\"\n"
+      "namespaces.enter = \"none\"\n";
+  const auto policy = make(audit);
+  hf_request r = makes(HF_NS_NET);
+  r.op = HF_OP_NAMESPACE_INSTALL;
+  r.via = HF_VIA_SETNS;
+  r.flags = HF_REQ_TARGET_KNOWN;
+  const auto learned = learned_from({event_of(r, 4, *policy)}, *policy, audit);
+  ASSERT_TRUE(static_cast<bool>(learned)) << learned.error().message();
+  EXPECT_EQ(learned->toml.find("enter"), std::string::npos) << learned->toml;
+}
+
+TEST(Learn, AnyValueStandsForManyValuesOfALabel) {
+  std::string audit = "version = 1\nmode = \"audit\"\nlog = \"all\"\n";
+  for (int i = 0; i < 12; i++)
+    audit +=
+        "[[profile.web.socket]]\non = [\"bind\", \"connect\", \"listen\", \"accept\", "
+        "\"send\"]\nlabel = { \"user.session\" = \"s" +
+        std::to_string(i) + "\" }\nverdict = \"deny\"\n";
+  const auto policy = make(audit);
+  std::vector<hf_event> events;
+  for (std::uint32_t i = 1; i <= 12; i++) {
+    hf_request r = uses_socket(HF_SOCK_CONNECT, HF_FAMILY_UNIX);
+    r.own_labels[0] = i;
+    events.push_back(event_of(r, i, *policy));
+  }
+  const auto learned = learned_from(events, *policy, audit);
+  ASSERT_TRUE(static_cast<bool>(learned)) << learned.error().message();
+  EXPECT_NE(learned->toml.find("label = { \"user.session\" = \"*\" }"), std::string::npos)
+      << learned->toml;
+  EXPECT_EQ(learned->toml.find("\"s1\""), std::string::npos);
+}
+
 // The promise: replayed over the same events, what was learned denies none of them. And no setting
 // is looser than need be, as far as a random walk can tell: something is refused by most policies.
 TEST(Learn, DeniesNothingThatWasSeen) {

@@ -120,12 +120,13 @@ class World {
       case 'a':
       case 'b':
         files = what == 'a' ? "A" : "B";
-        if (life->wants(sources())) return static_cast<bool>(life->reload(*sources(), {}));
+        if (life->wants(sources()))
+          return static_cast<bool>(life->reload(*sources(), life->live().modes, {}));
         return true;
       case 'R':
-        return static_cast<bool>(life->reload(*sources(), {}));
+        return static_cast<bool>(life->reload(*sources(), life->live().modes, {}));
       case 'C':
-        return static_cast<bool>(life->reload(*sources(), kConfirmMs));
+        return static_cast<bool>(life->reload(*sources(), life->live().modes, kConfirmMs));
       case 'M': {
         const bool audit = life->live().modes.empty();
         return static_cast<bool>(
@@ -170,7 +171,7 @@ class World {
     life = std::make_unique<PolicyLife>(
         disk, BootClock{[this] { return now; }, "boot " + std::to_string(boot)}, files_live_,
         [this](const std::string& line) { said += line; });
-    const auto first = life->begin(sources(), [](const Generation&) { return true; });
+    const auto first = life->begin(sources(), {}, [](const Generation&) { return true; });
     ASSERT_TRUE(first);
     if (kernel.now) return life->adopted(kernel);
     ASSERT_TRUE(kernel.make_live(*first));
@@ -197,6 +198,8 @@ struct Account {
   std::uint64_t now = 1;
 
   static std::string text(const std::string& policy) { return policy.substr(0, 1); }
+  // The files in the modes that were set by hand.
+  [[nodiscard]] std::string of_files() const { return files + live.substr(1); }
 
   void settle(std::string policy) {
     if (policy != confirmed) before = confirmed;
@@ -212,9 +215,9 @@ struct Account {
     turned_away.clear();
     staged = false;
     if (pending)
-      live = files;
+      live = of_files();
     else
-      settle(files);
+      settle(of_files());
   }
   [[nodiscard]] bool wanted() const {
     return automatic && !staged && !pending && files != text(live) && files != turned_away;
@@ -222,8 +225,8 @@ struct Account {
   bool reload_to_confirm() {
     turned_away.clear();
     staged = false;
-    if (files == live && !pending) return true;
-    live = files;
+    if (of_files() == live && !pending) return true;
+    live = of_files();
     pending = true;
     until = now + kConfirmMs / 1000;
     return true;
@@ -243,8 +246,7 @@ struct Account {
   void reboot() {
     now = 1;
     if (pending) return come_back();
-    if (wanted()) return reload();
-    if (files == text(live)) settle(files);
+    if (wanted()) reload();
   }
 
   bool act(char what) {
@@ -427,10 +429,58 @@ TEST(PolicyLife, NeitherModeNorReloadNorRestartKeepsAnUnconfirmedPolicy) {
   }
 }
 
+// What can be used of files with mistakes.
+std::string begins_with(World& world, bool after_boot) {
+  if (after_boot) world.now = kSecond;
+  PolicyLife life(world.disk,
+                  BootClock{[&] { return world.now; }, after_boot ? "boot 2" : "boot 1"},
+                  FilesLive::by_themselves, [](const std::string&) {});
+  const auto first =
+      life.begin(std::nullopt, std::vector<policy::Source>{{"p.toml", "PART", false}},
+                 [](const Generation&) { return true; });
+  EXPECT_EQ(life.begun_with_usable(), first && content(*first).starts_with("PART"));
+  return first ? content(*first) : "";
+}
+
+TEST(PolicyLife, WhatIsLeftOfBadFilesCountsOnlyAfterABoot) {
+  World world(FilesLive::by_themselves);
+  act(world, "bM");
+  EXPECT_EQ(begins_with(world, false), "B audit");
+  EXPECT_EQ(begins_with(world, true), "PART audit");
+  // Adopted: nothing changes.
+  PolicyLife life(world.disk, BootClock{[&] { return world.now; }, "boot 1"},
+                  FilesLive::by_themselves, [](const std::string&) {});
+  ASSERT_TRUE(life.begin(std::nullopt, std::vector<policy::Source>{{"p.toml", "PART", false}},
+                         [](const Generation&) { return true; }));
+  life.adopted(world.kernel);
+  EXPECT_EQ(in_force(world), "B audit");
+}
+
+TEST(PolicyLife, WhatIsLeftOfBadFilesWaitsLikeThem) {
+  World staged(FilesLive::by_themselves);
+  act(staged, "S");
+  EXPECT_EQ(begins_with(staged, true), "A");
+  World pending(FilesLive::by_themselves);
+  act(pending, "SbC");
+  EXPECT_EQ(begins_with(pending, true), "A");
+  World fresh(FilesLive::by_themselves);
+  fresh.disk.texts.clear();
+  fresh.disk.record.reset();
+  EXPECT_EQ(begins_with(fresh, true), "PART");
+}
+
+TEST(PolicyLife, AModeThatWasSetByHandLasts) {
+  World world(FilesLive::by_themselves);
+  act(world, "MbROaK");
+  EXPECT_EQ(in_force(world), "A audit");
+  act(world, "M");
+  EXPECT_EQ(in_force(world), "A");
+}
+
 TEST(PolicyLife, ConfirmingWhatIsLiveAlreadyGoesBackToNothing) {
   World world(FilesLive::by_themselves);
   act(world, "b");
-  const auto outcome = world.life->reload({{"p.toml", "B"}}, kConfirmMs);
+  const auto outcome = world.life->reload({{"p.toml", "B", false}}, {}, kConfirmMs);
   ASSERT_TRUE(outcome);
   EXPECT_FALSE(outcome->changed);
   EXPECT_EQ(outcome->generation, world.life->live().number);
