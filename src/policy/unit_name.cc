@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/unit_name.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 namespace holdfast::policy {
@@ -16,7 +18,7 @@ std::string path_of_slice(std::string_view slice, bool& bad) {
         name.find("--") != std::string_view::npos;
   std::string path;
   for (std::size_t end = name.find('-');; end = name.find('-', end + 1)) {
-    path += "/" + std::string(name.substr(0, end)) + std::string(kSlice);
+    path += fmt::format("/{}{}", name.substr(0, end), kSlice);
     if (end == std::string_view::npos) return path;
   }
 }
@@ -24,7 +26,12 @@ std::string path_of_slice(std::string_view slice, bool& bad) {
 // systemd escapes '-' in the part of a slice's name that it makes of a template's name.
 std::string escaped(std::string_view name) {
   std::string text;
-  for (const char c : name) text += c == '-' ? std::string("\\x2d") : std::string(1, c);
+  for (const char c : name) {
+    if (c == '-')
+      text += "\\x2d";
+    else
+      text += c;
+  }
   return text;
 }
 
@@ -57,9 +64,9 @@ UnitCgroup cgroup_of_unit(std::string_view unit) {
     if (bad) return {"", "a slice is named like a-b.slice"};
   } else if (const std::size_t at = last.find('@');
              type == ".service" && at != std::string_view::npos) {
-    parent += "/system-" + escaped(last.substr(0, at)) + std::string(kSlice);
+    parent += fmt::format("/system-{}{}", escaped(last.substr(0, at)), kSlice);
   }
-  return {parent + "/" + std::string(last), ""};
+  return {fmt::format("{}/{}", parent, last), ""};
 }
 
 }  // namespace holdfast::policy

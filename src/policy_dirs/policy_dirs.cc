@@ -203,8 +203,11 @@ std::vector<policy::Diagnostic> refusals(const std::vector<PolicyUnit>& units) {
   std::vector<policy::Diagnostic> found;
   for (const PolicyUnit& unit : units)
     for (const PolicyFile& file : unit.files)
-      if (file.use == Use::refused)
-        found.push_back({{file.path, 1, 1, 0}, "refused: " + file.why, "", ""});
+      if (file.use == Use::refused) {
+        policy::Diagnostic& refused = found.emplace_back();
+        refused.where = {file.path, 1, 1, 0};
+        refused.message = "refused: " + file.why;
+      }
   return found;
 }
 
