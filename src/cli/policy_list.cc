@@ -131,7 +131,8 @@ bool is_bad(const Listed& file) {
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + escape(word);
+  for (const std::string& word : words)
+    text += fmt::format("{}{}", text.empty() ? "" : " ", escape(word));
   return text;
 }
 
@@ -208,7 +209,7 @@ std::optional<policy::Model> model_of(const std::vector<Source>& sources) {
 
 bool names_file(const std::string& path, const std::string& name) {
   const std::string file = path.substr(path.rfind('/') + 1);
-  return path == name || file == name || file == name + ".toml";
+  return path == name || file == name || file == fmt::format("{}.toml", name);
 }
 
 // A line of a file. Tabs and backslashes stay as they are.
