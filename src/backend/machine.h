@@ -42,6 +42,9 @@ struct MachineSpec {
   // Indexed by the number of the profile: the label names that its label.set lists.
   std::vector<std::vector<std::string>> may_set = {};
   std::string cgroup_root = "/sys/fs/cgroup";  // the mount point of the unified hierarchy
+  // The policy before may come back. What that one needs stays attached until settle() or another
+  // update(), so that it comes back at once, and nothing can keep it from it.
+  bool may_be_taken_back = false;
   // Receives warnings about this policy for the administrator, one sentence each. May be empty.
   std::function<void(const std::string& text)> warn = {};
 };
@@ -91,6 +94,8 @@ class Machine {
   // the store, so after an error the old policy is in force unchanged. Work after the store that
   // fails is reported by incomplete().
   virtual Result<void> update(const MachineSpec& spec) = 0;
+  // The policy of the last update() stays.
+  virtual void settle() = 0;
   // What the last update() could not do after the new policy was live, as text. Empty: nothing.
   [[nodiscard]] virtual const std::string& incomplete() const = 0;
   // Since the programs were attached, so counts from before this process adopted them are included.

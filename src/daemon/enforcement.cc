@@ -179,10 +179,12 @@ backend::MachineSpec Enforcement::spec_of(const policy::Compiled& compiled,
   return spec;
 }
 
-Result<void> Enforcement::make_live(const Generation& next) {
+Result<void> Enforcement::make_live(const Generation& next, Lasting lasting) {
   HF_TRY_ASSIGN(auto policy, compiled(next));
   auto tables = tables_of(next, *policy);
-  HF_TRY(machine_->update(spec_of(*policy, *tables)));
+  backend::MachineSpec spec = spec_of(*policy, *tables);
+  spec.may_be_taken_back = lasting == Lasting::until_confirmed;
+  HF_TRY(machine_->update(spec));
   earlier_.emplace(number_, compiled_);
   use(machine_->generation(), std::move(policy), next.modes.empty() ? nullptr : std::move(tables));
   log_incomplete();

@@ -91,7 +91,8 @@ class Enforcement : private InForce {
   Enforcement(const Options& options, Sink sink, std::function<void(const std::string&)> log);
   Result<void> begin();
   Result<void> attach(const Generation& first);
-  Result<void> make_live(const Generation& next) override;
+  Result<void> make_live(const Generation& next, Lasting lasting) override;
+  void confirmed() override { machine_->settle(); }
   [[nodiscard]] std::uint64_t generation() const override { return machine_->generation(); }
   [[nodiscard]] Result<CheckedFiles> read_files() const;
   [[nodiscard]] Result<LoadedPolicy> good_files();

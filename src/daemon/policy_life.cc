@@ -246,7 +246,8 @@ Result<PolicyLife::Outcome> PolicyLife::change(Generation next, LifeState state)
                  "after a restart it would not be known that this policy has to be confirmed"};
   }
   warn_unwritten(written);
-  if (auto live = in_force_->make_live(next); !live) {
+  const Lasting lasting = to.deadline ? Lasting::until_confirmed : Lasting::for_good;
+  if (auto live = in_force_->make_live(next, lasting); !live) {
     archive_.remove(next.number);
     (void)write(state_, std::nullopt);  // if this fails, the kernel's generation disproves `next`
     return std::move(live).error();
@@ -312,6 +313,7 @@ Result<void> PolicyLife::confirm(const Files& files) {
   state.staged = !files || !live_known_ || digest(*files) != digest(live_->sources);
   state = with(*live_, std::move(state));
   HF_TRY(write(state, std::nullopt));
+  in_force_->confirmed();
   if (state.before != state_.before) before_ = confirmed_;
   confirmed_ = live_known_ ? live_ : nullptr;
   state_ = std::move(state);

@@ -35,12 +35,17 @@
 
 namespace holdfast::daemon {
 
+// Is a policy live for good, or until it is confirmed, so that the one before may come back?
+enum class Lasting { for_good, until_confirmed };
+
 // The policy in the kernel.
 class InForce {
  public:
   virtual ~InForce() = default;
   // Makes `next` the live policy. After an error the old one is live, unchanged.
-  virtual Result<void> make_live(const Generation& next) = 0;
+  virtual Result<void> make_live(const Generation& next, Lasting lasting) = 0;
+  // The live policy stays.
+  virtual void confirmed() = 0;
   [[nodiscard]] virtual std::uint64_t generation() const = 0;
   [[nodiscard]] virtual bool sealed() const = 0;
 };

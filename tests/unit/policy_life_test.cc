@@ -40,13 +40,17 @@ std::string content(const Generation& generation) {
 class FakeKernel final : public InForce {
  public:
   explicit FakeKernel(Steps& steps) : steps_(steps) {}
-  Result<void> make_live(const Generation& next) override {
+  Result<void> make_live(const Generation& next, Lasting lasting) override {
+    taken_back_ = lasting == Lasting::until_confirmed;
     steps_.step();
     if (refuses) return Error{E2BIG, "make policy live", "", ""};
     now = next;
     steps_.step();
     return {};
   }
+  void confirmed() override { taken_back_ = false; }
+  // Is the one before kept ready?
+  [[nodiscard]] bool may_be_taken_back() const { return taken_back_; }
   [[nodiscard]] std::uint64_t generation() const override { return now->number; }
   [[nodiscard]] bool sealed() const override { return is_sealed; }
 
@@ -56,6 +60,7 @@ class FakeKernel final : public InForce {
 
  private:
   Steps& steps_;
+  bool taken_back_ = false;
 };
 
 class FakeDisk final : public Archive {
@@ -174,7 +179,7 @@ class World {
     const auto first = life->begin(sources(), {}, [](const Generation&) { return true; });
     ASSERT_TRUE(first);
     if (kernel.now) return life->adopted(kernel);
-    ASSERT_TRUE(kernel.make_live(*first));
+    ASSERT_TRUE(kernel.make_live(*first, Lasting::for_good));
     life->attached(kernel);
   }
 
@@ -475,6 +480,20 @@ TEST(PolicyLife, AModeThatWasSetByHandLasts) {
   EXPECT_EQ(in_force(world), "A audit");
   act(world, "M");
   EXPECT_EQ(in_force(world), "A");
+}
+
+TEST(PolicyLife, WhatMayComeBackIsKeptReadyUntilItCannot) {
+  World world(FilesLive::by_themselves);
+  act(world, "SbC");
+  EXPECT_TRUE(world.kernel.may_be_taken_back());
+  act(world, "M");
+  EXPECT_TRUE(world.kernel.may_be_taken_back());
+  act(world, "F");
+  EXPECT_FALSE(world.kernel.may_be_taken_back());
+  act(world, "SaC");
+  EXPECT_TRUE(world.kernel.may_be_taken_back());
+  act(world, "tt");
+  EXPECT_FALSE(world.kernel.may_be_taken_back());
 }
 
 TEST(PolicyLife, ConfirmingWhatIsLiveAlreadyGoesBackToNothing) {

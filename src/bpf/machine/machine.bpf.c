@@ -62,7 +62,7 @@ struct {
   __u32 pad0;
 } cgroup_probe;
 
-/* For user space: the families of programs that the live policy needs (backend/lsm/machine/families.h). */
+/* For user space: the families of programs that are attached as a whole (backend/lsm/machine/families.h). */
 __u32 live_families;
 
 static struct cgroup_call call;

@@ -143,12 +143,15 @@ class LsmMachine final : public Machine {
     HF_TRY(programs_->learn_marked_cgroups(spec.cgroup_root, marks, spec.warn));
     HF_TRY(programs_->publish(
         {tables.get(), std::move(paths), std::move(marks), std::move(sockets), spec.profiles}));
+    if (!spec.may_be_taken_back) programs_->detach_unneeded();
     generation_ = generation;
     incomplete_.clear();
     if (const auto learned = programs_->learn_marks(spec.cgroup_root, spec.warn); !learned)
       incomplete_ = "not every cgroup with one of its marks is known: " + learned.error().message();
     return {};
   }
+
+  void settle() override { programs_->detach_unneeded(); }
 
   [[nodiscard]] const std::string& incomplete() const override { return incomplete_; }
 

@@ -341,6 +341,12 @@ void MachinePrograms::detach(Families families) {
   }
 }
 
+void MachinePrograms::detach_unneeded() {
+  if (!needed_) return;
+  std::atomic_ref(globals_of(*globals_).live_families).store(*needed_);
+  detach(attached_ & ~*needed_);
+}
+
 Result<void> MachinePrograms::check_pins() const {
   if (directory_.empty()) return {};
   for (const auto& [name, fd] : links_) {
@@ -709,8 +715,7 @@ Result<void> MachinePrograms::publish(LivePolicy policy) {
     return bpf_error(code, "make policy live");
   }
   switches.off();
-  live_families.store(needed);
-  detach(attached_ & ~needed);
+  needed_ = needed;
   sweep(generation);
   drop_other_buckets(socket_maps(), policy.sockets);
   live_marks_ = std::move(policy.marks);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -73,6 +74,8 @@ class MachinePrograms {
   [[nodiscard]] Result<void> attach(Families families);
   // Detaches the programs that are in none of the other families.
   void detach(Families families);
+  // Detaches what the policy that was published last does not need. Nothing, if none was.
+  void detach_unneeded();
   // Whether the links of all attached families are pinned. Errors: EPROTO one is missing or
   // attaches another program.
   [[nodiscard]] Result<void> check_pins() const;
@@ -166,6 +169,7 @@ class MachinePrograms {
   std::map<std::string, Fd, std::less<>> maps_;   // by their names in the object
   std::map<std::string, Fd, std::less<>> links_;  // by the names of their programs
   Families attached_ = 0;
+  std::optional<Families> needed_;  // by the policy that was published last
   bool kernel_labels_ = false;
   std::string directory_;  // of the pins; empty: nothing is pinned
   std::unique_ptr<kernel::MappedValue> globals_;
