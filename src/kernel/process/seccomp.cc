@@ -3,11 +3,14 @@
 
 #include <linux/audit.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "kernel/process/process.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::kernel {
@@ -105,11 +108,35 @@ const sock_fprog* SeccompFilter::finish() {
   return &program_;
 }
 
+namespace {
+
+// In a process of its own, since a filter cannot be taken off. The errno, or 0.
+int try_listener() {
+  const pid_t child = fork();
+  if (child < 0) return errno;
+  if (child > 0) {
+    const int status = wait_for_end(child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+  }
+  sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  sock_fprog program = {1, &allow};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  const long fd = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, &program);
+  _exit(fd >= 0 ? 0 : errno);
+}
+
+}  // namespace
+
 Result<void> probe_seccomp_listener() {
   // No filter to read: EFAULT once the flags are known to be good, EINVAL when one is not.
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, nullptr) == 0) return {};
-  if (errno == EFAULT) return {};
-  return system_error("seccomp user notification");
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kListenerFlags, nullptr) != 0 &&
+      errno != EFAULT)
+    return system_error("seccomp user notification");
+  // Where there are filters, one may have a listener already.
+  if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0) return {};
+  if (const int error = try_listener(); error != 0)
+    return Error{error, "seccomp user notification", {}, {}};
+  return {};
 }
 
 // With CONTINUE, value and error have to be zero or the caller stays blocked.

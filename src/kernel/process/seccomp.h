@@ -55,8 +55,9 @@ class SeccompFilter {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
 }
 
-// Whether this kernel has user notification with kListenerFlags. Changes nothing. Errors: ENOSYS or
-// EINVAL, it has not.
+// Whether this process can have a listener with kListenerFlags. Under filters it tries in a child.
+// Changes nothing. Errors: ENOSYS or EINVAL, the kernel has none; EBUSY, another process listens to
+// this one's calls already.
 Result<void> probe_seccomp_listener();
 
 // The system calls that a seccomp filter sends to its supervisor: seccomp_unotify(2). An interface,
