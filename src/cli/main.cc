@@ -105,8 +105,9 @@ void add_check(CLI::App& app, int& status) {
   CLI::Option* files =
       check_app->add_option("files", o.files, "Policies that together form one policy")
           ->type_name("FILE|NAME");
-  CLI::Option* strength = check_app->add_flag(
-      "--strength", o.strength, "Show how strongly each backend and holdfastd enforce the rules here");
+  CLI::Option* strength =
+      check_app->add_flag("--strength", o.strength,
+                          "Show how strongly each backend and holdfastd enforce the rules here");
   check_app->add_flag("--schema", o.schema, "Print the JSON Schema of a policy file. Read no file")
       ->excludes(files)
       ->excludes(strength);
