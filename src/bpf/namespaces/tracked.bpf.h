@@ -105,7 +105,10 @@ static __always_inline long hf_track(const struct ns_common *ns, __u32 type, __u
   tracking->any = 1;
   __sync_fetch_and_or(&tracking->numbers[inum / 64 % HF_NUMBER_WORDS], 1ull << (inum % 64));
   there = bpf_map_lookup_elem(&tracked, &inum);
-  if (there && there->address == record.address && there->set == set) return 0;
+  /* Of another copy of the program. A stale record of a namespace that had this number and address differs in ns_id. */
+  if (there && there->address == record.address && there->ns_id == record.ns_id && there->type == type &&
+      there->set == set && there->owner == owner)
+    return 0;
   hf_untrack(inum);
   bpf_map_update_elem(&tracked_uses, &set, &none, BPF_NOEXIST);
   if (bpf_map_update_elem(&tracked, &inum, &record, BPF_NOEXIST)) return -1;
