@@ -131,7 +131,7 @@ Result<kernel::BpfObject> open_object() {
   return kernel::BpfObject::open(object_bytes(), "machine");
 }
 
-// What differs from build to build is only in the maps of global data.
+// Global data, as the skeleton names its variables.
 using ReadOnlyData = std::remove_pointer_t<decltype(machine_bpf::rodata)>;
 constexpr std::string_view kReadOnlyData = ".rodata";
 constexpr std::string_view kGlobals = ".bss";
@@ -394,13 +394,13 @@ Result<void> MachinePrograms::open_pins(const std::string& directory) {
   // Rules that are in force may keep this process from labelling a socket, which is how one asks.
   HF_TRY_ASSIGN(kernel_labels_, wrap(read_kernel_labels(), directory));
   HF_TRY(use_maps());
-  return open_links(directory);
+  return open_links(object, directory);
 }
 
 // A process that ended while it attached or detached a family may have left a part of it. The live
 // policy does not need it.
-Result<void> MachinePrograms::open_links(const std::string& directory) {
-  HF_TRY_ASSIGN(const auto object, open_object());
+Result<void> MachinePrograms::open_links(const kernel::BpfObject& object,
+                                         const std::string& directory) {
   HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
   directory_ = directory;
   attached_ = std::atomic_ref(globals_of(*globals_).live_families).load();

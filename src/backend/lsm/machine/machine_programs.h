@@ -20,6 +20,7 @@
 #include "backend/lsm/machine/socket_policy.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "kernel/bpf/bpf_object.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/cgroup/cgroup.h"
 
@@ -148,7 +149,8 @@ class MachinePrograms {
   [[nodiscard]] Result<void> create_maps();
   [[nodiscard]] Result<void> open_pins(const std::string& directory);
   [[nodiscard]] Result<bool> read_kernel_labels() const;
-  [[nodiscard]] Result<void> open_links(const std::string& directory);
+  [[nodiscard]] Result<void> open_links(const kernel::BpfObject& object,
+                                        const std::string& directory);
   [[nodiscard]] Result<void> use_maps();
   // Empties the maps of these families, whose programs have not been attached up to now.
   [[nodiscard]] Result<void> reset_maps(Families families);
