@@ -18,6 +18,7 @@
 #include "explain/subjects.h"
 #include "policy/keys.h"
 #include "policy/load.h"
+#include "policy/toml_text.h"
 
 namespace holdfast::policy {
 namespace {

@@ -10,6 +10,7 @@
 #include "policy/enum_names.h"
 #include "policy/keys.h"
 #include "policy/listing.h"
+#include "policy/toml_text.h"
 
 namespace holdfast::policy {
 namespace {

@@ -26,11 +26,6 @@ namespace holdfast::policy {
 [[nodiscard]] std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,
                                       std::uint16_t profile);
 
-// "\"a\\\"b\"": a TOML basic string.
-[[nodiscard]] std::string toml_string(std::string_view text);
-// A TOML key: bare if TOML allows that, otherwise as a string.
-[[nodiscard]] std::string toml_key(std::string_view text);
-
 }  // namespace holdfast::policy
 
 #endif  // HOLDFAST_EXPLAIN_LEARN_SOCKETS_H

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "policy/keys.h"
+#include "policy/toml_text.h"
 
 namespace holdfast::policy {
 namespace {
@@ -25,27 +26,13 @@ std::string words_text(Names names, std::uint32_t mask) {
   return "[" + text + "]";
 }
 
-// As a TOML basic string.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out += fmt::format("\\{}", c);
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    else
-      out += c;
-  }
-  return out + '"';
-}
-
 std::string conditions_text(const std::vector<LabelCondition>& conditions) {
   std::string text;
   for (const LabelCondition& condition : conditions) {
     const std::string value = condition.kind == HF_LABEL_ABSENT ? "false"
                               : condition.kind == HF_LABEL_ANY  ? "\"*\""
-                                                                : quoted(condition.value);
-    text += fmt::format("{} {} = {}", text.empty() ? "" : ",", quoted(condition.name), value);
+                                                                : toml_string(condition.value);
+    text += fmt::format("{} {} = {}", text.empty() ? "" : ",", toml_string(condition.name), value);
   }
   return "{" + text + " }";
 }
