@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_BACKEND_MACHINE_H
 #define HOLDFAST_BACKEND_MACHINE_H
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,6 +48,30 @@ struct MachineSpec {
   bool may_be_taken_back = false;
   // Receives warnings about this policy for the administrator, one sentence each. May be empty.
   std::function<void(const std::string& text)> warn = {};
+};
+
+// A session: the policy of one run, held beside the machine's policy by the same programs.
+struct SessionOpening {
+  // Its bindings and marks are not used. Borrowed for the call.
+  const MachineSpec* policy = nullptr;
+  // Sessions whose keys are equal have equal policies, and share their memory.
+  std::string key;
+  std::uint16_t profile = 0;  // of the members
+  std::uint32_t owner = 0;    // uid of who opens it
+  // The first member: a task that waits, the only one of its process, in the pid namespace of this
+  // process. All that it makes later are members, too.
+  pid_t tid = -1;
+  // Inode numbers of namespaces that the task has made for the session, by bit number of HF_NS_*.
+  // They belong to its sandbox. The caller holds descriptors of them. 0: none of the type.
+  std::array<std::uint32_t, HF_NS_COUNT> namespaces = {};
+  // Of a socket that the policy's rules do not apply to. 0: none.
+  std::uint64_t channel_cookie = 0;
+};
+
+struct SessionCounts {
+  Totals totals;
+  std::uint64_t members = 0;  // tasks
+  std::uint32_t owner = 0;
 };
 
 // The labels of one socket: names ("user.…") and values, in the order of their first set.
@@ -108,6 +133,23 @@ class Machine {
   [[nodiscard]] virtual Result<std::vector<hf_guard_event>> take_guard_events() = 0;
   // Is the machine sealed? If so, a change of policy needs the token.
   [[nodiscard]] virtual bool sealed() const = 0;
+  // What open_session() would do with this policy, without a task: attaches the programs that it
+  // needs, which takes seconds if they are not attached. `key` is as in SessionOpening. Errors:
+  // ENOTSUP the policy has rules that are not enforced for a session (bpf.*, accepts by peer,
+  // cgroups.*; the detail names them); of attaching.
+  virtual Result<void> prepare_session(const MachineSpec& policy, const std::string& key,
+                                       std::uint16_t profile) = 0;
+  // Opens a session and makes the task its first member. Returns the id of the session, which no
+  // later session has. Errors: as prepare_session(); ENOSPC too many sessions; ELOOP the task is in
+  // too many; ESRCH the task or a namespace is gone. After an error the task must not be released.
+  [[nodiscard]] virtual Result<std::uint64_t> open_session(const SessionOpening& opening) = 0;
+  // Those that are open, also from before this process.
+  [[nodiscard]] virtual std::vector<std::uint64_t> sessions() const = 0;
+  // Errors: ENOENT there is no such session.
+  [[nodiscard]] virtual Result<SessionCounts> session(std::uint64_t id) const = 0;
+  // Ends a session that has no members. Errors: EBUSY it has some; ENOENT.
+  virtual Result<void> close_session(std::uint64_t id) = 0;
+
   // The labels of a socket, on kernels whose sockets have none of their own (before Linux 7.1).
   // They are stored in BPF socket storage until the socket is released, and socket rules read them.
   // A socket has at most 32 labels and 3472 bytes; each label counts 4 bytes, its name and its

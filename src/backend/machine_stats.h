@@ -39,6 +39,9 @@ struct MachineStats {
   std::vector<ProgramStats> runs;       // empty: the kernel did not count them
   std::vector<std::uint64_t> refusals;  // attacks on the enforcement itself, indexed by HF_GUARD_*
   std::uint64_t refusals_lost = 0;      // refusals whose event found no room
+  std::uint64_t sessions = 0;           // that are open
+  std::uint64_t session_tasks = 0;      // their members
+  std::uint64_t sessions_opened = 0;    // since the programs were attached
 };
 
 }  // namespace holdfast::backend

@@ -309,6 +309,7 @@ struct hf_event {
   __u64 id;         /* unique in one session or one boot of the daemon; grows */
   __u64 time_ns;    /* CLOCK_BOOTTIME */
   __u64 generation; /* of the tables that decided */
+  __u64 session;    /* id of the session whose policy decided; 0: the machine's policy, or a run's own */
   __u64 repeats;    /* the number of further equal decisions that this event stands for */
   __u64 source;     /* cgroup_attach: source cgroup id */
   __u64 target;     /* namespace inode number, destination cgroup id or socket cookie; 0: not known */
@@ -356,9 +357,9 @@ HF_LAYOUT(sizeof(struct hf_verdict) == 24);
 HF_AT(hf_verdict, rule, 8);
 HF_AT(hf_verdict, set, 16);
 HF_LAYOUT(sizeof(struct hf_task) == 32);
-HF_LAYOUT(sizeof(struct hf_event) == 360);
-HF_AT(hf_event, actor, 56);
-HF_AT(hf_event, verdict, 120);
-HF_AT(hf_event, request, 144);
+HF_LAYOUT(sizeof(struct hf_event) == 368);
+HF_AT(hf_event, actor, 64);
+HF_AT(hf_event, verdict, 128);
+HF_AT(hf_event, request, 152);
 
 #endif /* HOLDFAST_CORE_ABI_H */

@@ -122,6 +122,7 @@ struct hf_guard_event {
   __u32 detail;  /* the id, the signal, the inode number of a file, the ioctl, or HF_HELPER_*; 0: none */
   __u32 audited; /* 1: it was not refused, because the policy only audits the task */
   __u32 pad0;
+  __u64 session; /* id of a session that the actor is a member of; 0: none, or not known */
   struct hf_task actor;
 };
 
@@ -132,8 +133,8 @@ HF_AT(hf_guard_state, claim, 40);
 HF_AT(hf_guard_state, mounts, 56);
 HF_AT(hf_guard_state, secret, 448);
 HF_AT(hf_guard_state, exe_generation, 576);
-HF_LAYOUT(sizeof(struct hf_guard_event) == 72);
+HF_LAYOUT(sizeof(struct hf_guard_event) == 80);
 HF_AT(hf_guard_event, what, 24);
-HF_AT(hf_guard_event, actor, 40);
+HF_AT(hf_guard_event, actor, 48);
 
 #endif /* HOLDFAST_CORE_GUARD_H */

@@ -14,7 +14,15 @@
 #define HF_MACHINE_TRACKED_MAX 262144u
 #define HF_MACHINE_TRACKED_SHARE 4096u
 #define HF_TRACKED_SETS_MAX 65536u /* sandboxes of a machine that have a tracked namespace */
+#define HF_TRACKED_OWNERS 5u       /* layers that decide about one task, which makes the namespace */
 #define HF_NUMBER_WORDS 64u        /* of hf_tracking.numbers */
+
+/* The sandbox that a tracked namespace belongs to, under one layer (core/layers.h). */
+struct hf_owner {
+  __u64 set;
+  /* The profile that tracks it, not 0: its number in a run, on a machine an id that outlives a policy (core/layers.h). */
+  __u64 owner;
+};
 
 /*
  * A tracked namespace. Key: its inode number. Numbers are reused, and so are addresses: a namespace is
@@ -23,10 +31,9 @@
 struct hf_tracked {
   __u64 address; /* of its ns_common */
   __u64 ns_id;   /* 0 where the kernel has none, and before anybody met the namespace */
-  __u64 set;
-  __u64 owner; /* the profile that tracks it: its number in a run, an id that outlives a policy on a machine */
-  __u32 type;  /* one HF_NS_* */
+  __u32 type;    /* one HF_NS_* */
   __u32 pad0;
+  struct hf_owner of[HF_TRACKED_OWNERS]; /* the first with owner 0 ends them */
 };
 
 /*
@@ -55,8 +62,8 @@ struct hf_tracking {
   __u64 numbers[HF_NUMBER_WORDS];
 };
 
-HF_LAYOUT(sizeof(struct hf_tracked) == 40);
-HF_AT(hf_tracked, owner, 24);
+HF_LAYOUT(sizeof(struct hf_tracked) == 104);
+HF_AT(hf_tracked, of, 24);
 HF_LAYOUT(sizeof(struct hf_call) == 48);
 HF_AT(hf_call, inum, 16);
 HF_AT(hf_call, arguments, 32);

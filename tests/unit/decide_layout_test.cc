@@ -84,9 +84,9 @@ const std::map<std::string, Layout>& layouts() {
       {"hf_event",
        {sizeof(hf_event),
         {AT(hf_event, version), AT(hf_event, length), AT(hf_event, id), AT(hf_event, time_ns),
-         AT(hf_event, generation), AT(hf_event, repeats), AT(hf_event, source),
-         AT(hf_event, target), AT(hf_event, actor), AT(hf_event, object), AT(hf_event, verdict),
-         AT(hf_event, request)}}},
+         AT(hf_event, generation), AT(hf_event, session), AT(hf_event, repeats),
+         AT(hf_event, source), AT(hf_event, target), AT(hf_event, actor), AT(hf_event, object),
+         AT(hf_event, verdict), AT(hf_event, request)}}},
   };
   return all;
 }

@@ -74,8 +74,8 @@ static __noinline int judge_chain(const struct hf_tables *tables, const struct h
 
 static __noinline int tell_delegation(const struct hf_request *r, const struct hf_verdict *v, __u64 generation,
                                       __u64 target) {
-  struct parties parties = {.generation = generation, .target = target};
-  return tell(r, v, &parties);
+  if (!r || !v) return 0;
+  return tell_about(r, v, generation, HF_LAYER_MACHINE, target, 0, 0);
 }
 
 /* `subject`: -1: it cannot be told. */

@@ -87,7 +87,7 @@ static __always_inline void count_by_profile(__u64 generation, __u32 hook, const
 }
 
 /* Counts a decision. */
-static __noinline int tally(__u64 generation, __u32 hook, const struct hf_verdict *v) {
+static __always_inline int tally(__u64 generation, __u32 hook, const struct hf_verdict *v) {
   if (!v) return 0;
   hf_count_decision(&cgroup_totals.decisions, v);
   count_by_profile(generation, hook, v, hf_outcome(v));

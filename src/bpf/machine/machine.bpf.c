@@ -35,6 +35,7 @@
 #include "bpf/machine/machine_namespace.bpf.h"
 #include "bpf/machine/machine_socket.bpf.h"
 #include "bpf/machine/mark.bpf.h"
+#include "bpf/machine/session_adopt.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -2,7 +2,7 @@
 /*
  * Programs that the kernel starts (usermode_helper.bpf.h) and terminals (terminal.bpf.h), for tasks of a profile that keeps them in their cgroup or
  * their namespaces: as root they would have the kernel run outside of both what they cannot run themselves. A profile
- * that does neither is left alone: its tasks can go elsewhere as they are. A visitor that is held in the sandbox of a
+ * that does neither is left alone: its tasks can go elsewhere as they are. A member of a session is never left alone. A visitor that is held in the sandbox of a
  * service is one of them.
  */
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_HELPER_BPF_H
@@ -29,40 +29,58 @@ static __always_inline int rule_of_mode(__u8 mode) {
 }
 
 /* For a task that its own profile leaves alone: is it held as a visitor of a sandbox? */
-static __noinline int rule_for_visitor(const struct hf_tables *tables, __u16 number) {
+static __always_inline int rule_for_visitor(const struct hf_tables *tables, struct hf_held *held, __u16 number) {
   const struct hf_profile *owner;
-  struct hf_held held = {};
-  if (!tables) return HF_HELPERS_REFUSED;
-  held.generation = tables->generation;
-  hf_derive_current(&held, number);
-  if (held.flags & HF_REQ_FACTS_MISSING) return HF_HELPERS_REFUSED;
-  if (held.set == HF_NO_SET) return HF_HELPERS_FREE;
-  if (held.flags & HF_REQ_HELD_MIXED) return tables->any_visitors_hold ? HF_HELPERS_REFUSED : HF_HELPERS_FREE;
-  owner = hf_profile_at(tables, held.owner);
+  if (held->flags & HF_REQ_FACTS_MISSING) return HF_HELPERS_REFUSED;
+  if (held->set == HF_NO_SET) return HF_HELPERS_FREE;
+  if (held->flags & HF_REQ_HELD_MIXED) return tables->any_visitors_hold ? HF_HELPERS_REFUSED : HF_HELPERS_FREE;
+  owner = hf_profile_at(tables, held->owner);
   if (!owner) return HF_HELPERS_REFUSED;
-  if (held.owner == number || owner->ns_visitors == HF_VISITORS_ALLOW) return HF_HELPERS_FREE;
+  if (held->owner == number || owner->ns_visitors == HF_VISITORS_ALLOW) return HF_HELPERS_FREE;
   return rule_of_mode(owner->mode);
 }
 
-static __noinline int hf_helper_rule(void) {
-  const struct hf_tables *tables;
+/*
+ * Under the layer held->next. A global function: verified once, not for each layer. Calls nest eight deep at most on Linux
+ * 6.1, so nothing here may be a function of its own.
+ */
+__noinline int helper_rule_of_layer(struct hf_held *held) {
   const struct hf_profile *profile;
-  int number;
-  if (!helper_rules) return HF_HELPERS_FREE;
-  tables = live_tables();
-  if (!tables) return HF_HELPERS_REFUSED;
-  number = profile_now(tables->generation);
-  if (number < 0) return HF_HELPERS_REFUSED;
-  profile = hf_profile_at(tables, number);
+  struct hf_subject subject = {};
+  const struct hf_tables *tables;
+  if (!held) return HF_HELPERS_REFUSED;
+  hf_turn_to(held, held->next);
+  tables = hf_know_subject(&subject, held, bpf_get_current_task());
+  if (!tables || subject.unknown) return HF_HELPERS_REFUSED;
+  if (hf_any_tracked()) hf_derive_current(held, subject.profile);
+  profile = hf_profile_at(tables, subject.profile);
   if (!profile) return HF_HELPERS_REFUSED;
-  if (number && keeps_tasks(profile)) return rule_of_mode(profile->mode);
-  return hf_any_tracked() ? rule_for_visitor(tables, number) : HF_HELPERS_FREE;
+  /* A member of a session is in a sandbox, whatever the rules are. */
+  if (held->slot && subject.set) return rule_of_mode(profile->mode);
+  if (subject.profile && keeps_tasks(profile)) return rule_of_mode(profile->mode);
+  return hf_any_tracked() ? rule_for_visitor(tables, held, subject.profile) : HF_HELPERS_FREE;
+}
+
+/* The strongest of all layers: HF_HELPERS_* grow. */
+static __always_inline int hf_helper_rule(void) {
+  struct hf_held held = {};
+  int strongest = HF_HELPERS_FREE;
+  if (!helper_rules) return HF_HELPERS_FREE;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_DECIDE && held.next != HF_NO_LAYER; i++) {
+    int rule = helper_rule_of_layer(&held);
+    if (rule > strongest) strongest = rule;
+  }
+  return held.next == HF_NO_LAYER ? strongest : HF_HELPERS_REFUSED;
 }
 
 static __noinline int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited) {
+  const struct hf_layer *layer = session_number(sessions_of(bpf_get_current_task()), 0);
+  struct hf_session_state *session = layer ? session_at(layer->slot) : 0;
   __u64 id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
+  if (!audited && session) count(&session->guarded);
   if (!audited && what < HF_GUARD_COUNT) count(&machine_refused[what]);
-  if (hf_tell_refusal(&cgroup_events, id, what, detail, audited)) count(&cgroup_totals.lost);
+  if (hf_tell_refusal(&cgroup_events, id, what, detail, audited, session ? session->id : 0)) count(&cgroup_totals.lost);
   return 0;
 }
 

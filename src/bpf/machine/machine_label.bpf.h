@@ -139,26 +139,37 @@ static __noinline int find_listed(struct ruled_task *task, __u64 name, int *list
   return 0;
 }
 
-static __noinline int ask_label(const struct hf_tables *tables, struct ruled_task *task, __u64 name, __u32 way) {
+static __noinline int ask_label(struct ruled_task *task, __u64 name, __u32 way) {
   struct hf_request r = {.op = HF_OP_LABEL};
   int listed = 0;
-  if (!tables || !task) return -HF_EPERM;
+  if (!task) return -HF_EPERM;
   r.via = way;
   r.subject = task->profile;
   if (task->unknown || find_listed(task, name, &listed)) r.flags |= HF_REQ_FACTS_MISSING;
   if (listed < 0) return 0;
   r.flags |= listed;
-  return conclude_socket((struct hf_tables *)tables, &r, task->bound, 0);
+  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, 0, task->slot);
+}
+
+struct label_call {
+  __u64 name;
+  __u32 way;
+  int refused;
+};
+
+static long may_label_in_layer(__u32 index, struct label_call *call) {
+  struct ruled_task task = {};
+  if (!find_ruled(&task, index)) return 0;
+  if (!task.unknown && !(task.rules.labels & HF_LABELS_RULED)) return 0;
+  call->refused = stronger(call->refused, ask_label(&task, call->name, call->way));
+  return 0;
 }
 
 static __always_inline int may_label(__u64 name, __u32 way) {
-  const struct hf_tables *tables;
-  struct ruled_task task = {};
+  struct label_call call = {.name = name, .way = way};
   if (!label_rules) return 0;
-  tables = live_tables();
-  if (!tables || !find_ruled(&task, tables->generation)) return 0;
-  if (!task.unknown && !(task.rules.labels & HF_LABELS_RULED)) return 0;
-  return ask_label(tables, &task, name, way);
+  bpf_loop(layers_now(), may_label_in_layer, &call, 0);
+  return call.refused;
 }
 
 /* The first argument is an id map of the mount, of one type or another. */

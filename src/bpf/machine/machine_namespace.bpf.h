@@ -18,8 +18,6 @@
 #include "bpf/namespaces/records.bpf.h"
 #include "bpf/namespaces/trace.bpf.h"
 
-#define SET_OF_MARK (1ull << 63) /* no id of a cgroup has this bit */
-
 /* Written by user space before a policy with such rules becomes live: 0 spares everybody the rest. */
 __u32 namespace_rules;
 
@@ -48,53 +46,99 @@ static __u32 hf_tracked_share(void) { return HF_MACHINE_TRACKED_SHARE; }
 
 static int hf_rules_namespaces(void) { return namespace_rules; }
 
-static __noinline __u64 hf_owner_id(__u64 generation, __u16 profile) {
-  struct hf_policy_key key = {.generation = generation, .number = profile};
-  __u64 *id = bpf_map_lookup_elem(&profile_ids, &key);
+static __noinline __u64 hf_owner_id(const struct hf_held *held, __u16 profile) {
+  struct hf_policy_key key = {.number = profile};
+  __u64 *id;
+  if (!held) return 0;
+  if (held->slot) return hf_owner_in_session(held->slot, profile);
+  key.generation = held->generation;
+  id = bpf_map_lookup_elem(&profile_ids, &key);
   return id ? *id : 0;
 }
 
-static __noinline __u16 hf_owner_number(__u64 generation, __u64 owner_id) {
-  struct hf_profile_id_key key = {.generation = generation, .id = owner_id};
-  __u32 *number = bpf_map_lookup_elem(&profile_numbers, &key);
+static __noinline __u16 hf_owner_number(struct hf_held *held, __u64 owner_id) {
+  struct hf_profile_id_key key = {.id = owner_id};
+  __u32 *number;
+  if (!held) return HF_NO_PROFILE;
+  if (owner_id & HF_OWNER_IN_SESSION) {
+    __u32 slot = hf_slot_of_owner(owner_id);
+    if (slot == held->slot) return owner_id;
+    hf_note_layer(held, slot);
+    return HF_NO_PROFILE;
+  }
+  if (held->slot) return HF_NO_PROFILE;
+  key.generation = held->generation;
+  number = bpf_map_lookup_elem(&profile_numbers, &key);
   return number ? *number : HF_NO_PROFILE;
 }
 
 /* Fills in the profile that a task has by its cgroup or mark, and the sandbox that this is. */
-static __always_inline int know_service(struct hf_subject *subject, __u64 task) {
+static __always_inline int know_service(struct hf_subject *subject, const struct hf_held *held, __u64 task) {
   struct hf_known_profile known;
   int failed;
   if (!subject) return -1;
   if (task == bpf_get_current_task())
-    failed = find_known_now(&known, subject->generation);
+    failed = find_known_now(&known, held->generation);
   else
-    failed = find_known(&known, subject->generation, cgroup_of(task));
+    failed = find_known(&known, held->generation, cgroup_of(task));
   if (failed) {
     subject->unknown = 1;
     return -1;
   }
-  subject->profile = profile_of(subject->generation, task, &known);
+  subject->profile = profile_of(held->generation, task, &known);
   subject->set = known.bound;
-  if (subject->profile && !known.chain[0])
-    subject->set = SET_OF_MARK | hf_owner_id(subject->generation, subject->profile);
+  if (subject->profile && !known.chain[0]) subject->set = HF_SET_OF_MARK | hf_owner_id(held, subject->profile);
   return 0;
 }
 
-static __noinline const struct hf_tables *hf_know_subject(struct hf_subject *subject, __u64 task) {
-  const struct hf_tables *t = live_tables();
+/* Fills in what the task is in the session of the layer, if a member, and notes its other sessions. */
+static __always_inline void know_member(struct hf_subject *subject, struct hf_held *held, __u64 task) {
+  const struct hf_layers *sessions = sessions_of(task);
+  if (!sessions) return;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_NESTED; i++) {
+    const struct hf_layer *layer = session_number(sessions, i);
+    if (!layer) break;
+    if (layer->slot != held->slot) {
+      hf_note_layer(held, layer->slot);
+      continue;
+    }
+    subject->profile = layer->profile;
+    subject->set = layer->set;
+  }
+}
+
+static void hf_count_undecidable(void) { hf_count_undecided(&cgroup_totals.decisions); }
+
+static __always_inline const struct hf_tables *hf_know_subject(struct hf_subject *subject, struct hf_held *held,
+                                                               __u64 task) {
+  const struct hf_tables *t;
+  if (!subject || !held) return 0;
+  subject->concerned = 1;
+  know_member(subject, held, task);
+  t = held->slot ? tables_of_session(held->slot) : live_tables();
   if (!t) {
-    subject->concerned = 1;
-    hf_count_undecided(&cgroup_totals.decisions);
+    hf_count_undecidable();
     return 0;
   }
-  subject->generation = t->generation;
-  know_service(subject, task);
+  held->generation = t->generation;
+  if (held->slot) return t;
+  know_service(subject, held, task);
   subject->concerned = subject->profile || subject->unknown || machine_tracking.any;
   return t;
 }
 
-static int hf_object_profile(const struct hf_subject *subject, __u64 task) {
-  return profile_of_task(subject->generation, task);
+static int hf_object_profile(const struct hf_held *held, __u64 task) {
+  const struct hf_layers *sessions;
+  if (!held->slot) return profile_of_task(held->generation, task);
+  sessions = sessions_of(task);
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_NESTED; i++) {
+    const struct hf_layer *layer = session_number(sessions, i);
+    if (!layer) break;
+    if (layer->slot == held->slot) return layer->profile;
+  }
+  return HF_NO_PROFILE;
 }
 
 /* A global function: verified once, and what it writes is unknown to its callers. */
@@ -110,7 +154,7 @@ static __noinline int tell_operation(const struct hf_request *r, const struct hf
   __u64 actor;
   if (!r || !v || !o) return 0;
   actor = o->task == bpf_get_current_task() ? 0 : o->task;
-  return tell_about(r, v, o->subject.generation, o->target, actor, o->object);
+  return tell_about(r, v, o->held.generation, o->held.slot, o->target, actor, o->object);
 }
 
 static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o) {

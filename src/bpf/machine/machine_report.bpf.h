@@ -3,29 +3,52 @@
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_REPORT_BPF_H
 #define HOLDFAST_BPF_MACHINE_MACHINE_REPORT_BPF_H
 
-#include "bpf/machine/cgroup_maps.bpf.h"
+#include "bpf/machine/layers.bpf.h"
 
 /* What an event says beside request and verdict. */
 struct parties {
   __u64 generation;
+  __u32 slot; /* of the layer */
+  __u32 pad0;
   __u64 target;
   __u64 actor;  /* a task; 0: the current one */
   __u64 object; /* a task; 0: none */
 };
 
+/* Counts a decision, of the layer in this slot. Small functions, here and below: the stack of the callers is full. */
+static __noinline int count_of_layer(__u32 slot, __u64 generation, __u32 op, const struct hf_verdict *v) {
+  struct hf_session_state *session;
+  if (!v) return 0;
+  if (!slot) return tally(generation, op, v);
+  session = session_at(slot);
+  if (session) hf_count_decision(&session->decisions, v);
+  return 0;
+}
+
+static __noinline int count_lost(__u32 slot) {
+  struct hf_session_state *session = slot ? session_at(slot) : 0;
+  count(session ? &session->events : &cgroup_totals.events);
+  count(session ? &session->lost : &cgroup_totals.lost);
+  return 0;
+}
+
+static __noinline int number_event(struct hf_event *e, __u32 slot) {
+  struct hf_session_state *session = slot ? session_at(slot) : 0;
+  if (!e) return 0;
+  e->session = session ? session->id : 0;
+  e->id = __sync_fetch_and_add(session ? &session->events : &cgroup_totals.events, 1) + 1;
+  return 0;
+}
+
 static __always_inline int tell_about(const struct hf_request *r, const struct hf_verdict *v, __u64 generation,
-                                      __u64 target, __u64 actor, __u64 object) {
+                                      __u32 slot, __u64 target, __u64 actor, __u64 object) {
   struct hf_event *e;
-  tally(generation, r->op, v);
+  count_of_layer(slot, generation, r->op, v);
   if (!v->log) return 0;
   e = bpf_ringbuf_reserve(&cgroup_events, sizeof(*e), 0);
-  if (!e) {
-    count(&cgroup_totals.events);
-    count(&cgroup_totals.lost);
-    return 0;
-  }
+  if (!e) return count_lost(slot);
   begin_event(e, 0);
-  e->id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
+  number_event(e, slot);
   e->generation = generation;
   e->target = target;
   if (actor) describe_task(&e->actor, actor);
@@ -38,7 +61,7 @@ static __always_inline int tell_about(const struct hf_request *r, const struct h
 
 static __noinline int tell(const struct hf_request *r, const struct hf_verdict *v, const struct parties *parties) {
   if (!r || !v || !parties) return 0;
-  return tell_about(r, v, parties->generation, parties->target, parties->actor, parties->object);
+  return tell_about(r, v, parties->generation, parties->slot, parties->target, parties->actor, parties->object);
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MACHINE_REPORT_BPF_H */

@@ -53,34 +53,64 @@ struct {
   __type(value, __u32);
 } bucket_uses SEC(".maps");
 
-/* The current task, under one policy. */
+/* The current task, under one layer. */
 struct ruled_task {
   __u64 generation;
-  __u64 bound;   /* the cgroup that its buckets belong to */
-  __u32 profile; /* HF_NO_PROFILE: nobody's */
-  __u32 unknown; /* 1: nobody can tell whose, and each decision is a refusal */
-  __u32 asked;   /* one HF_SOCK_*; 0: about a label */
-  __u32 pad0;
+  __u64 bound;   /* the cgroup or the session that its buckets belong to */
+  __u32 slot;    /* of the layer */
+  __u16 profile; /* HF_NO_PROFILE: nobody's */
+  __u8 asked;    /* one HF_SOCK_*; 0: about a label */
+  __u8 unknown;  /* 1: nobody can tell whose, and each decision is a refusal */
   struct hf_socket_profile rules;
 };
 
+/* How many layers decide about the current task: the machine's policy, and its sessions. */
+static __always_inline __u32 layers_now(void) {
+  const struct hf_layers *sessions = sessions_of(bpf_get_current_task());
+  __u32 count = sessions ? sessions->count : 0;
+  return 1 + (count < HF_LAYERS_NESTED ? count : HF_LAYERS_NESTED);
+}
+
+/* Of several refusals: one that lasts, before one that does not. */
+static __always_inline int stronger(int refused, int other) { return refused == -HF_EPERM || !other ? refused : other; }
+
 /* ---- who is asked about ---------------------------------------------------------------------------------- */
 
-/* Fills in whose rules hold. 0: nobody's. */
-static __noinline int find_ruled(struct ruled_task *task, __u64 generation) {
-  const struct hf_socket_profile *rules;
+static __always_inline int know_service_now(struct ruled_task *task) {
   struct hf_known_profile known;
+  if (find_known_now(&known, task->generation)) return -1;
+  task->profile = profile_of(task->generation, bpf_get_current_task(), &known);
+  task->bound = known.bound;
+  return 0;
+}
+
+static __always_inline const struct hf_tables *tables_of_layer(__u32 slot) {
+  return slot ? tables_of_session(slot) : live_tables();
+}
+
+/* Fills in whose rules hold under layer number `index` of the current task. 0: nobody's. */
+static __noinline int find_ruled(struct ruled_task *task, __u32 index) {
+  const struct hf_socket_profile *rules;
+  const struct hf_layer *layer = 0;
   struct hf_policy_key key = {};
+  const struct hf_tables *tables;
   if (!task) return 0;
-  task->generation = generation;
-  if (find_known_now(&known, generation)) {
+  if (index) {
+    layer = session_number(sessions_of(bpf_get_current_task()), index - 1);
+    if (!layer) return 0;
+    task->slot = layer->slot;
+    task->bound = layer->set;
+    task->profile = layer->profile;
+  }
+  tables = tables_of_layer(task->slot);
+  if (!tables && !index) return 0;
+  if (tables) task->generation = tables->generation;
+  if (!tables || (!index && know_service_now(task))) {
     task->unknown = 1;
     return 1;
   }
-  task->profile = profile_of(generation, bpf_get_current_task(), &known);
-  task->bound = known.bound;
   if (!task->profile) return 0;
-  key.generation = generation;
+  key.generation = task->generation;
   key.number = task->profile;
   rules = bpf_map_lookup_elem(&socket_profiles, &key);
   if (!rules) return 0;
@@ -145,10 +175,13 @@ int BPF_PROG(machine_cgroup_removed, struct cgroup___cg *cgroup, const char *pat
 }
 
 /* Decides, takes a token, counts and reports: 0, or the negative errno. */
-__noinline int conclude_socket(struct hf_tables *tables, struct hf_request *r, __u64 bound, __u64 target) {
-  struct parties parties = {.target = target};
+__noinline int conclude_socket(struct hf_tables *tables, struct hf_request *r, __u64 bound, __u64 target, __u32 slot) {
+  struct parties parties = {.target = target, .slot = slot};
   struct hf_verdict v = {};
-  if (!tables || !r) return -HF_EPERM;
+  if (!tables || !r) {
+    hf_count_undecided(&cgroup_totals.decisions);
+    return -HF_EPERM;
+  }
   parties.generation = tables->generation;
   if (judge_socket(tables, r, &v)) hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
   if (v.action == HF_LIMIT) hf_settle(tables, &v, take_token(tables->generation, v.rule, bound));

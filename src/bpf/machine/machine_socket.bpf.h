@@ -13,7 +13,10 @@
 #include "bpf/machine/machine_label_maps.bpf.h"
 #include "bpf/machine/machine_ruled.bpf.h"
 
-/* HF_SOCK_* that a task has begun and that is decided when it meets its peer; 0: none. Room for every task (map_room.h). */
+/* HF_SOCK_* that a task has begun and that is decided when it meets its peer, and from bit PEER_LAYER on the numbers of
+ * the layers that decide then; 0: none. Room for every task (map_room.h). */
+#define PEER_LAYER 16
+#define PEER_OPERATION 0xffffu
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, HF_TASK_ROOM_LEAST);
@@ -36,9 +39,13 @@ static __always_inline const __u32 *meaning_of(__u64 generation, __u64 hash, __u
   return bpf_map_lookup_elem(&label_ids, &key);
 }
 
-/* In the terms of the policy, by index of the name. -1: some are not known. */
-static __noinline int read_ids(const struct hf_machine_labels *labels, __u64 generation, __u32 *ids) {
-  if (!labels || !ids) return -1;
+struct label_values {
+  __u32 ids[HF_MAX_LABEL_NAMES]; /* by index of the name */
+};
+
+/* In the terms of the policy. -1: some are not known. A global function: verified once, whatever is known of the labels. */
+__noinline int read_ids(struct hf_machine_labels *labels, __u64 generation, struct label_values *values) {
+  if (!labels || !values) return -1;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_MACHINE_LABELS; i++) {
     __u64 name, value;
@@ -56,7 +63,7 @@ static __noinline int read_ids(const struct hf_machine_labels *labels, __u64 gen
     HF_OPAQUE(index);
     if (index >= HF_MAX_LABEL_NAMES) return -1;
     known = value == HF_LABEL_HASH_LONG ? 0 : meaning_of(generation, value, HF_LABEL_IS_VALUE);
-    ids[index] = known ? *known : HF_LABEL_ID_OTHER;
+    values->ids[index] = known ? *known : HF_LABEL_ID_OTHER;
   }
   return labels->unknown ? -1 : 0;
 }
@@ -64,11 +71,11 @@ static __noinline int read_ids(const struct hf_machine_labels *labels, __u64 gen
 /* Returns 0, or -1 when they are not known. */
 static __always_inline int read_labels(struct socket *sock, __u64 generation, __u32 *ids) {
   struct inode *inode = hf_inode_of(sock);
-  const struct hf_machine_labels *labels;
+  struct hf_machine_labels *labels;
   if (labels_lost) return -1;
   if (!inode) return 0;
   labels = labels_of_inode(inode, 0);
-  return labels ? read_ids(labels, generation, ids) : 0;
+  return labels ? read_ids(labels, generation, (struct label_values *)ids) : 0;
 }
 
 /* ---- a socket alone -------------------------------------------------------------------------------------- */
@@ -85,10 +92,12 @@ static __always_inline void forget_peer_call(void) {
  * A rule asks for the peer's labels. 1: the peer is met later in the same call, which decides. Who binds or listens has
  * no peer; whom an accept will find nobody knows yet.
  */
-static __always_inline int peer_comes_later(struct sock *sk, struct ruled_task *task, struct hf_request *r) {
+static __noinline int peer_comes_later(struct sock *sk, struct ruled_task *task, __u32 index, struct hf_request *r) {
   __u64 current = bpf_get_current_task();
-  __u32 operation = r->sock_op;
   struct socket *peer;
+  __u32 *begun, call, operation;
+  if (!sk || !task || !r) return 0;
+  operation = r->sock_op;
   if (operation == HF_SOCK_ACCEPT) r->flags |= HF_REQ_FACTS_MISSING;
   if (operation != HF_SOCK_CONNECT && operation != HF_SOCK_SEND) return 0;
   if (operation == HF_SOCK_SEND && sk->sk_type != HF_SOCK_DGRAM) {
@@ -96,7 +105,9 @@ static __always_inline int peer_comes_later(struct sock *sk, struct ruled_task *
       r->flags |= HF_REQ_FACTS_MISSING;
     return 0;
   }
-  if (!bpf_map_update_elem(&peer_calls, &current, &operation, BPF_ANY)) return 1;
+  begun = peer_call_of(current);
+  call = operation | 1u << (PEER_LAYER + (index & 7u)) | (begun ? *begun & ~PEER_OPERATION : 0);
+  if (!bpf_map_update_elem(&peer_calls, &current, &call, BPF_ANY)) return 1;
   r->flags |= HF_REQ_FACTS_MISSING;
   return 0;
 }
@@ -113,41 +124,60 @@ static __always_inline void read_own_labels(struct socket *sock, const struct ru
     r->flags |= HF_REQ_FACTS_MISSING;
 }
 
-static __noinline int ask_socket(struct socket *sock, const struct hf_tables *tables, struct ruled_task *task) {
+/* The socket by which whoever started a session hears of its first member: not ruled about. */
+static __noinline int is_channel(__u32 slot, __u64 cookie) {
+  struct hf_session_state *session = slot ? session_at(slot) : 0;
+  return session && session->channel && session->channel == cookie;
+}
+
+static __noinline int ask_socket(struct socket *sock, struct ruled_task *task, __u32 index) {
   struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_OTHER};
   __u64 cookie = 0;
   struct sock *sk;
-  if (!task || !tables || !sock) return -HF_EPERM;
+  if (!task || !sock) return -HF_EPERM;
   begin_request(&r, task);
   sk = sock->sk;
   if (sk) {
     r.sock_family = hf_family_of(sk->__sk_common.skc_family);
     cookie = bpf_get_socket_cookie(sk);
+    if (is_channel(task->slot, cookie)) return 0;
     if (r.sock_family == HF_FAMILY_UNIX && (task->rules.peer_operations & task->asked) &&
-        peer_comes_later(sk, task, &r))
+        peer_comes_later(sk, task, index, &r))
       return 0;
   } else {
     r.flags |= HF_REQ_FACTS_MISSING;
   }
   read_own_labels(sock, task, &r);
-  return conclude_socket((struct hf_tables *)tables, &r, task->bound, cookie);
+  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, cookie, task->slot);
 }
 
-/* The policy, if it has something to say about the operation of this task; then whose. */
-static __always_inline const struct hf_tables *rules_for(struct ruled_task *task, __u32 operation) {
-  const struct hf_tables *tables = live_tables();
-  if (!tables || !find_ruled(task, tables->generation)) return 0;
+/* Has layer number `index` something to say about the operation of this task? Then whose rules. */
+static __always_inline int rules_for(struct ruled_task *task, __u32 index, __u32 operation) {
+  if (!find_ruled(task, index)) return 0;
   task->asked = operation;
-  return task->unknown || (task->rules.operations & operation) ? tables : 0;
+  return task->unknown || (task->rules.operations & operation);
+}
+
+/* An operation on a socket, which each layer decides: the context of the next functions. */
+struct socket_call {
+  struct socket *sock;
+  __u32 operation;
+  int refused;
+};
+
+static long decide_in_layer(__u32 index, struct socket_call *call) {
+  struct ruled_task task = {};
+  if (rules_for(&task, index, call->operation))
+    call->refused = stronger(call->refused, ask_socket(call->sock, &task, index));
+  return 0;
 }
 
 static __always_inline int decide_socket(struct socket *sock, __u32 operation) {
-  const struct hf_tables *tables;
-  struct ruled_task task = {};
+  struct socket_call call = {.sock = sock, .operation = operation};
   if (socket_peers) forget_peer_call();
   if (!(socket_operations & operation)) return 0;
-  tables = rules_for(&task, operation);
-  return tables ? ask_socket(sock, tables, &task) : 0;
+  bpf_loop(layers_now(), decide_in_layer, &call, 0);
+  return call.refused;
 }
 
 SEC("lsm/socket_bind")
@@ -179,12 +209,25 @@ int BPF_PROG(machine_pages, struct file *file, int mask) {
   return sock ? hf_socket_answer(decide_socket(sock, HF_SOCK_SEND)) : 0;
 }
 
-static __noinline int ask_blindly(struct sock *sk, const struct hf_tables *tables, struct ruled_task *task) {
+static __noinline int ask_blindly(struct sock *sk, struct ruled_task *task) {
   struct hf_request r = {.op = HF_OP_SOCKET, .flags = HF_REQ_FACTS_MISSING};
-  if (!sk || !tables || !task) return -HF_EPERM;
+  if (!sk || !task) return -HF_EPERM;
   begin_request(&r, task);
   r.sock_family = hf_family_of(sk->__sk_common.skc_family);
-  return conclude_socket((struct hf_tables *)tables, &r, task->bound, bpf_get_socket_cookie(sk));
+  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, bpf_get_socket_cookie(sk),
+                         task->slot);
+}
+
+struct blind_call {
+  struct sock *sk;
+  __u32 operation;
+  int refused;
+};
+
+static long decide_blindly(__u32 index, struct blind_call *call) {
+  struct ruled_task task = {};
+  if (rules_for(&task, index, call->operation)) call->refused = stronger(call->refused, ask_blindly(call->sk, &task));
+  return 0;
 }
 
 /*
@@ -193,12 +236,11 @@ static __noinline int ask_blindly(struct sock *sk, const struct hf_tables *table
  */
 SEC("lsm/sctp_bind_connect")
 int BPF_PROG(machine_sctp, struct sock *sk, int option) {
-  __u32 operation = hf_binds_by_option(option) ? HF_SOCK_BIND : HF_SOCK_CONNECT;
-  const struct hf_tables *tables;
-  struct ruled_task task = {};
-  if (!(socket_operations & operation)) return 0;
-  tables = rules_for(&task, operation);
-  return tables ? hf_socket_answer(ask_blindly(sk, tables, &task)) : 0;
+  struct blind_call call = {.sk = sk};
+  call.operation = hf_binds_by_option(option) ? HF_SOCK_BIND : HF_SOCK_CONNECT;
+  if (!(socket_operations & call.operation)) return 0;
+  bpf_loop(layers_now(), decide_blindly, &call, 0);
+  return hf_socket_answer(call.refused);
 }
 
 /* ---- accepting ------------------------------------------------------------------------------------------- */
@@ -221,46 +263,70 @@ static __noinline int inherit_labels(struct socket *listener, struct socket *acc
   return to ? bpf_probe_read_kernel(to, sizeof(struct hf_label_store), from) : -1;
 }
 
-static __always_inline int inherit(struct socket *listener, struct socket *accepted) {
-  const struct hf_tables *tables = live_tables();
+struct accept_call {
+  struct socket *listener;
+  struct socket *accepted;
+  __u64 refused;
+};
+
+static long inherit_in_layer(__u32 index, struct accept_call *call) {
   struct ruled_task task = {};
-  if (!tables || !find_ruled(&task, tables->generation)) return 0;
+  if (!find_ruled(&task, index)) return 0;
   if (!task.unknown && !(task.rules.labels & HF_LABELS_INHERIT)) return 0;
-  if (!task.unknown && !inherit_labels(listener, accepted)) return 0;
+  if (!task.unknown && !inherit_labels(call->listener, call->accepted)) return 0;
   task.unknown = 1;
   task.asked = HF_SOCK_ACCEPT;
-  return ask_socket(listener, tables, &task);
+  if (ask_socket(call->listener, &task, index)) call->refused = 1;
+  return 0;
 }
 
 SEC("lsm/socket_accept")
 int BPF_PROG(machine_accept, struct socket *sock, struct socket *newsock) {
+  struct accept_call call = {.listener = sock, .accepted = newsock};
   int refused = decide_socket(sock, HF_SOCK_ACCEPT);
-  if (!refused && label_inherits) refused = inherit(sock, newsock);
-  return hf_socket_answer(refused);
+  if (refused || !label_inherits) return hf_socket_answer(refused);
+  bpf_loop(layers_now(), inherit_in_layer, &call, 0);
+  return hf_socket_answer(call.refused ? -HF_EPERM : 0);
 }
 
 /* ---- a unix socket and its peer -------------------------------------------------------------------------- */
 
-static __noinline int ask_peer(struct sock *sk, struct socket *own, struct socket *peer, const struct hf_tables *tables,
-                               struct ruled_task *task) {
+static __noinline int ask_peer(struct sock *sk, struct socket *own, struct socket *peer, struct ruled_task *task) {
   struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_UNIX};
-  if (!sk || !tables || !task) return -HF_EPERM;
+  if (!sk || !task) return -HF_EPERM;
   begin_request(&r, task);
   read_own_labels(own, task, &r);
   if (read_labels(peer, task->generation, r.peer_labels) && (task->rules.peer_operations & task->asked))
     r.flags |= HF_REQ_FACTS_MISSING;
-  return conclude_socket((struct hf_tables *)tables, &r, task->bound, bpf_get_socket_cookie(sk));
+  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, bpf_get_socket_cookie(sk),
+                         task->slot);
+}
+
+struct peer_call {
+  struct sock *sk;
+  struct socket *own;
+  struct socket *peer;
+  __u32 begun; /* as in peer_calls */
+  int refused;
+};
+
+static long meet_in_layer(__u32 index, struct peer_call *call) {
+  struct ruled_task task = {};
+  if (!(call->begun >> PEER_LAYER & 1u << (index & 7u))) return 0;
+  if (rules_for(&task, index, call->begun & PEER_OPERATION))
+    call->refused = stronger(call->refused, ask_peer(call->sk, call->own, call->peer, &task));
+  return 0;
 }
 
 static __always_inline int meet_peer(struct sock *sk, struct socket *own, struct socket *peer) {
-  const struct hf_tables *tables;
-  struct ruled_task task = {};
-  const __u32 *call;
+  struct peer_call call = {.sk = sk, .own = own, .peer = peer};
+  const __u32 *begun;
   if (!socket_peers) return 0;
-  call = peer_call_of(bpf_get_current_task());
-  if (!call || !*call) return 0;
-  tables = rules_for(&task, *call);
-  return tables ? ask_peer(sk, own, peer, tables, &task) : 0;
+  begun = peer_call_of(bpf_get_current_task());
+  if (!begun || !*begun) return 0;
+  call.begun = *begun;
+  bpf_loop(layers_now(), meet_in_layer, &call, 0);
+  return call.refused;
 }
 
 SEC("lsm/unix_stream_connect")

@@ -35,21 +35,37 @@ static __noinline __u32 hf_voice_of(__u64 task, __u32 op, __u64 number, __u32 po
   return HF_SAY;
 }
 
-/* The facts about the namespace that is entered, from the capture. */
-static __always_inline void hf_know_target(struct hf_request *r, struct hf_operation *o) {
-  struct hf_call *call = hf_call_of(o->task);
-  const struct hf_tracked *record;
-  if (!call || !call->address) return;
-  r->flags |= HF_REQ_TARGET_KNOWN;
-  r->ns_types = call->type;
-  o->target = call->inum;
-  record = hf_tracked_find(call->inum, call->address, call->ns_id);
-  if (record) {
-    r->target_owner = hf_owner_number(o->subject.generation, record->owner);
-    if (r->target_owner != HF_NO_PROFILE) r->target_set = record->set;
+/* What the call says, read once for all layers: from the capture of an install, or by a number for the call. */
+static __always_inline void hf_know_call(struct hf_operation *o) {
+  struct hf_call *call;
+  if (o->begun) return;
+  o->begun = 1;
+  call = o->op == HF_OP_NAMESPACE_INSTALL ? hf_call_of(o->task) : 0;
+  if (call && call->address) {
+    o->flags |= HF_REQ_TARGET_KNOWN;
+    o->ns_types = call->type;
+    o->target = call->inum;
+    if (call->checks_done) o->voice = HF_SILENT;
+    call->checks_done++;
+  } else if (o->call) {
+    o->voice = hf_voice_of(o->task, o->op, o->call, o->points);
   }
-  if (call->checks_done) o->voice = HF_SILENT;
-  call->checks_done++;
+}
+
+/* Whose the namespace is that is entered. A frame of its own. */
+static __noinline int hf_know_target(struct hf_request *r, struct hf_operation *o) {
+  struct hf_belongs belongs = {};
+  const struct hf_tracked *record;
+  const struct hf_call *call;
+  if (!r || !o) return 0;
+  call = hf_call_of(o->task);
+  if (!call || !call->address) return 0;
+  record = hf_tracked_find(call->inum, call->address, call->ns_id);
+  if (!record) return 0;
+  hf_find_owner(&belongs, &o->held, record);
+  r->target_owner = belongs.owner;
+  r->target_set = belongs.set;
+  return 0;
 }
 
 /* A capture serves one install: what a later one without captures finds must be nothing. */
@@ -67,11 +83,11 @@ static __always_inline int hf_unconcerned(const struct hf_request *r) {
 /* From the facts to the answer: 0, or not 0 to refuse. A frame of its own: all that walks has been done before. */
 static __noinline int hf_decide_operation(const struct hf_tables *t, struct hf_operation *o, int object) {
   struct hf_request r = {};
-  int refused;
   if (!t || !o) return 1;
+  hf_know_call(o);
   r.op = o->op;
   r.via = o->via;
-  r.flags = o->flags | o->held.flags;
+  r.flags = o->flags | o->layer_flags | o->held.flags;
   r.ns_types = o->ns_types;
   r.subject = o->subject.profile;
   r.subject_set = o->subject.set;
@@ -79,16 +95,12 @@ static __noinline int hf_decide_operation(const struct hf_tables *t, struct hf_o
   r.held_set = o->held.set;
   r.held_types = o->held.types;
   r.held_owner = o->held.owner;
-  if (o->op == HF_OP_NAMESPACE_INSTALL) hf_know_target(&r, o);
-  if (o->call && !(r.flags & HF_REQ_TARGET_KNOWN)) o->voice = hf_voice_of(o->task, o->op, o->call, o->points);
-  refused = hf_unconcerned(&r) ? 0 : hf_conclude(t, &r, o);
-  if (r.flags & HF_REQ_TARGET_KNOWN) hf_use_up_capture(o->task, refused);
-  return refused;
+  if (o->flags & HF_REQ_TARGET_KNOWN) hf_know_target(&r, o);
+  return hf_unconcerned(&r) ? 0 : hf_conclude(t, &r, o);
 }
 
 static __noinline int hf_know_held(struct hf_operation *o) {
   if (!o) return 0;
-  o->held.generation = o->subject.generation;
   if (o->task == bpf_get_current_task())
     hf_derive_current(&o->held, o->subject.profile);
   else
@@ -98,12 +110,13 @@ static __noinline int hf_know_held(struct hf_operation *o) {
 
 /* Is the traced task held in the same set? */
 static __noinline int hf_know_object_held(struct hf_operation *o, __u16 profile) {
-  struct hf_held held = {};
+  struct hf_held held;
   if (!o) return 0;
-  held.generation = o->subject.generation;
+  hf_turn_to(&held, o->held.slot);
+  held.generation = o->held.generation;
   hf_derive_held(&held, o->object, profile);
   if (held.set != HF_NO_SET && held.set == o->held.set && !(held.flags & ~HF_REQ_HELD_ANCHORED))
-    o->flags |= HF_REQ_OBJECT_HELD_SAME;
+    o->layer_flags |= HF_REQ_OBJECT_HELD_SAME;
   return 0;
 }
 
@@ -117,25 +130,51 @@ static __noinline int hf_lacks_room(const struct hf_tables *t, const struct hf_o
   return set != HF_NO_SET && !hf_has_room(set);
 }
 
+/* A frame of its own, which is gone when the operation is decided. */
+static __noinline const struct hf_tables *hf_know_subject_apart(struct hf_subject *subject, struct hf_held *held,
+                                                                __u64 task) {
+  return hf_know_subject(subject, held, task);
+}
+
 /*
- * Gathers the facts and decides. A task that no rule is about is asked nothing, and needs nothing: whatever others do,
- * it is not refused. Part of the program, like the operation: the stack has no room for another frame.
+ * Gathers the facts of the layer o->held.next, and decides. A task that no rule is about is asked nothing, and needs
+ * nothing: whatever others do, it is not refused. A global function: verified once, not for each layer.
  */
-static __always_inline int hf_ask(struct hf_operation *o) {
+__noinline int hf_ask_layer(struct hf_operation *o) {
   const struct hf_tables *t;
   int object = 0;
-  t = hf_know_subject(&o->subject, o->task);
+  if (!o) return 1;
+  o->layer_flags = 0;
+  __builtin_memset(&o->subject, 0, sizeof(o->subject));
+  hf_turn_to(&o->held, o->held.next);
+  t = hf_know_subject_apart(&o->subject, &o->held, o->task);
   if (!o->subject.concerned) return 0;
   if (!t) return 1;
-  if (o->object) object = hf_object_profile(&o->subject, o->object);
-  if (o->subject.unknown || object < 0) o->flags |= HF_REQ_FACTS_MISSING;
+  if (o->object) object = hf_object_profile(&o->held, o->object);
+  if (o->subject.unknown || object < 0) o->layer_flags |= HF_REQ_FACTS_MISSING;
   if (object < 0) object = 0;
   if (hf_any_tracked()) {
     hf_know_held(o);
     if (o->object) hf_know_object_held(o, object);
-    if (hf_lacks_room(t, o)) o->flags |= HF_REQ_FACTS_MISSING;
+    if (hf_lacks_room(t, o)) o->layer_flags |= HF_REQ_FACTS_MISSING;
   }
   return hf_decide_operation(t, o, object);
+}
+
+/* Each layer that has a say decides, from the lowest slot up, and each may refuse. */
+static __always_inline int hf_ask(struct hf_operation *o) {
+  int refused = 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_DECIDE; i++) {
+    if (hf_ask_layer(o)) refused = 1;
+    if (o->held.next == HF_NO_LAYER) break;
+  }
+  if (o->held.next != HF_NO_LAYER) {
+    hf_count_undecidable();
+    refused = 1;
+  }
+  if (o->flags & HF_REQ_TARGET_KNOWN) hf_use_up_capture(o->task, refused);
+  return refused;
 }
 
 /* These fill in the operation, and return whether there is anything to ask. */

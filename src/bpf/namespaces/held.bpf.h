@@ -11,20 +11,65 @@
 #define HOLDFAST_BPF_NAMESPACES_HELD_BPF_H
 
 #include "bpf/namespaces/tracked.bpf.h"
+#include "core/layers.h"
 
 #define HF_NS_DEPTH 33 /* pid and user namespaces nest 32 deep (MAX_PID_NS_LEVEL, create_user_ns) */
 
+/* Of one layer (core/layers.h): `slot`, `next` and `generation` are set by hf_know_subject(), or by the caller. */
 struct hf_held {
-  __u64 generation; /* of the policy that asks; set by the caller */
+  __u64 generation; /* of the layer's policy */
   __u64 set;
   __u64 owner_id; /* as in the record */
+  __u32 slot;     /* the layer, or the one of several policies */
+  __u32 next;     /* the lowest slot above that has a say, too, as far as seen; HF_NO_LAYER: none */
   __u32 flags;    /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
   __u16 types;
   __u16 owner; /* its number under that policy */
 };
 
-/* The number of a record's owner under a policy; HF_NO_PROFILE: it has no such profile. Of the object. */
-static __u16 hf_owner_number(__u64 generation, __u64 owner_id);
+/* Turns to a layer: nothing is known of it yet. */
+static __always_inline void hf_turn_to(struct hf_held *held, __u32 slot) {
+  __builtin_memset(held, 0, sizeof(*held));
+  held->slot = slot;
+  held->next = HF_NO_LAYER;
+}
+
+/* Another layer has a say. */
+static __always_inline void hf_note_layer(struct hf_held *held, __u32 slot) {
+  if (slot > held->slot && slot < held->next) held->next = slot;
+}
+
+/* The number of a record's owner under the layer; HF_NO_PROFILE: it has no such profile. Notes other layers. Of the
+ * object. */
+static __u16 hf_owner_number(struct hf_held *held, __u64 owner_id);
+
+/* The sandbox that the namespace belongs to under the layer. */
+struct hf_belongs {
+  __u64 set; /* HF_NO_SET: none */
+  __u64 owner_id;
+  __u16 owner;
+  __u16 pad0;
+  __u32 pad1;
+};
+
+static __always_inline void hf_find_owner(struct hf_belongs *to, struct hf_held *held,
+                                          const struct hf_tracked *record) {
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) {
+    __u32 at = i;
+    __u64 owner_id;
+    __u16 owner;
+    HF_OPAQUE(at);
+    if (at >= HF_TRACKED_OWNERS) break;
+    owner_id = record->of[at].owner;
+    if (!owner_id) break;
+    owner = hf_owner_number(held, owner_id);
+    if (owner == HF_NO_PROFILE) continue;
+    to->set = record->of[at].set;
+    to->owner_id = owner_id;
+    to->owner = owner;
+  }
+}
 
 /*
  * The task sits in the namespace at `address`. `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation
@@ -33,10 +78,10 @@ static __u16 hf_owner_number(__u64 generation, __u64 owner_id);
 __noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __u32 anchors) {
   const struct ns_common *ns = (const void *)address;
   const struct hf_tracking *tracking = hf_tracking();
+  struct hf_belongs belongs = {};
   const struct hf_tracked *record;
   __u64 ns_id = 0;
   __u32 inum = 0;
-  __u16 owner;
   if (!held) return 0;
   if (!tracking || bpf_core_read(&inum, sizeof(inum), &ns->inum)) {
     held->flags |= HF_REQ_FACTS_MISSING;
@@ -46,18 +91,18 @@ __noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
   record = hf_tracked_find(inum, address, ns_id);
   if (!record) return 0;
-  owner = hf_owner_number(held->generation, record->owner);
-  if (owner == HF_NO_PROFILE) return 0;
-  if (held->set != HF_NO_SET && held->set != record->set) {
+  hf_find_owner(&belongs, held, record);
+  if (belongs.set == HF_NO_SET) return 0;
+  if (held->set != HF_NO_SET && held->set != belongs.set) {
     held->flags |= HF_REQ_HELD_MIXED;
     /* Of several sets, report one whose owner is somebody else: that one may hold it. */
     if (held->owner != subject) return 0;
     held->types = 0;
     held->flags &= ~HF_REQ_HELD_ANCHORED;
   }
-  held->set = record->set;
-  held->owner = owner;
-  held->owner_id = record->owner;
+  held->set = belongs.set;
+  held->owner = belongs.owner;
+  held->owner_id = belongs.owner_id;
   held->types |= record->type;
   held->flags |= anchors;
   return 0;

@@ -24,34 +24,47 @@
 
 #define HF_IS_ERR(address) ((address) >= (__u64)-HF_MAX_ERRNO)
 
+/* Whose is what the current task makes, by layer? */
 struct hf_maker {
-  __u64 set; /* HF_NO_SET: what it makes is not tracked */
-  __u64 owner_id;
+  struct hf_owner of[HF_TRACKED_OWNERS];
+  __u32 count; /* 0: it is not tracked */
+  __u32 pad0;
+  struct hf_held held;
 };
 
-/* Whose is what the current task makes? */
-static __always_inline void hf_find_maker(struct hf_maker *maker) {
+static __always_inline void hf_add_owner(struct hf_maker *maker, __u64 set, __u64 owner_id) {
+  __u32 at = maker->count;
+  HF_OPAQUE(at);
+  if (at >= HF_TRACKED_OWNERS || set == HF_NO_SET || !owner_id) return;
+  maker->of[at].set = set;
+  maker->of[at].owner = owner_id;
+  maker->count = at + 1;
+}
+
+/* Under the layer maker->held.next. A global function: verified once, not for each layer. */
+__noinline int hf_find_maker(struct hf_maker *maker) {
   __u64 task = bpf_get_current_task();
   const struct hf_profile *own, *owner;
   struct hf_subject subject = {};
-  struct hf_held held = {};
-  const struct hf_tables *t = hf_know_subject(&subject, task);
-  if (!subject.concerned || !t || subject.unknown) return;
+  const struct hf_tables *t;
+  struct hf_held *held;
+  if (!maker) return 0;
+  held = &maker->held;
+  hf_turn_to(held, held->next);
+  t = hf_know_subject(&subject, held, task);
+  if (!subject.concerned || !t || subject.unknown) return 0;
   own = hf_profile_at(t, subject.profile);
+  if (hf_any_tracked()) hf_derive_current(held, subject.profile);
   if (subject.profile != HF_NO_PROFILE && own && own->ns_track) {
-    maker->set = subject.set;
-    maker->owner_id = hf_owner_id(subject.generation, subject.profile);
-    return;
+    hf_add_owner(maker, subject.set, hf_owner_id(held, subject.profile));
+    return 0;
   }
-  if (!hf_any_tracked()) return;
-  held.generation = subject.generation;
-  hf_derive_current(&held, subject.profile);
-  owner = hf_profile_at(t, held.owner);
-  if (!own || !owner || held.set == HF_NO_SET) return;
-  if (own->ns_enter != HF_ENTER_LOCK && (subject.profile == held.owner || owner->ns_visitors == HF_VISITORS_ALLOW))
-    return;
-  maker->set = held.set;
-  maker->owner_id = held.owner_id;
+  owner = hf_profile_at(t, held->owner);
+  if (!own || !owner || held->set == HF_NO_SET) return 0;
+  if (own->ns_enter != HF_ENTER_LOCK && (subject.profile == held->owner || owner->ns_visitors == HF_VISITORS_ALLOW))
+    return 0;
+  hf_add_owner(maker, held->set, held->owner_id);
+  return 0;
 }
 
 __noinline int hf_made(__u64 ns_address, __u32 type) {
@@ -61,9 +74,10 @@ __noinline int hf_made(__u64 ns_address, __u32 type) {
   if (!type) return 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || inum == HF_ANONYMOUS_MOUNTS_INUM) return 0;
-  hf_find_maker(&maker);
-  if (maker.set != HF_NO_SET)
-    hf_track(ns, type, maker.set, maker.owner_id);
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_DECIDE && maker.held.next != HF_NO_LAYER; i++) hf_find_maker(&maker);
+  if (maker.count)
+    hf_track(ns, type, maker.of);
   else
     hf_untrack(inum); /* of a namespace that had this number before */
   return 0;

@@ -9,23 +9,25 @@
 #include "bpf/lib/decide.bpf.h"
 #include "bpf/namespaces/held.bpf.h"
 
+/* Who acts, under one layer. */
 struct hf_subject {
-  __u64 generation; /* of the policy */
-  __u64 set;        /* the sandbox that it was started in, or its service; HF_NO_SET: none */
-  __u32 slot;       /* of the policy, where there are several */
-  __u16 profile;    /* HF_NO_PROFILE: no rules are about it, but it may be held */
-  __u8 concerned;   /* 0: there is nothing to decide about this task */
-  __u8 unknown;     /* 1: its profile cannot be told, so each decision is a refusal */
+  __u64 set;      /* the sandbox that it was started in, or its service; HF_NO_SET: none */
+  __u16 profile;  /* HF_NO_PROFILE: no rules are about it, but it may be held */
+  __u8 concerned; /* 0: there is nothing to decide about this task */
+  __u8 unknown;   /* 1: its profile cannot be told, so each decision is a refusal */
+  __u32 pad0;
 };
 
 /* The operation that is decided. One for each program: the stack has no room for two. */
 struct hf_operation {
-  __u64 task;   /* who acts: current, or a task that cannot run; its address */
-  __u64 object; /* the task that is traced; 0: none */
-  __u64 target; /* namespace inode number */
-  __u64 call;   /* a number for the call, which tells it from the one before; 0: the kernel asks once in it */
-  __u32 points; /* how often the kernel asks in this call */
-  __u32 flags;  /* HF_REQ_* */
+  __u64 task;        /* who acts: current, or a task that cannot run; its address */
+  __u64 object;      /* the task that is traced; 0: none */
+  __u64 target;      /* namespace inode number */
+  __u64 call;        /* a number for the call, which tells it from the one before; 0: the kernel asks once in it */
+  __u32 points;      /* how often the kernel asks in this call */
+  __u32 flags;       /* HF_REQ_*, under each layer */
+  __u32 layer_flags; /* HF_REQ_*, under the layer that is asked */
+  __u32 begun;       /* 1: what the call says has been read, for all layers */
   __u16 ns_types;
   __u16 voice; /* HF_SAY, HF_SILENT */
   __u16 op;
@@ -42,13 +44,16 @@ struct hf_operation {
  * Fills in who acts. Returns the policy that decides about it; null, although the subject is concerned: there is none,
  * which is counted here.
  */
-static const struct hf_tables *hf_know_subject(struct hf_subject *subject, __u64 task);
+static const struct hf_tables *hf_know_subject(struct hf_subject *subject, struct hf_held *held, __u64 task);
 
 /* The profile of a task that something is done to. -1: it cannot be told. */
-static int hf_object_profile(const struct hf_subject *subject, __u64 task);
+static int hf_object_profile(const struct hf_held *held, __u64 task);
 
 /* What records have as the owner of a namespace: the opposite of hf_owner_number(). */
-static __u64 hf_owner_id(__u64 generation, __u16 profile);
+static __u64 hf_owner_id(const struct hf_held *held, __u16 profile);
+
+/* Counts a refusal for want of what it takes to decide. */
+static void hf_count_undecidable(void);
 
 /* Decides, counts and reports. The answer for the kernel: 0, or not 0 to refuse. */
 static int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o);

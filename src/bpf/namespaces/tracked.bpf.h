@@ -71,9 +71,22 @@ static __always_inline int hf_may_be_tracked(const struct hf_tracking *tracking,
   return tracking->numbers[inum / 64 % HF_NUMBER_WORDS] >> (inum % 64) & 1;
 }
 
-static __always_inline void hf_count_tracked(__u64 set, __u32 by) {
-  __u32 *uses = bpf_map_lookup_elem(&tracked_uses, &set);
+static __noinline int hf_count_tracked(__u64 set, __u32 by) {
+  __u32 *uses;
+  __u32 none = 0;
+  if (set == HF_NO_SET) return 0;
+  uses = bpf_map_lookup_elem(&tracked_uses, &set);
+  if (!uses && by == 1) {
+    bpf_map_update_elem(&tracked_uses, &set, &none, BPF_NOEXIST);
+    uses = bpf_map_lookup_elem(&tracked_uses, &set);
+  }
   if (uses) __sync_fetch_and_add(uses, by);
+  return 0;
+}
+
+static __always_inline void hf_count_owners(const struct hf_owner *of, __u32 by) {
+#pragma clang loop unroll(full)
+  for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) hf_count_tracked(of[i].set, by);
 }
 
 /* Has the sandbox room for another namespace? Makers that would have their namespace untracked are refused. */
@@ -85,19 +98,27 @@ static __always_inline int hf_has_room(__u64 set) {
 /* Drops the record of a namespace that goes, or of one that had its number before. Only one copy of a program does. */
 static __always_inline void hf_untrack(__u32 inum) {
   const struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
-  __u64 set;
+  struct hf_owner of[HF_TRACKED_OWNERS];
   if (!record) return;
-  set = record->set;
-  if (!bpf_map_delete_elem(&tracked, &inum)) hf_count_tracked(set, -1u);
+  __builtin_memcpy(of, record->of, sizeof(of));
+  if (!bpf_map_delete_elem(&tracked, &inum)) hf_count_owners(of, -1u);
 }
 
-/* Writes the record, once for all copies of a program. Not 0: there is no room. */
-static __always_inline long hf_track(const struct ns_common *ns, __u32 type, __u64 set, __u64 owner) {
-  struct hf_tracked record = {.type = type, .set = set, .owner = owner};
+static __always_inline int hf_same_owners(const struct hf_owner *one, const struct hf_owner *other) {
+  __u64 differ = 0;
+#pragma clang loop unroll(full)
+  for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) differ |= (one[i].set ^ other[i].set) | (one[i].owner ^ other[i].owner);
+  return !differ;
+}
+
+/* Writes the record, once for all copies of a program. `of`: HF_TRACKED_OWNERS. Not 0: there is no room. */
+static __noinline long hf_track(const struct ns_common *ns, __u32 type, const struct hf_owner *of) {
+  struct hf_tracked record = {.type = type};
   struct hf_tracking *tracking = hf_tracking();
   const struct hf_tracked *there;
-  __u32 inum = 0, none = 0;
-  if (!tracking) return -1;
+  __u32 inum = 0;
+  if (!tracking || !of) return -1;
+  __builtin_memcpy(record.of, of, sizeof(record.of));
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&record.ns_id, sizeof(record.ns_id), &ns->ns_id);
   record.address = (unsigned long)ns;
@@ -107,12 +128,11 @@ static __always_inline long hf_track(const struct ns_common *ns, __u32 type, __u
   there = bpf_map_lookup_elem(&tracked, &inum);
   /* Of another copy of the program. A stale record of a namespace that had this number and address differs in ns_id. */
   if (there && there->address == record.address && there->ns_id == record.ns_id && there->type == type &&
-      there->set == set && there->owner == owner)
+      hf_same_owners(there->of, record.of))
     return 0;
   hf_untrack(inum);
-  bpf_map_update_elem(&tracked_uses, &set, &none, BPF_NOEXIST);
   if (bpf_map_update_elem(&tracked, &inum, &record, BPF_NOEXIST)) return -1;
-  hf_count_tracked(set, 1);
+  hf_count_owners(record.of, 1);
   return 0;
 }
 

@@ -14,10 +14,11 @@
 #include "bpf/namespaces/tracked.bpf.h"
 
 static __always_inline void hf_adopt(struct hf_session *s, const struct ns_common *ns, __u32 bit) {
+  struct hf_owner of[HF_TRACKED_OWNERS] = {{s->adopt_set, s->adopt_owner}};
   __u32 inum = 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || s->adopt_inum[bit] != inum) return;
-  if (hf_track(ns, 1u << bit, s->adopt_set, s->adopt_owner)) return;
+  if (hf_track(ns, 1u << bit, of)) return;
   s->adopt_found |= 1u << bit;
 }
 

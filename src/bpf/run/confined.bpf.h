@@ -34,7 +34,7 @@ static __noinline int hf_guard_tell(__u32 what, __u32 detail, __u32 audited) {
   if (!s) return 0;
   if (!audited) __sync_fetch_and_add(&s->totals.guarded, 1);
   id = __sync_fetch_and_add(&s->totals.events, 1) + 1;
-  if (hf_tell_refusal(&events, id, what, detail, audited)) __sync_fetch_and_add(&s->totals.lost, 1);
+  if (hf_tell_refusal(&events, id, what, detail, audited, 0)) __sync_fetch_and_add(&s->totals.lost, 1);
   return 0;
 }
 

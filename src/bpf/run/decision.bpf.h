@@ -95,7 +95,7 @@ static __always_inline int hf_not_yet_ruled(const struct hf_session *s, const st
   return member && member->tables == HF_TABLES_POLICY && !s->adopted;
 }
 
-static const struct hf_tables *hf_know_subject(struct hf_subject *subject, __u64 task) {
+static const struct hf_tables *hf_know_subject(struct hf_subject *subject, struct hf_held *held, __u64 task) {
   const struct hf_member *member = hf_member_of(task);
   struct hf_session *s = hf_session();
   const struct hf_tables *t;
@@ -104,27 +104,32 @@ static const struct hf_tables *hf_know_subject(struct hf_subject *subject, __u64
     return 0;
   }
   subject->concerned = (member || s->tracking.any) && !hf_not_yet_ruled(s, member);
-  subject->slot = member ? member->tables : HF_TABLES_POLICY;
+  held->slot = member ? member->tables : HF_TABLES_POLICY;
   if (member) {
     subject->profile = member->profile;
     subject->set = member->set;
   }
-  t = hf_tables_at(subject->slot);
+  t = hf_tables_at(held->slot);
   if (t)
-    subject->generation = t->generation;
+    held->generation = t->generation;
   else if (subject->concerned)
     hf_count_undecided(&s->totals.decisions);
   return t;
 }
 
-static int hf_object_profile(const struct hf_subject *subject, __u64 task) {
+static int hf_object_profile(const struct hf_held *held, __u64 task) {
   const struct hf_member *other = hf_member_of(task);
   return other && other->tables == HF_TABLES_POLICY ? other->profile : HF_NO_PROFILE;
 }
 
 /* A session has one policy, so the numbers last. */
-static __u16 hf_owner_number(__u64 generation, __u64 owner_id) { return owner_id; }
-static __u64 hf_owner_id(__u64 generation, __u16 profile) { return profile; }
+static __u16 hf_owner_number(struct hf_held *held, __u64 owner_id) { return owner_id; }
+static __u64 hf_owner_id(const struct hf_held *held, __u16 profile) { return profile; }
+
+static void hf_count_undecidable(void) {
+  struct hf_session *s = hf_session();
+  if (s) hf_count_undecided(&s->totals.decisions);
+}
 
 static int hf_rules_namespaces(void) { return 1; }
 
@@ -143,10 +148,10 @@ __noinline int hf_judge(struct hf_request *r, struct hf_verdict *v, __u32 slot) 
 static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o) {
   struct hf_session *s = hf_session();
   struct hf_verdict v = {};
-  if (!s || hf_judge(r, &v, o->subject.slot)) return 1;
+  if (!s || hf_judge(r, &v, o->held.slot)) return 1;
   if (o->voice == HF_SAY || (v.action == HF_DENY && v.mode == HF_MODE_ENFORCE)) {
     hf_count_decision(&s->totals.decisions, &v);
-    if (v.log) hf_report_about(s, r, &v, o->subject.slot, o->target, o->task, o->object);
+    if (v.log) hf_report_about(s, r, &v, o->held.slot, o->target, o->task, o->object);
   }
   return hf_enforced_error(&v) != 0;
 }

@@ -25,7 +25,9 @@ constexpr NamedProgram kPrograms[] = {
     {"label_was_removed", kLabels},
     {"label_will_be_removed", kLabels},
     {"machine_cgroup_removed", kSockets},
-    {"machine_task_exit", kMarks | kPeers | kNamespaces},
+    {"session_task_end", kSessions},
+    {"session_fork", kSessions},
+    {"machine_task_exit", kMarks | kPeers | kNamespaces | kSessions},
     {"machine_socket_end", kPeers},
     {"machine_meet", kPeers},
     {"machine_meet_datagram", kPeers},
@@ -78,10 +80,10 @@ constexpr NamedProgram kPrograms[] = {
 };
 
 constexpr FamilyMap kMaps[] = {
-    {"cgroup_delegated", kMoves}, {"cgroup_clones", kMoves}, {"marked_files", kMarks},
-    {"marked_cgroups", kMarks},   {"marked_tasks", kMarks},  {"machine_labels", kLabels},
-    {"peer_calls", kPeers},       {"calls", kNamespaces},    {"tracked", kTracking},
-    {"tracked_uses", kTracking},
+    {"cgroup_delegated", kMoves}, {"cgroup_clones", kMoves},    {"marked_files", kMarks},
+    {"marked_cgroups", kMarks},   {"marked_tasks", kMarks},     {"machine_labels", kLabels},
+    {"peer_calls", kPeers},       {"calls", kNamespaces},       {"tracked", kTracking},
+    {"tracked_uses", kTracking},  {"session_tasks", kSessions},
 };
 
 // The programs of bpf/namespaces/captures.bpf.h and records.bpf.h, which are named by the functions

@@ -32,7 +32,8 @@ inline constexpr Families kPeers = 1u << 10;     // rules about the peer of a un
 inline constexpr Families kTargets = 1u << 11;   // which namespace is entered
 inline constexpr Families kTracking = 1u << 12;  // of namespaces; needs kNamespaces
 inline constexpr Families kSockets = kBind | kConnect | kListen | kAccept | kSend | kPeers;
-inline constexpr Families kAllFamilies = (1u << 13) - 1;
+inline constexpr Families kSessions = 1u << 13;  // who is a member of which
+inline constexpr Families kAllFamilies = (1u << 14) - 1;
 
 // A program, and the families that it is in.
 struct FamilyProgram {

@@ -14,6 +14,7 @@
 #include "backend/lsm/machine/machine_guard.h"
 #include "backend/lsm/machine/machine_labels.h"
 #include "backend/lsm/machine/machine_programs.h"
+#include "backend/lsm/machine/sessions.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/cgroup/cgroup.h"
 #include "label/access.h"
@@ -43,15 +44,20 @@ class LsmMachine final : public Machine {
   // `before`: the pins of the programs that these replace; empty: there are none.
   Result<void> attach(const MachineSpec& spec, const std::string& before) {
     HF_TRY_ASSIGN(std::ignore, kernel::open_cgroup_root(spec.cgroup_root));
+    cgroup_root_ = spec.cgroup_root;
     HF_TRY_ASSIGN(programs_, MachinePrograms::create(sink_));
     HF_TRY(open_labels());
     if (!before.empty()) HF_TRY(wrap(copy_labels(before), "learn labels"));
     // Programs that are attached need a live policy. No program is attached yet.
     const auto nothing = no_rules();
     HF_TRY(programs_->publish({nothing.get(), {}}));
+    HF_TRY_ASSIGN(sessions_, lsm::MachineSessions::find(*programs_));
     HF_TRY(update(spec));
+    if (before.empty()) return {};
     // The programs of `before` hold until they are removed, after this.
-    if (before.empty() || (programs_->attached() & lsm::kTracking) == 0) return {};
+    HF_TRY(sessions_->take_over(
+        before, [&](lsm::Families needed) { return attach_families(needed, spec.cgroup_root); }));
+    if ((programs_->attached() & lsm::kTracking) == 0) return {};
     return programs_->take_tracked(before);
   }
 
@@ -62,6 +68,8 @@ class LsmMachine final : public Machine {
     HF_TRY(open_labels());
     if (programs_->labels_were_lost()) HF_TRY(wrap(learn_labels(), "learn labels"));
     HF_TRY_ASSIGN(generation_, programs_->live_generation());
+    HF_TRY_ASSIGN(sessions_, lsm::MachineSessions::find(*programs_));
+    cgroup_root_ = cgroup_root;
     adopted_ = true;
     directory_ = directory;
     if (lsm::MachineGuard::is_in(directory)) {
@@ -153,12 +161,31 @@ class LsmMachine final : public Machine {
 
   void settle() override { programs_->detach_unneeded(); }
 
+  // The programs stay attached after the last session, until the policy changes: attaching them
+  // takes as long as many sessions.
+  Result<void> prepare_session(const MachineSpec& policy, const std::string& key,
+                               std::uint16_t profile) override {
+    HF_TRY_ASSIGN(prepared_, session_policy(policy, key, profile));
+    return {};
+  }
+
+  Result<std::uint64_t> open_session(const SessionOpening& opening) override {
+    HF_TRY_ASSIGN(auto policy, session_policy(*opening.policy, opening.key, opening.profile));
+    return sessions_->open(std::move(policy), opening);
+  }
+  [[nodiscard]] std::vector<std::uint64_t> sessions() const override { return sessions_->ids(); }
+  [[nodiscard]] Result<SessionCounts> session(std::uint64_t id) const override {
+    return sessions_->counts(id);
+  }
+  Result<void> close_session(std::uint64_t id) override { return sessions_->close(id); }
+
   [[nodiscard]] const std::string& incomplete() const override { return incomplete_; }
 
   [[nodiscard]] Result<MachineStats> stats() const override {
     MachineStats stats;
     HF_TRY_ASSIGN(stats.map_usage, programs_->map_usage());
     stats.decisions = programs_->decisions();
+    sessions_->count_into(stats);
     stats.runs = lsm::program_runs(directory_);
     stats.refusals.resize(HF_GUARD_COUNT);
     if (guard_) {
@@ -213,6 +240,21 @@ class LsmMachine final : public Machine {
     return {};
   }
 
+  Result<std::shared_ptr<const lsm::SessionPolicy>> session_policy(const MachineSpec& spec,
+                                                                   const std::string& key,
+                                                                   std::uint16_t profile) {
+    // What a member of a session could switch off does not hold it.
+    if (!guard_) return Error{ENOTSUP, "open session", {}, "holdfastd has no guard"};
+    if (const std::string what = lsm::not_held_in_session(
+            *spec.tables, spec.tables->profiles[profile],
+            programs_->label_maps().kernel_labels ? lsm::KernelLabels::yes : lsm::KernelLabels::no);
+        !what.empty())
+      return Error{ENOTSUP, "open session", {}, what};
+    HF_TRY_ASSIGN(auto policy, sessions_->prepare(spec, key, labels_->key()));
+    HF_TRY(attach_families(policy->needs.families | lsm::kSessions, cgroup_root_));
+    return policy;
+  }
+
   // Attaches what a policy needs beside what is attached, and proves and teaches it, before that
   // policy is live. On error the families that were attached stay, and no other.
   Result<void> attach_families(lsm::Families needed, const std::string& cgroup_root) {
@@ -242,13 +284,17 @@ class LsmMachine final : public Machine {
 
   EventSink sink_;
   std::unique_ptr<MachinePrograms> programs_;
-  std::optional<lsm::MachineLabels> labels_;  // borrows from programs_
+  std::optional<lsm::MachineLabels> labels_;        // borrows from programs_
+  std::unique_ptr<lsm::MachineSessions> sessions_;  // borrows from programs_
+  // The policy of the last prepare_session(), so that open_session() finds it.
+  std::shared_ptr<const lsm::SessionPolicy> prepared_;
   std::unique_ptr<lsm::MachineGuard> guard_;
   std::uint64_t generation_ = 0;
   std::string incomplete_;
   bool adopted_ = false;
   bool guards_files_ = false;
   std::string directory_;  // of its pins; empty: none
+  std::string cgroup_root_;
   Fd lock_;
 };
 

@@ -20,6 +20,7 @@
 #include "backend/lsm/machine/instance.h"
 #include "backend/lsm/machine/machine_globals.h"
 #include "backend/lsm/machine/machine_guard.h"
+#include "backend/lsm/machine/policy_needs.h"
 #include "backend/lsm/selection.h"
 #include "base/digest.h"
 #include "base/fd.h"
@@ -341,10 +342,38 @@ void MachinePrograms::detach(Families families) {
   }
 }
 
+void MachinePrograms::begin_to_need(const PolicyNeeds& needs) {
+  std::atomic_ref(globals_of(*globals_).live_families).fetch_or(needs.families);
+  switch_on(globals_of(*globals_), needs);
+}
+
+PolicyNeeds MachinePrograms::all_needs() const {
+  PolicyNeeds all = needs_.value_or(PolicyNeeds());
+  all.add(session_needs_);
+  return all;
+}
+
+// A policy that was adopted needs what is attached.
 void MachinePrograms::detach_unneeded() {
-  if (!needed_) return;
-  std::atomic_ref(globals_of(*globals_).live_families).store(*needed_);
-  detach(attached_ & ~*needed_);
+  if (!needs_) return;
+  const Families needed = all_needs().families;
+  std::atomic_ref(globals_of(*globals_).live_families).store(needed);
+  detach(attached_ & ~needed);
+}
+
+void MachinePrograms::need_for_sessions(const PolicyNeeds& needs) {
+  begin_to_need(needs);
+  session_needs_ = needs;
+  if (needs_) switch_off_but(globals_of(*globals_), all_needs());
+}
+
+Result<kernel::BpfObject> MachinePrograms::load_alone(std::string_view name) const {
+  HF_TRY_ASSIGN(auto object, open_object());
+  object.select_programs(
+      [name](const bpf_program* program) { return bpf_program__name(program) == name; });
+  for (const auto& [map, fd] : maps_) HF_TRY(object.reuse_map(map.c_str(), fd.get()));
+  HF_TRY(object.load());
+  return object;
 }
 
 Result<void> MachinePrograms::check_pins() const {
@@ -458,11 +487,14 @@ Result<void> MachinePrograms::take_tracked(const std::string& directory) {
     const int code = bpf_map_update_elem(map_fd("tracked"), &key, &record, BPF_NOEXIST);
     if (code == -EEXIST) continue;
     if (code != 0) return bpf_error(code, "take over", "tracked namespaces");
-    __u32 uses = 0;
-    if (bpf_map_lookup_elem(map_fd("tracked_uses"), &record.set, &uses) != 0) uses = 0;
-    uses++;
-    if (bpf_map_update_elem(map_fd("tracked_uses"), &record.set, &uses, BPF_ANY) != 0)
-      return kernel::system_error("take over", "tracked namespaces");
+    for (const hf_owner& owner : record.of) {
+      if (owner.owner == 0) break;
+      __u32 uses = 0;
+      if (bpf_map_lookup_elem(map_fd("tracked_uses"), &owner.set, &uses) != 0) uses = 0;
+      uses++;
+      if (bpf_map_update_elem(map_fd("tracked_uses"), &owner.set, &uses, BPF_ANY) != 0)
+        return kernel::system_error("take over", "tracked namespaces");
+    }
   }
   return {};
 }
@@ -559,7 +591,7 @@ Result<std::vector<MapUsage>> MachinePrograms::map_usage() const {
       "cgroup_names", "cgroup_globs",    "cgroup_clones",  "mark_names",       "marked_files",
       "marked_tasks", "mark_ids",        "marked_cgroups", "cgroup_delegated", "profile_slots",
       "label_ids",    "socket_profiles", "socket_rates",   "machine_buckets",  "peer_calls",
-      "calls",        "tracked",         "tracked_uses"};
+      "calls",        "tracked",         "tracked_uses",   "session_tasks"};
   std::vector<MapUsage> map_usage;
   for (const char* name : kHashes) {
     const int fd = map_fd(name);
@@ -619,39 +651,8 @@ Result<void> insert_profile_ids(const ProfileIdMaps& maps, std::uint64_t generat
   return {};
 }
 
-// What is looked at before the tables: on before they are live, off only after.
-class Switches {
- public:
-  Switches(Globals& globals, const LivePolicy& policy) : globals_(globals), policy_(policy) {}
+}  // namespace
 
-  void on() {
-    if (decides_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(1);
-    if (keeps_tasks(*policy_.tables)) of(globals_.helper_rules).store(1);
-    if (delegates(*policy_.tables)) of(globals_.delegation_rules).store(1);
-    if (!policy_.marks.empty()) of(globals_.mark_rules).store(1);
-    of(globals_.socket_operations).fetch_or(policy_.sockets.operations);
-    if (policy_.sockets.peers) of(globals_.socket_peers).store(1);
-    if (policy_.sockets.ruled_labels) of(globals_.label_rules).store(1);
-    if (policy_.sockets.inherits) of(globals_.label_inherits).store(1);
-  }
-
-  void off() {
-    if (!decides_namespaces(*policy_.tables)) of(globals_.namespace_rules).store(0);
-    if (!keeps_tasks(*policy_.tables)) of(globals_.helper_rules).store(0);
-    if (!delegates(*policy_.tables)) of(globals_.delegation_rules).store(0);
-    if (policy_.marks.empty()) of(globals_.mark_rules).store(0);
-    of(globals_.socket_operations).store(policy_.sockets.operations);
-    if (!policy_.sockets.ruled_labels) of(globals_.label_rules).store(0);
-    if (!policy_.sockets.inherits) of(globals_.label_inherits).store(0);
-  }
-
- private:
-  static std::atomic_ref<__u32> of(__u32& value) { return std::atomic_ref<__u32>(value); }
-  Globals& globals_;
-  const LivePolicy& policy_;
-};
-
-// Nobody, with whatever descriptor, changes what it says from then on.
 Result<Fd> frozen_tables(const hf_tables& tables) {
   const std::uint32_t zero = 0;
   Fd inner(
@@ -662,8 +663,6 @@ Result<Fd> frozen_tables(const hf_tables& tables) {
   if (bpf_map_freeze(inner.get()) != 0) return kernel::system_error("freeze table map");
   return inner;
 }
-
-}  // namespace
 
 MarkMaps MachinePrograms::mark_maps() const {
   return {map_fd("mark_names"), map_fd("mark_ids"), map_fd("marked_cgroups"),
@@ -700,13 +699,10 @@ Result<void> MachinePrograms::publish(LivePolicy policy) {
     keep_live_alone();
     return inserted;
   }
-  Switches switches(globals_of(*globals_), policy);
-  const Families needed = families_of(*policy.tables, policy.sockets, !policy.marks.empty());
-  if ((needed & ~attached_) != 0)
+  const PolicyNeeds needs = needs_of(*policy.tables, policy.sockets, !policy.marks.empty());
+  if ((needs.families & ~attached_) != 0)
     return Error{EINVAL, "make policy live", {}, "not all programs that it needs are attached"};
-  std::atomic_ref live_families(globals_of(*globals_).live_families);
-  live_families.fetch_or(needed);
-  switches.on();
+  begin_to_need(needs);
   const int inner_fd = inner.get();
   // The store. It returns after every program that saw the old map has ended
   // (maybe_wait_bpf_programs() in kernel/bpf/syscall.c), so the old entries can go.
@@ -714,10 +710,11 @@ Result<void> MachinePrograms::publish(LivePolicy policy) {
     keep_live_alone();
     return bpf_error(code, "make policy live");
   }
-  switches.off();
-  needed_ = needed;
+  needs_ = needs;
+  rates_ = rate_digests(policy.sockets);
+  switch_off_but(globals_of(*globals_), all_needs());
   sweep(generation);
-  drop_other_buckets(socket_maps(), policy.sockets);
+  drop_unused_buckets();
   live_marks_ = std::move(policy.marks);
   return {};
 }
@@ -742,7 +739,7 @@ void MachinePrograms::sweep(std::uint64_t live) const {
       more = bpf_map_get_next_key(fd, key.data(), next.data()) == 0;
       std::uint64_t of = 0;
       std::memcpy(&of, key.data(), sizeof(of));
-      if (of != live) bpf_map_delete_elem(fd, key.data());
+      if (of != live && !session_generations_.contains(of)) bpf_map_delete_elem(fd, key.data());
       key.swap(next);
     }
   };
@@ -757,6 +754,25 @@ void MachinePrograms::sweep(std::uint64_t live) const {
   sweep_map(sockets.ids, sizeof(hf_label_id_key));
   sweep_map(sockets.profiles, sizeof(hf_policy_key));
   sweep_map(sockets.rates, sizeof(hf_policy_key));
+}
+
+void MachinePrograms::keep_generation(std::uint64_t generation) {
+  session_generations_.insert(generation);
+}
+
+void MachinePrograms::drop_generation(std::uint64_t generation) {
+  session_generations_.erase(generation);
+  keep_live_alone();
+}
+
+void MachinePrograms::set_session_rates(std::set<std::uint64_t> digests) {
+  session_rates_ = std::move(digests);
+}
+
+void MachinePrograms::drop_unused_buckets() const {
+  std::set<std::uint64_t> used = rates_;
+  used.insert(session_rates_.begin(), session_rates_.end());
+  drop_other_buckets(socket_maps(), used);
 }
 
 // What was said once is not said again.

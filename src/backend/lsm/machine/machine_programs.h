@@ -14,8 +14,10 @@
 #include "backend/backend.h"
 #include "backend/lsm/machine/cgroup_paths.h"
 #include "backend/lsm/machine/families.h"
+#include "backend/lsm/machine/machine_globals.h"
 #include "backend/lsm/machine/machine_labels.h"
 #include "backend/lsm/machine/marks.h"
+#include "backend/lsm/machine/policy_needs.h"
 #include "backend/lsm/machine/profile_counters.h"
 #include "backend/lsm/machine/socket_policy.h"
 #include "base/fd.h"
@@ -36,6 +38,10 @@ struct LivePolicy {
   SocketPolicy sockets = {};
   std::vector<std::string> profiles = {};  // names by number, to count by
 };
+
+// A policy as a map for the programs. Nobody, with whatever descriptor, changes what it says from
+// then on. Errors: of bpf(2).
+[[nodiscard]] Result<Fd> frozen_tables(const hf_tables& tables);
 
 // Do sockets of this kernel have labels of their own?
 enum class KernelLabels { no, yes };
@@ -90,9 +96,22 @@ class MachinePrograms {
 
   // Generation of the policy that is live. Errors: what reading the maps gave; EPROTO no policy.
   [[nodiscard]] Result<std::uint64_t> live_generation() const;
-  // Removes what is of other generations than this, which is live: what was replaced, and what a
-  // process that died has left.
+  // Removes what is of other generations than this, which is live, and those of sessions: what was
+  // replaced, and what a process that died has left.
   void sweep(std::uint64_t live) const;
+
+  // For MachineSessions. What the policies of all sessions need together, whose programs are
+  // attached; the generations that they have; and the digests of their rates, whose buckets stay.
+  void need_for_sessions(const PolicyNeeds& needs);
+  void keep_generation(std::uint64_t generation);
+  void drop_generation(std::uint64_t generation);
+  void set_session_rates(std::set<std::uint64_t> digests);
+  // A program that is not attached, such as an iterator, with the maps of these.
+  [[nodiscard]] Result<kernel::BpfObject> load_alone(std::string_view name) const;
+  // Borrowed. -1: no such map.
+  [[nodiscard]] int map_fd(std::string_view name) const;
+  [[nodiscard]] SocketMaps socket_maps() const;
+  [[nodiscard]] Globals& globals() const { return globals_of(*globals_); }
 
   // Counts and reports a decision of user space's as the programs do theirs.
   void report(hf_event event, const std::string& profile);
@@ -158,10 +177,11 @@ class MachinePrograms {
   [[nodiscard]] Result<void> attach_programs(Families families);
   // The map that names the live policy, to be written. EPERM: it is sealed.
   [[nodiscard]] Result<Fd> open_live_policy() const;
-  // -1: no such map.
-  [[nodiscard]] int map_fd(std::string_view name) const;
   [[nodiscard]] MarkMaps mark_maps() const;
-  [[nodiscard]] SocketMaps socket_maps() const;
+  // Before what needs it is live.
+  void begin_to_need(const PolicyNeeds& needs);
+  [[nodiscard]] PolicyNeeds all_needs() const;
+  void drop_unused_buckets() const;
   [[nodiscard]] Result<void> insert(const LivePolicy& policy);
   void keep_live_alone() const;
   [[nodiscard]] Warn once(const Warn& warn);
@@ -171,7 +191,11 @@ class MachinePrograms {
   std::map<std::string, Fd, std::less<>> maps_;   // by their names in the object
   std::map<std::string, Fd, std::less<>> links_;  // by the names of their programs
   Families attached_ = 0;
-  std::optional<Families> needed_;  // by the policy that was published last
+  std::optional<PolicyNeeds> needs_;  // of the policy that was published last
+  std::set<std::uint64_t> rates_;     // of the same: digests
+  PolicyNeeds session_needs_;
+  std::set<std::uint64_t> session_generations_;
+  std::set<std::uint64_t> session_rates_;
   bool kernel_labels_ = false;
   std::string directory_;  // of the pins; empty: nothing is pinned
   std::unique_ptr<kernel::MappedValue> globals_;

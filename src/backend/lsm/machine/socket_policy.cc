@@ -87,6 +87,13 @@ Result<void> fill(int map_fd, const auto& entries, const char* what) {
 
 }  // namespace
 
+void add_rules(SocketPolicy& policy, const hf_socket_profile& rules) {
+  policy.operations |= rules.operations;
+  policy.peers |= rules.peer_operations != 0;
+  policy.ruled_labels |= (rules.labels & HF_LABELS_RULED) != 0;
+  policy.inherits |= (rules.labels & HF_LABELS_INHERIT) != 0;
+}
+
 Result<SocketPolicy> socket_policy(const MachineSpec& spec, std::uint64_t generation,
                                    const hf_sip_key& key) {
   SocketPolicy policy;
@@ -94,10 +101,7 @@ Result<SocketPolicy> socket_policy(const MachineSpec& spec, std::uint64_t genera
     const hf_socket_profile rules = rules_of(spec, number, generation, policy);
     if (rules.operations == 0 && rules.labels == 0) continue;
     policy.profiles.push_back({{generation, number, 0}, rules});
-    policy.operations |= rules.operations;
-    policy.peers |= rules.peer_operations != 0;
-    policy.ruled_labels |= (rules.labels & HF_LABELS_RULED) != 0;
-    policy.inherits |= (rules.labels & HF_LABELS_INHERIT) != 0;
+    add_rules(policy, rules);
   }
   for (auto& rate : policy.rates)
     rate.value.most = HF_MACHINE_BUCKETS_MAX / static_cast<__u32>(policy.rates.size());
@@ -118,25 +122,44 @@ Result<void> insert(const SocketMaps& maps, const SocketPolicy& policy) {
   return fill(maps.rates, policy.rates, "rates");
 }
 
-void drop_other_buckets(const SocketMaps& maps, const SocketPolicy& policy) {
-  std::set<__u64> live;
-  for (const auto& rate : policy.rates) live.insert(rate.value.digest);
-  std::vector<hf_machine_bucket_key> old;
-  hf_machine_bucket_key key = {};
+std::set<std::uint64_t> rate_digests(const SocketPolicy& policy) {
+  std::set<std::uint64_t> digests;
+  for (const auto& rate : policy.rates) digests.insert(rate.value.digest);
+  return digests;
+}
+
+namespace {
+
+template <typename Key>
+std::vector<Key> keys_of(int map_fd) {
+  std::vector<Key> keys;
+  Key key = {};
   const void* from = nullptr;
-  while (bpf_map_get_next_key(maps.buckets, from, &key) == 0) {
-    if (!live.contains(key.rate)) old.push_back(key);
-    from = &key;
+  while (bpf_map_get_next_key(map_fd, from, &key) == 0) {
+    keys.push_back(key);
+    from = &keys.back();
   }
-  for (const auto& entry : old) bpf_map_delete_elem(maps.buckets, &entry);
-  std::vector<__u64> unused;
-  __u64 rate = 0;
-  from = nullptr;
-  while (bpf_map_get_next_key(maps.uses, from, &rate) == 0) {
-    if (!live.contains(rate)) unused.push_back(rate);
-    from = &rate;
+  return keys;
+}
+
+}  // namespace
+
+void drop_other_buckets(const SocketMaps& maps, const std::set<std::uint64_t>& digests) {
+  for (const auto& key : keys_of<hf_machine_bucket_key>(maps.buckets))
+    if (!digests.contains(key.rate)) bpf_map_delete_elem(maps.buckets, &key);
+  for (const __u64 digest : keys_of<__u64>(maps.uses))
+    if (!digests.contains(digest)) bpf_map_delete_elem(maps.uses, &digest);
+}
+
+// As the programs do when a cgroup is removed.
+void drop_buckets_of(const SocketMaps& maps, std::uint64_t bound) {
+  for (const auto& key : keys_of<hf_machine_bucket_key>(maps.buckets)) {
+    if (key.cgroup != bound || bpf_map_delete_elem(maps.buckets, &key) != 0) continue;
+    __u32 uses = 0;
+    if (bpf_map_lookup_elem(maps.uses, &key.rate, &uses) != 0 || uses == 0) continue;
+    uses--;
+    bpf_map_update_elem(maps.uses, &key.rate, &uses, BPF_EXIST);
   }
-  for (const __u64 digest : unused) bpf_map_delete_elem(maps.uses, &digest);
 }
 
 }  // namespace holdfast::backend::lsm

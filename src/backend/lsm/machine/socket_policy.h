@@ -4,6 +4,8 @@
 #ifndef HOLDFAST_BACKEND_LSM_MACHINE_SOCKET_POLICY_H
 #define HOLDFAST_BACKEND_LSM_MACHINE_SOCKET_POLICY_H
 
+#include <cstdint>
+#include <set>
 #include <vector>
 
 #include "backend/machine.h"
@@ -41,10 +43,16 @@ struct SocketMaps {
 // E2BIG: more names and values than there is room for.
 [[nodiscard]] Result<SocketPolicy> socket_policy(const MachineSpec& spec, std::uint64_t generation,
                                                  const hf_sip_key& key);
+// Adds what the rules of one profile are about to what those of all are.
+void add_rules(SocketPolicy& policy, const hf_socket_profile& rules);
 // On error some may be there.
 [[nodiscard]] Result<void> insert(const SocketMaps& maps, const SocketPolicy& policy);
-// Buckets of rules that this policy does not have.
-void drop_other_buckets(const SocketMaps& maps, const SocketPolicy& policy);
+// Of the rates of a policy, as in the keys of their buckets.
+[[nodiscard]] std::set<std::uint64_t> rate_digests(const SocketPolicy& policy);
+// Buckets of other rates than these.
+void drop_other_buckets(const SocketMaps& maps, const std::set<std::uint64_t>& digests);
+// All buckets of a cgroup or a session.
+void drop_buckets_of(const SocketMaps& maps, std::uint64_t bound);
 
 }  // namespace holdfast::backend::lsm
 

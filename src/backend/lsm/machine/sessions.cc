@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/lsm/machine/sessions.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <tuple>
+#include <utility>
+
+#include "kernel/bpf/bpf_pin.h"
+#include "kernel/system_error.h"
+
+namespace holdfast::backend::lsm {
+
+namespace {
+
+// No number of a machine's policy has this bit.
+constexpr std::uint64_t kGenerations = std::uint64_t{1} << 62;
+constexpr char kAdopter[] = "session_adopt_task";
+
+Error bpf_failed(int code, std::string operation, std::string object = {}) {
+  return Error{-code, std::move(operation), std::move(object), {}};
+}
+
+template <typename Value>
+std::atomic_ref<Value> shared(Value& value) {
+  return std::atomic_ref<Value>(value);
+}
+
+// The map of a slot. No descriptor: the slot is free.
+Result<Fd> tables_in(int outer_fd, std::uint32_t slot, std::uint32_t* id) {
+  if (bpf_map_lookup_elem(outer_fd, &slot, id) != 0) return Fd();
+  Fd inner(bpf_map_get_fd_by_id(*id));
+  if (!inner) return kernel::system_error("open session's policy");
+  return inner;
+}
+
+Result<std::unique_ptr<hf_tables>> read_tables(int fd) {
+  auto tables = std::make_unique<hf_tables>();
+  const std::uint32_t zero = 0;
+  if (const int code = bpf_map_lookup_elem(fd, &zero, tables.get()); code != 0)
+    return bpf_failed(code, "read session's policy");
+  if (tables->magic != HF_TABLES_MAGIC || tables->version != HF_ABI_VERSION)
+    return Error{EPROTO, "read session's policy", {}, "it is of another version"};
+  return tables;
+}
+
+// The entries of one generation, which comes first in each key.
+template <typename Entry>
+Result<std::vector<Entry>> entries_of(int map_fd, std::uint64_t generation) {
+  std::vector<Entry> entries;
+  decltype(Entry::key) key = {}, next = {};
+  bool more = bpf_map_get_next_key(map_fd, nullptr, &key) == 0;
+  for (; more; key = next) {
+    more = bpf_map_get_next_key(map_fd, &key, &next) == 0;
+    if (key.generation != generation) continue;
+    Entry entry = {key, {}};
+    if (bpf_map_lookup_elem(map_fd, &key, &entry.value) != 0)
+      return kernel::system_error("read session's policy", "sockets");
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+// Moves between cgroups are decided by the machine's policy alone. Members are kept from programs
+// that the kernel starts, and from terminals, whatever the rules are.
+PolicyNeeds session_needs(const hf_tables& tables, const SocketPolicy& sockets) {
+  PolicyNeeds needs = needs_of(tables, sockets, false);
+  needs.families &= ~kMoves;
+  needs.delegations = false;
+  needs.families |= kHelpers;
+  needs.helpers = true;
+  return needs;
+}
+
+// What the maps say of sockets and labels under a generation.
+Result<SocketPolicy> read_sockets(const SocketMaps& maps, std::uint64_t generation) {
+  SocketPolicy policy;
+  HF_TRY_ASSIGN(policy.ids,
+                entries_of<typename decltype(policy.ids)::value_type>(maps.ids, generation));
+  HF_TRY_ASSIGN(policy.profiles, entries_of<typename decltype(policy.profiles)::value_type>(
+                                     maps.profiles, generation));
+  HF_TRY_ASSIGN(policy.rates,
+                entries_of<typename decltype(policy.rates)::value_type>(maps.rates, generation));
+  for (const auto& profile : policy.profiles) add_rules(policy, profile.value);
+  return policy;
+}
+
+}  // namespace
+
+std::string not_held_in_session(const hf_tables& tables, const hf_profile& profile,
+                                KernelLabels labels) {
+  if (profile.bpf_ruled != 0) return "rules about bpf are not decided in a session";
+  if (profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
+      profile.cg_inside != HF_INSIDE_ANY)
+    return "rules about cgroups are not decided in a session";
+  if (profile.label_inherit != 0)
+    return "labels that an accepted socket inherits are not shown in a session";
+  bool asks = profile.label_ruled != 0;
+  const std::span rules(tables.socket_rules);
+  for (const hf_socket_rule& rule : rules.subspan(profile.socket_first, profile.socket_count)) {
+    asks = asks || rule.own_count > 0 || rule.peer_count > 0;
+    if ((rule.ops & HF_SOCK_ACCEPT) != 0 && rule.peer_count > 0)
+      return "accepts by the label of the peer are not decided in a session";
+  }
+  // Who runs the command keeps the labels then, in calls that it makes for it.
+  if (asks && labels == KernelLabels::no)
+    return "sockets have no labels of their own before Linux 7.1";
+  return {};
+}
+
+Result<std::unique_ptr<MachineSessions>> MachineSessions::find(MachinePrograms& programs) {
+  HF_TRY_ASSIGN(auto states, kernel::MappedValue::map(programs.map_fd("session_states"),
+                                                      HF_LAYER_SLOTS * sizeof(hf_session_state)));
+  std::unique_ptr<MachineSessions> sessions(new MachineSessions(programs, std::move(states)));
+  sessions->next_generation_ = kGenerations + 1;
+  HF_TRY(sessions->find_open());
+  return sessions;
+}
+
+hf_session_state& MachineSessions::state(std::uint32_t slot) const {
+  return static_cast<hf_session_state*>(states_.data())[slot];
+}
+
+Result<void> MachineSessions::find_open() {
+  std::map<std::uint32_t, std::shared_ptr<const SessionPolicy>> by_map;
+  for (std::uint32_t slot = 1; slot < HF_LAYER_SLOTS; slot++) {
+    const std::uint64_t session = state(slot).id;
+    if (session == 0) continue;
+    next_id_ = std::max(next_id_, session + 1);
+    std::uint32_t id = 0;
+    HF_TRY_ASSIGN(auto inner, tables_in(programs_.map_fd("session_tables"), slot, &id));
+    auto& policy = by_map[id];
+    if (inner && !policy) {
+      HF_TRY_ASSIGN(const auto tables, read_tables(inner.get()));
+      auto read = std::make_shared<SessionPolicy>();
+      read->generation = tables->generation;
+      read->tables = std::move(inner);
+      HF_TRY_ASSIGN(read->sockets, read_sockets(programs_.socket_maps(), read->generation));
+      read->needs = session_needs(*tables, read->sockets);
+      next_generation_ = std::max(next_generation_, read->generation + 1);
+      programs_.keep_generation(read->generation);
+      policy = std::move(read);
+    }
+    // Without a policy: a process ended before it was there. Its members are refused everything.
+    sessions_[session] = {slot, policy};
+  }
+  changed();
+  return {};
+}
+
+Result<std::shared_ptr<const SessionPolicy>> MachineSessions::prepare(const MachineSpec& spec,
+                                                                      const std::string& key,
+                                                                      const hf_sip_key& labels) {
+  if (auto known = by_key_[key].lock()) return known;
+  std::erase_if(by_key_, [](const auto& entry) { return entry.second.expired(); });
+  auto policy = std::make_shared<SessionPolicy>();
+  policy->generation = next_generation_++;
+  auto tables = std::make_unique<hf_tables>(*spec.tables);
+  tables->generation = policy->generation;
+  HF_TRY_ASSIGN(policy->sockets, socket_policy(spec, policy->generation, labels));
+  policy->needs = session_needs(*tables, policy->sockets);
+  HF_TRY_ASSIGN(policy->tables, frozen_tables(*tables));
+  by_key_[key] = policy;
+  return std::shared_ptr<const SessionPolicy>(std::move(policy));
+}
+
+std::optional<std::uint32_t> MachineSessions::free_slot() const {
+  std::set<std::uint32_t> used;
+  for (const auto& [id, session] : sessions_) used.insert(session.slot);
+  for (std::uint32_t slot = 1; slot < HF_LAYER_SLOTS; slot++)
+    if (!used.contains(slot)) return slot;
+  return std::nullopt;
+}
+
+Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy> policy,
+                                            const SessionOpening& opening) {
+  const auto slot = free_slot();
+  if (!slot) return Error{ENOSPC, "open session", {}, "there are too many"};
+  const std::uint64_t id = next_id_++;
+  const Session session = {*slot, policy};
+  const bool is_new = std::ranges::none_of(
+      sessions_, [&](const auto& other) { return other.second.policy == policy; });
+  if (is_new) {
+    programs_.keep_generation(policy->generation);
+    if (auto inserted = insert(programs_.socket_maps(), policy->sockets); !inserted) {
+      programs_.drop_generation(policy->generation);
+      return inserted.error();
+    }
+  }
+  sessions_[id] = session;
+  changed();
+  const auto begin = [&]() -> Result<void> {
+    hf_session_state& fresh = state(*slot);
+    fresh = {};
+    fresh.owner = opening.owner;
+    fresh.profile = opening.profile;
+    fresh.channel = opening.channel_cookie;
+    shared(fresh.id).store(id);
+    const int tables_fd = policy->tables.get();
+    if (const int code =
+            bpf_map_update_elem(programs_.map_fd("session_tables"), &*slot, &tables_fd, BPF_ANY);
+        code != 0)
+      return bpf_failed(code, "open session");
+    hf_adoption adoption = {};
+    adoption.layer = {HF_SET_OF_SESSION | id, *slot, opening.profile, 0};
+    std::ranges::copy(opening.namespaces, adoption.inum);
+    return adopt(adoption, opening.tid);
+  };
+  if (auto begun = begin(); !begun) {
+    sessions_.erase(id);
+    take_down(id, session);
+    return begun.error();
+  }
+  return id;
+}
+
+Result<void> MachineSessions::adopt(const hf_adoption& adoption, pid_t tid) {
+  if (!adopter_) {
+    HF_TRY_ASSIGN(adopter_, wrap(programs_.load_alone(kAdopter), "load the iterator of sessions"));
+  }
+  hf_adoption& asked = programs_.globals().session_adoption;
+  asked = adoption;
+  HF_TRY_ASSIGN(std::ignore, kernel::read_task_iterator(adopter_->program(kAdopter), tid));
+  std::uint32_t wanted = 0;
+  for (std::size_t bit = 0; bit < HF_NS_COUNT; bit++)
+    if (adoption.inum[bit] != 0) wanted |= 1u << bit;
+  const bool joined = shared(asked.joined).load() != 0;
+  const std::uint32_t found = shared(asked.found).load();
+  if (!joined)
+    return Error{ELOOP, "join session", {}, "the task is gone, or in as many sessions as can be"};
+  // It waits, and its session is taken down: what it does then is refused.
+  if (found != wanted)
+    return Error{ESRCH, "track namespaces", {}, "the task is not in all of them"};
+  return {};
+}
+
+std::vector<std::uint64_t> MachineSessions::ids() const {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, session] : sessions_) ids.push_back(id);
+  return ids;
+}
+
+Result<SessionCounts> MachineSessions::counts(std::uint64_t id) const {
+  const auto session = sessions_.find(id);
+  if (session == sessions_.end()) return Error{ENOENT, "find session", std::to_string(id), {}};
+  hf_session_state& found = state(session->second.slot);
+  SessionCounts counts;
+  counts.totals = Totals(hf_read_counters(&found.decisions));
+  counts.totals.lost = shared(found.lost).load();
+  counts.totals.guarded = shared(found.guarded).load();
+  counts.members = shared(found.members).load();
+  counts.owner = found.owner;
+  return counts;
+}
+
+void MachineSessions::count_into(MachineStats& stats) const {
+  stats.sessions = sessions_.size();
+  stats.sessions_opened = next_id_ - 1;
+  for (const auto& [id, session] : sessions_)
+    stats.session_tasks += shared(state(session.slot).members).load();
+}
+
+Result<void> MachineSessions::close(std::uint64_t id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return Error{ENOENT, "find session", std::to_string(id), {}};
+  if (shared(state(found->second.slot).members).load() != 0)
+    return Error{EBUSY, "close session", std::to_string(id), "it has members"};
+  const Session session = found->second;
+  sessions_.erase(found);
+  take_down(id, session);
+  return {};
+}
+
+// The records go before the slot, which may be another session's then.
+void MachineSessions::take_down(std::uint64_t id, const Session& session) {
+  forget_namespaces(HF_SET_OF_SESSION | id);
+  drop_buckets_of(programs_.socket_maps(), HF_SET_OF_SESSION | id);
+  bpf_map_delete_elem(programs_.map_fd("session_tables"), &session.slot);
+  state(session.slot) = {};
+  const bool unused = std::ranges::none_of(
+      sessions_, [&](const auto& other) { return other.second.policy == session.policy; });
+  if (unused && session.policy) programs_.drop_generation(session.policy->generation);
+  changed();
+}
+
+// What namespaces belong to other sandboxes besides stays tracked.
+void MachineSessions::forget_namespaces(std::uint64_t set) const {
+  const int tracked = programs_.map_fd("tracked");
+  std::vector<std::pair<__u32, hf_tracked>> records;
+  __u32 key = 0, next = 0;
+  bool more = bpf_map_get_next_key(tracked, nullptr, &key) == 0;
+  for (; more; key = next) {
+    more = bpf_map_get_next_key(tracked, &key, &next) == 0;
+    hf_tracked record = {};
+    if (bpf_map_lookup_elem(tracked, &key, &record) != 0) continue;
+    if (std::ranges::any_of(record.of, [set](const hf_owner& owner) { return owner.set == set; }))
+      records.emplace_back(key, record);
+  }
+  for (auto& [inum, record] : records) {
+    const auto others = std::ranges::remove_if(
+        record.of, [set](const hf_owner& owner) { return owner.set == set; });
+    for (hf_owner& owner : others) owner = {};
+    if (record.of[0].owner == 0)
+      bpf_map_delete_elem(tracked, &inum);
+    else
+      bpf_map_update_elem(tracked, &inum, &record, BPF_EXIST);
+  }
+  bpf_map_delete_elem(programs_.map_fd("tracked_uses"), &set);
+}
+
+PolicyNeeds MachineSessions::needs() const {
+  PolicyNeeds needs;
+  for (const auto& [id, session] : sessions_)
+    if (session.policy) needs.add(session.policy->needs);
+  if (!sessions_.empty()) needs.families |= kSessions;
+  return needs;
+}
+
+void MachineSessions::changed() {
+  std::set<std::uint64_t> rates;
+  for (const auto& [id, session] : sessions_) {
+    if (!session.policy) continue;
+    const auto of_policy = rate_digests(session.policy->sockets);
+    rates.insert(of_policy.begin(), of_policy.end());
+  }
+  programs_.set_session_rates(std::move(rates));
+  programs_.need_for_sessions(needs());
+  shared(programs_.globals().sessions_live).store(static_cast<__u32>(sessions_.size()));
+}
+
+// ---- another instance ----------------------------------------------------------------------------
+
+namespace {
+
+// A pinned map of the other instance. No descriptor: it has none of this layout.
+Result<Fd> map_of(const std::string& directory, const char* name, int ours) {
+  auto map = kernel::open_pinned(directory + "/map_" + name);
+  if (!map) return map.error().code == ENOENT ? Result<Fd>(Fd()) : map.error();
+  HF_TRY_ASSIGN(const auto theirs, kernel::map_shape(map->get()));
+  HF_TRY_ASSIGN(const auto wanted, kernel::map_shape(ours));
+  if (theirs.key_bytes != wanted.key_bytes || theirs.value_bytes != wanted.value_bytes) return Fd();
+  return map;
+}
+
+}  // namespace
+
+void MachineSessions::count(const hf_layers& layers, std::int64_t by) const {
+  for (std::uint32_t i = 0; i < std::min(layers.count, HF_LAYERS_NESTED); i++)
+    shared(state(layers.layer[i].slot % HF_LAYER_SLOTS).members).fetch_add(static_cast<__u64>(by));
+}
+
+// Until a pass finds no member that is not known here: a child of one that is known is one by these
+// programs, which are attached. So in the last pass there is none left.
+Result<void> MachineSessions::copy_members(int from_fd) {
+  const int to_fd = programs_.map_fd("session_tasks");
+  for (bool found = true; found;) {
+    found = false;
+    __u64 key = 0, next = 0;
+    bool more = bpf_map_get_next_key(from_fd, nullptr, &key) == 0;
+    for (; more; key = next) {
+      more = bpf_map_get_next_key(from_fd, &key, &next) == 0;
+      hf_layers layers = {};
+      if (bpf_map_lookup_elem(from_fd, &key, &layers) != 0) continue;  // it has ended
+      const int code = bpf_map_update_elem(to_fd, &key, &layers, BPF_NOEXIST);
+      if (code == -EEXIST) continue;
+      if (code != 0) return bpf_failed(code, "take over", "members of sessions");
+      found = true;
+      count(layers, 1);
+      // It may have ended before it was here, and its address may become another task's.
+      if (bpf_map_lookup_elem(from_fd, &key, &layers) != 0 && bpf_map_delete_elem(to_fd, &key) == 0)
+        count(layers, -1);
+    }
+  }
+  return {};
+}
+
+Result<void> MachineSessions::take_over(const std::string& directory, const Attach& attach) {
+  const auto map = [&](const char* name) {
+    return map_of(directory, name, programs_.map_fd(name));
+  };
+  HF_TRY_ASSIGN(const auto states, map("session_states"));
+  HF_TRY_ASSIGN(const auto members, map("session_tasks"));
+  auto tables = kernel::open_pinned(directory + "/map_session_tables");
+  if (!states || !members || !tables) return {};
+  HF_TRY_ASSIGN(const auto ids, map("label_ids"));
+  HF_TRY_ASSIGN(const auto profiles, map("socket_profiles"));
+  HF_TRY_ASSIGN(const auto rates, map("socket_rates"));
+  const SocketMaps theirs = {ids.get(), profiles.get(), rates.get(), -1, -1};
+  std::map<std::uint32_t, std::shared_ptr<const SessionPolicy>> by_map;
+  std::vector<std::pair<std::uint32_t, hf_session_state>> found;
+  for (std::uint32_t slot = 1; slot < HF_LAYER_SLOTS; slot++) {
+    hf_session_state state = {};
+    if (bpf_map_lookup_elem(states.get(), &slot, &state) != 0 || state.id == 0) continue;
+    std::uint32_t id = 0;
+    HF_TRY_ASSIGN(auto inner, tables_in(tables->get(), slot, &id));
+    if (!inner) continue;
+    auto& policy = by_map[id];
+    if (!policy) {
+      HF_TRY_ASSIGN(const auto read, read_tables(inner.get()));
+      auto copy = std::make_shared<SessionPolicy>();
+      copy->generation = read->generation;
+      HF_TRY_ASSIGN(copy->sockets, read_sockets(theirs, copy->generation));
+      copy->needs = session_needs(*read, copy->sockets);
+      HF_TRY_ASSIGN(copy->tables, frozen_tables(*read));
+      HF_TRY(insert(programs_.socket_maps(), copy->sockets));
+      programs_.keep_generation(copy->generation);
+      next_generation_ = std::max(next_generation_, copy->generation + 1);
+      policy = std::move(copy);
+    }
+    sessions_[state.id] = {slot, policy};
+    next_id_ = std::max<std::uint64_t>(next_id_, state.id + 1);
+    found.emplace_back(slot, state);
+  }
+  if (found.empty()) return {};
+  HF_TRY(attach(needs().families));
+  for (const auto& [slot, state] : found) {
+    const int tables_fd = sessions_[state.id].policy->tables.get();
+    hf_session_state& ours = this->state(slot);
+    ours = state;
+    ours.members = 0;
+    if (const int code =
+            bpf_map_update_elem(programs_.map_fd("session_tables"), &slot, &tables_fd, BPF_ANY);
+        code != 0)
+      return bpf_failed(code, "take over", "sessions");
+  }
+  changed();
+  return copy_members(members.get());
+}
+
+}  // namespace holdfast::backend::lsm

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions in the machine-wide programs (core/layers.h): each has a slot with its policy, and
+// members by descent.
+#ifndef HOLDFAST_BACKEND_LSM_MACHINE_SESSIONS_H
+#define HOLDFAST_BACKEND_LSM_MACHINE_SESSIONS_H
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "backend/lsm/machine/machine_programs.h"
+#include "backend/machine.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "core/layers.h"
+#include "core/machine_labels.h"
+
+namespace holdfast::backend::lsm {
+
+// A policy of sessions, as entries of the maps. Sessions with equal policies share one.
+struct SessionPolicy {
+  std::uint64_t generation = 0;
+  Fd tables;
+  SocketPolicy sockets;
+  PolicyNeeds needs;
+};
+
+// What a session does not hold of a profile, as text. Empty: it holds all of it.
+[[nodiscard]] std::string not_held_in_session(const hf_tables& tables, const hf_profile& profile,
+                                              KernelLabels labels);
+
+// One thread.
+class MachineSessions {
+ public:
+  // Borrows the programs. Finds the sessions that a process before this one has left.
+  [[nodiscard]] static Result<std::unique_ptr<MachineSessions>> find(MachinePrograms& programs);
+
+  // The policy of sessions, which is not live. `key`: equal keys are equal policies. `labels` is
+  // the key of hashes of labels. Errors: E2BIG too many names; of bpf(2).
+  [[nodiscard]] Result<std::shared_ptr<const SessionPolicy>> prepare(const MachineSpec& spec,
+                                                                     const std::string& key,
+                                                                     const hf_sip_key& labels);
+
+  // Opens a session whose first member is the task. The programs that `policy` needs are attached,
+  // and the family kSessions. Returns its id, which is never used again. Errors: ENOSPC too many
+  // sessions; ELOOP the task is in too many already; ESRCH the task, or one of its namespaces, is
+  // not there; of bpf(2). On error the task is a member of nothing new.
+  [[nodiscard]] Result<std::uint64_t> open(std::shared_ptr<const SessionPolicy> policy,
+                                           const SessionOpening& opening);
+
+  [[nodiscard]] std::vector<std::uint64_t> ids() const;
+  // ENOENT: there is no such session.
+  [[nodiscard]] Result<SessionCounts> counts(std::uint64_t id) const;
+  void count_into(MachineStats& stats) const;
+  // Takes down a session without members. Errors: EBUSY it has some; ENOENT; of bpf(2).
+  [[nodiscard]] Result<void> close(std::uint64_t id);
+  // What all open sessions need, without kSessions if there is none.
+  [[nodiscard]] PolicyNeeds needs() const;
+
+  // Takes over the sessions of another instance, which is still attached, with all their members.
+  // Nothing, if that instance has none, or in a way that this build does not know. The programs
+  // that these sessions need are attached by `attach`. Errors: of bpf(2).
+  using Attach = std::function<Result<void>(Families)>;
+  [[nodiscard]] Result<void> take_over(const std::string& directory, const Attach& attach);
+
+ private:
+  struct Session {
+    std::uint32_t slot = 0;
+    std::shared_ptr<const SessionPolicy> policy;
+  };
+  MachineSessions(MachinePrograms& programs, kernel::MappedValue states)
+      : programs_(programs), states_(std::move(states)) {}
+  [[nodiscard]] Result<void> find_open();
+  [[nodiscard]] std::optional<std::uint32_t> free_slot() const;
+  // Programs count in it meanwhile.
+  [[nodiscard]] hf_session_state& state(std::uint32_t slot) const;
+  void count(const hf_layers& layers, std::int64_t by) const;
+  [[nodiscard]] Result<void> adopt(const hf_adoption& adoption, pid_t tid);
+  [[nodiscard]] Result<void> copy_members(int from_fd);
+  void forget_namespaces(std::uint64_t set) const;
+  void take_down(std::uint64_t id, const Session& session);
+  void changed();
+
+  MachinePrograms& programs_;
+  kernel::MappedValue states_;                                        // by slot
+  std::map<std::uint64_t, Session> sessions_;                         // by id
+  std::map<std::string, std::weak_ptr<const SessionPolicy>> by_key_;  // of prepare()
+  std::uint64_t next_id_ = 1;
+  std::uint64_t next_generation_ = 0;
+  std::optional<kernel::BpfObject> adopter_;
+};
+
+}  // namespace holdfast::backend::lsm
+
+#endif  // HOLDFAST_BACKEND_LSM_MACHINE_SESSIONS_H

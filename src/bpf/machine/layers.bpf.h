@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Sessions: who is a member of which (core/layers.h), by descent. What is a member is one from its first instruction:
+ * lsm/task_alloc runs in the parent before anybody can find the child, whatever the way of forking. If the child cannot be
+ * recorded, the fork fails.
+ *
+ * The first member is made by an iterator that the daemon runs over a task that waits for it.
+ */
+#ifndef HOLDFAST_BPF_MACHINE_LAYERS_BPF_H
+#define HOLDFAST_BPF_MACHINE_LAYERS_BPF_H
+
+#include "bpf/lib/vmlinux.h"
+
+#include "bpf/machine/cgroup_maps.bpf.h"
+#include "core/layers.h"
+
+/* Written by user space: sessions that have a slot. 0 spares everybody the rest. */
+__u32 sessions_live;
+
+/* By slot; equal policies share a map. Sizes rather than types, as for cgroup_tables. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, HF_LAYER_SLOTS);
+  __type(key, __u32);
+  __array(values, struct tables_map);
+} session_tables SEC(".maps");
+
+/* By slot. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, HF_LAYER_SLOTS);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct hf_session_state);
+} session_states SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HF_SESSION_TASKS);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64);
+  __type(value, struct hf_layers);
+} session_tasks SEC(".maps");
+
+static __always_inline struct hf_session_state *session_at(__u32 slot) {
+  return bpf_map_lookup_elem(&session_states, &slot);
+}
+
+static __always_inline const struct hf_tables *tables_of_session(__u32 slot) {
+  __u32 zero = 0;
+  void *inner = bpf_map_lookup_elem(&session_tables, &slot);
+  if (!inner) return 0;
+  return bpf_map_lookup_elem(inner, &zero);
+}
+
+/* Null: it is a member of none. */
+static __always_inline struct hf_layers *sessions_of(__u64 task) {
+  if (!sessions_live) return 0;
+  return bpf_map_lookup_elem(&session_tasks, &task);
+}
+
+/* The membership number `index` of a task, from 0. Null: there are not that many. */
+static __always_inline const struct hf_layer *session_number(const struct hf_layers *sessions, __u32 index) {
+  HF_OPAQUE(index);
+  if (!sessions || index >= HF_LAYERS_NESTED || index >= sessions->count) return 0;
+  return &sessions->layer[index];
+}
+
+/* ---- birth and death ----------------------------------------------------------------------------------------------- */
+
+/* `by`: 1 or -1. */
+static __always_inline void count_member(const struct hf_layers *sessions, __u64 by) {
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_NESTED; i++) {
+    const struct hf_layer *layer = session_number(sessions, i);
+    struct hf_session_state *state;
+    __u32 slot;
+    if (!layer) break;
+    slot = layer->slot;
+    state = session_at(slot);
+    if (state) __sync_fetch_and_add(&state->members, by);
+  }
+}
+
+__noinline int leave_sessions(__u64 task) {
+  struct hf_layers *sessions = bpf_map_lookup_elem(&session_tasks, &task);
+  struct hf_layers were;
+  if (!sessions) return 0;
+  were = *sessions;
+  if (!bpf_map_delete_elem(&session_tasks, &task)) count_member(&were, -1ull);
+  return 0;
+}
+
+__noinline int join_parents_sessions(__u64 parent, __u64 child) {
+  struct hf_layers *sessions = sessions_of(parent);
+  struct hf_layers copy; /* out of the map: it may be the source of the update */
+  if (!sessions) return 0;
+  copy = *sessions;
+  if (bpf_map_update_elem(&session_tasks, &child, &copy, BPF_ANY)) return -HF_EAGAIN;
+  count_member(&copy, 1);
+  return 0;
+}
+
+/* A typed pointer as the plain number that keys and arguments are. */
+static __always_inline __u64 number_of(const void *pointer) {
+  __u64 number = 0;
+  bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+  return number;
+}
+
+SEC("lsm/task_alloc")
+int BPF_PROG(session_fork, void *task) {
+  if (join_parents_sessions(bpf_get_current_task(), number_of(task))) return -HF_EAGAIN;
+  return 0;
+}
+
+/* Also when a fork fails. A task that ends has left before (machine_task_exit), but for one that was never run. */
+SEC("lsm/task_free")
+int BPF_PROG(session_task_end, void *task) { return leave_sessions(number_of(task)); }
+
+#endif /* HOLDFAST_BPF_MACHINE_LAYERS_BPF_H */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Iterators that the daemon runs over tasks of a session. hf_adopt_task makes one task a member: it waits for that, and is
+ * the only one of its process. The namespaces that it has made for itself become the session's. The daemon knows them by
+ * descriptor and number, and a record also needs their addresses; no number changes hands as long as the daemon holds the
+ * descriptors.
+ */
+#ifndef HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H
+#define HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H
+
+#include "bpf/machine/machine_namespace.bpf.h"
+
+/* Written by user space before it runs the iterator. */
+struct hf_adoption session_adoption;
+
+/* The namespace may belong to sandboxes of outer layers already. Not 0: there is no room. */
+static __always_inline long add_session_owner(const struct ns_common *ns, __u32 type) {
+  struct hf_owner of[HF_TRACKED_OWNERS] = {};
+  const struct hf_tracked *record;
+  __u64 ns_id = 0;
+  __u32 inum = 0;
+  bpf_core_read(&inum, sizeof(inum), &ns->inum);
+  if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
+  record = hf_tracked_find(inum, (unsigned long)ns, ns_id);
+  if (record) __builtin_memcpy(of, record->of, sizeof(of));
+#pragma clang loop unroll(full)
+  for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) {
+    if (of[i].owner) continue;
+    of[i].set = session_adoption.layer.set;
+    of[i].owner = hf_owner_in_session(session_adoption.layer.slot, session_adoption.layer.profile);
+    return hf_track(ns, type, of);
+  }
+  return -1;
+}
+
+__noinline int adopt_namespace(__u64 address, __u32 bit) {
+  const struct ns_common *ns = (const void *)address;
+  __u32 inum = 0;
+  HF_OPAQUE(bit);
+  if (bit >= HF_NS_COUNT) return 0;
+  bpf_core_read(&inum, sizeof(inum), &ns->inum);
+  if (!inum || session_adoption.inum[bit] != inum || (session_adoption.found & 1u << bit)) return 0;
+  if (!add_session_owner(ns, 1u << bit)) session_adoption.found |= 1u << bit;
+  return 0;
+}
+
+#define ADOPT(slot, bit) \
+  do { \
+    typeof(proxy->slot) ns_ = 0; \
+    bpf_core_read(&ns_, sizeof(ns_), &proxy->slot); \
+    if (ns_) adopt_namespace((unsigned long)&ns_->ns, bit); \
+  } while (0)
+
+static __always_inline void adopt_namespaces(const struct task_struct *task) {
+  const struct pid_namespace *pid_ns = hf_active_pid_ns(task);
+  const struct user_namespace *user = 0;
+  struct nsproxy *proxy = 0;
+  const struct cred *cred = 0;
+  bpf_core_read(&proxy, sizeof(proxy), &task->nsproxy);
+  bpf_core_read(&cred, sizeof(cred), &task->real_cred);
+  if (!proxy || !cred) return;
+  ADOPT(mnt_ns, 0);
+  ADOPT(uts_ns, 1);
+  ADOPT(ipc_ns, 2);
+  ADOPT(pid_ns_for_children, 4);
+  ADOPT(net_ns, 5);
+  ADOPT(cgroup_ns, 6);
+  ADOPT(time_ns, 7);
+  ADOPT(time_ns_for_children, 7);
+  bpf_core_read(&user, sizeof(user), &cred->user_ns);
+  if (user) adopt_namespace((unsigned long)&user->ns, 3);
+  if (pid_ns) adopt_namespace((unsigned long)&pid_ns->ns, 4);
+}
+
+/* Not 0: it is in too many sessions, or there is no room. */
+static __always_inline int join_session(__u64 task) {
+  struct hf_layers *had = bpf_map_lookup_elem(&session_tasks, &task);
+  struct hf_layers now = {};
+  struct hf_session_state *state;
+  __u32 count, slot = session_adoption.layer.slot;
+  if (had) now = *had;
+  count = now.count;
+  HF_OPAQUE(count);
+  if (count >= HF_LAYERS_NESTED) return -1;
+  now.layer[count] = session_adoption.layer;
+  now.count = count + 1;
+  state = session_at(slot);
+  if (!state) return -1;
+  __sync_fetch_and_add(&state->members, 1); /* before the entry, so that it never says that the last one has gone */
+  if (!bpf_map_update_elem(&session_tasks, &task, &now, BPF_ANY)) return 0;
+  __sync_fetch_and_add(&state->members, -1ull);
+  return -1;
+}
+
+SEC("iter/task")
+int session_adopt_task(struct bpf_iter__task *ctx) {
+  struct task_struct *task = ctx->task;
+  __u64 address = 0;
+  if (!task || session_adoption.joined) return 0;
+  bpf_probe_read_kernel(&address, sizeof(address), &task); /* a number now */
+  adopt_namespaces((const void *)address);
+  if (!join_session(address)) session_adoption.joined = 1;
+  return 0;
+}
+
+#endif /* HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Layers: policies that hold at the same time, in the maps of the machine-wide programs. Layer 0 is the policy of the
+ * machine. Each session (a `holdfast run` that the daemon holds) is one more, in a slot of its own. A task is decided
+ * about by each of its layers, and the strongest refusal wins.
+ *
+ * The rules of core/abi.h hold here too: fixed-width fields, explicit padding, asserted layout.
+ */
+#ifndef HOLDFAST_CORE_LAYERS_H
+#define HOLDFAST_CORE_LAYERS_H
+
+#include "core/abi.h"
+#include "core/counters.h"
+
+#define HF_LAYER_MACHINE 0u     /* the slot of the machine's policy */
+#define HF_LAYER_SLOTS 2048u    /* sessions at one time, slot 0 is not used for one */
+#define HF_LAYERS_NESTED 4u     /* sessions that one task is a member of: runs in runs */
+#define HF_LAYERS_DECIDE 5u     /* layers that decide about one operation; with more it is refused */
+#define HF_NO_LAYER (~0u)       /* more than each slot */
+#define HF_SESSION_TASKS 65536u /* members of all sessions together; a fork beyond that fails */
+
+/* Sets: the id of a cgroup, or one of these bits and another number. */
+#define HF_SET_OF_MARK (1ull << 63)
+#define HF_SET_OF_SESSION (1ull << 62)
+
+/* Owners of tracked namespaces: the digest of a profile's name, or this bit, the session's slot and the number of its
+ * profile. A slot is used again only after the records of its session are gone. */
+#define HF_OWNER_IN_SESSION (1ull << 63)
+
+/* A session that a task is a member of. */
+struct hf_layer {
+  __u64 set;  /* HF_SET_OF_SESSION and the id of the session, which is never used again */
+  __u32 slot; /* not 0 */
+  __u16 profile;
+  __u16 pad0;
+};
+
+/* The sessions that a task is a member of by descent. Key: address of its task_struct. */
+struct hf_layers {
+  __u32 count;
+  __u32 pad0;
+  struct hf_layer layer[HF_LAYERS_NESTED];
+};
+
+/* What there is of the session in a slot. Programs count in it, the daemon writes the rest. */
+struct hf_session_state {
+  __u64 id;      /* 0: the slot is free */
+  __u64 members; /* tasks */
+  __u64 lost;    /* events that did not fit the ring */
+  __u64 events;  /* ids given out */
+  struct hf_counters decisions;
+  __u64 guarded; /* attempts on the enforcement itself that were refused; no decisions */
+  __u64 channel; /* cookie of a socket that its policy does not apply to; 0: none */
+  __u32 owner;   /* uid that opened it */
+  __u32 profile; /* of its members */
+};
+
+/* What the daemon asks of the iterator that makes a task a member: the task is blocked, and its namespaces are made. */
+struct hf_adoption {
+  struct hf_layer layer;
+  __u32 inum[HF_NS_COUNT]; /* namespaces that become the session's, by bit number of HF_NS_*; 0: none */
+  __u32 found;             /* HF_NS_* that were recorded */
+  __u32 joined;            /* 1: the task is a member */
+};
+
+HF_INLINE __u64 hf_owner_in_session(__u32 slot, __u16 profile) {
+  return HF_OWNER_IN_SESSION | (__u64)slot << 16 | profile;
+}
+HF_INLINE __u32 hf_slot_of_owner(__u64 owner) { return (__u32)(owner >> 16) & (HF_LAYER_SLOTS - 1); }
+
+HF_LAYOUT(sizeof(struct hf_layer) == 16);
+HF_LAYOUT(sizeof(struct hf_layers) == 8 + 16 * HF_LAYERS_NESTED);
+HF_LAYOUT(sizeof(struct hf_session_state) == 56 + sizeof(struct hf_counters));
+HF_LAYOUT(sizeof(struct hf_adoption) == 24 + 4 * HF_NS_COUNT);
+HF_LAYOUT((HF_LAYER_SLOTS & (HF_LAYER_SLOTS - 1)) == 0);
+
+#endif /* HOLDFAST_CORE_LAYERS_H */
