@@ -126,6 +126,7 @@ policy::Colour stderr_colour(const std::string& asked) {
 }
 
 struct Session {
+  const std::vector<policy::Source>& sources;
   const policy::Compiled& policy;
   const hf_tables& tables;
   std::uint16_t profile;
@@ -147,7 +148,11 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
       [&](std::string_view path) { return policy::profiles_of_cgroup(session.policy, path); },
       [](std::string_view notice) { complain(0, notice); },
       [&](const hf_guard_event& refusal) { reporter.refusal(refusal); }};
-  auto attached = run::attach(options.backend, spec);
+  const run::RunPolicy text = {
+      session.sources,
+      session.profile == HF_NO_PROFILE ? std::string() : session.policy.profiles[session.profile],
+      options.mode, &session.policy};
+  auto attached = run::attach(options.backend, spec, &text);
   if (!attached)
     return complain(kExitImpossible,
                     fmt::format("cannot enforce the policy: {}", attached.error().message()));
@@ -169,9 +174,16 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
     complain(0, fmt::format("{} events could not be written to {}", reporter.unwritten(),
                             options.events));
   if (!options.quiet) {
-    const run::Summary summary{
-        session.policy,  session.profile, attached->backend->name(),     attached->passed_over,
-        outcome->totals, reporter.hits(), attached->backend->promises(), reporter.shown()};
+    const std::string enforcer =
+        std::string(attached->backend->name()) + (attached->resident ? " (under holdfastd)" : "");
+    const run::Summary summary{session.policy,
+                               session.profile,
+                               enforcer,
+                               attached->passed_over,
+                               outcome->totals,
+                               reporter.hits(),
+                               attached->backend->promises(),
+                               reporter.shown()};
     const policy::Colour colour = stderr_colour(options.colour);
     fmt::print(stderr, "{}",
                options.verbose ? run::render(summary, colour) : run::render_short(summary, colour));
@@ -201,7 +213,7 @@ int run(const RunOptions& options) {
       options.events.empty() ? std::string() : policy_line(loaded, options.mode));
   if (!reporter) return complain(kExitFailed, reporter.error().message());
   const auto in_mode = with_mode(*policy->tables, options.mode);
-  const Session session{*policy, in_mode ? *in_mode : *policy->tables, *profile,
+  const Session session{loaded.sources, *policy, in_mode ? *in_mode : *policy->tables, *profile,
                         *types | run::types_for_delegation(rules)};
   int killed_by = 0;
   const int status = run_session(options, session, *reporter, killed_by);

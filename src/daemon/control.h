@@ -11,6 +11,7 @@
 
 #include "daemon/enforcement.h"
 #include "daemon/options.h"
+#include "daemon/sessions.h"
 #include "rpc/server.h"
 
 namespace holdfast::daemon {
@@ -26,12 +27,27 @@ class Control {
   // As rpc::Server::interest().
   [[nodiscard]] kernel::Interest interest() { return server_->interest(); }
   void dispatch() { server_->dispatch(); }
+  // As those of Sessions.
+  [[nodiscard]] std::uint64_t due_ns() const { return sessions_.due_ns(); }
+  void tick() { sessions_.tick(); }
+  void refused(const hf_guard_event& refusal) { sessions_.refused(refusal); }
+  // What reports attacks that were read, and calls refused() for each.
+  void report_with(std::function<void()> report) { report_ = std::move(report); }
   // Sends an event, as a JSON object, to all clients of the method Monitor.
   void send_event(const std::string& json);
 
  private:
   Control(Enforcement& enforcement, const Options& options)
-      : enforcement_(enforcement), options_(options) {}
+      : enforcement_(enforcement),
+        options_(options),
+        sessions_(
+            enforcement,
+            [this](rpc::ConnectionId client, const rpc::Json& reply) {
+              return server_->send(client, reply);
+            },
+            [this] {
+              if (report_) report_();
+            }) {}
   [[nodiscard]] rpc::Answer answer(const rpc::Call& call);
   [[nodiscard]] rpc::Answer change(const rpc::Call& call);
   [[nodiscard]] rpc::Answer reload(const rpc::Json& parameters);
@@ -53,6 +69,8 @@ class Control {
   const Options& options_;
   std::unique_ptr<rpc::Server> server_;
   std::set<rpc::ConnectionId> monitors_;
+  Sessions sessions_;
+  std::function<void()> report_;
   Recent status_;
   Recent metrics_;
 };

@@ -208,7 +208,10 @@ Result<void> Enforcement::dispatch() {
   return read;
 }
 
-void Enforcement::deliver(const hf_event& event) { sink_(event, policy_of(event.generation)); }
+void Enforcement::deliver(const hf_event& event) {
+  if (event.session == 0) return sink_(event, policy_of(event.generation));
+  if (session_sink_) session_sink_(event);
+}
 
 // An event must never be shown with the names of another policy. Numbers are better.
 Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {

@@ -66,6 +66,15 @@ class Enforcement : private InForce {
     return machine_->set_labels(socket_fd, labels);
   }
 
+  // For Sessions. The policies of sessions are not the machine's; spec_of() says one in the terms
+  // of the backend. The sink receives their events, in place of the other one.
+  [[nodiscard]] backend::Machine& machine() { return *machine_; }
+  [[nodiscard]] backend::MachineSpec spec_of(const policy::Compiled& compiled,
+                                             const hf_tables& tables) const;
+  void use_session_sink(std::function<void(const hf_event&)> sink) {
+    session_sink_ = std::move(sink);
+  }
+
   // When tick() has to be called.
   [[nodiscard]] std::uint64_t due_ns() const { return life_.due_ns(); }
   // Reverts a policy that was not confirmed in time.
@@ -108,11 +117,10 @@ class Enforcement : private InForce {
   [[nodiscard]] Compiled policy_of(std::uint64_t generation);
   [[nodiscard]] std::unique_ptr<hf_tables> tables_of(const Generation& generation,
                                                      const policy::Compiled& compiled) const;
-  [[nodiscard]] backend::MachineSpec spec_of(const policy::Compiled& compiled,
-                                             const hf_tables& tables) const;
 
   const Options& options_;
   Sink sink_;
+  std::function<void(const hf_event&)> session_sink_;
   std::function<void(const std::string&)> log_;
   std::unique_ptr<Archive> archive_;
   PolicyLife life_;

@@ -89,6 +89,16 @@ void add_decisions(Text& text, const backend::MachineStats& stats) {
     text.sample(stats.refusals[what], {{"guard", policy::guard_kind_name(what)}});
 }
 
+void add_sessions(Text& text, const backend::MachineStats& stats) {
+  text.family("holdfast_sessions", "gauge", "Runs that holdfastd holds now.");
+  text.sample(stats.sessions);
+  text.family("holdfast_session_tasks", "gauge", "Tasks of these runs.");
+  text.sample(stats.session_tasks);
+  text.family("holdfast_sessions_opened_total", "counter",
+              "Runs that holdfastd has held since its programs were attached.");
+  text.sample(stats.sessions_opened);
+}
+
 void add_events(Text& text, const DaemonState& state, const backend::MachineStats& stats) {
   text.family("holdfast_lost_events_total", "counter",
               "Events that found no room in their ring buffer. The decisions were enforced.");
@@ -131,6 +141,7 @@ std::string exposition(const DaemonState& state, const backend::MachineStats& st
   Text text;
   add_state(text, state);
   add_decisions(text, stats);
+  add_sessions(text, stats);
   add_events(text, state, stats);
   add_fills(text, stats);
   add_runs(text, stats);

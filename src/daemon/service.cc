@@ -200,11 +200,14 @@ class Service {
                         return {};
                       });
     loop.add_source({}, [this] { return report_refusals(); });
+    if (control_ != nullptr) control_->report_with([this] { (void)report_refusals(); });
     loop.add_timer([this] { return aggregator_.due_ns(); },
                    [this] { aggregator_.flush_due(kernel::boottime_ns()); });
     loop.add_timer([this] { return reporter_.due_ns(); },
                    [this] { reporter_.flush_due(kernel::boottime_ns()); });
     loop.add_timer([this] { return enforcement_.due_ns(); }, [this] { enforcement_.tick(); });
+    if (control_ != nullptr)
+      loop.add_timer([this] { return control_->due_ns(); }, [this] { control_->tick(); });
     loop.add_descriptor(watch_.fd(), POLLIN, [this](short) -> Result<void> {
       if (watch_.drain()) wait_for_files();
       // Directories of drop-ins may be new.
@@ -250,7 +253,10 @@ class Service {
 
   Result<void> report_refusals() {
     HF_TRY_ASSIGN(const auto refusals, enforcement_.take_guard_events());
-    for (const hf_guard_event& refusal : refusals) reporter_.refusal(refusal);
+    for (const hf_guard_event& refusal : refusals) {
+      reporter_.refusal(refusal);
+      if (control_ != nullptr) control_->refused(refusal);
+    }
     return {};
   }
 

@@ -4,6 +4,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <fcntl.h>
+
 #include <cstdint>
 
 #include "kernel/system_error.h"
@@ -14,6 +16,12 @@ Result<Fd> make_wakeup() {
   Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!fd) return system_error("eventfd");
   return fd;
+}
+
+Result<void> silence(int fd) {
+  HF_TRY_ASSIGN(const auto silent, make_wakeup());
+  if (::dup3(silent.get(), fd, O_CLOEXEC) < 0) return system_error("dup3");
+  return {};
 }
 
 // The write fails only when the counter would reach 2^64 - 1.

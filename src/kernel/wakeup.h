@@ -10,6 +10,9 @@ namespace holdfast::kernel {
 
 // Non-blocking, not readable yet. Errors: of eventfd(2).
 [[nodiscard]] Result<Fd> make_wakeup();
+// Puts a descriptor that is never readable in the place of `fd`, which is closed. Errors: of
+// eventfd(2), dup3(2).
+[[nodiscard]] Result<void> silence(int fd);
 // Makes the descriptor readable. Any thread.
 void wake(int wakeup_fd);
 // Whether wake() was called since the last call of this function. Makes the descriptor unreadable.

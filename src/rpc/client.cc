@@ -40,6 +40,10 @@ Result<Reply> Client::receive(bool& continues) {
     HF_TRY_ASSIGN(const auto open, kernel::receive_some(fd_.get(), in_, kernel::Wait::yes));
     if (!open) return Error{EPIPE, "call", "", "the server closed the connection"};
   }
+  return take_message(end, continues);
+}
+
+Result<Reply> Client::take_message(std::size_t end, bool& continues) {
   const Json json = Json::parse(in_.substr(0, end), nullptr, /*allow_exceptions=*/false);
   in_.erase(0, end + 1);
   if (!json.is_object()) return Error{EPROTO, "call", "", "not a reply"};
@@ -56,6 +60,28 @@ Result<Reply> Client::call(const std::string& method, const Json& parameters, in
   HF_TRY(send({{"method", method}, {"parameters", parameters}}, socket_fd));
   bool continues = false;
   return receive(continues);
+}
+
+Result<Reply> Client::begin_stream(const std::string& method, const Json& parameters) {
+  HF_TRY(send({{"method", method}, {"parameters", parameters}, {"more", true}}));
+  bool continues = false;
+  return receive(continues);
+}
+
+Result<std::optional<Reply>> Client::next_ready() {
+  std::size_t end = in_.find('\0');
+  if (end == std::string::npos) {
+    HF_TRY_ASSIGN(const auto ready, kernel::poll_readable({fd_.get()}, 0));
+    if (!ready.front()) return std::optional<Reply>();
+    HF_TRY_ASSIGN(const auto open, kernel::receive_some(fd_.get(), in_, kernel::Wait::no));
+    end = in_.find('\0');
+    if (!open && end == std::string::npos)
+      return Error{EPIPE, "call", "", "the server closed the connection"};
+    if (end == std::string::npos) return std::optional<Reply>();
+  }
+  bool continues = false;
+  HF_TRY_ASSIGN(auto reply, take_message(end, continues));
+  return std::optional<Reply>(std::move(reply));
 }
 
 Result<Reply> Client::stream(const std::string& method, const Json& parameters,

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/fd.h"
@@ -32,10 +33,20 @@ class Client {
   [[nodiscard]] Result<Reply> stream(const std::string& method, const nlohmann::json& parameters,
                                      const std::function<bool(const Reply&)>& each);
 
+  // Calls with "more" and returns the first reply. Errors: as call().
+  [[nodiscard]] Result<Reply> begin_stream(const std::string& method,
+                                           const nlohmann::json& parameters);
+  // The next reply of a stream that is there already. Empty: there is none now. Errors: EPIPE the
+  // server closed the connection; EPROTO; of recv(2).
+  [[nodiscard]] Result<std::optional<Reply>> next_ready();
+  // Readable when next_ready() may have a reply. Borrowed.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
  private:
   explicit Client(Fd fd) : fd_(std::move(fd)) {}
   [[nodiscard]] Result<void> send(nlohmann::json message, int socket_fd = -1);
   [[nodiscard]] Result<Reply> receive(bool& continues);
+  [[nodiscard]] Result<Reply> take_message(std::size_t end, bool& continues);
   Fd fd_;
   std::string in_;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/choice.h"
 
+#include "rpc/control_interface.h"
+
 namespace holdfast::run {
 namespace {
 
@@ -8,7 +10,16 @@ Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
                             const backend::SessionSpec& spec) {
   HF_TRY(backend->available());
   HF_TRY_ASSIGN(auto session, backend->open(spec));
-  return Attached{std::move(backend), std::move(session), {}};
+  return Attached{std::move(backend), false, std::move(session), {}};
+}
+
+// Under holdfastd, if there is one and it can; else with programs of its own.
+Result<Attached> attach_lsm(std::unique_ptr<backend::Backend> backend,
+                            const backend::SessionSpec& spec, const RunPolicy* policy) {
+  if (policy != nullptr)
+    if (auto session = open_resident(rpc::kControlSocket, *policy, spec))
+      return Attached{std::move(backend), true, *std::move(session), {}};
+  return attach_one(std::move(backend), spec);
 }
 
 // A description of the profile's rules about cgroups that this backend does not enforce at all. "":
@@ -34,8 +45,9 @@ backend::LabelNames label_words(const policy::Compiled& policy, std::uint16_t pr
   return {policy.label_names, policy.label_values, policy.label_rights[profile].set};
 }
 
-Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec) {
-  if (wanted == "lsm") return attach_one(backend::make_lsm_backend(), spec);
+Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec,
+                        const RunPolicy* policy) {
+  if (wanted == "lsm") return attach_lsm(backend::make_lsm_backend(), spec, policy);
   if (wanted == "supervisor") return attach_one(backend::make_supervisor_backend(), spec);
   auto lsm = backend::make_lsm_backend();
   // Only the lsm backend enforces rules about visitors.
@@ -44,7 +56,7 @@ Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spe
       !unenforced.empty() && spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;
   std::string passed_over = "lsm: it does not decide about " + std::string(unenforced);
   if (!needs_other) {
-    auto strongest = attach_one(std::move(lsm), spec);
+    auto strongest = attach_lsm(std::move(lsm), spec, policy);
     if (strongest) return strongest;
     passed_over = "lsm: " + strongest.error().message();
   }

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/sessions.h"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "events/event_json.h"
+#include "events/guard_event.h"
+#include "kernel/proc/proc.h"
+#include "kernel/process/namespaces.h"
+#include "kernel/process/process.h"
+#include "kernel/sockets/sockets.h"
+#include "policy/compile.h"
+#include "policy/enum_names.h"
+#include "policy/load.h"
+#include "rpc/control_interface.h"
+
+namespace holdfast::daemon {
+
+namespace {
+
+using rpc::Answer;
+using rpc::Json;
+
+constexpr std::uint64_t kLookNs = 500'000'000;
+// Policies that are kept for the next run with the same.
+constexpr std::size_t kMaxPrepared = 16;
+// Totals of sessions that have ended.
+constexpr std::size_t kMaxEnded = 4096;
+
+std::string named(const char* what) { return fmt::format("{}.{}", rpc::kControlInterface, what); }
+
+Answer not_opened(const Error& error) {
+  return {
+      named("SessionRefused"),
+      {{"errno", error.code}, {"message", error.detail.empty() ? error.message() : error.detail}},
+      false};
+}
+
+Answer mistakes(const policy::LoadResult& loaded) {
+  std::string text;
+  for (const policy::Diagnostic& diagnostic : loaded.diagnostics)
+    text += policy::render(diagnostic);
+  return {named("PolicyError"), {{"diagnostics", text}}, false};
+}
+
+std::optional<std::string> text_of(const rpc::Call& call, const char* name) {
+  const auto at = call.parameters.find(name);
+  if (at == call.parameters.end() || !at->is_string()) return std::nullopt;
+  return at->get<std::string>();
+}
+
+std::optional<std::uint64_t> number_of(const rpc::Call& call, const char* name) {
+  const auto at = call.parameters.find(name);
+  if (at == call.parameters.end() || !at->is_number_unsigned()) return std::nullopt;
+  return at->get<std::uint64_t>();
+}
+
+std::optional<std::vector<policy::Source>> sources_of(const rpc::Call& call) {
+  const auto at = call.parameters.find("sources");
+  if (at == call.parameters.end() || !at->is_array()) return std::nullopt;
+  std::vector<policy::Source> sources;
+  for (const Json& one : *at) {
+    if (!one.is_object() || !one.contains("name") || !one["name"].is_string() ||
+        !one.contains("text") || !one["text"].is_string())
+      return std::nullopt;
+    policy::Source source{one["name"].get<std::string>(), one["text"].get<std::string>()};
+    source.drop_in = one.contains("drop_in") && one["drop_in"] == true;
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+std::optional<std::uint32_t> types_of(const rpc::Call& call) {
+  std::uint32_t types = 0;
+  const auto at = call.parameters.find("namespaces");
+  if (at == call.parameters.end()) return types;
+  if (!at->is_array()) return std::nullopt;
+  for (const Json& one : *at) {
+    const auto type = one.is_string() ? kernel::type_by_name(one.get<std::string>()) : std::nullopt;
+    if (!type) return std::nullopt;
+    types |= 1u << *type;
+  }
+  return types;
+}
+
+// The namespaces of the task, held so that their numbers stay theirs.
+struct HeldNamespaces {
+  std::array<Fd, HF_NS_COUNT> fds;
+  std::array<std::uint32_t, HF_NS_COUNT> inodes = {};
+};
+
+Result<HeldNamespaces> hold_namespaces(pid_t pid, std::uint32_t types) {
+  HeldNamespaces held;
+  for (unsigned bit = 0; bit < HF_NS_COUNT; bit++) {
+    if ((types & (1u << bit)) == 0) continue;
+    HF_TRY_ASSIGN(held.fds[bit], kernel::open_namespace(pid, bit));
+    HF_TRY_ASSIGN(const auto file, kernel::describe_file(held.fds[bit].get()));
+    held.inodes[bit] = static_cast<std::uint32_t>(file.inode);
+  }
+  return held;
+}
+
+Error no_such_child() {
+  return Error{ESRCH, "open session", {}, "the task is not a child of the caller with one thread"};
+}
+
+// The pid of a child of the caller, which the caller knows by `number` in its own pid namespace.
+Result<pid_t> child_of_caller(const kernel::Proc& proc, const rpc::Call& call, pid_t number) {
+  if (call.peer_fd < 0) return no_such_child();
+  HF_TRY_ASSIGN(const auto caller, proc.process_of_pidfd(call.peer_fd));
+  if (caller <= 0) return no_such_child();
+  HF_TRY_ASSIGN(const auto parent, proc.task(caller));
+  HF_TRY_ASSIGN(const auto own, parent.status());
+  const bool same_numbers = own.innermost_pid == own.process;
+  for (const pid_t child : parent.children()) {
+    const auto task = proc.task(child);
+    const auto status = task ? task->status() : task.error();
+    if (!status || status->parent != caller || status->ended || status->threads != 1) continue;
+    if ((same_numbers ? status->process : status->innermost_pid) == number) return status->process;
+  }
+  return no_such_child();
+}
+
+// `sent`: the replies about what was decided that the client gets.
+Json totals_json(const backend::SessionCounts& counts, std::uint64_t sent) {
+  const backend::Totals& t = counts.totals;
+  return {{"members", counts.members},
+          {"allowed", t.allowed},
+          {"denied", t.denied},
+          {"audited", t.audited},
+          {"locked", t.locked},
+          {"errors", t.errors},
+          {"lost", t.lost},
+          {"guarded", t.guarded},
+          {"sent", sent}};
+}
+
+}  // namespace
+
+Sessions::Sessions(Enforcement& enforcement, Send send, std::function<void()> report)
+    : enforcement_(enforcement), send_(std::move(send)), report_(std::move(report)) {
+  enforcement_.use_session_sink([this](const hf_event& event) { deliver(event); });
+  look_again();
+}
+
+Sessions::~Sessions() { enforcement_.use_session_sink({}); }
+
+void Sessions::look_again() {
+  const bool any = !enforcement_.machine().sessions().empty();
+  due_ns_ = any ? kernel::boottime_ns() + kLookNs : kNever;
+}
+
+std::optional<Answer> Sessions::answer(std::string_view method, const rpc::Call& call) {
+  if (method == "PrepareSession") return prepare(call);
+  if (method == "OpenSession") return open(call);
+  if (method == "SessionTotals") return totals(call);
+  if (method == "Sessions") return list();
+  return std::nullopt;
+}
+
+std::shared_ptr<const Sessions::Prepared> Sessions::find_prepared(const std::string& key) const {
+  for (const auto& one : prepared_)
+    if (one->key == key || one->name == key) return one;
+  return nullptr;
+}
+
+// Compiles the policy and attaches what it needs, before the client forks anything.
+Answer Sessions::prepare(const rpc::Call& call) {
+  const auto sources = sources_of(call);
+  if (!sources) return rpc::invalid_parameter("sources");
+  const auto profile = text_of(call, "profile");
+  if (!profile) return rpc::invalid_parameter("profile");
+  const std::string mode = text_of(call, "mode").value_or("");
+  const auto mode_value = policy::value_of(policy::kModeNames, mode);
+  if (!mode.empty() && !mode_value) return rpc::invalid_parameter("mode");
+  // By the whole text: a digest can be met on purpose.
+  const std::string key = call.parameters["sources"].dump() + '\0' + *profile + '\0' + mode + '\0' +
+                          std::to_string(call.peer.uid);
+  auto prepared = find_prepared(key);
+  if (!prepared) {
+    auto loaded = policy::load(*sources);
+    if (!loaded.policy) return mistakes(loaded);
+    auto made = std::make_shared<Prepared>();
+    made->key = key;
+    made->name = fmt::format("policy-{}", ++named_);
+    made->policy = std::move(loaded.policy);
+    const auto number = made->policy->find_profile(*profile);
+    if (!number && !profile->empty()) return {named("NotFound"), {{"what", *profile}}, false};
+    made->profile = number.value_or(HF_NO_PROFILE);
+    auto tables = std::make_shared<hf_tables>(*made->policy->tables);
+    if (mode_value) policy::set_mode(*tables, static_cast<std::uint8_t>(*mode_value));
+    made->tables = std::move(tables);
+    prepared = std::move(made);
+  }
+  const auto spec = enforcement_.spec_of(*prepared->policy, *prepared->tables);
+  if (auto ready = enforcement_.machine().prepare_session(spec, prepared->key, prepared->profile);
+      !ready)
+    return not_opened(ready.error());
+  std::erase(prepared_, prepared);
+  prepared_.push_front(prepared);
+  if (prepared_.size() > kMaxPrepared) prepared_.pop_back();
+  return {"", {{"policy", prepared->name}}, false};
+}
+
+Answer Sessions::open(const rpc::Call& call) {
+  if (!call.more) return {"org.varlink.service.ExpectedMore", Json::object(), false};
+  const auto pid = number_of(call, "pid");
+  if (!pid) return rpc::invalid_parameter("pid");
+  const auto types = types_of(call);
+  if (!types) return rpc::invalid_parameter("namespaces");
+  const auto key = text_of(call, "policy");
+  const auto prepared = key ? find_prepared(*key) : nullptr;
+  if (!prepared) return {named("NotFound"), {{"what", "the prepared policy"}}, false};
+  const auto begun = begin(*prepared, call, static_cast<pid_t>(*pid), *types);
+  if (!begun) return not_opened(begun.error());
+  sessions_[*begun] = {prepared, call.connection};
+  look_again();
+  return {"", {{"session", *begun}}, true};
+}
+
+Result<std::uint64_t> Sessions::begin(const Prepared& prepared, const rpc::Call& call, pid_t number,
+                                      std::uint32_t types) {
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
+  // Its parent waits for the answer, so nothing reaps it and its number stays its own.
+  HF_TRY_ASSIGN(const auto pid, child_of_caller(proc, call, number));
+  HF_TRY_ASSIGN(const auto namespaces, hold_namespaces(pid, types));
+  HF_TRY_ASSIGN(const auto still, child_of_caller(proc, call, number));
+  if (still != pid) return no_such_child();
+  const auto spec = enforcement_.spec_of(*prepared.policy, *prepared.tables);
+  backend::SessionOpening opening;
+  opening.policy = &spec;
+  opening.key = prepared.key;
+  opening.profile = prepared.profile;
+  opening.owner = call.peer.uid;
+  opening.tid = pid;
+  opening.namespaces = namespaces.inodes;
+  opening.channel_cookie = number_of(call, "channel").value_or(0);
+  return enforcement_.machine().open_session(opening);
+}
+
+Answer Sessions::totals(const rpc::Call& call) {
+  const auto id = number_of(call, "session");
+  if (!id) return rpc::invalid_parameter("session");
+  if (const auto ended = ended_.find(*id); ended != ended_.end()) {
+    Answer answer{"", std::move(ended->second), false};
+    ended_.erase(ended);
+    return answer;
+  }
+  // What was decided before is sent before.
+  if (auto sent = deliver_all(); !sent) return not_opened(sent.error());
+  const auto counts = enforcement_.machine().session(*id);
+  if (!counts) return {named("NotFound"), {{"what", fmt::format("session {}", *id)}}, false};
+  const auto known = sessions_.find(*id);
+  return {"", totals_json(*counts, known == sessions_.end() ? 0 : known->second.sent), false};
+}
+
+Answer Sessions::list() const {
+  Json all = Json::array();
+  for (const std::uint64_t id : enforcement_.machine().sessions()) {
+    const auto counts = enforcement_.machine().session(id);
+    if (!counts) continue;
+    const auto known = sessions_.find(id);
+    const auto& by = known == sessions_.end() ? nullptr : known->second.by;
+    all.push_back({{"session", id},
+                   {"uid", counts->owner},
+                   {"members", counts->members},
+                   {"profile", by ? Json(by->policy->profiles[by->profile]) : Json()},
+                   {"client", known != sessions_.end() && known->second.client != 0}});
+  }
+  return {"", {{"sessions", std::move(all)}}, false};
+}
+
+void Sessions::deliver(const hf_event& event) {
+  if (const auto found = sessions_.find(event.session); found != sessions_.end())
+    send(event.session, policy::event_json(event, *found->second.by->policy));
+}
+
+void Sessions::send(std::uint64_t id, const std::string& event) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || found->second.client == 0) return;
+  Session& session = found->second;
+  const Json reply = {{"event", Json::parse(event, nullptr, /*allow_exceptions=*/false)}};
+  if (send_(session.client, reply))
+    session.sent++;
+  else
+    session.client = 0;
+}
+
+// All that the ring buffer holds now. Bounded, since members may go on.
+Result<void> Sessions::deliver_all() {
+  constexpr int kRounds = 16;
+  for (int round = 0; round < kRounds; round++) {
+    HF_TRY(enforcement_.dispatch());
+    if (enforcement_.machine().drained()) break;
+  }
+  report_();
+  return {};
+}
+
+void Sessions::refused(const hf_guard_event& refusal) {
+  send(refusal.session, policy::guard_event_json(refusal));
+}
+
+void Sessions::tick() {
+  if (kernel::boottime_ns() < due_ns_) return;
+  bool read = false;
+  for (const std::uint64_t id : enforcement_.machine().sessions()) {
+    const auto counts = enforcement_.machine().session(id);
+    if (!counts || counts->members != 0) continue;
+    // What its tasks were told is sent before the session goes.
+    if (!std::exchange(read, true) && !deliver_all()) break;
+    if (!enforcement_.machine().close_session(id)) continue;
+    const auto known = sessions_.find(id);
+    if (known == sessions_.end()) continue;
+    if (ended_.size() < kMaxEnded) ended_[id] = totals_json(*counts, known->second.sent);
+    sessions_.erase(known);
+  }
+  look_again();
+}
+
+}  // namespace holdfast::daemon

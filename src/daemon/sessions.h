@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions: runs that the daemon holds (`holdfast run`), each by a policy of its own beside that of
+// the machine. A session lasts until its last task has ended, whatever becomes of the client.
+#ifndef HOLDFAST_DAEMON_SESSIONS_H
+#define HOLDFAST_DAEMON_SESSIONS_H
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/abi.h"
+#include "daemon/enforcement.h"
+#include "policy/compiled.h"
+#include "rpc/server.h"
+
+namespace holdfast::daemon {
+
+// Answers the methods about sessions of io.holdfast.Control, and sends each session's events to its
+// client. One thread.
+class Sessions {
+ public:
+  // Sends a reply to a call that continues. False: the connection has ended.
+  using Send = std::function<bool(rpc::ConnectionId, const rpc::Json&)>;
+
+  // Borrows `enforcement`. `report` passes refused attacks that were read to refused().
+  Sessions(Enforcement& enforcement, Send send, std::function<void()> report);
+  ~Sessions();
+  Sessions(const Sessions&) = delete;
+  Sessions& operator=(const Sessions&) = delete;
+
+  // Empty: the method is not about sessions. The caller is root.
+  [[nodiscard]] std::optional<rpc::Answer> answer(std::string_view method, const rpc::Call& call);
+
+  // Sends a refused attack on the enforcement to the client whose task tried it.
+  void refused(const hf_guard_event& refusal);
+
+  // When tick() has to be called.
+  [[nodiscard]] std::uint64_t due_ns() const { return due_ns_; }
+  // Ends the sessions whose last task has ended.
+  void tick();
+
+ private:
+  using Compiled = std::shared_ptr<const policy::Compiled>;
+  struct Prepared {
+    std::string key;   // the text, the profile and the rest of what it depends on
+    std::string name;  // for OpenSession
+    Compiled policy;
+    std::shared_ptr<const hf_tables> tables;
+    std::uint16_t profile = HF_NO_PROFILE;
+  };
+  struct Session {
+    std::shared_ptr<const Prepared> by;
+    rpc::ConnectionId client = 0;  // 0: it has gone
+    std::uint64_t sent = 0;        // replies about what was decided
+  };
+  [[nodiscard]] rpc::Answer prepare(const rpc::Call& call);
+  [[nodiscard]] rpc::Answer open(const rpc::Call& call);
+  [[nodiscard]] Result<std::uint64_t> begin(const Prepared& prepared, const rpc::Call& call,
+                                            pid_t number, std::uint32_t types);
+  [[nodiscard]] rpc::Answer totals(const rpc::Call& call);
+  [[nodiscard]] rpc::Answer list() const;
+  [[nodiscard]] std::shared_ptr<const Prepared> find_prepared(const std::string& key) const;
+  void deliver(const hf_event& event);
+  void send(std::uint64_t id, const std::string& event);
+  [[nodiscard]] Result<void> deliver_all();
+  void look_again();
+
+  Enforcement& enforcement_;
+  Send send_;
+  std::function<void()> report_;
+  std::deque<std::shared_ptr<const Prepared>> prepared_;  // the newest first
+  std::map<std::uint64_t, Session> sessions_;             // of clients of this process, by id
+  std::map<std::uint64_t, rpc::Json> ended_;              // totals whose client has not asked yet
+  std::uint64_t named_ = 0;                               // prepared policies
+  std::uint64_t due_ns_ = kNever;
+};
+
+}  // namespace holdfast::daemon
+
+#endif  // HOLDFAST_DAEMON_SESSIONS_H
