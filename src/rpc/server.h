@@ -66,7 +66,7 @@ struct Interface {
 
 // Limits for clients. Times in ns, sizes in bytes.
 struct Limits {
-  std::size_t root = 32;                          // connections of root
+  std::size_t root = 2304;                        // connections of root: each session has one
   std::size_t strangers = 48;                     // connections of all strangers together
   std::size_t in_of_root = std::size_t{1} << 20;  // size of one call of root
   std::size_t in = std::size_t{1} << 16;          // size of one call of a stranger

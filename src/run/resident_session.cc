@@ -125,7 +125,7 @@ class ResidentSession final : public backend::Session {
     if (event == reply.parameters.end()) return;
     shown_++;
     const std::string line = event->dump();
-    if (policy::is_guard_event(line)) {
+    if (event->contains("guard")) {
       const auto refusal = policy::guard_event_from_json(line);
       if (refusal && spec_.guard_sink) spec_.guard_sink(*refusal);
       return;

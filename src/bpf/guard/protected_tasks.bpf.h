@@ -35,19 +35,13 @@
 
 #include "bpf/lib/decision_points.h"
 #include "bpf/lib/names.bpf.h"
+#include "bpf/guard/any_process.bpf.h"
 #include "bpf/guard/protected_types.bpf.h"
 
 #define PT_CGROUP1_MAGIC 0x27e0eb /* linux/magic.h */
 #define PT_CGROUP2_MAGIC 0x63677270
-#define PT_PROC_MAGIC 0x9fa0
-#define PT_SYSFS_MAGIC 0x62656572
-#define PT_TRACEFS_MAGIC 0x74726163
-#define PT_DEBUGFS_MAGIC 0x64626720
-#define PT_MAY_WRITE 2 /* linux/fs.h */
 #define PT_MAX_CONTROLLERS 16
 #define PT_SIGIO 29
-#define PT_PERF_TRACEPOINT 2 /* enum perf_type_id */
-#define PT_PERF_DYNAMIC 6    /* from here on: kprobes, uprobes, PMUs of processors */
 
 static __always_inline __u32 pt_tgid(__u64 task) { return BPF_CORE_READ((struct task_struct___pt *)task, tgid); }
 
@@ -139,13 +133,6 @@ static __always_inline __u32 pt_cgroup_id(__u64 cgroup) {
   return (__u32)BPF_CORE_READ((struct cgroup___pt *)cgroup, kn, id);
 }
 
-/* ---- files of processes ---------------------------------------------------------------------------------------- */
-
-static __always_inline __u64 pt_proc_inode(__u64 inode) {
-  struct proc_inode___pt *none = 0;
-  return inode - (__u64)__builtin_preserve_access_index(&none->vfs_inode);
-}
-
 /* The task of a file below /proc/PID or /proc/PID/task/TID. 0: the file has none, or the task has ended. */
 static __noinline __u64 pt_task_of_file(__u64 inode) {
   struct proc_inode___pt *proc = (void *)pt_proc_inode(inode);
@@ -158,24 +145,6 @@ static __noinline __u64 pt_task_of_file(__u64 inode) {
 }
 
 /* ---- interfaces that affect arbitrary processes ---------------------------------------------------------------- */
-
-/* sysrq-trigger can kill all, hard_offline_page the users of a page; a uprobe changes the code of any program. */
-static __noinline int pt_acts_on_all(__u64 inode, unsigned long magic) {
-  struct hf_name name;
-  if (magic == PT_TRACEFS_MAGIC || magic == PT_DEBUGFS_MAGIC) return 1;
-  if (magic == PT_PROC_MAGIC) {
-    struct proc_inode___pt *proc = (void *)pt_proc_inode(inode);
-    struct proc_dir_entry___pt *entry = BPF_CORE_READ(proc, pde);
-    if (!entry || hf_read_name(&name, BPF_CORE_READ(entry, name))) return 0;
-    return HF_SAME(&name, "sysrq-trigger");
-  }
-  if (magic == PT_SYSFS_MAGIC) {
-    struct kernfs_node___pt *kn = BPF_CORE_READ((struct inode___pt *)inode, i_private);
-    if (!kn || hf_read_name(&name, BPF_CORE_READ(kn, name))) return 0;
-    return HF_SAME(&name, "hard_offline_page") || HF_SAME(&name, "soft_offline_page");
-  }
-  return 0;
-}
 
 /*
  * This checks each write and not each open, because a descriptor may be older than the enforcement or come from another
@@ -211,8 +180,7 @@ int BPF_PROG(protect_perf, struct perf_event___pt *event) {
   __u64 target = (__u64)BPF_CORE_READ(event, hw.target);
   __u32 type = BPF_CORE_READ(event, attr.type);
   if (target && is_protected(target) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_TRACE, pt_tgid(target));
-  if (KEPT_OFF_ARE_CONFINED && (type == PT_PERF_TRACEPOINT || type >= PT_PERF_DYNAMIC) && is_kept_off())
-    REFUSE_TOUCH(HF_GUARD_ANY_PROCESS, type);
+  if (KEPT_OFF_ARE_CONFINED && pt_perf_acts_on_all(type) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_ANY_PROCESS, type);
   return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "bpf/machine/machine_namespace.bpf.h"
 #include "bpf/machine/machine_ruled.bpf.h"
+#include "bpf/guard/any_process.bpf.h"
 #include "bpf/guard/refusal.bpf.h"
 #include "bpf/guard/terminal.bpf.h"
 #include "bpf/guard/usermode_helper.bpf.h"
@@ -61,17 +62,20 @@ __noinline int helper_rule_of_layer(struct hf_held *held) {
   return hf_any_tracked() ? rule_for_visitor(tables, held, subject.profile) : HF_HELPERS_FREE;
 }
 
-/* The strongest of all layers: HF_HELPERS_* grow. */
-static __always_inline int hf_helper_rule(void) {
+/* The strongest of all layers from a slot on: HF_HELPERS_* grow. */
+static __always_inline int helper_rule_from(__u32 slot) {
   struct hf_held held = {};
   int strongest = HF_HELPERS_FREE;
-  if (!helper_rules) return HF_HELPERS_FREE;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_LAYERS_DECIDE && held.next != HF_NO_LAYER; i++) {
     int rule = helper_rule_of_layer(&held);
-    if (rule > strongest) strongest = rule;
+    if (rule > strongest && held.slot >= slot) strongest = rule;
   }
   return held.next == HF_NO_LAYER ? strongest : HF_HELPERS_REFUSED;
+}
+
+static __always_inline int hf_helper_rule(void) {
+  return helper_rules ? helper_rule_from(HF_LAYER_MACHINE) : HF_HELPERS_FREE;
 }
 
 static __noinline int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited) {
@@ -82,6 +86,47 @@ static __noinline int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited) {
   if (!audited && what < HF_GUARD_COUNT) count(&machine_refused[what]);
   if (hf_tell_refusal(&cgroup_events, id, what, detail, audited, session ? session->id : 0)) count(&cgroup_totals.lost);
   return 0;
+}
+
+/*
+ * A member of a session, or a task that is held in one, does not act on any process of the machine. Services are left
+ * alone: what they may do there is what their capabilities say. 1: refused. A global function: verified once.
+ */
+__noinline int session_refuses_acting(__u32 detail) {
+  int rule;
+  if (!sessions_live) return 0;
+  rule = helper_rule_from(1);
+  if (rule == HF_HELPERS_FREE) return 0;
+  hf_refusal_tell(HF_GUARD_ANY_PROCESS, detail, rule == HF_HELPERS_AUDITED);
+  return rule == HF_HELPERS_REFUSED;
+}
+
+SEC("lsm/bpf")
+int BPF_PROG(session_bpf, int cmd, void *attr) {
+  __u32 type = 0;
+  if (cmd != BPF_PROG_LOAD || !sessions_live) return 0;
+  /* `attr` is the kernel's copy, and prog_type comes first. */
+  if (bpf_probe_read_kernel(&type, sizeof(type), attr)) return -HF_EPERM;
+  return hf_answer(hf_acts_on_tasks(type) && session_refuses_acting(type));
+}
+
+SEC("lsm/perf_event_alloc")
+int BPF_PROG(session_perf, struct perf_event___pt *event) {
+  __u32 type = BPF_CORE_READ(event, attr.type);
+  return hf_answer(pt_perf_acts_on_all(type) && session_refuses_acting(type));
+}
+
+/* Each write and not each open: a descriptor may be older than the session, or come from another process. */
+SEC("lsm/file_permission")
+int BPF_PROG(session_write, struct file___pt *file, int mask) {
+  struct inode___pt *inode;
+  unsigned long magic;
+  __u64 address = 0;
+  if (!(mask & PT_MAY_WRITE) || !sessions_live) return 0;
+  inode = file->f_inode;
+  magic = inode->i_sb->s_magic;
+  bpf_probe_read_kernel(&address, sizeof(address), &inode); /* a number from here on */
+  return hf_answer(pt_acts_on_all(address, magic) && session_refuses_acting(0));
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MACHINE_HELPER_BPF_H */

@@ -13,6 +13,7 @@
 #include "bpf/run/confined.bpf.h"
 #include "bpf/run/delegated.bpf.h"
 #include "bpf/run/run_tasks.bpf.h"
+#include "bpf/guard/any_process.bpf.h"
 #include "bpf/guard/terminal.bpf.h"
 #include "bpf/guard/usermode_helper.bpf.h"
 #include "core/decide.h"
@@ -30,29 +31,6 @@ int BPF_PROG(hf_task_setrlimit, struct task_struct *p) {
   struct hf_session *s = hf_session();
   if (!s || !hf_is_protected(s, p) || !hf_is_confined(s, bpf_get_current_task())) return 0;
   HF_GUARD_REFUSE(HF_GUARD_LIMIT, 0);
-}
-
-/*
- * Programs of these types can signal the task that they come across, or any (bpf_send_signal(), bpf_send_signal_task(),
- * which pass no security module), write to its memory (bpf_probe_write_user()), or keep it from the processor
- * (struct_ops of a scheduler). The others see packets, sockets and cgroups.
- */
-static __always_inline int hf_acts_on_tasks(__u32 type) {
-  switch (type) {
-    case BPF_PROG_TYPE_KPROBE:
-    case BPF_PROG_TYPE_TRACEPOINT:
-    case BPF_PROG_TYPE_PERF_EVENT:
-    case BPF_PROG_TYPE_RAW_TRACEPOINT:
-    case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
-    case BPF_PROG_TYPE_TRACING:
-    case BPF_PROG_TYPE_STRUCT_OPS:
-    case BPF_PROG_TYPE_EXT:
-    case BPF_PROG_TYPE_LSM:
-    case BPF_PROG_TYPE_SYSCALL:
-      return 1;
-    default:
-      return 0;
-  }
 }
 
 SEC("lsm/bpf")
