@@ -44,7 +44,7 @@ struct hf_layers {
 
 /* What there is of the session in a slot. Programs count in it, the daemon writes the rest. */
 struct hf_session_state {
-  __u64 id;      /* 0: the slot is free */
+  __u64 id;      /* 0: the slot is free; in slot 0: the last id that was given */
   __u64 members; /* tasks */
   __u64 lost;    /* events that did not fit the ring */
   __u64 events;  /* ids given out */

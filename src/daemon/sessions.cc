@@ -316,7 +316,8 @@ void Sessions::tick() {
     if (!enforcement_.machine().close_session(id)) continue;
     const auto known = sessions_.find(id);
     if (known == sessions_.end()) continue;
-    if (ended_.size() < kMaxEnded) ended_[id] = totals_json(*counts, known->second.sent);
+    ended_[id] = totals_json(*counts, known->second.sent);
+    if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin());
     sessions_.erase(known);
   }
   look_again();

@@ -131,7 +131,6 @@ Result<void> MachineSessions::find_open() {
   for (std::uint32_t slot = 1; slot < HF_LAYER_SLOTS; slot++) {
     const std::uint64_t session = state(slot).id;
     if (session == 0) continue;
-    next_id_ = std::max(next_id_, session + 1);
     std::uint32_t id = 0;
     HF_TRY_ASSIGN(auto inner, tables_in(programs_.map_fd("session_tables"), slot, &id));
     auto& policy = by_map[id];
@@ -181,7 +180,8 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
                                             const SessionOpening& opening) {
   const auto slot = free_slot();
   if (!slot) return Error{ENOSPC, "open session", {}, "there are too many"};
-  const std::uint64_t id = next_id_++;
+  // Slot 0 is the machine's, and keeps the last id that was given.
+  const std::uint64_t id = shared(state(HF_LAYER_MACHINE).id).fetch_add(1) + 1;
   const Session session = {*slot, policy};
   const bool is_new = std::ranges::none_of(
       sessions_, [&](const auto& other) { return other.second.policy == policy; });
@@ -211,12 +211,14 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
     std::ranges::copy(opening.namespaces, adoption.inum);
     return adopt(adoption, opening.tid);
   };
-  if (auto begun = begin(); !begun) {
+  auto begun = begin();
+  if (begun) return id;
+  // A task that has joined stays held until it ends, and the slot stays its session's.
+  if (shared(state(*slot).members).load() == 0) {
     sessions_.erase(id);
     take_down(id, session);
-    return begun.error();
   }
-  return id;
+  return begun.error();
 }
 
 Result<void> MachineSessions::adopt(const hf_adoption& adoption, pid_t tid) {
@@ -260,7 +262,7 @@ Result<SessionCounts> MachineSessions::counts(std::uint64_t id) const {
 
 void MachineSessions::count_into(MachineStats& stats) const {
   stats.sessions = sessions_.size();
-  stats.sessions_opened = next_id_ - 1;
+  stats.sessions_opened = shared(state(HF_LAYER_MACHINE).id).load();
   for (const auto& [id, session] : sessions_)
     stats.session_tasks += shared(state(session.slot).members).load();
 }
@@ -288,7 +290,31 @@ void MachineSessions::take_down(std::uint64_t id, const Session& session) {
   changed();
 }
 
-// What namespaces belong to other sandboxes besides stays tracked.
+namespace {
+
+bool same_record(const hf_tracked& one, const hf_tracked& other) {
+  return std::memcmp(&one, &other, sizeof(one)) == 0;
+}
+
+// The number of a namespace that goes meanwhile may be another one's, whose record has to stay.
+void forget_namespace(int tracked_fd, __u32 inum, const hf_tracked& was, std::uint64_t set) {
+  hf_tracked rest = was;
+  const auto others =
+      std::ranges::remove_if(rest.of, [set](const hf_owner& owner) { return owner.set == set; });
+  for (hf_owner& owner : others) owner = {};
+  hf_tracked now = {};
+  if (bpf_map_lookup_elem(tracked_fd, &inum, &now) != 0 || !same_record(now, was)) return;
+  if (rest.of[0].owner != 0) {
+    bpf_map_update_elem(tracked_fd, &inum, &rest, BPF_EXIST);
+  } else if (bpf_map_lookup_and_delete_elem(tracked_fd, &inum, &now) == 0 &&
+             !same_record(now, was)) {
+    bpf_map_update_elem(tracked_fd, &inum, &now, BPF_NOEXIST);
+  }
+}
+
+}  // namespace
+
+// What belongs to other sandboxes besides stays tracked.
 void MachineSessions::forget_namespaces(std::uint64_t set) const {
   const int tracked = programs_.map_fd("tracked");
   std::vector<std::pair<__u32, hf_tracked>> records;
@@ -301,15 +327,7 @@ void MachineSessions::forget_namespaces(std::uint64_t set) const {
     if (std::ranges::any_of(record.of, [set](const hf_owner& owner) { return owner.set == set; }))
       records.emplace_back(key, record);
   }
-  for (auto& [inum, record] : records) {
-    const auto others = std::ranges::remove_if(
-        record.of, [set](const hf_owner& owner) { return owner.set == set; });
-    for (hf_owner& owner : others) owner = {};
-    if (record.of[0].owner == 0)
-      bpf_map_delete_elem(tracked, &inum);
-    else
-      bpf_map_update_elem(tracked, &inum, &record, BPF_EXIST);
-  }
+  for (auto& [inum, was] : records) forget_namespace(tracked, inum, was, set);
   bpf_map_delete_elem(programs_.map_fd("tracked_uses"), &set);
 }
 
@@ -390,6 +408,10 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
   HF_TRY_ASSIGN(const auto ids, map("label_ids"));
   HF_TRY_ASSIGN(const auto profiles, map("socket_profiles"));
   HF_TRY_ASSIGN(const auto rates, map("socket_rates"));
+  hf_session_state last = {};
+  const std::uint32_t first_slot = HF_LAYER_MACHINE;
+  if (bpf_map_lookup_elem(states.get(), &first_slot, &last) == 0)
+    shared(state(HF_LAYER_MACHINE).id).store(last.id);
   const SocketMaps theirs = {ids.get(), profiles.get(), rates.get(), -1, -1};
   std::map<std::uint32_t, std::shared_ptr<const SessionPolicy>> by_map;
   std::vector<std::pair<std::uint32_t, hf_session_state>> found;
@@ -413,7 +435,6 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
       policy = std::move(copy);
     }
     sessions_[state.id] = {slot, policy};
-    next_id_ = std::max<std::uint64_t>(next_id_, state.id + 1);
     found.emplace_back(slot, state);
   }
   if (found.empty()) return {};

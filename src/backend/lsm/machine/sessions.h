@@ -90,7 +90,6 @@ class MachineSessions {
   kernel::MappedValue states_;                                        // by slot
   std::map<std::uint64_t, Session> sessions_;                         // by id
   std::map<std::string, std::weak_ptr<const SessionPolicy>> by_key_;  // of prepare()
-  std::uint64_t next_id_ = 1;
   std::uint64_t next_generation_ = 0;
   std::optional<kernel::BpfObject> adopter_;
 };
