@@ -56,6 +56,7 @@ struct WhyOptions {
   bool json = false;
   std::vector<std::string> policies;
   std::string events = "/var/lib/holdfast/events.jsonl";  // the file that contains the event
+  std::string progress = "auto";                          // auto, always, never
 };
 int why(const WhyOptions& options);
 
@@ -63,6 +64,7 @@ struct ReplayOptions {
   std::string events;
   std::vector<std::string> policies;
   std::string format = "pretty";  // pretty, json
+  std::string progress = "auto";  // auto, always, never
 };
 // Returns kExitOk if every decision would be the same, kExitFailed if some would not.
 int replay(const ReplayOptions& options);
@@ -71,6 +73,13 @@ struct LearnOptions {
   std::string events;
   std::vector<std::string> policies;  // the bindings come from these; may be empty
   bool json = false;
+  std::string progress = "auto";  // auto, always, never
+  // Ask about each refusal, and change the policy: the one file in `policies`, or that of this
+  // machine.
+  bool interactive = false;
+  std::vector<std::string> dirs;  // policy directories; empty: the usual ones
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+  std::string confirm = "60s";  // how long a change waits to be confirmed
 };
 // Returns kExitFailed if no policy can allow some of the events.
 int learn(const LearnOptions& options);

@@ -34,6 +34,12 @@ void add_policies(CLI::App* app, std::vector<std::string>& policies, const char*
   app->add_option("-p,--policy", policies, what)->type_name("FILE|NAME")->allow_extra_args(false);
 }
 
+void add_progress(CLI::App* app, std::string& when) {
+  app->add_option("--progress", when, "Show how much is read: auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN");
+}
+
 void add_json(CLI::App* app, bool& json) { app->add_flag("--json", json, "Print JSON"); }
 
 // --json, and the older --format.
@@ -154,6 +160,7 @@ void add_why(CLI::App& app, int& status) {
   add_policies(why_app, o.policies, "Policy; may be given several times");
   why_app->add_option("--events", o.events, "File written by run --events; else holdfastd's log")
       ->type_name("FILE");
+  add_progress(why_app, o.progress);
   why_app->callback([&status] { status = why(o); });
 }
 
@@ -173,6 +180,7 @@ void add_replay(CLI::App& app, int& status) {
       ->type_name("FILE|NAME")
       ->allow_extra_args(false);
   add_format(replay_app, o.format);
+  add_progress(replay_app, o.progress);
   replay_app->callback([&status] { status = replay(o); });
 }
 
@@ -182,11 +190,30 @@ void add_learn(CLI::App& app, int& status) {
       app, kEvents, "learn", "Propose the smallest policy that allows the recorded events",
       "Record with mode = \"audit\" and log = \"all\". What the events cannot tell is named on\n"
       "standard error.\n\n"
+      "With --interactive, each kind of request that the policy refuses is shown with the\n"
+      "smallest change that allows it. What is accepted is written to the one --policy, or\n"
+      "without that to a drop-in of the policy of this machine. If holdfastd runs, the change\n"
+      "is live at once, and comes back unless it is confirmed.\n\n"
       "Exit codes: 0 ok, 1 no policy can allow some of the events, 2 usage, policy or events\n"
       "are wrong.\n\n"
-      "Example:\n"
-      "  holdfast learn events.jsonl -p audit.toml > web.toml");
-  add_json(learn_app, o.json);
+      "Examples:\n"
+      "  holdfast learn events.jsonl -p audit.toml > web.toml\n"
+      "  holdfast learn /var/lib/holdfast/events.jsonl --interactive");
+  CLI::Option* json = learn_app->add_flag("--json", o.json, "Print JSON");
+  learn_app
+      ->add_flag("-i,--interactive", o.interactive, "Ask about each refusal, and change the policy")
+      ->excludes(json);
+  learn_app
+      ->add_option("--policy-dir", o.dirs,
+                   "With --interactive: a policy directory; may be given several times")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  learn_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  learn_app
+      ->add_option("--confirm", o.confirm,
+                   "With --interactive: how long a live change waits to be confirmed (60s)")
+      ->type_name("TIME");
+  add_progress(learn_app, o.progress);
   learn_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
       ->required()
       ->type_name("EVENTS");
