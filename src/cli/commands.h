@@ -84,6 +84,14 @@ struct LearnOptions {
 // Returns kExitFailed if no policy can allow some of the events.
 int learn(const LearnOptions& options);
 
+struct ReportOptions {
+  std::string events;
+  std::vector<std::string> policies;  // empty: the policy that decided the last event
+  std::string html;                   // the file that is written; "-": standard output
+  std::string progress = "auto";      // auto, always, never
+};
+int report(const ReportOptions& options);
+
 // Options of all commands that call holdfastd.
 struct ControlOptions {
   std::string socket = "/run/holdfast/io.holdfast.Control";

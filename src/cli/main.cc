@@ -222,6 +222,27 @@ void add_learn(CLI::App& app, int& status) {
   learn_app->callback([&status] { status = learn(o); });
 }
 
+void add_report(CLI::App& app, int& status) {
+  static ReportOptions o;
+  CLI::App* report_app = add_command(
+      app, kEvents, "report", "Write a report about recorded events as an HTML file",
+      "The file has no script and loads nothing. It shows decisions over time, who was refused\n"
+      "what by which line, the profiles, movers and sandboxes of the policy, how strongly its\n"
+      "rules are enforced, and what no profile holds.\n\n"
+      "Exit codes: 0 ok, 1 the file cannot be written, 2 usage, policy or events are wrong.\n\n"
+      "Example:\n"
+      "  holdfast report events.jsonl --html report.html");
+  report_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
+      ->required()
+      ->type_name("EVENTS");
+  report_app->add_option("--html", o.html, "The file that is written; -: standard output")
+      ->required()
+      ->type_name("FILE");
+  add_policies(report_app, o.policies, "Policy to show; else the one that decided the last event");
+  add_progress(report_app, o.progress);
+  report_app->callback([&status] { status = report(o); });
+}
+
 CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o,
                    const char* footer) {
   CLI::App* call_app = add_command(app, kMachine, name, what, footer);
@@ -675,6 +696,7 @@ void add_commands(CLI::App& app, int& status) {
   add_control(app, status);
   add_replay(app, status);
   add_learn(app, status);
+  add_report(app, status);
   add_label(app, status);
   add_sockets(app, status);
   add_hooks(app, status);
