@@ -92,6 +92,18 @@ struct ReportOptions {
 };
 int report(const ReportOptions& options);
 
+struct SecurityOptions {
+  std::string unit;                   // empty: all units
+  std::vector<std::string> policies;  // empty: the policy in force, or else that of the directories
+  std::vector<std::string> dirs;      // policy directories; empty: the usual ones
+  std::string root;                   // the directory that has sys/fs/cgroup and proc; empty: /
+  double threshold = 10;
+  bool json = false;
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+};
+// Returns kExitFailed if a unit's exposure is over the threshold.
+int security(const SecurityOptions& options);
+
 // Options of all commands that call holdfastd.
 struct ControlOptions {
   std::string socket = "/run/holdfast/io.holdfast.Control";

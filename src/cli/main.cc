@@ -363,8 +363,37 @@ void add_policy(CLI::App& app, int& status) {
   disable_app->callback([&status] { status = policy_disable(disable); });
 }
 
+void add_security(CLI::App& app, int& status) {
+  static SecurityOptions o;
+  CLI::App* security_app = add_command(
+      app, kMachine, "security", "Score how much of each unit no rule restricts",
+      "The score is from 0, everything is closed, to 10. It is made of what the policy states\n"
+      "about the unit's cgroup, and of the user, the capabilities and the seccomp filters of its\n"
+      "processes. For one unit the reasons are printed: + is closed, - is open.\n\n"
+      "Exit codes: 0 ok, 1 a unit is over --threshold, 2 usage or policy error, 77 there is no\n"
+      "unified hierarchy.\n\n"
+      "Examples:\n"
+      "  holdfast security\n"
+      "  holdfast security nginx --threshold 4");
+  security_app->add_option("unit", o.unit, "A unit; none: all")->type_name("UNIT");
+  add_policies(security_app, o.policies, "Policy; else the one in force on this machine");
+  security_app->add_option("--policy-dir", o.dirs, "Policy directory; may be given several times")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  security_app
+      ->add_option("--threshold", o.threshold, "Fail if a unit's exposure is over this (10)")
+      ->check(CLI::Range(0.0, 10.0))
+      ->type_name("NUMBER");
+  security_app->add_option("--root", o.root, "Look below DIR for sys/fs/cgroup and proc")
+      ->type_name("DIR");
+  security_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_json(security_app, o.json);
+  security_app->callback([&status] { status = security(o); });
+}
+
 void add_control(CLI::App& app, int& status) {
   add_policy(app, status);
+  add_security(app, status);
 
   static ControlOptions status_options;
   add_call(app, "status", "Show the policy in force, its profiles and totals", status_options,
