@@ -126,6 +126,12 @@ struct MonitorOptions : ControlOptions {
 };
 int monitor(const MonitorOptions& options);
 
+struct TopOptions {
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+};
+// If a signal ends it, the process ends by that signal.
+int top(const TopOptions& options);
+
 struct ReloadOptions : ControlOptions {
   std::string confirm;  // a duration such as "60s"; empty: no confirmation needed
 };

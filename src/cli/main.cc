@@ -391,9 +391,25 @@ void add_security(CLI::App& app, int& status) {
   security_app->callback([&status] { status = security(o); });
 }
 
+void add_top(CLI::App& app, int& status) {
+  static TopOptions o;
+  CLI::App* top_app = add_command(
+      app, kMachine, "top", "Show refusals a second by profile, rule and unit on the terminal",
+      "Keys: p, r, u  by profile, rule or unit    up, down  select a row\n"
+      "      w        why the last refusal of the row happened\n"
+      "      a, e     set the mode of the row's profile to audit or enforce\n"
+      "      q        quit\n\n"
+      "Exit codes: 0 ok, 1 holdfastd cannot be reached, 2 it is no terminal.\n\n"
+      "Example:\n"
+      "  holdfast top");
+  top_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  top_app->callback([&status] { status = top(o); });
+}
+
 void add_control(CLI::App& app, int& status) {
   add_policy(app, status);
   add_security(app, status);
+  add_top(app, status);
 
   static ControlOptions status_options;
   add_call(app, "status", "Show the policy in force, its profiles and totals", status_options,

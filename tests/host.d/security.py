@@ -79,7 +79,7 @@ with tempfile.TemporaryDirectory() as base:
           lines[1][0] == "other.service" and lines[5][0] == "nginx.service" and
           [float(line[1]) for line in lines[1:6]] == sorted((float(line[1]) for line in lines[1:6]), reverse=True),
           done.stdout + done.stderr)
-    check("with a word and its profile", lines[1][2:] == ["unsafe", "-"] and lines[5][2:] == ["safe", "web"], lines)
+    check("with a word and its profile", lines[1][2:] == ["unsafe", "-"] and lines[5][2:] == ["ok", "web"], lines)
     units = {unit["unit"]: unit for unit in json.loads(security(base, "--json").stdout)["units"]}
     findings = {name: {one["id"]: one for one in unit["findings"]} for name, unit in units.items()}
     check("what a profile closes is closed", [findings["nginx.service"][key]["open"] for key in (
