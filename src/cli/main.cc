@@ -135,7 +135,9 @@ void add_test(CLI::App& app, int& status) {
       "  holdfast test --all-rules --json web.toml");
   test_app->add_option("files", o.files, "Policies; none: the policy of this machine")
       ->type_name("FILE|NAME");
-  test_app->add_option("--policy-dir", o.dirs, "Policy directory; may be given several times")
+  test_app
+      ->add_option("--policy-dir", o.dirs,
+                   "Policy directory, also of shared definitions; may be given several times")
       ->type_name("DIR")
       ->allow_extra_args(false);
   test_app->add_flag("--all-rules", o.all_rules, "Fail if no test reaches a rule");
