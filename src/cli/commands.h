@@ -165,8 +165,13 @@ int policy_disable(const PolicyOptions& options);
 
 struct DoctorOptions {
   std::string format = "pretty";  // pretty, json
+  bool fix = false;
+  bool yes = false;  // with fix: do not ask
+  std::string root;  // with fix: the system whose files are changed; empty: this one
 };
 int doctor(const DoctorOptions& options);
+// Returns kExitFailed if something is left to do.
+int doctor_fix(const DoctorOptions& options);
 
 // A delegation set as the user writes it: names joined by ',' or ':'.
 struct DelegateSetOptions {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `holdfast`: parses the arguments and calls the command's function (commands.h).
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
@@ -9,10 +10,15 @@
 #include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/self_test.h"
+#include "kernel/process/shell.h"
+#include "kernel/sockets/stream.h"
 
 namespace {
 
 using namespace holdfast::cli;
+namespace kernel = holdfast::kernel;
+
+constexpr char kParseArgument[] = "__parse";
 
 // The groups of the list of commands.
 constexpr char kRun[] = "Policies";
@@ -506,11 +512,23 @@ void add_control(CLI::App& app, int& status) {
 
 void add_doctor(CLI::App& app, int& status) {
   static DoctorOptions o;
-  CLI::App* doctor_app =
-      add_command(app, kAbout, "doctor", "Probe this kernel, then test that each backend enforces",
-                  "Example:\n"
-                  "  holdfast doctor");
+  CLI::App* doctor_app = add_command(
+      app, kAbout, "doctor", "Probe this kernel, then test that each backend enforces",
+      "With --fix, what keeps holdfast from enforcing is changed, each thing after a\n"
+      "question: the lsm= parameter in the configuration of the boot loader, the hybrid\n"
+      "cgroup hierarchy, and sysctls.\n\n"
+      "Exit codes: 0 a backend enforces, or all was fixed; 1 failed, or something is left to\n"
+      "do; 77 no backend can enforce here.\n\n"
+      "Examples:\n"
+      "  holdfast doctor\n"
+      "  holdfast doctor --fix");
   add_format(doctor_app, o.format);
+  CLI::Option* fix =
+      doctor_app->add_flag("--fix", o.fix, "Change what keeps holdfast from enforcing");
+  doctor_app->add_flag("--yes", o.yes, "With --fix: do not ask")->needs(fix);
+  doctor_app->add_option("--root", o.root, "With --fix: the directory of another system")
+      ->needs(fix)
+      ->type_name("DIR");
   doctor_app->callback([&status] { status = doctor(o); });
 }
 
@@ -700,16 +718,33 @@ void add_hooks(CLI::App& app, int& status) {
   unload_app->callback([&status] { status = hooks_unload(unload_options); });
 }
 
+// Is there a manual of the command, and was it shown?
+bool show_manual(const std::vector<std::string>& words) {
+  const std::string page = words.empty() ? "holdfast" : "holdfast-" + words[0];
+  const auto shown =
+      holdfast::kernel::run_script("man -w 1 \"$1\" > /dev/null 2>&1 && exec man 1 \"$1\"", page);
+  return shown && *shown == 0;
+}
+
 // `help` and `version`, for those who are used to them.
 void add_about(CLI::App& app, int& status) {
   static std::vector<std::string> words;
-  CLI::App* help_app = add_command(app, kAbout, "help", "Print the help of a command",
-                                   "Example:\n"
-                                   "  holdfast help policy edit");
+  static bool text = false;
+  CLI::App* help_app =
+      add_command(app, kAbout, "help", "Open the manual of a command, or print its help",
+                  "The manual is opened on a terminal, if it is installed.\n\n"
+                  "Examples:\n"
+                  "  holdfast help learn\n"
+                  "  holdfast help --text policy edit");
   help_app->add_option("command", words, "The command")->type_name("COMMAND");
+  help_app->add_flag("--text", text, "Print the help, also on a terminal");
   help_app->callback([&app, &status] {
     const Named named = named_command(app, words);
     if (named.rest.empty()) {
+      if (!text && kernel::is_terminal(STDOUT_FILENO) && show_manual(words)) {
+        status = kExitOk;
+        return;
+      }
       fmt::print("{}", HelpFormatter().make_help(named.app, "", CLI::AppFormatMode::Normal));
       status = kExitOk;
       return;
@@ -755,6 +790,14 @@ void add_commands(CLI::App& app, int& status) {
 
 }  // namespace
 
+// Only parses: the commands do nothing. For tests of documents.
+void forget_callbacks(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->callback([] {});
+    forget_callbacks(*command);
+  }
+}
+
 int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == kSelfTestArgument) return self_test();
   if (argc == 2 && holdfast::backend::connect_helper::is_connect_helper_argument(argv[1]))
@@ -763,13 +806,18 @@ int main(int argc, char** argv) {
       "Keeps programs in the namespaces and cgroups they belong to, and explains each decision."};
   int status = kExitOk;
   add_commands(app, status);
-  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (!words.empty() && words[0] == kCompleteArgument) {
     fmt::print("{}", completions(app, {words.begin() + 1, words.end()}));
     return kExitOk;
   }
+  const bool only_parses = !words.empty() && words[0] == kParseArgument;
+  if (only_parses) {
+    words.erase(words.begin());
+    forget_callbacks(app);
+  }
   try {
-    app.parse(argc, argv);
+    app.parse(only_parses ? argc - 1 : argc, only_parses ? argv + 1 : argv);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
