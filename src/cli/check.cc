@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -13,55 +12,21 @@
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/load_policy.h"
+#include "cli/strength.h"
 #include "events/event_text.h"
 #include "policy/enum_names.h"
 #include "policy/schema.h"
 #include "policy/stated.h"
 #include "run/delegation.h"
-#include "run/rule_promise.h"
 
 namespace holdfast::cli {
 namespace {
 
-using backend::Enforcer;
 using backend::Promise;
 using backend::RuleKind;
 using backend::Strength;
 using policy::StatedRule;
 using Json = nlohmann::ordered_json;
-
-// Who may enforce the policy here.
-struct Column {
-  std::string_view title;
-  Enforcer enforcer;
-  backend::Conditions conditions;
-  std::string unavailable;  // why it cannot enforce anything here; empty: it can
-
-  [[nodiscard]] Promise promise(const policy::Compiled& policy, const StatedRule& rule) const {
-    Promise promise = run::promise_for(policy, rule, enforcer, conditions);
-    if (!unavailable.empty()) {
-      promise.strength = Strength::none;
-      promise.why = fmt::format("{} cannot be used here: {}", title, unavailable);
-    }
-    return promise;
-  }
-};
-
-std::vector<Column> columns_here() {
-  const auto supervisor = backend::make_supervisor_backend();
-  const auto lsm = backend::make_lsm_backend();
-  const auto why = [](const Result<void>& available) {
-    return available ? std::string() : available.error().message();
-  };
-  const auto here = lsm->available();
-  // holdfastd needs the same of the kernel, but runs as root whoever asks here.
-  const bool service = here || here.error().code == EPERM;
-  return {
-      {"supervisor", Enforcer::supervisor, supervisor->conditions(), why(supervisor->available())},
-      {"lsm run", Enforcer::lsm, lsm->conditions(), why(here)},
-      {"service", Enforcer::service, {}, service ? "" : why(here)},
-  };
-}
 
 std::string members_of(const policy::Compiled& compiled, std::uint16_t profile) {
   std::string text;
@@ -115,18 +80,6 @@ class Footnotes {
  private:
   std::vector<std::string> texts_;
 };
-
-// The weakest promise for a rule of this kind. Empty: the policy has none.
-std::optional<Promise> weakest(const Column& column, const policy::Compiled& policy,
-                               const std::vector<StatedRule>& rules, RuleKind kind) {
-  std::optional<Promise> weakest;
-  for (const StatedRule& rule : rules) {
-    if (rule.kind != backend::to_string(kind)) continue;
-    Promise promise = column.promise(policy, rule);
-    if (!weakest || promise.strength < weakest->strength) weakest = std::move(promise);
-  }
-  return weakest;
-}
 
 void print_table(const std::vector<Column>& columns, const policy::Compiled& policy,
                  const std::vector<StatedRule>& rules) {

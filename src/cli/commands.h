@@ -56,6 +56,7 @@ struct WhyOptions {
   bool json = false;
   std::vector<std::string> policies;
   std::string events = "/var/lib/holdfast/events.jsonl";  // the file that contains the event
+  std::string progress = "auto";                          // auto, always, never
 };
 int why(const WhyOptions& options);
 
@@ -63,6 +64,7 @@ struct ReplayOptions {
   std::string events;
   std::vector<std::string> policies;
   std::string format = "pretty";  // pretty, json
+  std::string progress = "auto";  // auto, always, never
 };
 // Returns kExitOk if every decision would be the same, kExitFailed if some would not.
 int replay(const ReplayOptions& options);
@@ -71,9 +73,36 @@ struct LearnOptions {
   std::string events;
   std::vector<std::string> policies;  // the bindings come from these; may be empty
   bool json = false;
+  std::string progress = "auto";  // auto, always, never
+  // Ask about each refusal, and change the policy: the one file in `policies`, or that of this
+  // machine.
+  bool interactive = false;
+  std::vector<std::string> dirs;  // policy directories; empty: the usual ones
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+  std::string confirm = "60s";  // how long a change waits to be confirmed
 };
 // Returns kExitFailed if no policy can allow some of the events.
 int learn(const LearnOptions& options);
+
+struct ReportOptions {
+  std::string events;
+  std::vector<std::string> policies;  // empty: the policy that decided the last event
+  std::string html;                   // the file that is written; "-": standard output
+  std::string progress = "auto";      // auto, always, never
+};
+int report(const ReportOptions& options);
+
+struct SecurityOptions {
+  std::string unit;                   // empty: all units
+  std::vector<std::string> policies;  // empty: the policy in force, or else that of the directories
+  std::vector<std::string> dirs;      // policy directories; empty: the usual ones
+  std::string root;                   // the directory that has sys/fs/cgroup and proc; empty: /
+  double threshold = 10;
+  bool json = false;
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+};
+// Returns kExitFailed if a unit's exposure is over the threshold.
+int security(const SecurityOptions& options);
 
 // Options of all commands that call holdfastd.
 struct ControlOptions {
@@ -96,6 +125,12 @@ struct MonitorOptions : ControlOptions {
   std::string verdict;  // "deny", "allow"; empty: any
 };
 int monitor(const MonitorOptions& options);
+
+struct TopOptions {
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+};
+// If a signal ends it, the process ends by that signal.
+int top(const TopOptions& options);
 
 struct ReloadOptions : ControlOptions {
   std::string confirm;  // a duration such as "60s"; empty: no confirmation needed
@@ -130,8 +165,13 @@ int policy_disable(const PolicyOptions& options);
 
 struct DoctorOptions {
   std::string format = "pretty";  // pretty, json
+  bool fix = false;
+  bool yes = false;  // with fix: do not ask
+  std::string root;  // with fix: the system whose files are changed; empty: this one
 };
 int doctor(const DoctorOptions& options);
+// Returns kExitFailed if something is left to do.
+int doctor_fix(const DoctorOptions& options);
 
 // A delegation set as the user writes it: names joined by ',' or ':'.
 struct DelegateSetOptions {

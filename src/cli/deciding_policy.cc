@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/printable.h"
-#include "events/event_origin.h"
 #include "events/event_text.h"
+#include "events/recorded_event.h"
 #include "policy/load.h"
 
 namespace holdfast::cli {
@@ -48,8 +48,9 @@ Result<std::optional<policy::PolicyText>> generation_in(const std::string& direc
 }
 
 // Reads the file that contains the rule, as it is now.
-Result<DecidingPolicy> file_of_rule(std::string_view line, const policy::EventOrigin& origin) {
-  const auto rule = policy::event_rule(line);
+Result<DecidingPolicy> file_of_rule(const policy::RecordedEvent& event,
+                                    const policy::EventOrigin& origin) {
+  const auto rule = event.rule();
   if (!rule) return Error{ENOENT, "", "", ""};
   auto source = policy::read_source(rule->where.file);
   if (!source) return Error{ENOENT, "", "", ""};
@@ -65,10 +66,12 @@ Result<DecidingPolicy> file_of_rule(std::string_view line, const policy::EventOr
 
 }  // namespace
 
-Result<DecidingPolicy> deciding_policy(std::string_view line, const policy::EventFile& file,
+Result<DecidingPolicy> deciding_policy(std::string_view line,
+                                       const std::vector<policy::PolicyText>& policies,
                                        const std::string& path) {
-  const policy::EventOrigin origin = policy::event_origin(line);
-  for (const policy::PolicyText& text : file.policies)
+  HF_TRY_ASSIGN(const auto event, policy::RecordedEvent::parse(line));
+  const policy::EventOrigin origin = event.origin();
+  for (const policy::PolicyText& text : policies)
     if (is_text(text, origin.digest)) return DecidingPolicy{text, "the run's, as it was", ""};
   std::string searched;
   for (const std::string& place : places(path, origin)) {
@@ -78,7 +81,7 @@ Result<DecidingPolicy> deciding_policy(std::string_view line, const policy::Even
                             fmt::format("generation {}, as it was", origin.generation), ""};
     searched += (searched.empty() ? "" : " nor in ") + place;
   }
-  if (auto found = file_of_rule(line, origin)) return found;
+  if (auto found = file_of_rule(event, origin)) return found;
   return Error{ENOENT, "", "",
                fmt::format("the policy that decided it, generation {}, is not kept: neither in {} "
                            "nor in {}",

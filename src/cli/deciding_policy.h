@@ -5,8 +5,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "events/event_file.h"
+#include "base/result.h"
 #include "policy/policy_text.h"
 
 namespace holdfast::cli {
@@ -17,13 +18,15 @@ struct DecidingPolicy {
   std::string warning;  // why this may be another text; empty: this is certainly the text
 };
 
-// `line` is the event, `file` the file that contains it, and `path` the path of that file. Searches
-// the file itself, which `run --events` begins with the policy. Then searches the generations of
+// `line` is the event, `path` the file that contains it, and `policies` are those in that file.
+// Searches them first; `run --events` begins a file with its policy. Then searches the generations of
 // holdfastd, in the directory of `path` and in /var/lib/holdfast. Last reads the file of the rule.
-// Errors: ENOENT not found, with the searched places in the detail; those of reading a generation.
-[[nodiscard]] Result<DecidingPolicy> deciding_policy(std::string_view line,
-                                                     const policy::EventFile& file,
-                                                     const std::string& path);
+// Errors: EINVAL the line is not a
+// JSON object; ENOENT not found, with the searched places in the detail; those of reading a
+// generation.
+[[nodiscard]] Result<DecidingPolicy> deciding_policy(
+    std::string_view line, const std::vector<policy::PolicyText>& policies,
+    const std::string& path);
 
 // The files of the policy that have changed since, as text. Empty: none has.
 [[nodiscard]] std::string changed_since(const policy::PolicyText& text);

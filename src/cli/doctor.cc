@@ -130,6 +130,7 @@ int verdict(const std::vector<Proof>& proofs) {
 }  // namespace
 
 int doctor(const DoctorOptions& options) {
+  if (options.fix) return doctor_fix(options);
   const auto loaded = policy::load({{"doctor", std::string(kSelfTestPolicy)}});
   if (!loaded.policy) return kExitFailed;
   const auto features = kernel::survey_features();

@@ -4,16 +4,15 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/deciding_policy.h"
+#include "cli/learn_interactively.h"
 #include "cli/load_policy.h"
-#include "events/event_file.h"
-#include "events/event_origin.h"
+#include "cli/read_events.h"
+#include "events/recorded_event.h"
 #include "policy/parse.h"
 
 namespace holdfast::cli {
@@ -22,18 +21,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // The policies that recorded the events, as far as their texts are kept.
-std::vector<policy::Model> recorders(const std::vector<std::string>& lines,
-                                     const policy::EventFile& file, const std::string& path,
+std::vector<policy::Model> recorders(const policy::Recording& recording, const std::string& path,
                                      std::vector<std::string>& notes) {
   std::vector<policy::Model> models;
-  std::set<std::string> known;
   bool unknown = false;
-  for (const std::string& line : lines) {
-    const policy::EventOrigin origin = policy::event_origin(line);
-    if (!known.insert(fmt::format("{} {}", origin.generation, origin.digest)).second) continue;
-    const auto deciding = deciding_policy(line, file, path);
+  for (const std::string& line : recording.origins) {
+    const auto deciding = deciding_policy(line, recording.policies, path);
+    const auto event = policy::RecordedEvent::parse(line);
     // Without a digest it is not certain that this text recorded the event.
-    if (!deciding || origin.digest.empty()) {
+    if (!deciding || !event || event->origin().digest.empty()) {
       unknown = true;
       continue;
     }
@@ -49,7 +45,13 @@ std::vector<policy::Model> recorders(const std::vector<std::string>& lines,
 
 }  // namespace
 
+Result<policy::Recording> read_recording_of(const LearnOptions& options) {
+  Progress progress("learn", options.progress);
+  return read_events(options.events, progress, policy::read_recording);
+}
+
 int learn(const LearnOptions& options) {
+  if (options.interactive) return learn_interactively(options);
   const auto complain = [](const Error& error) {
     fmt::print(stderr, "holdfast learn: {}\n", error.message());
     return kExitUsage;
@@ -63,18 +65,20 @@ int learn(const LearnOptions& options) {
       fmt::print(stderr, "{}", policy::render(diagnostic));
     if (!base.diagnostics.empty()) return kExitUsage;
   }
-  const auto lines = policy::read_event_lines(options.events);
-  if (!lines) return complain(lines.error());
-  const auto file = policy::read_event_file(options.events, policy::EventLines::all);
-  if (!file) return complain(file.error());
+  const auto recording = read_recording_of(options);
+  if (!recording) return complain(recording.error());
   std::vector<std::string> notes;
-  if (lines->empty()) notes.push_back("there are no events: nothing can be learned from this file");
-  const auto recorded_by = recorders(*lines, *file, options.events, notes);
-  const auto learned = policy::learn(*lines, base.model, recorded_by);
+  const bool empty = recording->kinds.empty();
+  if (empty) notes.emplace_back("there are no events: nothing can be learned from this file");
+  const auto recorded_by = recorders(*recording, options.events, notes);
+  const auto learned = policy::learn(*recording, base.model, recorded_by);
   if (!learned) return complain(wrap(learned.error(), options.events));
   notes.insert(notes.end(), learned->notes.begin(), learned->notes.end());
   if (options.json) {
-    const Json json = {{"toml", learned->toml}, {"notes", notes}, {"never", learned->never}};
+    const Json json = {{"toml", learned->toml},
+                       {"notes", notes},
+                       {"never", learned->never.smallest()},
+                       {"never_events", learned->never.count()}};
     fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
     fmt::print("{}", learned->toml);
@@ -82,7 +86,7 @@ int learn(const LearnOptions& options) {
     for (const std::string& note : notes)
       fmt::print(stderr, "holdfast learn: note: {}\n", escape(note));
   }
-  if (learned->never.empty()) return lines->empty() ? kExitFailed : kExitOk;
+  if (learned->never.empty()) return empty ? kExitFailed : kExitOk;
   fmt::print(stderr, "holdfast learn: no policy allows {}: the facts were missing or wrong\n",
              policy::event_list(learned->never));
   return kExitFailed;

@@ -12,9 +12,11 @@
 
 namespace holdfast::cli {
 
-// Reads the files, which may be names of policies (find_policy.h). Prints errors to standard error.
-// Empty: some file could not be read.
-[[nodiscard]] std::vector<policy::Source> read_policy_files(const std::vector<std::string>& files);
+// Reads the files, which may be names of policies (find_policy.h), and adds shared definitions: where
+// they name a profile that none of them defines, the files of the policy directories `dirs` (empty:
+// the usual ones) that define it. Prints errors to standard error. Empty: some file could not be read.
+[[nodiscard]] std::vector<policy::Source> read_policy_files(
+    const std::vector<std::string>& files, const std::vector<std::string>& dirs = {});
 
 // Reads the files and compiles them as one policy; no files are an empty policy. Prints diagnostics
 // to standard error. Null: there was an error.

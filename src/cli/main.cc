@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `holdfast`: parses the arguments and calls the command's function (commands.h).
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
@@ -9,10 +10,15 @@
 #include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/self_test.h"
+#include "kernel/process/shell.h"
+#include "kernel/sockets/stream.h"
 
 namespace {
 
 using namespace holdfast::cli;
+namespace kernel = holdfast::kernel;
+
+constexpr char kParseArgument[] = "__parse";
 
 // The groups of the list of commands.
 constexpr char kRun[] = "Policies";
@@ -32,6 +38,12 @@ CLI::App* add_command(CLI::App& app, const char* group, const char* name, const 
 
 void add_policies(CLI::App* app, std::vector<std::string>& policies, const char* what) {
   app->add_option("-p,--policy", policies, what)->type_name("FILE|NAME")->allow_extra_args(false);
+}
+
+void add_progress(CLI::App* app, std::string& when) {
+  app->add_option("--progress", when, "Show how much is read: auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN");
 }
 
 void add_json(CLI::App* app, bool& json) { app->add_flag("--json", json, "Print JSON"); }
@@ -129,7 +141,9 @@ void add_test(CLI::App& app, int& status) {
       "  holdfast test --all-rules --json web.toml");
   test_app->add_option("files", o.files, "Policies; none: the policy of this machine")
       ->type_name("FILE|NAME");
-  test_app->add_option("--policy-dir", o.dirs, "Policy directory; may be given several times")
+  test_app
+      ->add_option("--policy-dir", o.dirs,
+                   "Policy directory, also of shared definitions; may be given several times")
       ->type_name("DIR")
       ->allow_extra_args(false);
   test_app->add_flag("--all-rules", o.all_rules, "Fail if no test reaches a rule");
@@ -154,6 +168,7 @@ void add_why(CLI::App& app, int& status) {
   add_policies(why_app, o.policies, "Policy; may be given several times");
   why_app->add_option("--events", o.events, "File written by run --events; else holdfastd's log")
       ->type_name("FILE");
+  add_progress(why_app, o.progress);
   why_app->callback([&status] { status = why(o); });
 }
 
@@ -173,6 +188,7 @@ void add_replay(CLI::App& app, int& status) {
       ->type_name("FILE|NAME")
       ->allow_extra_args(false);
   add_format(replay_app, o.format);
+  add_progress(replay_app, o.progress);
   replay_app->callback([&status] { status = replay(o); });
 }
 
@@ -182,17 +198,57 @@ void add_learn(CLI::App& app, int& status) {
       app, kEvents, "learn", "Propose the smallest policy that allows the recorded events",
       "Record with mode = \"audit\" and log = \"all\". What the events cannot tell is named on\n"
       "standard error.\n\n"
+      "With --interactive, each kind of request that the policy refuses is shown with the\n"
+      "smallest change that allows it. What is accepted is written to the one --policy, or\n"
+      "without that to a drop-in of the policy of this machine. If holdfastd runs, the change\n"
+      "is live at once, and comes back unless it is confirmed.\n\n"
       "Exit codes: 0 ok, 1 no policy can allow some of the events, 2 usage, policy or events\n"
       "are wrong.\n\n"
-      "Example:\n"
-      "  holdfast learn events.jsonl -p audit.toml > web.toml");
-  add_json(learn_app, o.json);
+      "Examples:\n"
+      "  holdfast learn events.jsonl -p audit.toml > web.toml\n"
+      "  holdfast learn /var/lib/holdfast/events.jsonl --interactive");
+  CLI::Option* json = learn_app->add_flag("--json", o.json, "Print JSON");
+  learn_app
+      ->add_flag("-i,--interactive", o.interactive, "Ask about each refusal, and change the policy")
+      ->excludes(json);
+  learn_app
+      ->add_option("--policy-dir", o.dirs,
+                   "With --interactive: a policy directory; may be given several times")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  learn_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  learn_app
+      ->add_option("--confirm", o.confirm,
+                   "With --interactive: how long a live change waits to be confirmed (60s)")
+      ->type_name("TIME");
+  add_progress(learn_app, o.progress);
   learn_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
       ->required()
       ->type_name("EVENTS");
   add_policies(learn_app, o.policies,
                "Policy with the cgroups, marks and tracked namespaces of the profiles");
   learn_app->callback([&status] { status = learn(o); });
+}
+
+void add_report(CLI::App& app, int& status) {
+  static ReportOptions o;
+  CLI::App* report_app = add_command(
+      app, kEvents, "report", "Write a report about recorded events as an HTML file",
+      "The file has no script and loads nothing. It shows decisions over time, who was refused\n"
+      "what by which line, the profiles, movers and sandboxes of the policy, how strongly its\n"
+      "rules are enforced, and what no profile holds.\n\n"
+      "Exit codes: 0 ok, 1 the file cannot be written, 2 usage, policy or events are wrong.\n\n"
+      "Example:\n"
+      "  holdfast report events.jsonl --html report.html");
+  report_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
+      ->required()
+      ->type_name("EVENTS");
+  report_app->add_option("--html", o.html, "The file that is written; -: standard output")
+      ->required()
+      ->type_name("FILE");
+  add_policies(report_app, o.policies, "Policy to show; else the one that decided the last event");
+  add_progress(report_app, o.progress);
+  report_app->callback([&status] { status = report(o); });
 }
 
 CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o,
@@ -315,8 +371,53 @@ void add_policy(CLI::App& app, int& status) {
   disable_app->callback([&status] { status = policy_disable(disable); });
 }
 
+void add_security(CLI::App& app, int& status) {
+  static SecurityOptions o;
+  CLI::App* security_app = add_command(
+      app, kMachine, "security", "Score how much of each unit no rule restricts",
+      "The score is from 0, everything is closed, to 10. It is made of what the policy states\n"
+      "about the unit's cgroup, and of the user, the capabilities and the seccomp filters of its\n"
+      "processes. For one unit the reasons are printed: + is closed, - is open.\n\n"
+      "Exit codes: 0 ok, 1 a unit is over --threshold, 2 usage or policy error, 77 there is no\n"
+      "unified hierarchy.\n\n"
+      "Examples:\n"
+      "  holdfast security\n"
+      "  holdfast security nginx --threshold 4");
+  security_app->add_option("unit", o.unit, "A unit; none: all")->type_name("UNIT");
+  add_policies(security_app, o.policies, "Policy; else the one in force on this machine");
+  security_app->add_option("--policy-dir", o.dirs, "Policy directory; may be given several times")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  security_app
+      ->add_option("--threshold", o.threshold, "Fail if a unit's exposure is over this (10)")
+      ->check(CLI::Range(0.0, 10.0))
+      ->type_name("NUMBER");
+  security_app->add_option("--root", o.root, "Look below DIR for sys/fs/cgroup and proc")
+      ->type_name("DIR");
+  security_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_json(security_app, o.json);
+  security_app->callback([&status] { status = security(o); });
+}
+
+void add_top(CLI::App& app, int& status) {
+  static TopOptions o;
+  CLI::App* top_app = add_command(
+      app, kMachine, "top", "Show refusals a second by profile, rule and unit on the terminal",
+      "Keys: p, r, u  by profile, rule or unit    up, down  select a row\n"
+      "      w        why the last refusal of the row happened\n"
+      "      a, e     set the mode of the row's profile to audit or enforce\n"
+      "      q        quit\n\n"
+      "Exit codes: 0 ok, 1 holdfastd cannot be reached, 2 it is no terminal.\n\n"
+      "Example:\n"
+      "  holdfast top");
+  top_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  top_app->callback([&status] { status = top(o); });
+}
+
 void add_control(CLI::App& app, int& status) {
   add_policy(app, status);
+  add_security(app, status);
+  add_top(app, status);
 
   static ControlOptions status_options;
   add_call(app, "status", "Show the policy in force, its profiles and totals", status_options,
@@ -411,11 +512,23 @@ void add_control(CLI::App& app, int& status) {
 
 void add_doctor(CLI::App& app, int& status) {
   static DoctorOptions o;
-  CLI::App* doctor_app =
-      add_command(app, kAbout, "doctor", "Probe this kernel, then test that each backend enforces",
-                  "Example:\n"
-                  "  holdfast doctor");
+  CLI::App* doctor_app = add_command(
+      app, kAbout, "doctor", "Probe this kernel, then test that each backend enforces",
+      "With --fix, what keeps holdfast from enforcing is changed, each thing after a\n"
+      "question: the lsm= parameter in the configuration of the boot loader, the hybrid\n"
+      "cgroup hierarchy, and sysctls.\n\n"
+      "Exit codes: 0 a backend enforces, or all was fixed; 1 failed, or something is left to\n"
+      "do; 77 no backend can enforce here.\n\n"
+      "Examples:\n"
+      "  holdfast doctor\n"
+      "  holdfast doctor --fix");
   add_format(doctor_app, o.format);
+  CLI::Option* fix =
+      doctor_app->add_flag("--fix", o.fix, "Change what keeps holdfast from enforcing");
+  doctor_app->add_flag("--yes", o.yes, "With --fix: do not ask")->needs(fix);
+  doctor_app->add_option("--root", o.root, "With --fix: the directory of another system")
+      ->needs(fix)
+      ->type_name("DIR");
   doctor_app->callback([&status] { status = doctor(o); });
 }
 
@@ -605,16 +718,33 @@ void add_hooks(CLI::App& app, int& status) {
   unload_app->callback([&status] { status = hooks_unload(unload_options); });
 }
 
+// Is there a manual of the command, and was it shown?
+bool show_manual(const std::vector<std::string>& words) {
+  const std::string page = words.empty() ? "holdfast" : "holdfast-" + words[0];
+  const auto shown =
+      holdfast::kernel::run_script("man -w 1 \"$1\" > /dev/null 2>&1 && exec man 1 \"$1\"", page);
+  return shown && *shown == 0;
+}
+
 // `help` and `version`, for those who are used to them.
 void add_about(CLI::App& app, int& status) {
   static std::vector<std::string> words;
-  CLI::App* help_app = add_command(app, kAbout, "help", "Print the help of a command",
-                                   "Example:\n"
-                                   "  holdfast help policy edit");
+  static bool text = false;
+  CLI::App* help_app =
+      add_command(app, kAbout, "help", "Open the manual of a command, or print its help",
+                  "The manual is opened on a terminal, if it is installed.\n\n"
+                  "Examples:\n"
+                  "  holdfast help learn\n"
+                  "  holdfast help --text policy edit");
   help_app->add_option("command", words, "The command")->type_name("COMMAND");
+  help_app->add_flag("--text", text, "Print the help, also on a terminal");
   help_app->callback([&app, &status] {
     const Named named = named_command(app, words);
     if (named.rest.empty()) {
+      if (!text && kernel::is_terminal(STDOUT_FILENO) && show_manual(words)) {
+        status = kExitOk;
+        return;
+      }
       fmt::print("{}", HelpFormatter().make_help(named.app, "", CLI::AppFormatMode::Normal));
       status = kExitOk;
       return;
@@ -648,6 +778,7 @@ void add_commands(CLI::App& app, int& status) {
   add_control(app, status);
   add_replay(app, status);
   add_learn(app, status);
+  add_report(app, status);
   add_label(app, status);
   add_sockets(app, status);
   add_hooks(app, status);
@@ -659,6 +790,14 @@ void add_commands(CLI::App& app, int& status) {
 
 }  // namespace
 
+// Only parses: the commands do nothing. For tests of documents.
+void forget_callbacks(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->callback([] {});
+    forget_callbacks(*command);
+  }
+}
+
 int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == kSelfTestArgument) return self_test();
   if (argc == 2 && holdfast::backend::connect_helper::is_connect_helper_argument(argv[1]))
@@ -667,13 +806,18 @@ int main(int argc, char** argv) {
       "Keeps programs in the namespaces and cgroups they belong to, and explains each decision."};
   int status = kExitOk;
   add_commands(app, status);
-  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (!words.empty() && words[0] == kCompleteArgument) {
     fmt::print("{}", completions(app, {words.begin() + 1, words.end()}));
     return kExitOk;
   }
+  const bool only_parses = !words.empty() && words[0] == kParseArgument;
+  if (only_parses) {
+    words.erase(words.begin());
+    forget_callbacks(app);
+  }
   try {
-    app.parse(argc, argv);
+    app.parse(only_parses ? argc - 1 : argc, only_parses ? argv + 1 : argv);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {

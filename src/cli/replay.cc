@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/load_policy.h"
-#include "events/event_file.h"
+#include "cli/read_events.h"
 
 namespace holdfast::cli {
 
@@ -17,10 +17,13 @@ int replay(const ReplayOptions& options) {
     fmt::print(stderr, "holdfast replay: {}\n", error.message());
     return kExitUsage;
   };
-  const auto lines = policy::read_event_lines(options.events);
-  if (!lines) return complain(lines.error());
-  const auto replayed = policy::replay(*lines, *policy);
-  if (!replayed) return complain(wrap(replayed.error(), options.events));
+  const auto replayed = [&] {
+    Progress progress("replay", options.progress);
+    return read_events(options.events, progress, [&policy](const policy::LineSource& lines) {
+      return policy::replay(lines, *policy);
+    });
+  }();
+  if (!replayed) return complain(replayed.error());
   for (const policy::Replayed& different : replayed->different)
     fmt::print("{}\n", options.format == "json" ? policy::replayed_json(different, *policy)
                                                 : policy::replayed_text(different, *policy));

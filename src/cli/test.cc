@@ -41,7 +41,7 @@ std::vector<std::string> with_tests_beside(const std::vector<std::string>& files
 // Empty: an error was printed.
 std::optional<std::vector<policy::Source>> sources_of(const TestOptions& options) {
   if (!options.files.empty()) {
-    auto sources = read_policy_files(with_tests_beside(options.files));
+    auto sources = read_policy_files(with_tests_beside(options.files), options.dirs);
     if (sources.empty()) return std::nullopt;
     return sources;
   }

@@ -4,17 +4,18 @@
 
 #include <charconv>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/deciding_policy.h"
 #include "cli/load_policy.h"
+#include "cli/read_events.h"
 #include "events/event_file.h"
-#include "events/event_json.h"
-#include "events/event_origin.h"
 #include "events/event_text.h"
 #include "events/guard_event.h"
+#include "events/recorded_event.h"
 #include "explain/request.h"
 #include "explain/why.h"
 #include "policy/enum_names.h"
@@ -56,7 +57,8 @@ int explain_guard_event(std::string_view line) {
 DecidingPolicy named_policy(std::vector<policy::Source> sources, std::string_view line,
                             std::uint64_t id) {
   DecidingPolicy named{{std::move(sources), {}}, "", ""};
-  const std::string digest = policy::event_origin(line).digest;
+  const auto event = policy::RecordedEvent::parse(line);
+  const std::string digest = event ? event->origin().digest : "";
   if (!digest.empty() && digest != policy::digest_text(policy::text_digest(named.text.sources)))
     named.warning = fmt::format(
         "these files are not the policy that decided event {}; the explanation is by these files",
@@ -72,14 +74,41 @@ std::string modes_of(const policy::PolicyText& text) {
   return modes;
 }
 
-int explain_event(std::uint64_t id, const WhyOptions& options, const policy::EventFile& file) {
-  std::string_view line;
-  for (const std::string& one : file.lines)
-    if (policy::event_id(one) == id) line = one;  // ids restart with each boot: take the last one
-  if (line.empty()) return usage(fmt::format("{} holds no event {}", options.events, id));
+// What `why` keeps of a file: the line of the event, and the policies.
+struct Found {
+  std::string line;  // empty: there is no such event
+  std::vector<policy::PolicyText> policies;
+};
+
+// Ids restart with each boot, so the last event with the id counts. Most lines are not parsed: a line
+// without the digits of the id cannot be the event.
+Result<Found> find_event(std::uint64_t id, const policy::LineSource& lines) {
+  Found found;
+  std::set<std::uint64_t> known;
+  const std::string digits = std::to_string(id);
+  const auto take = [&](const policy::EventLine& line) -> Result<void> {
+    if (line.kind == policy::LineKind::policy) {
+      auto text = policy::policy_from_line(line.text);
+      if (text && known.insert(policy::text_digest(text->sources)).second)
+        found.policies.push_back(*std::move(text));
+    } else if (line.text.find(digits) != std::string_view::npos) {
+      const auto event = policy::RecordedEvent::parse(line.text);
+      if (event && event->id() == id) found.line = line.text;
+    }
+    return {};
+  };
+  HF_TRY(lines(take));
+  return found;
+}
+
+int explain_event(std::uint64_t id, const WhyOptions& options, const Found& file) {
+  const std::string_view line = file.line;
+  if (line.empty()) return usage(fmt::format("{} holds no event {}", escape(options.events), id));
   if (policy::is_guard_event(line)) return explain_guard_event(line);
-  const policy::Compiled recorded = policy::recorded_policy(line);
-  const auto as_recorded = policy::event_from_json(line, recorded);
+  const auto recorded_event = policy::RecordedEvent::parse(line);
+  if (!recorded_event) return usage(recorded_event.error().message());
+  const policy::Compiled recorded = recorded_event->recorded_policy();
+  const auto as_recorded = recorded_event->event(recorded);
   if (!as_recorded) return usage(as_recorded.error().message());
 
   std::vector<policy::Source> sources;
@@ -87,7 +116,7 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
     sources = read_policy_files(options.policies);
     if (sources.empty()) return kExitUsage;
   }
-  const auto deciding = sources.empty() ? deciding_policy(line, file, options.events)
+  const auto deciding = sources.empty() ? deciding_policy(line, file.policies, options.events)
                                         : named_policy(std::move(sources), line, id);
   if (!options.json)
     fmt::print("{}\n", policy::event_text(*as_recorded, recorded, policy::Colour::off));
@@ -101,7 +130,7 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const policy::Eve
   }
   const auto policy = compiled(deciding->text);
   if (!policy) return kExitUsage;
-  const auto event = policy::event_from_json(line, *policy->compiled);
+  const auto event = recorded_event->event(*policy->compiled);
   if (!event) return usage(event.error().message());
   if (!deciding->warning.empty()) {
     std::fflush(stdout);
@@ -141,7 +170,11 @@ int why(const WhyOptions& options) {
   for (const std::string& word : options.request) request += (request.empty() ? "" : " ") + word;
   const auto id = event_id(request);
   if (!id) return explain_request(request, options);
-  const auto file = policy::read_event_file(options.events, policy::EventLines::all);
+  const auto file = [&] {
+    Progress progress("why", options.progress);
+    return read_events(options.events, progress,
+                       [&id](const policy::LineSource& lines) { return find_event(*id, lines); });
+  }();
   if (!file) return usage(file.error().message() + " (an event's id needs a file: --events FILE)");
   return explain_event(*id, options, *file);
 }

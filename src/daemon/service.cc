@@ -359,7 +359,7 @@ int check(const Options& options) {
 int serve(const Options& options) {
   if (switched_off_at_boot()) {
     log_message("the kernel was started with holdfast=off: nothing is enforced");
-    return kExitOk;
+    return kExitImpossible;
   }
   if (auto usable = backend::make_lsm_backend()->available(); !usable) {
     // If the policy has errors too, report those.

@@ -5,59 +5,99 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <string_view>
 
 #include "events/guard_event.h"
-#include "policy/load.h"
+#include "policy/policy_text.h"
 
 namespace holdfast::policy {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
+constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
 constexpr std::size_t kIdsShown = 5;
+constexpr std::uint64_t kLinesPerReport = 1024;
+constexpr int kOpenTries = 3;
+
+LineKind kind_of(std::string_view line) {
+  if (line.starts_with(kPolicyLine)) return LineKind::policy;
+  return is_guard_event(line) ? LineKind::guard : LineKind::decision;
+}
 
 }  // namespace
 
-namespace {
+LineSource lines_of(const std::vector<std::string>& lines) {
+  return [&lines](const LineSink& sink) -> Result<void> {
+    for (std::size_t i = 0; i < lines.size(); i++)
+      if (auto done = sink({kind_of(lines[i]), lines[i]}); !done)
+        return wrap(std::move(done).error(), fmt::format("line {}", i + 1));
+    return {};
+  };
+}
 
-void add(const std::string& text, EventLines which, EventFile& file) {
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    const bool cut_off = rest.empty() && !text.ends_with('\n') && !line.ends_with('}');
-    if (line.empty() || cut_off || (which == EventLines::decisions && is_guard_event(line)))
+// The file may be rotated between the two opens. Then both names lead to the same file.
+Result<EventFileReader> EventFileReader::open(const std::string& path, Progress progress) {
+  constexpr char kOperation[] = "read events";
+  EventFileReader reader;
+  reader.path_ = path;
+  reader.progress_ = std::move(progress);
+  for (int tries = 0; tries < kOpenTries; tries++) {
+    HF_TRY_ASSIGN(reader.newer_, kernel::LineReader::open(path, kOperation, kMaxLineBytes));
+    auto older = kernel::LineReader::open(path + ".1", kOperation, kMaxLineBytes);
+    if (!older && older.error().code != ENOENT) return std::move(older).error();
+    if (!older) return reader;
+    if (older->is_same_file(*reader.newer_)) continue;
+    reader.older_ = *std::move(older);
+    return reader;
+  }
+  return reader;  // a link to the same events
+}
+
+Result<void> EventFileReader::read(const LineSink& sink) {
+  cut_off_ = false;
+  if (older_) HF_TRY(read_one(*older_, path_ + ".1", 0, sink));
+  return read_one(*newer_, path_, older_ ? older_->bytes_read() : 0, sink);
+}
+
+Result<void> EventFileReader::read_one(kernel::LineReader& file, const std::string& path,
+                                       std::uint64_t done, const LineSink& sink) {
+  const std::uint64_t total =
+      newer_->size() == 0 ? 0 : newer_->size() + (older_ ? older_->size() : 0);
+  while (true) {
+    HF_TRY_ASSIGN(const auto line, file.next());
+    if (!line) return {};
+    if (progress_ && file.number() % kLinesPerReport == 0)
+      progress_(done + file.bytes_read(), total);
+    if (line->empty()) continue;
+    if (!file.is_whole() && !line->ends_with('}')) {
+      cut_off_ = true;
       continue;
-    if (!line.starts_with(kPolicyLine)) {
-      file.lines.emplace_back(line);
-    } else if (which == EventLines::all) {
-      if (auto policy = policy_from_line(line)) file.policies.push_back(*std::move(policy));
     }
+    if (auto taken = sink({kind_of(*line), *line}); !taken)
+      return wrap(wrap(std::move(taken).error(), fmt::format("line {}", file.number())), path);
   }
 }
 
-}  // namespace
-
-Result<EventFile> read_event_file(const std::string& path, EventLines which) {
-  EventFile file;
-  const auto before = read_file(path + ".1", "read events", kMaxFileBytes);
-  if (before) add(*before, which, file);
-  if (!before && before.error().code != ENOENT) return before.error();
-  HF_TRY_ASSIGN(const auto text, read_file(path, "read events", kMaxFileBytes));
-  add(text, which, file);
-  return file;
+void EventIds::add(std::uint64_t id) {
+  count_++;
+  if (smallest_.size() == kKept && id >= smallest_.back()) return;
+  if (smallest_.size() == kKept) smallest_.pop_back();
+  smallest_.insert(std::ranges::upper_bound(smallest_, id), id);
 }
 
-Result<std::vector<std::string>> read_event_lines(const std::string& path) {
-  HF_TRY_ASSIGN(auto file, read_event_file(path, EventLines::decisions));
-  return std::move(file.lines);
+void EventIds::add(const EventIds& ids) {
+  std::vector<std::uint64_t> all;
+  all.reserve(smallest_.size() + ids.smallest_.size());
+  std::ranges::merge(smallest_, ids.smallest_, std::back_inserter(all));
+  if (all.size() > kKept) all.resize(kKept);
+  smallest_ = std::move(all);
+  count_ += ids.count_;
 }
 
-std::string event_list(const std::vector<std::uint64_t>& ids) {
+std::string event_list(const EventIds& ids) {
   if (ids.empty()) return "";
-  std::string text = ids.size() == 1 ? "event " : "events ";
-  for (std::size_t i = 0; i < ids.size() && i < kIdsShown; i++)
-    text += fmt::format("{}{}", i == 0 ? "" : ", ", ids[i]);
-  if (ids.size() > kIdsShown) text += fmt::format(" and {} more", ids.size() - kIdsShown);
+  std::string text = ids.count() == 1 ? "event " : "events ";
+  for (std::size_t i = 0; i < ids.smallest().size() && i < kIdsShown; i++)
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", ids.smallest()[i]);
+  if (ids.count() > kIdsShown) text += fmt::format(" and {} more", ids.count() - kIdsShown);
   return text;
 }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts an event to a line of JSON and back.
+// Converts an event to a line of JSON and back. events/recorded_event.h reads more of a line.
 #ifndef HOLDFAST_EVENTS_EVENT_JSON_H
 #define HOLDFAST_EVENTS_EVENT_JSON_H
 
-#include <cstdint>
-#include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -28,23 +25,8 @@ namespace holdfast::policy {
 // Errors: EINVAL the line is not an event, with the reason in the detail.
 [[nodiscard]] Result<hf_event> event_from_json(std::string_view line, const Compiled& policy);
 
-// The id of the event. Empty: the line has none.
-[[nodiscard]] std::optional<std::uint64_t> event_id(std::string_view line);
-
 // The format of a rule in an event: {"file":…,"line":…,"column":…,"key":…,"text":…}.
 [[nodiscard]] std::string rule_json(const Rule& rule);
-
-// The names that events use. With a policy of just these names, event_from_json() loses nothing.
-struct EventNames {
-  std::set<std::string> profiles;
-  std::set<std::string> label_names;
-  std::set<std::string> label_values;
-};
-// Adds the names of one line. Does nothing if it is not an event.
-void collect_names(std::string_view line, EventNames& names);
-
-// The paths of the event. Empty strings: it has none.
-[[nodiscard]] EventPaths event_paths(std::string_view line);
 
 }  // namespace holdfast::policy
 

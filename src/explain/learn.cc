@@ -7,10 +7,13 @@
 #include <cerrno>
 #include <map>
 #include <set>
+#include <unordered_map>
+#include <utility>
 
 #include "core/decide.h"
 #include "events/event_file.h"
 #include "events/event_json.h"
+#include "events/recorded_event.h"
 #include "explain/learn_recorded.h"
 #include "explain/learn_sockets.h"
 #include "explain/learn_trial.h"
@@ -28,10 +31,18 @@ std::string comment(const Needed& needed) {
   return needed.why.empty() ? "no event needs more" : needed.why;
 }
 
+Error too_many_names() {
+  return {E2BIG, "learn", "", "more profiles or labels than one policy may name"};
+}
+
+bool has_too_many(const EventNames& names) {
+  return names.profiles.size() > HF_PROFILE_SLOTS ||
+         names.label_names.size() > HF_MAX_LABEL_NAMES ||
+         names.label_values.size() > HF_MAX_LABEL_VALUES;
+}
+
 // A policy of names only: the profiles of the events and of the base, and all labels.
-Result<Compiled> universe(const std::vector<std::string>& lines, const Model& base) {
-  EventNames seen;
-  for (const std::string& line : lines) collect_names(line, seen);
+Result<Compiled> universe(EventNames seen, const Model& base) {
   Compiled names;
   names.profiles.emplace_back();
   for (const Profile& profile : base.profiles) {
@@ -46,20 +57,15 @@ Result<Compiled> universe(const std::vector<std::string>& lines, const Model& ba
                             seen.label_values.end());
   if (names.profiles.size() > HF_PROFILE_SLOTS || names.label_names.size() > HF_MAX_LABEL_NAMES ||
       names.label_values.size() > HF_MAX_LABEL_VALUES)
-    return Error{E2BIG, "learn", "", "more profiles or labels than one policy may name"};
+    return too_many_names();
   return names;
 }
 
-Result<std::vector<Seen>> read(const std::vector<std::string>& lines, const Compiled& names) {
+Result<std::vector<Seen>> read(const std::vector<RecordedKind>& kinds, const Compiled& names) {
   std::vector<Seen> seen;
-  std::map<std::string, std::size_t> known;
-  for (std::size_t i = 0; i < lines.size(); i++) {
-    const auto event = event_from_json(lines[i], names);
-    if (!event) return wrap(event.error(), fmt::format("line {}", i + 1));
-    const std::string key(reinterpret_cast<const char*>(&event->request), sizeof(hf_request));
-    const auto [at, added] = known.try_emplace(key, seen.size());
-    if (added) seen.push_back({event->request, {}});
-    seen[at->second].ids.push_back(event->id);
+  for (const RecordedKind& kind : kinds) {
+    HF_TRY_ASSIGN(const auto event, event_from_json(kind.line, names));
+    seen.push_back({event.request, kind.ids});
   }
   return seen;
 }
@@ -253,18 +259,18 @@ std::string without_covered_rules(const std::string& toml) {
   return text;
 }
 
-// Checks the result as learn.h promises.
-Result<void> try_out(const std::string& toml, const std::vector<std::string>& lines,
-                     const std::vector<std::uint64_t>& never) {
+// Checks the result as learn.h promises. Events with the same facts have the same verdict.
+Result<void> try_out(const std::string& toml, const std::vector<RecordedKind>& kinds,
+                     const std::vector<bool>& never) {
   const auto failed = [](std::string detail) { return Error{EIO, "learn", "", std::move(detail)}; };
   const LoadResult loaded = load({{"learned", toml, false}});
   if (!loaded.policy)
     return failed("the proposal is not a policy: " + render(loaded.diagnostics.front()));
-  for (const std::string& line : lines) {
-    HF_TRY_ASSIGN(const auto event, event_from_json(line, *loaded.policy));
+  for (std::size_t i = 0; i < kinds.size(); i++) {
+    HF_TRY_ASSIGN(const auto event, event_from_json(kinds[i].line, *loaded.policy));
     hf_verdict verdict;
     hf_decide(loaded.policy->tables.get(), &event.request, &verdict);
-    if (verdict.action == HF_DENY && !std::binary_search(never.begin(), never.end(), event.id))
+    if (verdict.action == HF_DENY && !never[i])
       return failed(fmt::format("the proposal refuses event {}", event.id));
   }
   return {};
@@ -272,26 +278,58 @@ Result<void> try_out(const std::string& toml, const std::vector<std::string>& li
 
 }  // namespace
 
-Result<Learned> learn(const std::vector<std::string>& lines, const Model& base,
+Result<Recording> read_recording(const LineSource& lines) {
+  Recording recording;
+  std::unordered_map<std::string, std::size_t> known;
+  std::set<std::pair<std::uint64_t, std::string>> origins;
+  std::set<std::uint64_t> policies;
+  const Compiled no_names;
+  const auto take = [&](const EventLine& line) -> Result<void> {
+    if (line.kind == LineKind::policy) {
+      auto policy = policy_from_line(line.text);
+      if (policy && policies.insert(text_digest(policy->sources)).second)
+        recording.policies.push_back(*std::move(policy));
+    }
+    if (line.kind != LineKind::decision) return {};
+    HF_TRY_ASSIGN(const auto recorded, RecordedEvent::parse(line.text));
+    HF_TRY_ASSIGN(const auto event, recorded.event(no_names));
+    const auto [at, added] = known.try_emplace(recorded.facts(), recording.kinds.size());
+    if (added) {
+      recording.kinds.push_back({std::string(line.text), {}});
+      recorded.collect_names(recording.names);
+      if (has_too_many(recording.names)) return too_many_names();
+    }
+    recording.kinds[at->second].ids.add(event.id);
+    EventOrigin origin = recorded.origin();
+    if (origins.emplace(origin.generation, origin.digest).second)
+      recording.origins.emplace_back(line.text);
+    return {};
+  };
+  HF_TRY(lines(take));
+  return recording;
+}
+
+Result<Learned> learn(const Recording& recording, const Model& base,
                       const std::vector<Model>& recorders) {
-  HF_TRY_ASSIGN(const auto names, universe(lines, base));
-  HF_TRY_ASSIGN(auto all, read(lines, names));
+  HF_TRY_ASSIGN(const auto names, universe(recording.names, base));
+  HF_TRY_ASSIGN(auto all, read(recording.kinds, names));
   Learned learned;
   const std::vector<Seen> none;
   Trial permissive(none, names);
   std::vector<Seen> seen;
+  std::vector<bool> never;
   for (Seen& one : all) {
-    if (permissive.refused_always(one))
-      learned.never.insert(learned.never.end(), one.ids.begin(), one.ids.end());
+    never.push_back(permissive.refused_always(one));
+    if (never.back())
+      learned.never.add(one.ids);
     else
       seen.push_back(std::move(one));
   }
-  std::sort(learned.never.begin(), learned.never.end());
   Trial trial(seen, names);
   Writer writer(seen, names, base, recorders, trial);
   learned.toml = without_covered_rules(writer.write());
   learned.notes = writer.take_notes();
-  HF_TRY(try_out(learned.toml, lines, learned.never));
+  HF_TRY(try_out(learned.toml, recording.kinds, never));
   return learned;
 }
 

@@ -17,7 +17,7 @@
 namespace holdfast::policy {
 namespace {
 
-using Ids = std::vector<std::uint64_t>;
+using Ids = EventIds;
 using Labels = __u32[HF_MAX_LABEL_NAMES];
 
 constexpr std::size_t kMaxLabelledRules = 200;  // if there are more, no rule has labels
@@ -25,12 +25,7 @@ constexpr std::size_t kMaxLabelledRules = 200;  // if there are more, no rule ha
 // value stands for all of them.
 constexpr std::size_t kMaxValuesOfALabel = 8;
 
-void add(Ids& to, const Ids& ids) { to.insert(to.end(), ids.begin(), ids.end()); }
-
-std::string comment(Ids ids) {
-  std::sort(ids.begin(), ids.end());
-  return event_list(ids);
-}
+std::string comment(const Ids& ids) { return event_list(ids); }
 
 // The conditions on a socket's labels, one for each name that occurs in any event. Empty if that is
 // more than a rule can have; the rule then has no condition.
@@ -117,7 +112,7 @@ std::map<Use, Used> uses(const std::vector<Seen>& seen, const Compiled& names,
       return {};
     Used& used = found[use_of(r, names, changing, labels)];
     used.ops |= r.sock_op;
-    add(used.ids, one.ids);
+    used.ids.add(one.ids);
   }
   return found;
 }
@@ -130,8 +125,9 @@ std::string op_list(std::uint32_t ops) {
 }
 
 std::string rule_text(const std::string& profile, const Use& use, const Used& used) {
-  std::string text = fmt::format("\n[[profile.{}.socket]]\non = {}  # {}\n", toml_key(profile),
-                                 op_list(used.ops), comment(used.ids));
+  std::string text =
+      fmt::format("[[profile.{}.socket]]\non = {}{}\n", toml_key(profile), op_list(used.ops),
+                  used.ids.empty() ? "" : "  # " + comment(used.ids));
   if (use.family != 0)
     text += fmt::format("family = [\"{}\"]\n", name_of(kFamilyNames, use.family));
   if (!use.own.empty()) text += fmt::format("label = {{ {} }}\n", joined(use.own));
@@ -145,6 +141,14 @@ std::string closing_rule(const std::string& profile, std::uint32_t ops) {
   return fmt::format(
       "\n[[profile.{}.socket]]\non = {}  # no event needs anything else\nverdict = \"deny\"\n",
       toml_key(profile), op_list(ops));
+}
+
+std::string allowing_rule(const hf_request& request, const Compiled& names) {
+  const std::vector<bool> changing(names.label_names.size(), false);
+  const std::string profile =
+      request.subject < names.profiles.size() ? names.profiles[request.subject] : "";
+  return rule_text(profile, use_of(request, names, changing, WithLabels::yes),
+                   {request.sock_op, {}});
 }
 
 // More specific rules come first, because a general one before them would match everything.
@@ -167,7 +171,7 @@ std::string learned_sockets(const std::vector<Seen>& seen, const Compiled& names
   if (everything) return "";
   const std::string& name = names.profiles[profile];
   std::string text;
-  for (const auto& [use, used] : rules) text += rule_text(name, use, used);
+  for (const auto& [use, used] : rules) text += "\n" + rule_text(name, use, used);
   if (!rest.empty()) return text + rest;
   return ops == 0 ? "" : text + closing_rule(name, ops);
 }
@@ -185,10 +189,10 @@ std::string learned_bpf(const std::vector<Seen>& seen, const Compiled& names,
     if (r.op != HF_OP_BPF || r.subject != profile) continue;
     const std::string_view word = name_of(bpf_names(r.via), r.bpf_value);
     if (word.empty()) return "";  // any list makes such a request refused
-    add(found[r.via][word], one.ids);
+    found[r.via][word].add(one.ids);
     const bool replaces = r.via == HF_VIA_BPF_MAP && r.bpf_value == HF_BPF_MAP_STRUCT_OPS;
     if (replaces || (r.flags & (HF_REQ_BPF_OUTSIDE | HF_REQ_BPF_FOREIGN)) != 0)
-      add(reaching, one.ids);
+      reaching.add(one.ids);
   }
   if (found.empty()) return "";
   std::string text = fmt::format("\n[profile.{}.bpf]\n", toml_key(names.profiles[profile]));

@@ -19,6 +19,9 @@ namespace holdfast::policy {
                                           std::uint16_t profile, std::uint32_t ops,
                                           const std::string& rest);
 
+// A rule that allows this request about a socket, as the first one of its profile.
+[[nodiscard]] std::string allowing_rule(const hf_request& request, const Compiled& names);
+
 // A rule that refuses these operations (HF_SOCK_*).
 [[nodiscard]] std::string closing_rule(const std::string& profile, std::uint32_t ops);
 

@@ -13,7 +13,7 @@ namespace {
 
 std::string quoted(std::string_view word) { return fmt::format("\"{}\"", word); }
 
-LearnedSetting single(std::string value, std::vector<std::uint64_t> ids) {
+LearnedSetting single(std::string value, EventIds ids) {
   return {true, false, {{std::move(value), std::move(ids), ""}}};
 }
 
@@ -51,8 +51,7 @@ bool Trial::refused_always(const Seen& seen) {
 Trial::Ids Trial::refused() {
   Ids ids;
   for (const Seen& seen : seen_)
-    if (refused_always(seen)) ids.insert(ids.end(), seen.ids.begin(), seen.ids.end());
-  std::sort(ids.begin(), ids.end());
+    if (refused_always(seen)) ids.add(seen.ids);
   return ids;
 }
 

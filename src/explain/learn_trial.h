@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "events/event_file.h"
 #include "policy/compiled.h"
 #include "policy/keys.h"
 
@@ -21,13 +22,13 @@ namespace holdfast::policy {
 // Events with the same facts.
 struct Seen {
   hf_request request;
-  std::vector<std::uint64_t> ids;
+  EventIds ids;
 };
 
 // A value, with the events that need it. The next stricter value would refuse those.
 struct Needed {
   std::string value;  // as TOML: an element of a list, or a whole value
-  std::vector<std::uint64_t> ids;
+  EventIds ids;
   std::string why;  // without events: why it is there all the same; may be empty
 };
 
@@ -51,7 +52,7 @@ class Trial {
   LearnedSetting strictest(const Key& key, std::uint16_t profile);
 
  private:
-  using Ids = std::vector<std::uint64_t>;
+  using Ids = EventIds;
   [[nodiscard]] Ids refused();
   LearnedSetting word(const WordKey& key, std::uint16_t profile);
   LearnedSetting types(const TypesKey& key, std::uint16_t profile);

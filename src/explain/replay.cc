@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <string_view>
 
@@ -12,8 +11,8 @@
 #include "core/decide.h"
 #include "events/event_file.h"
 #include "events/event_json.h"
-#include "events/event_origin.h"
 #include "events/event_text.h"
+#include "events/recorded_event.h"
 #include "policy/cgroup_path.h"
 
 namespace holdfast::policy {
@@ -35,7 +34,8 @@ void bind_anew(hf_request& r, const Compiled& policy, const EventPaths& paths) {
 
 // Requests and verdicts have no padding, so their bytes can be the key.
 std::string key_of(const hf_event& event) {
-  std::string key(reinterpret_cast<const char*>(&event.request), sizeof(event.request));
+  const hf_request request = with_plain_sets(event.request);
+  std::string key(reinterpret_cast<const char*>(&request), sizeof(request));
   key += static_cast<char>(event.verdict.action);
   key += static_cast<char>(event.verdict.mode);
   return key;
@@ -49,30 +49,37 @@ bool differ(const hf_verdict& was, const hf_verdict& now) {
   return was.action != HF_ALLOW && was.mode != now.mode;
 }
 
-Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& policy) {
+Result<hf_event> event_under(const RecordedEvent& recorded, const Compiled& policy) {
+  HF_TRY_ASSIGN(auto event, recorded.event(policy));
+  if (event.request.op == HF_OP_CGROUP_ATTACH) bind_anew(event.request, policy, recorded.paths());
+  return event;
+}
+
+Result<Replay> replay(const LineSource& lines, const Compiled& policy) {
   Replay result;
   std::map<std::string, std::size_t> known;
-  for (std::size_t i = 0; i < lines.size(); i++) {
-    auto event = event_from_json(lines[i], policy);
-    if (!event) return wrap(std::move(event).error(), fmt::format("line {}", i + 1));
-    if (event->request.op == HF_OP_CGROUP_ATTACH)
-      bind_anew(event->request, policy, event_paths(lines[i]));
+  const auto take = [&](const EventLine& line) -> Result<void> {
+    if (line.kind != LineKind::decision) return {};
+    HF_TRY_ASSIGN(const auto recorded, RecordedEvent::parse(line.text));
+    HF_TRY_ASSIGN(const auto event, event_under(recorded, policy));
     hf_verdict now;
-    hf_decide(policy.tables.get(), &event->request, &now);
+    hf_decide(policy.tables.get(), &event.request, &now);
     // Of these decisions only the rule is known.
-    const bool differ_among_themselves = (event->repeats & HF_REPEATS_DIFFER) != 0;
-    const std::uint64_t repeats = event->repeats & ~HF_REPEATS_DIFFER;
+    const bool differ_among_themselves = (event.repeats & HF_REPEATS_DIFFER) != 0;
+    const std::uint64_t repeats = event.repeats & ~HF_REPEATS_DIFFER;
     if (differ_among_themselves) result.unknown += repeats;
     const std::uint64_t decisions = differ_among_themselves ? 1 : repeats + 1;
     result.decisions += decisions;
-    if (!differ(event->verdict, now)) continue;
+    if (!differ(event.verdict, now)) return {};
     result.differing += decisions;
-    const auto [at, added] = known.try_emplace(key_of(*event), result.different.size());
-    if (added) result.different.push_back({*event, now, event_rule(lines[i]), {}, 0});
+    const auto [at, added] = known.try_emplace(key_of(event), result.different.size());
+    if (added) result.different.push_back({event, now, recorded.rule(), {}, 0});
     Replayed& group = result.different[at->second];
-    group.ids.push_back(event->id);
+    group.ids.add(event.id);
     group.decisions += decisions;
-  }
+    return {};
+  };
+  HF_TRY(lines(take));
   return result;
 }
 
@@ -85,8 +92,8 @@ std::string replayed_text(const Replayed& replayed, const Compiled& policy) {
   const auto& was = replayed.rule;
   return fmt::format(
       "{} -> {}  {}{}{}", describe_action(replayed.event.verdict), text, event_list(replayed.ids),
-      replayed.decisions > replayed.ids.size() ? fmt::format(" ({} decisions)", replayed.decisions)
-                                               : "",
+      replayed.decisions > replayed.ids.count() ? fmt::format(" ({} decisions)", replayed.decisions)
+                                                : "",
       was ? fmt::format("   was {} {} = {}", escape(was->where.place()), escape(was->key),
                         escape(was->text))
           : "");
@@ -96,13 +103,14 @@ std::string replayed_json(const Replayed& replayed, const Compiled& policy) {
   hf_event event = replayed.event;
   event.verdict = replayed.now;
   std::string ids;
-  for (const std::uint64_t id : replayed.ids)
+  for (const std::uint64_t id : replayed.ids.smallest())
     ids += fmt::format("{}{}", ids.empty() ? "" : ",", id);
   const std::string rule = replayed.rule ? ",\"was_rule\":" + rule_json(*replayed.rule) : "";
   return fmt::format(
-      "{{\"ids\":[{}],\"decisions\":{},\"was\":\"{}\",\"now\":\"{}\",\"event\":{}{}}}", ids,
-      replayed.decisions, describe_action(replayed.event.verdict), describe_action(replayed.now),
-      event_json(event, policy), rule);
+      "{{\"ids\":[{}],\"events\":{},\"decisions\":{},\"was\":\"{}\",\"now\":\"{}\",\"event\":{}{}}"
+      "}",
+      ids, replayed.ids.count(), replayed.decisions, describe_action(replayed.event.verdict),
+      describe_action(replayed.now), event_json(event, policy), rule);
 }
 
 }  // namespace holdfast::policy

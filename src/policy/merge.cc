@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,12 @@ namespace holdfast::policy {
 namespace {
 
 using Paths = std::vector<Stated<std::string>>;
+
+std::set<std::string> values_of(const Paths& paths) {
+  std::set<std::string> values;
+  for (const Stated<std::string>& path : paths) values.insert(path.value);
+  return values;
+}
 
 // A file with its drop-ins.
 using Unit = FileModel;
@@ -111,7 +118,8 @@ class Combiner {
   // Keys that `profile` has and those of another unit.
   void add_keys(Profile& profile, Profile more) {
     const auto lists = [&](std::string_view key, Paths& to, Paths& from) {
-      if (!to.empty() && !from.empty()) twice(profile, key, to[0].where, from[0].where);
+      if (!to.empty() && !from.empty() && values_of(to) != values_of(from))
+        twice(profile, key, to[0].where, from[0].where);
       if (to.empty()) to = std::move(from);
     };
     for (const Key& key : kKeys) {

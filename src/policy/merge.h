@@ -5,7 +5,8 @@
 // an earlier one, also `mode` and `log` at the top. Socket rules of a drop-in come before the others;
 // an empty list removes the others.
 //
-// Several units may state the same profile, but not the same key of it. `mode` and `log` at the top
+// Several units may state the same profile, but not the same key of it, except for the same cgroups:
+// a file may define a profile that a shared file defines too. `mode` and `log` at the top
 // of a unit apply to its profiles that state none in any unit.
 #ifndef HOLDFAST_POLICY_MERGE_H
 #define HOLDFAST_POLICY_MERGE_H

@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "events/event_json.h"
-#include "events/event_origin.h"
 #include "events/event_text.h"
+#include "events/recorded_event.h"
 #include "policy/load.h"
 #include "policy/policy_text.h"
 
@@ -37,11 +37,13 @@ verdict = "deny"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view line(reinterpret_cast<const char*>(data), size);
-  const auto origin = event_origin(line);
-  (void)generation_from_json(line, origin.generation);
+  const auto parsed = RecordedEvent::parse(line);
+  (void)generation_from_json(line, parsed ? parsed->origin().generation : 0);
   (void)policy_from_line(line);
-  const Compiled recorded = recorded_policy(line);
-  if (const auto told = event_from_json(line, recorded)) {
+  if (!parsed) return 0;
+  (void)parsed->facts();
+  const Compiled recorded = parsed->recorded_policy();
+  if (const auto told = parsed->event(recorded)) {
     const std::string said = event_text(*told, recorded, Colour::off);
     require(said.find('\x1b') == std::string::npos && said.find('\n') == std::string::npos);
   }

@@ -51,7 +51,7 @@ starve() {
 under_load() {
   kills=$1 swapped=$2 elsewhere=$3
   attacker & attacker & ender &
-  check "the package is upgraded" dpkg -i /root/holdfast.deb
+  check "the package is upgraded" dpkg --force-confold -i /root/holdfast.deb
   is "the daemon runs" "$(systemctl is-active holdfastd)" active
   killed=0 swaps=0 starved=0 before=$(systemctl show -P NRestarts holdfastd)
   while [ $killed -lt "$kills" ]; do

@@ -46,7 +46,7 @@ like "a removal ends what is enforced" "$(prerm 1 remove)" "0 *holdfastd --stop-
 
 completed=$(PATH="$folder/bin:$PATH" bash -c '
   . "'"$folder"'/share/bash-completion/completions/holdfast"
-  COMP_WORDS=(holdfast rep); COMP_CWORD=1; _holdfast; echo "${COMPREPLY[@]}"
+  COMP_WORDS=(holdfast repl); COMP_CWORD=1; _holdfast; echo "${COMPREPLY[@]}"
   COMP_WORDS=(holdfast replay --for); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"
   COMP_WORDS=(holdfast policy en); COMP_CWORD=2; _holdfast; echo "${COMPREPLY[@]}"
   COMP_WORDS=(holdfast run --backend = l); COMP_CWORD=4; _holdfast; echo "${COMPREPLY[@]}"

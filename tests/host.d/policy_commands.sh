@@ -72,7 +72,7 @@ is "replay under a looser one: status" "$status" 1
 like "replay under a looser one: which, and by what line" "$out" \
   "denied -> allowed  unshare(ipc) by unshare*looser.toml:4:1 *event 1*1 of 1 decisions differ"
 run_it "$holdfast" replay "$folder/events" --policy "$folder/looser.toml" --format json
-like "replay as JSON" "$out" '{"ids":\[1\],"decisions":1,"was":"denied","now":"allowed","event":{*}}'
+like "replay as JSON" "$out" '{"ids":\[1\],"events":1,"decisions":1,"was":"denied","now":"allowed","event":{*}}'
 run_it "$holdfast" replay "$folder/good.toml" --policy "$folder/good.toml"
 is "replay of no events: status" "$status" 2
 like "replay of no events: where" "$err" "*good.toml: line 1: *not a JSON object*"

@@ -10,9 +10,9 @@
 #include "core/decide.h"
 #include "events/event_file.h"
 #include "events/event_json.h"
-#include "events/event_origin.h"
 #include "events/event_text.h"
 #include "events/guard_event.h"
+#include "events/recorded_event.h"
 #include "policy/load.h"
 #include "policy/policy_text.h"
 
@@ -140,29 +140,30 @@ TEST(EventJson, RefusesWhatIsNoEvent) {
 
 TEST(EventJson, KnowsItsIdAndOriginAlone) {
   const std::string line = event_json(refused_setns(), policy());
-  EXPECT_EQ(event_id(line), 3u);
-  EXPECT_EQ(event_id("no"), std::nullopt);
-  EXPECT_EQ(event_origin(line).digest, digest_text(policy().digest));
-  EXPECT_EQ(event_origin(R"({"generation":7})").generation, 7u);
-  EXPECT_EQ(event_origin("{}").digest, "");
-  const auto rule = event_rule(line);
+  EXPECT_EQ(RecordedEvent::parse(line)->id(), 3u);
+  EXPECT_EQ(static_cast<bool>(RecordedEvent::parse("no")), false);
+  EXPECT_EQ(RecordedEvent::parse(line)->origin().digest, digest_text(policy().digest));
+  EXPECT_EQ(RecordedEvent::parse(R"({"generation":7})")->origin().generation, 7u);
+  EXPECT_EQ(RecordedEvent::parse("{}")->origin().digest, "");
+  const auto rule = RecordedEvent::parse(line)->rule();
   ASSERT_TRUE(rule);
   EXPECT_EQ(rule->where.place(), "policy.toml:3:1");
   EXPECT_EQ(rule->text, "\"lock\"");
-  EXPECT_FALSE(event_rule("{}"));
+  EXPECT_FALSE(RecordedEvent::parse("{}")->rule());
 }
 
 // Whatever became of its policy.
 TEST(EventJson, TellsItselfAsItWasRecorded) {
   const hf_event e = refused_setns();
   const std::string line = event_json(e, policy());
-  const Compiled recorded = recorded_policy(line);
+  const Compiled recorded = RecordedEvent::parse(line)->recorded_policy();
   const auto back = event_from_json(line, recorded);
   ASSERT_TRUE(static_cast<bool>(back));
   EXPECT_EQ(event_text(*back, recorded, Colour::off), event_text(e, policy(), Colour::off));
-  for (const char* odd : {"", "{}", R"({"rule":{"id":4294967295,"file":"x"}})", R"({"rule":3})",
+  for (const char* odd : {"{}", R"({"rule":{"id":4294967295,"file":"x"}})", R"({"rule":3})",
                           R"({"rule":{"id":"x","file":"x"}})"})
-    EXPECT_LE(recorded_policy(odd).rules.size(), 1u) << odd;
+    EXPECT_LE(RecordedEvent::parse(odd)->recorded_policy().rules.size(), 1u) << odd;
+  EXPECT_FALSE(static_cast<bool>(RecordedEvent::parse("")));
 }
 
 TEST(PolicyText, ComesBackExactly) {
@@ -190,7 +191,7 @@ TEST(PolicyText, ComesBackExactly) {
   EXPECT_EQ(read.compiled->digest, text_digest(text.sources));
 }
 
-TEST(EventFile, HasWhatWasRotatedAwayAndNoPolicyAmongItsEvents) {
+TEST(EventFile, HasWhatWasRotatedAwayAndTellsWhatALineIs) {
   const std::string path = testing::TempDir() + "rotated.events";
   const auto write = [](const std::string& to, const std::string& text) {
     std::ofstream(to) << text;
@@ -204,16 +205,64 @@ TEST(EventFile, HasWhatWasRotatedAwayAndNoPolicyAmongItsEvents) {
                   R"({"version":1,"id":2})"
                   "\n"
                   R"({"version":1,"id":3)");
-  EXPECT_EQ(read_event_file(path, EventLines::all)->policies.size(), 1u);
-  EXPECT_EQ(read_event_file(path, EventLines::all)->lines.size(), 3u);
-  const auto file = read_event_file(path, EventLines::decisions);
-  ASSERT_TRUE(file);
-  EXPECT_EQ(file->lines,
-            (std::vector<std::string>{R"({"version":1,"id":1})", R"({"version":1,"id":2})"}));
-  EXPECT_EQ(*read_event_lines(path), file->lines);
+  const auto read = [&path] {
+    std::vector<std::pair<LineKind, std::string>> lines;
+    auto file = EventFileReader::open(path);
+    EXPECT_TRUE(file);
+    EXPECT_TRUE(file->read([&lines](const EventLine& line) -> Result<void> {
+      lines.emplace_back(line.kind, line.text);
+      return {};
+    }));
+    EXPECT_TRUE(file->was_cut_off());
+    return lines;
+  };
+  const auto lines = read();
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0], std::pair(LineKind::decision, std::string(R"({"version":1,"id":1})")));
+  EXPECT_EQ(lines[1].first, LineKind::policy);
+  EXPECT_EQ(lines[2].first, LineKind::guard);
+  EXPECT_EQ(lines[3], std::pair(LineKind::decision, std::string(R"({"version":1,"id":2})")));
   std::filesystem::remove(path + ".1");
-  EXPECT_EQ(read_event_lines(path)->size(), 1u);
+  EXPECT_EQ(read().size(), 3u);
   std::filesystem::remove(path);
+}
+
+TEST(EventFile, KeepsTheSmallestIdsAndCountsAll) {
+  EventIds ids;
+  EXPECT_EQ(event_list(ids), "");
+  for (std::uint64_t id = 200; id > 0; id--) ids.add(id);
+  EventIds others{0, 201};
+  others.add(ids);
+  EXPECT_EQ(others.count(), 202u);
+  EXPECT_EQ(others.smallest().size(), EventIds::kKept);
+  EXPECT_EQ(event_list(others), "events 0, 1, 2, 3, 4 and 197 more");
+  EXPECT_EQ(event_list({7}), "event 7");
+}
+
+// A decision depends on which sandboxes are equal, not on their numbers.
+TEST(RecordedEvent, TellsFactsWithoutTheNumbersOfSandboxes) {
+  const auto facts = [](std::uint64_t subject, std::uint64_t held, std::uint64_t target) {
+    hf_event e = refused_setns();
+    e.request.subject_set = subject;
+    e.request.held_set = held;
+    e.request.target_set = target;
+    const hf_request plain = with_plain_sets(e.request);
+    EXPECT_EQ(plain.subject_set == plain.held_set, subject == held);
+    EXPECT_EQ(plain.subject_set == plain.target_set, subject == target);
+    EXPECT_EQ(plain.held_set == plain.target_set, held == target);
+    EXPECT_EQ(plain.held_set == HF_NO_SET, held == HF_NO_SET);
+    hf_event again = e;
+    again.request = plain;
+    const std::string text = RecordedEvent::parse(event_json(e, policy()))->facts();
+    EXPECT_EQ(RecordedEvent::parse(event_json(again, policy()))->facts(), text);
+    return text;
+  };
+  EXPECT_EQ(facts(4, 9, 4), facts(70, 1, 70));
+  EXPECT_EQ(facts(0, 9, 9), facts(0, 4, 4));
+  std::set<std::string> different = {facts(1, 1, 1), facts(1, 1, 2), facts(1, 2, 1),
+                                     facts(1, 2, 2), facts(1, 2, 3), facts(0, 1, 1),
+                                     facts(0, 1, 2), facts(1, 0, 1), facts(1, 0, 2)};
+  EXPECT_EQ(different.size(), 9u);
 }
 
 hf_guard_event refused_signal() {
@@ -250,7 +299,7 @@ TEST(Refusal, IsReadBackAsItWas) {
     const auto back = guard_event_from_json(line);
     ASSERT_TRUE(back) << line;
     EXPECT_EQ(std::memcmp(&*back, &e, sizeof(e)), 0) << line;
-    EXPECT_EQ(event_id(line), 4u);
+    EXPECT_EQ(RecordedEvent::parse(line)->id(), 4u);
     EXPECT_NE(explain_guard_event(e).find("no statement of a policy would change that"),
               std::string::npos);
   }

@@ -17,6 +17,16 @@
 namespace holdfast::policy {
 namespace {
 
+Result<Replay> replay(const std::vector<std::string>& lines, const Compiled& policy) {
+  return policy::replay(lines_of(lines), policy);
+}
+
+Result<Learned> learn(const std::vector<std::string>& lines, const Model& base,
+                      const std::vector<Model>& recorders = {}) {
+  HF_TRY_ASSIGN(const auto recording, read_recording(lines_of(lines)));
+  return policy::learn(recording, base, recorders);
+}
+
 std::unique_ptr<const Compiled> make(const std::string& text) {
   LoadResult result = load({{"policy.toml", text}});
   for (const Diagnostic& diagnostic : result.diagnostics) ADD_FAILURE() << render(diagnostic);
@@ -133,7 +143,7 @@ TEST(Learn, SaysWhatNoPolicyAllows) {
   r.flags = HF_REQ_FACTS_MISSING;
   const auto learned = learn({event_json(event_of(r, 8, *policy), *policy)}, Model());
   ASSERT_TRUE(static_cast<bool>(learned));
-  EXPECT_EQ(learned->never, std::vector<std::uint64_t>{8});
+  EXPECT_EQ(learned->never, EventIds{8});
 }
 
 Result<Learned> learned_from(const std::vector<hf_event>& events, const Compiled& policy,
@@ -266,8 +276,8 @@ TEST(Learn, DeniesNothingThatWasSeen) {
       ASSERT_TRUE(static_cast<bool>(replayed));
       for (const Replayed& one : replayed->different) {
         if (one.now.action != HF_DENY) continue;
-        for (const std::uint64_t id : one.ids)
-          EXPECT_TRUE(std::binary_search(learned->never.begin(), learned->never.end(), id))
+        for (const std::uint64_t id : one.ids.smallest())
+          EXPECT_TRUE(std::ranges::binary_search(learned->never.smallest(), id))
               << learned->toml << lines[id - 1];
       }
       for (int i = 0; i < 12; i++) {

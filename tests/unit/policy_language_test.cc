@@ -51,7 +51,8 @@ std::vector<std::string> toml_blocks(const std::string& text) {
 
 TEST(Documentation, EveryExampleIsAPolicy) {
   std::size_t found = 0;
-  for (const char* file : {"docs/policy.md", "README.md"}) {
+  for (const char* file :
+       {"docs/policy.md", "docs/coming-from.md", "docs/profiles.md", "README.md"}) {
     const auto source = read_source(std::string(HOLDFAST_SOURCE_DIR "/") + file);
     ASSERT_TRUE(static_cast<bool>(source)) << source.error().message();
     for (const std::string& block : toml_blocks(source->text)) {

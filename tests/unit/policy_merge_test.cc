@@ -148,5 +148,22 @@ TEST(Units, BindLikePaths) {
             "'nginx' is not a unit: its name has to end in .service, .scope or .slice");
 }
 
+// A file may define what a shared file defines too.
+TEST(PolicyMerge, TheSameCgroupsMayBeStatedTwice) {
+  const char* shared =
+      "version = 1\n[profile.a]\ncgroup = [\"/x\", \"/y\"]\nunit = \"b.service\"\n";
+  const char* same =
+      "version = 1\n[profile.a]\ncgroup = [\"/y\", \"/x\"]\nunit = [\"b.service\"]\n"
+      "namespaces.enter = \"none\"\n";
+  const LoadResult both = load({{"shared.toml", shared, false}, {"own.toml", same, false}});
+  ASSERT_TRUE(both.policy) << render(both.diagnostics.front());
+  EXPECT_EQ(both.policy->bindings.size(), 3u);
+  const LoadResult other =
+      load({{"shared.toml", shared, false},
+            {"own.toml", "version = 1\n[profile.a]\ncgroup = \"/x\"\n", false}});
+  ASSERT_EQ(other.diagnostics.size(), 1u);
+  EXPECT_EQ(other.diagnostics[0].where.place(), "own.toml:3:1");
+}
+
 }  // namespace
 }  // namespace holdfast::policy

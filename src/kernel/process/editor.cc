@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/process/editor.h"
 
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "kernel/process/process.h"
+#include "kernel/process/shell.h"
 
 namespace holdfast::kernel {
 
 Result<int> run_editor(const std::string& path) {
-  std::string shell = "sh";
-  std::string option = "-c";
-  std::string script = "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"";
-  std::string file = path;
-  char* arguments[] = {shell.data(), option.data(), script.data(),
-                       shell.data(), file.data(),   nullptr};
-  pid_t pid = 0;
-  if (const int code = ::posix_spawn(&pid, "/bin/sh", nullptr, nullptr, arguments, environ);
-      code != 0)
-    return Error{code, "start an editor", "", ""};
-  const int status = wait_for_end(pid);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return wrap(run_script("exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", path), "start an editor");
 }
 
 }  // namespace holdfast::kernel
