@@ -11,7 +11,7 @@
 //   3. fork. The child makes its namespaces, follows its ChildPlan, and blocks.
 //   4. session->adopt(child)    After it returns, the child and all its descendants are held.
 //   5. The child is released and executes CMD.
-//   6. poll(session->poll_fds()) and session->dispatch(), until CMD has ended.
+//   6. poll(session->poll_fds()) and session->dispatch(), until the run ends.
 //   7. session->finish()        returns the totals. The destructor detaches everything.
 //
 // Each backend proves by a self-test that it refuses, in open() (lsm) or adopt() (supervisor).
@@ -139,6 +139,8 @@ class Session {
   // Handles what is ready and does not wait for more. It may return while a descriptor is still
   // readable, and may take some milliseconds. Errors: the session cannot go on.
   virtual Result<void> dispatch() = 0;
+  // False: certainly no member is alive.
+  [[nodiscard]] virtual bool may_have_members() const { return true; }
   // Dispatches once more and returns the totals.
   virtual Result<Totals> finish() = 0;
 };

@@ -117,6 +117,7 @@ kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line,
       .private_mounts = (types & HF_NS_MNT) != 0,
       .mount_proc = (types & HF_NS_MNT) && (types & HF_NS_PID),
       .init = (types & HF_NS_PID) != 0,
+      .init_waits = spec.wait_tree,
       .no_new_privs = spec.plan.no_new_privs,
       .landlock_fd = spec.plan.landlock_fd,
       .filter = spec.plan.filter,
@@ -203,12 +204,14 @@ Result<void> Spawned::wait_for_self_test() {
 
 Result<void> Spawned::release() { return kernel::send_byte(channel_.get(), kernel::kChildRelease); }
 
-std::optional<Error> Spawned::read_exec_error() {
-  HF_TRY_ASSIGN(auto received, kernel::receive_report(channel_.get()));
-  if (!received) return std::nullopt;
-  const ChildReport& report = *received;
-  if (report.step != ChildStep::exec) return describe_child_error(report);
-  return Error{report.error, command_name_, {}, {}};
+std::optional<Spawned::Message> Spawned::read_message() {
+  const auto received = kernel::receive_report(channel_.get());
+  if (!received) return Message{received.error(), false};
+  if (!*received) return std::nullopt;
+  const ChildReport& report = **received;
+  if (report.kind == ChildReport::Kind::command_ended) return Message{std::nullopt, true};
+  if (report.step != ChildStep::exec) return Message{describe_child_error(report), false};
+  return Message{Error{report.error, command_name_, {}, {}}, false};
 }
 
 backend::Child Spawned::child() const {

@@ -205,6 +205,12 @@ std::vector<int> SupervisorSession::poll_fds() const {
   return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1]};
 }
 
+// A listener hangs up when the last task with its filter has ended.
+bool SupervisorSession::may_have_members() const {
+  const auto ready = kernel::poll_readable({listener_->fd()}, 0);
+  return !ready || !(ready->front() & POLLHUP);
+}
+
 Result<void> SupervisorSession::dispatch() {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
   jobs_->look(*listener_);

@@ -43,6 +43,7 @@ class SupervisorSession final : public Session {
   Result<void> adopt(const Child& child) override;
   [[nodiscard]] std::vector<int> poll_fds() const override;
   Result<void> dispatch() override;
+  [[nodiscard]] bool may_have_members() const override;
   Result<Totals> finish() override;
 
  private:

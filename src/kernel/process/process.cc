@@ -223,6 +223,13 @@ Result<void> occupy_standard_descriptors() {
   return {};
 }
 
+void release_input_and_output() {
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return;
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO})
+    (void)::dup3(null.get(), stream, O_CLOEXEC);
+}
+
 Result<void> make_undumpable() {
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_error("PR_SET_DUMPABLE");
   return {};

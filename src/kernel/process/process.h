@@ -105,6 +105,10 @@ std::optional<Signal> read_signal(int signal_fd);
 // become a standard stream, and the command still has them closed. Errors: of open(2).
 Result<void> occupy_standard_descriptors();
 
+// Opens /dev/null in place of descriptors 0 and 1, so that no pipe stays open because of this
+// process. Ignores errors.
+void release_input_and_output();
+
 // Other processes of the same user can no longer trace this one or read its memory: PR_SET_DUMPABLE
 // 0.
 Result<void> make_undumpable();
