@@ -82,6 +82,8 @@ struct ChildPlan {
   const sock_fprog* filter = nullptr;
   int landlock_fd = -1;  // for landlock_restrict_self(); -1: none
   bool no_new_privs = false;
+  // The child joins the nested run with this key and makes its self-test so; 0: none.
+  std::uint64_t join = 0;
 };
 
 // The forked child. It is blocked, and in its final namespaces. Descriptors are borrowed for the

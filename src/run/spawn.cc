@@ -68,6 +68,8 @@ Error describe_fork_error(Error error, std::uint32_t types) {
   if (error.code == EPERM && !(types & HF_NS_USER))
     error.detail = "without privileges this needs a user namespace too: --unshare user,…";
   if (error.code == ENOSPC) error.detail = "a limit in /proc/sys/user is reached";
+  if (error.code == ENOSYS)
+    error.detail = "inside a run no time namespace can be made: leave time out of --unshare";
   if (error.code == EUSERS) error.detail = "user namespaces are nested too deeply";
   return error;
 }
@@ -121,6 +123,7 @@ kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line,
       .no_new_privs = spec.plan.no_new_privs,
       .landlock_fd = spec.plan.landlock_fd,
       .filter = spec.plan.filter,
+      .join = spec.plan.join,
       .paths = line.paths.data(),
       .arguments = line.arguments.data(),
       .shell_arguments = line.shell_arguments.data(),

@@ -252,7 +252,7 @@ Result<void> answer_until_report(backend::Session& session, const Spawned& spawn
 
 Result<void> adopt(backend::Session& session, Spawned& spawned, const backend::ChildPlan& plan) {
   HF_TRY(session.adopt(spawned.child()));
-  if (!plan.filter) return {};
+  if (!plan.filter && plan.join == 0) return {};
   HF_TRY(answer_until_report(session, spawned));
   return spawned.wait_for_self_test();
 }

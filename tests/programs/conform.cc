@@ -385,8 +385,9 @@ class Daemon {
 
 Outcome run_in_run(const Batch& batch, Lines command, const Lines& inner, const std::string& base) {
   const Case& first = *batch[0];
-  append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy",
-                   base + ".toml", "--events", base + ".json", "--format", "json", "--quiet"});
+  append(command,
+         {"--", options.holdfast, "run", "--backend", options.backend, "--policy", base + ".toml",
+          "--events", base + ".json", "--format", "json", "--quiet", "--kill-tree"});
   if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
   command.push_back("--");
   append(command, inner);

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -244,6 +245,10 @@ TEST_F(Filter, DefendsItself) {
             SECCOMP_RET_ALLOW);
   EXPECT_EQ(run(SYS_prlimit64, 0), SECCOMP_RET_ALLOW);
   EXPECT_EQ(run(SYS_prlimit64, 1), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_prlimit64, 0, RLIMIT_LOCKS), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_setrlimit, RLIMIT_LOCKS), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_setrlimit, RLIMIT_NOFILE), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_seccomp, kernel::kNestedRunOperation), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(425), SECCOMP_RET_USER_NOTIF);  // io_uring_setup
   for (const int number : {426, 427}) EXPECT_EQ(run(number), kEnosysError) << number;
 }

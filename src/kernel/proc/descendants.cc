@@ -38,8 +38,10 @@ Descendants::Descendants(pid_t counted) {
   const auto text = read_text_file("/proc/thread-self/children");
   if (!text) return;
   for (const pid_t child : numbers_in(*text))
-    if (child == counted) continue;
-    else if (auto pidfd = open_pidfd(child)) earlier_.emplace(child, std::move(*pidfd));
+    if (child == counted)
+      continue;
+    else if (auto pidfd = open_pidfd(child))
+      earlier_.emplace(child, std::move(*pidfd));
 }
 
 bool Descendants::earlier(pid_t child) const {

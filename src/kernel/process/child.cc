@@ -85,12 +85,23 @@ void run_self_test(const ChildSpec& spec) {
   if (result == 0 || errno != kSelfTestError) fail(spec, ChildStep::self_test, kExitNotReady);
 }
 
+// The outer run answers with the errno of the self-test when it holds this process.
+void join_nested_run(const ChildSpec& spec) {
+  const long result = syscall(SYS_seccomp, kNestedRunOperation, NestedRunCommand::join, spec.join);
+  if (result == 0 || errno != kSelfTestError) fail(spec, ChildStep::self_test, kExitNotReady);
+  send_report(spec, {ChildReport::Kind::self_test_held, ChildStep::none, 0, -1});
+}
+
 void confine(const ChildSpec& spec) {
   if (spec.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     fail(spec, ChildStep::no_new_privs, kExitNotReady);
   if (spec.landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0) != 0)
     fail(spec, ChildStep::landlock, kExitNotReady);
-  if (!spec.filter) return send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, -1});
+  if (!spec.filter) {
+    send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, -1});
+    if (spec.join != 0) join_nested_run(spec);
+    return;
+  }
   // The lowest free number, which the next new descriptor gets.
   const int number = fcntl(spec.channel_fd, F_DUPFD_CLOEXEC, 0);
   if (number < 0) fail(spec, ChildStep::seccomp, kExitNotReady);

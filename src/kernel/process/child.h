@@ -64,6 +64,7 @@ struct ChildSpec {
   bool no_new_privs;
   int landlock_fd;           // -1: none
   const sock_fprog* filter;  // null: none
+  std::uint64_t join;        // the key of a nested run (seccomp.h); 0: none
   const char* const* paths;  // candidates for the command, in order; null-terminated
   char* const* arguments;    // null-terminated
   // {"/bin/sh", path, arguments…}, null-terminated, for a script without "#!". run_child() sets

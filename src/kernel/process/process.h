@@ -116,6 +116,8 @@ Result<void> make_undumpable();
 Result<void> become_subreaper();
 // Raises the limit of descriptors to the hard limit. Ignores errors.
 void raise_descriptor_limit();
+// Sets both limits RLIMIT_LOCKS of a process. The kernel ignores these limits. Errors: of prlimit(2).
+Result<void> set_file_lock_limit(pid_t process, std::uint64_t limit);
 // RLIMIT_NOFILE as it was before the first raise_descriptor_limit(). Null: nothing was raised.
 [[nodiscard]] const rlimit* descriptor_limit_before();
 // Sets the action for SIGCHLD to its default, so that children stay until they are reaped. A process

@@ -139,6 +139,12 @@ Result<void> probe_seccomp_listener() {
   return {};
 }
 
+Result<int> ask_outer_run(NestedRunCommand command, std::uint64_t argument) {
+  const long result = ::syscall(SYS_seccomp, kNestedRunOperation, command, argument);
+  if (result < 0) return system_error("ask the run outside");
+  return static_cast<int>(result);
+}
+
 // With CONTINUE, value and error have to be zero or the caller stays blocked.
 Result<void> Listener::continue_syscall(std::uint64_t id) {
   return respond(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
