@@ -59,13 +59,43 @@ TEST(SupervisorSession, RefusesACallerThatIsNotInProc) {
 }
 
 TEST(SupervisorSession, RefusesACallerWhoseNamespacesCannotBeRead) {
-  FakeRun run(kPolicy);
+  FakeRun tracking(R"(version = 1
+[profile.a]
+namespaces = { create = ["net"], enter = "own", track = true }
+)");
+  FakeRun plain(kPolicy);
   for (const char* file : {"ns/net", "ns/user", "ns/pid"}) {
-    run.proc().remove(kFirstTask);
-    run.proc().add({.thread = kFirstTask, .parent = ::getpid()});
-    run.proc().remove_file(kFirstTask, file);
-    EXPECT_EQ(run.call(SYS_unshare, {CLONE_NEWNET}).error, EPERM) << file;
+    for (FakeRun* run : {&tracking, &plain}) {
+      run->proc().remove(kFirstTask);
+      run->proc().add({.thread = kFirstTask, .parent = ::getpid()});
+      run->proc().remove_file(kFirstTask, file);
+    }
+    EXPECT_EQ(tracking.call(SYS_unshare, {CLONE_NEWNET}).error, EPERM) << file;
+    EXPECT_EQ(plain.call(SYS_setns, {3, CLONE_NEWNET}).error, EPERM) << file;
+    EXPECT_TRUE(plain.call(SYS_unshare, {CLONE_NEWNET}).continued) << "they do not matter";
+    EXPECT_EQ(plain.call(SYS_unshare, {CLONE_NEWUTS}).error, EPERM);
   }
+}
+
+TEST(SupervisorSession, LooksAtNothingThatNoRuleAsksFor) {
+  FakeRun run("version = 1\n[profile.a]\n");
+  EXPECT_TRUE(run.call(SYS_unshare, {CLONE_NEWNET}, kSecondTask).continued);
+  EXPECT_TRUE(run.call(SYS_setns, {3, CLONE_NEWNET}, kSecondTask).continued);
+  EXPECT_TRUE(run.call(SYS_clone, {CLONE_NEWNET | 17}, kSecondTask).continued);
+  EXPECT_EQ(run.call(SYS_clone, {CLONE_FILES | 17}, kSecondTask).error, EPERM)
+      << "sharing has to be recorded";
+  FakeRun all("version = 1\n[profile.a]\nlog = \"all\"\n");
+  EXPECT_TRUE(all.call(SYS_unshare, {CLONE_NEWNET}).continued);
+  EXPECT_EQ(all.events().size(), 1u);
+  FakeRun create(kPolicy);
+  EXPECT_EQ(create.call(SYS_setns, {3, CLONE_NEWNET}, kSecondTask).error, EPERM);
+}
+
+TEST(SupervisorSession, LooksAtNothingWhereNoNamespaceIsMade) {
+  FakeRun run(kPolicy);
+  EXPECT_TRUE(run.call(SYS_unshare, {CLONE_FILES | CLONE_FS}, kSecondTask).continued);
+  EXPECT_TRUE(run.call(SYS_unshare, {0}, kSecondTask).continued);
+  EXPECT_TRUE(run.events().empty());
 }
 
 TEST(SupervisorSession, DoesNotAnswerACallerThatHasDied) {

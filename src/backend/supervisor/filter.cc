@@ -148,10 +148,6 @@ bool confines(const hf_profile& profile) {
   return profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL;
 }
 
-bool judges_sockets(const hf_profile& profile) {
-  return profile.socket_count > 0 || profile.label_ruled != 0;
-}
-
 SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
                           const Wanted& wanted) {
   const hf_profile& profile = tables.profiles[profile_number];

@@ -31,6 +31,22 @@ bool Level::restricts_namespaces() const {
   return facts_required_ || confines(profile()) || sandbox_.tracks() || tables_.any_visitors_deny;
 }
 
+bool Level::indifferent_to(const seccomp_data& call) const {
+  if (facts_required_ || sandbox_.tracks() || profile().log == HF_LOG_ALL) return false;
+  switch (hook_of(call.nr)) {
+    case HF_OP_NAMESPACE_INSTALL:
+      return profile().ns_enter == HF_ENTER_ANY && !tables_.any_visitors_deny;
+    case HF_OP_NAMESPACE_ALLOC:
+      return profile().ns_create == HF_NS_ALL;
+    default:
+      return false;
+  }
+}
+
+bool Level::needs_namespaces(const seccomp_data& call) const {
+  return facts_required_ || sandbox_.tracks() || hook_of(call.nr) != HF_OP_NAMESPACE_ALLOC;
+}
+
 hf_request Level::common_facts(const kernel::TaskNamespaces& namespaces) const {
   const Held held = sandbox_.held(namespaces);
   hf_request request = {};

@@ -45,15 +45,19 @@ class Level {
 
   [[nodiscard]] const hf_profile& profile() const { return tables_.profiles[number_]; }
   [[nodiscard]] Sandbox& sandbox() { return sandbox_; }
-  [[nodiscard]] SessionView view() const {
-    return {profile(), sandbox_, tree_, proc_, shared_};
-  }
+  [[nodiscard]] SessionView view() const { return {profile(), sandbox_, tree_, proc_, shared_}; }
   // Could a decision be a refusal?
   [[nodiscard]] bool restricts_namespaces() const;
+  // Is no rule about this call, whatever the facts are? Then nothing is looked at, counted or
+  // reported.
+  [[nodiscard]] bool indifferent_to(const seccomp_data& call) const;
+  // Does a decision about this call depend on the caller's namespaces?
+  [[nodiscard]] bool needs_namespaces(const seccomp_data& call) const;
   // From now on a call whose facts cannot be read is refused, also where no rule is about it.
   void require_facts() { facts_required_ = true; }
 
-  // Collects the facts. `namespaces` are the caller's; an error: they could not be read. The result
+  // Collects the facts. `namespaces` are the caller's, or anything if they are not needed. An error:
+  // they could not be read. The result
   // counts only if the call still waits afterwards.
   Question ask(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                const Result<kernel::TaskNamespaces>& namespaces);

@@ -73,18 +73,19 @@ struct NestedRuns::Nested {
         limit(own_limit),
         unshare_types(request.unshare_types & HF_NS_ALL),
         channel(std::move(end)),
-        tree(all.tree_, [this, &all](const kernel::TaskDirectory& task) { return all.is_in(task, *this); }),
+        tree(all.tree_,
+             [this, &all](const kernel::TaskDirectory& task) { return all.is_in(task, *this); }),
         level(*tables, kNestedProfile, all.proc_, tree, all.shared_,
               request.profile.ns_track != 0 || unshare_types != 0 ? Sandbox::Tracking::on
-                                                                 : Sandbox::Tracking::off,
+                                                                  : Sandbox::Tracking::off,
               totals,
               [this](const calls::DecisionRecord& asked, const hf_verdict& verdict,
                      const hf_task& actor) { report(asked, verdict, actor); }) {}
 
-  void report(const calls::DecisionRecord& asked, const hf_verdict& verdict,
-              const hf_task& actor) {
+  void report(const calls::DecisionRecord& asked, const hf_verdict& verdict, const hf_task& actor) {
     NestedRunPacket packet{.kind = NestedRunPacket::Kind::event};
-    packet.event = decided(asked.request, verdict, actor, tables->generation, kernel::boottime_ns());
+    packet.event =
+        decided(asked.request, verdict, actor, tables->generation, kernel::boottime_ns());
     packet.event.id = next_event++;
     packet.event.target = asked.target;
     packet.event.object = asked.object;
@@ -185,19 +186,18 @@ calls::Answer NestedRuns::open(const seccomp_notif& call, const kernel::TaskDire
     NestedRunRequest request;
   };
   auto reading = std::make_shared<Reading>(Reading{std::move(*memory), call.data.args[2], {}});
-  calls::Job job{.work =
-                     [reading] {
-                       const auto raw =
-                           reading->memory.read(reading->address, sizeof(NestedRunRequest));
-                       if (!raw) return Answer::error(EFAULT);
-                       std::memcpy(&reading->request, raw->data(), sizeof(NestedRunRequest));
-                       return Answer::deferred();
-                     },
-                 .finish =
-                     [this, reading, id = call.id](const kernel::TaskDirectory& caller) {
-                       return listener_.waiting(id) ? add(reading->request, caller)
-                                                    : Answer::caller_gone();
-                     }};
+  calls::Job job{
+      .work =
+          [reading] {
+            const auto raw = reading->memory.read(reading->address, sizeof(NestedRunRequest));
+            if (!raw) return Answer::error(EFAULT);
+            std::memcpy(&reading->request, raw->data(), sizeof(NestedRunRequest));
+            return Answer::deferred();
+          },
+      .finish =
+          [this, reading, id = call.id](const kernel::TaskDirectory& caller) {
+            return listener_.waiting(id) ? add(reading->request, caller) : Answer::caller_gone();
+          }};
   auto started = jobs_.start(call, std::move(*directory), listener_, std::move(job));
   return started ? Answer::deferred() : Answer::error(started.error().code);
 }
@@ -215,7 +215,8 @@ calls::Answer NestedRuns::add(const NestedRunRequest& request, const kernel::Tas
   auto ends = kernel::make_channel();
   if (!ends) return Answer::error(ends.error().code);
   kernel::shutdown_reading((*ends)[0].get());  // nothing that the tree sends is kept
-  auto run = std::make_unique<Nested>(request, place.run, std::move((*ends)[0]), *this, next_limit_);
+  auto run =
+      std::make_unique<Nested>(request, place.run, std::move((*ends)[0]), *this, next_limit_);
   if (const auto filled = kernel::fill_random(&run->key, sizeof(run->key)); !filled)
     return Answer::error(filled.error().code);
   run->key |= 1;  // 0 means "none"
@@ -260,9 +261,8 @@ calls::Answer NestedRuns::send_totals(std::uint64_t key) {
   using calls::Answer;
   const Nested* run = find(key);
   if (!run) return Answer::error(EPERM);
-  const NestedRunPacket packet{.kind = NestedRunPacket::Kind::totals,
-                               .totals = run->totals,
-                               .lost = run->totals.lost};
+  const NestedRunPacket packet{
+      .kind = NestedRunPacket::Kind::totals, .totals = run->totals, .lost = run->totals.lost};
   const auto sent = kernel::try_send_packet(run->channel.get(), bytes_of(packet));
   if (!sent) return Answer::error(sent.error().code);
   return *sent ? Answer::returns(0) : Answer::error(EAGAIN);
@@ -273,8 +273,8 @@ void NestedRuns::forget_ended() {
   for (auto at = runs_.end(); at != runs_.begin();) {
     --at;
     const Nested& run = **at;
-    const bool outer = std::ranges::any_of(
-        runs_, [&](const auto& other) { return other->parent == &run; });
+    const bool outer =
+        std::ranges::any_of(runs_, [&](const auto& other) { return other->parent == &run; });
     if (outer || !kernel::has_hung_up(run.channel.get())) continue;
     const bool inhabited = tree_.any([&](const kernel::TaskDirectory& task) {
       const auto limit = task.file_lock_limit();

@@ -50,13 +50,14 @@ class NestedRuns {
  public:
   // References are borrowed and outlive the object. `traces_seen`: the filter notifies the calls
   // that trace.
-  NestedRuns(const kernel::Proc& proc, const ProcessTree& tree,
-             const calls::SharedTables& shared, calls::Jobs& jobs, kernel::Listener& listener,
-             bool traces_seen);
+  NestedRuns(const kernel::Proc& proc, const ProcessTree& tree, const calls::SharedTables& shared,
+             calls::Jobs& jobs, kernel::Listener& listener, bool traces_seen);
   ~NestedRuns();
 
   // Answers a call with kNestedRunOperation.
   calls::Answer handle(const seccomp_notif& call, const kernel::TaskDirectory& task);
+  // Was there never a nested run?
+  [[nodiscard]] bool none() const { return !had_runs_; }
   // The levels that hold the task, the outermost first. Empty optional: this cannot be told. The
   // result counts only if the call still waits afterwards.
   [[nodiscard]] std::optional<std::vector<Level*>> levels_of(
@@ -83,9 +84,9 @@ class NestedRuns {
   calls::Jobs& jobs_;
   kernel::Listener& listener_;
   bool traces_seen_;
-  std::uint64_t own_limit_ = 0;   // of tasks in no nested run
-  std::uint64_t next_limit_ = 0;  // of the next nested run; 0: there can be no more
-  bool had_runs_ = false;         // tasks may have another limit than own_limit_
+  std::uint64_t own_limit_ = 0;              // of tasks in no nested run
+  std::uint64_t next_limit_ = 0;             // of the next nested run; 0: there can be no more
+  bool had_runs_ = false;                    // tasks may have another limit than own_limit_
   std::list<std::unique_ptr<Nested>> runs_;  // a run comes after the one that it is in
 };
 

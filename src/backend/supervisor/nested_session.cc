@@ -42,9 +42,7 @@ bool in_a_run() { return static_cast<bool>(ask_outer_run(NestedRunCommand::probe
 Result<std::unique_ptr<NestedSession>> NestedSession::create(const SessionSpec& spec) {
   const hf_profile& profile = spec.tables->profiles[spec.profile];
   if (const auto rule = foreign_rule(profile); !rule.empty())
-    return Error{ENOTSUP,
-                 "hold a run inside a run",
-                 std::string(rule),
+    return Error{ENOTSUP, "hold a run inside a run", std::string(rule),
                  "there it can have rules about namespaces and tracing only: give the other rules "
                  "to the outermost run"};
   Fd landlock;
@@ -67,9 +65,8 @@ Result<std::unique_ptr<NestedSession>> NestedSession::create(const SessionSpec& 
 }
 
 Result<ChildPlan> NestedSession::before_fork() {
-  return ChildPlan{.landlock_fd = landlock_.get(),
-                   .no_new_privs = !kernel::has_sys_admin(),
-                   .join = key_};
+  return ChildPlan{
+      .landlock_fd = landlock_.get(), .no_new_privs = !kernel::has_sys_admin(), .join = key_};
 }
 
 void NestedSession::take(const NestedRunPacket& packet) {

@@ -64,6 +64,22 @@ bool makes_namespace(const seccomp_notif& clone) {
   return kernel::types_from_clone_flags(clone.data.args[0] & 0xffffff00u) != 0;
 }
 
+// A call that nothing but rules about namespaces is about.
+bool is_namespace_call(const seccomp_data& data) {
+  switch (data.nr) {
+    case SYS_clone:
+      return !shares_table(data);
+    case SYS_setns:
+    case SYS_unshare:
+    case SYS_fsmount:
+    case SYS_open_tree:
+    case kOpenTreeAttrNumber:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // As the kernel checks the flags of a filter that has a listener. WAIT_KILLABLE_RECV is the newest.
 bool known_filter_flags(std::uint64_t given) {
   const auto flags = static_cast<std::uint32_t>(given);
@@ -249,6 +265,11 @@ Result<void> SupervisorSession::handle_next() {
   if (const auto error = refuse_unreported(**call))
     return give(*listener_, id, Answer::error(*error));
   refusals_before_ = refusals();
+  if ((*call)->data.nr == SYS_unshare && makes_nothing((*call)->data))
+    return give(*listener_, id, Answer::continue_syscall());
+  if (is_namespace_call((*call)->data) && nested_->none() &&
+      level_->indifferent_to((*call)->data))
+    return give(*listener_, id, Answer::continue_syscall());
   if (sets_file_lock_limit((*call)->data)) return give(*listener_, id, answer_limit(**call));
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
@@ -289,7 +310,7 @@ Result<void> SupervisorSession::handle_next() {
     if (!task || !shared_tables_.record(*task, waits)) return answer(id, Answer::error(EPERM));
     if (!makes_namespace(**call)) return give(*listener_, id, Answer::continue_syscall());
   }
-  const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
+  Result<kernel::TaskNamespaces> namespaces = kernel::TaskNamespaces{};
   std::vector<Level*> levels;
   const auto refusal = decide_call(**call, task, namespaces, levels);
   if (!refusal) return {};
@@ -456,12 +477,19 @@ void SupervisorSession::observe_creation(const kernel::TaskDirectory& task,
 
 std::optional<int> SupervisorSession::decide_call(const seccomp_notif& call,
                                                   const Result<kernel::TaskDirectory>& task,
-                                                  const Result<kernel::TaskNamespaces>& namespaces,
+                                                  Result<kernel::TaskNamespaces>& namespaces,
                                                   std::vector<Level*>& levels) {
-  if (task && namespaces) tree_.remember(*task, [&] { return listener_->waiting(call.id); });
   const auto nested = nested_->levels_of(task);
   levels = {&*level_};
   if (nested) levels.insert(levels.end(), nested->begin(), nested->end());
+  const bool needed = std::ranges::any_of(
+      levels, [&](const Level* level) { return level->needs_namespaces(call.data); });
+  if (!task)
+    namespaces = task.error();
+  else if (needed)
+    namespaces = task->namespaces();
+  if (task && namespaces && needed)
+    tree_.remember(*task, [&] { return listener_->waiting(call.id); });
   std::vector<Question> questions;
   for (Level* level : levels) questions.push_back(level->ask(call, task, namespaces));
   // If the caller has died, its pid may name another thread, and the facts above are about that

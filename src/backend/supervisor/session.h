@@ -80,10 +80,11 @@ class SupervisorSession final : public Session {
   int refuse_guarded(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                      std::uint32_t what, std::uint32_t detail);
   // Returns 0 if the kernel may perform the call, otherwise its errno. Empty: the caller has died.
-  // `levels` receives the levels that hold the caller.
+  // `levels` receives the levels that hold the caller, `namespaces` its namespaces if one of them
+  // needs them.
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
-                                 const Result<kernel::TaskNamespaces>& namespaces,
+                                 Result<kernel::TaskNamespaces>& namespaces,
                                  std::vector<Level*>& levels);
   void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before,
                         std::vector<Level*> levels);
