@@ -173,6 +173,27 @@ TEST(SupervisorSession, LetsATaskGoOnWhoseNamespacesDoNotMatter) {
   EXPECT_TRUE(run.call(SYS_unshare, {CLONE_NEWUSER}).continued);
 }
 
+// One rule's bucket neither fills another's nor depends on how many others there are.
+TEST(SupervisorBuckets, AreOneForEachRule) {
+  const auto rule = [](std::uint32_t number, std::uint64_t period_ns, std::uint32_t burst) {
+    hf_socket_rule made = {};
+    made.rule = number;
+    made.rate_tokens = 1;
+    made.rate_period_ns = period_ns;
+    made.rate_burst = burst;
+    return made;
+  };
+  backend::supervisor::Buckets buckets;
+  constexpr std::uint64_t kHour = 3'600'000'000'000;
+  const hf_socket_rule slow = rule(1, kHour, 3);
+  EXPECT_FALSE(buckets.take(slow, 4)) << "all or none";
+  EXPECT_TRUE(buckets.take(slow, 2));
+  EXPECT_TRUE(buckets.take(slow, 1));
+  for (std::uint32_t number = 2; number < 70'000; number++)
+    ASSERT_TRUE(buckets.take(rule(number, 1, 1), 1));
+  EXPECT_FALSE(buckets.take(slow, 1)) << "it is still empty";
+}
+
 // backend/calls/shared_tables.cc has the reasons.
 class SharedTablesTest : public testing::Test {
  protected:

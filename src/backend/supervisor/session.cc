@@ -267,8 +267,7 @@ Result<void> SupervisorSession::handle_next() {
   refusals_before_ = refusals();
   if ((*call)->data.nr == SYS_unshare && makes_nothing((*call)->data))
     return give(*listener_, id, Answer::continue_syscall());
-  if (is_namespace_call((*call)->data) && nested_->none() &&
-      level_->indifferent_to((*call)->data))
+  if (is_namespace_call((*call)->data) && nested_->none() && level_->indifferent_to((*call)->data))
     return give(*listener_, id, Answer::continue_syscall());
   if (sets_file_lock_limit((*call)->data)) return give(*listener_, id, answer_limit(**call));
   const bool unshares =
@@ -415,14 +414,11 @@ std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& cal
       [&](const DecisionRecord& move) { return judge(call, *task, move, 0); });
 }
 
-bool SupervisorSession::has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task,
-                                   unsigned tokens) {
-  const auto cgroup = task.cgroup();
-  if (!cgroup) return false;
+bool SupervisorSession::has_tokens(const hf_verdict& verdict, unsigned tokens) {
   const hf_profile& own = profile();
   for (std::uint32_t i = 0; i < own.socket_count; i++) {
     const hf_socket_rule& rule = spec_.tables->socket_rules[own.socket_first + i];
-    if (rule.rule == verdict.rule) return buckets_.take(rule, *cgroup, tokens);
+    if (rule.rule == verdict.rule) return buckets_.take(rule, tokens);
   }
   return false;
 }
@@ -433,8 +429,7 @@ int SupervisorSession::judge(const seccomp_notif& call, const kernel::TaskDirect
   asked.request.subject_set = kOnlySet;
   hf_verdict verdict;
   hf_decide(spec_.tables, &asked.request, &verdict);
-  if (verdict.action == HF_LIMIT)
-    hf_settle(spec_.tables, &verdict, has_tokens(verdict, task, tokens));
+  if (verdict.action == HF_LIMIT) hf_settle(spec_.tables, &verdict, has_tokens(verdict, tokens));
   hf_count_decision(&totals_, &verdict);
   if (verdict.log) {
     hf_task actor = describe_task(task).value_or(hf_task{});

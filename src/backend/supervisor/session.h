@@ -73,7 +73,7 @@ class SupervisorSession final : public Session {
   // Decides, counts and reports. Returns the errno of an enforced refusal, or 0.
   int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, DecisionRecord asked,
             unsigned tokens);
-  bool has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task, unsigned tokens);
+  bool has_tokens(const hf_verdict& verdict, unsigned tokens);
   [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
   // Counts and reports a call that is refused under every policy. `what` is HF_GUARD_*; `detail` as
   // in hf_guard_event. Returns EPERM.
