@@ -22,7 +22,8 @@ struct Attached {
 
 // `wanted` is "lsm", "supervisor" or "auto". "auto" tries lsm and then supervisor, and takes the
 // first one that is available and whose open() succeeds. It skips lsm if the profile has rules
-// about cgroups, which lsm does not enforce for a run, unless the profile also refuses visitors.
+// about cgroups, which lsm does not enforce for a run, unless the profile also refuses visitors. It
+// also skips lsm if an earlier run found that it cannot be used here (lsm_memory.h).
 // What `spec` borrows has to outlive the session. Errors: those of the wanted backend. For "auto":
 // those of the supervisor, with the error of lsm in the detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec);
