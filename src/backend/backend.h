@@ -11,7 +11,7 @@
 //   3. fork. The child makes its namespaces, follows its ChildPlan, and blocks.
 //   4. session->adopt(child)    After it returns, the child and all its descendants are held.
 //   5. The child is released and executes CMD.
-//   6. poll(session->poll_fds()) and session->dispatch(), until CMD has ended.
+//   6. poll(session->poll_fds()) and session->dispatch(), until the run ends.
 //   7. session->finish()        returns the totals. The destructor detaches everything.
 //
 // Each backend proves by a self-test that it refuses, in open() (lsm) or adopt() (supervisor).
@@ -82,6 +82,8 @@ struct ChildPlan {
   const sock_fprog* filter = nullptr;
   int landlock_fd = -1;  // for landlock_restrict_self(); -1: none
   bool no_new_privs = false;
+  // The child joins the nested run with this key and makes its self-test so; 0: none.
+  std::uint64_t join = 0;
 };
 
 // The forked child. It is blocked, and in its final namespaces. Descriptors are borrowed for the
@@ -139,6 +141,8 @@ class Session {
   // Handles what is ready and does not wait for more. It may return while a descriptor is still
   // readable, and may take some milliseconds. Errors: the session cannot go on.
   virtual Result<void> dispatch() = 0;
+  // False: certainly no member is alive.
+  [[nodiscard]] virtual bool may_have_members() const { return true; }
   // Dispatches once more and returns the totals.
   virtual Result<Totals> finish() = 0;
 };

@@ -28,6 +28,7 @@ struct RunOptions {
   bool quiet = false;                // nothing at the end
   bool verbose = false;              // the whole summary
   std::string colour = "auto";       // auto, always, never
+  bool kill_tree = false;            // what the command leaves behind is killed, not waited for
   std::vector<std::string> command;
 };
 int run(const RunOptions& options);

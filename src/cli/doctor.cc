@@ -57,7 +57,7 @@ Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& p
     return proof;
   }
   const auto outcome = run::supervise(**session, {"/proc/self/exe", std::string(kSelfTestArgument)},
-                                      0, [](pid_t) { return Result<void>(); });
+                                      0, [](pid_t) { return Result<void>(); }, {});
   if (!outcome) {
     proof.detail = outcome.error().message();
   } else if (outcome->exit_code != 0) {

@@ -91,6 +91,11 @@ void add_run(CLI::App& app, int& status) {
       ->type_name("FORMAT");
   run_app->add_flag_callback(
       "--json", [] { o.format = "json"; }, "Refusals on stderr as JSON");
+  CLI::Option* wait_tree = run_app->add_flag_callback(
+      "--wait-tree", [] { o.kill_tree = false; },
+      "Wait for what CMD leaves behind when it ends (default)");
+  run_app->add_flag("--kill-tree", o.kill_tree, "Kill what CMD leaves behind when it ends")
+      ->excludes(wait_tree);
   run_app->add_flag("-q,--quiet", o.quiet, "Print nothing at the end");
   run_app->add_flag("-v,--verbose", o.verbose,
                     "Print the backend, counts, lines and strengths at the end");

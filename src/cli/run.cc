@@ -133,6 +133,26 @@ struct Session {
   std::uint32_t unshare_types;
 };
 
+std::string processes(std::size_t count) {
+  return fmt::format("{} {}", count, count == 1 ? "process" : "processes");
+}
+
+run::LeftBehind left_behind(const RunOptions& options) {
+  if (options.quiet) return {.tree = options.kill_tree ? run::Tree::ends : run::Tree::goes_on};
+  if (!options.kill_tree)
+    return {.waits = [](std::size_t left) {
+      complain(0, fmt::format("the command has ended; the run goes on for {} that it left behind "
+                              "(--kill-tree kills them)",
+                              processes(left)));
+    }};
+  return {.tree = run::Tree::ends, .killed = [](std::size_t killed, std::size_t alive) {
+            complain(0, fmt::format("killed {} that the command left behind{}", processes(killed),
+                                    alive == 0 ? ""
+                                               : fmt::format("; {} could not be killed",
+                                                             processes(alive))));
+          }};
+}
+
 // `killed_by` receives the signal that killed the command, as in run::Outcome.
 int run_session(const RunOptions& options, const Session& session, run::Reporter& reporter,
                 int& killed_by) {
@@ -165,8 +185,9 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
       {kernel::own_pid(), std::string(attached->backend->name()),
        std::string(policy::name_of(policy::kEnterNames, profile.ns_enter)),
        session.profile == HF_NO_PROFILE ? "" : session.policy.profiles[session.profile]});
-  auto outcome = run::supervise(*attached->session, options.command, session.unshare_types,
-                                [&](pid_t child) { return run::delegate_bpf(profile, child); });
+  auto outcome = run::supervise(
+      *attached->session, options.command, session.unshare_types,
+      [&](pid_t child) { return run::delegate_bpf(profile, child); }, left_behind(options));
   reporter.finish();
   if (!outcome) return complain(kExitImpossible, outcome.error().message());
   if (outcome->exec_error) complain(0, outcome->exec_error->message());

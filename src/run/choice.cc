@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/choice.h"
 
+#include "kernel/process/privileges.h"
 #include "rpc/control_interface.h"
+#include "run/lsm_memory.h"
 
 namespace holdfast::run {
 namespace {
@@ -56,9 +58,15 @@ Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spe
       !unenforced.empty() && spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;
   std::string passed_over = "lsm: it does not decide about " + std::string(unenforced);
   if (!needs_other) {
-    auto strongest = attach_lsm(std::move(lsm), spec, policy);
-    if (strongest) return strongest;
-    passed_over = "lsm: " + strongest.error().message();
+    const std::string privileges = kernel::privileges_text();
+    std::string why = recall(kLsmMemory, privileges);
+    if (why.empty()) {
+      auto strongest = attach_lsm(std::move(lsm), spec, policy);
+      if (strongest) return strongest;
+      remember(kLsmMemory, privileges, strongest.error());
+      why = strongest.error().message();
+    }
+    passed_over = "lsm: " + why;
   }
   auto other = attach_one(backend::make_supervisor_backend(), spec);
   if (!other) {

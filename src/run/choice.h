@@ -25,7 +25,8 @@ struct Attached {
 // `wanted` is "lsm", "supervisor" or "auto". Where holdfastd runs and can hold all of the policy, lsm
 // is a session of its (`policy`, may be null: no). "auto" tries lsm and then supervisor, and takes the
 // first one that is available and whose open() succeeds. It skips lsm if the profile has rules
-// about cgroups, which lsm does not enforce for a run, unless the profile also refuses visitors.
+// about cgroups, which lsm does not enforce for a run, unless the profile also refuses visitors. It
+// also skips lsm if an earlier run found that it cannot be used here (lsm_memory.h).
 // What `spec` borrows has to outlive the session. Errors: those of the wanted backend. For "auto":
 // those of the supervisor, with the error of lsm in the detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec,

@@ -68,6 +68,8 @@ Error describe_fork_error(Error error, std::uint32_t types) {
   if (error.code == EPERM && !(types & HF_NS_USER))
     error.detail = "without privileges this needs a user namespace too: --unshare user,…";
   if (error.code == ENOSPC) error.detail = "a limit in /proc/sys/user is reached";
+  if (error.code == ENOSYS)
+    error.detail = "inside a run no time namespace can be made: leave time out of --unshare";
   if (error.code == EUSERS) error.detail = "user namespaces are nested too deeply";
   return error;
 }
@@ -117,9 +119,11 @@ kernel::ChildSpec child_spec(const SpawnSpec& spec, CommandLine& line,
       .private_mounts = (types & HF_NS_MNT) != 0,
       .mount_proc = (types & HF_NS_MNT) && (types & HF_NS_PID),
       .init = (types & HF_NS_PID) != 0,
+      .init_waits = spec.wait_tree,
       .no_new_privs = spec.plan.no_new_privs,
       .landlock_fd = spec.plan.landlock_fd,
       .filter = spec.plan.filter,
+      .join = spec.plan.join,
       .paths = line.paths.data(),
       .arguments = line.arguments.data(),
       .shell_arguments = line.shell_arguments.data(),
@@ -203,12 +207,14 @@ Result<void> Spawned::wait_for_self_test() {
 
 Result<void> Spawned::release() { return kernel::send_byte(channel_.get(), kernel::kChildRelease); }
 
-std::optional<Error> Spawned::read_exec_error() {
-  HF_TRY_ASSIGN(auto received, kernel::receive_report(channel_.get()));
-  if (!received) return std::nullopt;
-  const ChildReport& report = *received;
-  if (report.step != ChildStep::exec) return describe_child_error(report);
-  return Error{report.error, command_name_, {}, {}};
+std::optional<Spawned::Message> Spawned::read_message() {
+  const auto received = kernel::receive_report(channel_.get());
+  if (!received) return Message{received.error(), false};
+  if (!*received) return std::nullopt;
+  const ChildReport& report = **received;
+  if (report.kind == ChildReport::Kind::command_ended) return Message{std::nullopt, true};
+  if (report.step != ChildStep::exec) return Message{describe_child_error(report), false};
+  return Message{Error{report.error, command_name_, {}, {}}, false};
 }
 
 backend::Child Spawned::child() const {

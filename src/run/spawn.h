@@ -25,6 +25,8 @@ struct SpawnSpec {
   backend::ChildPlan plan;
   sigset_t signal_mask;              // the signals that are blocked when the command starts
   bool ignore_child_signal = false;  // SIGCHLD is ignored when the command starts
+  // A new pid namespace ends with its last task. False: it ends with the command.
+  bool wait_tree = false;
 };
 
 // A child that waits to execute the command. Destroying the object before release() makes the child
@@ -45,10 +47,14 @@ class Spawned {
   Result<void> wait_for_self_test();
   // Lets the child execute the command.
   Result<void> release();
-  // Readable if the command could not be executed: call read_exec_error(). Hangs up when it runs.
+  // Readable when read_message() has something. Hangs up when nothing more can come.
   [[nodiscard]] int channel_fd() const { return channel_.get(); }
-  // The reason why the command could not be executed. Empty: it runs. Blocks until one is known.
-  std::optional<Error> read_exec_error();
+  struct Message {
+    std::optional<Error> exec_error;  // why the command could not be executed
+    bool command_ended = false;       // in a pid namespace with `wait_tree`
+  };
+  // What the released child says next. Empty: nothing more will come. Blocks until that is known.
+  std::optional<Message> read_message();
 
  private:
   Spawned() = default;

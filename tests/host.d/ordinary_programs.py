@@ -163,6 +163,41 @@ print("errors but EINTR:", sorted(wrong), flush=True)
 os._exit(0)
 """
 
+# More than 512, and each gets a connection.
+MANY_ACCEPTS = """
+server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen(64); fd = server.fileno()
+threading.stack_size(65536)
+got, lock = {}, threading.Lock()
+def wait():
+    value = c.accept(fd, None, None)
+    name = "ok" if value >= 0 else errno.errorcode[ctypes.get_errno()]
+    with lock: got[name] = got.get(name, 0) + 1
+threads = [threading.Thread(target=wait) for _ in range(700)]
+for thread in threads: thread.start()
+near = [socket.create_connection(server.getsockname()) for _ in range(700)]
+for thread in threads: thread.join()
+print(got, flush=True)
+"""
+
+# The tree has all the processes that its user may have.
+NO_THREAD = """
+threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
+far = socket.socket(); far.bind(("127.0.0.1", 0)); far.listen(4)
+kids = []
+try:
+    while True:
+        pid = os.fork()
+        if pid == 0: signal.pause(); os._exit(0)
+        kids.append(pid)
+except BlockingIOError: pass
+try: socket.socket().connect(far.getsockname()); print("connected")
+except OSError as error: print("connected" if error.errno == errno.EAGAIN else error)
+for pid in kids: os.kill(pid, 9)
+for pid in kids: os.waitpid(pid, 0)
+say("afterwards", lambda: socket.socket().connect(far.getsockname()))
+os._exit(0)
+"""
+
 # A second thread exists, and a socket is closed when close() returns.
 CLOSED_SOCKETS = """
 threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
@@ -252,6 +287,18 @@ class User:
             check(f"{what}, {policy}, {self.name}", got == bare, f"bare:\n{bare}\nheld:\n{got}")
 
 
+def leave_few_processes():
+    """60 more than the user's threads now, in whatever test."""
+    count = 60
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat(f"/proc/{pid}").st_uid == os.getuid():
+                count += len(os.listdir(f"/proc/{pid}/task"))
+        except OSError:
+            pass
+    resource.setrlimit(resource.RLIMIT_NPROC, (count, count))
+
+
 def tests(user, root):
     user.same("a clone that shares descriptors", ["none", "namespaces", "sockets"], SHARED_TABLE)
     user.same("limits of the own processes", ["none", "namespaces"], LIMITS)
@@ -265,6 +312,10 @@ def tests(user, root):
     user.same("sockets that are closed", ["inet6", "accepts"], CLOSED_SOCKETS)
     user.same("a parent of 800 children", ["namespaces"], MANY_CHILDREN)
     user.same("threads that wait while signals come in", ["sockets", "accepts"], WAITING_THREADS)
+
+    user.same("700 threads that wait for connections", ["accepts"], MANY_ACCEPTS)
+    if user.ordinary:
+        user.same("a tree that fills the limit of processes", ["inet6"], NO_THREAD, before=leave_few_processes)
 
     def ignore_children():
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)

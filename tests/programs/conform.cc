@@ -388,7 +388,7 @@ Outcome run_in_run(const Batch& batch, Lines command, const Lines& inner, const 
   const Case& first = *batch[0];
   const std::string backend = options.backend == "session" ? "lsm" : options.backend;
   append(command, {"--", options.holdfast, "run", "--backend", backend, "--policy", base + ".toml",
-                   "--events", base + ".json", "--format", "json", "--quiet"});
+                   "--events", base + ".json", "--format", "json", "--quiet", "--kill-tree"});
   if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
   command.push_back("--");
   append(command, inner);

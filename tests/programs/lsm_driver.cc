@@ -97,7 +97,8 @@ int main(int argc, char** argv) {
   check(session->adopt(spawned.child()));
   check(spawned.release());
   const int status = wait_for(*session, spawned.pid());
-  if (const auto failed = spawned.read_exec_error()) die(*failed);
+  if (const auto message = spawned.read_message(); message && message->exec_error)
+    die(*message->exec_error);
   const backend::Totals totals = check(session->finish());
   std::fprintf(
       stderr,

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -172,18 +173,13 @@ TEST_F(Filter, SeesEveryWayToMakeANamespace) {
 
 TEST_F(Filter, SeesSetns) { EXPECT_EQ(run(SYS_setns, 3), SECCOMP_RET_USER_NOTIF); }
 
-TEST_F(Filter, SeesSharedDescriptorTablesWhereTargetsMatter) {
-  EXPECT_EQ(run(SYS_clone, CLONE_FILES), SECCOMP_RET_ALLOW);
-  confine();
+// Also under no policy: that of a nested run may need it.
+TEST_F(Filter, SeesSharedDescriptorTables) {
+  EXPECT_EQ(run(SYS_clone, CLONE_FILES), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(SYS_clone, CLONE_FILES | 17), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(SYS_clone, CLONE_FILES | CLONE_NEWNET), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(SYS_clone, CLONE_FILES | CLONE_THREAD | CLONE_VM | CLONE_SIGHAND),
             SECCOMP_RET_ALLOW);
-}
-
-TEST_F(Filter, SeesSharedDescriptorTablesWhereVisitorsAreRefused) {
-  tables_->any_visitors_deny = 1;
-  EXPECT_EQ(run(SYS_clone, CLONE_FILES), SECCOMP_RET_USER_NOTIF);
 }
 
 TEST_F(Filter, SeesWhatTypesIntoATerminal) {
@@ -244,6 +240,10 @@ TEST_F(Filter, DefendsItself) {
             SECCOMP_RET_ALLOW);
   EXPECT_EQ(run(SYS_prlimit64, 0), SECCOMP_RET_ALLOW);
   EXPECT_EQ(run(SYS_prlimit64, 1), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_prlimit64, 0, RLIMIT_LOCKS), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_setrlimit, RLIMIT_LOCKS), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(run(SYS_setrlimit, RLIMIT_NOFILE), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_seccomp, kernel::kNestedRunOperation), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(425), SECCOMP_RET_USER_NOTIF);  // io_uring_setup
   for (const int number : {426, 427}) EXPECT_EQ(run(number), kEnosysError) << number;
 }

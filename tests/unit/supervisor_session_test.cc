@@ -59,13 +59,43 @@ TEST(SupervisorSession, RefusesACallerThatIsNotInProc) {
 }
 
 TEST(SupervisorSession, RefusesACallerWhoseNamespacesCannotBeRead) {
-  FakeRun run(kPolicy);
+  FakeRun tracking(R"(version = 1
+[profile.a]
+namespaces = { create = ["net"], enter = "own", track = true }
+)");
+  FakeRun plain(kPolicy);
   for (const char* file : {"ns/net", "ns/user", "ns/pid"}) {
-    run.proc().remove(kFirstTask);
-    run.proc().add({.thread = kFirstTask, .parent = ::getpid()});
-    run.proc().remove_file(kFirstTask, file);
-    EXPECT_EQ(run.call(SYS_unshare, {CLONE_NEWNET}).error, EPERM) << file;
+    for (FakeRun* run : {&tracking, &plain}) {
+      run->proc().remove(kFirstTask);
+      run->proc().add({.thread = kFirstTask, .parent = ::getpid()});
+      run->proc().remove_file(kFirstTask, file);
+    }
+    EXPECT_EQ(tracking.call(SYS_unshare, {CLONE_NEWNET}).error, EPERM) << file;
+    EXPECT_EQ(plain.call(SYS_setns, {3, CLONE_NEWNET}).error, EPERM) << file;
+    EXPECT_TRUE(plain.call(SYS_unshare, {CLONE_NEWNET}).continued) << "they do not matter";
+    EXPECT_EQ(plain.call(SYS_unshare, {CLONE_NEWUTS}).error, EPERM);
   }
+}
+
+TEST(SupervisorSession, LooksAtNothingThatNoRuleAsksFor) {
+  FakeRun run("version = 1\n[profile.a]\n");
+  EXPECT_TRUE(run.call(SYS_unshare, {CLONE_NEWNET}, kSecondTask).continued);
+  EXPECT_TRUE(run.call(SYS_setns, {3, CLONE_NEWNET}, kSecondTask).continued);
+  EXPECT_TRUE(run.call(SYS_clone, {CLONE_NEWNET | 17}, kSecondTask).continued);
+  EXPECT_EQ(run.call(SYS_clone, {CLONE_FILES | 17}, kSecondTask).error, EPERM)
+      << "sharing has to be recorded";
+  FakeRun all("version = 1\n[profile.a]\nlog = \"all\"\n");
+  EXPECT_TRUE(all.call(SYS_unshare, {CLONE_NEWNET}).continued);
+  EXPECT_EQ(all.events().size(), 1u);
+  FakeRun create(kPolicy);
+  EXPECT_EQ(create.call(SYS_setns, {3, CLONE_NEWNET}, kSecondTask).error, EPERM);
+}
+
+TEST(SupervisorSession, LooksAtNothingWhereNoNamespaceIsMade) {
+  FakeRun run(kPolicy);
+  EXPECT_TRUE(run.call(SYS_unshare, {CLONE_FILES | CLONE_FS}, kSecondTask).continued);
+  EXPECT_TRUE(run.call(SYS_unshare, {0}, kSecondTask).continued);
+  EXPECT_TRUE(run.events().empty());
 }
 
 TEST(SupervisorSession, DoesNotAnswerACallerThatHasDied) {
@@ -141,6 +171,27 @@ TEST(SupervisorSession, LetsATaskGoOnWhoseNamespacesDoNotMatter) {
   FakeRun run("version = 1\n[profile.a]\n");
   run.proc().remove_file(kFirstTask, "ns/net");
   EXPECT_TRUE(run.call(SYS_unshare, {CLONE_NEWUSER}).continued);
+}
+
+// One rule's bucket neither fills another's nor depends on how many others there are.
+TEST(SupervisorBuckets, AreOneForEachRule) {
+  const auto rule = [](std::uint32_t number, std::uint64_t period_ns, std::uint32_t burst) {
+    hf_socket_rule made = {};
+    made.rule = number;
+    made.rate_tokens = 1;
+    made.rate_period_ns = period_ns;
+    made.rate_burst = burst;
+    return made;
+  };
+  backend::supervisor::Buckets buckets;
+  constexpr std::uint64_t kHour = 3'600'000'000'000;
+  const hf_socket_rule slow = rule(1, kHour, 3);
+  EXPECT_FALSE(buckets.take(slow, 4)) << "all or none";
+  EXPECT_TRUE(buckets.take(slow, 2));
+  EXPECT_TRUE(buckets.take(slow, 1));
+  for (std::uint32_t number = 2; number < 70'000; number++)
+    ASSERT_TRUE(buckets.take(rule(number, 1, 1), 1));
+  EXPECT_FALSE(buckets.take(slow, 1)) << "it is still empty";
 }
 
 // backend/calls/shared_tables.cc has the reasons.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/calls/jobs.h"
 
+#include <algorithm>
 #include <map>
+#include <system_error>
 
 #include "kernel/process/process.h"
 #include "kernel/sockets/socket_calls.h"
@@ -11,8 +13,11 @@
 namespace holdfast::backend::calls {
 namespace {
 
-constexpr std::size_t kMaxJobs = 512;
+constexpr std::size_t kMaxJobs = 4096;
 constexpr std::uint64_t kLookMs = 20;
+// A call that has waited for a second may wait for hours, so it is looked at less often.
+constexpr std::uint64_t kLongNs = 1'000'000'000;
+constexpr std::uint64_t kLongLookMs = 100;
 constexpr unsigned kEndingUs = 500;
 constexpr unsigned kDoubtfulLooks = 2;
 // Internal to the kernel: it restarts the call or returns EINTR, as SA_RESTART says.
@@ -44,7 +49,7 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
   if (running_.size() >= kMaxJobs) return Error{EAGAIN, "make a call for the tree", {}, {}};
   auto running = std::make_unique<Running>(call.id, std::move(task), std::move(job));
   Running* self = running.get();
-  running->thread = std::thread([self, &listener, wakeup_fd = wakeup_.get()] {
+  const auto body = [self, &listener, wakeup_fd = wakeup_.get()] {
     Answer& answer = self->answer;
     if (kernel::limit_capabilities(self->job.capabilities)) answer = self->job.work();
     if (self->interrupted && self->may_restart && self->job.interrupted == Interrupted::restarts &&
@@ -59,7 +64,13 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
     }
     self->done = true;  // from here on `self` belongs to the session's thread
     if (unfinished) kernel::wake(wakeup_fd);
-  });
+  };
+  try {
+    running->thread = std::thread(body);
+  } catch (const std::system_error&) {  // the tree uses up RLIMIT_NPROC or a limit of its cgroup
+    return Error{EAGAIN, "make a call for the tree", {}, {}};
+  }
+  running->started_ns = kernel::boottime_ns();
   running_.push_back(std::move(running));
   return kernel::arm_timer(timer_.get(), kLookMs);
 }
@@ -106,7 +117,12 @@ void Jobs::look(kernel::Listener& listener) {
     }
   }
   for (const auto& [process, job] : doubtful) interrupt(*job);
-  if (!running_.empty()) (void)kernel::arm_timer(timer_.get(), kLookMs);
+  if (running_.empty()) return;
+  const std::uint64_t now_ns = kernel::boottime_ns();
+  const bool all_long = std::ranges::all_of(running_, [&](const auto& job) {
+    return job->doubtful_looks == 0 && now_ns - job->started_ns > kLongNs;
+  });
+  (void)kernel::arm_timer(timer_.get(), all_long ? kLongLookMs : kLookMs);
 }
 
 }  // namespace holdfast::backend::calls

@@ -4,7 +4,7 @@
 //
 // While holdfast has its call, a caller wakes up for fatal signals only (WAIT_KILLABLE_RECV). Other
 // signals would wait for a connection that may never come. So look() checks every 20 ms whether a
-// caller has a pending signal, and then interrupts its job. The call ends as in the kernel: it is
+// caller has a pending signal, or every 100 ms if all calls have waited for a second, and then interrupts its job. The call ends as in the kernel: it is
 // restarted or fails with EINTR, as SA_RESTART of the signal's handler says. If the socket has a
 // timeout, it always fails with EINTR.
 //
@@ -59,7 +59,7 @@ class Jobs {
   ~Jobs();
 
   // Starts the job, which answers `call`. `task` was opened for the calling thread. `listener` is
-  // borrowed until this object is destroyed. Errors: EAGAIN 512 jobs run already; those of arming
+  // borrowed until this object is destroyed. Errors: EAGAIN 4096 jobs run already, or there can be no thread; those of arming
   // the timer, after which the job runs all the same.
   Result<void> start(const seccomp_notif& call, kernel::TaskDirectory task,
                      kernel::Listener& listener, Job job);
@@ -81,7 +81,8 @@ class Jobs {
     std::atomic<bool> done = false;
     std::atomic<bool> interrupted = false;
     std::atomic<bool> may_restart = false;  // the caller itself has a signal
-    unsigned doubtful_looks = 0;            // in a row: the signal may be another thread's
+    std::uint64_t started_ns = 0;
+    unsigned doubtful_looks = 0;  // in a row: the signal may be another thread's
     std::thread thread;
   };
   void interrupt(Running& job);

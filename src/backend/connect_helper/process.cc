@@ -139,7 +139,14 @@ class Requests {
     descriptors.erase(descriptors.begin());
     request->descriptors = std::move(descriptors);
     Request* self = request.get();
-    request->thread = std::thread([self] { serve(*self); });
+    try {
+      request->thread = std::thread([self] { serve(*self); });
+    } catch (const std::system_error&) {
+      HelperReply reply = {};
+      reply.error = EAGAIN;
+      answer(*request, reply, {});
+      return true;
+    }
     all_.push_back(std::move(request));
     return true;
   }

@@ -60,6 +60,9 @@ struct PendingDecision {
 // EINVAL unknown flags of unshare(); they may create namespaces on a newer kernel.
 Result<std::optional<PendingDecision>> decisions_of_creation(const Caller& caller);
 
+// Certainly no namespace is made: the kernel is left to it.
+[[nodiscard]] bool makes_nothing(const seccomp_data& unshare);
+
 // setns: one decision for each namespace type, in the order in which the kernel enters them. An
 // empty vector: the kernel will refuse the call itself.
 std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const Caller& caller);

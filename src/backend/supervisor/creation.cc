@@ -38,6 +38,8 @@ Result<std::optional<PendingDecision>> ask_unshare(const Caller& caller) {
 
 }  // namespace
 
+bool makes_nothing(const seccomp_data& unshare) { return (unshare.args[0] & ~kUnshareOther) == 0; }
+
 Result<std::optional<PendingDecision>> decisions_of_creation(const Caller& caller) {
   switch (caller.call.data.nr) {
     case SYS_unshare:

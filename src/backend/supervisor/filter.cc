@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -130,6 +131,11 @@ void add_self_defence(SeccompFilter& filter) {
              SECCOMP_RET_USER_NOTIF);
   // Could lower limits of the supervisor, such as its open files or processor time.
   filter.add(SYS_prlimit64, {{0, Kind::differs, 0}}, SECCOMP_RET_USER_NOTIF);
+  // What a nested run asks for, and the limit that tells its tasks from others
+  // (backend/supervisor/nested_runs.h).
+  filter.add(SYS_seccomp, {{0, Kind::equals, kernel::kNestedRunOperation}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_prlimit64, {{1, Kind::equals, RLIMIT_LOCKS}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_setrlimit, {{0, Kind::equals, RLIMIT_LOCKS}}, SECCOMP_RET_USER_NOTIF);
   // Seccomp filters do not apply to io_uring operations. The first call is counted.
   filter.add(SYS_io_uring_setup, {}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_io_uring_enter, {}, seccomp_error(ENOSYS));
@@ -142,17 +148,12 @@ bool confines(const hf_profile& profile) {
   return profile.ns_enter != HF_ENTER_ANY || profile.ns_create != HF_NS_ALL;
 }
 
-bool judges_sockets(const hf_profile& profile) {
-  return profile.socket_count > 0 || profile.label_ruled != 0;
-}
-
 SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
                           const Wanted& wanted) {
   const hf_profile& profile = tables.profiles[profile_number];
   SeccompFilter filter(kNewestNumber);
-  if (confines(profile) || judges_sockets(profile) || tables.any_visitors_deny ||
-      wanted.cgroup_files)
-    add_shared_tables(filter);
+  // Always: the policy of a nested run may need it.
+  add_shared_tables(filter);
   add_creation(filter);
   filter.add(SYS_setns, {}, SECCOMP_RET_USER_NOTIF);
   if (confines(profile)) add_trace(filter);

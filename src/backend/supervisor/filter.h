@@ -26,10 +26,6 @@ inline constexpr std::uint32_t kMaxMoveVectors = 3;
 // Does the profile limit namespaces? If so, its members must not trace tasks outside.
 [[nodiscard]] bool confines(const hf_profile& profile);
 
-// Does the profile have rules about sockets? If so, the supervisor has to know which processes share
-// a descriptor table.
-[[nodiscard]] bool judges_sockets(const hf_profile& profile);
-
 // Calls that are notified only if a rule needs them, since each notification costs time.
 struct Wanted {
   calls::AttributeCalls attributes = calls::AttributeCalls::none;

@@ -87,6 +87,7 @@ Membership ProcessTree::by_parents(const kernel::TaskDirectory& task,
 }
 
 Membership ProcessTree::of(const kernel::TaskDirectory& task) const {
+  if (all_) return below_(task) ? all_->of(task) : Membership::none;
   const auto status = task.status();
   if (!status) return Membership::possible;
   if (status->filters <= root_filters_) return Membership::none;

@@ -22,6 +22,10 @@ class ProcessTree {
   // root is the calling process, which is not a member itself.
   explicit ProcessTree(const kernel::Proc& proc);
 
+  // The members of `all` for which `below` is true. `all` is borrowed.
+  ProcessTree(const ProcessTree& all, std::function<bool(const kernel::TaskDirectory&)> below)
+      : proc_(all.proc_), root_(all.root_), all_(&all), below_(std::move(below)) {}
+
   // Records the caller's process as a proved member. A task in a call on the tree's listener has
   // the tree's filter, and only descendants of the process that installed the filter have it.
   // `waiting` returns whether the call still waits.
@@ -50,6 +54,8 @@ class ProcessTree {
 
   const kernel::Proc& proc_;
   pid_t root_;
+  const ProcessTree* all_ = nullptr;  // set if this is only a part of it
+  std::function<bool(const kernel::TaskDirectory&)> below_;
   unsigned root_filters_ = 0;     // the number of seccomp filters of the root itself
   bool only_tree_below_ = false;  // every child of the root is a member, or has no filter
   // Members by pid. An open directory of /proc never refers to another process.

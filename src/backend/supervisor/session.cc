@@ -14,6 +14,7 @@
 #include "backend/supervisor/session.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -63,18 +64,45 @@ bool makes_namespace(const seccomp_notif& clone) {
   return kernel::types_from_clone_flags(clone.data.args[0] & 0xffffff00u) != 0;
 }
 
-std::uint16_t hook_of(int number) {
-  switch (number) {
+// A call that nothing but rules about namespaces is about.
+bool is_namespace_call(const seccomp_data& data) {
+  switch (data.nr) {
+    case SYS_clone:
+      return !shares_table(data);
     case SYS_setns:
-      return HF_OP_NAMESPACE_INSTALL;
-    case SYS_ptrace:
-    case SYS_process_vm_readv:
-    case SYS_process_vm_writev:
-    case SYS_pidfd_getfd:
-      return HF_OP_TRACE;
+    case SYS_unshare:
+    case SYS_fsmount:
+    case SYS_open_tree:
+    case kOpenTreeAttrNumber:
+      return true;
     default:
-      return HF_OP_NAMESPACE_ALLOC;
+      return false;
   }
+}
+
+// As the kernel checks the flags of a filter that has a listener. WAIT_KILLABLE_RECV is the newest.
+bool known_filter_flags(std::uint64_t given) {
+  const auto flags = static_cast<std::uint32_t>(given);
+  constexpr std::uint32_t kKnown =
+      SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
+      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
+      SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  const bool needs_esrch =
+      (flags & SECCOMP_FILTER_FLAG_TSYNC) && !(flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH);
+  return (flags & ~kKnown) == 0 && !needs_esrch;
+}
+
+// The limit that nested_runs.cc uses. The kernel ignores it.
+bool sets_file_lock_limit(const seccomp_data& data) {
+  return data.nr == SYS_setrlimit ||
+         (data.nr == SYS_prlimit64 && static_cast<std::uint32_t>(data.args[1]) == RLIMIT_LOCKS);
+}
+// Programs that set all limits, as logins do, are told that it was set. Who also wants to know the
+// old one gets what a limit that cannot be changed gets.
+Answer answer_limit(const seccomp_notif& call) {
+  if (call.data.nr == SYS_setrlimit) return Answer::returns(0);
+  if (call.data.args[2] == 0) return Answer::continue_syscall();
+  return call.data.args[3] == 0 ? Answer::returns(0) : Answer::error(EPERM);
 }
 
 }  // namespace
@@ -142,12 +170,17 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   kernel::raise_descriptor_limit();
 
   const bool tracking = profile().ns_track != 0 || spec_.unshare_types != 0;
-  sandbox_.emplace(proc_, tree_, tracking ? Sandbox::Tracking::on : Sandbox::Tracking::off);
-  HF_TRY(sandbox_->start_with(child));
+  level_.emplace(*spec_.tables, spec_.profile, proc_, tree_, shared_tables_,
+                 tracking ? Sandbox::Tracking::on : Sandbox::Tracking::off, totals_,
+                 [this](const DecisionRecord& asked, const hf_verdict& verdict,
+                        const hf_task& actor) { report(asked, verdict, actor); });
+  HF_TRY(level_->sandbox().start_with(child));
+  nested_.emplace(proc_, tree_, shared_tables_, *jobs_, *listener_, confines(profile()));
   if (cgroup_mounts_) {
     HF_TRY_ASSIGN(auto handler, wrap(CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_),
                                      "protect cgroups"));
     cgroups_.emplace(std::move(handler));
+    level_->require_facts();
   }
   auto proved = calls::answer_self_test(*listener_, child.pid);
   if (proved) tree_.remember_first(child.pid);
@@ -205,6 +238,12 @@ std::vector<int> SupervisorSession::poll_fds() const {
   return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1]};
 }
 
+// A listener hangs up when the last task with its filter has ended.
+bool SupervisorSession::may_have_members() const {
+  const auto ready = kernel::poll_readable({listener_->fd()}, 0);
+  return !ready || !(ready->front() & POLLHUP);
+}
+
 Result<void> SupervisorSession::dispatch() {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
   jobs_->look(*listener_);
@@ -226,6 +265,11 @@ Result<void> SupervisorSession::handle_next() {
   if (const auto error = refuse_unreported(**call))
     return give(*listener_, id, Answer::error(*error));
   refusals_before_ = refusals();
+  if ((*call)->data.nr == SYS_unshare && makes_nothing((*call)->data))
+    return give(*listener_, id, Answer::continue_syscall());
+  if (is_namespace_call((*call)->data) && nested_->none() && level_->indifferent_to((*call)->data))
+    return give(*listener_, id, Answer::continue_syscall());
+  if (sets_file_lock_limit((*call)->data)) return give(*listener_, id, answer_limit(**call));
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
@@ -236,6 +280,10 @@ Result<void> SupervisorSession::handle_next() {
     return give(*listener_, id, Answer::error(error));
   }
   if ((*call)->data.nr == SYS_prlimit64) return answer(id, handle_limits(**call, task));
+  if ((*call)->data.nr == SYS_seccomp) {
+    const seccomp_notif asked = **call;
+    return answer(id, task ? nested_->handle(asked, *task) : Answer::error(EPERM));
+  }
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
   if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
     const seccomp_notif cgroup_call = **call;
@@ -261,8 +309,9 @@ Result<void> SupervisorSession::handle_next() {
     if (!task || !shared_tables_.record(*task, waits)) return answer(id, Answer::error(EPERM));
     if (!makes_namespace(**call)) return give(*listener_, id, Answer::continue_syscall());
   }
-  const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
-  const auto refusal = decide_call(**call, task, namespaces);
+  Result<kernel::TaskNamespaces> namespaces = kernel::TaskNamespaces{};
+  std::vector<Level*> levels;
+  const auto refusal = decide_call(**call, task, namespaces, levels);
   if (!refusal) return {};
   const auto answered =
       *refusal ? listener_->refuse(id, *refusal) : listener_->continue_syscall(id);
@@ -270,7 +319,7 @@ Result<void> SupervisorSession::handle_next() {
     if (answered.error().code == ENOENT) return {};
     return answered.error();
   }
-  if (unshares && *refusal == 0 && namespaces) observe_creation(*task, *namespaces);
+  if (unshares && *refusal == 0 && namespaces) observe_creation(*task, *namespaces, levels);
   return {};
 }
 
@@ -281,14 +330,17 @@ Result<void> SupervisorSession::answer(std::uint64_t id, const Answer& given) {
 }
 
 // Calls that the tree does not have. Empty: another call. A listener of the tree's own would be the
-// second one, which the kernel refuses as well. Programs ask whether there are listeners by a null
-// filter, which is EFAULT.
+// second one, which the kernel refuses as well. Programs ask which flags there are by a null filter,
+// so the answers come in the order of seccomp_set_mode_filter() of the kernel: EINVAL, EFAULT, EBUSY.
 std::optional<int> SupervisorSession::refuse_unreported(const seccomp_notif& call) {
   if (call.data.nr == SYS_io_uring_setup) {
     totals_.unreported.rings++;
     return ENOSYS;
   }
-  if (call.data.nr != SYS_seccomp) return std::nullopt;
+  if (call.data.nr != SYS_seccomp ||
+      static_cast<std::uint32_t>(call.data.args[0]) == kernel::kNestedRunOperation)
+    return std::nullopt;
+  if (!known_filter_flags(call.data.args[1])) return EINVAL;
   if (call.data.args[2] == 0) return EFAULT;
   totals_.unreported.listeners++;
   return EBUSY;
@@ -307,7 +359,7 @@ Answer SupervisorSession::handle_limits(const seccomp_notif& call,
   bool allowed = false;
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
   if (namespaces) {
-    const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
+    const SessionView view = level_->view();
     tree_.remember(*task, waits);
     target =
         locate(view, Caller{call, *task, *namespaces, {}}, static_cast<pid_t>(call.data.args[0]));
@@ -357,20 +409,16 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
 std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& call,
                                                         const Result<kernel::TaskDirectory>& task) {
   if (!task) return Answer::error(EPERM);
-  const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
   return cgroups_->handle(
-      view, call, *task, [&] { return listener_->waiting(call.id); },
+      level_->view(), call, *task, [&] { return listener_->waiting(call.id); },
       [&](const DecisionRecord& move) { return judge(call, *task, move, 0); });
 }
 
-bool SupervisorSession::has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task,
-                                   unsigned tokens) {
-  const auto cgroup = task.cgroup();
-  if (!cgroup) return false;
+bool SupervisorSession::has_tokens(const hf_verdict& verdict, unsigned tokens) {
   const hf_profile& own = profile();
   for (std::uint32_t i = 0; i < own.socket_count; i++) {
     const hf_socket_rule& rule = spec_.tables->socket_rules[own.socket_first + i];
-    if (rule.rule == verdict.rule) return buckets_.take(rule, *cgroup, tokens);
+    if (rule.rule == verdict.rule) return buckets_.take(rule, tokens);
   }
   return false;
 }
@@ -381,8 +429,7 @@ int SupervisorSession::judge(const seccomp_notif& call, const kernel::TaskDirect
   asked.request.subject_set = kOnlySet;
   hf_verdict verdict;
   hf_decide(spec_.tables, &asked.request, &verdict);
-  if (verdict.action == HF_LIMIT)
-    hf_settle(spec_.tables, &verdict, has_tokens(verdict, task, tokens));
+  if (verdict.action == HF_LIMIT) hf_settle(spec_.tables, &verdict, has_tokens(verdict, tokens));
   hf_count_decision(&totals_, &verdict);
   if (verdict.log) {
     hf_task actor = describe_task(task).value_or(hf_task{});
@@ -397,8 +444,12 @@ int SupervisorSession::judge(const seccomp_notif& call, const kernel::TaskDirect
 // later call: that call would be notified, and wait until this function has returned. If the thread
 // is too slow there is no proof, so entries are stricter, never looser.
 void SupervisorSession::observe_creation(const kernel::TaskDirectory& task,
-                                         const kernel::TaskNamespaces& before) {
-  if (!sandbox_->tracks() || !confines(profile())) return;
+                                         const kernel::TaskNamespaces& before,
+                                         std::vector<Level*> levels) {
+  std::erase_if(levels, [](Level* level) {
+    return !level->sandbox().tracks() || !confines(level->profile());
+  });
+  if (levels.empty()) return;
   for (int look = 0; look < kCreationLooks; look++) {
     kernel::sleep_us(kCreationLookUs);
     const auto after = task.namespaces();
@@ -408,82 +459,53 @@ void SupervisorSession::observe_creation(const kernel::TaskDirectory& task,
       const kernel::NamespaceInode inode = after->link[link];
       if (inode == before.link[link] || inode == kernel::kNamespaceWithoutInit) continue;
       changed = true;
-      auto fd = task.open_namespace(link);
-      if (!fd) continue;
-      const auto object = kernel::identify_namespace(fd->get());
-      if (object && object->inode == inode) sandbox_->prove(inode, std::move(*fd));
+      for (Level* level : levels) {
+        auto fd = task.open_namespace(link);
+        if (!fd) continue;
+        const auto object = kernel::identify_namespace(fd->get());
+        if (object && object->inode == inode) level->sandbox().prove(inode, std::move(*fd));
+      }
     }
     if (changed) return;
   }
 }
 
-hf_request SupervisorSession::common_facts(const kernel::TaskNamespaces& namespaces) const {
-  const Held held = sandbox_->held(namespaces);
-  hf_request request = {};
-  request.subject = spec_.profile;
-  request.subject_set = kOnlySet;
-  request.held_types = held.types;
-  if (held.types != 0) {
-    request.held_set = kOnlySet;
-    request.held_owner = spec_.profile;
-  }
-  if (held.anchored) request.flags |= HF_REQ_HELD_ANCHORED;
-  return request;
-}
-
-PendingDecision SupervisorSession::without_facts(const seccomp_notif& call) const {
-  PendingDecision decision;
-  decision.request.op = hook_of(call.data.nr);
-  decision.request.subject = spec_.profile;
-  decision.request.subject_set = kOnlySet;
-  decision.request.flags = HF_REQ_FACTS_MISSING;
-  return decision;
-}
-
-Result<std::vector<PendingDecision>> SupervisorSession::ask(const Caller& caller) const {
-  const SessionView view{profile(), *sandbox_, tree_, proc_, shared_tables_};
-  std::vector<PendingDecision> decisions;
-  switch (hook_of(caller.call.data.nr)) {
-    case HF_OP_NAMESPACE_INSTALL:
-      return decisions_of_entry(view, caller);
-    case HF_OP_TRACE: {
-      HF_TRY_ASSIGN(auto trace, decision_of_trace(view, caller));
-      decisions.push_back(std::move(trace));
-      return decisions;
-    }
-    default: {
-      HF_TRY_ASSIGN(auto creation, decisions_of_creation(caller));
-      if (creation) decisions.push_back(std::move(*creation));
-      return decisions;
-    }
-  }
-}
-
-std::optional<int> SupervisorSession::decide_call(
-    const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
-    const Result<kernel::TaskNamespaces>& namespaces) {
-  // The namespaces of an undumpable process of the same user cannot be read. Nothing depends on them
-  // if the profile restricts none.
-  if (task && !namespaces && !restricts_namespaces())
-    return listener_->waiting(call.id) ? std::optional(0) : std::nullopt;
-  std::vector<PendingDecision> decisions;
-  bool changes_mounts = false;
-  const auto surveyed = sandbox_->survey_outside();
-  if (!surveyed || !namespaces) {
-    decisions.push_back(without_facts(call));
-  } else {
+std::optional<int> SupervisorSession::decide_call(const seccomp_notif& call,
+                                                  const Result<kernel::TaskDirectory>& task,
+                                                  Result<kernel::TaskNamespaces>& namespaces,
+                                                  std::vector<Level*>& levels) {
+  const auto nested = nested_->levels_of(task);
+  levels = {&*level_};
+  if (nested) levels.insert(levels.end(), nested->begin(), nested->end());
+  const bool needed = std::ranges::any_of(
+      levels, [&](const Level* level) { return level->needs_namespaces(call.data); });
+  if (!task)
+    namespaces = task.error();
+  else if (needed)
+    namespaces = task->namespaces();
+  if (task && namespaces && needed)
     tree_.remember(*task, [&] { return listener_->waiting(call.id); });
-    const hf_request common = common_facts(*namespaces);
-    auto asked = ask(Caller{call, *task, *namespaces, common});
-    if (!asked) return asked.error().code;
-    decisions = std::move(*asked);
-    changes_mounts = cgroups_ && std::ranges::any_of(decisions, could_change_mounts);
-  }
+  std::vector<Question> questions;
+  for (Level* level : levels) questions.push_back(level->ask(call, task, namespaces));
   // If the caller has died, its pid may name another thread, and the facts above are about that
   // one.
   if (!listener_->waiting(call.id)) return std::nullopt;
-  if (changes_mounts) return refuse_guarded(call, task, HF_GUARD_MOUNT_NAMESPACE, 0);
-  return decide_all(call, task, decisions);
+  if (!nested) {  // nobody knows whose rules hold the caller
+    totals_.unreported.unread++;
+    return EPERM;
+  }
+  if (const int error = questions.front().error) return error;
+  if (cgroups_ && std::ranges::any_of(questions.front().decisions, could_change_mounts))
+    return refuse_guarded(call, task, HF_GUARD_MOUNT_NAMESPACE, 0);
+  int refusal = 0;  // the outermost level's
+  for (std::size_t i = 0; i < levels.size(); i++) {
+    int error = questions[i].error;
+    if (error == 0) error = levels[i]->decide(call, task, questions[i]);
+    if (refusal == 0) refusal = error;
+  }
+  if (refusal != 0) return refusal;
+  for (std::size_t i = 0; i < levels.size(); i++) levels[i]->allow(questions[i]);
+  return 0;
 }
 
 int SupervisorSession::refuse_guarded(const seccomp_notif& call,
@@ -499,32 +521,6 @@ int SupervisorSession::refuse_guarded(const seccomp_notif& call,
   event.actor.pid = call.pid;
   if (spec_.guard_sink) spec_.guard_sink(event);
   return EPERM;
-}
-
-int SupervisorSession::decide_all(const seccomp_notif& call,
-                                  const Result<kernel::TaskDirectory>& task,
-                                  std::vector<PendingDecision>& decisions) {
-  std::optional<hf_task> actor;
-  for (PendingDecision& decision : decisions) {
-    hf_verdict verdict;
-    hf_decide(spec_.tables, &decision.request, &verdict);
-    hf_count_decision(&totals_, &verdict);
-    if (verdict.log) {
-      if (!actor) {
-        actor = task ? describe_task(*task).value_or(hf_task{}) : hf_task{};
-        actor->pid = call.pid;
-      }
-      report({.request = decision.request, .target = decision.target, .object = decision.object},
-             verdict, *actor);
-    }
-    if (const int error = -hf_enforced_error(&verdict)) return error;
-  }
-  for (PendingDecision& decision : decisions) {
-    if (decision.entry == PendingDecision::Entry::unproven)
-      sandbox_->record_ambiguous_entry(decision.target, std::move(decision.target_fd));
-    if (decision.entry == PendingDecision::Entry::unknown) sandbox_->record_unknown_entry();
-  }
-  return 0;
 }
 
 void SupervisorSession::report(const DecisionRecord& asked, const hf_verdict& verdict,

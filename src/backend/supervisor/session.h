@@ -14,6 +14,8 @@
 #include "backend/supervisor/calls.h"
 #include "backend/supervisor/cgroup_files.h"
 #include "backend/supervisor/filter.h"
+#include "backend/supervisor/level.h"
+#include "backend/supervisor/nested_runs.h"
 #include "backend/supervisor/process_tree.h"
 #include "backend/supervisor/sandbox.h"
 #include "backend/supervisor/sockets.h"
@@ -43,6 +45,7 @@ class SupervisorSession final : public Session {
   Result<void> adopt(const Child& child) override;
   [[nodiscard]] std::vector<int> poll_fds() const override;
   Result<void> dispatch() override;
+  [[nodiscard]] bool may_have_members() const override;
   Result<Totals> finish() override;
 
  private:
@@ -51,10 +54,6 @@ class SupervisorSession final : public Session {
                     std::optional<kernel::CgroupMounts> cgroup_mounts);
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
-  // Could a decision about namespaces or tracing be a refusal?
-  [[nodiscard]] bool restricts_namespaces() const {
-    return confines(profile()) || sandbox_->tracks() || cgroups_ || spec_.tables->any_visitors_deny;
-  }
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
@@ -74,22 +73,21 @@ class SupervisorSession final : public Session {
   // Decides, counts and reports. Returns the errno of an enforced refusal, or 0.
   int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, DecisionRecord asked,
             unsigned tokens);
-  bool has_tokens(const hf_verdict& verdict, const kernel::TaskDirectory& task, unsigned tokens);
+  bool has_tokens(const hf_verdict& verdict, unsigned tokens);
   [[nodiscard]] bool in_own_user_namespace(const kernel::TaskDirectory& task) const;
   // Counts and reports a call that is refused under every policy. `what` is HF_GUARD_*; `detail` as
   // in hf_guard_event. Returns EPERM.
   int refuse_guarded(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                      std::uint32_t what, std::uint32_t detail);
   // Returns 0 if the kernel may perform the call, otherwise its errno. Empty: the caller has died.
+  // `levels` receives the levels that hold the caller, `namespaces` its namespaces if one of them
+  // needs them.
   std::optional<int> decide_call(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task,
-                                 const Result<kernel::TaskNamespaces>& namespaces);
-  int decide_all(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
-                 std::vector<PendingDecision>& decisions);
-  Result<std::vector<PendingDecision>> ask(const Caller& caller) const;
-  [[nodiscard]] hf_request common_facts(const kernel::TaskNamespaces& namespaces) const;
-  [[nodiscard]] PendingDecision without_facts(const seccomp_notif& call) const;
-  void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before);
+                                 Result<kernel::TaskNamespaces>& namespaces,
+                                 std::vector<Level*>& levels);
+  void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before,
+                        std::vector<Level*> levels);
   void report(const DecisionRecord& asked, const hf_verdict& verdict, const hf_task& actor);
 
   SessionSpec spec_;
@@ -113,7 +111,8 @@ class SupervisorSession final : public Session {
   std::optional<Jobs> jobs_;  // its jobs use connects_ and the members above it
   std::optional<SocketCallHandler> sockets_;
   std::optional<AcceptHandler> accepts_;
-  std::optional<Sandbox> sandbox_;
+  std::optional<Level> level_;  // of this run's own policy
+  std::optional<NestedRuns> nested_;
   Totals totals_;
   std::uint64_t refusals_before_ = 0;  // before the call at hand
   std::uint64_t next_event_ = 1;

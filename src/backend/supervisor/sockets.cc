@@ -32,11 +32,7 @@
 #include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::supervisor {
-namespace {
-
-constexpr std::size_t kMaxBuckets = 65536;
-
-}  // namespace
+namespace {}  // namespace
 
 SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profile_number) {
   const hf_profile& profile = tables.profiles[profile_number];
@@ -69,15 +65,9 @@ bool is_socket_call(int number) {
   }
 }
 
-// A bucket that is full again can be dropped.
-bool Buckets::take(const hf_socket_rule& rule, const std::string& cgroup, unsigned tokens) {
+bool Buckets::take(const hf_socket_rule& rule, unsigned tokens) {
   const std::uint64_t now_ns = kernel::boottime_ns();
-  if (buckets_.size() >= kMaxBuckets)
-    std::erase_if(buckets_, [&](const auto& entry) {
-      return now_ns - entry.second.time_ns > std::uint64_t{rule.rate_period_ns} * rule.rate_burst;
-    });
-  if (buckets_.size() >= kMaxBuckets) return false;
-  hf_bucket& bucket = buckets_[std::to_string(rule.rule) + " " + cgroup];
+  hf_bucket& bucket = buckets_[rule.rule];
   const hf_bucket before = bucket;
   for (unsigned taken = 0; taken < tokens; taken++) {
     if (hf_bucket_take(&bucket, now_ns, &rule)) continue;

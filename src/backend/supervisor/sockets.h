@@ -6,7 +6,6 @@
 
 #include <linux/seccomp.h>
 
-#include <string>
 #include <unordered_map>
 
 #include "backend/backend.h"
@@ -45,15 +44,15 @@ struct SocketCaller {
   const hf_request& common;  // the start of every request of this call
 };
 
-// The rate limits of a run: one token bucket for each rule and cgroup path. One thread.
+// The rate limits of a run: one token bucket for each rule, which all tasks of the run share. A
+// bucket for each cgroup would be a full one for whoever makes a cgroup. One thread.
 class Buckets {
  public:
-  // Takes `tokens` tokens, or none. Returns true if there were enough. False also if there are
-  // 65536 buckets already and none of them can be dropped.
-  bool take(const hf_socket_rule& rule, const std::string& cgroup, unsigned tokens);
+  // Takes `tokens` tokens, or none. Returns true if there were enough.
+  bool take(const hf_socket_rule& rule, unsigned tokens);
 
  private:
-  std::unordered_map<std::string, hf_bucket> buckets_;
+  std::unordered_map<std::uint32_t, hf_bucket> buckets_;  // by the number of the rule
 };
 
 // Decides, counts and reports a request. A rate limit takes `tokens` tokens. Returns the errno of

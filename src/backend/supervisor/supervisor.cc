@@ -4,6 +4,7 @@
 // and Landlock, and needs no privileges.
 #include <cerrno>
 
+#include "backend/supervisor/nested_session.h"
 #include "backend/supervisor/session.h"
 #include "kernel/process/landlock.h"
 #include "kernel/process/process.h"
@@ -17,6 +18,7 @@ class SupervisorBackend final : public Backend {
   [[nodiscard]] Enforcer enforcer() const override { return Enforcer::supervisor; }
 
   [[nodiscard]] Result<void> available() const override {
+    if (supervisor::in_a_run()) return {};
     auto listener = kernel::probe_seccomp_listener();
     if (!listener)
       return Error{listener.error().code,
@@ -35,6 +37,10 @@ class SupervisorBackend final : public Backend {
   }
 
   Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
+    if (supervisor::in_a_run()) {
+      HF_TRY_ASSIGN(auto nested, supervisor::NestedSession::create(spec));
+      return std::unique_ptr<Session>(std::move(nested));
+    }
     HF_TRY_ASSIGN(auto session, supervisor::SupervisorSession::create(spec));
     return std::unique_ptr<Session>(std::move(session));
   }

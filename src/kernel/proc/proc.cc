@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -253,22 +254,32 @@ Result<TaskBirth> TaskDirectory::birth() const {
 
 // A descriptor table that is smaller than the limit has a free number, or can grow. Only a table of
 // at least that size is counted.
-Result<bool> TaskDirectory::has_room_for_descriptor() const {
+Result<std::uint64_t> TaskDirectory::soft_limit(std::string_view name) const {
   HF_TRY_ASSIGN(const auto limits, read_small(directory_.get(), "limits"));
-  constexpr std::string_view kLimit = "Max open files";
-  const std::size_t at = limits.find(kLimit);
-  const std::size_t value = at == std::string::npos
-                                ? std::string::npos
-                                : limits.find_first_not_of(' ', at + kLimit.size());
+  const std::size_t at = limits.find(name);
+  const std::size_t value =
+      at == std::string::npos ? std::string::npos : limits.find_first_not_of(' ', at + name.size());
   if (value == std::string::npos) return Error{EPROTO, "understand", "/proc/PID/limits", {}};
-  const auto limit = leading_number<std::uint64_t>(std::string_view(limits).substr(value));
-  if (!limit) return true;  // "unlimited"
+  const auto text = std::string_view(limits).substr(value);
+  if (text.starts_with("unlimited")) return std::uint64_t{RLIM_INFINITY};
+  const auto limit = leading_number<std::uint64_t>(text);
+  if (!limit) return Error{EPROTO, "understand", "/proc/PID/limits", {}};
+  return *limit;
+}
+
+Result<std::uint64_t> TaskDirectory::file_lock_limit() const {
+  return soft_limit("Max file locks");
+}
+
+Result<bool> TaskDirectory::has_room_for_descriptor() const {
+  HF_TRY_ASSIGN(const auto limit, soft_limit("Max open files"));
+  if (limit == RLIM_INFINITY) return true;
   HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
   const auto size = number_field<std::uint64_t>(text, "FDSize", 0);
-  if (size && *size < *limit) return true;
+  if (size && *size < limit) return true;
   const auto open = numeric_entries(directory_.get(), "fd");
   return static_cast<std::uint64_t>(std::ranges::count_if(
-             open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < *limit; })) < *limit;
+             open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < limit; })) < limit;
 }
 
 Result<std::string> TaskDirectory::command_name() const {

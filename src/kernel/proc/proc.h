@@ -138,6 +138,8 @@ class TaskDirectory {
   [[nodiscard]] Result<PendingSignal> pending_signal() const;
   // Whether it could open another file now, by its RLIMIT_NOFILE.
   [[nodiscard]] Result<bool> has_room_for_descriptor() const;
+  // RLIMIT_LOCKS of its process, the soft limit; RLIM_INFINITY: unlimited.
+  [[nodiscard]] Result<std::uint64_t> file_lock_limit() const;
   // Its cgroup in the unified hierarchy, as a path relative to the root of the reader's cgroup
   // namespace. Empty: the kernel lists no unified hierarchy.
   [[nodiscard]] Result<std::string> cgroup() const;
@@ -150,6 +152,7 @@ class TaskDirectory {
 
  private:
   friend class Proc;
+  [[nodiscard]] Result<std::uint64_t> soft_limit(std::string_view name) const;
   TaskDirectory(Fd directory, std::uint32_t known_links)
       : directory_(std::move(directory)), known_links_(known_links) {}
 

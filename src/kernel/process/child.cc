@@ -85,12 +85,23 @@ void run_self_test(const ChildSpec& spec) {
   if (result == 0 || errno != kSelfTestError) fail(spec, ChildStep::self_test, kExitNotReady);
 }
 
+// The outer run answers with the errno of the self-test when it holds this process.
+void join_nested_run(const ChildSpec& spec) {
+  const long result = syscall(SYS_seccomp, kNestedRunOperation, NestedRunCommand::join, spec.join);
+  if (result == 0 || errno != kSelfTestError) fail(spec, ChildStep::self_test, kExitNotReady);
+  send_report(spec, {ChildReport::Kind::self_test_held, ChildStep::none, 0, -1});
+}
+
 void confine(const ChildSpec& spec) {
   if (spec.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     fail(spec, ChildStep::no_new_privs, kExitNotReady);
   if (spec.landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0) != 0)
     fail(spec, ChildStep::landlock, kExitNotReady);
-  if (!spec.filter) return send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, -1});
+  if (!spec.filter) {
+    send_report(spec, {ChildReport::Kind::ready, ChildStep::none, 0, -1});
+    if (spec.join != 0) join_nested_run(spec);
+    return;
+  }
   // The lowest free number, which the next new descriptor gets.
   const int number = fcntl(spec.channel_fd, F_DUPFD_CLOEXEC, 0);
   if (number < 0) fail(spec, ChildStep::seccomp, kExitNotReady);
@@ -129,13 +140,21 @@ int exit_code(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// Reaps all children and exits when the command ends. The kernel then kills all other tasks of the
-// namespace. Forwards the signals that the parent forwards, which have kForwardedValue. Signals of
+// Closes all descriptors, since the command may read this process's, but not `kept`.
+void close_all_but(int kept) {
+  if (kept > 0) syscall(SYS_close_range, 0u, static_cast<unsigned>(kept) - 1, 0u);
+  syscall(SYS_close_range, static_cast<unsigned>(kept) + 1, ~0u, 0u);
+}
+
+// Reaps all children. Exits when the command ends, or, with init_waits, when no other task is left.
+// The kernel then kills all other tasks of the namespace. Forwards the signals that the parent
+// forwards, which have kForwardedValue: to the command, and after its end to all tasks. Signals of
 // the terminal and of other senders to the process group reach the command directly.
-[[noreturn]] void run_init(pid_t command) {
-  syscall(SYS_close_range, 0u, ~0u, 0u);  // the command may read this process's descriptors
+[[noreturn]] void run_init(const ChildSpec& spec, pid_t command) {
+  close_all_but(spec.init_waits ? spec.channel_fd : -1);
   sigset_t all;
   sigfillset(&all);
+  int code = 0;
   for (;;) {
     siginfo_t info = {};
     const int signal = sigwaitinfo(&all, &info);
@@ -143,8 +162,16 @@ int exit_code(int status) {
       kill(command, signal);
     if (signal != SIGCHLD) continue;
     int status = 0;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0;)
-      if (pid == command) _exit(exit_code(status));
+    pid_t pid = 0;
+    while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+      if (pid != command) continue;
+      code = exit_code(status);
+      if (!spec.init_waits) _exit(code);
+      command = -1;
+      const ChildReport report = {ChildReport::Kind::command_ended, ChildStep::none, 0, -1};
+      (void)!send(spec.channel_fd, &report, sizeof(report), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    if (command < 0 && pid < 0 && errno == ECHILD) _exit(code);
   }
 }
 
@@ -154,7 +181,7 @@ void split_into_init_and_command(const ChildSpec& spec) {
   sigprocmask(SIG_BLOCK, &all, nullptr);
   const pid_t command = static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
   if (command < 0) fail(spec, ChildStep::fork_command, kExitNotReady);
-  if (command > 0) run_init(command);
+  if (command > 0) run_init(spec, command);
   // A call that the supervisor decides; it returns EBADF. Only a task with the filter can make it.
   // So the supervisor can distinguish the command from other children of this namespace's init.
   syscall(SYS_setns, -1, 0);

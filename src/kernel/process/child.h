@@ -29,7 +29,8 @@ enum class ChildStep : std::int32_t {
 
 // From child to parent over the channel (SOCK_SEQPACKET).
 struct ChildReport {
-  enum class Kind : std::int32_t { ready, self_test_held, failed };
+  // command_ended: of the init of a pid namespace that waits for the rest (ChildSpec::init_waits).
+  enum class Kind : std::int32_t { ready, self_test_held, failed, command_ended };
   Kind kind;
   ChildStep step;
   std::int32_t error;  // errno; 0 unless `failed`
@@ -59,9 +60,11 @@ struct ChildSpec {
   bool private_mounts;    // in a new mount namespace: make all mounts MS_PRIVATE
   bool mount_proc;        // in a new mount and pid namespace: mount a new /proc
   bool init;              // first task of a pid namespace: become its init and fork the command
+  bool init_waits;  // this init ends with the last task of its namespace, not with the command
   bool no_new_privs;
   int landlock_fd;           // -1: none
   const sock_fprog* filter;  // null: none
+  std::uint64_t join;        // the key of a nested run (seccomp.h); 0: none
   const char* const* paths;  // candidates for the command, in order; null-terminated
   char* const* arguments;    // null-terminated
   // {"/bin/sh", path, arguments…}, null-terminated, for a script without "#!". run_child() sets

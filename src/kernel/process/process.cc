@@ -30,7 +30,10 @@ Result<ForkedChild> fork_child(std::uint64_t clone_flags, const ChildSpec& spec)
   arguments.flags = clone_flags | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
-  const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+  long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+  // In a run that a seccomp filter holds there is only clone(2). It has no CLONE_NEWTIME.
+  if (pid < 0 && errno == ENOSYS && !(clone_flags & CLONE_NEWTIME))
+    pid = ::syscall(SYS_clone, clone_flags | CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0);
   if (pid < 0) return system_error("clone3");
   if (pid == 0) run_child(spec);
   return ForkedChild{static_cast<pid_t>(pid), Fd(pidfd)};
@@ -221,6 +224,19 @@ Result<void> occupy_standard_descriptors() {
     if (::open("/dev/null", O_RDWR | O_CLOEXEC) != fd) return system_error("open", "/dev/null");
   }
   return {};
+}
+
+Result<void> set_file_lock_limit(pid_t process, std::uint64_t limit) {
+  const rlimit both = {limit, limit};
+  if (::prlimit(process, RLIMIT_LOCKS, &both, nullptr) != 0) return system_error("prlimit");
+  return {};
+}
+
+void release_input_and_output() {
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return;
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO})
+    (void)::dup3(null.get(), stream, O_CLOEXEC);
 }
 
 Result<void> make_undumpable() {

@@ -105,6 +105,10 @@ std::optional<Signal> read_signal(int signal_fd);
 // become a standard stream, and the command still has them closed. Errors: of open(2).
 Result<void> occupy_standard_descriptors();
 
+// Opens /dev/null in place of descriptors 0 and 1, so that no pipe stays open because of this
+// process. Ignores errors.
+void release_input_and_output();
+
 // Other processes of the same user can no longer trace this one or read its memory: PR_SET_DUMPABLE
 // 0.
 Result<void> make_undumpable();
@@ -112,6 +116,8 @@ Result<void> make_undumpable();
 Result<void> become_subreaper();
 // Raises the limit of descriptors to the hard limit. Ignores errors.
 void raise_descriptor_limit();
+// Sets both limits RLIMIT_LOCKS of a process. The kernel ignores these limits. Errors: of prlimit(2).
+Result<void> set_file_lock_limit(pid_t process, std::uint64_t limit);
 // RLIMIT_NOFILE as it was before the first raise_descriptor_limit(). Null: nothing was raised.
 [[nodiscard]] const rlimit* descriptor_limit_before();
 // Sets the action for SIGCHLD to its default, so that children stay until they are reaped. A process

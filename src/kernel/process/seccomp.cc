@@ -23,6 +23,9 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #else
 #error "seccomp filters are written for x86_64 and aarch64"
 #endif
+// Not in the headers of the oldest supported build machine: Linux 6.6.
+constexpr unsigned long kSetListenerFlags = SECCOMP_IOW(4, __u64);
+constexpr std::uint64_t kSyncWakeUp = 1;
 // The x32 entry of x86_64 sets this bit in the number (__X32_SYSCALL_BIT). No other number has it.
 constexpr std::uint32_t kX32Bit = 0x40000000;
 
@@ -139,6 +142,12 @@ Result<void> probe_seccomp_listener() {
   return {};
 }
 
+Result<int> ask_outer_run(NestedRunCommand command, std::uint64_t argument) {
+  const long result = ::syscall(SYS_seccomp, kNestedRunOperation, command, argument);
+  if (result < 0) return system_error("ask the run outside");
+  return static_cast<int>(result);
+}
+
 // With CONTINUE, value and error have to be zero or the caller stays blocked.
 Result<void> Listener::continue_syscall(std::uint64_t id) {
   return respond(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
@@ -153,6 +162,9 @@ Result<std::unique_ptr<Listener>> SeccompListener::create(Fd listener) {
   seccomp_notif_sizes sizes = {};
   if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
     return system_error("SECCOMP_GET_NOTIF_SIZES");
+  // The caller runs on the processor of the thread that answers, which is about to wait. Before
+  // Linux 6.6 there is no such flag, and the only difference is the time that a call takes.
+  (void)::ioctl(listener.get(), kSetListenerFlags, kSyncWakeUp);
   return std::unique_ptr<Listener>(
       new SeccompListener(std::move(listener), sizes.seccomp_notif, sizes.seccomp_notif_resp));
 }

@@ -51,6 +51,20 @@ class SeccompFilter {
   sock_fprog program_ = {};
 };
 
+// A run inside a run cannot have a listener of its own, since the kernel has one for a chain of
+// filters. It asks the outer run to hold its tree too (backend/supervisor/nested_runs.h). It asks by
+// seccomp(2) with an operation that no kernel has, which the outer run's filter notifies. The
+// arguments are this operation, the command, and a number or an address.
+inline constexpr std::uint32_t kNestedRunOperation = 0x68666c64;
+enum class NestedRunCommand : std::uint32_t {
+  probe = 0,  // is there an outer run?
+  open = 1,   // the address of a request; returns the reading end of a pipe
+  join = 2,   // a key: the caller and all its descendants become members. Fails with kSelfTestError
+  totals = 3,  // a key: writes the totals to the pipe
+};
+// Errors: EINVAL or EPERM, there is no outer run; those of the command.
+Result<int> ask_outer_run(NestedRunCommand command, std::uint64_t argument);
+
 [[nodiscard]] constexpr std::uint32_t seccomp_error(int error) {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sockets/passed_descriptors.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -159,6 +160,29 @@ Result<std::array<Fd, 2>> make_stream() {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
     return system_error("socketpair");
   return std::array<Fd, 2>{Fd(ends[0]), Fd(ends[1])};
+}
+
+Result<bool> try_send_packet(int socket_fd, std::string_view bytes) {
+  if (::send(socket_fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return true;
+  if (errno == EAGAIN || errno == EINTR) return false;
+  return system_error("send");
+}
+
+Result<std::optional<std::string>> try_receive_packet(int socket_fd, std::size_t most) {
+  std::string bytes(most, '\0');
+  const ssize_t length = ::recv(socket_fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<std::string>();
+  if (length < 0) return system_error("recv");
+  if (length == 0) return Error{EPIPE, "recv", {}, {}};
+  bytes.resize(static_cast<std::size_t>(length));
+  return std::optional(std::move(bytes));
+}
+
+void shutdown_reading(int socket_fd) { (void)::shutdown(socket_fd, SHUT_RD); }
+
+bool has_hung_up(int socket_fd) {
+  pollfd one = {.fd = socket_fd, .events = 0, .revents = 0};
+  return ::poll(&one, 1, 0) > 0 && (one.revents & (POLLHUP | POLLERR));
 }
 
 void shutdown_write(int socket_fd) { (void)shutdown(socket_fd, SHUT_WR); }

@@ -57,6 +57,18 @@ void shutdown_both(int socket_fd);
 // Errors: of sendmsg(2), EPIPE without a signal; EINVAL, more than kMaxDescriptors.
 [[nodiscard]] Result<void> send_packet(int socket_fd, std::string_view bytes,
                                        const std::vector<int>& descriptors);
+// Sends one message, or none if there is no room: false. Does not wait. Errors: of send(2), EPIPE
+// without a signal.
+[[nodiscard]] Result<bool> try_send_packet(int socket_fd, std::string_view bytes);
+// Receives one message of at most `most` bytes without its descriptors, from a sender that is
+// trusted to send none. nullopt: there is none now. Does not wait. Errors: of recv(2); EPIPE, the
+// peer has closed.
+[[nodiscard]] Result<std::optional<std::string>> try_receive_packet(int socket_fd,
+                                                                    std::size_t most);
+// shutdown(2) for reading: the peer cannot send. Ignores errors.
+void shutdown_reading(int socket_fd);
+// Has the peer closed its end?
+[[nodiscard]] bool has_hung_up(int socket_fd);
 // The two ends of a unix stream, non-blocking. Errors: of socketpair(2).
 [[nodiscard]] Result<std::array<Fd, 2>> make_stream();
 // shutdown(2) for writing: the peer reads the end of the stream. Ignores errors.
