@@ -50,7 +50,9 @@ def main():
         tried += 1
         answer = run("holdfast", "reload")
         refused += answer.returncode != 0
-        if re.search(re.escape(target) + r":\d+:\d+: error: ", answer.stdout + answer.stderr):
+        # As the place of the mistake, or as that of what another file contradicts.
+        if re.search(r"(^|first at )" + re.escape(target) + r":\d+:\d+(: error: |$)", answer.stdout + answer.stderr,
+                     re.MULTILINE):
             placed += 1
         else:
             strange.append(answer.stdout + answer.stderr)
