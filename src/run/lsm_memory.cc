@@ -25,8 +25,7 @@ std::string recall(const std::string& path, const std::string& privileges) {
 }
 
 void remember(const std::string& path, const std::string& privileges, const Error& why) {
-  if (privileges.empty() ||
-      (why.code != EPERM && why.code != ENOTSUP && why.code != ENOSYS))
+  if (privileges.empty() || (why.code != EPERM && why.code != ENOTSUP && why.code != ENOSYS))
     return;
   std::string reason = why.message();
   std::ranges::replace(reason, '\n', ' ');

@@ -32,11 +32,10 @@ std::string privileges_text() {
     return {};
   // Where this cannot be read, no security module has a context for processes.
   const auto context = read_text_file("/proc/self/attr/current");
-  std::string text =
-      fmt::format("{} {} {} {} {}.{} {} {} {} {}", boot, program.st_dev, program.st_ino,
-                  program.st_size, program.st_mtim.tv_sec, program.st_mtim.tv_nsec, users.st_ino,
-                  line_of(*status, "CapEff"), line_of(*status, "Seccomp_filters"),
-                  context ? *context : std::string());
+  std::string text = fmt::format(
+      "{} {} {} {} {}.{} {} {} {} {}", boot, program.st_dev, program.st_ino, program.st_size,
+      program.st_mtim.tv_sec, program.st_mtim.tv_nsec, users.st_ino, line_of(*status, "CapEff"),
+      line_of(*status, "Seccomp_filters"), context ? *context : std::string());
   std::ranges::replace(text, '\n', ' ');
   return text;
 }
