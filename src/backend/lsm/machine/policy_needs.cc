@@ -48,20 +48,6 @@ PolicyNeeds needs_of(const hf_tables& tables, const SocketPolicy& sockets, bool 
   return needs;
 }
 
-PolicyNeeds needs_in(Globals& globals) {
-  PolicyNeeds needs;
-  needs.families = of(globals.live_families).load();
-  needs.namespaces = of(globals.namespace_rules).load() != 0;
-  needs.helpers = of(globals.helper_rules).load() != 0;
-  needs.delegations = of(globals.delegation_rules).load() != 0;
-  needs.marks = of(globals.mark_rules).load() != 0;
-  needs.operations = of(globals.socket_operations).load();
-  needs.peers = of(globals.socket_peers).load() != 0;
-  needs.ruled_labels = of(globals.label_rules).load() != 0;
-  needs.inherits = of(globals.label_inherits).load() != 0;
-  return needs;
-}
-
 void switch_on(Globals& globals, const PolicyNeeds& needs) {
   for_each_switch(globals, needs, [](__u32& value, bool on) {
     if (on) of(value).store(1);

@@ -28,8 +28,6 @@ struct PolicyNeeds {
 // `marks`: the policy has some.
 [[nodiscard]] PolicyNeeds needs_of(const hf_tables& tables, const SocketPolicy& sockets,
                                    bool marks);
-// What the globals say now. `families` is what is recorded with them.
-[[nodiscard]] PolicyNeeds needs_in(Globals& globals);
 
 // Before the policy is live: sets what it needs, and leaves the rest.
 void switch_on(Globals& globals, const PolicyNeeds& needs);

@@ -39,13 +39,16 @@ Result<Fd> tables_in(int outer_fd, std::uint32_t slot, std::uint32_t* id) {
   return inner;
 }
 
+// The map may be of another build, and the kernel writes as much as its values have.
 Result<std::unique_ptr<hf_tables>> read_tables(int fd) {
+  const Error other = {EPROTO, "read session's policy", {}, "it is of another version"};
+  HF_TRY_ASSIGN(const auto shape, kernel::map_shape(fd));
+  if (shape.value_bytes != sizeof(hf_tables)) return other;
   auto tables = std::make_unique<hf_tables>();
   const std::uint32_t zero = 0;
   if (const int code = bpf_map_lookup_elem(fd, &zero, tables.get()); code != 0)
     return bpf_failed(code, "read session's policy");
-  if (tables->magic != HF_TABLES_MAGIC || tables->version != HF_ABI_VERSION)
-    return Error{EPROTO, "read session's policy", {}, "it is of another version"};
+  if (tables->magic != HF_TABLES_MAGIC || tables->version != HF_ABI_VERSION) return other;
   return tables;
 }
 
@@ -90,6 +93,17 @@ Result<SocketPolicy> read_sockets(const SocketMaps& maps, std::uint64_t generati
   return policy;
 }
 
+// A policy that the maps have already.
+Result<std::shared_ptr<const SessionPolicy>> read_policy(Fd tables_map, const SocketMaps& maps) {
+  HF_TRY_ASSIGN(const auto tables, read_tables(tables_map.get()));
+  auto policy = std::make_shared<SessionPolicy>();
+  policy->generation = tables->generation;
+  policy->tables = std::move(tables_map);
+  HF_TRY_ASSIGN(policy->sockets, read_sockets(maps, policy->generation));
+  policy->needs = session_needs(*tables, policy->sockets);
+  return std::shared_ptr<const SessionPolicy>(std::move(policy));
+}
+
 }  // namespace
 
 std::string not_held_in_session(const hf_tables& tables, const hf_profile& profile,
@@ -126,6 +140,11 @@ hf_session_state& MachineSessions::state(std::uint32_t slot) const {
   return static_cast<hf_session_state*>(states_.data())[slot];
 }
 
+void MachineSessions::know(const SessionPolicy& policy) {
+  next_generation_ = std::max(next_generation_, policy.generation + 1);
+  programs_.keep_generation(policy.generation);
+}
+
 Result<void> MachineSessions::find_open() {
   std::map<std::uint32_t, std::shared_ptr<const SessionPolicy>> by_map;
   for (std::uint32_t slot = 1; slot < HF_LAYER_SLOTS; slot++) {
@@ -135,15 +154,8 @@ Result<void> MachineSessions::find_open() {
     HF_TRY_ASSIGN(auto inner, tables_in(programs_.map_fd("session_tables"), slot, &id));
     auto& policy = by_map[id];
     if (inner && !policy) {
-      HF_TRY_ASSIGN(const auto tables, read_tables(inner.get()));
-      auto read = std::make_shared<SessionPolicy>();
-      read->generation = tables->generation;
-      read->tables = std::move(inner);
-      HF_TRY_ASSIGN(read->sockets, read_sockets(programs_.socket_maps(), read->generation));
-      read->needs = session_needs(*tables, read->sockets);
-      next_generation_ = std::max(next_generation_, read->generation + 1);
-      programs_.keep_generation(read->generation);
-      policy = std::move(read);
+      HF_TRY_ASSIGN(policy, read_policy(std::move(inner), programs_.socket_maps()));
+      know(*policy);
     }
     // Without a policy: a process ended before it was there. Its members are refused everything.
     sessions_[session] = {slot, policy};
@@ -423,16 +435,10 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
     if (!inner) continue;
     auto& policy = by_map[id];
     if (!policy) {
-      HF_TRY_ASSIGN(const auto read, read_tables(inner.get()));
-      auto copy = std::make_shared<SessionPolicy>();
-      copy->generation = read->generation;
-      HF_TRY_ASSIGN(copy->sockets, read_sockets(theirs, copy->generation));
-      copy->needs = session_needs(*read, copy->sockets);
-      HF_TRY_ASSIGN(copy->tables, frozen_tables(*read));
-      HF_TRY(insert(programs_.socket_maps(), copy->sockets));
-      programs_.keep_generation(copy->generation);
-      next_generation_ = std::max(next_generation_, copy->generation + 1);
-      policy = std::move(copy);
+      // The map is frozen, so both instances can use it.
+      HF_TRY_ASSIGN(policy, read_policy(std::move(inner), theirs));
+      HF_TRY(insert(programs_.socket_maps(), policy->sockets));
+      know(*policy);
     }
     sessions_[state.id] = {slot, policy};
     found.emplace_back(slot, state);

@@ -76,6 +76,8 @@ class MachineSessions {
   MachineSessions(MachinePrograms& programs, kernel::MappedValue states)
       : programs_(programs), states_(std::move(states)) {}
   [[nodiscard]] Result<void> find_open();
+  // A policy that was not made by prepare().
+  void know(const SessionPolicy& policy);
   [[nodiscard]] std::optional<std::uint32_t> free_slot() const;
   // Programs count in it meanwhile.
   [[nodiscard]] hf_session_state& state(std::uint32_t slot) const;
