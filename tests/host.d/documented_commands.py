@@ -12,7 +12,11 @@ import re
 import select
 import shlex
 import subprocess
+import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.path.abspath(os.environ.get("HOLDFAST_BUILD", os.path.join(SOURCE, "build")))
@@ -24,17 +28,6 @@ PLACEHOLDER = re.compile(r"[…|<>\\[]|\b[A-Z]{3,}[A-Z0-9_]*\b|\b[FOPTND]\b|\.\.
 CODE = re.compile(r"^(?:[$#]|\s{4}[$#]?|\s*)\s*(?:sudo )?(holdfast [a-z-]+.*)$")
 # They read and write only files that are named, and ask no kernel for more than a process.
 RUNNABLE = {"check", "test", "why", "replay", "learn", "report", "help", "version"}
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
 
 
 def run(*arguments, **options):
@@ -275,4 +268,4 @@ check_documents()
 check_manuals()
 check_help()
 check_fix()
-print(f"1..{number}")
+plan()

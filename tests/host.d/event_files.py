@@ -12,6 +12,9 @@ import sys
 import tempfile
 import threading
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
+
 HOLDFAST = os.path.abspath(os.path.join(os.environ.get("HOLDFAST_BUILD", "build"), "holdfast"))
 MB = 1_000_000
 SMALL, LARGE = 4 * MB, 60 * MB  # the larger file is read with the memory that the smaller one needs
@@ -30,17 +33,6 @@ namespaces.enter = "none"  # kept: nothing else
 on = ["connect"]
 verdict = "deny"
 """
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
 
 
 def event(number, pid=17, sandbox=1, types="net", verdict="deny", hook="namespace_alloc", way="unshare", **request):
@@ -278,5 +270,5 @@ with tempfile.TemporaryDirectory() as base:
     check_places(base)
     check_interactive(base, toml)
     check_machine(base)
-print(f"1..{number}")
+plan()
 sys.exit(0)

@@ -10,6 +10,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
+
 POLICIES = {
     "none": "",
     "namespaces": """namespaces.create = ["user","mnt","pid","net","ipc","uts","cgroup"]
@@ -239,17 +242,6 @@ IGNORED_CHILD = "print('SIGCHLD is ignored:', signal.getsignal(signal.SIGCHLD) =
 OPEN_FILES = "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0]); say('pipe', os.pipe)"
 PLAIN = "print('runs'); say('attributes', lambda: os.listxattr('/etc/passwd'))"
 
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
-
 
 class User:
     """Runs programs, bare or held, as one user."""
@@ -347,7 +339,7 @@ def main():
         if root:
             tests(User("as root", folder, holdfast, False), root)
         tests(User("as an ordinary user", folder, holdfast, root), root)
-    print(f"1..{number}")
+    plan()
     return 0
 
 

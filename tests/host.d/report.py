@@ -11,8 +11,12 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan, skip  # noqa: E402
 
 HOLDFAST = os.path.abspath(os.path.join(os.environ.get("HOLDFAST_BUILD", "build"), "holdfast"))
 CHROMIUM = next((path for path in map(shutil.which, ("chromium-headless-shell", "chromium")) if path), None)
@@ -35,17 +39,6 @@ cgroup = "/init.scope"
 namespaces.track = true
 namespaces.visitors = "lock"
 """
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got)[-3000:].splitlines():
-            print(f"# {line}")
 
 
 class Page(html.parser.HTMLParser):
@@ -249,8 +242,7 @@ with tempfile.TemporaryDirectory() as base:
     check_content(base)
     attacked = check_attack(base)
     if CHROMIUM is None:
-        number += 1
-        print(f"ok {number} - Chromium shows the report # SKIP chromium: it is not installed")
+        skip("Chromium shows the report", "chromium", "it is not installed")
     else:
         dom = chromium(attacked, "--dump-dom")
         check("in Chromium hostile text makes no element either", "</html>" in dom and "<h2>" in dom and
@@ -265,4 +257,4 @@ with tempfile.TemporaryDirectory() as base:
         wanted = {"denied": "c22f2f", "would deny": "d98613", "allowed": "4f9a5b"}
         check("the picture has the bars of the timeline", all(bytes.fromhex(rgb) in seen for rgb in wanted.values()),
               sorted(colour.hex() for colour in seen)[:80])
-print(f"1..{number}")
+plan()

@@ -8,6 +8,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
+
 TYPES = {"ipc": 0x08000000, "uts": 0x04000000, "net": 0x40000000, "mnt": 0x00020000, "cgroup": 0x02000000}
 # Level N forbids the Nth type.
 LEVELS = list(TYPES)
@@ -81,17 +84,6 @@ os.rename(folder + "/orphan.part", folder + "/orphan")
 KILL = """cd "$1"; shift
 "$@" & while [ ! -e ready ]; do sleep 0.01; done
 kill -9 $!; while [ ! -e orphan ]; do sleep 0.01; done"""
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
 
 
 class User:
@@ -197,7 +189,7 @@ def main():
         if root:
             tests(User("as root", folder, False))
         tests(User("as an ordinary user", folder, True) if root else User("as an ordinary user", folder, False))
-    print(f"1..{number}")
+    plan()
     return 0
 
 

@@ -10,6 +10,9 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
+
 HOLDFAST = os.path.abspath(os.path.join(os.environ.get("HOLDFAST_BUILD", "build"), "holdfast"))
 FACTOR = float(os.environ.get("HOLDFAST_WAIT_FACTOR", "1"))
 RUN = [HOLDFAST, "run", "-q", "--backend", "supervisor", "--"]
@@ -28,17 +31,6 @@ del got[signal.SIGUSR2]
 print(" ".join("%d*%d" % (number, got[number]) for number in sorted(got)))
 """
 FORWARDED = [1, 2, 3, 5, 6, 10, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 35, 40, 64]
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
 
 
 def count(prefix, send):
@@ -181,7 +173,7 @@ def main():
     check("an exit status above 128 stays one", got == 143, got)
     test_stop(RUN, "")
     test_terminal()
-    print(f"1..{number}")
+    plan()
     return 0
 
 

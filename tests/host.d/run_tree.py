@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
+
 POLICY = """version = 1
 [profile.app]
 namespaces.create = ["user","net"]
@@ -31,17 +34,6 @@ print("refused namespace", c.unshare(0x04000000) and ctypes.get_errno(), flush=T
 """
 EXPECTED = "attributes ok\nbind ok\nrefused namespace 1\n"
 WAITS = "holdfast: the command has ended; the run goes on for 1 process that it left behind (--kill-tree kills them)"
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
 
 
 def lives(pid):
@@ -172,7 +164,7 @@ def main():
                 name = "as an ordinary user" if ordinary else "as root"
                 name += ", in a pid namespace" if pid_namespace else ""
                 tests(User(name, folder, holdfast, ordinary and root, options), pid_namespace)
-    print(f"1..{number}")
+    plan()
     return 0
 
 

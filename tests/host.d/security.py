@@ -5,7 +5,11 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
 
 HOLDFAST = os.path.abspath(os.path.join(os.environ.get("HOLDFAST_BUILD", "build"), "holdfast"))
 POLICY = """version = 1
@@ -23,17 +27,6 @@ namespaces.create = []
 cgroup = "/user.slice"
 namespaces.enter = "none"
 """
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
 
 
 def write(path, text):
@@ -109,4 +102,4 @@ with tempfile.TemporaryDirectory() as base:
     check("what is no unit", done.returncode == 2 and "is not a unit" in done.stderr, done.stderr)
     cgroup(base, "/system.slice/e\x1b[31m.service", 30)
     check("names are printed without control characters", "\x1b" not in security(base).stdout)
-print(f"1..{number}")
+plan()

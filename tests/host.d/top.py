@@ -13,25 +13,18 @@ import signal
 import socketserver
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from tap import check, plan  # noqa: E402
+
 HOLDFAST = os.path.abspath(os.path.join(os.environ.get("HOLDFAST_BUILD", "build"), "holdfast"))
 FACTOR = float(os.environ.get("HOLDFAST_WAIT_FACTOR", "1"))
 WAIT_S = 10 * FACTOR
-
-number = 0
-
-
-def check(what, good, got=""):
-    global number
-    number += 1
-    print(f"{'ok' if good else 'not ok'} {number} - {what}", flush=True)
-    if not good:
-        for line in str(got).splitlines():
-            print(f"# {line}")
 
 
 def event(count, profile="web", comm="nginx", verdict="deny", enforced=True, file="web.toml", repeats=0):
@@ -328,4 +321,4 @@ def check_ends(path):
 with tempfile.TemporaryDirectory() as base:
     check_screen(os.path.join(base, "control"))
     check_ends(os.path.join(base, "control"))
-print(f"1..{number}")
+plan()
