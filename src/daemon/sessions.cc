@@ -108,6 +108,16 @@ Error no_such_child() {
   return Error{ESRCH, "open session", {}, "the task is not a child of the caller with one thread"};
 }
 
+// Can the processes of the caller be told by their numbers here? Errors: ENOTSUP they cannot.
+Result<void> sees_caller(const rpc::Call& call) {
+  const Error hidden = {ENOTSUP, "open session", {}, "the caller is in another pid namespace"};
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
+  const auto caller =
+      call.peer_fd < 0 ? Result<pid_t>(hidden) : proc.process_of_pidfd(call.peer_fd);
+  if (!caller || *caller <= 0) return hidden;
+  return {};
+}
+
 // The pid of a child of the caller, which the caller knows by `number` in its own pid namespace.
 Result<pid_t> child_of_caller(const kernel::Proc& proc, const rpc::Call& call, pid_t number) {
   if (call.peer_fd < 0) return no_such_child();
@@ -196,6 +206,7 @@ Answer Sessions::prepare(const rpc::Call& call) {
     made->tables = std::move(tables);
     prepared = std::move(made);
   }
+  if (auto seen = sees_caller(call); !seen) return not_opened(seen.error());
   const auto spec = enforcement_.spec_of(*prepared->policy, *prepared->tables);
   if (auto ready = enforcement_.machine().prepare_session(spec, prepared->key, prepared->profile);
       !ready)

@@ -367,14 +367,34 @@ void MachineSessions::changed() {
 
 namespace {
 
-// A pinned map of the other instance. No descriptor: it has none of this layout.
-Result<Fd> map_of(const std::string& directory, const char* name, int ours) {
+// A pinned map of the other instance, and whether its keys and values are those of this build.
+struct OtherMap {
+  Fd fd;  // no descriptor: the other instance has no such map
+  bool readable = false;
+};
+
+Result<OtherMap> other_map(const std::string& directory, const char* name, int ours) {
   auto map = kernel::open_pinned(directory + "/map_" + name);
-  if (!map) return map.error().code == ENOENT ? Result<Fd>(Fd()) : map.error();
+  if (!map) return map.error().code == ENOENT ? Result<OtherMap>(OtherMap()) : map.error();
   HF_TRY_ASSIGN(const auto theirs, kernel::map_shape(map->get()));
   HF_TRY_ASSIGN(const auto wanted, kernel::map_shape(ours));
-  if (theirs.key_bytes != wanted.key_bytes || theirs.value_bytes != wanted.value_bytes) return Fd();
-  return map;
+  const bool same =
+      theirs.key_bytes == wanted.key_bytes && theirs.value_bytes == wanted.value_bytes;
+  return OtherMap{*std::move(map), same};
+}
+
+// Members whose records this build cannot read would be let loose.
+Error members_of_another_layout() {
+  return Error{EPROTO,
+               "take over",
+               "sessions",
+               "another build of holdfastd holds sessions in a way that this one does not know; it "
+               "stays in force. This one can start when they have ended"};
+}
+
+bool is_empty(int map_fd) {
+  __u64 key = 0;
+  return bpf_map_get_next_key(map_fd, nullptr, &key) != 0;
 }
 
 }  // namespace
@@ -410,16 +430,22 @@ Result<void> MachineSessions::copy_members(int from_fd) {
 }
 
 Result<void> MachineSessions::take_over(const std::string& directory, const Attach& attach) {
-  const auto map = [&](const char* name) {
-    return map_of(directory, name, programs_.map_fd(name));
+  bool readable = true;
+  const auto map = [&](const char* name) -> Result<Fd> {
+    HF_TRY_ASSIGN(auto other, other_map(directory, name, programs_.map_fd(name)));
+    readable = readable && other.readable;
+    return std::move(other.fd);
   };
-  HF_TRY_ASSIGN(const auto states, map("session_states"));
   HF_TRY_ASSIGN(const auto members, map("session_tasks"));
-  auto tables = kernel::open_pinned(directory + "/map_session_tables");
-  if (!states || !members || !tables) return {};
+  // A build that knows no sessions, or none that is open.
+  if (!members || (!readable && is_empty(members.get()))) return {};
+  HF_TRY_ASSIGN(const auto states, map("session_states"));
   HF_TRY_ASSIGN(const auto ids, map("label_ids"));
   HF_TRY_ASSIGN(const auto profiles, map("socket_profiles"));
   HF_TRY_ASSIGN(const auto rates, map("socket_rates"));
+  const auto tables = kernel::open_pinned(directory + "/map_session_tables");
+  if (!readable || !tables)
+    return is_empty(members.get()) ? Result<void>() : members_of_another_layout();
   hf_session_state last = {};
   const std::uint32_t first_slot = HF_LAYER_MACHINE;
   if (bpf_map_lookup_elem(states.get(), &first_slot, &last) == 0)
