@@ -351,7 +351,8 @@ void log_end(const Enforcement& enforcement, const Options& options) {
   log_message(
       fmt::format("ended: {} allowed, {} denied, {} would be denied, {} errors, {} events lost",
                   t.allowed, t.denied, t.audited, t.errors, t.lost));
-  log_message(options.lifetime != Lifetime::transient
+  if (options.lifetime == Lifetime::for_runs) return;
+  log_message(options.lifetime == Lifetime::kept
                   ? fmt::format("policy generation {} stays in force (--stop-enforcing ends it)",
                                 enforcement.live().number)
                   : "nothing is enforced any more");
@@ -383,8 +384,11 @@ int serve(const Options& options) {
   }
   if (options.policy_files == PolicyFiles::guarded)
     if (auto ready = prepare_guarded_files(options); !ready) return failed(ready.error());
-  if (options.lifetime == Lifetime::for_runs)
+  if (options.lifetime == Lifetime::for_runs) {
     if (auto mounted = kernel::mount_bpf_filesystem(); !mounted) return failed(mounted.error());
+    // It is not a part of the service or login that made the first run. It works there as well.
+    (void)kernel::move_process(options.cgroup_root, kernel::own_pid());
+  }
   kernel::raise_descriptor_limit();  // for clients and the descriptors that they send
   // Before attaching, so that a signal that arrives meanwhile is handled afterwards.
   const auto signals = open_signals();

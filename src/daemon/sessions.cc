@@ -138,15 +138,21 @@ Result<pid_t> child_of_caller(const kernel::Proc& proc, const rpc::Call& call, p
 // `sent`: the replies about what was decided that the client gets.
 Json totals_json(const backend::SessionCounts& counts, std::uint64_t sent) {
   const backend::Totals& t = counts.totals;
-  return {{"members", counts.members},
-          {"allowed", t.allowed},
-          {"denied", t.denied},
-          {"audited", t.audited},
-          {"locked", t.locked},
-          {"errors", t.errors},
-          {"lost", t.lost},
-          {"guarded", t.guarded},
-          {"sent", sent}};
+  Json json = {{"members", counts.members},
+               {"allowed", t.allowed},
+               {"denied", t.denied},
+               {"audited", t.audited},
+               {"locked", t.locked},
+               {"errors", t.errors},
+               {"lost", t.lost},
+               {"guarded", t.guarded},
+               {"sent", sent}};
+  if (t.bpf)
+    json["bpf"] = {{"tokens", t.bpf->tokens},          {"maps", t.bpf->maps},
+                   {"programs", t.bpf->programs},      {"attached", t.bpf->attached},
+                   {"most_maps", t.bpf->most_maps},    {"most_programs", t.bpf->most_programs},
+                   {"most_memory", t.bpf->most_memory}};
+  return json;
 }
 
 }  // namespace

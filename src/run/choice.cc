@@ -41,12 +41,15 @@ Result<std::unique_ptr<backend::Session>> open_session(const RunPolicy& policy,
 // As a session, if that can hold the policy; else with programs of its own.
 Result<Attached> attach_lsm(std::unique_ptr<backend::Backend> backend,
                             const backend::SessionSpec& spec, const RunPolicy* policy) {
-  if (policy != nullptr) {
-    HF_TRY(backend->available());
-    if (auto session = open_session(*policy, spec))
-      return Attached{std::move(backend), true, *std::move(session), {}};
-  }
-  return attach_one(std::move(backend), spec);
+  if (policy == nullptr) return attach_one(std::move(backend), spec);
+  HF_TRY(backend->available());
+  auto session = open_session(*policy, spec);
+  if (session) return Attached{std::move(backend), true, *std::move(session), {}};
+  auto alone = attach_one(std::move(backend), spec);
+  if (alone) return alone;
+  Error error = alone.error();
+  error.detail += (error.detail.empty() ? "" : "; ") + session.error().message();
+  return error;
 }
 
 // A description of the profile's rules about cgroups that this backend does not enforce at all. "":

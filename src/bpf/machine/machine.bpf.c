@@ -26,6 +26,7 @@
 #include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 
+#include "bpf/machine/bpf_border.bpf.h"
 #include "bpf/machine/cgroup_delegation.bpf.h"
 #include "bpf/machine/cgroup_maps.bpf.h"
 #include "bpf/machine/cgroup_path.bpf.h"
@@ -151,7 +152,7 @@ static __noinline int decide(const struct hf_tables *t, struct hf_event *e) {
     return 0;
   }
   hf_decide_attach(t, r, v);
-  hf_choose_log(t, r, v);
+  hf_choose_log(t, r->subject, v);
   return 0;
 }
 

@@ -369,7 +369,7 @@ int BPF_PROG(machine_task_exit, void *task) {
   if (mark_rules) bpf_map_delete_elem(&marked_tasks, &key);
   if (socket_peers) bpf_map_delete_elem(&peer_calls, &key);
   if (namespace_rules) bpf_map_delete_elem(&calls, &key);
-  if (sessions_live) leave_sessions(number_of(task));
+  if (sessions_live) leave_sessions(hf_number(task));
   return 0;
 }
 

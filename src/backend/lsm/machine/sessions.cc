@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/bpf_objects.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/system_error.h"
 
@@ -76,6 +77,8 @@ PolicyNeeds session_needs(const hf_tables& tables, const SocketPolicy& sockets) 
   needs.families &= ~kMoves;
   needs.delegations = false;
   needs.families |= kHelpers;
+  // Whoever is in the user namespace of the sandbox uses its tokens.
+  if (needs.bpf) needs.families |= kNamespaces | kTracking;
   needs.helpers = true;
   return needs;
 }
@@ -108,7 +111,6 @@ Result<std::shared_ptr<const SessionPolicy>> read_policy(Fd tables_map, const So
 
 std::string not_held_in_session(const hf_tables& tables, const hf_profile& profile,
                                 KernelLabels labels) {
-  if (profile.bpf_ruled != 0) return "rules about bpf are not decided in a session";
   if (profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
       profile.cg_inside != HF_INSIDE_ANY)
     return "rules about cgroups are not decided in a session";
@@ -269,7 +271,22 @@ Result<SessionCounts> MachineSessions::counts(std::uint64_t id) const {
   counts.totals.guarded = shared(found.guarded).load();
   counts.members = shared(found.members).load();
   counts.owner = found.owner;
+  if (session->second.policy && session->second.policy->needs.bpf)
+    counts.totals.bpf = bpf_usage(HF_SET_OF_SESSION | id);
   return counts;
+}
+
+BpfUsage MachineSessions::bpf_usage(std::uint64_t set) const {
+  struct {
+    __u32 lock;
+    __u32 pad0;
+    hf_bpf_usage usage;
+  } value = {};
+  // Without an entry nothing was made.
+  (void)bpf_map_lookup_elem(programs_.map_fd("bpf_usage"), &set, &value);
+  const hf_bpf_usage& u = value.usage;
+  return BpfUsage{u.tokens_made, u.maps_made,     u.programs_made, u.attached,
+                  u.most_maps,   u.most_programs, u.most_memory};
 }
 
 void MachineSessions::count_into(MachineStats& stats) const {
@@ -294,6 +311,8 @@ Result<void> MachineSessions::close(std::uint64_t id) {
 void MachineSessions::take_down(std::uint64_t id, const Session& session) {
   forget_namespaces(HF_SET_OF_SESSION | id);
   drop_buckets_of(programs_.socket_maps(), HF_SET_OF_SESSION | id);
+  const std::uint64_t set = HF_SET_OF_SESSION | id;
+  bpf_map_delete_elem(programs_.map_fd("bpf_usage"), &set);
   bpf_map_delete_elem(programs_.map_fd("session_tables"), &session.slot);
   state(session.slot) = {};
   const bool unused = std::ranges::none_of(
@@ -385,9 +404,7 @@ Result<OtherMap> other_map(const std::string& directory, const char* name, int o
 
 // Members whose records this build cannot read would be let loose.
 Error members_of_another_layout() {
-  return Error{EPROTO,
-               "take over",
-               "sessions",
+  return Error{EPROTO, "take over", "sessions",
                "another build of holdfastd holds sessions in a way that this one does not know; it "
                "stays in force. This one can start when they have ended"};
 }
