@@ -37,6 +37,10 @@ constexpr NamedProgram kPrograms[] = {
     {"machine_bind", kBind},
     {"machine_connect", kConnect},
     {"machine_listen", kListen},
+    {"machine_dead_send", kAcceptPeers},
+    {"machine_dead_receive", kAcceptPeers},
+    {"machine_dead_file", kAcceptPeers},
+    {"machine_graft", kAcceptPeers},
     {"machine_accept", kAccept},
     {"machine_send", kSend},
     {"machine_fastopen", kConnect},
@@ -215,6 +219,7 @@ Families families_of(const hf_tables& tables, const SocketPolicy& sockets, bool 
   for (const auto& [family, operation] : kOperations)
     if ((sockets.operations & operation) != 0) needed |= family;
   if (sockets.peers) needed |= kPeers;
+  if (sockets.accept_peers) needed |= kAcceptPeers;
   if (sockets.inherits) needed |= kAccept;
   if (sockets.ruled_labels || (needed & kSockets) != 0) needed |= kLabels;
   return needed;

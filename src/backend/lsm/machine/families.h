@@ -34,7 +34,9 @@ inline constexpr Families kTracking = 1u << 12;  // of namespaces; needs kNamesp
 inline constexpr Families kSockets = kBind | kConnect | kListen | kAccept | kSend | kPeers;
 inline constexpr Families kSessions = 1u << 13;  // who is a member of which
 inline constexpr Families kBpf = 1u << 14;       // the use of BPF privileges
-inline constexpr Families kAllFamilies = (1u << 15) - 1;
+inline constexpr Families kAcceptPeers = 1u
+                                         << 15;  // rules about whom an accept finds; needs kAccept
+inline constexpr Families kAllFamilies = (1u << 16) - 1;
 
 // A program, and the families that it is in.
 struct FamilyProgram {

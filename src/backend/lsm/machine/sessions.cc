@@ -118,11 +118,8 @@ std::string not_held_in_session(const hf_tables& tables, const hf_profile& profi
     return "labels that an accepted socket inherits are not shown in a session";
   bool asks = profile.label_ruled != 0;
   const std::span rules(tables.socket_rules);
-  for (const hf_socket_rule& rule : rules.subspan(profile.socket_first, profile.socket_count)) {
+  for (const hf_socket_rule& rule : rules.subspan(profile.socket_first, profile.socket_count))
     asks = asks || rule.own_count > 0 || rule.peer_count > 0;
-    if ((rule.ops & HF_SOCK_ACCEPT) != 0 && rule.peer_count > 0)
-      return "accepts by the label of the peer are not decided in a session";
-  }
   // Who runs the command keeps the labels then, in calls that it makes for it.
   if (asks && labels == KernelLabels::no)
     return "sockets have no labels of their own before Linux 7.1";
