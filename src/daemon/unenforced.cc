@@ -22,12 +22,21 @@ backend::Conditions conditions_for(const policy::Compiled& policy) {
   return asks ? backend::make_lsm_backend()->conditions() : backend::Conditions();
 }
 
+// A profile without a cgroup and a mark is for runs: no task of the machine has it.
+bool is_for_services(const policy::Compiled& policy, std::uint16_t profile) {
+  return std::ranges::any_of(policy.bindings,
+                             [&](const auto& binding) { return binding.profile == profile; }) ||
+         std::ranges::any_of(policy.marks,
+                             [&](const auto& mark) { return mark.profile == profile; });
+}
+
 }  // namespace
 
 std::vector<UnenforcedRule> unenforced_rules(const policy::Compiled& policy) {
   std::vector<UnenforcedRule> unenforced;
   const backend::Conditions holding = conditions_for(policy);
   for (const policy::StatedRule& rule : policy::stated_rules(policy)) {
+    if (!is_for_services(policy, rule.profile)) continue;
     backend::Promise promise = run::promise_for(policy, rule, backend::Enforcer::service, holding);
     if (promise.strength == backend::Strength::enforced) continue;
     unenforced.push_back(

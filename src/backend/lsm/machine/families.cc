@@ -20,6 +20,7 @@ struct NamedProgram {
   Families families;
 };
 constexpr NamedProgram kPrograms[] = {
+    {"machine_probe", kAllFamilies},
     {"label_will_be_set", kLabels},
     {"label_was_set", kLabels},
     {"label_was_removed", kLabels},

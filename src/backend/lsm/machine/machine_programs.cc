@@ -31,6 +31,7 @@
 #include "kernel/proc/sysctl.h"
 #include "kernel/process/process.h"
 #include "kernel/random.h"
+#include "kernel/sockets/passed_descriptors.h"
 #include "kernel/sockets/sockets.h"
 #include "kernel/system_error.h"
 
@@ -581,6 +582,26 @@ bool MachinePrograms::end_probe(std::uint64_t probe) {
   auto& shared = globals_of(*globals_).cgroup_probe;
   std::atomic_ref(shared.nonce).store(0);
   return std::atomic_ref(shared.answered).load() == probe;
+}
+
+Result<void> MachinePrograms::prove_calls() const {
+  auto& probe = globals_of(*globals_).call_probe;
+  std::uint64_t nonce = 0;
+  HF_TRY(kernel::fill_random(&nonce, sizeof(nonce)));
+  nonce |= 1;  // 0 is none
+  HF_TRY_ASSIGN(const auto ends, kernel::make_stream());
+  HF_TRY_ASSIGN(const auto cookie, kernel::socket_cookie(ends[0].get()));
+  std::atomic_ref(probe.cookie).store(cookie);
+  std::atomic_ref(probe.nonce).store(nonce);
+  const auto shut = kernel::try_shutdown(ends[0].get());
+  std::atomic_ref(probe.nonce).store(0);
+  const bool answered = std::atomic_ref(probe.answered).load() == nonce;
+  if (answered && !shut && shut.error().code == EPERM) return {};
+  return Error{EPERM,
+               "prove enforcement",
+               {},
+               "the kernel attaches BPF LSM programs and does not call them; is "
+               "kernel.ftrace_enabled 0?"};
 }
 
 bool MachinePrograms::labels_were_lost() const {
