@@ -9,7 +9,7 @@ build=$(realpath "${HOLDFAST_BUILD:-build}")
 [ $# -gt 0 ] || set -- 7.3 6.1
 
 guest() { # KERNEL SCRIPT PROGRAM
-  tools/vm --kernel "$1" --icount --timeout 300 --file "$3" --file "$build/bench/kernel_cost" \
+  tools/vm --kernel "$1" --icount --timeout 300 --file "$3" --file "$build/holdfastd" --file "$build/bench/kernel_cost" \
     --file "$build/bench/kernel_cost_empty" --file "bench/$2" -- sh "bench/$2" "$3" "$build/bench"
 }
 for kernel; do
