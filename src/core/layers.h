@@ -16,7 +16,7 @@
 #define HF_LAYER_SLOTS 2048u    /* sessions at one time, slot 0 is not used for one */
 #define HF_LAYERS_NESTED 4u     /* sessions that one task is a member of: runs in runs */
 #define HF_LAYERS_DECIDE 5u     /* layers that decide about one operation; with more it is refused */
-#define HF_NO_LAYER (~0u)       /* more than each slot */
+#define HF_NO_LAYER 0xffffu     /* more than each slot; fits the slot of a look at layers */
 #define HF_SESSION_TASKS 65536u /* members of all sessions together; a fork beyond that fails */
 
 /* Sets: the id of a cgroup, or one of these bits and another number. */

@@ -101,9 +101,11 @@ static __always_inline void know_ruled_visitor(struct bpf_actor *actor) {
 /* Fills in who the current task is under the layer in this slot; held.next is the next layer that has a say. */
 __noinline int know_bpf_actor(struct bpf_actor *actor, __u32 slot) {
   const struct hf_tables *t;
+  __u32 first;
   if (!actor) return 0;
+  first = actor->held.first;
   __builtin_memset(actor, 0, sizeof(*actor));
-  hf_turn_to(&actor->held, slot);
+  hf_turn_to(&actor->held, slot, first);
   t = hf_know_subject(&actor->subject, &actor->held, bpf_get_current_task());
   if (!actor->subject.concerned) return 0;
   if (hf_any_tracked()) hf_derive_current(&actor->held, actor->subject.profile);
@@ -393,6 +395,7 @@ __noinline int command_in_layer(struct bpf_actor *actor, __u32 cmd, __u64 at) {
  */
 #define ASK_LAYERS(actor, refused, question) \
   do { \
+    hf_begin_layers(&(actor).held, bpf_get_current_task()); \
     _Pragma("clang loop unroll(disable)") for (__u32 i_ = 0; i_ < HF_LAYERS_DECIDE; i_++) { \
       know_bpf_actor(&(actor), (actor).held.next); \
       if ((actor).ruled && (question)) (refused) = 1; \

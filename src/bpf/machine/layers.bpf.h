@@ -15,6 +15,9 @@
 #include "bpf/machine/cgroup_maps.bpf.h"
 #include "core/layers.h"
 
+/* Written by user space before a policy with profiles becomes live for the machine. */
+__u32 machine_profiles;
+
 /* Written by user space: sessions that have a slot. 0 spares everybody the rest. */
 __u32 sessions_live;
 

@@ -50,7 +50,7 @@ __noinline int helper_rule_of_layer(struct hf_held *held) {
   struct hf_subject subject = {};
   const struct hf_tables *tables;
   if (!held) return HF_HELPERS_REFUSED;
-  hf_turn_to(held, held->next);
+  hf_turn_to(held, held->next, held->first);
   tables = hf_know_subject(&subject, held, bpf_get_current_task());
   if (!tables || subject.unknown) return HF_HELPERS_REFUSED;
   if (hf_any_tracked()) hf_derive_current(held, subject.profile);
@@ -66,6 +66,7 @@ __noinline int helper_rule_of_layer(struct hf_held *held) {
 static __always_inline int helper_rule_from(__u32 slot) {
   struct hf_held held = {};
   int strongest = HF_HELPERS_FREE;
+  hf_begin_layers(&held, bpf_get_current_task());
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_LAYERS_DECIDE && held.next != HF_NO_LAYER; i++) {
     int rule = helper_rule_of_layer(&held);

@@ -91,6 +91,12 @@ static __always_inline int know_service(struct hf_subject *subject, const struct
   return 0;
 }
 
+/* A machine without profiles has no say, so a member's first session begins. */
+static __always_inline void hf_begin_layers(struct hf_held *held, __u64 task) {
+  const struct hf_layer *layer = machine_profiles ? 0 : session_number(sessions_of(task), 0);
+  held->first = held->next = layer ? layer->slot : HF_LAYER_MACHINE;
+}
+
 /* Fills in what the task is in the session of the layer, if a member, and notes its other sessions. */
 static __always_inline void know_member(struct hf_subject *subject, struct hf_held *held, __u64 task) {
   const struct hf_layers *sessions = sessions_of(task);

@@ -90,7 +90,7 @@ static __noinline int find_ruled(struct ruled_task *task, __u32 index) {
   const struct hf_layer *layer = 0;
   struct hf_policy_key key = {};
   const struct hf_tables *tables;
-  if (!task) return 0;
+  if (!task || (!index && !machine_profiles)) return 0;
   if (index) {
     layer = session_number(sessions_of(bpf_get_current_task()), index - 1);
     if (!layer) return 0;

@@ -112,7 +112,7 @@ static __noinline int hf_know_held(struct hf_operation *o) {
 static __noinline int hf_know_object_held(struct hf_operation *o, __u16 profile) {
   struct hf_held held;
   if (!o) return 0;
-  hf_turn_to(&held, o->held.slot);
+  hf_turn_to(&held, o->held.slot, o->held.first);
   held.generation = o->held.generation;
   hf_derive_held(&held, o->object, profile);
   if (held.set != HF_NO_SET && held.set == o->held.set && !(held.flags & ~HF_REQ_HELD_ANCHORED))
@@ -146,7 +146,7 @@ __noinline int hf_ask_layer(struct hf_operation *o) {
   if (!o) return 1;
   o->layer_flags = 0;
   __builtin_memset(&o->subject, 0, sizeof(o->subject));
-  hf_turn_to(&o->held, o->held.next);
+  hf_turn_to(&o->held, o->held.next, o->held.first);
   t = hf_know_subject_apart(&o->subject, &o->held, o->task);
   if (!o->subject.concerned) return 0;
   if (!t) return 1;
@@ -161,9 +161,10 @@ __noinline int hf_ask_layer(struct hf_operation *o) {
   return hf_decide_operation(t, o, object);
 }
 
-/* Each layer that has a say decides, from the lowest slot up, and each may refuse. */
+/* Each layer that has a say decides, and each may refuse. */
 static __always_inline int hf_ask(struct hf_operation *o) {
   int refused = 0;
+  hf_begin_layers(&o->held, o->task);
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_LAYERS_DECIDE; i++) {
     if (hf_ask_layer(o)) refused = 1;

@@ -15,28 +15,40 @@
 
 #define HF_NS_DEPTH 33 /* pid and user namespaces nest 32 deep (MAX_PID_NS_LEVEL, create_user_ns) */
 
-/* Of one layer (core/layers.h): `slot`, `next` and `generation` are set by hf_know_subject(), or by the caller. */
+/*
+ * Of one layer (core/layers.h): `slot`, `next` and `generation` are set by hf_know_subject(), or by the caller. Layers have
+ * their turn by slots, from `first` up and then from 0 up to it.
+ */
 struct hf_held {
   __u64 generation; /* of the layer's policy */
   __u64 set;
   __u64 owner_id; /* as in the record */
-  __u32 slot;     /* the layer, or the one of several policies */
-  __u32 next;     /* the lowest slot above that has a say, too, as far as seen; HF_NO_LAYER: none */
+  __u16 slot;     /* the layer, or the one of several policies */
+  __u16 next;     /* the slot whose turn is next, as far as seen; HF_NO_LAYER: none */
+  __u16 first;
+  __u16 pad0;
   __u32 flags;    /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
   __u16 types;
   __u16 owner; /* its number under that policy */
 };
 
 /* Turns to a layer: nothing is known of it yet. */
-static __always_inline void hf_turn_to(struct hf_held *held, __u32 slot) {
+static __always_inline void hf_turn_to(struct hf_held *held, __u32 slot, __u32 first) {
   __builtin_memset(held, 0, sizeof(*held));
+  held->first = first;
   held->slot = slot;
   held->next = HF_NO_LAYER;
 }
 
+static __always_inline __u32 hf_turn_of(const struct hf_held *held, __u32 slot) {
+  return (slot - held->first) & (HF_LAYER_SLOTS - 1);
+}
+
 /* Another layer has a say. */
 static __always_inline void hf_note_layer(struct hf_held *held, __u32 slot) {
-  if (slot > held->slot && slot < held->next) held->next = slot;
+  __u32 turn = hf_turn_of(held, slot);
+  if (turn <= hf_turn_of(held, held->slot)) return;
+  if (held->next == HF_NO_LAYER || turn < hf_turn_of(held, held->next)) held->next = slot;
 }
 
 /* The number of a record's owner under the layer; HF_NO_PROFILE: it has no such profile. Notes other layers. Of the

@@ -51,7 +51,7 @@ __noinline int hf_find_maker(struct hf_maker *maker) {
   struct hf_held *held;
   if (!maker) return 0;
   held = &maker->held;
-  hf_turn_to(held, held->next);
+  hf_turn_to(held, held->next, held->first);
   t = hf_know_subject(&subject, held, task);
   if (!subject.concerned || !t || subject.unknown) return 0;
   own = hf_profile_at(t, subject.profile);
@@ -75,6 +75,7 @@ __noinline int hf_made(__u64 ns_address, __u32 type) {
   if (!type) return 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || inum == HF_ANONYMOUS_MOUNTS_INUM) return 0;
+  hf_begin_layers(&maker.held, bpf_get_current_task());
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_LAYERS_DECIDE && maker.held.next != HF_NO_LAYER; i++) hf_find_maker(&maker);
   if (maker.count)

@@ -40,6 +40,9 @@ struct hf_operation {
 #define HF_SAY 0u
 #define HF_SILENT 1u /* but for a refusal */
 
+/* Before layers have their turn: which of them is the first for this task. */
+static void hf_begin_layers(struct hf_held *held, __u64 task);
+
 /*
  * Fills in who acts. Returns the policy that decides about it; null, although the subject is concerned: there is none,
  * which is counted here.

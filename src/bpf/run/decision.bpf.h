@@ -95,6 +95,8 @@ static __always_inline int hf_not_yet_ruled(const struct hf_session *s, const st
   return member && member->tables == HF_TABLES_POLICY && !s->adopted;
 }
 
+static __always_inline void hf_begin_layers(struct hf_held *held, __u64 task) {}
+
 static const struct hf_tables *hf_know_subject(struct hf_subject *subject, struct hf_held *held, __u64 task) {
   const struct hf_member *member = hf_member_of(task);
   struct hf_session *s = hf_session();

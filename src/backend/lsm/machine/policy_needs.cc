@@ -12,6 +12,7 @@ std::atomic_ref<__u32> of(__u32& value) { return std::atomic_ref<__u32>(value); 
 // Each global that is on or off, with what it says of a policy.
 template <typename Each>
 void for_each_switch(Globals& globals, const PolicyNeeds& needs, Each each) {
+  each(globals.machine_profiles, needs.profiles);
   each(globals.namespace_rules, needs.namespaces);
   each(globals.helper_rules, needs.helpers);
   each(globals.delegation_rules, needs.delegations);
@@ -25,6 +26,7 @@ void for_each_switch(Globals& globals, const PolicyNeeds& needs, Each each) {
 
 void PolicyNeeds::add(const PolicyNeeds& other) {
   families |= other.families;
+  profiles |= other.profiles;
   namespaces |= other.namespaces;
   helpers |= other.helpers;
   delegations |= other.delegations;
@@ -38,6 +40,7 @@ void PolicyNeeds::add(const PolicyNeeds& other) {
 
 PolicyNeeds needs_of(const hf_tables& tables, const SocketPolicy& sockets, bool marks) {
   PolicyNeeds needs;
+  needs.profiles = tables.profile_count > 1;
   needs.families = families_of(tables, sockets, marks);
   needs.namespaces = decides_namespaces(tables);
   needs.helpers = keeps_tasks(tables);

@@ -13,6 +13,7 @@ namespace holdfast::backend::lsm {
 // The families, and the globals that programs look at before anything else.
 struct PolicyNeeds {
   Families families = 0;
+  bool profiles = false;  // of the machine's policy
   bool namespaces = false;
   bool helpers = false;
   bool delegations = false;

@@ -74,6 +74,7 @@ Result<std::vector<Entry>> entries_of(int map_fd, std::uint64_t generation) {
 // that the kernel starts, and from terminals, whatever the rules are.
 PolicyNeeds session_needs(const hf_tables& tables, const SocketPolicy& sockets) {
   PolicyNeeds needs = needs_of(tables, sockets, false);
+  needs.profiles = false;
   needs.families &= ~kMoves;
   needs.delegations = false;
   needs.families |= kHelpers;
