@@ -50,10 +50,12 @@ __noinline int hf_open_object(__u64 address, __u32 program) {
 }
 
 SEC("lsm/bpf_map")
-int BPF_PROG(hf_open_map, void *map) { return hf_answer(hf_open_object(hf_plain(map), 0)); }
+int BPF_PROG(hf_open_map, struct bpf_map *map, unsigned int fmode) {
+  return hf_answer(hf_open_object(hf_plain(map), 0));
+}
 
 SEC("lsm/bpf_prog")
-int BPF_PROG(hf_open_program, void *prog) { return hf_answer(hf_open_object(hf_plain(prog), 1)); }
+int BPF_PROG(hf_open_program, struct bpf_prog *prog) { return hf_answer(hf_open_object(hf_plain(prog), 1)); }
 
 /* An object of the profile reaches a task that is not ruled by it. */
 __noinline int hf_leak(__u64 address, __u32 kind) {
@@ -77,7 +79,9 @@ int BPF_PROG(hf_file_received, struct file *file) {
 }
 
 SEC("lsm/bpf_token_capable")
-int BPF_PROG(hf_token_used, void *token) { return hf_answer(hf_leak(hf_plain(token), BPF_TOKEN_CREATE)); }
+int BPF_PROG(hf_token_used, const struct bpf_token *token, int cap) {
+  return hf_answer(hf_leak(hf_plain(token), BPF_TOKEN_CREATE));
+}
 
 static __always_inline int hf_ioctl(unsigned int command) {
   struct hf_bpf_actor actor = {};
@@ -92,10 +96,14 @@ static __always_inline int hf_ioctl(unsigned int command) {
 }
 
 SEC("lsm/file_ioctl")
-int BPF_PROG(hf_file_ioctl, void *file, unsigned int command) { return hf_answer(hf_ioctl(command)); }
+int BPF_PROG(hf_file_ioctl, struct file *file, unsigned int command, unsigned long arg) {
+  return hf_answer(hf_ioctl(command));
+}
 
 /* 32-bit calls have a hook of their own from 6.8 on. */
 SEC("lsm/file_ioctl_compat")
-int BPF_PROG(hf_file_ioctl_compat, void *file, unsigned int command) { return hf_answer(hf_ioctl(command)); }
+int BPF_PROG(hf_file_ioctl_compat, struct file *file, unsigned int command, unsigned long arg) {
+  return hf_answer(hf_ioctl(command));
+}
 
 #endif /* HOLDFAST_BPF_RUN_BORDER_BPF_H */

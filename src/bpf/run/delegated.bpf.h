@@ -244,7 +244,7 @@ __noinline int hf_command(struct hf_bpf_actor *actor, __u32 cmd, __u64 at) {
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(hf_delegated, int cmd, void *attr) {
+int BPF_PROG(hf_delegated, int cmd, union bpf_attr *attr, unsigned int size, hf_maybe_bool kernel) {
   struct hf_bpf_actor actor = {};
   struct hf_session *s = hf_session();
   if (!s) return -HF_EPERM;
@@ -330,7 +330,7 @@ __noinline int hf_make(__u64 address, __u32 way, __u32 kind, __u64 bytes) {
 }
 
 SEC("lsm/bpf_map_create")
-int BPF_PROG(hf_map_created, struct bpf_map *map) {
+int BPF_PROG(hf_map_created, struct bpf_map *map, union bpf_attr *attr, struct bpf_token *token, hf_maybe_bool kernel) {
   struct hf_map_shape shape = {};
   bpf_core_read(&shape.type, sizeof(shape.type), &map->map_type);
   bpf_core_read(&shape.key_size, sizeof(shape.key_size), &map->key_size);
@@ -340,23 +340,24 @@ int BPF_PROG(hf_map_created, struct bpf_map *map) {
 }
 
 SEC("lsm/bpf_map_free")
-int BPF_PROG(hf_map_gone, void *map) { return hf_give_back(hf_plain(map)); }
+int BPF_PROG(hf_map_gone, struct bpf_map *map) { return hf_give_back(hf_plain(map)); }
 
 SEC("lsm/bpf_prog_load")
-int BPF_PROG(hf_program_loaded, void *prog, void *attr) {
+int BPF_PROG(hf_program_loaded, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token,
+             hf_maybe_bool kernel) {
   return hf_answer(
       hf_make(hf_plain(prog), HF_VIA_BPF_PROGRAM, HF_ATTR(prog_type), hf_program_bytes(HF_ATTR(insn_cnt))));
 }
 
 SEC("lsm/bpf_prog_free")
-int BPF_PROG(hf_program_gone, void *prog) { return hf_give_back(hf_plain(prog)); }
+int BPF_PROG(hf_program_gone, struct bpf_prog *prog) { return hf_give_back(hf_plain(prog)); }
 
 SEC("lsm/bpf_token_create")
-int BPF_PROG(hf_token_created, void *token) {
+int BPF_PROG(hf_token_created, struct bpf_token *token, union bpf_attr *attr, const struct path *path) {
   return hf_answer(hf_make(hf_plain(token), HF_VIA_BPF_COMMAND, BPF_TOKEN_CREATE, 0));
 }
 
 SEC("lsm/bpf_token_free")
-int BPF_PROG(hf_token_gone, void *token) { return hf_give_back(hf_plain(token)); }
+int BPF_PROG(hf_token_gone, struct bpf_token *token) { return hf_give_back(hf_plain(token)); }
 
 #endif /* HOLDFAST_BPF_RUN_DELEGATED_BPF_H */
