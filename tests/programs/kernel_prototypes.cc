@@ -3,7 +3,7 @@
 //
 //   kernel_prototypes BTF-FILE OBJECT-FILE...
 //
-// One test for each object. A program fails that is attached to a function which the kernel has with other arguments. Of
+// One test for each object and for each hook of third parties. A program fails that is attached to a function which the kernel has with other arguments. Of
 // functions that the kernel lacks there is a list: other code decides which of them a kernel needs.
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "hooks/hooks_sites.h"
 #include "kernel/bpf/prototype.h"
 #include "thirdparty_tap.h"
 
@@ -72,6 +73,13 @@ int main(int count, char** arguments) {
       for (const std::string& name : programs_of(object.get()))
         all = fits(arguments[i], name, kernel.get()) && all;
     thirdparty::check(all, std::string("the kernel passes what is read: ") + arguments[i]);
+  }
+  for (const holdfast::hooks::Hook hook : holdfast::hooks::kHooks) {
+    const auto offer = holdfast::hooks::find_offer(kernel.get(), hook);
+    std::printf("# %s\n", offer.how.c_str());
+    thirdparty::check(
+        offer.state != holdfast::hooks::Offer::State::kUnavailable,
+        "the hook is native or bridged: " + std::string(holdfast::hooks::hook_name(hook)));
   }
   return thirdparty::tap_end();
 }

@@ -100,6 +100,22 @@ std::string text_of(Type type) {
   return name;
 }
 
+bool is(Type type, const ArgumentType& stated) {
+  type = plain(type);
+  if (type.id == 0) return false;
+  if (stated.record == nullptr) return is_integer(type.get()) && type.get()->size == stated.bytes;
+  if (!btf_is_ptr(type.get())) return false;
+  const Type pointee = plain(type.next());
+  return pointee.id != 0 && is_record(pointee.get()) && !is_union(pointee.get()) &&
+         pointee.name() == stated.record;
+}
+
+std::string text_of(const ArgumentType& stated) {
+  if (stated.record != nullptr) return "struct " + std::string(stated.record) + " *";
+  if (stated.bytes == 0) return "any";
+  return std::to_string(stated.bytes) + "-byte integer";
+}
+
 // The kernel's side: a function, or the function type of a tracepoint.
 struct Target {
   std::string name;  // of the BTF_KIND_FUNC or the BTF_KIND_TYPEDEF
@@ -331,6 +347,27 @@ Result<void> fit_programs(bpf_object* object, const btf* kernel) {
     HF_TRY(fit(group, own, kernel, ids));
   }
   return {};
+}
+
+Result<void> check_prototype(const btf* kernel, const std::string& function,
+                             std::span<const ArgumentType> arguments, ArgumentType result) {
+  const Target target{.name = function, .kind = BTF_KIND_FUNC};
+  const int id = btf__find_by_name_kind(kernel, function.c_str(), BTF_KIND_FUNC);
+  const TargetIds ids = {
+      {target.name, {.kind = BTF_KIND_FUNC, .id = id > 0 ? static_cast<__u32>(id) : 0}}};
+  HF_TRY_ASSIGN(const auto prototype, prototype_of(kernel, target, ids));
+  const bool returns_it =
+      (result.record == nullptr && result.bytes == 0) || is(prototype.result, result);
+  const bool takes_them = std::equal(
+      arguments.begin(), arguments.end(), prototype.arguments.begin(), prototype.arguments.end(),
+      [](const ArgumentType& stated, const Type& type) { return is(type, stated); });
+  if (returns_it && takes_them) return {};
+  std::string expected;
+  for (const ArgumentType& argument : arguments)
+    expected += (expected.empty() ? "" : ", ") + text_of(argument);
+  return Error{ENOTSUP, "attach to the kernel", function,
+               text_of(result) + " (" + expected + ") is expected, the kernel has " +
+                   text_of(prototype.result) + " " + prototype.text()};
 }
 
 bool is_same_argument(const btf* a, __u32 type_a, const btf* b, __u32 type_b) {

@@ -11,6 +11,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,23 @@ namespace holdfast::kernel {
 // Whether fit_programs() would need the kernel's types: a program that would be loaded reads
 // arguments of kernel functions.
 [[nodiscard]] bool reads_arguments(const bpf_object* object);
+
+// An argument as code states it that makes programs at run time: a pointer to the struct `record`, or
+// an integer of `bytes` bytes, or nothing.
+struct ArgumentType {
+  const char* record = nullptr;
+  __u32 bytes = 0;
+};
+constexpr ArgumentType pointer_to(const char* record) { return {record, 0}; }
+constexpr ArgumentType integer_of(__u32 bytes) { return {nullptr, bytes}; }
+
+// Whether the function has exactly these arguments, and this result if one is stated. `kernel` is
+// borrowed. Any thread.
+// Errors: ENOTSUP, the kernel lacks the function, or it has others: the error names the function,
+// what is expected and what is there.
+[[nodiscard]] Result<void> check_prototype(const btf* kernel, const std::string& function,
+                                           std::span<const ArgumentType> arguments,
+                                           ArgumentType result = {});
 
 // Whether two types are the same to a program that reads an argument: pointers to structs of one
 // name (a suffix ___x does not count), or integers of one size. Qualifiers and typedefs do not
