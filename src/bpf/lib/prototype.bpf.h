@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Programs that state the arguments that they read. Include this header instead of libbpf's bpf_tracing.h.
+ * Programs that state the arguments that they read. Include this header instead of libbpf's for tracing.
  *
  * An LSM or tracing program reads the arguments of a kernel function by position. The verifier does not object when a
  * kernel has another argument at that position. So each program has the prototype of the function in its own type
