@@ -320,6 +320,35 @@ TEST(Prototype, TheVariantThatFitsIsChosen) {
   EXPECT_EQ(seen, variant_functions());
 }
 
+// As a program of others that is loaded as one of ours.
+TEST(Prototype, AProgramThatStatesNothingIsRefused) {
+  const Object object(
+      bpf_object__open_file(HOLDFAST_TEST_BPF_DIR "/thirdparty_empty.bpf.o", nullptr));
+  ASSERT_TRUE(object);
+  const Btf kernel(btf__new_empty());
+  btf* types = kernel.get();
+  const int number = btf__add_int(types, "int", 4, BTF_INT_SIGNED);
+  const int inode = btf__add_ptr(types, btf__add_fwd(types, "inode", BTF_FWD_STRUCT));
+  const int proto = btf__add_func_proto(types, number);
+  btf__add_func_param(types, "inode", inode);
+  btf__add_func_param(types, "mask", number);
+  btf__add_func(types, "bpf_lsm_inode_permission", BTF_FUNC_GLOBAL, proto);
+  int programs = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    const bool is_it =
+        std::string(bpf_program__section_name(program)).ends_with("lsm/inode_permission");
+    bpf_program__set_autoload(program, is_it);
+    programs += is_it ? 1 : 0;
+  }
+  ASSERT_EQ(programs, 1);
+  EXPECT_TRUE(reads_arguments(object.get()));
+  const auto fitted = fit_programs(object.get(), types);
+  ASSERT_FALSE(fitted);
+  EXPECT_EQ(fitted.error().code, EINVAL);
+  EXPECT_EQ(fitted.error().detail, "it does not state which arguments it reads");
+}
+
 TEST(Prototype, NamesOfVariants) {
   EXPECT_EQ(name_without_variant("mark_write__after"), "mark_write");
   EXPECT_EQ(name_without_variant("mark_write"), "mark_write");
