@@ -37,7 +37,7 @@ std::vector<Column> columns_here() {
   return {
       {"supervisor", Enforcer::supervisor, supervisor->conditions(), why(supervisor->available())},
       {"lsm run", Enforcer::lsm, lsm->conditions(), why(here)},
-      {"service", Enforcer::service, {}, service ? "" : why(here)},
+      {"service", Enforcer::service, lsm->conditions(), service ? "" : why(here)},
   };
 }
 

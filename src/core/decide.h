@@ -359,13 +359,21 @@ HF_INLINE int hf_needs_delegation(__u32 command) {
   return command >= HF_BPF_KNOWN_COMMANDS || hf_bit(HF_BPF_TOKEN_COMMANDS, command);
 }
 
+/* The part of a request that decides about BPF. Small: callers in BPF have no stack for a whole request. */
+struct hf_bpf_question {
+  __u32 flags;   /* HF_REQ_* */
+  __u32 value;   /* as hf_request.bpf_value */
+  __u16 via;     /* HF_VIA_BPF_* */
+  __u16 subject; /* profile of the acting task */
+};
+
 /*
  * Returns the rule kind of the list that decides, and whether it lists the value. BPF_TOKEN_CREATE counts as listed
  * if any command is.
  */
-HF_INLINE __u32 hf_bpf_list(const struct hf_request *r, const struct hf_profile *own, int *listed) {
-  __u32 value = r->bpf_value;
-  switch (r->via) {
+HF_INLINE __u32 hf_bpf_list(const struct hf_bpf_question *q, const struct hf_profile *own, int *listed) {
+  __u32 value = q->value;
+  switch (q->via) {
     case HF_VIA_BPF_COMMAND:
       *listed = hf_bit(own->bpf_commands, value) || (value == HF_BPF_TOKEN_CREATE && own->bpf_commands) ||
                 (value != HF_BPF_TOKEN_CREATE && !hf_needs_delegation(value));
@@ -384,32 +392,32 @@ HF_INLINE __u32 hf_bpf_list(const struct hf_request *r, const struct hf_profile 
   }
 }
 
-HF_INLINE void hf_decide_bpf(const struct hf_request *r, const struct hf_profile *own, struct hf_verdict *v) {
+HF_INLINE void hf_decide_bpf(const struct hf_bpf_question *q, const struct hf_profile *own, struct hf_verdict *v) {
   int listed = 0;
   __u32 kind, quota;
   if (!own->bpf_ruled) return;
-  kind = hf_bpf_list(r, own, &listed);
+  kind = hf_bpf_list(q, own, &listed);
   if (kind >= HF_RULE_KINDS) return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-  if (!listed) hf_refuse(v, own, r->subject, kind, HF_REASON_BPF_DELEGATE);
+  if (!listed) hf_refuse(v, own, q->subject, kind, HF_REASON_BPF_DELEGATE);
   if (own->bpf_attach_to == HF_ATTACH_OWN_CGROUP) {
-    if (r->flags & HF_REQ_BPF_FOREIGN) hf_refuse(v, own, r->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_FOREIGN);
-    if ((r->flags & HF_REQ_BPF_OUTSIDE) || (r->via == HF_VIA_BPF_MAP && r->bpf_value == HF_BPF_MAP_STRUCT_OPS))
-      hf_refuse(v, own, r->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_ATTACH_TO);
+    if (q->flags & HF_REQ_BPF_FOREIGN) hf_refuse(v, own, q->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_FOREIGN);
+    if ((q->flags & HF_REQ_BPF_OUTSIDE) || (q->via == HF_VIA_BPF_MAP && q->value == HF_BPF_MAP_STRUCT_OPS))
+      hf_refuse(v, own, q->subject, HF_RULE_BPF_ATTACH_TO, HF_REASON_BPF_ATTACH_TO);
   }
-  quota = r->via == HF_VIA_BPF_MAP ? HF_QUOTA_MAPS : HF_QUOTA_PROGRAMS;
-  if ((r->flags & HF_REQ_OVER_QUOTA) && (own->bpf_quotas & quota))
-    hf_refuse(v, own, r->subject, quota == HF_QUOTA_MAPS ? HF_RULE_BPF_QUOTA_MAPS : HF_RULE_BPF_QUOTA_PROGRAMS,
+  quota = q->via == HF_VIA_BPF_MAP ? HF_QUOTA_MAPS : HF_QUOTA_PROGRAMS;
+  if ((q->flags & HF_REQ_OVER_QUOTA) && (own->bpf_quotas & quota))
+    hf_refuse(v, own, q->subject, quota == HF_QUOTA_MAPS ? HF_RULE_BPF_QUOTA_MAPS : HF_RULE_BPF_QUOTA_PROGRAMS,
               HF_REASON_BPF_QUOTA);
-  if ((r->flags & HF_REQ_OVER_MEMORY) && (own->bpf_quotas & HF_QUOTA_MEMORY))
-    hf_refuse(v, own, r->subject, HF_RULE_BPF_QUOTA_MEMORY, HF_REASON_BPF_QUOTA);
-  if (r->via == HF_VIA_BPF_COMMAND && !hf_bit(own->bpf_commands, r->bpf_value)) return; /* no list has it */
-  hf_name(v, own, r->subject, kind);
+  if ((q->flags & HF_REQ_OVER_MEMORY) && (own->bpf_quotas & HF_QUOTA_MEMORY))
+    hf_refuse(v, own, q->subject, HF_RULE_BPF_QUOTA_MEMORY, HF_REASON_BPF_QUOTA);
+  if (q->via == HF_VIA_BPF_COMMAND && !hf_bit(own->bpf_commands, q->value)) return; /* no list has it */
+  hf_name(v, own, q->subject, kind);
 }
 
 /* ---- the function --------------------------------------------------------------------------------------------- */
 
-HF_INLINE void hf_choose_log(const struct hf_tables *t, const struct hf_request *r, struct hf_verdict *v) {
-  const struct hf_profile *p = hf_profile_at(t, v->profile ? v->profile : r->subject);
+HF_INLINE void hf_choose_log(const struct hf_tables *t, __u16 subject, struct hf_verdict *v) {
+  const struct hf_profile *p = hf_profile_at(t, v->profile ? v->profile : subject);
   if (!p || v->log) return;
   if (p->log == HF_LOG_NONE) return;
   v->log = p->log == HF_LOG_ALL || v->action == HF_DENY || v->action == HF_LOCK;
@@ -447,7 +455,10 @@ HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request
       if (ops & (1u << HF_OP_SOCKET)) hf_decide_socket(t, r, own, v);
       break;
     case HF_OP_BPF:
-      if (ops & (1u << HF_OP_BPF)) hf_decide_bpf(r, own, v);
+      if (ops & (1u << HF_OP_BPF)) {
+        const struct hf_bpf_question q = {r->flags, r->bpf_value, r->via, r->subject};
+        hf_decide_bpf(&q, own, v);
+      }
       break;
     case HF_OP_LABEL:
       if (ops & (1u << HF_OP_LABEL)) hf_decide_label(r, own, v);
@@ -461,7 +472,19 @@ HF_INLINE void hf_decide_some(const struct hf_tables *t, const struct hf_request
     default:
       return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
   }
-  hf_choose_log(t, r, v);
+  hf_choose_log(t, r->subject, v);
+}
+
+/* As hf_decide_some() for HF_OP_BPF. */
+HF_INLINE void hf_decide_bpf_question(const struct hf_tables *t, const struct hf_bpf_question *q,
+                                      struct hf_verdict *v) {
+  const struct hf_profile *own = hf_profile_at(t, q->subject);
+  __builtin_memset(v, 0, sizeof(*v));
+  if (q->flags & HF_REQ_FACTS_MISSING) return hf_refuse_plain(v, HF_REASON_FACTS_MISSING);
+  if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION || !own || q->subject >= t->profile_count)
+    return hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
+  hf_decide_bpf(q, own, v);
+  hf_choose_log(t, q->subject, v);
 }
 
 /* Decides with all operations. */

@@ -51,6 +51,7 @@ struct hf_session_state {
   struct hf_counters decisions;
   __u64 guarded; /* attempts on the enforcement itself that were refused; no decisions */
   __u64 channel; /* cookie of a socket that its policy does not apply to; 0: none */
+  __u64 home;    /* id of the cgroup that its first member was in; 0: the root of the hierarchy */
   __u32 owner;   /* uid that opened it */
   __u32 profile; /* of its members */
 };
@@ -70,7 +71,7 @@ HF_INLINE __u32 hf_slot_of_owner(__u64 owner) { return (__u32)(owner >> 16) & (H
 
 HF_LAYOUT(sizeof(struct hf_layer) == 16);
 HF_LAYOUT(sizeof(struct hf_layers) == 8 + 16 * HF_LAYERS_NESTED);
-HF_LAYOUT(sizeof(struct hf_session_state) == 56 + sizeof(struct hf_counters));
+HF_LAYOUT(sizeof(struct hf_session_state) == 64 + sizeof(struct hf_counters));
 HF_LAYOUT(sizeof(struct hf_adoption) == 24 + 4 * HF_NS_COUNT);
 HF_LAYOUT((HF_LAYER_SLOTS & (HF_LAYER_SLOTS - 1)) == 0);
 

@@ -36,6 +36,17 @@ struct hf_machine_labels {
 };
 
 /*
+ * An accept that is decided when its peer is known, in the BPF storage of the inode of the socket that becomes the accepted
+ * one. It is made before the kernel looks for a connection.
+ */
+struct hf_accept {
+  struct hf_machine_labels own; /* of the listener, when it was called */
+  __u64 listener;               /* cookie */
+  __u32 layers;                 /* bit i: layer number i decides (core/layers.h) */
+  __u32 refused;                /* 1: by one of them, and nothing is sent or received */
+};
+
+/*
  * The labels that the daemon keeps for a socket, on kernels whose sockets have none (before Linux 7.1). Texts and
  * hashes are one map value and are replaced together, so a crash cannot make them inconsistent. With the kernel's
  * header the value is less than 4 KiB, which is the maximum on some kernels.
@@ -55,6 +66,7 @@ struct hf_stored_label {
 };
 
 HF_LAYOUT(sizeof(struct hf_machine_labels) == 520);
+HF_LAYOUT(sizeof(struct hf_accept) == 536);
 HF_LAYOUT(sizeof(struct hf_label_store) == 4000);
 HF_AT(hf_label_store, texts, 528);
 

@@ -30,6 +30,10 @@ class Control {
   // As those of Sessions.
   [[nodiscard]] std::uint64_t due_ns() const { return sessions_.due_ns(); }
   void tick() { sessions_.tick(); }
+  // Is there a session or a connection of root?
+  [[nodiscard]] bool in_use() const {
+    return !enforcement_.machine().sessions().empty() || server_->serves_root();
+  }
   void refused(const hf_guard_event& refusal) { sessions_.refused(refusal); }
   // What reports attacks that were read, and calls refused() for each.
   void report_with(std::function<void()> report) { report_ = std::move(report); }

@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kMaxEarlier = 16;
 
 std::unique_ptr<Archive> make_archive(const Options& options) {
-  if (options.lifetime == Lifetime::transient) return std::make_unique<MemoryArchive>();
+  if (options.lifetime != Lifetime::kept) return std::make_unique<MemoryArchive>();
   return std::make_unique<Generations>(options.state_dir + "/generations");
 }
 
@@ -106,9 +106,9 @@ Result<void> Enforcement::attach(const Generation& first) {
   backend::Persistence persistence{options_.pin_dir, options_.guard, {}};
   if (options_.policy_files == PolicyFiles::guarded)
     persistence.guarded_directories = guarded_directories(options_);
-  HF_TRY_ASSIGN(machine_, options_.lifetime == Lifetime::kept
-                              ? backend::attach_pinned_machine(spec, persistence, sink)
-                              : backend::attach_machine(spec, sink));
+  HF_TRY_ASSIGN(machine_, options_.lifetime == Lifetime::transient
+                              ? backend::attach_machine(spec, sink)
+                              : backend::attach_pinned_machine(spec, persistence, sink));
   if (!machine_->adopted()) {
     use(machine_->generation(), std::move(policy),
         first.modes.empty() ? nullptr : std::move(tables));
@@ -243,7 +243,7 @@ int Enforcement::decide(const hf_request& request, const hf_task& actor, std::ui
 // as on a read-only disk, no process can install files either. Errors: EBUSY files are being
 // installed.
 Result<Fd> Enforcement::hold_files() const {
-  if (options_.lifetime == Lifetime::transient) return Fd();
+  if (options_.lifetime != Lifetime::kept) return Fd();
   auto lock = kernel::lock_file(install_lock(options_), kernel::Lock::shared);
   if (lock) return lock;
   if (lock.error().code == EWOULDBLOCK)

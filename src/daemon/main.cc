@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
   app.footer(
       "SIGHUP loads the policy again. Enforcement continues after holdfastd has ended for any "
       "reason:\nthe next holdfastd adopts it, and --stop-enforcing ends it.\n"
-      "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 77 not possible on this machine.");
+      "Exit codes: 0 ok, 1 failed, 2 usage or policy error, 75 another holdfastd is running,\n"
+      "77 not possible on this machine.");
   Options options;
   std::vector<std::string> dirs;
   std::string format = "pretty";
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   bool allow_unenforced = false;
   bool stop = false;
   bool transient = false;
+  bool for_runs = false;
   bool no_guard = false;
   bool do_seal = false;
   bool do_unseal = false;
@@ -59,6 +61,8 @@ int main(int argc, char** argv) {
                "Accept a policy with rules that are not enforced");
   app.add_flag("--stop-enforcing", stop, "End the enforcement of an earlier holdfastd, and exit");
   app.add_flag("--transient", transient, "Enforce only as long as this process runs");
+  app.add_flag(holdfast::rpc::kRunsArgument, for_runs,
+               "Hold runs alone, without a policy of the machine, and end with the last run");
   app.add_flag("--no-guard", no_guard, "Do not protect the enforcement against root");
   app.add_flag("--protect-policy", protect,
                "Only holdfastd can change the policy's files and its own state");
@@ -102,6 +106,11 @@ int main(int argc, char** argv) {
   options.unenforced = allow_unenforced ? Unenforced::allow : Unenforced::refuse;
   if (no_auto_reload) options.files_live = FilesLive::by_reload;
   options.lifetime = transient ? Lifetime::transient : Lifetime::kept;
+  if (for_runs && argc != 2) {
+    std::cerr << "holdfastd: --for-runs cannot be used with other options\n";
+    return kExitUsage;
+  }
+  if (for_runs) use_for_runs(options);
   options.guard = no_guard ? holdfast::backend::Guard::off : holdfast::backend::Guard::on;
   if (protect && (transient || no_guard)) {
     std::cerr << "holdfastd: --protect-policy cannot be used with --transient or --no-guard\n";

@@ -21,6 +21,7 @@
 #include "events/event_aggregator.h"
 #include "events/event_budget.h"
 #include "events/guard_event.h"
+#include "kernel/bpf/bpf_pin.h"
 #include "kernel/bpf/bpf_stats.h"
 #include "kernel/cgroup/cgroup.h"
 #include "kernel/event_loop.h"
@@ -35,6 +36,9 @@ namespace {
 
 // An editor writes a file in several steps. Changes within this time count as one.
 constexpr std::uint64_t kSettleNs = 200'000'000;
+// A holdfastd for runs waits for the next run: a start takes longer than a run.
+constexpr char kRunsPins[] = "/sys/fs/bpf/holdfast/runs";
+constexpr std::uint64_t kWithoutRunsNs = 5'000'000'000;
 
 void log_message(const std::string& text) { fmt::print(stderr, "holdfastd: {}\n", text); }
 
@@ -91,7 +95,7 @@ class Reporter {
   void open_log() {
     if (log_ || tried_log_) return;
     tried_log_ = true;
-    if (options_.log_bytes == 0 || options_.lifetime == Lifetime::transient) return;
+    if (options_.log_bytes == 0 || options_.lifetime != Lifetime::kept) return;
     auto log = EventLog::open(options_.state_dir + "/events.jsonl", options_.log_bytes);
     if (log)
       log_ = std::make_unique<EventLog>(*std::move(log));
@@ -216,6 +220,8 @@ class Service {
       return {};
     });
     loop.add_timer([this] { return settled_ns_; }, [this] { obey_files(); });
+    if (options_.lifetime == Lifetime::for_runs && control_ != nullptr)
+      loop.add_timer([this] { return unused_until_ns(); }, [&loop] { loop.stop(); });
     loop.add_signals(signal_fd_, [&](const kernel::Signal& signal) -> Result<void> {
       if (signal.number != SIGHUP) {
         loop.stop();
@@ -233,6 +239,13 @@ class Service {
     kernel::Interest interest;
     for (const int fd : enforcement_.poll_fds()) interest.awaited.push_back({fd, POLLIN});
     return interest;
+  }
+
+  // When a holdfastd that only holds runs ends, if none comes.
+  std::uint64_t unused_until_ns() {
+    if (control_->in_use()) return unused_until_ns_ = kNever;
+    if (unused_until_ns_ == kNever) unused_until_ns_ = kernel::boottime_ns() + kWithoutRunsNs;
+    return unused_until_ns_;
   }
 
   void wait_for_files() { settled_ns_ = kernel::boottime_ns() + kSettleNs; }
@@ -289,12 +302,14 @@ class Service {
   const Options& options_;
   std::string told_;
   std::uint64_t settled_ns_ = kNever;  // when files that have changed are read
+  std::uint64_t unused_until_ns_ = kNever;
 };
 
 // EINVAL and EXDEV: there is no unified cgroup hierarchy, or only a part of it.
 int exit_code_of(const Error& error) {
   constexpr int kImpossible[] = {ENOTSUP, EPERM, ENOSYS, EINVAL, EXDEV};
   if (error.code == 0) return kExitUsage;
+  if (error.code == EBUSY) return kExitBusy;
   return std::ranges::find(kImpossible, error.code) != std::end(kImpossible) ? kExitImpossible
                                                                              : kExitFailed;
 }
@@ -336,6 +351,7 @@ void log_end(const Enforcement& enforcement, const Options& options) {
   log_message(
       fmt::format("ended: {} allowed, {} denied, {} would be denied, {} errors, {} events lost",
                   t.allowed, t.denied, t.audited, t.errors, t.lost));
+  if (options.lifetime == Lifetime::for_runs) return;
   log_message(options.lifetime == Lifetime::kept
                   ? fmt::format("policy generation {} stays in force (--stop-enforcing ends it)",
                                 enforcement.live().number)
@@ -368,6 +384,11 @@ int serve(const Options& options) {
   }
   if (options.policy_files == PolicyFiles::guarded)
     if (auto ready = prepare_guarded_files(options); !ready) return failed(ready.error());
+  if (options.lifetime == Lifetime::for_runs) {
+    if (auto mounted = kernel::mount_bpf_filesystem(); !mounted) return failed(mounted.error());
+    // It is not a part of the service or login that made the first run. It works there as well.
+    (void)kernel::move_process(options.cgroup_root, kernel::own_pid());
+  }
   kernel::raise_descriptor_limit();  // for clients and the descriptors that they send
   // Before attaching, so that a signal that arrives meanwhile is handled afterwards.
   const auto signals = open_signals();
@@ -413,10 +434,25 @@ int serve(const Options& options) {
   if (auto read = (*enforcement)->dispatch(); !read) log_message(read.error().message());
   folder.flush();
   reporter.flush();
+  const bool in_use = control && control->in_use();
   log_end(**enforcement, options);
-  if (ran) return kExitOk;
-  log_message(ran.error().message());
-  return kExitFailed;
+  if (!ran) log_message(ran.error().message());
+  if (options.lifetime == Lifetime::for_runs && !in_use) {
+    control.reset();
+    enforcement->reset();
+    // EBUSY: another one has taken it over.
+    if (const auto stopped = backend::stop_machine(options.pin_dir);
+        !stopped && stopped.error().code != EBUSY)
+      log_message(stopped.error().message());
+  }
+  return ran ? kExitOk : kExitFailed;
+}
+
+void use_for_runs(Options& options) {
+  options.lifetime = Lifetime::for_runs;
+  options.dirs.paths.clear();
+  options.pin_dir = kRunsPins;
+  options.socket = rpc::kRunsSocket;
 }
 
 int stop_enforcing(const Options& options) {

@@ -14,6 +14,9 @@ namespace holdfast::daemon {
 // files, load the policy again. Enforcement continues afterwards unless it is transient.
 [[nodiscard]] int serve(const Options& options);
 
+// Sets the options for a holdfastd that holds runs alone.
+void use_for_runs(Options& options);
+
 // Ends the enforcement that an earlier holdfastd left in force.
 [[nodiscard]] int stop_enforcing(const Options& options);
 

@@ -108,6 +108,16 @@ Error no_such_child() {
   return Error{ESRCH, "open session", {}, "the task is not a child of the caller with one thread"};
 }
 
+// Can the processes of the caller be told by their numbers here? Errors: ENOTSUP they cannot.
+Result<void> sees_caller(const rpc::Call& call) {
+  const Error hidden = {ENOTSUP, "open session", {}, "the caller is in another pid namespace"};
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
+  const auto caller =
+      call.peer_fd < 0 ? Result<pid_t>(hidden) : proc.process_of_pidfd(call.peer_fd);
+  if (!caller || *caller <= 0) return hidden;
+  return {};
+}
+
 // The pid of a child of the caller, which the caller knows by `number` in its own pid namespace.
 Result<pid_t> child_of_caller(const kernel::Proc& proc, const rpc::Call& call, pid_t number) {
   if (call.peer_fd < 0) return no_such_child();
@@ -128,15 +138,21 @@ Result<pid_t> child_of_caller(const kernel::Proc& proc, const rpc::Call& call, p
 // `sent`: the replies about what was decided that the client gets.
 Json totals_json(const backend::SessionCounts& counts, std::uint64_t sent) {
   const backend::Totals& t = counts.totals;
-  return {{"members", counts.members},
-          {"allowed", t.allowed},
-          {"denied", t.denied},
-          {"audited", t.audited},
-          {"locked", t.locked},
-          {"errors", t.errors},
-          {"lost", t.lost},
-          {"guarded", t.guarded},
-          {"sent", sent}};
+  Json json = {{"members", counts.members},
+               {"allowed", t.allowed},
+               {"denied", t.denied},
+               {"audited", t.audited},
+               {"locked", t.locked},
+               {"errors", t.errors},
+               {"lost", t.lost},
+               {"guarded", t.guarded},
+               {"sent", sent}};
+  if (t.bpf)
+    json["bpf"] = {{"tokens", t.bpf->tokens},          {"maps", t.bpf->maps},
+                   {"programs", t.bpf->programs},      {"attached", t.bpf->attached},
+                   {"most_maps", t.bpf->most_maps},    {"most_programs", t.bpf->most_programs},
+                   {"most_memory", t.bpf->most_memory}};
+  return json;
 }
 
 }  // namespace
@@ -196,6 +212,7 @@ Answer Sessions::prepare(const rpc::Call& call) {
     made->tables = std::move(tables);
     prepared = std::move(made);
   }
+  if (auto seen = sees_caller(call); !seen) return not_opened(seen.error());
   const auto spec = enforcement_.spec_of(*prepared->policy, *prepared->tables);
   if (auto ready = enforcement_.machine().prepare_session(spec, prepared->key, prepared->profile);
       !ready)

@@ -113,6 +113,8 @@ class Server {
   // Accepts connections, reads and answers. Handles at most one call per connection. Serves
   // strangers for at most Limits::slice_ns. Does not block, except in the handler.
   void dispatch();
+  // Is there a connection of root?
+  [[nodiscard]] bool serves_root() const { return count(Share::root) > 0; }
   // Sends one more reply to a call that was answered with `continues`. False: the connection has
   // ended or the client reads too slowly (4 MiB are unsent).
   bool send(ConnectionId connection, const Json& parameters);

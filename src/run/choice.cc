@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/choice.h"
 
+#include <cerrno>
+
 #include "kernel/process/privileges.h"
 #include "rpc/control_interface.h"
 #include "run/lsm_memory.h"
+#include "run/runs_daemon.h"
 
 namespace holdfast::run {
 namespace {
+
+// Nobody answers at the socket, or the other end has closed.
+bool is_not_there(const Error& error) {
+  return error.code == ENOENT || error.code == ECONNREFUSED || error.code == EPIPE ||
+         error.code == ECONNRESET;
+}
 
 Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
                             const backend::SessionSpec& spec) {
@@ -15,13 +24,32 @@ Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
   return Attached{std::move(backend), false, std::move(session), {}};
 }
 
-// Under holdfastd, if there is one and it can; else with programs of its own.
+// Held by the machine's holdfastd, or else by one for runs. Between its start and the call, that one
+// may have ended.
+Result<std::unique_ptr<backend::Session>> open_session(const RunPolicy& policy,
+                                                       const backend::SessionSpec& spec) {
+  auto session = open_resident(rpc::kControlSocket, policy, spec);
+  if (session || !is_not_there(session.error())) return session;
+  constexpr int kTries = 3;
+  for (int i = 0; i < kTries && !session && is_not_there(session.error()); i++) {
+    HF_TRY(start_runs_daemon());
+    session = open_resident(rpc::kRunsSocket, policy, spec);
+  }
+  return session;
+}
+
+// As a session, if that can hold the policy; else with programs of its own.
 Result<Attached> attach_lsm(std::unique_ptr<backend::Backend> backend,
                             const backend::SessionSpec& spec, const RunPolicy* policy) {
-  if (policy != nullptr)
-    if (auto session = open_resident(rpc::kControlSocket, *policy, spec))
-      return Attached{std::move(backend), true, *std::move(session), {}};
-  return attach_one(std::move(backend), spec);
+  if (policy == nullptr) return attach_one(std::move(backend), spec);
+  HF_TRY(backend->available());
+  auto session = open_session(*policy, spec);
+  if (session) return Attached{std::move(backend), true, *std::move(session), {}};
+  auto alone = attach_one(std::move(backend), spec);
+  if (alone) return alone;
+  Error error = alone.error();
+  error.detail += (error.detail.empty() ? "" : "; ") + session.error().message();
+  return error;
 }
 
 // A description of the profile's rules about cgroups that this backend does not enforce at all. "":

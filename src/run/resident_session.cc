@@ -93,12 +93,14 @@ class ResidentSession final : public backend::Session {
   }
 
  private:
+  static std::uint64_t number_in(const Json& object, const char* name) {
+    const auto at = object.find(name);
+    return at != object.end() && at->is_number_unsigned() ? at->get<std::uint64_t>()
+                                                          : std::uint64_t{0};
+  }
+
   static backend::Totals totals_of(const Json& counts) {
-    const auto number = [&](const char* name) {
-      return counts.contains(name) && counts[name].is_number_unsigned()
-                 ? counts[name].get<std::uint64_t>()
-                 : std::uint64_t{0};
-    };
+    const auto number = [&](const char* name) { return number_in(counts, name); };
     backend::Totals totals;
     totals.allowed = number("allowed");
     totals.denied = number("denied");
@@ -107,6 +109,12 @@ class ResidentSession final : public backend::Session {
     totals.errors = number("errors");
     totals.lost = number("lost");
     totals.guarded = number("guarded");
+    if (const auto bpf = counts.find("bpf"); bpf != counts.end() && bpf->is_object())
+      totals.bpf =
+          backend::BpfUsage{number_in(*bpf, "tokens"),     number_in(*bpf, "maps"),
+                            number_in(*bpf, "programs"),   number_in(*bpf, "attached"),
+                            number_in(*bpf, "most_maps"),  number_in(*bpf, "most_programs"),
+                            number_in(*bpf, "most_memory")};
     return totals;
   }
 

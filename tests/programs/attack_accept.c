@@ -8,6 +8,7 @@
  *   gone            the client has sent its message and closed
  *   late            the client is labelled after it connected
  *   flight          the client is nowhere but in flight in a message
+ *   dead            every way to read and write what was accepted, by this process and another
  *   threads         two threads accept, of labelled and other clients in turn
  *
  * Where nobody may accept on a listener with that label:
@@ -18,7 +19,10 @@
 #include "race.h"
 #include "ring.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 
 enum { number_fd = 300, swap_rounds = 500, clients = 100, accept4_of_32_bit = 364 };
@@ -56,6 +60,7 @@ _Noreturn static void judge(long accepted) {
   char byte;
   if (accepted < 0) refused((int)-accepted);
   if (read((int)accepted, &byte, 1) == 1) escaped();
+  if (errno == EPERM) refused(EPERM); /* a dead connection */
   finish(exit_usage, "broken", "a connection without its client's message");
 }
 
@@ -89,12 +94,53 @@ _Noreturn static void by_other(int listener, bool scm) {
     }
     long accepted = try_accept(listener);
     result->inside = accepted >= 0 && read((int)accepted, &byte, 1) == 1;
-    result->result = accepted < 0 ? accepted : 0;
+    result->result = accepted < 0 ? accepted : result->inside || errno != EPERM ? 0 : -EPERM;
     result->done = 1;
     _exit(0);
   }
   if (scm) send_fd(pair[0], listener);
   int status = 0;
+  waitpid(child, &status, 0);
+  report(result, status);
+}
+
+/* Where a refused accept gives a connection, nothing comes or goes by it. */
+static int leaks(int fd) {
+  char byte = 'x';
+  struct iovec data = {&byte, 1};
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+  struct mmsghdr messages = {.msg_hdr = message};
+  const struct io_uring_sqe receives = {
+      .opcode = IORING_OP_RECV, .fd = fd, .addr = (unsigned long)&byte, .len = 1};
+  const struct io_uring_sqe sends = {
+      .opcode = IORING_OP_SEND, .fd = fd, .addr = (unsigned long)&byte, .len = 1};
+  int ends[2], zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  if (pipe(ends) != 0 || zero < 0) broken("pipe");
+  if (write(ends[1], "x", 1) != 1) broken("pipe");
+  return read(fd, &byte, 1) > 0 || readv(fd, &data, 1) > 0 || recv(fd, &byte, 1, MSG_PEEK) > 0 ||
+         recvmsg(fd, &message, MSG_DONTWAIT) > 0 ||
+         recvmmsg(fd, &messages, 1, MSG_DONTWAIT, NULL) > 0 ||
+         splice(fd, NULL, ends[1], NULL, 1, SPLICE_F_NONBLOCK) > 0 || ring_do(&receives) > 0 ||
+         write(fd, &byte, 1) > 0 || writev(fd, &data, 1) > 0 ||
+         send(fd, &byte, 1, MSG_NOSIGNAL) > 0 || sendmsg(fd, &message, MSG_NOSIGNAL) > 0 ||
+         sendmmsg(fd, &messages, 1, MSG_NOSIGNAL) > 0 || sendfile(fd, zero, NULL, 1) > 0 ||
+         splice(ends[0], NULL, fd, NULL, 1, SPLICE_F_NONBLOCK) > 0 || ring_do(&sends) > 0;
+}
+
+_Noreturn static void dead(int listener) {
+  struct shared_result* result = new_shared_result();
+  int status = 0;
+  pid_t child;
+  long accepted = try_accept(listener);
+  if (accepted < 0) refused((int)-accepted);
+  if (leaks((int)accepted)) escaped();
+  child = fork();
+  if (child == 0) {
+    result->inside = leaks((int)accepted);
+    result->result = -EPERM;
+    result->done = 1;
+    _exit(0);
+  }
   waitpid(child, &status, 0);
   report(result, status);
 }
@@ -117,7 +163,10 @@ static void* accept_many(void* of) {
         tally->strange++;
       continue;
     }
-    if (read((int)fd, &byte, 1) == 1 && byte == 'c')
+    long got = read((int)fd, &byte, 1);
+    if (got < 0 && errno == EPERM)
+      tally->refusals++; /* a dead connection */
+    else if (got == 1 && byte == 'c')
       tally->labelled++;
     else
       tally->others++;
@@ -217,7 +266,7 @@ int main(int argc, char** argv) {
       char byte;
       long accepted = int80(accept4_of_32_bit, listener, 0, 0);
       result->inside = accepted >= 0 && read((int)accepted, &byte, 1) == 1;
-      result->result = accepted < 0 ? accepted : 0;
+      result->result = accepted < 0 ? accepted : result->inside || errno != EPERM ? 0 : -EPERM;
       result->done = 1;
       _exit(0);
     }
@@ -226,6 +275,7 @@ int main(int argc, char** argv) {
     if (result->done && result->result == -ENOSYS) impossible("no 32-bit calls");
     report(result, status);
   }
+  if (strcmp(how, "dead") == 0) dead(listener);
   if (strcmp(how, "fork") == 0) by_other(listener, false);
   if (strcmp(how, "scm") == 0) by_other(listener, true);
   errno = EINVAL;

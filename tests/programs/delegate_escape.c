@@ -78,8 +78,10 @@ static long make_map(void) {
   attr.key_size = 4;
   attr.value_size = 4;
   attr.max_entries = 1;
-  attr.map_flags = BPF_F_TOKEN_FD;
-  attr.map_token_fd = token_fd;
+  if (token_fd >= 0) {
+    attr.map_flags = BPF_F_TOKEN_FD;
+    attr.map_token_fd = token_fd;
+  }
   return bpf(BPF_MAP_CREATE, &attr);
 }
 

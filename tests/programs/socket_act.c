@@ -179,6 +179,9 @@ static long do_accept(void) {
     return error;
   }
   close(client);
+  /* Where the kernel cannot refuse an accept any more, the connection is dead. */
+  char byte;
+  if (recv(accepted, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EPERM) return result(-1);
   return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -46,13 +45,6 @@ bool is_about_sockets(std::string_view section) {
          (section.starts_with("lsm/inode_") && section.ends_with("xattr"));
 }
 
-// What the programs of delegated.bpf.h and border.bpf.h are attached to, besides "bpf" itself.
-constexpr std::array<std::string_view, 13> kBpfHooks = {
-    "bpf_map_create",       "bpf_map_free",      "bpf_prog_load",
-    "bpf_prog_free",        "bpf_token_create",  "bpf_token_free",
-    "bpf_token_capable",    "bpf_map",           "bpf_prog",
-    "file_receive",         "file_ioctl_compat", "file_ioctl",
-    "bprm_committing_creds"};
 constexpr std::string_view kOnlyNewKernels =
     "file_ioctl_compat";  // 6.8; before, file_ioctl has all
 
@@ -63,11 +55,6 @@ std::string lsm_hook(std::string_view section) {
 
 // Of the guard (guard.bpf.h), though its hook is one of those.
 bool is_about_terminals(std::string_view program) { return program.starts_with("hf_terminal"); }
-
-bool is_about_bpf(std::string_view section, std::string_view program) {
-  return program == "hf_delegated" ||
-         std::ranges::find(kBpfHooks, lsm_hook(section)) != kBpfHooks.end();
-}
 
 bool is_capture(std::string_view function) { return function.ends_with("_install"); }
 
@@ -117,7 +104,6 @@ Needs needs_of(const hf_tables& tables) {
         profile.ns_enter == HF_ENTER_LOCK || profile.ns_visitors != HF_VISITORS_ALLOW;
     if (holds || profile.ns_enter == HF_ENTER_OWN) needs.capture_copies = HF_COPIES;
     if (holds || profile.ns_track != 0) needs.tracking = true;
-    if (profile.bpf_ruled != 0) needs.bpf = true;
     if (profile.label_inherit != 0) needs.inherit = needs.errands = true;
     if (profile.socket_count > 0 || profile.label_ruled != 0 || profile.label_inherit != 0)
       needs.sockets = true;
@@ -135,13 +121,6 @@ Needs needs_of(const hf_tables& tables) {
 Result<Selection> Selection::choose(const Needs& needs) {
   HF_TRY_ASSIGN(auto types, kernel::KernelTypes::load());
   HF_TRY(check_namespace_functions(types, needs.tracking));
-  const auto has = [&types](std::string_view name) {
-    return types.has_function(std::string(name));
-  };
-  // Whole, or not at all: without tokens nothing can be made, and the command alone is decided.
-  if (needs.bpf && has(kTokenHook))
-    for (const std::string_view hook : kBpfHooks)
-      if (hook != kOnlyNewKernels && !has("bpf_lsm_" + std::string(hook))) return lacking(hook);
   return Selection(needs, std::move(types), kernel::has_socket_attributes());
 }
 
@@ -168,8 +147,6 @@ bool Selection::wants(std::string_view section, std::string_view program) const 
            types_.has_function("bpf_lsm_" + lsm_hook(section));
   if (program.starts_with(kProtects)) return true;
   if (is_about_sockets(section)) return wants_for_sockets(section, program);
-  if (is_about_bpf(section, program))
-    return needs_.bpf && types_.has_function("bpf_lsm_" + lsm_hook(section));
   if (program.starts_with(kHelperPrograms)) return types_.has_function(helper_function(section));
   const std::string function = traced_function(section);
   if (function.empty()) return true;

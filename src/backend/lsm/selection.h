@@ -18,6 +18,7 @@ namespace holdfast::backend::lsm {
 
 // There when the kernel has tokens, and with them the hooks that see what is made (Linux 6.9).
 inline constexpr std::string_view kTokenHook = "bpf_lsm_bpf_token_create";
+inline constexpr char kNoTokens[] = "this kernel has no BPF tokens (Linux 6.9)";
 
 // Reads a label of a socket (Linux 7.3).
 inline constexpr std::string_view kLabelReader = "bpf_sock_read_xattr";
@@ -52,8 +53,6 @@ struct Needs {
   bool sends = false;
   bool inherit = false;
   bool errands = false;
-  // Some profile delegates BPF privileges.
-  bool bpf = false;
 };
 [[nodiscard]] Needs needs_of(const hf_tables& tables);
 
@@ -72,8 +71,6 @@ class Selection {
   [[nodiscard]] bool mirrored() const;
   // Does this kernel keep labels of sockets by itself?
   [[nodiscard]] bool kernel_labels() const { return kernel_labels_; }
-  // Is the use of BPF privileges decided?
-  [[nodiscard]] bool bpf() const { return needs_.bpf; }
   // A program by its section ("fentry/utsns_install") and name; the last character of a copy's name
   // is its number, from 1 ("hf_utsns_install3").
   [[nodiscard]] bool wants(std::string_view section, std::string_view program) const;

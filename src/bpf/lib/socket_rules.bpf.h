@@ -54,6 +54,28 @@ static __always_inline struct inode *hf_inode_of(struct socket *sock) {
 }
 
 /*
+ * The inode of the peer of a connected unix socket. Null: it has closed, or is about to. A struct file is used again at once;
+ * one that is still the socket's after its inode was read was the socket's then.
+ */
+static __always_inline struct inode *hf_inode_of_peer(struct sock *sk) {
+  struct unix_sock *own = bpf_skc_to_unix_sock(sk);
+  struct socket *sock;
+  struct inode *inode;
+  struct file *file;
+  struct sock *peer;
+  if (!own) return 0;
+  peer = own->peer;
+  if (!peer) return 0;
+  sock = peer->sk_socket;
+  if (!sock) return 0;
+  file = sock->file;
+  if (!file) return 0;
+  inode = file->f_inode;
+  if (*(struct file *volatile *)&sock->file != file) return 0;
+  return inode;
+}
+
+/*
  * Finds the peer of a connected stream socket. Returns 1, or 0 if the peer is unknown. The peer stays the same until
  * the socket is released, and a sender holds a reference. A peer that is not accepted yet has no socket and no labels.
  */

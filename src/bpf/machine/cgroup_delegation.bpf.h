@@ -68,7 +68,7 @@ static __noinline int judge_chain(const struct hf_tables *tables, const struct h
   struct hf_attach a = {.t = tables, .r = r, .v = v};
   if (!tables || !r || !v) return 0;
   HF_EACH(HF_MAX_NEST, judge_delegation, &a);
-  hf_choose_log(tables, r, v);
+  hf_choose_log(tables, r->subject, v);
   return 0;
 }
 

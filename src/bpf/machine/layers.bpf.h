@@ -9,6 +9,7 @@
 #ifndef HOLDFAST_BPF_MACHINE_LAYERS_BPF_H
 #define HOLDFAST_BPF_MACHINE_LAYERS_BPF_H
 
+#include "bpf/lib/number.bpf.h"
 #include "bpf/lib/vmlinux.h"
 
 #include "bpf/machine/cgroup_maps.bpf.h"
@@ -51,6 +52,10 @@ static __always_inline const struct hf_tables *tables_of_session(__u32 slot) {
   void *inner = bpf_map_lookup_elem(&session_tables, &slot);
   if (!inner) return 0;
   return bpf_map_lookup_elem(inner, &zero);
+}
+
+static __always_inline const struct hf_tables *tables_of_layer(__u32 slot) {
+  return slot ? tables_of_session(slot) : live_tables();
 }
 
 /* Null: it is a member of none. */
@@ -101,21 +106,14 @@ __noinline int join_parents_sessions(__u64 parent, __u64 child) {
   return 0;
 }
 
-/* A typed pointer as the plain number that keys and arguments are. */
-static __always_inline __u64 number_of(const void *pointer) {
-  __u64 number = 0;
-  bpf_probe_read_kernel(&number, sizeof(number), &pointer);
-  return number;
-}
-
 SEC("lsm/task_alloc")
 int BPF_PROG(session_fork, struct task_struct *task, __u64 clone_flags) {
-  if (join_parents_sessions(bpf_get_current_task(), number_of(task))) return -HF_EAGAIN;
+  if (join_parents_sessions(bpf_get_current_task(), hf_number(task))) return -HF_EAGAIN;
   return 0;
 }
 
 /* Also when a fork fails. A task that ends has left before (machine_task_exit), but for one that was never run. */
 SEC("lsm/task_free")
-int BPF_PROG(session_task_end, struct task_struct *task) { return leave_sessions(number_of(task)); }
+int BPF_PROG(session_task_end, struct task_struct *task) { return leave_sessions(hf_number(task)); }
 
 #endif /* HOLDFAST_BPF_MACHINE_LAYERS_BPF_H */

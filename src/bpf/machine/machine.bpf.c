@@ -27,6 +27,7 @@
 
 #include "bpf/lib/prototype.bpf.h"
 
+#include "bpf/machine/bpf_border.bpf.h"
 #include "bpf/machine/cgroup_delegation.bpf.h"
 #include "bpf/machine/cgroup_maps.bpf.h"
 #include "bpf/machine/cgroup_path.bpf.h"
@@ -63,6 +64,27 @@ struct {
   __u32 tgid;
   __u32 pad0;
 } cgroup_probe;
+
+/*
+ * Calls by which the daemon finds out whether the kernel calls these programs and obeys them: it may attach them and never
+ * call them (before 7.3 with kernel.ftrace_enabled=0). Each is refused, and neither counted nor reported. Attached with
+ * every family. Written by user space before.
+ */
+struct {
+  __u64 nonce;    /* 0: none is under way */
+  __u64 answered; /* the nonce of the last call that was refused */
+  __u64 cookie;   /* of the socket that is shut down */
+} call_probe;
+
+SEC("lsm/socket_shutdown")
+int BPF_PROG(machine_probe, struct socket *sock, int how) {
+  struct sock *sk;
+  if (!call_probe.nonce) return 0;
+  sk = sock->sk;
+  if (!sk || bpf_get_socket_cookie(sk) != call_probe.cookie) return 0;
+  call_probe.answered = call_probe.nonce;
+  return -HF_EPERM;
+}
 
 /* For user space: the families of programs that are attached as a whole (backend/lsm/machine/families.h). */
 __u32 live_families;
@@ -152,7 +174,7 @@ static __noinline int decide(const struct hf_tables *t, struct hf_event *e) {
     return 0;
   }
   hf_decide_attach(t, r, v);
-  hf_choose_log(t, r, v);
+  hf_choose_log(t, r->subject, v);
   return 0;
 }
 

@@ -101,13 +101,29 @@ __noinline int session_refuses_acting(__u32 detail) {
   return rule == HF_HELPERS_REFUSED;
 }
 
+/* Is the current task a member whose profile has rules about bpf? They decide then (bpf_commands.bpf.h). */
+static __noinline int is_ruled_about_bpf(void) {
+  const struct hf_layers *sessions = sessions_of(bpf_get_current_task());
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_NESTED; i++) {
+    const struct hf_layer *layer = session_number(sessions, i);
+    const struct hf_profile *profile;
+    const struct hf_tables *t;
+    if (!layer) break;
+    t = tables_of_session(layer->slot);
+    profile = t ? hf_profile_at(t, layer->profile) : 0;
+    if (profile && profile->bpf_ruled) return 1;
+  }
+  return 0;
+}
+
 SEC("lsm/bpf")
 int BPF_PROG(session_bpf, int cmd, union bpf_attr *attr, unsigned int size, hf_maybe_bool kernel) {
   __u32 type = 0;
   if (cmd != BPF_PROG_LOAD || !sessions_live) return 0;
   /* `attr` is the kernel's copy, and prog_type comes first. */
   if (bpf_probe_read_kernel(&type, sizeof(type), attr)) return -HF_EPERM;
-  return hf_answer(hf_acts_on_tasks(type) && session_refuses_acting(type));
+  return hf_answer(hf_acts_on_tasks(type) && !is_ruled_about_bpf() && session_refuses_acting(type));
 }
 
 SEC("lsm/perf_event_alloc")

@@ -176,19 +176,19 @@ int BPF_PROG(machine_clone, struct task_struct *task, unsigned long clone_flags)
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(machine_trace, struct task_struct *child, unsigned int mode) {
   if (!namespace_rules || !(mode & HF_PTRACE_MODE_ATTACH)) return 0;
-  return hf_answer(hf_ask_trace(bpf_get_current_task(), hf_address(child)));
+  return hf_answer(hf_ask_trace(bpf_get_current_task(), hf_number(child)));
 }
 
 SEC("lsm/ptrace_traceme")
 int BPF_PROG(machine_traceme, struct task_struct *parent) {
   if (!namespace_rules) return 0;
-  return hf_answer(hf_ask_trace(hf_address(parent), bpf_get_current_task()));
+  return hf_answer(hf_ask_trace(hf_number(parent), bpf_get_current_task()));
 }
 
 /* Also when a fork fails. */
 SEC("lsm/task_free")
 int BPF_PROG(machine_call_end, struct task_struct *task) {
-  __u64 key = hf_address(task);
+  __u64 key = hf_number(task);
   bpf_map_delete_elem(&calls, &key);
   return 0;
 }

@@ -40,21 +40,32 @@ static __noinline int number_event(struct hf_event *e, __u32 slot) {
   return 0;
 }
 
-static __always_inline int tell_about(const struct hf_request *r, const struct hf_verdict *v, __u64 generation,
-                                      __u32 slot, __u64 target, __u64 actor, __u64 object) {
+/* Counts a decision, and begins its event if the policy wants one; the caller submits it. Null: it does not. */
+static __always_inline struct hf_event *begin_telling(const struct hf_verdict *v, __u32 op, __u64 generation,
+                                                      __u32 slot, __u64 target) {
   struct hf_event *e;
-  count_of_layer(slot, generation, r->op, v);
+  count_of_layer(slot, generation, op, v);
   if (!v->log) return 0;
   e = bpf_ringbuf_reserve(&cgroup_events, sizeof(*e), 0);
-  if (!e) return count_lost(slot);
+  if (!e) {
+    count_lost(slot);
+    return 0;
+  }
   begin_event(e, 0);
   number_event(e, slot);
   e->generation = generation;
   e->target = target;
+  e->verdict = *v;
+  return e;
+}
+
+static __always_inline int tell_about(const struct hf_request *r, const struct hf_verdict *v, __u64 generation,
+                                      __u32 slot, __u64 target, __u64 actor, __u64 object) {
+  struct hf_event *e = begin_telling(v, r->op, generation, slot, target);
+  if (!e) return 0;
   if (actor) describe_task(&e->actor, actor);
   if (object) describe_task(&e->object, object);
   e->request = *r;
-  e->verdict = *v;
   bpf_ringbuf_submit(e, 0);
   return 0;
 }

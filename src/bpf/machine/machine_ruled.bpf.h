@@ -84,10 +84,6 @@ static __always_inline int know_service_now(struct ruled_task *task) {
   return 0;
 }
 
-static __always_inline const struct hf_tables *tables_of_layer(__u32 slot) {
-  return slot ? tables_of_session(slot) : live_tables();
-}
-
 /* Fills in whose rules hold under layer number `index` of the current task. 0: nobody's. */
 static __noinline int find_ruled(struct ruled_task *task, __u32 index) {
   const struct hf_socket_profile *rules;

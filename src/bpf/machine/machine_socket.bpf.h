@@ -25,6 +25,16 @@ struct {
 } peer_calls SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_INODE_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct hf_accept);
+} accepts SEC(".maps");
+
+/* Accepts that were refused when their peer was known; 0 spares everybody the look at each operation. */
+__u64 accepts_refused;
+
+struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 2 * HF_LABEL_IDS_MAX); /* two generations while one replaces the other */
   __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -88,17 +98,34 @@ static __always_inline void forget_peer_call(void) {
   if (call) *call = 0;
 }
 
-/*
- * A rule asks for the peer's labels. 1: the peer is met later in the same call, which decides. Who binds or listens has
- * no peer; whom an accept will find nobody knows yet.
- */
+/* Whom an accept will find is not known yet: machine_graft decides then. 0: there is no room to say so. */
+static __noinline int note_accept(struct socket *listener, struct socket *accepted, __u32 index) {
+  struct inode *inode, *own;
+  struct hf_machine_labels *labels;
+  struct hf_accept *accept;
+  struct sock *sk;
+  if (!listener || !accepted) return 0;
+  inode = hf_inode_of(accepted);
+  own = hf_inode_of(listener);
+  sk = listener->sk;
+  if (!inode || !sk) return 0;
+  accept = bpf_inode_storage_get(&accepts, inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!accept) return 0;
+  labels = own ? labels_of_inode(own, 0) : 0;
+  if (labels && bpf_probe_read_kernel(&accept->own, sizeof(accept->own), labels)) return 0;
+  if (labels_lost) accept->own.unknown = 1;
+  accept->listener = bpf_get_socket_cookie(sk);
+  accept->layers |= 1u << (index & 7u);
+  return 1;
+}
+
+/* A rule asks for the peer's labels. 1: the peer is met later in the same call, which decides. */
 static __noinline int peer_comes_later(struct sock *sk, struct ruled_task *task, __u32 index, struct hf_request *r) {
   __u64 current = bpf_get_current_task();
   struct socket *peer;
   __u32 *begun, call, operation;
   if (!sk || !task || !r) return 0;
   operation = r->sock_op;
-  if (operation == HF_SOCK_ACCEPT) r->flags |= HF_REQ_FACTS_MISSING;
   if (operation != HF_SOCK_CONNECT && operation != HF_SOCK_SEND) return 0;
   if (operation == HF_SOCK_SEND && sk->sk_type != HF_SOCK_DGRAM) {
     if (!hf_connected_peer(sk, &peer) || read_labels(peer, task->generation, r->peer_labels))
@@ -130,7 +157,8 @@ static __noinline int is_channel(__u32 slot, __u64 cookie) {
   return session && session->channel && session->channel == cookie;
 }
 
-static __noinline int ask_socket(struct socket *sock, struct ruled_task *task, __u32 index) {
+/* `accepted`: with HF_SOCK_ACCEPT, the socket that becomes the accepted one. */
+static __noinline int ask_socket(struct socket *sock, struct ruled_task *task, __u32 index, struct socket *accepted) {
   struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_OTHER};
   __u64 cookie = 0;
   struct sock *sk;
@@ -141,9 +169,15 @@ static __noinline int ask_socket(struct socket *sock, struct ruled_task *task, _
     r.sock_family = hf_family_of(sk->__sk_common.skc_family);
     cookie = bpf_get_socket_cookie(sk);
     if (is_channel(task->slot, cookie)) return 0;
-    if (r.sock_family == HF_FAMILY_UNIX && (task->rules.peer_operations & task->asked) &&
-        peer_comes_later(sk, task, index, &r))
-      return 0;
+    if (r.sock_family == HF_FAMILY_UNIX && (task->rules.peer_operations & task->asked)) {
+      if (task->asked != HF_SOCK_ACCEPT) {
+        if (peer_comes_later(sk, task, index, &r)) return 0;
+      } else if (note_accept(sock, accepted, index)) {
+        return 0;
+      } else {
+        r.flags |= HF_REQ_FACTS_MISSING;
+      }
+    }
   } else {
     r.flags |= HF_REQ_FACTS_MISSING;
   }
@@ -161,6 +195,7 @@ static __always_inline int rules_for(struct ruled_task *task, __u32 index, __u32
 /* An operation on a socket, which each layer decides: the context of the next functions. */
 struct socket_call {
   struct socket *sock;
+  struct socket *accepted; /* or null */
   __u32 operation;
   int refused;
 };
@@ -168,16 +203,20 @@ struct socket_call {
 static long decide_in_layer(__u32 index, struct socket_call *call) {
   struct ruled_task task = {};
   if (rules_for(&task, index, call->operation))
-    call->refused = stronger(call->refused, ask_socket(call->sock, &task, index));
+    call->refused = stronger(call->refused, ask_socket(call->sock, &task, index, call->accepted));
   return 0;
 }
 
-static __always_inline int decide_socket(struct socket *sock, __u32 operation) {
-  struct socket_call call = {.sock = sock, .operation = operation};
+static __always_inline int decide_operation(struct socket *sock, struct socket *accepted, __u32 operation) {
+  struct socket_call call = {.sock = sock, .accepted = accepted, .operation = operation};
   if (socket_peers) forget_peer_call();
   if (!(socket_operations & operation)) return 0;
   bpf_loop(layers_now(), decide_in_layer, &call, 0);
   return call.refused;
+}
+
+static __always_inline int decide_socket(struct socket *sock, __u32 operation) {
+  return decide_operation(sock, 0, operation);
 }
 
 SEC("lsm/socket_bind")
@@ -284,17 +323,94 @@ static long inherit_in_layer(__u32 index, struct accept_call *call) {
   if (!task.unknown && !inherit_labels(call->listener, call->accepted)) return 0;
   task.unknown = 1;
   task.asked = HF_SOCK_ACCEPT;
-  if (ask_socket(call->listener, &task, index)) call->refused = 1;
+  if (ask_socket(call->listener, &task, index, 0)) call->refused = 1;
   return 0;
 }
 
 SEC("lsm/socket_accept")
 int BPF_PROG(machine_accept, struct socket *sock, struct socket *newsock) {
   struct accept_call call = {.listener = sock, .accepted = newsock};
-  int refused = decide_socket(sock, HF_SOCK_ACCEPT);
+  int refused = decide_operation(sock, newsock, HF_SOCK_ACCEPT);
   if (refused || !label_inherits) return hf_socket_answer(refused);
   bpf_loop(layers_now(), inherit_in_layer, &call, 0);
   return hf_socket_answer(call.refused ? -HF_EPERM : 0);
+}
+
+/* ---- an accept, when its peer is known ------------------------------------------------------------------- */
+
+struct accepted_call {
+  struct sock *sk;
+  struct hf_accept *accept;
+  __u32 layers;
+  int refused;
+};
+
+static __noinline int ask_accepted(struct sock *sk, struct hf_accept *accept, struct ruled_task *task) {
+  struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_UNIX};
+  struct hf_machine_labels *labels;
+  struct inode *inode;
+  if (!sk || !accept || !task) return -HF_EPERM;
+  begin_request(&r, task);
+  if (read_ids(&accept->own, task->generation, (struct label_values *)r.own_labels) &&
+      (task->rules.own_operations & HF_SOCK_ACCEPT))
+    r.flags |= HF_REQ_FACTS_MISSING;
+  inode = hf_inode_of_peer(sk);
+  labels = inode ? labels_of_inode(inode, 0) : 0;
+  if (!inode || labels_lost || (labels && read_ids(labels, task->generation, (struct label_values *)r.peer_labels)))
+    r.flags |= HF_REQ_FACTS_MISSING;
+  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, accept->listener,
+                         task->slot);
+}
+
+static long accept_in_layer(__u32 index, struct accepted_call *call) {
+  struct ruled_task task = {};
+  if (!(call->layers & 1u << (index & 7u))) return 0;
+  if (rules_for(&task, index, HF_SOCK_ACCEPT) && ask_accepted(call->sk, call->accept, &task)) call->refused = 1;
+  return 0;
+}
+
+/*
+ * The kernel has taken a connection from the queue and gives it to the socket that the caller gets. No hook can make the
+ * accept fail any more. So a refused connection is dead: nothing is sent or received on it, whoever has its descriptor.
+ */
+SEC("lsm/sock_graft")
+int BPF_PROG(machine_graft, struct sock *sk, struct socket *accepted) {
+  struct accepted_call call = {.sk = sk};
+  struct inode *inode = hf_inode_of(accepted);
+  if (!inode) return 0;
+  call.accept = bpf_inode_storage_get(&accepts, inode, 0, 0);
+  if (!call.accept || !call.accept->layers) return 0;
+  call.layers = call.accept->layers;
+  call.accept->layers = 0;
+  bpf_loop(layers_now(), accept_in_layer, &call, 0);
+  if (!call.refused) return 0;
+  count(&accepts_refused);
+  call.accept->refused = 1;
+  return 0;
+}
+
+static __always_inline int is_refused(struct inode *inode) {
+  struct hf_accept *accept;
+  if (!accepts_refused || !inode) return 0;
+  accept = bpf_inode_storage_get(&accepts, inode, 0, 0);
+  return accept && accept->refused;
+}
+
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(machine_dead_send, struct socket *sock, struct msghdr *msg, int size) {
+  return hf_answer(is_refused(hf_inode_of(sock)));
+}
+
+SEC("lsm/socket_recvmsg")
+int BPF_PROG(machine_dead_receive, struct socket *sock, struct msghdr *msg, int size, int flags) {
+  return hf_answer(is_refused(hf_inode_of(sock)));
+}
+
+/* What reads and writes without a message: splice(), and sendfile() before Linux 6.5. */
+SEC("lsm/file_permission")
+int BPF_PROG(machine_dead_file, struct file *file, int mask) {
+  if (!accepts_refused) return 0;
+  return hf_answer(is_refused(file->f_inode));
 }
 
 /* ---- a unix socket and its peer -------------------------------------------------------------------------- */

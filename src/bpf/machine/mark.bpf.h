@@ -369,7 +369,7 @@ int BPF_PROG(machine_task_exit, struct task_struct *task, hf_maybe_bool group_de
   if (mark_rules) bpf_map_delete_elem(&marked_tasks, &key);
   if (socket_peers) bpf_map_delete_elem(&peer_calls, &key);
   if (namespace_rules) bpf_map_delete_elem(&calls, &key);
-  if (sessions_live) leave_sessions(number_of(task));
+  if (sessions_live) leave_sessions(hf_number(task));
   return 0;
 }
 

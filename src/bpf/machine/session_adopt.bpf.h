@@ -72,6 +72,12 @@ static __always_inline void adopt_namespaces(const struct task_struct *task) {
   if (pid_ns) adopt_namespace((unsigned long)&pid_ns->ns, 4);
 }
 
+/* Where BPF programs of the session may be attached. Ids are never used again. */
+static __always_inline void note_home(struct hf_session_state *state, __u64 task) {
+  __u64 home = cgroup_of(task);
+  state->home = home && cgroup_level(home) > 0 ? cgroup_id(home) : 0;
+}
+
 /* Not 0: it is in too many sessions, or there is no room. */
 static __always_inline int join_session(__u64 task) {
   struct hf_layers *had = bpf_map_lookup_elem(&session_tasks, &task);
@@ -86,6 +92,7 @@ static __always_inline int join_session(__u64 task) {
   now.count = count + 1;
   state = session_at(slot);
   if (!state) return -1;
+  note_home(state, task);
   __sync_fetch_and_add(&state->members, 1); /* before the entry, so that it never says that the last one has gone */
   if (!bpf_map_update_elem(&session_tasks, &task, &now, BPF_ANY)) return 0;
   __sync_fetch_and_add(&state->members, -1ull);

@@ -18,6 +18,7 @@
 #ifndef HOLDFAST_BPF_NAMESPACES_RECORDS_BPF_H
 #define HOLDFAST_BPF_NAMESPACES_RECORDS_BPF_H
 
+#include "bpf/lib/number.bpf.h"
 #include "bpf/lib/decision_points.h"
 #include "bpf/lib/namespace_types.bpf.h"
 #include "bpf/namespaces/subject.bpf.h"
@@ -81,12 +82,6 @@ __noinline int hf_made(__u64 ns_address, __u32 type) {
   else
     hf_untrack(inum); /* of a namespace that had this number before */
   return 0;
-}
-
-static __always_inline __u64 hf_number(const void *pointer) {
-  __u64 address = 0;
-  bpf_probe_read_kernel(&address, sizeof(address), &pointer);
-  return address;
 }
 
 /* ---- 6.18 and later: one function for all types ------------------------------------------------------- */

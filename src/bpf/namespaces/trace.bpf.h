@@ -9,6 +9,7 @@
 #ifndef HOLDFAST_BPF_NAMESPACES_TRACE_BPF_H
 #define HOLDFAST_BPF_NAMESPACES_TRACE_BPF_H
 
+#include "bpf/lib/number.bpf.h"
 #include "bpf/namespaces/decisions.bpf.h"
 
 #define HF_PTRACE_MODE_ATTACH 0x02
@@ -17,13 +18,6 @@
 static __always_inline int hf_ask_trace(__u64 tracer, __u64 tracee) {
   struct hf_operation o = {.op = HF_OP_TRACE, .via = HF_VIA_PTRACE, .task = tracer, .object = tracee};
   return hf_ask(&o);
-}
-
-/* The task at the other end of a typed pointer, as the plain number that keys are. */
-static __always_inline __u64 hf_address(const struct task_struct *task) {
-  __u64 address = 0;
-  bpf_probe_read_kernel(&address, sizeof(address), &task);
-  return address;
 }
 
 #endif /* HOLDFAST_BPF_NAMESPACES_TRACE_BPF_H */

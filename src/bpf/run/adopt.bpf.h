@@ -9,7 +9,7 @@
 #ifndef HOLDFAST_BPF_RUN_ADOPT_BPF_H
 #define HOLDFAST_BPF_RUN_ADOPT_BPF_H
 
-#include "bpf/lib/attach_target.bpf.h"
+#include "bpf/run/maps.bpf.h"
 #include "bpf/namespaces/held.bpf.h"
 #include "bpf/namespaces/tracked.bpf.h"
 
@@ -29,17 +29,6 @@ static __always_inline void hf_adopt(struct hf_session *s, const struct ns_commo
     if (ns_) hf_adopt(s, &ns_->ns, bit); \
   } while (0)
 
-/* The cgroup that BPF programs of the command are confined to. Ids are never reused. */
-static __always_inline void hf_note_home(struct hf_session *s, const struct task_struct *task) {
-  const struct css_set *set = 0;
-  const struct cgroup *home = 0;
-  bpf_core_read(&set, sizeof(set), &task->cgroups);
-  if (set) bpf_core_read(&home, sizeof(home), &set->dfl_cgrp);
-  if (!home) return;
-  s->home_cgroup = hf_cgroup_id(home);
-  bpf_core_read(&s->home_level, sizeof(s->home_level), &home->level);
-}
-
 SEC("iter/task")
 int hf_adopt_child(struct bpf_iter__task *ctx) {
   struct task_struct *task = ctx->task;
@@ -52,7 +41,6 @@ int hf_adopt_child(struct bpf_iter__task *ctx) {
   bpf_core_read(&proxy, sizeof(proxy), &task->nsproxy);
   bpf_core_read(&cred, sizeof(cred), &task->real_cred);
   if (!proxy || !cred) return 0;
-  hf_note_home(s, task);
   HF_ADOPT(mnt_ns, 0);
   HF_ADOPT(uts_ns, 1);
   HF_ADOPT(ipc_ns, 2);

@@ -11,7 +11,6 @@
 #define HOLDFAST_BPF_RUN_GUARD_BPF_H
 
 #include "bpf/run/confined.bpf.h"
-#include "bpf/run/delegated.bpf.h"
 #include "bpf/run/run_tasks.bpf.h"
 #include "bpf/guard/any_process.bpf.h"
 #include "bpf/guard/terminal.bpf.h"
@@ -36,14 +35,15 @@ int BPF_PROG(hf_task_setrlimit, struct task_struct *p, unsigned int resource, st
 SEC("lsm/bpf")
 int BPF_PROG(hf_bpf, int cmd, union bpf_attr *attr, unsigned int size, hf_maybe_bool kernel) {
   struct hf_session *s = hf_session();
-  if (hf_bpf_limits.decided && hf_member_of(bpf_get_current_task())) return 0; /* refused with a word, there */
+  __u32 first = 0; /* prog_type, prog_id, map_id and link_id all come first */
+  bpf_probe_read_kernel(&first, sizeof(first), attr);
   if (cmd == BPF_PROG_LOAD) {
-    if (!hf_acts_on_tasks(hf_attr(attr, 0)) || !is_kept_off()) return 0;
-    HF_GUARD_REFUSE(HF_GUARD_ANY_PROCESS, hf_attr(attr, 0)); /* prog_type comes first */
+    if (!hf_acts_on_tasks(first) || !is_kept_off()) return 0;
+    HF_GUARD_REFUSE(HF_GUARD_ANY_PROCESS, first);
   }
   if (cmd != BPF_PROG_GET_FD_BY_ID && cmd != BPF_MAP_GET_FD_BY_ID && cmd != BPF_LINK_GET_FD_BY_ID) return 0;
   if (!s || !hf_is_confined(s, bpf_get_current_task())) return 0;
-  HF_GUARD_REFUSE(HF_GUARD_BY_ID, hf_attr(attr, 0)); /* prog_id, map_id and link_id all come first */
+  HF_GUARD_REFUSE(HF_GUARD_BY_ID, first);
 }
 
 /* ---- programs that the kernel starts: usermode_helper.bpf.h ---------------------------------------------------- */

@@ -14,7 +14,6 @@
 
 #define HF_EAGAIN_FORK 11
 #define HF_ENOMEM 12
-#define HF_CLONE_FILES 0x400
 
 /* user space: the next fork of the calling thread is a member. */
 SEC("syscall")
@@ -39,10 +38,9 @@ int hf_protect(void *ctx) {
   return 0;
 }
 
-static __always_inline int hf_enrol(const struct task_struct *child, const struct hf_member *as, __u64 flags) {
+static __always_inline int hf_enrol(const struct task_struct *child, const struct hf_member *as) {
   __u64 key = (unsigned long)child;
   struct hf_member member = *as; /* out of the map: it may be the source of the update */
-  member.files_shared = (flags & HF_CLONE_FILES) != 0;
   return bpf_map_update_elem(&members, &key, &member, BPF_ANY) ? -HF_ENOMEM : 0;
 }
 
@@ -54,22 +52,13 @@ int BPF_PROG(hf_task_alloc, struct task_struct *task, unsigned long clone_flags)
   if (!s) return -HF_EPERM;
   if (member) {
     if (s->closing) return -HF_EPERM;
-    if (clone_flags & HF_CLONE_FILES) member->files_shared = 1;
-    if (hf_enrol(task, member, clone_flags)) return -HF_ENOMEM;
+    if (hf_enrol(task, member)) return -HF_ENOMEM;
   } else if (s->armed_task == current) {
     s->armed_task = 0;
-    if (hf_enrol(task, &s->armed, clone_flags)) return -HF_ENOMEM;
+    if (hf_enrol(task, &s->armed)) return -HF_ENOMEM;
     return 0;
   }
   return hf_answer(hf_ask_clone(clone_flags));
-}
-
-/* Past the point of no return of execve(): the table of descriptors has just become its own (begin_new_exec()). */
-SEC("lsm/bprm_committing_creds")
-int BPF_PROG(hf_exec) {
-  struct hf_member *member = hf_member_of(bpf_get_current_task());
-  if (member) member->files_shared = 0;
-  return 0;
 }
 
 /* Also called when the fork fails after task_alloc, and when task_alloc itself refused. */

@@ -13,14 +13,11 @@
  *   socket      socket_*, unix_*           bind, connect, listen, accept, send
  *   requests    getpeername, tc            what user space asks for, when it accepts for a member
  *   label       inode_*xattr               who may label; the mirror of labels
- *   delegated   bpf, bpf_map_*, bpf_prog_* BPF privileges: what is made, how much, and where it is attached
- *   border      bpf_map, file_receive, …   BPF objects that would enter or leave
  *   adopt       iterators                  for user space: the child's namespaces, the members
  *
  * Only programs of type LSM, and the sysctl guard, ever refuse.
  */
 #include "bpf/run/adopt.bpf.h"
-#include "bpf/run/border.bpf.h"
 #include "bpf/run/userspace_requests.bpf.h"
 #include "bpf/run/guard.bpf.h"
 #include "bpf/namespaces/captures.bpf.h"

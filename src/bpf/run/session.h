@@ -20,10 +20,10 @@
 /* A task that belongs to the session by descent. Key: address of its task_struct. */
 struct hf_member {
   __u16 profile;
-  __u16 tables;       /* HF_TABLES_*: which policy decides about it */
-  __u32 files_shared; /* 1: others could change its descriptors at some time since it executed */
-  __u64 set;          /* the sandbox it was started in */
-  __u32 meets_peer;   /* HF_SOCK_* that the task is about to do, and that is decided when its peer is met; or 0 */
+  __u16 tables; /* HF_TABLES_*: which policy decides about it */
+  __u32 pad1;
+  __u64 set;        /* the sandbox it was started in */
+  __u32 meets_peer; /* HF_SOCK_* that the task is about to do, and that is decided when its peer is met; or 0 */
   __u32 pad0;
 };
 
@@ -75,36 +75,6 @@ struct hf_seen_peer {
   __u32 ids[HF_MAX_LABEL_NAMES];
 };
 
-#define HF_BPF_OBJECTS_MAX 32768u /* maps, programs and tokens of a session at one time */
-
-/* A map, program or token that was made under the session's profile. Key: its address. */
-struct hf_bpf_object {
-  __u64 bytes;
-  __u32 kind;    /* HF_VIA_BPF_MAP, HF_VIA_BPF_PROGRAM; HF_VIA_BPF_COMMAND: a token */
-  __u16 profile; /* that it counts for */
-  __u16 tables;  /* HF_TABLES_* */
-};
-
-/* What there is now, the most there ever was, and what was made in all. */
-struct hf_bpf_usage {
-  __u64 maps;
-  __u64 programs;
-  __u64 memory; /* bytes, as core/bpf_memory.h counts them */
-  __u64 most_maps;
-  __u64 most_programs;
-  __u64 most_memory;
-  __u64 maps_made;
-  __u64 programs_made;
-  __u64 tokens_made;
-  __u64 attached;
-};
-
-/* Read-only to the programs, filled in before they are loaded. */
-struct hf_bpf_limits {
-  __u32 cpus;    /* possible processors */
-  __u32 decided; /* 1: the use of BPF privileges is decided */
-};
-
 struct hf_session_totals {
   struct hf_counters decisions;
   __u64 lost;    /* events that did not fit the ring */
@@ -127,8 +97,7 @@ struct hf_session {
   __u32 protected_tgid[2]; /* holdfast and its guardian: the confined may not touch them */
   struct hf_session_totals totals;
   struct hf_tracking tracking;
-  __u64 home_cgroup;    /* id of the cgroup that the command was started in; 0: not adopted yet */
-  __u32 home_level;     /* its depth; 0: the root */
+  __u32 pad2;
   __u32 labels_lost;    /* 1: a label could not be mirrored; while it is, nothing is decided about sockets */
   __u64 channel_cookie; /* of the child's socket to holdfast, which it loses when it executes CMD: not ruled about */
 };
@@ -144,15 +113,13 @@ HF_LAYOUT(sizeof(struct hf_member) == 24);
 HF_AT(hf_member, set, 8);
 HF_AT(hf_member, meets_peer, 16);
 HF_LAYOUT(sizeof(struct hf_session_totals) == 64);
-HF_LAYOUT(sizeof(struct hf_bpf_object) == 16);
-HF_LAYOUT(sizeof(struct hf_bpf_usage) == 80);
-HF_LAYOUT(sizeof(struct hf_session) == 712);
+HF_LAYOUT(sizeof(struct hf_session) == 704);
 HF_AT(hf_session, adopted, 32);
 HF_AT(hf_session, adopt_inum, 48);
 HF_AT(hf_session, adopt_set, 80);
 HF_AT(hf_session, protected_tgid, 96);
 HF_AT(hf_session, totals, 104);
 HF_AT(hf_session, tracking, 168);
-HF_AT(hf_session, home_cgroup, 688);
+HF_AT(hf_session, labels_lost, 692);
 
 #endif /* HOLDFAST_BPF_RUN_SESSION_H */

@@ -16,7 +16,7 @@ int BPF_PROG(hf_ptrace_access_check, struct task_struct *child, unsigned int mod
     HF_GUARD_REFUSE(HF_GUARD_TRACE, mode);
   }
   if (!(mode & HF_PTRACE_MODE_ATTACH)) return 0;
-  return hf_answer(hf_ask_trace(current, hf_address(child)));
+  return hf_answer(hf_ask_trace(current, hf_number(child)));
 }
 
 /* PTRACE_TRACEME: current asks to be traced by its parent. */
@@ -26,7 +26,7 @@ int BPF_PROG(hf_ptrace_traceme, struct task_struct *parent) {
   if (!s) return -HF_EPERM;
   /* holdfast would be woken for each stop of a tracee that it did not ask for. */
   if (hf_is_protected(s, parent) && hf_is_confined(s, bpf_get_current_task())) HF_GUARD_REFUSE(HF_GUARD_TRACE, 0);
-  return hf_answer(hf_ask_trace(hf_address(parent), bpf_get_current_task()));
+  return hf_answer(hf_ask_trace(hf_number(parent), bpf_get_current_task()));
 }
 
 #endif /* HOLDFAST_BPF_RUN_TRACING_BPF_H */

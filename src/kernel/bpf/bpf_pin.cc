@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -55,6 +56,14 @@ Result<Fd> open_without_links(const std::string& path) {
 }
 
 }  // namespace
+
+Result<void> mount_bpf_filesystem() {
+  constexpr char kPlace[] = "/sys/fs/bpf";
+  if (on_bpf_filesystem(kPlace)) return {};
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  if (mount("bpf", kPlace, "bpf", kFlags, "mode=0700") != 0) return system_error("mount", kPlace);
+  return {};
+}
 
 Result<void> make_pin_directory(const std::string& directory) {
   for (std::size_t at = directory.find('/', 1); at != 0;) {

@@ -14,6 +14,9 @@
 
 namespace holdfast::kernel {
 
+// Mounts the BPF file system at /sys/fs/bpf, for root alone, if none is there. Errors: of mount(2).
+[[nodiscard]] Result<void> mount_bpf_filesystem();
+
 // Creates the directory and its missing parents, with mode 0700. `directory` is absolute. Errors:
 // ENOTSUP, it is not on a BPF file system (the detail has the mount command); of mkdir(2).
 [[nodiscard]] Result<void> make_pin_directory(const std::string& directory);

@@ -193,6 +193,49 @@ bool reap(int pidfd) {
          info.si_pid != 0;
 }
 
+std::optional<int> reap_exit_code(int pidfd) {
+  siginfo_t info = {};
+  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info,
+               WEXITED | WNOHANG) != 0)
+    return -1;
+  if (info.si_pid == 0) return std::nullopt;
+  return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+Result<Fd> start_daemon(const std::string& program, const std::string& argument,
+                        const std::string& log_path) {
+  const Fd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+                      0600));
+  if (!log) return system_error("open", log_path);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, log.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, log.get(), STDERR_FILENO);
+  posix_spawn_file_actions_addchdir_np(&actions, "/");
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t signals;
+  sigemptyset(&signals);
+  posix_spawnattr_setsigmask(&attributes, &signals);
+  sigfillset(&signals);
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  std::string name = program;
+  std::string word = argument;
+  char* const arguments[] = {name.data(), word.data(), nullptr};
+  char* const environment[] = {nullptr};
+  pid_t pid = -1;
+  const int failed =
+      ::posix_spawn(&pid, program.c_str(), &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return Error{failed, "start", program, {}};
+  return open_pidfd(pid);
+}
+
 void end_with_parent() { (void)::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 void set_command_name(const char* name) { (void)::prctl(PR_SET_NAME, name); }

@@ -60,6 +60,12 @@ Result<void> signal_process_with(int pidfd, int signal, int value);
 // become its descriptors 3, 4, and so on. It also inherits 0 to 2, since all others are
 // close-on-exec. Returns a pidfd. Errors: of fcntl(2), posix_spawn(3), pidfd_open(2).
 Result<Fd> start_own_program(const std::string& argument, const std::vector<int>& descriptors);
+// Starts a program in a session of its own, with this one argument, an empty environment, default
+// signals and / as its directory. Its standard input is empty, and its output goes to the end of
+// `log_path`, which is created for root alone. A child of this process. Returns a pidfd. Errors: of
+// open(2), posix_spawn(3), pidfd_open(2).
+Result<Fd> start_daemon(const std::string& program, const std::string& argument,
+                        const std::string& log_path);
 // Whether this child has ended. Reaps it. True also when it is not a child of this process.
 [[nodiscard]] bool reap(int pidfd);
 // The kernel sends SIGKILL to this process when its parent thread ends: PR_SET_PDEATHSIG. Has no
@@ -86,6 +92,9 @@ void end_by(int signal);
 [[nodiscard]] bool has_controlling_terminal();
 // Whether `pid` is in this process's group.
 [[nodiscard]] bool in_own_group(pid_t pid);
+// The same, with its exit code; 128 and the signal that ended it; -1: not a child of this process.
+// nullopt: it has not ended.
+std::optional<int> reap_exit_code(int pidfd);
 // Waits until this child has ended; signals do not end the wait. Returns the status of waitpid(2),
 // or -1: not a child of this process.
 int wait_for_end(pid_t child);

@@ -123,6 +123,11 @@ Result<Plain> read_plain(int socket_fd, std::string& to, std::size_t max_bytes) 
   return Plain::bytes;
 }
 
+Result<void> try_shutdown(int socket_fd) {
+  if (shutdown(socket_fd, SHUT_RDWR) != 0) return system_error("shut down socket");
+  return {};
+}
+
 void shutdown_both(int socket_fd) { (void)shutdown(socket_fd, SHUT_RDWR); }
 
 Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,

@@ -42,6 +42,8 @@ enum class Plain {
 // shutdown(2) in both directions. After it, neither end can send. Bytes sent earlier can still be
 // received. Ignores errors.
 void shutdown_both(int socket_fd);
+// The same, for which it matters. Errors: of shutdown(2).
+[[nodiscard]] Result<void> try_shutdown(int socket_fd);
 
 // Sends `bytes`, with borrowed descriptors attached to the first byte sent. Returns the number of
 // bytes sent; 0: the buffer is full, or EINTR. Does not wait. Errors: of sendmsg(2), EPIPE without

@@ -20,6 +20,7 @@ struct NamedProgram {
   Families families;
 };
 constexpr NamedProgram kPrograms[] = {
+    {"machine_probe", kAllFamilies},
     {"label_will_be_set", kLabels},
     {"label_was_set", kLabels},
     {"label_was_removed", kLabels},
@@ -37,6 +38,10 @@ constexpr NamedProgram kPrograms[] = {
     {"machine_bind", kBind},
     {"machine_connect", kConnect},
     {"machine_listen", kListen},
+    {"machine_dead_send", kAcceptPeers},
+    {"machine_dead_receive", kAcceptPeers},
+    {"machine_dead_file", kAcceptPeers},
+    {"machine_graft", kAcceptPeers},
     {"machine_accept", kAccept},
     {"machine_send", kSend},
     {"machine_fastopen", kConnect},
@@ -68,6 +73,19 @@ constexpr NamedProgram kPrograms[] = {
     {"hf_helper_module", kHelpers},
     {"hf_terminal", kHelpers},
     {"hf_terminal_compat", kHelpers},
+    {"bpf_map_gone", kBpf},
+    {"bpf_program_gone", kBpf},
+    {"bpf_token_gone", kBpf},
+    {"bpf_map_made", kBpf},
+    {"bpf_program_made", kBpf},
+    {"bpf_token_made", kBpf},
+    {"bpf_open_map", kBpf},
+    {"bpf_open_program", kBpf},
+    {"bpf_file_received", kBpf},
+    {"bpf_token_used", kBpf},
+    {"bpf_file_ioctl", kBpf},
+    {"bpf_file_ioctl_compat", kBpf},
+    {"bpf_command", kBpf},
     {"mark_task_end", kMarks},
     {"mark_unmount", kMarks},
     {"mark_file_gone", kMarks},
@@ -86,7 +104,8 @@ constexpr FamilyMap kMaps[] = {
     {"cgroup_delegated", kMoves}, {"cgroup_clones", kMoves},    {"marked_files", kMarks},
     {"marked_cgroups", kMarks},   {"marked_tasks", kMarks},     {"machine_labels", kLabels},
     {"peer_calls", kPeers},       {"calls", kNamespaces},       {"tracked", kTracking},
-    {"tracked_uses", kTracking},  {"session_tasks", kSessions},
+    {"tracked_uses", kTracking},  {"session_tasks", kSessions}, {"bpf_objects", kBpf},
+    {"bpf_usage", kBpf},
 };
 
 // The programs of bpf/namespaces/captures.bpf.h and records.bpf.h, which are named by the functions
@@ -180,6 +199,10 @@ bool keeps_tasks(const hf_tables& tables) {
          });
 }
 
+bool rules_bpf(const hf_tables& tables) {
+  return any_profile(tables, [](const hf_profile& profile) { return profile.bpf_ruled != 0; });
+}
+
 bool delegates(const hf_tables& tables) {
   return any_profile(
       tables, [](const hf_profile& profile) { return profile.cg_inside == HF_INSIDE_DELEGATED; });
@@ -193,9 +216,11 @@ Families families_of(const hf_tables& tables, const SocketPolicy& sockets, bool 
   if (tracks_namespaces(tables)) needed |= kTracking;
   if (keeps_tasks(tables)) needed |= kHelpers;
   if (marks) needed |= kMarks;
+  if (rules_bpf(tables)) needed |= kBpf;
   for (const auto& [family, operation] : kOperations)
     if ((sockets.operations & operation) != 0) needed |= family;
   if (sockets.peers) needed |= kPeers;
+  if (sockets.accept_peers) needed |= kAcceptPeers;
   if (sockets.inherits) needed |= kAccept;
   if (sockets.ruled_labels || (needed & kSockets) != 0) needed |= kLabels;
   return needed;

@@ -33,7 +33,10 @@ inline constexpr Families kTargets = 1u << 11;   // which namespace is entered
 inline constexpr Families kTracking = 1u << 12;  // of namespaces; needs kNamespaces
 inline constexpr Families kSockets = kBind | kConnect | kListen | kAccept | kSend | kPeers;
 inline constexpr Families kSessions = 1u << 13;  // who is a member of which
-inline constexpr Families kAllFamilies = (1u << 14) - 1;
+inline constexpr Families kBpf = 1u << 14;       // the use of BPF privileges
+inline constexpr Families kAcceptPeers = 1u
+                                         << 15;  // rules about whom an accept finds; needs kAccept
+inline constexpr Families kAllFamilies = (1u << 16) - 1;
 
 // A program, and the families that it is in.
 struct FamilyProgram {
@@ -60,6 +63,8 @@ struct FamilyMap {
 // Does any profile restrict namespaces, or movement to somewhere else?
 [[nodiscard]] bool restricts_namespaces(const hf_tables& tables);
 [[nodiscard]] bool keeps_tasks(const hf_tables& tables);
+// Does any profile have rules about bpf?
+[[nodiscard]] bool rules_bpf(const hf_tables& tables);
 // Does any profile allow moves within delegated cgroups?
 [[nodiscard]] bool delegates(const hf_tables& tables);
 

@@ -79,6 +79,7 @@ class LsmMachine final : public Machine {
       HF_TRY(guard_->protect_files(persistence.guarded_directories));
     }
     programs_->sweep(generation_);
+    if (programs_->attached() != 0) HF_TRY(programs_->prove_calls());
     if ((programs_->attached() & lsm::kMoves) == 0) return {};
     return lsm::prove_moves_refused(*programs_, cgroup_root);
   }
@@ -272,6 +273,7 @@ class LsmMachine final : public Machine {
       // Until then somebody could have removed a pin.
       HF_TRY(programs_->check_pins());
     }
+    HF_TRY(programs_->prove_calls());
     if ((added & lsm::kMoves) != 0) {
       HF_TRY(lsm::prove_moves_refused(*programs_, cgroup_root));
       HF_TRY(programs_->learn_delegations(cgroup_root));

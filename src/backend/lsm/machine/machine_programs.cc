@@ -32,6 +32,7 @@
 #include "kernel/proc/sysctl.h"
 #include "kernel/process/process.h"
 #include "kernel/random.h"
+#include "kernel/sockets/passed_descriptors.h"
 #include "kernel/sockets/sockets.h"
 #include "kernel/system_error.h"
 
@@ -151,7 +152,8 @@ bool is_of_use(const bpf_program* program, const kernel::KernelTypes& types, boo
   if (name == "machine_pages")
     return !kernel_labels && types.has_function(std::string(kPageSender));
   const std::string_view section = bpf_program__section_name(program);
-  if (name == "hf_terminal_compat") return types.has_function(helper_function(section));
+  if (name == "hf_terminal_compat" || name == "bpf_file_ioctl_compat")
+    return types.has_function(helper_function(section));
   if (!name.starts_with(kHelperPrograms)) return is_used_here(section, types);
   return types.has_function(helper_function(section));
 }
@@ -218,10 +220,12 @@ Result<void> MachinePrograms::create_maps() {
   HF_TRY(object.set_max_entries("tracked", HF_MACHINE_TRACKED_MAX));
   HF_TRY(object.allocate_on_demand("tracked"));
   const std::vector<std::string> names = object.map_names();
-  for (const std::string& name : names)
-    if (name.ends_with(kReadOnlyData))
-      reinterpret_cast<ReadOnlyData*>(object.initial_value(name.c_str()).data())->kernel_labels =
-          kernel_labels_;
+  for (const std::string& name : names) {
+    if (!name.ends_with(kReadOnlyData)) continue;
+    auto* data = reinterpret_cast<ReadOnlyData*>(object.initial_value(name.c_str()).data());
+    data->kernel_labels = kernel_labels_;
+    data->possible_cpus = static_cast<__u32>(libbpf_num_possible_cpus());
+  }
   HF_TRY(object.make_maps_unprintable());
   HF_TRY(object.load());
   for (const std::string& name : names) {
@@ -306,6 +310,8 @@ Result<void> MachinePrograms::attach_programs(Families families) {
   HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
   if ((families & kTargets) != 0)
     HF_TRY(check_namespace_functions(types, (families & kTracking) != 0));
+  if ((families & kBpf) != 0 && !types.has_function(std::string(kTokenHook)))
+    return Error{ENOTSUP, "decide about bpf", {}, kNoTokens};
   std::set<std::string, std::less<>> added;
   for (const FamilyProgram& program : family_programs())
     if ((program.families & families) != 0 && !links_.contains(program.name))
@@ -579,6 +585,26 @@ bool MachinePrograms::end_probe(std::uint64_t probe) {
   return std::atomic_ref(shared.answered).load() == probe;
 }
 
+Result<void> MachinePrograms::prove_calls() const {
+  auto& probe = globals_of(*globals_).call_probe;
+  std::uint64_t nonce = 0;
+  HF_TRY(kernel::fill_random(&nonce, sizeof(nonce)));
+  nonce |= 1;  // 0 is none
+  HF_TRY_ASSIGN(const auto ends, kernel::make_stream());
+  HF_TRY_ASSIGN(const auto cookie, kernel::socket_cookie(ends[0].get()));
+  std::atomic_ref(probe.cookie).store(cookie);
+  std::atomic_ref(probe.nonce).store(nonce);
+  const auto shut = kernel::try_shutdown(ends[0].get());
+  std::atomic_ref(probe.nonce).store(0);
+  const bool answered = std::atomic_ref(probe.answered).load() == nonce;
+  if (answered && !shut && shut.error().code == EPERM) return {};
+  return Error{EPERM,
+               "prove enforcement",
+               {},
+               "the kernel attaches BPF LSM programs and does not call them; is "
+               "kernel.ftrace_enabled 0?"};
+}
+
 bool MachinePrograms::labels_were_lost() const {
   return read_counter(globals_of(*globals_).labels_lost) != 0;
 }
@@ -592,7 +618,8 @@ Result<std::vector<MapUsage>> MachinePrograms::map_usage() const {
       "cgroup_names", "cgroup_globs",    "cgroup_clones",  "mark_names",       "marked_files",
       "marked_tasks", "mark_ids",        "marked_cgroups", "cgroup_delegated", "profile_slots",
       "label_ids",    "socket_profiles", "socket_rates",   "machine_buckets",  "peer_calls",
-      "calls",        "tracked",         "tracked_uses",   "session_tasks"};
+      "calls",        "tracked",         "tracked_uses",   "session_tasks",    "bpf_objects",
+      "bpf_usage"};
   std::vector<MapUsage> map_usage;
   for (const char* name : kHashes) {
     const int fd = map_fd(name);

@@ -144,6 +144,10 @@ class MachinePrograms {
   [[nodiscard]] Result<std::uint64_t> begin_probe(kernel::CgroupId cgroup);
   [[nodiscard]] bool end_probe(std::uint64_t probe);
 
+  // Makes a call that a program of every family refuses. Errors: EPERM it was not refused: the
+  // kernel does not call the programs; what making a nonce or a socket gave.
+  [[nodiscard]] Result<void> prove_calls() const;
+
   // Was there a label that could not be recorded with its socket? Then those of none are known.
   [[nodiscard]] bool labels_were_lost() const;
   void forget_lost_labels();

@@ -16,6 +16,7 @@ void for_each_switch(Globals& globals, const PolicyNeeds& needs, Each each) {
   each(globals.helper_rules, needs.helpers);
   each(globals.delegation_rules, needs.delegations);
   each(globals.mark_rules, needs.marks);
+  each(globals.bpf_rules, needs.bpf);
   each(globals.label_rules, needs.ruled_labels);
   each(globals.label_inherits, needs.inherits);
 }
@@ -28,6 +29,7 @@ void PolicyNeeds::add(const PolicyNeeds& other) {
   helpers |= other.helpers;
   delegations |= other.delegations;
   marks |= other.marks;
+  bpf |= other.bpf;
   operations |= other.operations;
   peers |= other.peers;
   ruled_labels |= other.ruled_labels;
@@ -41,6 +43,7 @@ PolicyNeeds needs_of(const hf_tables& tables, const SocketPolicy& sockets, bool 
   needs.helpers = keeps_tasks(tables);
   needs.delegations = delegates(tables);
   needs.marks = marks;
+  needs.bpf = rules_bpf(tables);
   needs.operations = sockets.operations;
   needs.peers = sockets.peers;
   needs.ruled_labels = sockets.ruled_labels;

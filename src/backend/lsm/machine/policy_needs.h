@@ -17,6 +17,7 @@ struct PolicyNeeds {
   bool helpers = false;
   bool delegations = false;
   bool marks = false;
+  bool bpf = false;
   __u32 operations = 0;  // HF_SOCK_*
   bool peers = false;
   bool ruled_labels = false;

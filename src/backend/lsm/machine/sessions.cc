@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/bpf_objects.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/system_error.h"
 
@@ -76,6 +77,8 @@ PolicyNeeds session_needs(const hf_tables& tables, const SocketPolicy& sockets) 
   needs.families &= ~kMoves;
   needs.delegations = false;
   needs.families |= kHelpers;
+  // Whoever is in the user namespace of the sandbox uses its tokens.
+  if (needs.bpf) needs.families |= kNamespaces | kTracking;
   needs.helpers = true;
   return needs;
 }
@@ -108,7 +111,6 @@ Result<std::shared_ptr<const SessionPolicy>> read_policy(Fd tables_map, const So
 
 std::string not_held_in_session(const hf_tables& tables, const hf_profile& profile,
                                 KernelLabels labels) {
-  if (profile.bpf_ruled != 0) return "rules about bpf are not decided in a session";
   if (profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
       profile.cg_inside != HF_INSIDE_ANY)
     return "rules about cgroups are not decided in a session";
@@ -116,11 +118,8 @@ std::string not_held_in_session(const hf_tables& tables, const hf_profile& profi
     return "labels that an accepted socket inherits are not shown in a session";
   bool asks = profile.label_ruled != 0;
   const std::span rules(tables.socket_rules);
-  for (const hf_socket_rule& rule : rules.subspan(profile.socket_first, profile.socket_count)) {
+  for (const hf_socket_rule& rule : rules.subspan(profile.socket_first, profile.socket_count))
     asks = asks || rule.own_count > 0 || rule.peer_count > 0;
-    if ((rule.ops & HF_SOCK_ACCEPT) != 0 && rule.peer_count > 0)
-      return "accepts by the label of the peer are not decided in a session";
-  }
   // Who runs the command keeps the labels then, in calls that it makes for it.
   if (asks && labels == KernelLabels::no)
     return "sockets have no labels of their own before Linux 7.1";
@@ -269,7 +268,22 @@ Result<SessionCounts> MachineSessions::counts(std::uint64_t id) const {
   counts.totals.guarded = shared(found.guarded).load();
   counts.members = shared(found.members).load();
   counts.owner = found.owner;
+  if (session->second.policy && session->second.policy->needs.bpf)
+    counts.totals.bpf = bpf_usage(HF_SET_OF_SESSION | id);
   return counts;
+}
+
+BpfUsage MachineSessions::bpf_usage(std::uint64_t set) const {
+  struct {
+    __u32 lock;
+    __u32 pad0;
+    hf_bpf_usage usage;
+  } value = {};
+  // Without an entry nothing was made.
+  (void)bpf_map_lookup_elem(programs_.map_fd("bpf_usage"), &set, &value);
+  const hf_bpf_usage& u = value.usage;
+  return BpfUsage{u.tokens_made, u.maps_made,     u.programs_made, u.attached,
+                  u.most_maps,   u.most_programs, u.most_memory};
 }
 
 void MachineSessions::count_into(MachineStats& stats) const {
@@ -294,6 +308,8 @@ Result<void> MachineSessions::close(std::uint64_t id) {
 void MachineSessions::take_down(std::uint64_t id, const Session& session) {
   forget_namespaces(HF_SET_OF_SESSION | id);
   drop_buckets_of(programs_.socket_maps(), HF_SET_OF_SESSION | id);
+  const std::uint64_t set = HF_SET_OF_SESSION | id;
+  bpf_map_delete_elem(programs_.map_fd("bpf_usage"), &set);
   bpf_map_delete_elem(programs_.map_fd("session_tables"), &session.slot);
   state(session.slot) = {};
   const bool unused = std::ranges::none_of(
@@ -367,14 +383,32 @@ void MachineSessions::changed() {
 
 namespace {
 
-// A pinned map of the other instance. No descriptor: it has none of this layout.
-Result<Fd> map_of(const std::string& directory, const char* name, int ours) {
+// A pinned map of the other instance, and whether its keys and values are those of this build.
+struct OtherMap {
+  Fd fd;  // no descriptor: the other instance has no such map
+  bool readable = false;
+};
+
+Result<OtherMap> other_map(const std::string& directory, const char* name, int ours) {
   auto map = kernel::open_pinned(directory + "/map_" + name);
-  if (!map) return map.error().code == ENOENT ? Result<Fd>(Fd()) : map.error();
+  if (!map) return map.error().code == ENOENT ? Result<OtherMap>(OtherMap()) : map.error();
   HF_TRY_ASSIGN(const auto theirs, kernel::map_shape(map->get()));
   HF_TRY_ASSIGN(const auto wanted, kernel::map_shape(ours));
-  if (theirs.key_bytes != wanted.key_bytes || theirs.value_bytes != wanted.value_bytes) return Fd();
-  return map;
+  const bool same =
+      theirs.key_bytes == wanted.key_bytes && theirs.value_bytes == wanted.value_bytes;
+  return OtherMap{*std::move(map), same};
+}
+
+// Members whose records this build cannot read would be let loose.
+Error members_of_another_layout() {
+  return Error{EPROTO, "take over", "sessions",
+               "another build of holdfastd holds sessions in a way that this one does not know; it "
+               "stays in force. This one can start when they have ended"};
+}
+
+bool is_empty(int map_fd) {
+  __u64 key = 0;
+  return bpf_map_get_next_key(map_fd, nullptr, &key) != 0;
 }
 
 }  // namespace
@@ -410,16 +444,22 @@ Result<void> MachineSessions::copy_members(int from_fd) {
 }
 
 Result<void> MachineSessions::take_over(const std::string& directory, const Attach& attach) {
-  const auto map = [&](const char* name) {
-    return map_of(directory, name, programs_.map_fd(name));
+  bool readable = true;
+  const auto map = [&](const char* name) -> Result<Fd> {
+    HF_TRY_ASSIGN(auto other, other_map(directory, name, programs_.map_fd(name)));
+    readable = readable && other.readable;
+    return std::move(other.fd);
   };
-  HF_TRY_ASSIGN(const auto states, map("session_states"));
   HF_TRY_ASSIGN(const auto members, map("session_tasks"));
-  auto tables = kernel::open_pinned(directory + "/map_session_tables");
-  if (!states || !members || !tables) return {};
+  // A build that knows no sessions, or none that is open.
+  if (!members || (!readable && is_empty(members.get()))) return {};
+  HF_TRY_ASSIGN(const auto states, map("session_states"));
   HF_TRY_ASSIGN(const auto ids, map("label_ids"));
   HF_TRY_ASSIGN(const auto profiles, map("socket_profiles"));
   HF_TRY_ASSIGN(const auto rates, map("socket_rates"));
+  const auto tables = kernel::open_pinned(directory + "/map_session_tables");
+  if (!readable || !tables)
+    return is_empty(members.get()) ? Result<void>() : members_of_another_layout();
   hf_session_state last = {};
   const std::uint32_t first_slot = HF_LAYER_MACHINE;
   if (bpf_map_lookup_elem(states.get(), &first_slot, &last) == 0)

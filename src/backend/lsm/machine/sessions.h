@@ -63,8 +63,8 @@ class MachineSessions {
   [[nodiscard]] PolicyNeeds needs() const;
 
   // Takes over the sessions of another instance, which is still attached, with all their members.
-  // Nothing, if that instance has none, or in a way that this build does not know. The programs
-  // that these sessions need are attached by `attach`. Errors: of bpf(2).
+  // The programs that these sessions need are attached by `attach`. Errors: EPROTO that instance has
+  // members in a way that this build does not know; of bpf(2).
   using Attach = std::function<Result<void>(Families)>;
   [[nodiscard]] Result<void> take_over(const std::string& directory, const Attach& attach);
 
@@ -84,6 +84,7 @@ class MachineSessions {
   void count(const hf_layers& layers, std::int64_t by) const;
   [[nodiscard]] Result<void> adopt(const hf_adoption& adoption, pid_t tid);
   [[nodiscard]] Result<void> copy_members(int from_fd);
+  [[nodiscard]] BpfUsage bpf_usage(std::uint64_t set) const;
   void forget_namespaces(std::uint64_t set) const;
   void take_down(std::uint64_t id, const Session& session);
   void changed();

@@ -89,7 +89,8 @@ Result<void> fill(int map_fd, const auto& entries, const char* what) {
 
 void add_rules(SocketPolicy& policy, const hf_socket_profile& rules) {
   policy.operations |= rules.operations;
-  policy.peers |= rules.peer_operations != 0;
+  policy.peers |= (rules.peer_operations & ~HF_SOCK_ACCEPT) != 0;
+  policy.accept_peers |= (rules.peer_operations & HF_SOCK_ACCEPT) != 0;
   policy.ruled_labels |= (rules.labels & HF_LABELS_RULED) != 0;
   policy.inherits |= (rules.labels & HF_LABELS_INHERIT) != 0;
 }

@@ -25,8 +25,9 @@ struct SocketPolicy {
   std::vector<Entry<hf_policy_key, hf_socket_profile>> profiles;
   std::vector<Entry<hf_policy_key, hf_socket_rate>> rates;
   // Of all profiles together.
-  __u32 operations = 0;  // HF_SOCK_*
-  bool peers = false;
+  __u32 operations = 0;       // HF_SOCK_*
+  bool peers = false;         // of connects and sends
+  bool accept_peers = false;  // of accepts
   bool ruled_labels = false;
   bool inherits = false;
 };

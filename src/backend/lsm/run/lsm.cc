@@ -14,12 +14,19 @@ namespace holdfast::backend {
 
 namespace {
 
+bool bpf_can_be_decided() {
+  const auto types = kernel::KernelTypes::load();
+  return types && types->has_function(std::string(lsm::kTokenHook));
+}
+
 class LsmBackend : public Backend {
  public:
   [[nodiscard]] Enforcer enforcer() const override { return Enforcer::lsm; }
   [[nodiscard]] Result<void> available() const override;
   [[nodiscard]] Conditions conditions() const override;
   Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
+    if (spec.tables->profiles[spec.profile].bpf_ruled != 0 && !bpf_can_be_decided())
+      return Error{ENOTSUP, "decide about bpf", {}, lsm::kNoTokens};
     return lsm::LsmSession::open(spec);
   }
 };
@@ -38,11 +45,6 @@ Result<void> LsmBackend::available() const {
     return Error{
         EPERM, "use BPF LSM", {}, "needs root: CAP_SYS_ADMIN in the initial user namespace"};
   return {};
-}
-
-bool bpf_can_be_decided() {
-  const auto types = kernel::KernelTypes::load();
-  return types && types->has_function(std::string(lsm::kTokenHook));
 }
 
 Conditions LsmBackend::conditions() const {

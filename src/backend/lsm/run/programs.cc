@@ -75,15 +75,12 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   });
   const hf_label_words words = words_of(spec, selection);
   HF_TRY(object.set_initial_value(".rodata.labels", &words, sizeof(words)));
-  const hf_bpf_limits limits = {static_cast<__u32>(libbpf_num_possible_cpus()), selection.bpf()};
-  HF_TRY(object.set_initial_value(".rodata.bpf", &limits, sizeof(limits)));
   HF_TRY_ASSIGN(const auto tasks, kernel::max_tasks());
   HF_TRY(object.set_max_entries("calls", hf_task_room(tasks)));
   HF_TRY(object.load(selection.types()));
 
   std::unique_ptr<Programs> programs(new Programs(std::move(object)));
   programs->decide_sockets_ = selection.sockets();
-  programs->decide_bpf_ = selection.bpf();
   programs->kernel_labels_ = selection.kernel_labels();
   programs->mirrored_ = selection.sockets() && selection.mirrored();
   HF_TRY(programs->name_labels(spec.labels));
@@ -163,20 +160,6 @@ Result<void> Programs::adopt(pid_t tid, const std::array<std::uint32_t, HF_NS_CO
   if (found != wanted)
     return Error{ESRCH, "track namespaces", {}, "the child is not in all of them"};
   return {};
-}
-
-Result<BpfUsage> Programs::bpf_usage() const {
-  struct {
-    __u32 lock;
-    __u32 pad0;
-    hf_bpf_usage usage;
-  } value = {};
-  const __u32 slot = HF_TABLES_POLICY;
-  if (bpf_map_lookup_elem(object_.map_fd("bpf_usage"), &slot, &value) != 0)
-    return kernel::system_error("read BPF map", "bpf_usage");
-  const hf_bpf_usage& u = value.usage;
-  return BpfUsage{u.tokens_made, u.maps_made,     u.programs_made, u.attached,
-                  u.most_maps,   u.most_programs, u.most_memory};
 }
 
 Result<std::vector<pid_t>> Programs::members() const {

@@ -23,7 +23,6 @@ class Programs {
   // them.
   static Result<std::unique_ptr<Programs>> load(const Needs& needs, const SessionSpec& spec);
   [[nodiscard]] bool decide_sockets() const { return decide_sockets_; }
-  [[nodiscard]] bool decide_bpf() const { return decide_bpf_; }
   // Does the kernel keep labels of sockets? Do the programs read them from label_mirror_fd()?
   [[nodiscard]] bool kernel_labels() const { return kernel_labels_; }
   [[nodiscard]] bool mirrored() const { return mirrored_; }
@@ -34,8 +33,6 @@ class Programs {
   // taken.
   [[nodiscard]] bool take_token(std::uint16_t profile, std::uint32_t rule,
                                 std::uint64_t cgroup) const;
-  // A program of ours, for the self-test to attach where it must not. Borrowed.
-  [[nodiscard]] int attachable_program_fd() const { return object_.program_fd("hf_sysctl"); }
 
   // A policy becomes the live one of a slot (HF_TABLES_*) by one store; the map is frozen before.
   Result<void> publish(std::uint32_t slot, const hf_tables& tables) const;
@@ -54,9 +51,6 @@ class Programs {
   // Process numbers of all members, each once.
   [[nodiscard]] Result<std::vector<pid_t>> members() const;
 
-  // What the members made with BPF privileges.
-  [[nodiscard]] Result<BpfUsage> bpf_usage() const;
-
   [[nodiscard]] const SessionRecord& record() const { return *record_; }
   [[nodiscard]] int events_fd() const { return object_.map_fd("events"); }
 
@@ -67,7 +61,6 @@ class Programs {
 
   kernel::BpfObject object_;
   bool decide_sockets_ = false;
-  bool decide_bpf_ = false;
   bool kernel_labels_ = false;
   bool mirrored_ = false;
   std::unique_ptr<SessionRecord> record_;

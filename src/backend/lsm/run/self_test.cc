@@ -2,7 +2,6 @@
 #include "backend/lsm/run/self_test.h"
 
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -76,28 +75,6 @@ int try_connect() {
   return connect(fd, reinterpret_cast<const sockaddr*>(&nobody), sizeof(nobody));
 }
 
-// Of the parent's, set before it forks: a cgroup program, and the root cgroup.
-int some_program = -1;
-int root_cgroup = -1;
-
-int try_bpf_attach() {
-  bpf_attr attr;
-  std::memset(&attr, 0, sizeof(attr));
-  attr.link_create.prog_fd = static_cast<__u32>(some_program);
-  attr.link_create.target_fd = static_cast<__u32>(root_cgroup);
-  attr.link_create.attach_type = BPF_CGROUP_SYSCTL;
-  return static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)));
-}
-
-int try_bpf_map() {
-  bpf_attr attr;
-  std::memset(&attr, 0, sizeof(attr));
-  attr.map_type = BPF_MAP_TYPE_ARRAY;
-  attr.key_size = attr.value_size = sizeof(__u32);
-  attr.max_entries = 1;
-  return static_cast<int>(syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)));
-}
-
 constexpr std::array kAttempts = {
     Attempt{"unshare", try_unshare, HF_OP_NAMESPACE_ALLOC, HF_VIA_UNSHARE, HF_NS_UTS,
             HF_REASON_CREATE},
@@ -110,10 +87,6 @@ constexpr std::array kAttempts = {
     Attempt{"trace", try_trace, HF_OP_TRACE, HF_VIA_PTRACE, 0, HF_REASON_TRACE_OUTSIDE},
     // Only where socket rules are decided.
     Attempt{"connect", try_connect, HF_OP_SOCKET, HF_VIA_CONNECT, 0, HF_REASON_SOCKET_DENY},
-    // Only where BPF privileges are decided.
-    Attempt{"BPF map", try_bpf_map, HF_OP_BPF, HF_VIA_BPF_COMMAND, 0, HF_REASON_BPF_DELEGATE},
-    Attempt{"BPF attachment to the root cgroup", try_bpf_attach, HF_OP_BPF, HF_VIA_BPF_ATTACH, 0,
-            HF_REASON_BPF_ATTACH_TO},
     // Refused by the guard, to everybody.
     Attempt{"kernel.ftrace_enabled", try_silencing, kGuard, 0, 0, 0},
 };
@@ -130,8 +103,6 @@ std::unique_ptr<hf_tables> self_test_tables() {
   tables->profiles[0].ns_create = HF_NS_ALL;
   tables->profiles[kSelfTestProfile].ns_enter = HF_ENTER_OWN;
   tables->profiles[kSelfTestProfile].socket_count = 1;
-  tables->profiles[kSelfTestProfile].bpf_ruled = 1;
-  tables->profiles[kSelfTestProfile].bpf_attachments[0] = ~0ull;
   tables->any_socket_rules = 1;
   tables->socket_rule_count = 1;
   tables->socket_rules[0].ops = HF_SOCK_CONNECT;
@@ -154,8 +125,7 @@ bool is_event_of(const hf_event& event, const Attempt& attempt) {
 }
 
 bool is_decided(const Programs& programs, const Attempt& attempt) {
-  if (attempt.op == HF_OP_SOCKET) return programs.decide_sockets();
-  return attempt.op != HF_OP_BPF || programs.decide_bpf();
+  return attempt.op != HF_OP_SOCKET || programs.decide_sockets();
 }
 
 Result<Errnos> attempt_all(const Programs& programs) {
@@ -167,9 +137,6 @@ Result<Errnos> attempt_all(const Programs& programs) {
   member.profile = kSelfTestProfile;
   member.tables = HF_TABLES_SELF_TEST;
   member.set = kSelfTestSet;
-  HF_TRY_ASSIGN(const auto root, kernel::open_whole_cgroup_hierarchy());
-  root_cgroup = root.get();
-  some_program = programs.attachable_program_fd();
   HF_TRY(programs.arm(member));
   const pid_t pid = fork();
   if (pid < 0) return kernel::system_error("fork");

@@ -25,6 +25,8 @@ constexpr int kDyingPatienceMs = 5000;
 }  // namespace
 
 Result<std::unique_ptr<Session>> LsmSession::open(const SessionSpec& spec) {
+  if (spec.tables->profiles[spec.profile].bpf_ruled != 0)
+    return Error{ENOTSUP, "open session", {}, "only holdfastd decides rules about bpf"};
   std::unique_ptr<LsmSession> session(new LsmSession(spec));
   HF_TRY_ASSIGN(session->programs_, Programs::load(needs_of(*spec.tables), spec));
   HF_TRY(session->programs_->publish(HF_TABLES_POLICY, *spec.tables));
@@ -124,11 +126,7 @@ Result<void> LsmSession::dispatch() {
 Result<Totals> LsmSession::finish() {
   HF_TRY_ASSIGN(std::ignore, kill_members(*programs_, kDyingPatienceMs));
   HF_TRY(ring_->consume());
-  Totals totals = programs_->record().totals();
-  if (programs_->decide_bpf()) {
-    HF_TRY_ASSIGN(totals.bpf, programs_->bpf_usage());
-  }
-  return totals;
+  return programs_->record().totals();
 }
 
 }  // namespace holdfast::backend::lsm

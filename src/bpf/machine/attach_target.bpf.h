@@ -4,33 +4,24 @@
  *
  * The kernel resolves these descriptors after its last LSM hook: there is no hook between cgroup_get_from_fd() and
  * the attachment. (Older kernels have file_alloc_security there, which BPF cannot use.) So the descriptor is resolved
- * here, before the kernel does. The result is exact only if no other task can change the descriptor table in
- * between, which means that the table was not shared since the last execve. Sharing is recorded where it starts
- * (bpf/run/member.bpf.h), because the other task may have ended later. Workers and SQPOLL threads of io_uring are
- * tasks that share, too. A task that shares or has shared its table gets no attachment.
+ * here, before the kernel does. The result is exact only if no other task can change the descriptor table in between:
+ * the current task is the only holder of the table, and only a holder makes another one. Threads, workers and SQPOLL
+ * threads of io_uring are holders, too, and since Linux 5.11 nobody else takes a reference, not even /proc.
  */
-#ifndef HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H
-#define HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H
+#ifndef HOLDFAST_BPF_MACHINE_ATTACH_TARGET_BPF_H
+#define HOLDFAST_BPF_MACHINE_ATTACH_TARGET_BPF_H
 
-#include "bpf/run/maps.bpf.h"
+#include "bpf/lib/vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
 
 #define HF_CGROUP2_MAGIC 0x63677270
 #define HF_DIR_MASK 0170000
 #define HF_DIR 0040000
 
-static __always_inline __u64 hf_cgroup_id(const struct cgroup *cgroup) {
-  const struct kernfs_node *kn = 0;
-  __u64 id = 0;
-  bpf_core_read(&kn, sizeof(kn), &cgroup->kn);
-  if (kn) bpf_core_read(&id, sizeof(id), &kn->id);
-  return id;
-}
-
-/*
- * The file of a descriptor of the current task. 0: there is none, or another task shares the table now. The caller
- * has to check whether one has shared it before (hf_member.files_shared).
- */
-static __always_inline const struct file *hf_own_file(__u32 fd) {
+/* The file of a descriptor of the current task. 0: there is none, or another task shares the table. */
+static __always_inline const struct file *own_file(__u32 fd) {
   const struct task_struct *task = (const void *)bpf_get_current_task();
   const struct files_struct *files = 0;
   const struct fdtable *table = 0;
@@ -49,14 +40,14 @@ static __always_inline const struct file *hf_own_file(__u32 fd) {
   return file;
 }
 
-static __always_inline const void *hf_private_data(const struct file *file) {
+static __always_inline const void *private_data(const struct file *file) {
   const void *data = 0;
   if (file) bpf_core_read(&data, sizeof(data), &file->private_data);
   return data;
 }
 
 /* The cgroup whose directory the file is, read as in cgroup_get_from_fd(). 0: it is not the directory of a cgroup. */
-static __always_inline const struct cgroup *hf_cgroup_of_file(const struct file *file) {
+static __always_inline const struct cgroup *cgroup_of_file(const struct file *file) {
   const struct inode *inode = 0;
   const struct super_block *sb = 0;
   const struct kernfs_node *kn = 0;
@@ -75,20 +66,4 @@ static __always_inline const struct cgroup *hf_cgroup_of_file(const struct file 
   return cgroup;
 }
 
-/*
- * Is the cgroup the one that the command was started in, or a descendant? The task's current cgroup does not count,
- * since root can move itself anywhere. If the command was started in the root cgroup, no cgroup counts, because all
- * of the machine is below the root.
- */
-static __always_inline int hf_is_own_cgroup(const struct hf_session *s, const struct cgroup *cgroup) {
-  const struct cgroup *ancestor = 0;
-  __u32 home = s->home_level;
-  int level = 0;
-  if (!cgroup || !home || !s->home_cgroup) return 0;
-  bpf_core_read(&level, sizeof(level), &cgroup->level);
-  if (level < (int)home) return 0;
-  bpf_probe_read_kernel(&ancestor, sizeof(ancestor), (const void *)&cgroup->ancestors + home * sizeof(void *));
-  return ancestor && hf_cgroup_id(ancestor) == s->home_cgroup;
-}
-
-#endif /* HOLDFAST_BPF_LIB_ATTACH_TARGET_BPF_H */
+#endif /* HOLDFAST_BPF_MACHINE_ATTACH_TARGET_BPF_H */
