@@ -8,7 +8,8 @@
  * (kernel/bpf/prototype.h). No program is loaded that reads something else than it states.
  *
  * BPF_PROG(name, arguments...) is used like libbpf's macro of that name. The arguments must be all arguments of the
- * function, or none. A pointer has to name the kernel's struct; a suffix ___x does not count. Instead of a type:
+ * function, or none. A pointer has to name the kernel's struct; a suffix ___x does not count. An integer has to have the
+ * kernel's size. A bool that is read is a __u8: only the lower 8 bits of its register count. Instead of a type:
  *
  *   struct hf_unread *   a pointer to anything, which the program does not read
  *   hf_maybe_bool        a bool at the end that older kernels do not have, which the program does not read

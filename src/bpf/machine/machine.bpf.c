@@ -258,7 +258,7 @@ static __u64 find_moved(void) {
 
 /* A kernel that has the hook for moves as it was proposed passes the moved task first. */
 HF_PROG_AFTER(struct task_struct *, "fentry/" HF_MOVE_ASKED, cgroup_capture, struct cgroup___cg *src_cgroup,
-              struct cgroup___cg *dst_cgroup, struct super_block *sb, _Bool threadgroup, struct cgroup_namespace *ns) {
+              struct cgroup___cg *dst_cgroup, struct super_block *sb, __u8 threadgroup, struct cgroup_namespace *ns) {
   const struct hf_tables *tables = live_tables();
   struct hf_event *e = &call.event;
   __u64 moved = find_moved();
@@ -298,7 +298,7 @@ HF_PROG_IDMAP("lsm/inode_permission", cgroup_enforce, struct inode *inode, int m
 }
 
 HF_PROG_RESULT_AFTER(struct task_struct *, "fexit/" HF_MOVE_ASKED, cgroup_release, struct cgroup___cg *src,
-                     struct cgroup___cg *dst, struct super_block *sb, _Bool threadgroup, struct cgroup_namespace *ns,
+                     struct cgroup___cg *dst, struct super_block *sb, __u8 threadgroup, struct cgroup_namespace *ns,
                      int ret) {
   __u64 current = bpf_get_current_task();
   if (ret == 0 && !call.answered) count(&cgroup_totals.unasked);
@@ -313,7 +313,7 @@ HF_PROG_RESULT_AFTER(struct task_struct *, "fexit/" HF_MOVE_ASKED, cgroup_releas
  * -------------------------------------------------------------------------------------- */
 
 SEC("fexit/" HF_MOVE_NAMED)
-int HF_PROG_RESULT(cgroup_named, char *buf, _Bool threadgroup, struct hf_unread *lock, struct task_struct *task) {
+int HF_PROG_RESULT(cgroup_named, char *buf, __u8 threadgroup, struct hf_unread *lock, struct task_struct *task) {
   if ((__u64)task >= (__u64)-HF_MAX_ERRNO) return 0;
   call.named = (__u64)task;
   call.namer = bpf_get_current_task();
