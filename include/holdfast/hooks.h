@@ -5,10 +5,13 @@
  * Call holdfast_hooks_enable() once, before opening an object with libbpf or a skeleton. From then
  * on programs in the sections
  *
- *     lsm.s/namespace_alloc    lsm/namespace_free    lsm.s/namespace_install    lsm.s/cgroup_attach
+ *     lsm.s/namespace_alloc    lsm.s/namespace_init    lsm/namespace_free
+ *     lsm.s/namespace_install    lsm.s/cgroup_attach
  *
- * (with or without .s) load, attach and enforce on a kernel that has no such hooks. For a hook that
- * the kernel has, nothing changes. A program that is started with the shared library in LD_PRELOAD
+ * (with or without .s) load, attach and enforce on a kernel that has no such hooks. namespace_alloc
+ * and namespace_init are two names of one hook, and each works where the kernel has the other. A
+ * program for a hook that the kernel has is loaded as a program of that hook. No program is loaded
+ * if the kernel passes other arguments than the hook has. A program that is started with the shared library in LD_PRELOAD
  * does not need the call.
  *
  * Threads: call these functions, and libbpf, from one thread at a time.
@@ -36,7 +39,7 @@ struct holdfast_hook_status {
   const char* how;
 };
 
-#define HOLDFAST_HOOKS 4
+#define HOLDFAST_HOOKS 5
 
 /*
  * Registers the hooks with libbpf. A second call does nothing. Returns 0, or a negative errno.
@@ -54,9 +57,10 @@ HOLDFAST_HOOKS_API int holdfast_hooks_enable(void);
 HOLDFAST_HOOKS_API int holdfast_hooks_status(struct holdfast_hook_status* out, size_t count);
 
 /*
- * Bridged programs that are loaded from now on apply only to tasks in the subtree of this cgroup.
- * `cgroup_fd` is a cgroup2 directory, borrowed until the programs are loaded. -1: all tasks, the
- * default.
+ * Programs of these hooks that are loaded from now on apply only to tasks in the subtree of this
+ * cgroup. `cgroup_fd` is a cgroup2 directory, borrowed until the programs are loaded. -1: all
+ * tasks, the default. A cgroup_attach program does not load with a limit where the kernel has that
+ * hook itself (EOPNOTSUPP).
  */
 HOLDFAST_HOOKS_API void holdfast_hooks_limit_to_cgroup(int cgroup_fd);
 

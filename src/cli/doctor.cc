@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/hook_state.h"
 #include "cli/self_test.h"
 #include "kernel/features.h"
 #include "kernel/sockets/stream.h"
@@ -69,6 +70,17 @@ Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& p
     proof.detail = "making a namespace and entering one were both refused and reported";
   }
   return proof;
+}
+
+// The hooks for programs of others, as `holdfast hooks status` has them.
+void add_hooks(std::vector<kernel::Feature>& features) {
+  holdfast_hook_status hooks[HOLDFAST_HOOKS];
+  if (holdfast_hooks_status(hooks, HOLDFAST_HOOKS) < 0) return;  // no type information: said above
+  for (const holdfast_hook_status& hook : hooks)
+    features.push_back({std::string("hook ") + hook.hook,
+                        hook.state == HOLDFAST_HOOK_UNAVAILABLE ? kernel::Condition::limited
+                                                                : kernel::Condition::good,
+                        std::string(hook_state_word(hook.state)) + ": " + hook.how});
 }
 
 std::string_view word(kernel::Condition condition) {
@@ -133,7 +145,8 @@ int doctor(const DoctorOptions& options) {
   if (options.fix) return doctor_fix(options);
   const auto loaded = policy::load({{"doctor", std::string(kSelfTestPolicy)}});
   if (!loaded.policy) return kExitFailed;
-  const auto features = kernel::survey_features();
+  auto features = kernel::survey_features();
+  add_hooks(features);
   std::vector<Proof> proofs;
   // lsm first: the supervisor makes this process undumpable, which cannot be undone.
   proofs.push_back(prove(backend::make_lsm_backend(), *loaded.policy));

@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "cli/commands.h"
+#include "cli/hook_state.h"
 #include "holdfast/hooks.h"
 
 namespace holdfast::cli {
@@ -112,24 +113,12 @@ void remove_in_order(const fs::path& directory) {
   fs::remove(directory, error);
 }
 
-const char* state_word(holdfast_hook_state state) {
-  switch (state) {
-    case HOLDFAST_HOOK_NATIVE:
-      return "native";
-    case HOLDFAST_HOOK_BRIDGED:
-      return "bridged";
-    case HOLDFAST_HOOK_UNAVAILABLE:
-      break;
-  }
-  return "unavailable";
-}
-
 void print_json(const holdfast_hook_status (&hooks)[HOLDFAST_HOOKS]) {
   nlohmann::ordered_json json = {{"hooks", nlohmann::ordered_json::array()},
                                  {"loaded", nlohmann::ordered_json::array()}};
   for (const holdfast_hook_status& hook : hooks)
     json["hooks"].push_back(
-        {{"name", hook.hook}, {"state", state_word(hook.state)}, {"how", hook.how}});
+        {{"name", hook.hook}, {"state", hook_state_word(hook.state)}, {"how", hook.how}});
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(kLoaded, error))
     json["loaded"].push_back(entry.path().filename().string());
@@ -152,7 +141,7 @@ int hooks_status(const HooksStatusOptions& options) {
     return kExitOk;
   }
   for (const holdfast_hook_status& hook : hooks) {
-    fmt::print("{:<18} {:<12} {}\n", hook.hook, state_word(hook.state), hook.how);
+    fmt::print("{:<18} {:<12} {}\n", hook.hook, hook_state_word(hook.state), hook.how);
   }
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(kLoaded, error)) {

@@ -57,6 +57,7 @@ Result<Fd> load_program(const std::string& name, const Instructions& insns,
 Refusal refusal_at(Hook hook, const Choices& choices) {
   switch (hook) {
     case Hook::kAlloc:
+    case Hook::kInit:
       return choices.alloc_refusal;
     case Hook::kFree:
       return Refusal::kIgnored;  // the hook returns nothing
@@ -224,7 +225,9 @@ Result<void> Adapter::hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_l
   debug_.apply_to(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_,
                   lines_);
   options.attach_btf_id = site.function_id;
-  // libbpf reads this option from the program after this function has returned.
+  // libbpf 1.5 and later read it here. Earlier ones read it from the program after this function
+  // has returned.
+  options.expected_attach_type = site.attach;
   bpf_program__set_expected_attach_type(program, site.attach);
   return {};
 }

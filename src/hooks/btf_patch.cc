@@ -139,6 +139,21 @@ Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options) {
   return debug;
 }
 
+void shift_debug_info(bpf_prog_load_opts& options, std::uint32_t insns,
+                      std::vector<bpf_func_info>& functions, std::vector<bpf_line_info>& lines) {
+  functions = copy_records<bpf_func_info>(options.func_info, options.func_info_cnt,
+                                          options.func_info_rec_size);
+  lines = copy_records<bpf_line_info>(options.line_info, options.line_info_cnt,
+                                      options.line_info_rec_size);
+  // The first ones stay: they are about instruction 0.
+  for (std::size_t i = 1; i < functions.size(); i++) functions[i].insn_off += insns;
+  for (std::size_t i = 1; i < lines.size(); i++) lines[i].insn_off += insns;
+  options.func_info = functions.data();
+  options.func_info_rec_size = sizeof(bpf_func_info);
+  options.line_info = lines.data();
+  options.line_info_rec_size = sizeof(bpf_line_info);
+}
+
 void DebugInfo::apply_to(bpf_prog_load_opts& options, std::uint32_t wrapper_insns,
                          std::vector<bpf_func_info>& functions_out,
                          std::vector<bpf_line_info>& lines_out) const {

@@ -35,6 +35,11 @@ struct DebugInfo {
 // Errors: of libbpf's BTF functions and bpf(2).
 Result<DebugInfo> patch_debug_info(const bpf_prog_load_opts& options);
 
+// For a program that `insns` instructions were put in front of. Writes its functions and lines to
+// the vectors, which must outlive the load, and lets `options` refer to them.
+void shift_debug_info(bpf_prog_load_opts& options, std::uint32_t insns,
+                      std::vector<bpf_func_info>& functions, std::vector<bpf_line_info>& lines);
+
 // A hash map from u64 to hf_moved_task, whose first word may hold a pointer to a task. Errors: of
 // bpf(2).
 Result<Fd> make_task_map();

@@ -48,7 +48,6 @@ int holdfast_hooks_enable() {
     return -ENOTSUP;
   }
   for (Hook hook : kHooks) {
-    if (kernel->offer(hook).state == Offer::State::kNative) continue;
     if (const int error = holdfast::hooks::register_hook(hook); error < 0) return error;
   }
   enabled = true;

@@ -17,6 +17,9 @@ using Test = Condition::Test;
 constexpr std::int32_t kAnonymousMount = static_cast<std::int32_t>(HF_ANONYMOUS_MOUNTS_INUM);
 constexpr std::uint32_t CLONE_NEWMNT = CLONE_NEWNS;  // the name that HF_NAMESPACE_POINTS uses
 
+using kernel::integer_of;
+using kernel::pointer_to;
+
 Argument context(int index) { return {.from = From::kContext, .index = index}; }
 Argument zero() { return {}; }
 
@@ -55,11 +58,18 @@ std::optional<int> member_offset(const btf* kernel, const char* type, std::strin
                 : std::nullopt;
 }
 
-// Adds a site to the offer. False: the kernel lacks the function, and `offer.how` has the reason.
+// Adds a site to the offer. False: the kernel lacks the function, or it has other arguments, and
+// `offer.how` has the reason.
 bool add_site(Offer& offer, const btf* kernel, Site site) {
   site.function_id = function_id(kernel, site.function);
   if (site.function_id == 0) {
     offer.how = "this kernel's type information lacks " + site.function;
+    return false;
+  }
+  if (const auto checked =
+          kernel::check_prototype(kernel, site.function, site.parameters, site.result);
+      !checked) {
+    offer.how = site.function + ": " + checked.error().detail;
     return false;
   }
   offer.sites.push_back(std::move(site));
@@ -80,9 +90,10 @@ struct NamespacePoint {
   Make how;
   const char* make;
   std::uint32_t clone_flag;
+  const char* kind;
 };
 #define HF_NAMESPACE_POINT(proc, TYPE, install, checks, how, make, kind) \
-  NamespacePoint{#install, checks, Make::how, #make, CLONE_NEW##TYPE},
+  NamespacePoint{#install, checks, Make::how, #make, CLONE_NEW##TYPE, #kind},
 constexpr NamespacePoint kNamespacePoints[] = {HF_NAMESPACE_POINTS(HF_NAMESPACE_POINT)};
 #undef HF_NAMESPACE_POINT
 
@@ -90,7 +101,9 @@ constexpr NamespacePoint kNamespacePoints[] = {HF_NAMESPACE_POINTS(HF_NAMESPACE_
 Offer find_install(const btf* kernel) {
   Offer offer;
   for (const NamespacePoint& point : kNamespacePoints) {
-    Site site{.function = point.install, .arguments = {context(0), context(1), zero()}};
+    Site site{.function = point.install,
+              .parameters = {pointer_to("nsset"), pointer_to("ns_common")},
+              .arguments = {context(0), context(1), zero()}};
     site.object = 1;
     site.ns_type = point.clone_flag;
     site.checks = point.checks;
@@ -103,8 +116,12 @@ Offer find_install(const btf* kernel) {
 // Kernels that have __ns_common_init(ns, ns_type, ops, inum) call it for every new namespace.
 Offer find_alloc_common(const btf* kernel) {
   Offer offer;
-  Site site{
-      .function = HF_MAKES_EVERY_NS, .attach = BPF_TRACE_FEXIT, .arguments = {context(0), zero()}};
+  Site site{.function = HF_MAKES_EVERY_NS,
+            .parameters = {pointer_to("ns_common"), integer_of(4), pointer_to("proc_ns_operations"),
+                           integer_of(4)},
+            .result = integer_of(4),
+            .attach = BPF_TRACE_FEXIT,
+            .arguments = {context(0), zero()}};
   site.conditions = {{Test::kDiffers, 3, kAnonymousMount}, {Test::kZero, 4}};
   site.object = 0;
   if (!add_site(offer, kernel, std::move(site))) return offer;
@@ -114,7 +131,13 @@ Offer find_alloc_common(const btf* kernel) {
 // A function that returns a namespace. It returns a new one if `flags`, its first argument,
 // requests that, and else the old one.
 bool add_copier(Offer& offer, const btf* kernel, const NamespacePoint& point) {
-  Site site{.function = point.make, .attach = BPF_TRACE_FEXIT};
+  const kernel::ArgumentType kind = pointer_to(point.kind);
+  const kernel::ArgumentType user = pointer_to("user_namespace");
+  Site site{.function = point.make, .result = kind, .attach = BPF_TRACE_FEXIT};
+  if (point.how == Make::COPY_MNT)
+    site.parameters = {integer_of(8), kind, user, pointer_to("fs_struct")};
+  else
+    site.parameters = {integer_of(8), user, kind};
   site.ns_type = point.clone_flag;
   if (!add_site(offer, kernel, std::move(site))) return false;
   Site& added = offer.sites.back();
@@ -141,7 +164,10 @@ bool add_user_creator(Offer& offer, const btf* kernel, const NamespacePoint& poi
     offer.how = "struct cred or struct user_namespace is not as expected";
     return false;
   }
-  Site site{.function = point.make, .attach = BPF_TRACE_FEXIT};
+  Site site{.function = point.make,
+            .parameters = {pointer_to("cred")},
+            .result = integer_of(4),
+            .attach = BPF_TRACE_FEXIT};
   site.ns_type = point.clone_flag;
   site.arguments = {{.from = From::kPointee, .index = 0, .offset = *offset, .via = *user_ns},
                     zero()};
@@ -163,12 +189,17 @@ Offer find_alloc_each(const btf* kernel) {
 
 Offer find_free(const btf* kernel) {
   Offer offer;
-  Site site{.function = HF_FREES_EVERY_NS, .arguments = {context(0), zero()}};
+  Site site{.function = HF_FREES_EVERY_NS,
+            .parameters = {pointer_to("ns_common")},
+            .arguments = {context(0), zero()}};
   site.object = 0;
   site.key = CallKey::kObject;
-  if (add_site(offer, kernel, site))
+  if (function_id(kernel, HF_FREES_EVERY_NS) != 0) {
+    if (!add_site(offer, kernel, site)) return offer;
     return bridged(std::move(offer), "fentry of " HF_FREES_EVERY_NS);
+  }
   site.function = HF_FREES_EVERY_INUM;
+  site.parameters = {integer_of(4)};
   site.arguments = {{.from = From::kInum, .index = 0}, zero()};
   const int common = btf__find_by_name_kind(kernel, "ns_common", BTF_KIND_STRUCT);
   const auto inum = member_offset(kernel, "ns_common", "inum");
@@ -192,6 +223,8 @@ Offer find_cgroup_attach(const btf* kernel) {
     }
   }
   Site site{.function = HF_MOVE_ASKED};
+  site.parameters = {pointer_to("cgroup"), pointer_to("cgroup"), pointer_to("super_block"),
+                     integer_of(1), pointer_to("cgroup_namespace")};
   site.arguments = {
       {.from = From::kTask}, context(0), context(1), context(2), context(3), context(4), zero()};
   site.copies = 1;
@@ -208,9 +241,31 @@ StorageDefect find_storage_defect(const btf* kernel) {
   return {.busy_id = static_cast<std::uint32_t>(busy), .switches_offset = *switches};
 }
 
+// What programs of a hook read. docs/hooks.md has the names.
+std::vector<kernel::ArgumentType> arguments_of(Hook hook) {
+  switch (hook) {
+    case Hook::kAlloc:
+    case Hook::kInit:
+    case Hook::kFree:
+      return {pointer_to("ns_common")};
+    case Hook::kInstall:
+      return {pointer_to("nsset"), pointer_to("ns_common")};
+    case Hook::kCgroupAttach:
+      return {pointer_to("task_struct"), pointer_to("cgroup"), pointer_to("cgroup"),
+              pointer_to("super_block"), integer_of(1),        pointer_to("cgroup_namespace")};
+  }
+  return {};
+}
+
+Hook other_name(Hook hook) {
+  if (hook == Hook::kAlloc) return Hook::kInit;
+  return hook == Hook::kInit ? Hook::kAlloc : hook;
+}
+
 Offer find_bridge(const btf* kernel, Hook hook) {
   switch (hook) {
-    case Hook::kAlloc: {
+    case Hook::kAlloc:
+    case Hook::kInit: {
       const bool common = function_id(kernel, HF_MAKES_EVERY_NS) != 0;
       return common ? find_alloc_common(kernel) : find_alloc_each(kernel);
     }
@@ -230,6 +285,8 @@ std::string_view hook_name(Hook hook) {
   switch (hook) {
     case Hook::kAlloc:
       return "namespace_alloc";
+    case Hook::kInit:
+      return "namespace_init";
     case Hook::kFree:
       return "namespace_free";
     case Hook::kInstall:
@@ -241,8 +298,17 @@ std::string_view hook_name(Hook hook) {
 }
 
 Offer find_offer(const btf* kernel, Hook hook) {
-  if (function_id(kernel, "bpf_lsm_" + std::string(hook_name(hook))) != 0) {
-    return {.state = Offer::State::kNative, .how = "the kernel has it"};
+  for (const Hook name : {hook, other_name(hook)}) {
+    const std::string function = "bpf_lsm_" + std::string(hook_name(name));
+    const std::uint32_t id = function_id(kernel, function);
+    if (id == 0) continue;
+    if (const auto checked = kernel::check_prototype(kernel, function, arguments_of(hook));
+        !checked)
+      return {.how = function + ": " + checked.error().detail};
+    return {.state = Offer::State::kNative,
+            .native_id = id,
+            .how = name == hook ? "the kernel has it"
+                                : "the kernel has it as " + std::string(hook_name(name))};
   }
   Offer offer = find_bridge(kernel, hook);
   if (offer.state != Offer::State::kBridged) offer.sites.clear();

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "bpf/lib/decision_points.h"
+#include "kernel/bpf/prototype.h"
 
 namespace holdfast::hooks {
 
-enum class Hook { kAlloc, kFree, kInstall, kCgroupAttach };
-inline constexpr std::array kHooks = {Hook::kAlloc, Hook::kFree, Hook::kInstall,
+// kInit is the name that kAlloc got in Linux 7.4. Both are the same hook.
+enum class Hook { kAlloc, kInit, kFree, kInstall, kCgroupAttach };
+inline constexpr std::array kHooks = {Hook::kAlloc, Hook::kInit, Hook::kFree, Hook::kInstall,
                                       Hook::kCgroupAttach};
 
 // "namespace_install"
@@ -55,6 +57,9 @@ enum class CallKey { kTask, kObject };
 
 struct Site {
   std::string function;
+  // All arguments of the function, and its result where it is read. The indices below are theirs.
+  std::vector<kernel::ArgumentType> parameters{};
+  kernel::ArgumentType result{};
   std::uint32_t function_id = 0;  // in the kernel's BTF
   bpf_attach_type attach = BPF_TRACE_FENTRY;
   std::vector<Argument> arguments{};
@@ -79,14 +84,16 @@ struct StorageDefect {
 struct Offer {
   enum class State { kNative, kBridged, kUnavailable };
   State state = State::kUnavailable;
+  std::uint32_t native_id = 0;  // kNative: the BTF id of the function that programs attach to
   std::string how;  // "fentry of the eight *ns_install functions, …", or the reason if unavailable
   std::vector<Site> sites{};
   bool has_ns_type = false;  // struct ns_common has the field ns_type
   StorageDefect storage{};
 };
 
-// `kernel`: the running kernel's BTF, borrowed. The hook is native if the BTF has bpf_lsm_<hook>.
-// Does not fail.
+// `kernel`: the running kernel's BTF, borrowed. The hook is native if the BTF has bpf_lsm_<hook>,
+// under this name or the other name of the same hook. It is unavailable if that function, or one
+// that replaces it, has other arguments than programs read. Does not fail.
 Offer find_offer(const btf* kernel, Hook hook);
 
 }  // namespace holdfast::hooks

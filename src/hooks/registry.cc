@@ -12,6 +12,7 @@
 #include <string>
 
 #include "hooks/hooks_kernel.h"
+#include "hooks/native.h"
 
 namespace holdfast::hooks {
 namespace {
@@ -22,6 +23,7 @@ struct State {
   // The key is the address. libbpf has no callback for closing an object. If a new program has the
   // same address, its entry replaces the old one.
   std::map<const bpf_program*, std::unique_ptr<Adapter>> adapters;
+  std::map<const bpf_program*, std::unique_ptr<NativeProgram>> natives;
 };
 
 State& state() {
@@ -43,14 +45,25 @@ int report(const bpf_program* program, const Error& error) {
 
 int set_up(bpf_program* program, long cookie) {
   const auto hook = static_cast<Hook>(cookie);
+  const Offer& offer = running_kernel()->offer(hook);
+  state().adapters.erase(program);
+  state().natives.erase(program);
+  if (offer.state == Offer::State::kNative) {
+    state().natives[program] = std::make_unique<NativeProgram>(hook, offer);
+    return 0;
+  }
   const bpf_insn* insns = bpf_program__insns(program);
   state().adapters[program] =
-      std::make_unique<Adapter>(hook, running_kernel()->offer(hook), bpf_program__name(program),
+      std::make_unique<Adapter>(hook, offer, bpf_program__name(program),
                                 Instructions(insns, insns + bpf_program__insn_cnt(program)));
   return 0;
 }
 
 int prepare(bpf_program* program, bpf_prog_load_opts* options, long) {
+  if (const auto native = state().natives.find(program); native != state().natives.end()) {
+    const Result<void> prepared = native->second->prepare(program, *options, state().choices);
+    return prepared ? 0 : report(program, prepared.error());
+  }
   const auto found = state().adapters.find(program);
   if (found == state().adapters.end()) return -ENOENT;
   const Result<void> prepared = found->second->prepare(program, *options, state().choices);
@@ -59,6 +72,10 @@ int prepare(bpf_program* program, bpf_prog_load_opts* options, long) {
 
 int attach(const bpf_program* program, long, bpf_link** link) {
   *link = nullptr;
+  if (state().natives.contains(program)) {
+    *link = bpf_program__attach_trace(program);
+    return *link != nullptr ? 0 : -errno;
+  }
   const auto found = state().adapters.find(program);
   if (found == state().adapters.end()) return -ENOENT;
   const Result<bpf_link*> attached = found->second->attach(program);
@@ -70,6 +87,7 @@ int attach(const bpf_program* program, long, bpf_link** link) {
 }  // namespace
 
 int register_hook(Hook hook) {
+  const bool native = running_kernel()->offer(hook).state == Offer::State::kNative;
   LIBBPF_OPTS(libbpf_prog_handler_opts, options);
   options.cookie = static_cast<long>(hook);
   options.prog_setup_fn = set_up;
@@ -77,8 +95,9 @@ int register_hook(Hook hook) {
   options.prog_attach_fn = attach;
   for (const char* prefix : {"lsm/", "lsm.s/"}) {
     const std::string section = prefix + std::string(hook_name(hook));
-    const int id = libbpf_register_prog_handler(section.c_str(), BPF_PROG_TYPE_TRACING,
-                                                BPF_TRACE_FENTRY, &options);
+    const int id = libbpf_register_prog_handler(section.c_str(),
+                                                native ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING,
+                                                native ? BPF_LSM_MAC : BPF_TRACE_FENTRY, &options);
     if (id < 0) return id;
   }
   return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bridged programs of this process, from the time when libbpf opens their object. One thread,
+// The programs of hooks in this process, from the time when libbpf opens their object. One thread,
 // as libbpf itself.
 #ifndef HOLDFAST_HOOKS_REGISTRY_H
 #define HOLDFAST_HOOKS_REGISTRY_H

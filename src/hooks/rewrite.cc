@@ -56,6 +56,13 @@ class Code {
     insns_[from].off = static_cast<__s16>(insns_.size() - from - 1);
   }
 
+  [[nodiscard]] std::size_t next() const { return insns_.size(); }
+  void jump_back(bpf_insn jump, std::size_t to) {
+    jump.off = static_cast<__s16>(static_cast<std::ptrdiff_t>(to) -
+                                  static_cast<std::ptrdiff_t>(insns_.size()) - 1);
+    add(jump);
+  }
+
   void exit_by(bpf_insn jump) { exit_jumps_.push_back(jump_from(jump)); }
   void bind_exit_jumps() {
     for (std::size_t from : exit_jumps_) bind_here(from);
@@ -308,6 +315,31 @@ Instructions wrapper(const Wrapping& w) {
   code.bind_exit_jumps();
   code.add(move_imm(BPF_REG_0, 0));
   code.add(leave());
+  return std::move(code).finish();
+}
+
+// A program that may sleep cannot use a cgroup array.
+Instructions limit_to_cgroup(std::uint64_t cgroup_id) {
+  constexpr int kDeepest = 64;
+  Code code;
+  code.add(move(BPF_REG_6, BPF_REG_1));
+  code.add(move_imm(BPF_REG_7, 0));
+  const std::size_t level = code.next();
+  code.add(move(BPF_REG_1, BPF_REG_7));
+  code.add(call_helper(BPF_FUNC_get_current_ancestor_cgroup_id));
+  code.add(insn(kLoad64, BPF_REG_2, 0, 0, static_cast<std::int32_t>(cgroup_id)));
+  code.add(insn(0, 0, 0, 0, static_cast<std::int32_t>(cgroup_id >> 32)));
+  const std::size_t is_inside = code.jump_from(jump_reg(BPF_JEQ, BPF_REG_0, BPF_REG_2));
+  code.exit_by(jump_imm(BPF_JEQ, BPF_REG_0, 0));  // the task's cgroup has no such level
+  code.add(add_imm(BPF_REG_7, 1));
+  code.jump_back(jump_imm(BPF_JNE, BPF_REG_7, kDeepest), level);
+  const std::size_t is_deep = code.jump_from(jump());
+  code.bind_exit_jumps();
+  code.add(move_imm(BPF_REG_0, 0));
+  code.add(leave());
+  code.bind_here(is_inside);
+  code.bind_here(is_deep);
+  code.add(move(BPF_REG_1, BPF_REG_6));
   return std::move(code).finish();
 }
 

@@ -45,6 +45,11 @@ struct Wrapping {
 // this code, which calls it as a subprogram.
 Instructions wrapper(const Wrapping& wrapping);
 
+// The code before a program of type LSM that returns 0 for tasks outside the subtree of the cgroup
+// with this id. The program follows directly after it, and may sleep. A task whose cgroup is deeper
+// than 64 levels counts as inside.
+Instructions limit_to_cgroup(std::uint64_t cgroup_id);
+
 // A program that deletes the current task's verdict.
 Instructions verdict_cleaner(int verdicts_fd);
 

@@ -201,15 +201,6 @@ void add_functions(std::vector<Feature>& features, const btf* types) {
   }
 }
 
-void add_native_hooks(std::vector<Feature>& features, const btf* types) {
-  for (const char* hook :
-       {"namespace_alloc", "namespace_free", "namespace_install", "cgroup_attach"}) {
-    const bool native = has_function(types, std::string("bpf_lsm_") + hook);
-    features.push_back(
-        {std::string("hook ") + hook, Condition::good, native ? "native" : "not native: bridged"});
-  }
-}
-
 }  // namespace
 
 std::vector<Feature> survey_features() {
@@ -229,7 +220,6 @@ std::vector<Feature> survey_features() {
       bpf_tokens(types.get()),
       socket_labels(types.get()),
   };
-  add_native_hooks(features, types.get());
   add_functions(features, types.get());
   return features;
 }

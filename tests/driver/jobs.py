@@ -8,6 +8,7 @@ import shlex
 import xml.etree.ElementTree
 
 KERNELS = ["6.1", "6.12", "6.18", "7.2", "7.3"]
+BUILT_KERNELS = ["7.4"]  # by tools/kernel-7.4; tests run on them when they are in the cache
 HOST_TIMEOUT_S = 600
 GUEST_TEST_TIMEOUT_S = 60
 GUEST_BOOT_S = 60
@@ -92,6 +93,7 @@ class GuestTest:
     DEFAULTS = {
         "kernels": "all", "files": "", "smp": "1", "mem": "768", "module": "", "append": "",
         "timeout": str(GUEST_TEST_TIMEOUT_S), "needs": "", "icount": "no", "alone": "no", "full": "", "root": "",
+        "native": "no",
     }
 
     def __init__(self, source, file, build):
@@ -123,10 +125,13 @@ class GuestTest:
         if self.settings["root"]:
             return list(self.roots())
         listed = self.settings["kernels"]
-        return KERNELS if listed == "all" else listed.replace(",", " ").split()
+        return KERNELS + BUILT_KERNELS if listed == "all" else listed.replace(",", " ").split()
 
     def is_wanted(self, kernel, full):
-        """`# full: all` or a list: kernels on which only `tests/run --full` runs it."""
+        """`# full: all` or a list: kernels on which only `tests/run --full` runs it. Of the kernels that are built here
+        these are all, unless `# native: yes`."""
+        if kernel in BUILT_KERNELS:
+            return full or self.settings["native"] == "yes"
         listed = self.settings["full"].replace(",", " ").split()
         return full or not (kernel in listed or listed == ["all"])
 
@@ -165,12 +170,19 @@ def guest_command(tests, kernel, build, timeout_s, slowness):
     return command
 
 
+def is_in_cache(kernel):
+    """As tools/vm looks for it."""
+    user_cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.environ.get("HOME", "/root"), ".cache")
+    cache = os.environ.get("HOLDFAST_CACHE") or os.path.join(user_cache, "holdfast")
+    return os.path.exists(os.path.join(cache, "kernels", kernel, "release"))
+
+
 def find_guest_jobs(source, build, kernels, wanted, full):
     """kernels: restrict to these, None for all; wanted(name): is this test asked for?"""
     folder = os.path.join(source, "tests", "vm.d")
     files = sorted(file for file in os.listdir(folder) if file.endswith(".test"))
     tests = [GuestTest(source, file, build) for file in files]
-    for kernel in KERNELS:
+    for kernel in KERNELS + [kernel for kernel in BUILT_KERNELS if is_in_cache(kernel)]:
         batches = {}
         for test in tests:
             if kernel in test.kernels() and test.is_wanted(kernel, full) and wanted(test.name):

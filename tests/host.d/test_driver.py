@@ -96,7 +96,7 @@ def dying_unit_program():
 def settings():
     with tempfile.TemporaryDirectory() as source:
         os.makedirs(os.path.join(source, "tests", "vm.d"))
-        headers = {"a": "# smp: 2", "b": "", "c": "# kernels: 6.1", "d": "# alone: yes"}
+        headers = {"a": "# smp: 2", "b": "", "c": "# kernels: 6.1", "d": "# alone: yes", "e": "# native: yes"}
         for name, text in headers.items():
             path = os.path.join(source, "tests", "vm.d", name + ".test")
             with open(path, "w", encoding="utf-8") as test:
@@ -104,9 +104,31 @@ def settings():
         found = list(jobs.find_guest_jobs(source, "/b", None, lambda name: True, False))
         on_61 = sorted(job.parts for job in found if job.where == "6.1")
         check("tests with equal settings share a guest",
-              on_61 == [["vm/a"], ["vm/b", "vm/c"], ["vm/d"]], on_61)
+              on_61 == [["vm/a"], ["vm/b", "vm/c", "vm/e"], ["vm/d"]], on_61)
         on_73 = sorted(job.parts for job in found if job.where == "7.3")
-        check("a test runs on its kernels alone", on_73 == [["vm/a"], ["vm/b"], ["vm/d"]], on_73)
+        check("a test runs on its kernels alone", on_73 == [["vm/a"], ["vm/b", "vm/e"], ["vm/d"]], on_73)
+        built_kernel(source)
+
+
+def built_kernel(source):
+    """A kernel that is built here has its share when it is in the cache, and all with --full."""
+    def parts(full):
+        found = jobs.find_guest_jobs(source, "/b", None, lambda name: True, full)
+        return sorted(job.parts for job in found if job.where == "7.4")
+
+    with tempfile.TemporaryDirectory() as cache:
+        before = os.environ.get("HOLDFAST_CACHE")
+        os.environ["HOLDFAST_CACHE"] = cache
+        check("nothing runs on a kernel that was not built", parts(True) == [], parts(True))
+        os.makedirs(os.path.join(cache, "kernels", "7.4"))
+        with open(os.path.join(cache, "kernels", "7.4", "release"), "w", encoding="utf-8") as release:
+            release.write("7.4\n")
+        check("its share runs on one that was", parts(False) == [["vm/e"]], parts(False))
+        check("with --full all does", parts(True) == [["vm/a"], ["vm/b", "vm/e"], ["vm/d"]], parts(True))
+        if before is None:
+            del os.environ["HOLDFAST_CACHE"]
+        else:
+            os.environ["HOLDFAST_CACHE"] = before
 
 
 def load_runner():

@@ -29,6 +29,13 @@ int collect(libbpf_print_level level, const char* format, va_list arguments) {
   return 0;
 }
 
+// Under either name of the hook for new namespaces.
+bool is_native(const std::string& hook) {
+  if (hook == "namespace_init" || hook == "namespace_alloc")
+    return kernel_has("bpf_lsm_namespace_init") || kernel_has("bpf_lsm_namespace_alloc");
+  return kernel_has("bpf_lsm_" + hook);
+}
+
 // 0, or the errno of loading only this program. The skeleton is for the caller.
 int load_only(const char* name, thirdparty_refused_bpf** skeleton) {
   printed.clear();
@@ -103,7 +110,7 @@ int main() {
   is(holdfast_hooks_status(hooks, HOLDFAST_HOOKS), HOLDFAST_HOOKS, "every hook has a status");
   bool bridged = true;
   for (const holdfast_hook_status& hook : hooks) {
-    const bool native = kernel_has(std::string("bpf_lsm_") + hook.hook);
+    const bool native = is_native(hook.hook);
     check(hook.state == (native ? HOLDFAST_HOOK_NATIVE : HOLDFAST_HOOK_BRIDGED) &&
               hook.how[0] != '\0',
           std::string(hook.hook) + ": " + hook.how);

@@ -5,9 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace holdfast::hooks {
 namespace {
@@ -19,26 +20,25 @@ class KernelBtf {
  public:
   KernelBtf() : types_(btf__new_empty(), &btf__free) {
     number_ = btf__add_int(types_.get(), "unsigned int", 4, 0);
-    prototype_ = btf__add_func_proto(types_.get(), number_);
+    byte_ = btf__add_int(types_.get(), "bool", 1, BTF_INT_BOOL);
+    flags_ = btf__add_int(types_.get(), "unsigned long", 8, 0);
   }
 
-  void functions(std::initializer_list<const char*> names) {
-    for (const char* name : names) {
-      btf__add_func(types_.get(), name, BTF_FUNC_GLOBAL, prototype_);
-    }
-  }
-  // One that returns a pointer to a struct whose member `ns` is that many bytes into it.
-  void maker(const char* name, const std::string& result, int ns_offset) {
-    const int returned = namespace_struct(result, ns_offset);
-    const int proto = btf__add_func_proto(types_.get(), btf__add_ptr(types_.get(), returned));
-    btf__add_func_param(types_.get(), "flags", number_);
-    btf__add_func_param(types_.get(), "user_ns", number_);
-    btf__add_func(types_.get(), name, BTF_FUNC_GLOBAL, proto);
+  // "*NAME" is a pointer to the struct, and else "int", "bool" or "flags"; "": nothing.
+  void function(const std::string& name, const std::vector<std::string>& arguments,
+                const std::string& result = "int") {
+    std::vector<int> ids;
+    ids.reserve(arguments.size());
+    for (const std::string& argument : arguments) ids.push_back(type(argument));
+    const int proto = btf__add_func_proto(types_.get(), type(result));
+    for (const int id : ids) btf__add_func_param(types_.get(), "x", id);
+    btf__add_func(types_.get(), name.c_str(), BTF_FUNC_GLOBAL, proto);
   }
   int structure(const char* name, const char* member, int bytes) {
     const int id =
         btf__add_struct(types_.get(), name, static_cast<__u32>(bytes) + kPointerBits / 8);
     btf__add_field(types_.get(), member, number_, static_cast<__u32>(bytes) * 8, 0);
+    structs_[name] = id;
     return id;
   }
   int namespace_struct(const std::string& name, int ns_offset) {
@@ -51,32 +51,85 @@ class KernelBtf {
   [[nodiscard]] Offer offer(Hook hook) const { return find_offer(types_.get(), hook); }
 
  private:
+  int type(const std::string& text) {
+    if (text.empty()) return 0;
+    if (text == "int") return number_;
+    if (text == "bool") return byte_;
+    if (text == "flags") return flags_;
+    const std::string name = text.substr(1);
+    if (!structs_.contains(name))
+      structs_[name] = btf__add_fwd(types_.get(), name.c_str(), BTF_FWD_STRUCT);
+    return btf__add_ptr(types_.get(), structs_[name]);
+  }
+
   std::unique_ptr<btf, decltype(&btf__free)> types_;
+  std::map<std::string, int> structs_;
   int number_;
-  int prototype_;
+  int byte_;
+  int flags_;
 };
 
-void add_installs(KernelBtf& kernel) {
-  kernel.functions({"utsns_install", "ipcns_install", "netns_install", "mntns_install",
-                    "pidns_install", "cgroupns_install", "timens_install", "userns_install"});
+constexpr const char* kInstalls[] = {"utsns_install",  "ipcns_install", "netns_install",
+                                     "mntns_install",  "pidns_install", "cgroupns_install",
+                                     "timens_install", "userns_install"};
+
+void add_installs_but(KernelBtf& kernel, const std::string& lacking) {
+  for (const char* name : kInstalls)
+    if (name != lacking) kernel.function(name, {"*nsset", "*ns_common"});
+}
+void add_installs(KernelBtf& kernel) { add_installs_but(kernel, ""); }
+
+void add_common_init(KernelBtf& kernel) {
+  kernel.function("__ns_common_init", {"*ns_common", "int", "*proc_ns_operations", "int"});
+}
+void add_common_free(KernelBtf& kernel) { kernel.function("__ns_common_free", {"*ns_common"}, ""); }
+
+void add_move_asked(KernelBtf& kernel) {
+  kernel.function("cgroup_attach_permissions",
+                  {"*cgroup", "*cgroup", "*super_block", "bool", "*cgroup_namespace"});
+}
+void add_move_named(KernelBtf& kernel) {
+  kernel.function("cgroup_procs_write_start", {}, "*task_struct");
+}
+void add_move_named_end(KernelBtf& kernel) { kernel.function("cgroup_procs_write_finish", {}, ""); }
+void add_moves(KernelBtf& kernel) {
+  add_move_asked(kernel);
+  add_move_named(kernel);
+  add_move_named_end(kernel);
 }
 
-void add_moves(KernelBtf& kernel) {
-  kernel.functions(
-      {"cgroup_procs_write_start", "cgroup_procs_write_finish", "cgroup_attach_permissions"});
+// What the kernel calls the hook, as it was proposed or as it was merged.
+void add_native(KernelBtf& kernel, Hook hook) {
+  const std::string name = "bpf_lsm_" + std::string(hook_name(hook));
+  if (hook == Hook::kInstall)
+    kernel.function(name, {"*nsset", "*ns_common"});
+  else if (hook == Hook::kCgroupAttach)
+    kernel.function(
+        name, {"*task_struct", "*cgroup", "*cgroup", "*super_block", "bool", "*cgroup_namespace"});
+  else
+    kernel.function(name, {"*ns_common"});
+}
+
+// One that returns a pointer to a struct whose member `ns` is that many bytes into it.
+void add_maker(KernelBtf& kernel, const char* name, const std::string& kind, int ns_offset) {
+  kernel.namespace_struct(kind, ns_offset);
+  if (kind == "mnt_namespace")
+    kernel.function(name, {"flags", "*" + kind, "*user_namespace", "*fs_struct"}, "*" + kind);
+  else
+    kernel.function(name, {"flags", "*user_namespace", "*" + kind}, "*" + kind);
 }
 
 void add_makers_by_type(KernelBtf& kernel) {
-  kernel.maker("copy_utsname", "uts_namespace", 8);
-  kernel.maker("copy_ipcs", "ipc_namespace", 16);
-  kernel.maker("copy_pid_ns", "pid_namespace", 24);
-  kernel.maker("copy_net_ns", "net", 32);
-  kernel.maker("copy_mnt_ns", "mnt_namespace", 0);
-  kernel.maker("copy_cgroup_ns", "cgroup_namespace", 48);
-  kernel.maker("copy_time_ns", "time_namespace", 56);
-  kernel.structure("cred", "user_ns", 120);
   kernel.namespace_struct("user_namespace", 72);
-  kernel.functions({"create_user_ns"});
+  kernel.structure("cred", "user_ns", 120);
+  add_maker(kernel, "copy_utsname", "uts_namespace", 8);
+  add_maker(kernel, "copy_ipcs", "ipc_namespace", 16);
+  add_maker(kernel, "copy_pid_ns", "pid_namespace", 24);
+  add_maker(kernel, "copy_net_ns", "net", 32);
+  add_maker(kernel, "copy_mnt_ns", "mnt_namespace", 0);
+  add_maker(kernel, "copy_cgroup_ns", "cgroup_namespace", 48);
+  add_maker(kernel, "copy_time_ns", "time_namespace", 56);
+  kernel.function("create_user_ns", {"*cred"});
 }
 
 const Site* site_at(const Offer& offer, const std::string& function) {
@@ -84,38 +137,126 @@ const Site* site_at(const Offer& offer, const std::string& function) {
   return found == offer.sites.end() ? nullptr : &*found;
 }
 
+// Two names of one hook.
+bool is_alloc(Hook hook) { return hook == Hook::kAlloc || hook == Hook::kInit; }
+
 TEST(HooksSites, NativeWhereTheKernelHasTheHook) {
   for (Hook hook : kHooks) {
     KernelBtf kernel;
     add_installs(kernel);
     add_moves(kernel);
-    kernel.functions({"__ns_common_init", "__ns_common_free"});
-    kernel.functions({("bpf_lsm_" + std::string(hook_name(hook))).c_str()});
+    add_common_init(kernel);
+    add_common_free(kernel);
+    add_native(kernel, hook);
     for (Hook other : kHooks) {
-      EXPECT_EQ(kernel.offer(other).state,
-                other == hook ? Offer::State::kNative : Offer::State::kBridged)
-          << hook_name(other);
+      const bool native = other == hook || (is_alloc(other) && is_alloc(hook));
+      const Offer offer = kernel.offer(other);
+      EXPECT_EQ(offer.state, native ? Offer::State::kNative : Offer::State::kBridged)
+          << hook_name(other) << ": " << offer.how;
+      EXPECT_EQ(offer.native_id != 0, native);
     }
     EXPECT_TRUE(kernel.offer(hook).sites.empty());
   }
 }
 
+TEST(HooksSites, TheOtherNameOfAHookIsNativeToo) {
+  KernelBtf merged;
+  add_native(merged, Hook::kInit);
+  EXPECT_EQ(merged.offer(Hook::kAlloc).how, "the kernel has it as namespace_init");
+  EXPECT_EQ(merged.offer(Hook::kInit).how, "the kernel has it");
+  EXPECT_EQ(merged.offer(Hook::kAlloc).native_id, merged.offer(Hook::kInit).native_id);
+  KernelBtf proposed;
+  add_native(proposed, Hook::kAlloc);
+  EXPECT_EQ(proposed.offer(Hook::kInit).how, "the kernel has it as namespace_alloc");
+}
+
+TEST(HooksSites, ANativeHookWithOtherArgumentsIsUnavailable) {
+  KernelBtf kernel;
+  add_installs(kernel);
+  kernel.function("bpf_lsm_namespace_install", {"*task_struct", "*nsset", "*ns_common"});
+  const Offer offer = kernel.offer(Hook::kInstall);
+  EXPECT_EQ(offer.state, Offer::State::kUnavailable);
+  EXPECT_EQ(offer.how,
+            "bpf_lsm_namespace_install: any (struct nsset *, struct ns_common *) is expected, the "
+            "kernel has unsigned int (struct task_struct *, struct nsset *, struct ns_common *)");
+}
+
+// Each function that stands in for a hook, with other arguments.
+TEST(HooksSites, AFunctionWithOtherArgumentsIsNotUsed) {
+  struct Doctored {
+    Hook hook;
+    const char* function;
+    std::vector<std::string> arguments;
+    std::string result;
+  };
+  const Doctored all[] = {
+      {Hook::kInstall, "netns_install", {"*task_struct", "*nsset", "*ns_common"}, "int"},
+      {Hook::kInstall, "netns_install", {"*ns_common"}, "int"},
+      {Hook::kInstall, "netns_install", {"*nsset", "*net"}, "int"},
+      {Hook::kAlloc, "__ns_common_init", {"*net", "*ns_common", "int", "int"}, "int"},
+      {Hook::kAlloc,
+       "__ns_common_init",
+       {"*ns_common", "flags", "*proc_ns_operations", "int"},
+       "int"},
+      {Hook::kInit,
+       "__ns_common_init",
+       {"*ns_common", "int", "*proc_ns_operations", "int"},
+       "flags"},
+      {Hook::kInit, "__ns_common_init", {"*ns_common", "int", "int"}, "int"},
+      {Hook::kFree, "__ns_common_free", {"*user_namespace", "*ns_common"}, ""},
+      {Hook::kFree, "__ns_common_free", {"int"}, ""},
+      {Hook::kCgroupAttach,
+       "cgroup_attach_permissions",
+       {"*task_struct", "*cgroup", "*cgroup", "*super_block", "bool", "*cgroup_namespace"},
+       "int"},
+      {Hook::kCgroupAttach,
+       "cgroup_attach_permissions",
+       {"*cgroup", "*cgroup", "*super_block", "int", "*cgroup_namespace"},
+       "int"},
+      {Hook::kCgroupAttach,
+       "cgroup_attach_permissions",
+       {"*cgroup", "*cgroup", "*super_block", "*cgroup_namespace"},
+       "int"}};
+  for (const Doctored& doctored : all) {
+    KernelBtf kernel;
+    kernel.function(doctored.function, doctored.arguments, doctored.result);
+    add_installs_but(kernel, doctored.function);
+    add_move_named(kernel);
+    add_move_named_end(kernel);
+    const Offer offer = kernel.offer(doctored.hook);
+    EXPECT_EQ(offer.state, Offer::State::kUnavailable) << doctored.function;
+    EXPECT_TRUE(offer.how.starts_with(std::string(doctored.function) + ": ")) << offer.how;
+    EXPECT_NE(offer.how.find(" is expected, the kernel has "), std::string::npos) << offer.how;
+    EXPECT_TRUE(offer.sites.empty());
+  }
+}
+
+// Older kernels, one function for each type.
+TEST(HooksSites, AMakerWithOtherArgumentsIsNotUsed) {
+  KernelBtf kernel;
+  kernel.function("copy_utsname", {"*user_namespace", "*uts_namespace"}, "*uts_namespace");
+  EXPECT_EQ(kernel.offer(Hook::kAlloc).state, Offer::State::kUnavailable);
+  KernelBtf other;
+  other.function("copy_utsname", {"flags", "*user_namespace", "*uts_namespace"}, "int");
+  EXPECT_EQ(other.offer(Hook::kAlloc).state, Offer::State::kUnavailable);
+}
+
 TEST(HooksSites, AHookOfAnotherNameIsNotNative) {
   KernelBtf kernel;
   add_installs(kernel);
-  kernel.functions({"bpf_lsm_namespace_installed", "namespace_install"});
+  kernel.function("bpf_lsm_namespace_installed", {"*nsset", "*ns_common"});
+  kernel.function("namespace_install", {"*nsset", "*ns_common"});
   EXPECT_EQ(kernel.offer(Hook::kInstall).state, Offer::State::kBridged);
 }
 
 TEST(HooksSites, InstallTakesAllEightOrNone) {
   KernelBtf kernel;
-  kernel.functions({"utsns_install", "ipcns_install", "netns_install", "mntns_install",
-                    "pidns_install", "cgroupns_install", "userns_install"});
+  add_installs_but(kernel, "timens_install");
   const Offer lacking = kernel.offer(Hook::kInstall);
   EXPECT_EQ(lacking.state, Offer::State::kUnavailable);
   EXPECT_NE(lacking.how.find("timens_install"), std::string::npos) << lacking.how;
   EXPECT_TRUE(lacking.sites.empty());
-  kernel.functions({"timens_install"});
+  kernel.function("timens_install", {"*nsset", "*ns_common"});
   const Offer whole = kernel.offer(Hook::kInstall);
   EXPECT_EQ(whole.state, Offer::State::kBridged);
   ASSERT_EQ(whole.sites.size(), 8u);
@@ -130,7 +271,7 @@ TEST(HooksSites, InstallTakesAllEightOrNone) {
 TEST(HooksSites, AllocByTheOneFunctionWhereThereIsOne) {
   KernelBtf kernel;
   add_makers_by_type(kernel);
-  kernel.functions({"__ns_common_init"});
+  add_common_init(kernel);
   const Offer offer = kernel.offer(Hook::kAlloc);
   ASSERT_EQ(offer.sites.size(), 1u);
   EXPECT_EQ(offer.sites[0].function, "__ns_common_init");
@@ -155,22 +296,23 @@ TEST(HooksSites, AllocByTypeElsewhereWithTheOffsetsOfThisKernel) {
 TEST(HooksSites, FreeByTheNumberWhereTheKernelHasNoMore) {
   KernelBtf kernel;
   kernel.structure("ns_common", "inum", 16);
-  kernel.functions({"proc_free_inum"});
+  kernel.function("proc_free_inum", {"int"}, "");
   const Offer by_number = kernel.offer(Hook::kFree);
   ASSERT_EQ(by_number.sites.size(), 1u);
   EXPECT_EQ(by_number.sites[0].inum_offset, 16);
   EXPECT_EQ(by_number.sites[0].ns_common_bytes, 24);
-  kernel.functions({"__ns_common_free"});
+  add_common_free(kernel);
   EXPECT_EQ(kernel.offer(Hook::kFree).sites[0].function, "__ns_common_free");
 }
 
 TEST(HooksSites, CgroupAttachNeedsWhatFindsTheMovedTask) {
   KernelBtf kernel;
-  kernel.functions({"cgroup_attach_permissions", "cgroup_procs_write_finish"});
+  add_move_asked(kernel);
+  add_move_named_end(kernel);
   const Offer lacking = kernel.offer(Hook::kCgroupAttach);
   EXPECT_EQ(lacking.state, Offer::State::kUnavailable);
   EXPECT_NE(lacking.how.find("cgroup_procs_write_start"), std::string::npos) << lacking.how;
-  kernel.functions({"cgroup_procs_write_start"});
+  add_move_named(kernel);
   EXPECT_EQ(kernel.offer(Hook::kCgroupAttach).state, Offer::State::kBridged);
 }
 
@@ -183,7 +325,7 @@ TEST(HooksSites, TaskStorageIsWatchedOnlyWhereItCanFail) {
   const Offer failing = kernel.offer(Hook::kInstall);
   EXPECT_NE(failing.storage.busy_id, 0u);
   EXPECT_EQ(failing.storage.switches_offset, 40);
-  kernel.functions({"bpf_task_storage_get_recur"});
+  kernel.function("bpf_task_storage_get_recur", {});
   EXPECT_EQ(kernel.offer(Hook::kInstall).storage.busy_id, 0u);
 }
 

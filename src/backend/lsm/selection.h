@@ -62,6 +62,8 @@ class Selection {
   // makes it.
   static Result<Selection> choose(const Needs& needs);
 
+  // The running kernel's. Borrowed from this.
+  [[nodiscard]] const kernel::KernelTypes& types() const { return types_; }
   // Are there rules about sockets or labels to decide?
   [[nodiscard]] bool sockets() const { return needs_.sockets; }
   // Are labels read from the mirror? Not where the kernel has a function that reads a socket's own

@@ -25,8 +25,9 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/lib/decision_points.h"
 #include "bpf/bridge/hooks_verdict.h"
+#include "bpf/lib/decision_points.h"
+#include "bpf/lib/prototype.bpf.h"
 
 #define MAX_DEPTH 64 /* the deepest cgroup in which the scope is searched */
 
@@ -111,36 +112,34 @@ static __always_inline int forget(void) {
   return 0;
 }
 
-/* (buf, threadgroup, locked), which returns the task */
 SEC("fexit/" HF_MOVE_NAMED)
-int hooks_cgroup_start(unsigned long long *ctx) {
-  struct task_struct *task = (struct task_struct *)ctx[3];
+int HF_PROG_RESULT(hooks_cgroup_start, char *buf, bool threadgroup, struct hf_unread *lock, struct task_struct *task) {
   if ((unsigned long)task >= (unsigned long)-HF_MAX_ERRNO) return 0;
   return remember(task, task, 0);
 }
 
 /* A write to a cgroup of version 1 ends here, too, without a check of permissions. */
 SEC("fentry/" HF_MOVE_NAMED_END)
-int hooks_cgroup_finish(unsigned long long *ctx) { return forget(); }
+int BPF_PROG(hooks_cgroup_finish) { return forget(); }
 
 SEC("lsm/task_alloc")
-int hooks_cgroup_clone(unsigned long long *ctx) {
-  if (!(ctx[1] & HF_CLONE_INTO_CGROUP)) return 0;
-  remember((struct task_struct *)ctx[0], bpf_get_current_task_btf(), ctx[0]);
+int BPF_PROG(hooks_cgroup_clone, struct task_struct *task, __u64 clone_flags) {
+  if (!(clone_flags & HF_CLONE_INTO_CGROUP)) return 0;
+  remember(task, bpf_get_current_task_btf(), (__u64)task);
   return 0;
 }
 
 /* A fork that fails frees its task in the parent. */
 SEC("lsm/task_free")
-int hooks_cgroup_unclone(unsigned long long *ctx) {
+int BPF_PROG(hooks_cgroup_unclone, struct task_struct *task) {
   __u64 key = (__u64)bpf_get_current_task_btf();
   struct hf_moved_task *moved = bpf_map_lookup_elem(&tasks, &key);
-  if (moved && moved->child == ctx[0]) bpf_map_delete_elem(&tasks, &key);
+  if (moved && moved->child == (__u64)task) bpf_map_delete_elem(&tasks, &key);
   return 0;
 }
 
 SEC("fexit/" HF_MOVE_ASKED)
-int hooks_cgroup_asked(unsigned long long *ctx) { return forget(); }
+int BPF_PROG(hooks_cgroup_asked) { return forget(); }
 
 static __always_inline int refuse(__u32 why) {
   __u64 *count = bpf_map_lookup_elem(&counters, &why);
@@ -158,10 +157,8 @@ static __always_inline bool is_procs_file(struct inode *inode) {
   return true;
 }
 
-SEC("lsm/inode_permission")
-int hooks_cgroup(unsigned long long *ctx) {
-  struct inode *inode = (struct inode *)ctx[0];
-  if ((int)ctx[1] != HF_MAY_WRITE) return 0;
+HF_PROG_IDMAP("lsm/inode_permission", hooks_cgroup, struct inode *inode, int mask) {
+  if (mask != HF_MAY_WRITE) return 0;
   if (inode->i_sb->s_magic != HF_CGROUP2_MAGIC) return 0;
   __u64 key = (__u64)bpf_get_current_task_btf();
   struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);

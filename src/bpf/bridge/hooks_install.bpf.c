@@ -14,6 +14,7 @@
 #include <linux/errno.h>
 
 #include "bpf/bridge/hooks_verdict.h"
+#include "bpf/lib/prototype.bpf.h"
 
 #define CAP_SYS_CHROOT 18
 
@@ -50,8 +51,7 @@ static __always_inline int refuse(__u32 why) {
 }
 
 SEC("lsm/capable")
-int hooks_install(unsigned long long *ctx) {
-  int capability = (int)ctx[2];
+int BPF_PROG(hooks_install, const struct cred *cred, struct user_namespace *ns, int capability, unsigned int options) {
   struct hf_call_args call = {};
   if (capability != HF_CAP_SYS_ADMIN && capability != CAP_SYS_CHROOT) return 0;
   hf_read_call(&call);

@@ -151,30 +151,37 @@ static __always_inline __u32 number_of(struct inode___mg *inode) { return (__u32
     REFUSE(guarded_by->what, number_of(inode)); \
   } while (0)
 
-#define GUARD_ADDING(hook) \
-  SEC("lsm/inode_" #hook) \
-  int BPF_PROG(guard_##hook, void *dir, void *dentry) { REFUSE_CHANGE(contents(dir, dentry), dir); }
-GUARD_ADDING(create)
-GUARD_ADDING(mkdir)
-GUARD_ADDING(mknod)
-GUARD_ADDING(symlink)
+/* `...`: what the hook says about the new file. */
+#define GUARD_ADDING(hook, ...) \
+  HF_PROG_IDMAP("lsm/inode_" #hook, guard_##hook, struct inode___mg *dir, struct dentry___mg *dentry, __VA_ARGS__) { \
+    REFUSE_CHANGE(contents(dir, dentry), dir); \
+  }
+GUARD_ADDING(create, unsigned short mode)
+GUARD_ADDING(mkdir, unsigned short mode)
+GUARD_ADDING(mknod, unsigned short mode, unsigned int device)
+GUARD_ADDING(symlink, const char *target)
 
 /* A second name elsewhere would not be protected, and a link to the sealed executable would change its ctime. */
-SEC("lsm/inode_link")
-int BPF_PROG(guard_link, struct dentry___mg *old, void *dir, void *dentry) {
+HF_PROG_IDMAP("lsm/inode_link", guard_link, struct dentry___mg *old, struct inode___mg *dir,
+              struct dentry___mg *dentry) {
   struct hf_guarded_dir *by = contents(dir, dentry);
   if (!by) by = changing(old);
   REFUSE_CHANGE(by, dir);
 }
 
 SEC("lsm/inode_unlink")
-int BPF_PROG(guard_unlink, void *dir, void *dentry) { REFUSE_CHANGE(taking(dir, dentry), dir); }
+int BPF_PROG(guard_unlink, struct inode___mg *dir, struct dentry___mg *dentry) {
+  REFUSE_CHANGE(taking(dir, dentry), dir);
+}
 
 SEC("lsm/inode_rmdir")
-int BPF_PROG(guard_rmdir, void *dir, void *dentry) { REFUSE_CHANGE(taking(dir, dentry), dir); }
+int BPF_PROG(guard_rmdir, struct inode___mg *dir, struct dentry___mg *dentry) {
+  REFUSE_CHANGE(taking(dir, dentry), dir);
+}
 
 SEC("lsm/inode_rename")
-int BPF_PROG(guard_rename, void *from, void *dentry, void *to, void *replaced) {
+int BPF_PROG(guard_rename, struct inode___mg *from, struct dentry___mg *dentry, struct inode___mg *to,
+             struct dentry___mg *replaced) {
   struct hf_guarded_dir *by = taking(from, dentry);
   if (!by) by = taking(to, replaced);
   REFUSE_CHANGE(by, from);
@@ -238,26 +245,25 @@ int BPF_PROG(guard_file_open, struct file___mg *file) {
   REFUSE_CHANGE_OF(dentry);
 }
 
-/* Changes of size, mode, owner and times. From Linux 6.2 on the first argument is an idmap. */
-SEC("lsm/inode_setattr")
-int guard_setattr(unsigned long long *ctx) {
-  __u64 first = ctx[0], second = ctx[1];
-  struct dentry___mg *dentry = (void *)(bpf_get_func_arg_cnt(ctx) > 2 ? second : first);
+/* Changes of size, mode, owner and times. */
+HF_PROG_IDMAP("lsm/inode_setattr", guard_setattr, struct dentry___mg *dentry, struct iattr *attr) {
   REFUSE_CHANGE_OF(dentry);
 }
 
-#define GUARD_ATTRIBUTE(hook) \
+#define GUARD_ATTRIBUTE(hook, ...) \
   SEC("lsm/inode_" #hook) \
-  int BPF_PROG(guard_##hook, void *idmap, struct dentry___mg *dentry) { REFUSE_CHANGE_OF(dentry); }
-GUARD_ATTRIBUTE(setxattr)
+  int BPF_PROG(guard_##hook, struct hf_unread *idmap, struct dentry___mg *dentry, const char *name, ##__VA_ARGS__) { \
+    REFUSE_CHANGE_OF(dentry); \
+  }
+GUARD_ATTRIBUTE(setxattr, const void *value, unsigned long size, int flags)
 GUARD_ATTRIBUTE(removexattr)
-GUARD_ATTRIBUTE(set_acl)
+GUARD_ATTRIBUTE(set_acl, struct posix_acl *acl)
 GUARD_ATTRIBUTE(remove_acl)
 
 /* chattr(1) and similar changes: by ioctl(2), or from Linux 6.17 on by file_setattr(2). */
 #define GUARD_IOCTL(hook) \
   SEC("lsm/file_" #hook) \
-  int BPF_PROG(guard_file_##hook, struct file___mg *file, unsigned int cmd) { \
+  int BPF_PROG(guard_file_##hook, struct file___mg *file, unsigned int cmd, unsigned long arg) { \
     struct dentry___mg *dentry = BPF_CORE_READ(file, f_path.dentry); \
     if (!(cmd & IOC_WRITE) || cmd == FS_IOC_FIEMAP) return 0; \
     REFUSE_CHANGE_OF(dentry); \
@@ -266,6 +272,6 @@ GUARD_IOCTL(ioctl)
 GUARD_IOCTL(ioctl_compat)
 
 SEC("lsm/inode_file_setattr")
-int BPF_PROG(guard_file_setattr, struct dentry___mg *dentry) { REFUSE_CHANGE_OF(dentry); }
+int BPF_PROG(guard_file_setattr, struct dentry___mg *dentry, struct file_kattr *fa) { REFUSE_CHANGE_OF(dentry); }
 
 #endif /* HOLDFAST_BPF_GUARD_GUARD_DIRS_BPF_H */

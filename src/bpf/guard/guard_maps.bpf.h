@@ -7,12 +7,12 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 
 #include "bpf/guard/guard_types.bpf.h"
 #include "bpf/lib/names.bpf.h"
 #include "bpf/guard/refusal.bpf.h"
+#include "bpf/lib/prototype.bpf.h"
 
 #define INIT_TGID 1
 

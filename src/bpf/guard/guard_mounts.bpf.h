@@ -51,7 +51,7 @@ static __noinline int carries(__u64 vfsmount, int above, int most) {
  * disks, but not the pins. While sealed it may not unmount the pins, because other processes can make it do so.
  */
 SEC("lsm/sb_umount")
-int BPF_PROG(guard_umount, void *mnt, int flags) {
+int BPF_PROG(guard_umount, struct vfsmount *mnt, int flags) {
   int above = flags & MNT_DETACH;
   if (!carries((__u64)mnt, above, ALL_MOUNTS)) return 0;
   if (is_sealed()) {
@@ -97,7 +97,8 @@ static __noinline int is_in_our_namespace(struct path___mg *path) {
  * move is not known here, so all moves in the daemon's mount namespace are refused.
  */
 SEC("lsm/sb_mount")
-int BPF_PROG(guard_mount, const char *source, struct path___mg *path, const char *type, unsigned long flags) {
+int BPF_PROG(guard_mount, const char *source, struct path___mg *path, const char *type, unsigned long flags,
+             void *data) {
   if (flags & MS_REMOUNT) return 0;
   if (!(flags & MS_BIND)) {
     if (flags & MS_PROPAGATION) return 0;

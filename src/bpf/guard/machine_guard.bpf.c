@@ -83,12 +83,11 @@ static int is_daemon_file(struct file___mg *file) {
 }
 
 SEC("lsm/bprm_committing_creds")
-int BPF_PROG(guard_exec, void *bprm) {
+int BPF_PROG(guard_exec, const struct linux_binprm___mg *bprm) {
   __u64 current = bpf_get_current_task();
   struct task_struct___mg *task = (void *)current;
-  struct linux_binprm___mg *b = bprm;
   __u8 daemon = HF_DAEMON;
-  if (!BPF_CORE_READ(task, ptrace) && is_daemon_file(BPF_CORE_READ(b, file)))
+  if (!BPF_CORE_READ(task, ptrace) && is_daemon_file(BPF_CORE_READ(bprm, file)))
     bpf_map_update_elem(&guard_marked, &current, &daemon, BPF_ANY);
   else
     bpf_map_delete_elem(&guard_marked, &current);
@@ -96,7 +95,7 @@ int BPF_PROG(guard_exec, void *bprm) {
 }
 
 SEC("lsm/task_free")
-int BPF_PROG(guard_free, void *task) {
+int BPF_PROG(guard_free, struct task_struct *task) {
   __u64 address = (__u64)task;
   bpf_map_delete_elem(&guard_marked, &address);
   return 0;
@@ -179,7 +178,7 @@ static int is_kept_from(__u64 kind, __u32 id, unsigned int mode) {
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(guard_bpf, int cmd, void *attr) {
+int BPF_PROG(guard_bpf, int cmd, union bpf_attr *attr, unsigned int size, hf_maybe_bool kernel) {
   __u64 kind = cmd == BPF_PROG_GET_FD_BY_ID   ? HF_GUARDED_PROGRAM
                : cmd == BPF_MAP_GET_FD_BY_ID  ? HF_GUARDED_MAP
                : cmd == BPF_LINK_GET_FD_BY_ID ? HF_GUARDED_LINK
@@ -193,17 +192,15 @@ int BPF_PROG(guard_bpf, int cmd, void *attr) {
 }
 
 SEC("lsm/bpf_map")
-int BPF_PROG(guard_map, void *map, unsigned int mode) {
-  struct bpf_map___mg *m = map;
-  __u32 id = BPF_CORE_READ(m, id);
+int BPF_PROG(guard_map, struct bpf_map___mg *map, unsigned int mode) {
+  __u32 id = BPF_CORE_READ(map, id);
   if (!is_kept_from(HF_GUARDED_MAP, id, mode)) return 0;
   REFUSE(HF_GUARD_MAP, id);
 }
 
 SEC("lsm/bpf_prog")
-int BPF_PROG(guard_program, void *prog) {
-  struct bpf_prog___mg *p = prog;
-  __u32 id = BPF_CORE_READ(p, aux, id);
+int BPF_PROG(guard_program, struct bpf_prog___mg *prog) {
+  __u32 id = BPF_CORE_READ(prog, aux, id);
   if (!is_kept_from(HF_GUARDED_PROGRAM, id, 0)) return 0;
   REFUSE(HF_GUARD_PROGRAM, id);
 }
@@ -212,7 +209,7 @@ int BPF_PROG(guard_program, void *prog) {
 
 /* The service manager and the kernel may end the daemon. Enforcement stays in force then. */
 SEC("lsm/task_kill")
-int BPF_PROG(guard_kill, void *task, void *info, int sig) {
+int BPF_PROG(guard_kill, struct task_struct *task, struct kernel_siginfo *info, int sig, const struct cred *cred) {
   if (!sig || (__u64)info == SEND_SIG_PRIV || !is_marked((__u64)task)) return 0;
   if (is_init() || is_daemon()) return 0;
   REFUSE(HF_GUARD_SIGNAL, sig);
@@ -223,16 +220,15 @@ int BPF_PROG(guard_kill, void *task, void *info, int sig) {
  * ptrace(2), writes to /proc/PID/mem, process_vm_writev(2) and pidfd_getfd(2). Read-only access needs less.
  */
 SEC("lsm/ptrace_access_check")
-int BPF_PROG(guard_trace, void *task, unsigned int mode) {
-  struct task_struct___mg *t = task;
+int BPF_PROG(guard_trace, struct task_struct___mg *task, unsigned int mode) {
   if (!(mode & PTRACE_MODE_ATTACH)) return 0;
-  if (BPF_CORE_READ(t, tgid) == INIT_TGID) REFUSE(HF_GUARD_TRACE, mode);
+  if (BPF_CORE_READ(task, tgid) == INIT_TGID) REFUSE(HF_GUARD_TRACE, mode);
   if (!is_marked((__u64)task) || is_daemon()) return 0;
   REFUSE(HF_GUARD_TRACE, mode);
 }
 
 SEC("lsm/task_setrlimit")
-int BPF_PROG(guard_limit, void *task) {
+int BPF_PROG(guard_limit, struct task_struct *task, unsigned int resource, struct rlimit *new_rlim) {
   if (!is_marked((__u64)task) || is_init() || is_daemon()) return 0;
   REFUSE(HF_GUARD_LIMIT, 0);
 }

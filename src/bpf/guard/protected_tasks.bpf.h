@@ -30,13 +30,13 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 
 #include "bpf/lib/decision_points.h"
 #include "bpf/lib/names.bpf.h"
 #include "bpf/guard/any_process.bpf.h"
 #include "bpf/guard/protected_types.bpf.h"
+#include "bpf/lib/prototype.bpf.h"
 
 #define PT_CGROUP1_MAGIC 0x27e0eb /* linux/magic.h */
 #define PT_CGROUP2_MAGIC 0x63677270
@@ -53,22 +53,22 @@ static __always_inline __u32 pt_tgid(__u64 task) { return BPF_CORE_READ((struct 
  * interrupted. Signal 0 means SIGIO.
  */
 SEC("lsm/file_send_sigiotask")
-int BPF_PROG(protect_sigio, void *task, void *fown, int sig) {
+int BPF_PROG(protect_sigio, struct task_struct *task, struct fown_struct *fown, int sig) {
   if (!is_protected((__u64)task)) return 0;
   REFUSE_TOUCH(HF_GUARD_SIGNAL, sig ? (__u32)sig : PT_SIGIO);
 }
 
 /* ---- processor, disk, memory ----------------------------------------------------------------------------------- */
 
-#define PROTECT_SCHEDULE(name) \
+#define PROTECT_SCHEDULE(name, ...) \
   SEC("lsm/task_" #name) \
-  int BPF_PROG(protect_##name, void *task) { \
+  int BPF_PROG(protect_##name, struct task_struct *task, ##__VA_ARGS__) { \
     if (!is_protected((__u64)task) || !is_kept_off()) return 0; \
     REFUSE_TOUCH(HF_GUARD_SCHEDULE, pt_tgid((__u64)task)); \
   }
 PROTECT_SCHEDULE(setscheduler)
-PROTECT_SCHEDULE(setnice)
-PROTECT_SCHEDULE(setioprio)
+PROTECT_SCHEDULE(setnice, int nice)
+PROTECT_SCHEDULE(setioprio, int ioprio)
 PROTECT_SCHEDULE(movememory)
 
 /* ---- files of cgroups ------------------------------------------------------------------------------------------ */
@@ -196,15 +196,14 @@ __u64 pt_mover;
 __u64 pt_moved; /* the protected task that is moved; 0: another task is moved */
 
 SEC("fexit/" HF_MOVE_NAMED)
-int BPF_PROG(protect_named, char *buf, _Bool threadgroup, void *lock, void *task) {
+int HF_PROG_RESULT(protect_named, char *buf, _Bool threadgroup, struct hf_unread *lock, struct task_struct *task) {
   int named = (__u64)task < (__u64)-HF_MAX_ERRNO && is_protected((__u64)task);
   pt_moved = named ? (__u64)task : 0;
   pt_mover = bpf_get_current_task();
   return 0;
 }
 
-SEC("lsm/inode_permission")
-int BPF_PROG(protect_move, struct inode___pt *inode, int mask) {
+HF_PROG_IDMAP("lsm/inode_permission", protect_move, struct inode___pt *inode, int mask) {
   if (mask != PT_MAY_WRITE || !pt_moved || pt_mover != bpf_get_current_task()) return 0;
   if (inode->i_sb->s_magic != PT_CGROUP2_MAGIC || !is_kept_off()) return 0;
   REFUSE_TOUCH(HF_GUARD_CGROUP, pt_tgid(pt_moved));

@@ -28,11 +28,13 @@ static __always_inline int hf_types_into_terminal(unsigned int command) {
 }
 
 SEC("lsm/file_ioctl")
-int BPF_PROG(hf_terminal, void *file, unsigned int command) { return hf_answer(hf_types_into_terminal(command)); }
+int BPF_PROG(hf_terminal, struct file *file, unsigned int command, unsigned long arg) {
+  return hf_answer(hf_types_into_terminal(command));
+}
 
 /* 32-bit calls have a hook of their own from 6.8 on, and on older kernels that got it. */
 SEC("lsm/file_ioctl_compat")
-int BPF_PROG(hf_terminal_compat, void *file, unsigned int command) {
+int BPF_PROG(hf_terminal_compat, struct file *file, unsigned int command, unsigned long arg) {
   return hf_answer(hf_types_into_terminal(command));
 }
 

@@ -26,11 +26,11 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 
 #include "bpf/lib/answer.bpf.h"
 #include "bpf/lib/names.bpf.h"
+#include "bpf/lib/prototype.bpf.h"
 
 #define HF_HELPERS_FREE 0
 #define HF_HELPERS_AUDITED 1
@@ -217,7 +217,7 @@ int BPF_PROG(hf_helper_write, struct file___uh *file) {
  * without an option. That agent cannot run as long as notify_on_release cannot be written.
  */
 SEC("lsm/fs_context_parse_param")
-int BPF_PROG(hf_helper_option, void *context, struct fs_parameter___uh *parameter) {
+int BPF_PROG(hf_helper_option, struct fs_context *context, struct fs_parameter___uh *parameter) {
   struct hf_name name;
   hf_read_name(&name, BPF_CORE_READ(parameter, key));
   if (!HF_SAME(&name, "release_agent")) return 0;
@@ -228,7 +228,7 @@ int BPF_PROG(hf_helper_option, void *context, struct fs_parameter___uh *paramete
 
 /* request_key_auth_new() makes a key of this type before any program for a key is started. */
 SEC("lsm/key_alloc")
-int BPF_PROG(hf_helper_key, struct key___uh *key) {
+int BPF_PROG(hf_helper_key, struct key___uh *key, const struct cred *cred, unsigned long flags) {
   struct hf_name name;
   hf_read_name(&name, BPF_CORE_READ(key, type, name));
   if (!HF_SAME(&name, ".request_key_auth")) return 0;
@@ -255,7 +255,7 @@ __noinline int hf_helper_asked(__u64 info) {
 
 #define HF_HELPER_ASKED(copy) \
   SEC("fentry/call_usermodehelper_exec") \
-  int BPF_PROG(hf_helper_asked_##copy, void *info) { \
+  int BPF_PROG(hf_helper_asked_##copy, struct subprocess_info___uh *info, int wait) { \
     __u64 address = 0; \
     bpf_probe_read_kernel(&address, sizeof(address), &info); /* a number now */ \
     return hf_helper_asked(address); \
@@ -270,7 +270,7 @@ HF_HELPER_ASKED(4)
  * requesting task gets its error.
  */
 SEC("lsm/task_alloc")
-int BPF_PROG(hf_helper_fork, void *child) {
+int BPF_PROG(hf_helper_fork, struct task_struct *child, __u64 clone_flags) {
   struct task_struct___uh *task = (void *)bpf_get_current_task_btf();
   struct subprocess_info___uh *none = 0;
   struct kthread___uh *kthread;

@@ -87,11 +87,11 @@ __noinline int open_object(__u64 address) {
 
 /* Maps may be looked at from outside. */
 SEC("lsm/bpf_map")
-int BPF_PROG(bpf_open_map, void *map) { return hf_answer(open_object(hf_number(map))); }
+int BPF_PROG(bpf_open_map, struct bpf_map *map, unsigned int fmode) { return hf_answer(open_object(hf_number(map))); }
 
 /* By id: CAP_SYS_ADMIN outside, which can do anything anyway. */
 SEC("lsm/bpf_prog")
-int BPF_PROG(bpf_open_program, void *prog) {
+int BPF_PROG(bpf_open_program, struct bpf_prog *prog) {
   __u64 address = hf_number(prog);
   if (open_object(address)) return hf_answer(1);
   if (current_command() != BPF_OBJ_GET) return 0;
@@ -107,7 +107,9 @@ int BPF_PROG(bpf_file_received, struct file *file) {
 }
 
 SEC("lsm/bpf_token_capable")
-int BPF_PROG(bpf_token_used, void *token) { return hf_answer(leak(hf_number(token), BPF_TOKEN_CREATE)); }
+int BPF_PROG(bpf_token_used, const struct bpf_token *token, int cap) {
+  return hf_answer(leak(hf_number(token), BPF_TOKEN_CREATE));
+}
 
 static __always_inline int attach_by_ioctl(unsigned int command) {
   struct bpf_actor actor = {};
@@ -121,10 +123,14 @@ static __always_inline int attach_by_ioctl(unsigned int command) {
 }
 
 SEC("lsm/file_ioctl")
-int BPF_PROG(bpf_file_ioctl, void *file, unsigned int command) { return hf_answer(attach_by_ioctl(command)); }
+int BPF_PROG(bpf_file_ioctl, struct file *file, unsigned int command, unsigned long arg) {
+  return hf_answer(attach_by_ioctl(command));
+}
 
 /* 32-bit calls have a hook of their own from 6.8 on. */
 SEC("lsm/file_ioctl_compat")
-int BPF_PROG(bpf_file_ioctl_compat, void *file, unsigned int command) { return hf_answer(attach_by_ioctl(command)); }
+int BPF_PROG(bpf_file_ioctl_compat, struct file *file, unsigned int command, unsigned long arg) {
+  return hf_answer(attach_by_ioctl(command));
+}
 
 #endif /* HOLDFAST_BPF_MACHINE_BPF_BORDER_BPF_H */

@@ -408,7 +408,7 @@ __noinline int command_in_layer(struct bpf_actor *actor, __u32 cmd, __u64 at) {
   } while (0)
 
 SEC("lsm/bpf")
-int BPF_PROG(bpf_command, int cmd, void *attr) {
+int BPF_PROG(bpf_command, int cmd, union bpf_attr *attr, unsigned int size, hf_maybe_bool kernel) {
   struct bpf_actor actor = {};
   __u64 address = hf_number(attr);
   int refused = 0;
@@ -472,7 +472,7 @@ __noinline int made_bpf(__u64 address, __u32 way, __u32 kind, __u64 bytes) {
 }
 
 SEC("lsm/bpf_map_create")
-int BPF_PROG(bpf_map_made, struct bpf_map *map) {
+int BPF_PROG(bpf_map_made, struct bpf_map *map, union bpf_attr *attr, struct bpf_token *token, hf_maybe_bool kernel) {
   struct hf_map_shape shape = {};
   if (!bpf_rules) return 0;
   bpf_core_read(&shape.type, sizeof(shape.type), &map->map_type);
@@ -483,22 +483,23 @@ int BPF_PROG(bpf_map_made, struct bpf_map *map) {
 }
 
 SEC("lsm/bpf_map_free")
-int BPF_PROG(bpf_map_gone, void *map) { return give_back(hf_number(map)); }
+int BPF_PROG(bpf_map_gone, struct bpf_map *map) { return give_back(hf_number(map)); }
 
 SEC("lsm/bpf_prog_load")
-int BPF_PROG(bpf_program_made, void *prog, void *attr) {
+int BPF_PROG(bpf_program_made, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token,
+             hf_maybe_bool kernel) {
   return hf_answer(made_bpf(hf_number(prog), HF_VIA_BPF_PROGRAM, ATTR(prog_type), hf_program_bytes(ATTR(insn_cnt))));
 }
 
 SEC("lsm/bpf_prog_free")
-int BPF_PROG(bpf_program_gone, void *prog) { return give_back(hf_number(prog)); }
+int BPF_PROG(bpf_program_gone, struct bpf_prog *prog) { return give_back(hf_number(prog)); }
 
 SEC("lsm/bpf_token_create")
-int BPF_PROG(bpf_token_made, void *token) {
+int BPF_PROG(bpf_token_made, struct bpf_token *token, union bpf_attr *attr, const struct path *path) {
   return hf_answer(made_bpf(hf_number(token), HF_VIA_BPF_COMMAND, BPF_TOKEN_CREATE, 0));
 }
 
 SEC("lsm/bpf_token_free")
-int BPF_PROG(bpf_token_gone, void *token) { return give_back(hf_number(token)); }
+int BPF_PROG(bpf_token_gone, struct bpf_token *token) { return give_back(hf_number(token)); }
 
 #endif /* HOLDFAST_BPF_MACHINE_BPF_COMMANDS_BPF_H */

@@ -128,8 +128,8 @@ static __noinline int change_delegation(__u64 cgroup, __u8 delegated) {
 }
 
 SEC("lsm/inode_setxattr")
-int BPF_PROG(cgroup_set_xattr, void *idmap, struct dentry___cg *dentry, const char *name, const void *unread,
-             unsigned long size, int flags, int ret) {
+int HF_PROG_RESULT(cgroup_set_xattr, struct hf_unread *idmap, struct dentry___cg *dentry, const char *name,
+                   const void *unread, unsigned long size, int flags, int ret) {
   __u64 cgroup;
   __u64 value = 0;
   char first = 0;
@@ -144,7 +144,8 @@ int BPF_PROG(cgroup_set_xattr, void *idmap, struct dentry___cg *dentry, const ch
 }
 
 SEC("lsm/inode_removexattr")
-int BPF_PROG(cgroup_remove_xattr, void *idmap, struct dentry___cg *dentry, const char *name, int ret) {
+int HF_PROG_RESULT(cgroup_remove_xattr, struct hf_unread *idmap, struct dentry___cg *dentry, const char *name,
+                   int ret) {
   __u64 cgroup;
   if (ret) return ret;
   if (!is_delegate_name(name)) return 0;

@@ -110,13 +110,13 @@ __noinline int join_parents_sessions(__u64 parent, __u64 child) {
 }
 
 SEC("lsm/task_alloc")
-int BPF_PROG(session_fork, void *task) {
+int BPF_PROG(session_fork, struct task_struct *task, __u64 clone_flags) {
   if (join_parents_sessions(bpf_get_current_task(), hf_number(task))) return -HF_EAGAIN;
   return 0;
 }
 
 /* Also when a fork fails. A task that ends has left before (machine_task_exit), but for one that was never run. */
 SEC("lsm/task_free")
-int BPF_PROG(session_task_end, void *task) { return leave_sessions(hf_number(task)); }
+int BPF_PROG(session_task_end, struct task_struct *task) { return leave_sessions(hf_number(task)); }
 
 #endif /* HOLDFAST_BPF_MACHINE_LAYERS_BPF_H */

@@ -23,8 +23,9 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
+
+#include "bpf/lib/prototype.bpf.h"
 
 #include "bpf/machine/bpf_border.bpf.h"
 #include "bpf/machine/cgroup_delegation.bpf.h"
@@ -76,7 +77,7 @@ struct {
 } call_probe;
 
 SEC("lsm/socket_shutdown")
-int BPF_PROG(machine_probe, struct socket *sock) {
+int BPF_PROG(machine_probe, struct socket *sock, int how) {
   struct sock *sk;
   if (!call_probe.nonce) return 0;
   sk = sock->sk;
@@ -255,9 +256,9 @@ static __u64 find_moved(void) {
   return call.namer == current ? call.named : 0;
 }
 
-SEC("fentry/" HF_MOVE_ASKED)
-int BPF_PROG(cgroup_capture, struct cgroup___cg *src_cgroup, struct cgroup___cg *dst_cgroup, void *sb,
-             __u8 threadgroup) {
+/* A kernel that has the hook for moves as it was proposed passes the moved task first. */
+HF_PROG_AFTER(struct task_struct *, "fentry/" HF_MOVE_ASKED, cgroup_capture, struct cgroup___cg *src_cgroup,
+              struct cgroup___cg *dst_cgroup, struct super_block *sb, __u8 threadgroup, struct cgroup_namespace *ns) {
   const struct hf_tables *tables = live_tables();
   struct hf_event *e = &call.event;
   __u64 moved = find_moved();
@@ -282,8 +283,7 @@ int BPF_PROG(cgroup_capture, struct cgroup___cg *src_cgroup, struct cgroup___cg 
   return 0;
 }
 
-SEC("lsm/inode_permission")
-int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
+HF_PROG_IDMAP("lsm/inode_permission", cgroup_enforce, struct inode *inode, int mask) {
   struct hf_event *e = &call.event;
   /* Two tests that almost every call of this hook fails, the cheaper one first. */
   if (mask != HF_MAY_WRITE || call.inside != bpf_get_current_task()) return 0;
@@ -297,9 +297,9 @@ int BPF_PROG(cgroup_enforce, void *inode, int mask, int ret) {
   return hf_answer(hf_enforced_error(&e->verdict));
 }
 
-SEC("fexit/" HF_MOVE_ASKED)
-int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, void *sb, __u8 threadgroup, void *ns,
-             int ret) {
+HF_PROG_RESULT_AFTER(struct task_struct *, "fexit/" HF_MOVE_ASKED, cgroup_release, struct cgroup___cg *src,
+                     struct cgroup___cg *dst, struct super_block *sb, __u8 threadgroup, struct cgroup_namespace *ns,
+                     int ret) {
   __u64 current = bpf_get_current_task();
   if (ret == 0 && !call.answered) count(&cgroup_totals.unasked);
   if (call.clone) bpf_map_delete_elem(&cgroup_clones, &current);
@@ -313,7 +313,7 @@ int BPF_PROG(cgroup_release, struct cgroup___cg *src, struct cgroup___cg *dst, v
  * -------------------------------------------------------------------------------------- */
 
 SEC("fexit/" HF_MOVE_NAMED)
-int BPF_PROG(cgroup_named, char *buf, __u8 threadgroup, void *lock, void *task) {
+int HF_PROG_RESULT(cgroup_named, char *buf, __u8 threadgroup, struct hf_unread *lock, struct task_struct *task) {
   if ((__u64)task >= (__u64)-HF_MAX_ERRNO) return 0;
   call.named = (__u64)task;
   call.namer = bpf_get_current_task();
@@ -321,7 +321,7 @@ int BPF_PROG(cgroup_named, char *buf, __u8 threadgroup, void *lock, void *task) 
 }
 
 SEC("lsm/task_alloc")
-int BPF_PROG(cgroup_clone, void *task, unsigned long clone_flags, int ret) {
+int HF_PROG_RESULT(cgroup_clone, struct task_struct *task, unsigned long clone_flags, int ret) {
   __u64 parent = bpf_get_current_task();
   __u64 child = (__u64)task;
   if (ret) return ret;
@@ -332,7 +332,7 @@ int BPF_PROG(cgroup_clone, void *task, unsigned long clone_flags, int ret) {
 
 /* A fork that failed frees its task in the parent: what was remembered must not outlive it. */
 SEC("lsm/task_free")
-int BPF_PROG(cgroup_forget, void *task) {
+int BPF_PROG(cgroup_forget, struct task_struct *task) {
   __u64 parent = bpf_get_current_task();
   __u64 *child = bpf_map_lookup_elem(&cgroup_clones, &parent);
   if (child && *child == (__u64)task) bpf_map_delete_elem(&cgroup_clones, &parent);

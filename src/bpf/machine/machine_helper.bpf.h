@@ -119,7 +119,7 @@ static __noinline int is_ruled_about_bpf(void) {
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(session_bpf, int cmd, void *attr) {
+int BPF_PROG(session_bpf, int cmd, union bpf_attr *attr, unsigned int size, hf_maybe_bool kernel) {
   __u32 type = 0;
   if (cmd != BPF_PROG_LOAD || !sessions_live) return 0;
   /* `attr` is the kernel's copy, and prog_type comes first. */

@@ -107,7 +107,7 @@ static __always_inline int hear_of_label(struct dentry *dentry, __u32 way, __u64
 
 /* The kernel has set it, with the inode locked: changes of one socket come here in their order. */
 SEC("lsm/inode_post_setxattr")
-int BPF_PROG(label_was_set, struct dentry *dentry, const char *name, const void *value, __u64 size) {
+int BPF_PROG(label_was_set, struct dentry *dentry, const char *name, const void *value, __u64 size, int flags) {
   return hear_of_label(dentry, HF_VIA_LABEL_SET, (__u64)name, (__u64)value, size);
 }
 
@@ -174,7 +174,8 @@ static __always_inline int may_label(__u64 name, __u32 way) {
 
 /* The first argument is an id map of the mount, of one type or another. */
 SEC("lsm/inode_setxattr")
-int BPF_PROG(label_will_be_set, void *idmap, struct dentry *dentry, const char *name) {
+int BPF_PROG(label_will_be_set, struct hf_unread *idmap, struct dentry *dentry, const char *name, const void *value,
+             unsigned long size, int flags) {
   struct inode *inode = dentry->d_inode;
   if (!inode || !is_socket(inode)) return 0;
   if (!labels_of_inode(inode, BPF_LOCAL_STORAGE_GET_F_CREATE)) return -ENOMEM;
@@ -182,7 +183,7 @@ int BPF_PROG(label_will_be_set, void *idmap, struct dentry *dentry, const char *
 }
 
 SEC("lsm/inode_removexattr")
-int BPF_PROG(label_will_be_removed, void *idmap, struct dentry *dentry, const char *name) {
+int BPF_PROG(label_will_be_removed, struct hf_unread *idmap, struct dentry *dentry, const char *name) {
   struct inode *inode = dentry->d_inode;
   if (!inode || !is_socket(inode)) return 0;
   return hf_socket_answer(may_label((__u64)name, HF_VIA_LABEL_REMOVE));

@@ -174,7 +174,7 @@ static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_requ
 
 /* The child is in no cgroup yet but its parent's. */
 SEC("lsm/task_alloc")
-int BPF_PROG(machine_clone, void *task, unsigned long clone_flags) {
+int BPF_PROG(machine_clone, struct task_struct *task, unsigned long clone_flags) {
   if (!namespace_rules) return 0;
   return hf_answer(hf_ask_clone(clone_flags));
 }

@@ -220,21 +220,29 @@ static __always_inline int decide_socket(struct socket *sock, __u32 operation) {
 }
 
 SEC("lsm/socket_bind")
-int BPF_PROG(machine_bind, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_BIND)); }
+int BPF_PROG(machine_bind, struct socket *sock, struct sockaddr *address, int addrlen) {
+  return hf_socket_answer(decide_socket(sock, HF_SOCK_BIND));
+}
 
 SEC("lsm/socket_connect")
-int BPF_PROG(machine_connect, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_CONNECT)); }
+int BPF_PROG(machine_connect, struct socket *sock, struct sockaddr *address, int addrlen) {
+  return hf_socket_answer(decide_socket(sock, HF_SOCK_CONNECT));
+}
 
 SEC("lsm/socket_listen")
-int BPF_PROG(machine_listen, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_LISTEN)); }
+int BPF_PROG(machine_listen, struct socket *sock, int backlog) {
+  return hf_socket_answer(decide_socket(sock, HF_SOCK_LISTEN));
+}
 
 /* Every way of sending ends here: send, write, sendfile, splice, aio, a ring. */
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(machine_send, struct socket *sock) { return hf_socket_answer(decide_socket(sock, HF_SOCK_SEND)); }
+int BPF_PROG(machine_send, struct socket *sock, struct msghdr *msg, int size) {
+  return hf_socket_answer(decide_socket(sock, HF_SOCK_SEND));
+}
 
 /* A message with MSG_FASTOPEN connects, and the kernel does not ask about that by itself. */
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(machine_fastopen, struct socket *sock, struct msghdr *message) {
+int BPF_PROG(machine_fastopen, struct socket *sock, struct msghdr *message, int size) {
   if (!(socket_operations & HF_SOCK_CONNECT) || !(message->msg_flags & HF_MSG_FASTOPEN)) return 0;
   return hf_socket_answer(decide_socket(sock, HF_SOCK_CONNECT));
 }
@@ -274,7 +282,7 @@ static long decide_blindly(__u32 index, struct blind_call *call) {
  * over in a form whose labels cannot be read, so where bind or connect are ruled about, these are refused.
  */
 SEC("lsm/sctp_bind_connect")
-int BPF_PROG(machine_sctp, struct sock *sk, int option) {
+int BPF_PROG(machine_sctp, struct sock *sk, int option, struct sockaddr *address, int addrlen) {
   struct blind_call call = {.sk = sk};
   call.operation = hf_binds_by_option(option) ? HF_SOCK_BIND : HF_SOCK_CONNECT;
   if (!(socket_operations & call.operation)) return 0;
@@ -389,14 +397,18 @@ static __always_inline int is_refused(struct inode *inode) {
 }
 
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(machine_dead_send, struct socket *sock) { return hf_answer(is_refused(hf_inode_of(sock))); }
+int BPF_PROG(machine_dead_send, struct socket *sock, struct msghdr *msg, int size) {
+  return hf_answer(is_refused(hf_inode_of(sock)));
+}
 
 SEC("lsm/socket_recvmsg")
-int BPF_PROG(machine_dead_receive, struct socket *sock) { return hf_answer(is_refused(hf_inode_of(sock))); }
+int BPF_PROG(machine_dead_receive, struct socket *sock, struct msghdr *msg, int size, int flags) {
+  return hf_answer(is_refused(hf_inode_of(sock)));
+}
 
 /* What reads and writes without a message: splice(), and sendfile() before Linux 6.5. */
 SEC("lsm/file_permission")
-int BPF_PROG(machine_dead_file, struct file *file) {
+int BPF_PROG(machine_dead_file, struct file *file, int mask) {
   if (!accepts_refused) return 0;
   return hf_answer(is_refused(file->f_inode));
 }
@@ -442,7 +454,7 @@ static __always_inline int meet_peer(struct sock *sk, struct socket *own, struct
 }
 
 SEC("lsm/unix_stream_connect")
-int BPF_PROG(machine_meet, struct sock *sk, struct sock *other) {
+int BPF_PROG(machine_meet, struct sock *sk, struct sock *other, struct sock *newsk) {
   return hf_socket_answer(meet_peer(sk, sk->sk_socket, other->sk_socket));
 }
 

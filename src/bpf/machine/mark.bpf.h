@@ -212,13 +212,14 @@ static __always_inline int remove_mark(struct dentry___mark *dentry, __u64 name)
 }
 
 SEC("lsm/inode_setxattr")
-int BPF_PROG(mark_set_xattr, void *idmap, struct dentry___mark *dentry, const char *name) {
+int BPF_PROG(mark_set_xattr, struct hf_unread *idmap, struct dentry___mark *dentry, const char *name, const void *value,
+             unsigned long size, int flags) {
   if (!mark_rules) return 0;
   return hf_answer(set_mark(dentry, (__u64)name));
 }
 
 SEC("lsm/inode_removexattr")
-int BPF_PROG(mark_remove_xattr, void *idmap, struct dentry___mark *dentry, const char *name) {
+int BPF_PROG(mark_remove_xattr, struct hf_unread *idmap, struct dentry___mark *dentry, const char *name) {
   if (!mark_rules) return 0;
   return hf_answer(remove_mark(dentry, (__u64)name));
 }
@@ -261,8 +262,7 @@ int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
  * Whoever opens a file for writing, cuts it, or truncates it by its name, is asked with MAY_WRITE. Who only asks
  * (access()) does not write.
  */
-SEC("lsm/inode_permission")
-int BPF_PROG(mark_write, struct inode___mark *inode, int mask) {
+HF_PROG_IDMAP("lsm/inode_permission", mark_write, struct inode___mark *inode, int mask) {
   __u64 id;
   if (!mark_rules || !(mask & HF_MAY_WRITE) || (mask & MAY_ACCESS)) return 0;
   id = mark_of_file(inode);
@@ -340,7 +340,7 @@ int BPF_PROG(mark_exec, struct linux_binprm___mark *bprm) {
 }
 
 SEC("lsm/task_alloc")
-int BPF_PROG(mark_fork, void *task) {
+int BPF_PROG(mark_fork, struct task_struct *task, __u64 clone_flags) {
   __u64 parent = bpf_get_current_task();
   __u64 child = (__u64)task;
   __u64 id, *had;
@@ -353,7 +353,7 @@ int BPF_PROG(mark_fork, void *task) {
 }
 
 SEC("lsm/task_free")
-int BPF_PROG(mark_task_end, void *task) {
+int BPF_PROG(mark_task_end, struct task_struct *task) {
   __u64 key = (__u64)task;
   if (mark_rules) bpf_map_delete_elem(&marked_tasks, &key);
   return 0;
@@ -364,7 +364,7 @@ int BPF_PROG(mark_task_end, void *task) {
  * perf_event_open() does), so that there would be more entries than tasks. Should this not be run, task_free removes them.
  */
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(machine_task_exit, void *task) {
+int BPF_PROG(machine_task_exit, struct task_struct *task, hf_maybe_bool group_dead) {
   __u64 key = (__u64)task;
   if (mark_rules) bpf_map_delete_elem(&marked_tasks, &key);
   if (socket_peers) bpf_map_delete_elem(&peer_calls, &key);
@@ -374,7 +374,7 @@ int BPF_PROG(machine_task_exit, void *task) {
 }
 
 SEC("lsm/ptrace_access_check")
-int BPF_PROG(mark_trace, void *child, unsigned int mode) {
+int BPF_PROG(mark_trace, struct task_struct *child, unsigned int mode) {
   __u64 tracer = bpf_get_current_task();
   __u64 key = (__u64)child;
   __u64 *id, *own;

@@ -47,7 +47,7 @@ static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
 
 #define HF_CAPTURE(function, type, copy) \
   SEC("fentry/" #function) \
-  int BPF_PROG(hf_##function##copy, struct nsset *nsset, struct ns_common *ns) { return hf_capture(ns, type); }
+  int BPF_PROG(hf_##function##copy, const struct nsset *nsset, struct ns_common *ns) { return hf_capture(ns, type); }
 
 #define HF_FORGET(function) \
   SEC("fexit/" #function) \

@@ -219,7 +219,7 @@ static __always_inline int hf_ask_clone(unsigned long flags) {
 static int hf_rules_namespaces(void);
 
 SEC("lsm/capable")
-int BPF_PROG(hf_capable, const struct cred *cred, struct user_namespace *ns, int cap) {
+int BPF_PROG(hf_capable, const struct cred *cred, struct user_namespace *ns, int cap, unsigned int opts) {
   struct hf_operation o = {};
   struct hf_call_args call = {};
   int asked = 0;

@@ -89,7 +89,8 @@ __noinline int hf_made(__u64 ns_address, __u32 type) {
 
 #define HF_MADE(copy) \
   SEC("fexit/" HF_MAKES_EVERY_NS) \
-  int BPF_PROG(hf_common_init##copy, struct ns_common *ns, __u32 type, const void *ops, int inum, int ret) { \
+  int HF_PROG_RESULT(hf_common_init##copy, struct ns_common *ns, __u32 type, const struct proc_ns_operations *ops, \
+                     int inum, int ret) { \
     if (ret == 0) hf_made(hf_number(ns), hf_types_of_flags(type)); \
     return 0; \
   }
@@ -120,18 +121,20 @@ static __always_inline int hf_copied(__u64 made, __u64 old, __u64 offset, __u32 
 
 #define HF_COPIED(function, kind, type, copy) \
   SEC("fexit/" #function) \
-  int BPF_PROG(hf_##function##copy, unsigned long flags, void *user_ns, void *old, void *ret) { \
+  int HF_PROG_RESULT(hf_##function##copy, unsigned long flags, struct user_namespace *user_ns, struct kind *old, \
+                     struct kind *ret) { \
     return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct kind, ns), type); \
   }
 #define HF_COPIED_MNT(function, kind, type, copy) \
   SEC("fexit/" #function) \
-  int BPF_PROG(hf_##function##copy, unsigned long flags, void *old, void *user_ns, void *fs, void *ret) { \
+  int HF_PROG_RESULT(hf_##function##copy, unsigned long flags, struct kind *old, struct user_namespace *user_ns, \
+                     struct fs_struct *fs, struct kind *ret) { \
     return hf_copied(hf_number(ret), hf_number(old), bpf_core_field_offset(struct kind, ns), type); \
   }
 
 #define HF_CREATED_USER(function, kind, type, copy) \
   SEC("fexit/" #function) \
-  int BPF_PROG(hf_##function##copy, struct cred *cred, int ret) { \
+  int HF_PROG_RESULT(hf_##function##copy, struct cred *cred, int ret) { \
     struct kind *ns = 0; \
     if (ret) return 0; \
     bpf_core_read(&ns, sizeof(ns), &cred->user_ns); \

@@ -12,8 +12,8 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 
+#include "bpf/lib/prototype.bpf.h"
 #include "core/map_room.h"
 #include "core/tracked.h"
 

@@ -18,7 +18,7 @@
 #include "core/decide.h"
 
 SEC("lsm/task_kill")
-int BPF_PROG(hf_task_kill, struct task_struct *p, struct kernel_siginfo *info, int sig) {
+int BPF_PROG(hf_task_kill, struct task_struct *p, struct kernel_siginfo *info, int sig, const struct cred *cred) {
   struct hf_session *s = hf_session();
   if (!s || !sig || !hf_is_protected(s, p) || !hf_is_confined(s, bpf_get_current_task())) return 0;
   HF_GUARD_REFUSE(HF_GUARD_SIGNAL, sig);
@@ -26,14 +26,14 @@ int BPF_PROG(hf_task_kill, struct task_struct *p, struct kernel_siginfo *info, i
 
 /* A limit of processor time would kill just as well. */
 SEC("lsm/task_setrlimit")
-int BPF_PROG(hf_task_setrlimit, struct task_struct *p) {
+int BPF_PROG(hf_task_setrlimit, struct task_struct *p, unsigned int resource, struct rlimit *new_rlim) {
   struct hf_session *s = hf_session();
   if (!s || !hf_is_protected(s, p) || !hf_is_confined(s, bpf_get_current_task())) return 0;
   HF_GUARD_REFUSE(HF_GUARD_LIMIT, 0);
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(hf_bpf, int cmd, void *attr) {
+int BPF_PROG(hf_bpf, int cmd, union bpf_attr *attr, unsigned int size, hf_maybe_bool kernel) {
   struct hf_session *s = hf_session();
   __u32 first = 0; /* prog_type, prog_id, map_id and link_id all come first */
   bpf_probe_read_kernel(&first, sizeof(first), attr);

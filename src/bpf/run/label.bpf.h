@@ -55,12 +55,13 @@ static __always_inline int hf_label_change(struct dentry *dentry, const char *na
 
 /* The first argument is an id map of the mount, of one type or another. */
 SEC("lsm/inode_setxattr")
-int BPF_PROG(hf_inode_setxattr, void *idmap, struct dentry *dentry, const char *name) {
+int BPF_PROG(hf_inode_setxattr, struct hf_unread *idmap, struct dentry *dentry, const char *name, const void *value,
+             unsigned long size, int flags) {
   return hf_socket_answer(hf_label_change(dentry, name, HF_VIA_LABEL_SET));
 }
 
 SEC("lsm/inode_removexattr")
-int BPF_PROG(hf_inode_removexattr, void *idmap, struct dentry *dentry, const char *name) {
+int BPF_PROG(hf_inode_removexattr, struct hf_unread *idmap, struct dentry *dentry, const char *name) {
   return hf_socket_answer(hf_label_change(dentry, name, HF_VIA_LABEL_REMOVE));
 }
 
@@ -71,7 +72,8 @@ int BPF_PROG(hf_inode_removexattr, void *idmap, struct dentry *dentry, const cha
  * label, so that what has no room in the mirror is not set: afterwards it could not be refused any more.
  */
 SEC("lsm/inode_setxattr")
-int BPF_PROG(hf_room_for_label, void *idmap, struct dentry *dentry, const char *name) {
+int BPF_PROG(hf_room_for_label, struct hf_unread *idmap, struct dentry *dentry, const char *name, const void *value,
+             unsigned long size, int flags) {
   struct inode *inode = dentry->d_inode;
   struct hf_label_text *text;
   __u32 known = 0;
@@ -142,7 +144,7 @@ static __always_inline void hf_mirror_label(struct inode *inode, __u32 index, __
 
 /* Called with the inode locked, so changes of one socket come here in their order. */
 SEC("lsm/inode_post_setxattr")
-int BPF_PROG(hf_label_was_set, struct dentry *dentry, const char *name, const void *value, __u64 size) {
+int BPF_PROG(hf_label_was_set, struct dentry *dentry, const char *name, const void *value, __u64 size, int flags) {
   struct inode *inode = dentry->d_inode;
   __u32 index;
   if (!inode || !hf_is_socket(inode)) return 0;

@@ -14,9 +14,9 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 
 #include "bpf/lib/answer.bpf.h"
+#include "bpf/lib/prototype.bpf.h"
 #include "bpf/namespaces/tracked.bpf.h"
 #include "bpf/run/session.h"
 #include "core/map_room.h"

@@ -142,17 +142,17 @@ static __always_inline int hf_socket(struct socket *sock, __u16 operation, __u16
 }
 
 SEC("lsm/socket_bind")
-int BPF_PROG(hf_socket_bind, struct socket *sock) {
+int BPF_PROG(hf_socket_bind, struct socket *sock, struct sockaddr *address, int addrlen) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_BIND, HF_VIA_BIND));
 }
 
 SEC("lsm/socket_connect")
-int BPF_PROG(hf_socket_connect, struct socket *sock) {
+int BPF_PROG(hf_socket_connect, struct socket *sock, struct sockaddr *address, int addrlen) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_VIA_CONNECT));
 }
 
 SEC("lsm/socket_listen")
-int BPF_PROG(hf_socket_listen, struct socket *sock) {
+int BPF_PROG(hf_socket_listen, struct socket *sock, int backlog) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_LISTEN, HF_VIA_LISTEN));
 }
 
@@ -181,7 +181,7 @@ int BPF_PROG(hf_socket_accept, struct socket *sock, struct socket *newsock) {
 
 /* Every way of sending ends here: send, write, sendfile, splice, aio, a ring. */
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(hf_socket_sendmsg, struct socket *sock) {
+int BPF_PROG(hf_socket_sendmsg, struct socket *sock, struct msghdr *msg, int size) {
   return hf_socket_answer(hf_socket(sock, HF_SOCK_SEND, HF_VIA_SEND));
 }
 
@@ -194,7 +194,7 @@ int BPF_PROG(hf_send_pages, struct file *file, int mask) {
 
 /* A message with MSG_FASTOPEN connects, and the kernel does not ask about that by itself. */
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(hf_socket_fastopen, struct socket *sock, struct msghdr *message) {
+int BPF_PROG(hf_socket_fastopen, struct socket *sock, struct msghdr *message, int size) {
   if (!(message->msg_flags & HF_MSG_FASTOPEN)) return 0;
   return hf_socket_answer(hf_socket(sock, HF_SOCK_CONNECT, HF_VIA_CONNECT));
 }
@@ -204,7 +204,7 @@ int BPF_PROG(hf_socket_fastopen, struct socket *sock, struct msghdr *message) {
  * over in a form whose labels cannot be read, so where bind or connect are ruled about, these are refused.
  */
 SEC("lsm/sctp_bind_connect")
-int BPF_PROG(hf_sctp_bind_connect, struct sock *sk, int option) {
+int BPF_PROG(hf_sctp_bind_connect, struct sock *sk, int option, struct sockaddr *address, int addrlen) {
   int binds = hf_binds_by_option(option);
   struct hf_request r = {.op = HF_OP_SOCKET, .flags = HF_REQ_FACTS_MISSING};
   struct hf_context context = {.voice = HF_SAY};

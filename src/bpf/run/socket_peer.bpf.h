@@ -35,7 +35,7 @@ static __always_inline int hf_socket_meets(struct sock *sk, struct socket *own, 
 }
 
 SEC("lsm/unix_stream_connect")
-int BPF_PROG(hf_unix_stream_connect, struct sock *sk, struct sock *other) {
+int BPF_PROG(hf_unix_stream_connect, struct sock *sk, struct sock *other, struct sock *newsk) {
   return hf_socket_answer(hf_socket_meets(sk, sk->sk_socket, other->sk_socket));
 }
 

@@ -12,6 +12,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "kernel/bpf/prototype.h"
+
 namespace holdfast::kernel {
 
 namespace {
@@ -59,14 +61,19 @@ Result<BpfObject> BpfObject::open(std::span<const std::byte> bytes, std::string 
 
 void BpfObject::select_programs(const std::function<bool(const bpf_program*)>& wanted) {
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object_.get())
-      bpf_program__set_autoload(program, wanted(program));
+  bpf_object__for_each_program(program, object_.get()) {
+    const std::string_view name = bpf_program__name(program);
+    bpf_program__set_autoload(program, name == name_without_variant(name) && wanted(program));
+  }
 }
 
 void BpfObject::leave_unattached(const std::function<bool(const bpf_program*)>& skipped) {
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object_.get()) if (skipped(program))
+  bpf_object__for_each_program(program, object_.get()) {
+    const std::string_view name = bpf_program__name(program);
+    if (name == name_without_variant(name) && skipped(program))
       bpf_program__set_autoattach(program, false);
+  }
 }
 
 Result<void> BpfObject::set_initial_value(const char* map, const void* value, std::size_t bytes) {
@@ -121,6 +128,17 @@ Result<void> BpfObject::set_max_entries(const char* map, std::uint32_t entries) 
 }
 
 Result<void> BpfObject::load() {
+  if (!reads_arguments(object_.get())) return load_fitted();
+  HF_TRY_ASSIGN(const auto types, KernelTypes::load());
+  return load(types);
+}
+
+Result<void> BpfObject::load(const KernelTypes& types) {
+  HF_TRY(wrap(fit_programs(object_.get(), types.get()), name_));
+  return load_fitted();
+}
+
+Result<void> BpfObject::load_fitted() {
   capture_libbpf_warnings();
   if (const int code = bpf_object__load(object_.get()); code != 0)
     return bpf_error(code, "load BPF object", name_);
@@ -156,7 +174,15 @@ int BpfObject::map_fd(const char* map) const {
 }
 
 bpf_program* BpfObject::program(const char* name) const {
-  return bpf_object__find_program_by_name(object_.get(), name);
+  bpf_program* found = bpf_object__find_program_by_name(object_.get(), name);
+  if (found == nullptr || bpf_program__autoload(found)) return found;
+  bpf_program* variant = nullptr;
+  bpf_object__for_each_program(variant, object_.get()) {
+    const std::string_view text = bpf_program__name(variant);
+    if (text != name && name_without_variant(text) == name && bpf_program__autoload(variant))
+      return variant;
+  }
+  return found;
 }
 
 int BpfObject::program_fd(const char* name) const {

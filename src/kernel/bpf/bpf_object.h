@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/bpf/bpf_pin.h"
+#include "kernel/bpf/btf.h"
 
 namespace holdfast::kernel {
 
@@ -30,6 +31,10 @@ using BpfLink = std::unique_ptr<bpf_link, DestroyBpfLink>;
 
 // One compiled object: opened, then loaded. Owns its programs and the maps that it created. All of
 // this file is for one thread, because the text of libbpf's last warning is a global.
+//
+// A program may have variants for kernels that pass other arguments (kernel/bpf/prototype.h). All
+// functions below take and give the name without variant; after load() it means the variant that
+// was loaded.
 class BpfObject {
  public:
   // Parses `bytes`, which libbpf copies. `name` is the object's name in errors. Errors: of
@@ -56,8 +61,12 @@ class BpfObject {
   Result<void> reuse_map(const char* map, int fd);
   // Call before load(). Errors: EINVAL, no such map.
   Result<void> set_max_entries(const char* map, std::uint32_t entries);
-  // Errors: of bpf(2), with the last line of the verifier's log as detail; EPERM without privilege.
+  // Checks first that the kernel passes the arguments that the programs read. `types` are those of
+  // the running kernel; without them, load() reads them if it needs them.
+  // Errors: of fit_programs(); ENOENT, the kernel has no type information; of bpf(2), with the last
+  // line of the verifier's log as detail; EPERM without privilege.
   Result<void> load();
+  Result<void> load(const KernelTypes& types);
   // Attaches every loaded LSM or tracing program, except task iterators and programs excluded by
   // leave_unattached(). Appends the links to `links`. After an error, `links` has the links that
   // were made. Errors: of bpf(2).
@@ -79,6 +88,8 @@ class BpfObject {
 
  private:
   BpfObject(bpf_object* object, std::string name) : object_(object), name_(std::move(name)) {}
+
+  Result<void> load_fitted();
 
   std::unique_ptr<bpf_object, CloseBpfObject> object_;
   std::string name_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks up functions in the running kernel's type information (BTF).
+// The running kernel's type information (BTF).
 #ifndef HOLDFAST_KERNEL_BPF_BTF_H
 #define HOLDFAST_KERNEL_BPF_BTF_H
 
@@ -20,6 +20,8 @@ class KernelTypes {
   // Whether the kernel has a function of this name that is not inlined everywhere, so that BPF
   // programs can attach to it.
   [[nodiscard]] bool has_function(const std::string& name) const;
+  // Borrowed from this.
+  [[nodiscard]] const btf* get() const { return types_.get(); }
 
  private:
   struct Free {

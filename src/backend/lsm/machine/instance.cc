@@ -13,6 +13,7 @@
 #include "backend/lsm/machine/machine_programs.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/bpf/bpf_stats.h"
+#include "kernel/bpf/prototype.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -120,9 +121,10 @@ std::vector<ProgramStats> program_runs(const std::string& directory) {
     const auto pin = kernel::open_pinned(directory + "/" + name);
     const auto runs = pin ? kernel::program_runs(pin->get()) : pin.error();
     if (!runs) continue;  // a map, or not one of ours
-    // The kernel shortens names, so two may be one.
-    ProgramStats& sum = found[runs->name];
-    sum.program = runs->name;
+    // The kernel shortens names, so two may be one. Which variant it is does not matter.
+    const std::string program(kernel::name_without_variant(runs->name));
+    ProgramStats& sum = found[program];
+    sum.program = program;
     sum.count += runs->runs;
     sum.ns += runs->run_ns;
     counted = counted || runs->runs > 0;

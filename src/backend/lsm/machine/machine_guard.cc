@@ -143,7 +143,7 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
     return true;
   });
   HF_TRY(object.make_maps_unprintable());
-  HF_TRY(object.load());
+  HF_TRY(object.load(types));
   guard->object_ = std::move(object);
   guard->for_seal_ = std::move(for_seal);
   const kernel::BpfObject& o = *guard->object_;

@@ -28,6 +28,7 @@
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/bpf/bpf_stats.h"
 #include "kernel/bpf/btf.h"
+#include "kernel/bpf/prototype.h"
 #include "kernel/proc/sysctl.h"
 #include "kernel/process/process.h"
 #include "kernel/random.h"
@@ -98,7 +99,7 @@ Result<void> check_link(std::string_view program, const std::string& path, int f
   // The kernel keeps 15 bytes of a program's name, and calls links of tp_btf raw tracepoints.
   const bool attached =
       found->type == BPF_LINK_TYPE_TRACING || found->type == BPF_LINK_TYPE_RAW_TRACEPOINT;
-  if (attached && found->program == program.substr(0, 15)) return {};
+  if (attached && kernel::is_kept_name(found->program, program)) return {};
   return not_ours(path, "attaches another program: " + found->program);
 }
 
@@ -320,7 +321,7 @@ Result<void> MachinePrograms::attach_programs(Families families) {
            is_of_use(program, types, kernel_labels_);
   });
   for (const auto& [name, fd] : maps_) HF_TRY(object.reuse_map(name.c_str(), fd.get()));
-  HF_TRY(object.load());
+  HF_TRY(object.load(types));
   for (const FamilyProgram& program : family_programs()) {
     const std::string& name = program.name;
     const bpf_program* found = object.program(name.c_str());

@@ -77,7 +77,7 @@ Result<std::unique_ptr<Programs>> Programs::load(const Needs& needs, const Sessi
   HF_TRY(object.set_initial_value(".rodata.labels", &words, sizeof(words)));
   HF_TRY_ASSIGN(const auto tasks, kernel::max_tasks());
   HF_TRY(object.set_max_entries("calls", hf_task_room(tasks)));
-  HF_TRY(object.load());
+  HF_TRY(object.load(selection.types()));
 
   std::unique_ptr<Programs> programs(new Programs(std::move(object)));
   programs->decide_sockets_ = selection.sockets();
