@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "backend/machine.h"
+#include "daemon/bundle_files.h"
 #include "daemon/control.h"
 #include "daemon/enforcement.h"
 #include "daemon/event_log.h"
@@ -380,6 +381,10 @@ int serve(const Options& options) {
   EventAggregator folder([&reporter](const hf_event& event, const EventAggregator::Policy& policy) {
     reporter.decision(event, policy);
   });
+  if (auto finished = finish_bundle(options); !finished) {
+    log_message(finished.error().message());
+    log_message("the files of a bundle may be incomplete");
+  }
   auto enforcement = Enforcement::start(
       options,
       [&folder](const hf_event& event, const EventAggregator::Policy& policy) {
