@@ -152,6 +152,12 @@ Result<std::vector<Record::Before>> look_before(const Machine& machine, const Ch
   return before;
 }
 
+// Of the policy after the plan.
+Result<std::string> policy_digest(const Machine& machine, const Plan& plan) {
+  HF_TRY_ASSIGN(const auto units, policy_dirs::read_units(machine.dirs, plan));
+  return policy::digest_text(policy::text_digest(policy_dirs::sources_of(units)));
+}
+
 Result<Fd> lock(const Machine& machine) {
   return kernel::lock_file(lock_path(machine.state_dir), kernel::Lock::exclusive);
 }
@@ -194,6 +200,12 @@ Result<Record> read_record(const std::string& state_dir) {
   return *std::move(record);
 }
 
+std::string policy_name(const Record& record, std::string_view digest) {
+  for (const auto* bundle : {&record.current, &record.previous})
+    if (*bundle && (*bundle)->policy == digest) return (*bundle)->name;
+  return "";
+}
+
 std::vector<std::string> changed_files(const Current& current, const std::string& directory) {
   std::vector<std::string> changed;
   for (const Applied& file : current.files) {
@@ -228,14 +240,20 @@ Result<bool> apply(const Machine& machine, const Verified& bundle, const Conditi
                  fmt::format("it is for the first {} % of the machines, and this one has number {}",
                              bundle.contents.ring, *conditions.ring)};
   HF_TRY(check_order(bundle, record, conditions.order));
-  const bool is_current = record.current && record.current->digest == bundle.digest;
-  if (is_current && changed_files(*record.current, machine.dirs.paths.back()).empty()) return false;
   const Change change = change_to(bundle, record);
+  HF_TRY_ASSIGN(const auto policy, policy_digest(machine, plan_for(machine, change)));
+  const bool is_current = record.current && record.current->digest == bundle.digest;
+  if (is_current && changed_files(*record.current, machine.dirs.paths.back()).empty()) {
+    if (record.current->policy == policy) return false;
+    record.current->policy = policy;  // another file of the machine has changed
+    HF_TRY(write_record(machine, record));
+    return false;
+  }
   HF_TRY_ASSIGN(auto before, look_before(machine, change, record, conditions.foreign));
   HF_TRY(check(plan_for(machine, change)));
   Record next;
-  next.current =
-      Current{bundle.contents.name.text(), bundle.digest, bundle.key, bundle.contents.checks, {}};
+  next.current = Current{
+      bundle.contents.name.text(), bundle.digest, bundle.key, bundle.contents.checks, {}, policy};
   for (const File& file : bundle.contents.files) {
     HF_TRY_ASSIGN(auto digest, sha256(file.text));
     next.current->files.push_back({file.path, std::move(digest)});

@@ -16,6 +16,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -47,6 +48,8 @@ struct Current {
   std::string key;
   std::vector<std::string> checks;
   std::vector<Applied> files;
+  // policy::digest_text() of the policy with all files of the machine. Events name it.
+  std::string policy;
 
   bool operator==(const Current&) const = default;
 };
@@ -75,6 +78,10 @@ struct Record {
 // For tests: the record as JSON and back. nullopt: it is damaged.
 [[nodiscard]] std::string record_json(const Record& record);
 [[nodiscard]] std::optional<Record> record_from_json(std::string_view text);
+
+// The name of the bundle of which the policy with this digest (policy::digest_text()) was made.
+// Empty: it is known of no bundle.
+[[nodiscard]] std::string policy_name(const Record& record, std::string_view digest);
 
 // Are the files of `current` as the bundle has them? The names of those that are not.
 [[nodiscard]] std::vector<std::string> changed_files(const Current& current,

@@ -26,7 +26,8 @@ Json current_json(const std::optional<Current>& current) {
           {"digest", current->digest},
           {"key", current->key},
           {"checks", current->checks},
-          {"files", files_json(current->files)}};
+          {"files", files_json(current->files)},
+          {"policy", current->policy}};
 }
 
 // The readers use at(), whose exceptions record_from_json() catches.
@@ -39,9 +40,10 @@ std::vector<Applied> files_from(const Json& json) {
 
 std::optional<Current> current_from(const Json& json) {
   if (json.is_null()) return std::nullopt;
-  return Current{json.at("name").get<std::string>(), json.at("digest").get<std::string>(),
-                 json.at("key").get<std::string>(),
-                 json.at("checks").get<std::vector<std::string>>(), files_from(json.at("files"))};
+  return Current{
+      json.at("name").get<std::string>(), json.at("digest").get<std::string>(),
+      json.at("key").get<std::string>(),  json.at("checks").get<std::vector<std::string>>(),
+      files_from(json.at("files")),       json.at("policy").get<std::string>()};
 }
 
 bool has_good_paths(const std::vector<Applied>& files) {

@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "bundle/bundle.h"
 #include "bundle/machine.h"
+#include "cli/bundle_policy.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "kernel/files/atomic_file.h"
@@ -220,6 +221,27 @@ int bundle_make(const BundleMakeOptions& options) {
   return kExitOk;
 }
 
+std::vector<policy::Source> sources_after(const std::string& file,
+                                          const std::vector<std::string>& trust,
+                                          const std::vector<std::string>& dirs,
+                                          const std::string& state_dir) {
+  BundleOptions options;
+  options.file = file;
+  options.trust = trust;
+  options.dirs = dirs;
+  options.state_dir = state_dir;
+  const auto sources = [&]() -> Result<std::vector<policy::Source>> {
+    HF_TRY_ASSIGN(const auto read, verified(options));
+    const bundle::Machine machine = machine_of(options);
+    HF_TRY_ASSIGN(const auto plan, bundle::plan_of(machine, read));
+    HF_TRY_ASSIGN(const auto units, policy_dirs::read_units(machine.dirs, plan));
+    return policy_dirs::sources_of(units);
+  }();
+  if (sources) return *sources;
+  fmt::print(stderr, "holdfast replay: {}\n", sources.error().message());
+  return {};
+}
+
 int bundle_show(const BundleOptions& options) {
   if (options.file.empty()) return show_applied(options);
   const auto read = verified(options);
@@ -255,11 +277,12 @@ int bundle_apply(const BundleOptions& options) {
   Daemon daemon(options.files_only ? "" : options.socket);
   if (daemon.runs())
     if (const auto free = ready(daemon); !free) return complain("apply", free.error());
-  const auto changed = bundle::apply(
-      machine, *read,
-      {options.older ? bundle::Order::any : bundle::Order::later_only,
-       options.replace ? bundle::Foreign::replace : bundle::Foreign::refuse, std::nullopt},
-      check);
+  const auto changed =
+      bundle::apply(machine, *read,
+                    {options.older ? bundle::Order::any : bundle::Order::later_only,
+                     options.replace ? bundle::Foreign::replace : bundle::Foreign::refuse,
+                     options.number == 0 ? std::nullopt : std::optional(options.number)},
+                    check);
   if (!changed) return complain("apply", changed.error());
   fmt::print("bundle {} {} applied\n", read->contents.name.text(), *changed ? "is" : "was already");
   if (!daemon.runs()) {

@@ -183,18 +183,53 @@ void add_replay(CLI::App& app, int& status) {
       app, kEvents, "replay", "List the recorded decisions that another policy would change",
       "Exit codes: 0 nothing differs, 1 some decisions differ, 2 usage, policy or events are\n"
       "wrong.\n\n"
-      "Example:\n"
-      "  holdfast replay events.jsonl -p new.toml");
-  replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
-      ->required()
-      ->type_name("EVENTS");
-  replay_app->add_option("-p,--policy", o.policies, "Policy; may be given several times")
-      ->required()
-      ->type_name("FILE|NAME")
+      "Examples:\n"
+      "  holdfast replay events.jsonl -p new.toml\n"
+      "  holdfast replay --from postgresql:///fleet --since 2026-11-28 -p new.toml");
+  CLI::Option* file =
+      replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
+          ->type_name("EVENTS");
+  CLI::Option* from =
+      replay_app
+          ->add_option("--from", o.from,
+                       "Database with the events of many machines, which psql reads")
+          ->type_name("postgresql://…")
+          ->excludes(file);
+  replay_app->add_option("--machine", o.machine, "With --from: only events of this machine")
+      ->needs(from)
+      ->type_name("ID");
+  replay_app->add_option("--since", o.since, "With --from: from this day on")
+      ->needs(from)
+      ->type_name("YYYY-MM-DD");
+  replay_app->add_option("--until", o.until, "With --from: up to this day")
+      ->needs(from)
+      ->type_name("YYYY-MM-DD");
+  CLI::Option* policy =
+      replay_app->add_option("-p,--policy", o.policies, "Policy; may be given several times")
+          ->type_name("FILE|NAME")
+          ->allow_extra_args(false);
+  CLI::Option* bundle =
+      replay_app->add_option("--bundle", o.bundle, "The policy of this machine after this bundle")
+          ->excludes(policy)
+          ->type_name("FILE");
+  replay_app->add_option("--trust", o.trust, "With --bundle: a public key, or a directory of *.pub")
+      ->needs(bundle)
+      ->type_name("FILE|DIR")
       ->allow_extra_args(false);
+  replay_app->add_option("--policy-dir", o.dirs, "With --bundle: a policy directory")
+      ->needs(bundle)
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  replay_app->add_option("--state-dir", o.state_dir, "With --bundle: directory of the record")
+      ->needs(bundle)
+      ->type_name("DIR");
   add_format(replay_app, o.format);
   add_progress(replay_app, o.progress);
-  replay_app->callback([&status] { status = replay(o); });
+  replay_app->callback([&status, file, from, policy, bundle] {
+    if (policy->empty() && bundle->empty()) throw CLI::RequiredError("--policy");
+    if (file->empty() && from->empty()) throw CLI::RequiredError("EVENTS");
+    status = replay(o);
+  });
 }
 
 void add_learn(CLI::App& app, int& status) {
@@ -488,6 +523,11 @@ void add_bundle(CLI::App& app, int& status) {
   add_trust(apply_app, apply);
   add_machine(apply_app, apply);
   add_live(apply_app, apply);
+  apply_app
+      ->add_option("--number", apply.number,
+                   "This machine's number: refuse a bundle for fewer machines")
+      ->check(CLI::Range(1, 100))
+      ->type_name("1-100");
   apply_app->add_flag("--older", apply.older, "Apply it although a later one was applied before");
   apply_app->add_flag("--replace", apply.replace,
                       "Replace files that are of no bundle, or were changed");

@@ -80,7 +80,7 @@ class Reporter {
                 options.format == EventFormat::pretty && isatty(STDOUT_FILENO) == 1
                     ? policy::Colour::on
                     : policy::Colour::off,
-                std::move(cgroup_root)),
+                std::move(cgroup_root), options.state_dir),
         options_(options) {}
 
   void close_log() {
@@ -139,14 +139,16 @@ class Reporter {
 
   void report(const hf_event& event, const policy::Compiled& policy) {
     open_log();
-    written(writer_.write(event, policy));
-    if (log_ || control_ != nullptr) keep(writer_.json(event, policy));
+    const std::string json = writer_.json(event, policy);
+    written(writer_.write(event, policy, json));
+    keep(json);
   }
 
   void report(const hf_guard_event& refusal) {
     open_log();
-    written(writer_.write(refusal));
-    keep(policy::guard_event_json(refusal));
+    const std::string json = writer_.json(refusal);
+    written(writer_.write(refusal, json));
+    keep(json);
   }
 
   void written(const Result<void>& sent) {
