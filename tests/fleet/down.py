@@ -186,7 +186,7 @@ def check_lies(fleet):
     event = {"version": 1, "id": 1, "time_ns": 1, "generation": 1, "hook": "namespace_install", "way": "setns", "type": "net",
              "verdict": "allow", "enforced": True, "reason": "default", "log": True, "pid": 1, "tid": 1, "uid": 0, "comm": "backup",
              "source": 0, "target": 0, "repeats": 0, "time": time.strftime("%Y-%m-%dT%H:%M:%S.0Z", time.gmtime()),
-             "request": {"hook": "namespace_install", "way": "setns", "subject": "web", "ns_types": "net", "flags": "target_known"}}
+             "request": {"hook": "namespace_install", "way": "setns", "subject": "web", "ns_types": "net"}}
     with open(machine.root + "/events.jsonl", "w", encoding="utf-8") as file:
         file.write(json.dumps(event) + "\n")
     fleet.put(fleet.bundle("11", POLICY.format("eleven")))
