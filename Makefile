@@ -9,7 +9,7 @@ FUZZ_S ?= 60
 
 build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
-.PHONY: all setup configure build demo test test-full kernels bench install deb lint format fuzz clean help
+.PHONY: all setup configure build demo test test-full test-fleet kernels bench install deb lint format fuzz clean help
 
 all: build
 
@@ -35,6 +35,10 @@ test: build kernels
 
 test-full: build kernels
 	@tests/run --build $(build_dir) --full $(TEST_ARGS)
+
+# Real engines on loopback; the first time it unpacks about 60 MB of packages into the cache.
+test-fleet: build
+	@HOLDFAST_BUILD=$(build_dir) tests/fleet/test_fleet.py $(FLEET_ARGS)
 
 bench: build
 	@bench/run
@@ -68,6 +72,7 @@ help:
 	@echo 'make demo       a program held in its namespaces, each refusal explained'
 	@echo 'make test       every suite, here and on a kernel or two each (TEST_ARGS="-k REGEX")'
 	@echo 'make test-full  also the long ones: more races, five kernels for everything'
+	@echo 'make test-fleet agents, etcd, rsyslog, PostgreSQL and Prometheus on loopback'
 	@echo 'make bench      measurements'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
 	@echo 'make deb        build/holdfast_*.deb'

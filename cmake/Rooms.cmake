@@ -30,6 +30,17 @@ foreach(name urcu-bp urcu-common)
   endif()
 endforeach()
 
+# Signatures of bundles. The static libcrypto can load modules and look up hosts, which glibc warns about in a static
+# program; holdfast does neither.
+add_library(hf_crypto INTERFACE)
+if(HOLDFAST_SANITIZE)
+  target_link_libraries(hf_crypto INTERFACE crypto)
+else()
+  find_library(LIB_crypto_A NAMES libcrypto.a REQUIRED)
+  target_link_libraries(hf_crypto INTERFACE ${LIB_crypto_A})
+  target_link_options(hf_crypto INTERFACE -Wl,--no-warnings)
+endif()
+
 # toml++ compiled once, without exceptions crossing our code: its header alone costs seconds a file.
 add_library(hf_toml STATIC ${CMAKE_SOURCE_DIR}/cmake/toml.cc)
 target_compile_definitions(hf_toml PUBLIC TOML_HEADER_ONLY=0 TOML_ENABLE_FORMATTERS=0)

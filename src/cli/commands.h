@@ -62,8 +62,17 @@ struct WhyOptions {
 int why(const WhyOptions& options);
 
 struct ReplayOptions {
-  std::string events;
+  std::string events;   // empty: see `from`
+  std::string from;     // postgresql://…: the events of a fleet (cli/fleet_events.h)
+  std::string machine;  // with `from`: only of this machine; empty: of all
+  std::string since;    // with `from`: a day, 2026-11-28; empty: all
+  std::string until;    // with `from`: the last day; empty: all
   std::vector<std::string> policies;
+  // Instead of `policies`: the policy of this machine after this bundle (BundleOptions).
+  std::string bundle;
+  std::vector<std::string> trust;
+  std::vector<std::string> dirs;
+  std::string state_dir = "/var/lib/holdfast";
   std::string format = "pretty";  // pretty, json
   std::string progress = "auto";  // auto, always, never
 };
@@ -163,6 +172,36 @@ int policy_diff(const PolicyOptions& options);
 int policy_edit(const PolicyOptions& options);
 int policy_enable(const PolicyOptions& options);
 int policy_disable(const PolicyOptions& options);
+
+struct BundleMakeOptions {
+  std::string directory;            // its policy files go into the bundle
+  std::string key;                  // file of an Ed25519 private key in PEM
+  std::string name;                 // numbers joined by '.' or '-'
+  unsigned ring = 100;              // percent of the machines
+  std::vector<std::string> checks;  // names of health checks
+  std::string out;  // the file that is written; "-": standard output; empty: NAME.bundle
+  std::vector<std::string> dirs;  // with shared definitions; empty: those of the vendor
+};
+int bundle_make(const BundleMakeOptions& options);
+
+// Options of `bundle show`, `verify`, `apply` and `revert`.
+struct BundleOptions : ControlOptions {
+  std::string file;                // with show empty: the bundle that is applied
+  std::vector<std::string> trust;  // public keys, or directories of them; empty: the usual one
+  std::vector<std::string> dirs;   // policy directories; empty: the usual ones
+  std::string state_dir = "/var/lib/holdfast";
+  std::string confirm;   // a duration; empty: no confirmation needed
+  bool older = false;    // an older bundle may be applied
+  bool replace = false;  // files of no bundle may be replaced
+  unsigned number = 0;   // of this machine, from 1 to 100, compared with the ring; 0: not compared
+  bool files_only = false;  // do not ask holdfastd to make the files live
+};
+// Without a file, returns kExitFailed if the files are not as the bundle has them.
+int bundle_show(const BundleOptions& options);
+int bundle_verify(const BundleOptions& options);
+// These return kExitUsage, and change nothing, if the policy would have mistakes.
+int bundle_apply(const BundleOptions& options);
+int bundle_revert(const BundleOptions& options);
 
 struct DoctorOptions {
   std::string format = "pretty";  // pretty, json

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <optional>
 
 #include "base/printable.h"
 #include "cli/commands.h"
+#include "cli/duration.h"
 #include "events/event_text.h"
 #include "rpc/client.h"
 #include "rpc/control_interface.h"
@@ -90,19 +90,6 @@ int change(const ControlOptions& options, std::string_view name, const json& par
   else
     fmt::print("policy generation {} is live\n", generation);
   return status;
-}
-
-// Parses "60s", "5min" or "500ms". Empty: not a duration, or more than 1000000 units.
-std::optional<std::uint64_t> milliseconds(std::string_view text) {
-  constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
-      {"ms", 1}, {"s", 1000}, {"", 1000}, {"min", 60000}, {"h", 3600000}};
-  std::uint64_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || count > 1000000) return std::nullopt;
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  for (const auto& [name, factor] : kUnits)
-    if (unit == name) return count * factor;
-  return std::nullopt;
 }
 
 // What has become of a policy file with mistakes.

@@ -183,18 +183,53 @@ void add_replay(CLI::App& app, int& status) {
       app, kEvents, "replay", "List the recorded decisions that another policy would change",
       "Exit codes: 0 nothing differs, 1 some decisions differ, 2 usage, policy or events are\n"
       "wrong.\n\n"
-      "Example:\n"
-      "  holdfast replay events.jsonl -p new.toml");
-  replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
-      ->required()
-      ->type_name("EVENTS");
-  replay_app->add_option("-p,--policy", o.policies, "Policy; may be given several times")
-      ->required()
-      ->type_name("FILE|NAME")
+      "Examples:\n"
+      "  holdfast replay events.jsonl -p new.toml\n"
+      "  holdfast replay --from postgresql:///fleet --since 2026-11-28 -p new.toml");
+  CLI::Option* file =
+      replay_app->add_option("events", o.events, "File written by run --events, or holdfastd's log")
+          ->type_name("EVENTS");
+  CLI::Option* from =
+      replay_app
+          ->add_option("--from", o.from,
+                       "Database with the events of many machines, which psql reads")
+          ->type_name("postgresql://…")
+          ->excludes(file);
+  replay_app->add_option("--machine", o.machine, "With --from: only events of this machine")
+      ->needs(from)
+      ->type_name("ID");
+  replay_app->add_option("--since", o.since, "With --from: from this day on")
+      ->needs(from)
+      ->type_name("YYYY-MM-DD");
+  replay_app->add_option("--until", o.until, "With --from: up to this day")
+      ->needs(from)
+      ->type_name("YYYY-MM-DD");
+  CLI::Option* policy =
+      replay_app->add_option("-p,--policy", o.policies, "Policy; may be given several times")
+          ->type_name("FILE|NAME")
+          ->allow_extra_args(false);
+  CLI::Option* bundle =
+      replay_app->add_option("--bundle", o.bundle, "The policy of this machine after this bundle")
+          ->excludes(policy)
+          ->type_name("FILE");
+  replay_app->add_option("--trust", o.trust, "With --bundle: a public key, or a directory of *.pub")
+      ->needs(bundle)
+      ->type_name("FILE|DIR")
       ->allow_extra_args(false);
+  replay_app->add_option("--policy-dir", o.dirs, "With --bundle: a policy directory")
+      ->needs(bundle)
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  replay_app->add_option("--state-dir", o.state_dir, "With --bundle: directory of the record")
+      ->needs(bundle)
+      ->type_name("DIR");
   add_format(replay_app, o.format);
   add_progress(replay_app, o.progress);
-  replay_app->callback([&status] { status = replay(o); });
+  replay_app->callback([&status, file, from, policy, bundle] {
+    if (policy->empty() && bundle->empty()) throw CLI::RequiredError("--policy");
+    if (file->empty() && from->empty()) throw CLI::RequiredError("EVENTS");
+    status = replay(o);
+  });
 }
 
 void add_learn(CLI::App& app, int& status) {
@@ -376,6 +411,138 @@ void add_policy(CLI::App& app, int& status) {
   disable_app->callback([&status] { status = policy_disable(disable); });
 }
 
+void add_trust(CLI::App* app, BundleOptions& o) {
+  app->add_option("--trust", o.trust,
+                  "A public key, or a directory of *.pub; may be given several times. Default: "
+                  "/etc/holdfast/bundle-keys")
+      ->type_name("FILE|DIR")
+      ->allow_extra_args(false);
+}
+
+void add_machine(CLI::App* app, BundleOptions& o) {
+  app->add_option("--policy-dir", o.dirs,
+                  "Policy directory; the last one given gets the files. Default: those of a "
+                  "machine")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  app->add_option("--state-dir", o.state_dir, "Directory of the record (/var/lib/holdfast)")
+      ->type_name("DIR");
+}
+
+void add_live(CLI::App* app, BundleOptions& o) {
+  app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  app->add_option("--confirm", o.confirm,
+                  "Return to the policy that was confirmed last after this time, unless "
+                  "confirmed: 60s, 5min")
+      ->type_name("TIME");
+  app->add_flag("--files-only", o.files_only, "Write the files, and do not make them live");
+}
+
+void add_bundle_make(CLI::App& parent, int& status) {
+  static BundleMakeOptions o;
+  CLI::App* app = add_command(
+      parent, "Commands", "make", "Make a signed bundle of the policy files of a directory",
+      "A name is numbers joined by '.' or '-'. It is the order: the machines refuse a bundle\n"
+      "with an earlier name than one that they had. The same arguments give the same bytes.\n\n"
+      "Exit codes: 0 ok, 1 failed, 2 wrong usage, or the policy has mistakes.\n\n"
+      "Example:\n"
+      "  holdfast bundle make policy --key fleet.key --name 2026-11-28.1");
+  app->add_option("directory", o.directory, "NAME.toml and NAME.toml.d/*.toml, and nothing else")
+      ->required()
+      ->type_name("DIR");
+  app->add_option("--key", o.key, "Private key: openssl genpkey -algorithm ed25519")
+      ->required()
+      ->type_name("FILE");
+  app->add_option("--name", o.name, "The name, such as 2026-11-28.1")
+      ->required()
+      ->type_name("NAME");
+  app->add_option("--ring", o.ring, "Only for the first machines, in percent (100)")
+      ->check(CLI::Range(1, 100))
+      ->type_name("PERCENT");
+  app->add_option("--health", o.checks,
+                  "A health check that the machines have to pass; may be given several times")
+      ->type_name("CHECK")
+      ->allow_extra_args(false);
+  app->add_option("-o,--output", o.out,
+                  "The file that is written; - is standard output "
+                  "(NAME.bundle)")
+      ->type_name("FILE");
+  app->add_option("--policy-dir", o.dirs,
+                  "Directory of shared definitions; may be given several times. Default: "
+                  "/usr/lib/holdfast/policy.d")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  app->callback([&status] { status = bundle_make(o); });
+}
+
+void add_bundle(CLI::App& app, int& status) {
+  CLI::App* bundle_app =
+      add_command(app, kMachine, "bundle", "Make, verify and apply signed bundles of policy files",
+                  "Examples:\n"
+                  "  holdfast bundle verify 2026-11-28.1.bundle\n"
+                  "  holdfast bundle show");
+  bundle_app->require_subcommand(1);
+  add_bundle_make(*bundle_app, status);
+
+  static BundleOptions show;
+  CLI::App* show_app = add_command(
+      *bundle_app, "Commands", "show", "Show a bundle, or the one that is applied here",
+      "Exit codes: 0 ok, 1 failed, or the files here are not as the bundle has them.\n\n"
+      "Examples:\n"
+      "  holdfast bundle show 2026-11-28.1.bundle\n"
+      "  holdfast bundle show --json");
+  show_app->add_option("file", show.file, "The bundle; none: the one that is applied here")
+      ->type_name("FILE");
+  add_trust(show_app, show);
+  add_machine(show_app, show);
+  add_format(show_app, show.format);
+  show_app->callback([&status] { status = bundle_show(show); });
+
+  static BundleOptions verify;
+  CLI::App* verify_app = add_command(
+      *bundle_app, "Commands", "verify", "Verify the signature and the form of a bundle",
+      "Example:\n"
+      "  holdfast bundle verify --trust fleet.pub 2026-11-28.1.bundle");
+  verify_app->add_option("file", verify.file, "The bundle")->required()->type_name("FILE");
+  add_trust(verify_app, verify);
+  add_format(verify_app, verify.format);
+  verify_app->callback([&status] { status = bundle_verify(verify); });
+
+  static BundleOptions apply;
+  CLI::App* apply_app = add_command(
+      *bundle_app, "Commands", "apply",
+      "Make the policy files those of a bundle, and make them live",
+      "The signature is verified before anything else is read. A bundle with an earlier name\n"
+      "than one that was applied is refused, and so is one that would replace a file of no\n"
+      "bundle. After a crash the files are those of before, or those of the bundle.\n\n"
+      "Exit codes: 0 ok, 1 failed or refused, 2 wrong usage, or the policy would have\n"
+      "mistakes.\n\n"
+      "Example:\n"
+      "  holdfast bundle apply --confirm 60s 2026-11-28.1.bundle");
+  apply_app->add_option("file", apply.file, "The bundle")->required()->type_name("FILE");
+  add_trust(apply_app, apply);
+  add_machine(apply_app, apply);
+  add_live(apply_app, apply);
+  apply_app
+      ->add_option("--number", apply.number,
+                   "This machine's number: refuse a bundle for fewer machines")
+      ->check(CLI::Range(1, 100))
+      ->type_name("1-100");
+  apply_app->add_flag("--older", apply.older, "Apply it although a later one was applied before");
+  apply_app->add_flag("--replace", apply.replace,
+                      "Replace files that are of no bundle, or were changed");
+  apply_app->callback([&status] { status = bundle_apply(apply); });
+
+  static BundleOptions revert;
+  CLI::App* revert_app = add_command(*bundle_app, "Commands", "revert",
+                                     "Put back the files that the last bundle has replaced",
+                                     "Example:\n"
+                                     "  holdfast bundle revert");
+  add_machine(revert_app, revert);
+  add_live(revert_app, revert);
+  revert_app->callback([&status] { status = bundle_revert(revert); });
+}
+
 void add_security(CLI::App& app, int& status) {
   static SecurityOptions o;
   CLI::App* security_app = add_command(
@@ -421,6 +588,7 @@ void add_top(CLI::App& app, int& status) {
 
 void add_control(CLI::App& app, int& status) {
   add_policy(app, status);
+  add_bundle(app, status);
   add_security(app, status);
   add_top(app, status);
 

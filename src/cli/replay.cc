@@ -4,14 +4,22 @@
 
 #include <fmt/core.h>
 
+#include "cli/bundle_policy.h"
 #include "cli/commands.h"
+#include "cli/fleet_events.h"
 #include "cli/load_policy.h"
 #include "cli/read_events.h"
 
 namespace holdfast::cli {
 
 int replay(const ReplayOptions& options) {
-  const auto policy = load_policy(options.policies);
+  std::unique_ptr<const policy::Compiled> policy;
+  if (options.bundle.empty()) {
+    policy = load_policy(options.policies);
+  } else {
+    auto sources = sources_after(options.bundle, options.trust, options.dirs, options.state_dir);
+    if (!sources.empty()) policy = load_sources(std::move(sources)).policy;
+  }
   if (!policy) return kExitUsage;
   const auto complain = [](const Error& error) {
     fmt::print(stderr, "holdfast replay: {}\n", error.message());
@@ -19,8 +27,13 @@ int replay(const ReplayOptions& options) {
   };
   const auto replayed = [&] {
     Progress progress("replay", options.progress);
-    return read_events(options.events, progress, [&policy](const policy::LineSource& lines) {
+    const auto use = [&policy](const policy::LineSource& lines) {
       return policy::replay(lines, *policy);
+    };
+    if (options.from.empty()) return read_events(options.events, progress, use);
+    return use([&](const policy::LineSink& sink) {
+      return read_fleet_events({options.from, options.machine, options.since, options.until},
+                               progress, sink);
     });
   }();
   if (!replayed) return complain(replayed.error());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/control.h"
+#include "bundle/machine.h"
 
 #include <fmt/core.h>
 
@@ -221,10 +222,14 @@ Answer Control::policy() const {
 Answer Control::metrics() const {
   const auto stats = enforcement_.stats();
   if (!stats) return failed(stats.error());
-  const DaemonState state = {
-      enforcement_.live().number,      enforcement_.policy().profiles.size() - 1,
-      enforcement_.bad_files().size(), enforcement_.sealed(),
-      enforcement_.adopted(),          enforcement_.totals()};
+  DaemonState state = {enforcement_.live().number,      enforcement_.policy().profiles.size() - 1,
+                       enforcement_.bad_files().size(), enforcement_.sealed(),
+                       enforcement_.adopted(),          enforcement_.totals()};
+  state.is_pending = enforcement_.life().left_ms().has_value();
+  state.policy_digest = policy::digest_text(enforcement_.policy().digest);
+  state.bundle = bundle_state(options_.state_dir, options_.dirs.paths.back());
+  if (const auto record = bundle::read_record(options_.state_dir))
+    state.policy_name = bundle::policy_name(*record, state.policy_digest);
   return {"", {{"exposition", exposition(state, *stats)}}, false};
 }
 

@@ -4,13 +4,16 @@
 #define HOLDFAST_DAEMON_EVENT_WRITER_H
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/guard.h"
+#include "events/event_context.h"
 #include "events/event_text.h"
+#include "kernel/proc/proc.h"
 #include "policy/compiled.h"
 
 namespace holdfast::daemon {
@@ -22,18 +25,25 @@ class EventWriter {
  public:
   // `to` is borrowed. `cgroup_root` is the root directory of the unified hierarchy, for the paths
   // of cgroups; invalid: events have no paths.
-  EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root);
+  // `state_dir` has the record of bundles; empty: policies have no names.
+  EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root,
+              std::string state_dir = "");
 
-  // `policy` is the one that decided. Errors: those of sending to the journal; the line is then
-  // written to the stream.
-  Result<void> write(const hf_event& event, const policy::Compiled& policy);
-  Result<void> write(const hf_guard_event& refusal);
+  // `policy` is the one that decided, `json` the object that json() returned. Errors: those of sending
+  // to the journal; the line is then written to the stream.
+  Result<void> write(const hf_event& event, const policy::Compiled& policy,
+                     const std::string& json);
+  Result<void> write(const hf_guard_event& refusal, const std::string& json);
 
-  // The event as one JSON object, with the paths of its cgroups.
-  [[nodiscard]] std::string json(const hf_event& event, const policy::Compiled& policy) const;
+  // The event as one JSON object, with the paths of its cgroups and its context. Each call has a
+  // sequence number of its own.
+  [[nodiscard]] std::string json(const hf_event& event, const policy::Compiled& policy);
+  [[nodiscard]] std::string json(const hf_guard_event& refusal);
 
  private:
   void print(const std::string& line);
+  [[nodiscard]] policy::EventContext context(const hf_task& actor, std::uint64_t time_ns);
+  [[nodiscard]] const std::string& name_of(std::uint64_t digest);
   [[nodiscard]] policy::EventPaths paths_of(const hf_event& event) const;
   [[nodiscard]] std::string path_of(std::uint64_t cgroup) const;
 
@@ -41,6 +51,13 @@ class EventWriter {
   EventFormat format_;
   policy::Colour colour_;
   Fd cgroup_root_;
+  std::string state_dir_;
+  std::optional<kernel::Proc> proc_;
+  std::string machine_;
+  std::string boot_;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t named_digest_ = 0;  // of the policy whose name policy_name_ is
+  std::string policy_name_;
   // By id. A cgroup is never renamed and ids are not reused, so the paths stay valid.
   mutable std::unordered_map<std::uint64_t, std::string> paths_;
 };

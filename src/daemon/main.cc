@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "daemon/bundle_files.h"
 #include "daemon/policy_files.h"
 #include "daemon/seal.h"
 #include "daemon/service.h"
@@ -48,6 +49,8 @@ int main(int argc, char** argv) {
   bool no_auto_reload = false;
   std::vector<std::string> install;
   std::string remove;
+  BundleRequest bundle;
+  bool revert = false;
   app.add_option("--policy-dir", dirs,
                  "Directory of *.toml files; a later one hides files of the same name")
       ->type_name("DIR")
@@ -76,6 +79,21 @@ int main(int argc, char** argv) {
   app.add_option("--remove-policy", remove,
                  "Check the policy without NAME.toml, remove it, and exit")
       ->type_name("NAME.toml");
+  app.add_option("--apply-bundle", bundle.file,
+                 "Verify a bundle, check the policy with it, copy its files to the last policy "
+                 "directory, and exit")
+      ->type_name("FILE");
+  app.add_option("--trust", bundle.trust,
+                 "With --apply-bundle: a public key, or a directory of *.pub; default: "
+                 "/etc/holdfast/bundle-keys")
+      ->type_name("FILE|DIR")
+      ->allow_extra_args(false);
+  app.add_flag("--older", bundle.older,
+               "With --apply-bundle: although a later bundle was applied before");
+  app.add_flag("--replace", bundle.replace,
+               "With --apply-bundle: replace files that are of no bundle, or were changed");
+  app.add_flag("--revert-bundle", revert,
+               "Put back the files that the last bundle has replaced, and exit");
   app.add_flag("--seal", do_seal,
                "Seal the policy in force, print the token that unseals it, and exit");
   app.add_flag("--unseal", do_unseal, "Read the token from standard input, unseal, and exit");
@@ -120,6 +138,8 @@ int main(int argc, char** argv) {
   if (protect) options.policy_files = PolicyFiles::guarded;
   if (!install.empty()) return install_policy(options, install);
   if (!remove.empty()) return remove_policy(options, remove);
+  if (!bundle.file.empty()) return apply_bundle(options, bundle);
+  if (revert) return revert_bundle(options);
   if (do_seal) return seal(options);
   if (do_unseal) return unseal(options);
   if (ask_sealed) return is_sealed(options);

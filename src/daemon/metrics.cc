@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "bundle/machine.h"
 #include "events/guard_event.h"
 #include "policy/enum_names.h"
 
@@ -75,6 +76,28 @@ void add_state(Text& text, const DaemonState& state) {
   text.sample(state.totals.errors);
 }
 
+void add_bundle(Text& text, const DaemonState& state) {
+  text.family("holdfast_policy_info", "gauge",
+              "The live policy: its digest, and the bundle that it was made of (none: empty).");
+  text.sample(1, {{"name", state.policy_name}, {"digest", state.policy_digest}});
+  text.family("holdfast_policy_pending", "gauge", "1 if the live policy waits to be confirmed.");
+  text.sample(state.is_pending ? 1 : 0);
+  const BundleState& bundle = state.bundle;
+  text.family("holdfast_bundle_info", "gauge",
+              "The bundle whose files the policy directory has, and the latest that was applied.");
+  if (!bundle.name.empty())
+    text.sample(1, {{"name", bundle.name}, {"newest", bundle.newest}, {"key", bundle.key}});
+  text.family("holdfast_bundle_changed_files", "gauge",
+              "Files of the bundle that were changed or removed since.");
+  text.sample(bundle.changed_files);
+  text.family("holdfast_bundle_unfinished", "gauge",
+              "1 if an application of a bundle was begun and has not ended.");
+  text.sample(bundle.is_unfinished ? 1 : 0);
+  text.family("holdfast_bundle_record_damaged", "gauge",
+              "1 if the record of bundles cannot be read: every bundle is refused.");
+  text.sample(bundle.is_damaged ? 1 : 0);
+}
+
 void add_decisions(Text& text, const backend::MachineStats& stats) {
   text.family("holdfast_decisions_total", "counter",
               "Decisions by hook, verdict (audit: would have been denied) and the profile whose "
@@ -137,9 +160,24 @@ void add_runs(Text& text, const backend::MachineStats& stats) {
 
 }  // namespace
 
+BundleState bundle_state(const std::string& state_dir, const std::string& directory) {
+  BundleState state;
+  const auto record = bundle::read_record(state_dir);
+  state.is_damaged = !record;
+  if (!record) return state;
+  state.newest = record->newest;
+  state.is_unfinished = !record->to_rename.empty() || !record->to_remove.empty();
+  if (!record->current) return state;
+  state.name = record->current->name;
+  state.key = record->current->key;
+  state.changed_files = bundle::changed_files(*record->current, directory).size();
+  return state;
+}
+
 std::string exposition(const DaemonState& state, const backend::MachineStats& stats) {
   Text text;
   add_state(text, state);
+  add_bundle(text, state);
   add_decisions(text, stats);
   add_sessions(text, stats);
   add_events(text, state, stats);

@@ -71,20 +71,18 @@ Result<void> check_plan(const Options& options, const policy_dirs::Plan& plan) {
   return Error{0, "check", {}, mistakes_text(files.mistakes)};
 }
 
-// Only for a better message. The guard in the kernel refuses the change in any case, even if the
-// options name other pins.
+bool is_at_or_below(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory + "/");
+}
+
+}  // namespace
+
 Result<void> refuse_when_sealed(const Options& options) {
   HF_TRY_ASSIGN(const auto seal, backend::Seal::open(options.pin_dir));
   if (seal && seal->is_on())
     return Error{EPERM, "change the policy", "", "it is sealed: holdfastd --unseal"};
   return {};
 }
-
-bool is_at_or_below(const std::string& path, const std::string& directory) {
-  return path == directory || path.starts_with(directory + "/");
-}
-
-}  // namespace
 
 std::vector<backend::GuardedDirectory> guarded_directories(const Options& options) {
   using Of = backend::GuardedDirectory::Of;

@@ -31,6 +31,10 @@ namespace holdfast::daemon {
 // writable.
 [[nodiscard]] Result<std::vector<std::string>> renew_guarded_files(const Options& options);
 
+// Is the machine sealed? Only for a better message: the guard in the kernel refuses the change in any
+// case, even if the options name other pins. Errors: EPERM it is; those of backend::Seal::open().
+[[nodiscard]] Result<void> refuse_when_sealed(const Options& options);
+
 // The functions below print errors and return an exit code. Both fail while the machine is sealed.
 //
 // Copies the files to the last policy directory, if the whole policy with them is valid. A running

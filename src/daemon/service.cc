@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "backend/machine.h"
+#include "daemon/bundle_files.h"
 #include "daemon/control.h"
 #include "daemon/enforcement.h"
 #include "daemon/event_log.h"
@@ -83,7 +84,7 @@ class Reporter {
                 options.format == EventFormat::pretty && isatty(STDOUT_FILENO) == 1
                     ? policy::Colour::on
                     : policy::Colour::off,
-                std::move(cgroup_root)),
+                std::move(cgroup_root), options.state_dir),
         options_(options) {}
 
   void close_log() {
@@ -142,14 +143,16 @@ class Reporter {
 
   void report(const hf_event& event, const policy::Compiled& policy) {
     open_log();
-    written(writer_.write(event, policy));
-    if (log_ || control_ != nullptr) keep(writer_.json(event, policy));
+    const std::string json = writer_.json(event, policy);
+    written(writer_.write(event, policy, json));
+    keep(json);
   }
 
   void report(const hf_guard_event& refusal) {
     open_log();
-    written(writer_.write(refusal));
-    keep(policy::guard_event_json(refusal));
+    const std::string json = writer_.json(refusal);
+    written(writer_.write(refusal, json));
+    keep(json);
   }
 
   void written(const Result<void>& sent) {
@@ -401,6 +404,10 @@ int serve(const Options& options) {
   EventAggregator folder([&reporter](const hf_event& event, const EventAggregator::Policy& policy) {
     reporter.decision(event, policy);
   });
+  if (auto finished = finish_bundle(options); !finished) {
+    log_message(finished.error().message());
+    log_message("the files of a bundle may be incomplete");
+  }
   auto enforcement = Enforcement::start(
       options,
       [&folder](const hf_event& event, const EventAggregator::Policy& policy) {

@@ -82,31 +82,48 @@ Result<void> prepare_file(const std::string& path, std::string_view text, unsign
 
 // Without the sync of the directory two renames may reach the disk in the other order. A failure of
 // this sync is ignored: readers already see the new file.
-Result<void> rename_prepared(const std::string& path) {
-  const std::string temporary = temporary_of(path);
-  if (rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
+void sync_directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd) (void)fsync(fd.get());
-  return {};
 }
 
 }  // namespace
 
-Result<void> replace_file(const std::string& path, std::string_view text, unsigned mode) {
-  HF_TRY(prepare_file(path, text, mode));
-  return rename_prepared(path);
+Result<void> rename_file(const std::string& path) {
+  const std::string temporary = temporary_of(path);
+  if (rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
+  sync_directory_of(path);
+  return {};
 }
 
-Result<void> replace_files(const std::vector<NewFile>& files, unsigned mode) {
+void discard_prepared(const std::string& path) { unlink(temporary_of(path).c_str()); }
+
+Result<void> remove_file(const std::string& path) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("remove", path);
+  sync_directory_of(path);
+  return {};
+}
+
+Result<void> replace_file(const std::string& path, std::string_view text, unsigned mode) {
+  HF_TRY(prepare_file(path, text, mode));
+  return rename_file(path);
+}
+
+Result<void> prepare_files(const std::vector<NewFile>& files, unsigned mode) {
   for (std::size_t i = 0; i < files.size(); i++) {
     auto prepared = prepare_file(files[i].path, files[i].text, mode);
     if (prepared) continue;
-    for (std::size_t made = 0; made < i; made++) unlink(temporary_of(files[made].path).c_str());
+    for (std::size_t made = 0; made < i; made++) discard_prepared(files[made].path);
     return prepared;
   }
-  for (const NewFile& file : files) HF_TRY(rename_prepared(file.path));
+  return {};
+}
+
+Result<void> replace_files(const std::vector<NewFile>& files, unsigned mode) {
+  HF_TRY(prepare_files(files, mode));
+  for (const NewFile& file : files) HF_TRY(rename_file(file.path));
   return {};
 }
 

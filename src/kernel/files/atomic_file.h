@@ -46,6 +46,17 @@ struct NewFile {
 };
 [[nodiscard]] Result<void> replace_files(const std::vector<NewFile>& files, unsigned mode);
 
+// The two halves of replace_files(), for a caller that keeps a record between them. prepare_files()
+// writes and syncs PATH.new of each file, or after an error removes them again. rename_file()
+// renames PATH.new to PATH, and syncs the directory. Errors: as replace_file(); ENOENT there is no
+// PATH.new.
+[[nodiscard]] Result<void> prepare_files(const std::vector<NewFile>& files, unsigned mode);
+[[nodiscard]] Result<void> rename_file(const std::string& path);
+// Removes PATH.new of a file, if it exists.
+void discard_prepared(const std::string& path);
+// Removes the file, if it exists, and syncs the directory. Errors: of unlink(2).
+[[nodiscard]] Result<void> remove_file(const std::string& path);
+
 // Creates the file, with mode 0600, and the directories above it, and locks it with flock(2). The
 // lock lasts until the descriptor is closed. Does not wait. Errors: EWOULDBLOCK, another process
 // has a conflicting lock; of make_directories() and open(2).
