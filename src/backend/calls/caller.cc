@@ -37,6 +37,10 @@ Duplicate take(const Result<Fd>& pidfd, bool stable, int remote_fd) {
 
 }  // namespace
 
+Result<Fd> open_descriptor_table(const seccomp_notif& call, const kernel::TaskStatus& status) {
+  return open_table_owner(static_cast<pid_t>(call.pid), status.process);
+}
+
 Duplicate duplicate_of_thread(const seccomp_notif& call, const kernel::TaskDirectory& task,
                               const SharedTables& tables, int remote_fd) {
   const auto status = task.status();

@@ -32,6 +32,12 @@ struct Duplicate {
                                             const kernel::TaskDirectory& task,
                                             const SharedTables& tables, int remote_fd);
 
+// A pidfd whose descriptor table is the calling thread's, for kernel::duplicate_from(). The result
+// counts only if the call still waits afterwards. Errors: of pidfd_open(2); EINVAL, before Linux 6.9
+// a thread with a table of its own.
+[[nodiscard]] Result<Fd> open_descriptor_table(const seccomp_notif& call,
+                                               const kernel::TaskStatus& status);
+
 // Describes a thread for an event. Empty: it has died, or this process may not read its /proc.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);
 

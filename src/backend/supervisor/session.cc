@@ -143,8 +143,7 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
   Wanted wanted{attribute_calls_to_see(profile, attributes),
                 socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value()};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
-  wanted.confinement = landlock && kernel::landlock_rules_unix_sockets() &&
-                       connect_helper::needs_connect_helper(*spec.tables, profile);
+  wanted.confinement = landlock && connect_helper::needs_connect_helper(*spec.tables, profile);
   return std::unique_ptr<SupervisorSession>(new SupervisorSession(
       spec, make_filter(*spec.tables, spec.profile, wanted), std::move(facilities),
       std::move(landlock), attributes, std::move(cgroup_mounts)));
@@ -222,9 +221,8 @@ void SupervisorSession::start_connect_helper(const Child& child, const JudgeSock
   auto helper = connect_helper::ConnectHelper::start(child, proc_);
   if (!helper) {
     if (spec_.notice)
-      spec_.notice(
-          "there is no connect helper, so connects of unix sockets that need it are refused: " +
-          helper.error().message());
+      spec_.notice("there is no connect helper, so calls about sockets that need it are refused: " +
+                   helper.error().message());
     return;
   }
   connects_.emplace(connect_helper::UnixConnectContext{*reader_, *peers_, *jobs_, *listener_, proc_,
@@ -293,7 +291,8 @@ Result<void> SupervisorSession::handle_next() {
                       : give(*listener_, id, Answer::continue_syscall());
   }
   if ((*call)->data.nr == SYS_landlock_restrict_self) {
-    if (connects_)
+    if (connects_) connects_->tree_confined();
+    if (connects_ && kernel::landlock_rules_unix_sockets())
       connects_->close(
           "a task of the command has confined itself with Landlock, which the connect helper could "
           "evade: from now on connects that need the connect helper are refused");

@@ -82,7 +82,8 @@ class SocketCallHandler {
   // returns the errno that the kernel would return.
   int read_peer(const Call& call, hf_request& request);
   Answer decide(const SocketCaller& caller, Call& call, const JudgeRate& judge);
-  Answer perform(const SocketCaller& caller, Call& call);
+  Answer perform(const SocketCaller& caller, Call& call, std::shared_ptr<const SocketMaker> maker,
+                 const hf_request& request);
 
   const hf_tables& tables_;
   const hf_profile& profile_;

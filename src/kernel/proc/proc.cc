@@ -202,6 +202,12 @@ Result<TaskNamespaces> TaskDirectory::namespaces() const {
   return found;
 }
 
+pid_t last_number(std::string_view text, std::string_view name) {
+  const auto numbers = field(text, name);
+  if (!numbers) return 0;
+  return leading_number<pid_t>(numbers->substr(numbers->rfind('\t') + 1)).value_or(0);
+}
+
 Result<TaskStatus> TaskDirectory::status() const {
   HF_TRY_ASSIGN(auto text, read_small(directory_.get(), "status"));
   const auto thread = number_field<pid_t>(text, "Pid", 0);
@@ -219,8 +225,20 @@ Result<TaskStatus> TaskDirectory::status() const {
   const auto state = field(text, "State");
   const bool stopped = state && (state->starts_with('T') || state->starts_with('t'));
   const bool ended = state && (state->starts_with('Z') || state->starts_with('X'));
-  return TaskStatus{*thread,    *process, *parent, *threads, *uid,
-                    *innermost, filters,  stopped, ended};
+  const auto mask = field(text, "Umask");
+  unsigned umask = 0;
+  if (mask) (void)std::from_chars(mask->data(), mask->data() + mask->size(), umask, 8);
+  return TaskStatus{*thread,
+                    *process,
+                    *parent,
+                    *threads,
+                    *uid,
+                    *innermost,
+                    filters,
+                    stopped,
+                    ended,
+                    umask,
+                    last_number(text, "NStgid")};
 }
 
 std::uint64_t ticks_of_boottime(std::uint64_t boottime_ns) {

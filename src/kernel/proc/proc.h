@@ -42,15 +42,17 @@ struct TaskNamespaces {
 };
 
 struct TaskStatus {
-  pid_t thread;         // "Pid"
-  pid_t process;        // "Tgid"
-  pid_t parent;         // "PPid"; 0: outside the reader's pid namespace, or none
-  unsigned threads;     // number of threads of its process
-  std::uint32_t uid;    // effective
-  pid_t innermost_pid;  // last number of "NSpid": in its own pid namespace
-  unsigned filters;     // number of its seccomp filters; 0 before Linux 5.9
-  bool stopped;         // by a signal or by a tracer: state T or t
-  bool ended;           // it has ended and is not reaped: state Z or X
+  pid_t thread;             // "Pid"
+  pid_t process;            // "Tgid"
+  pid_t parent;             // "PPid"; 0: outside the reader's pid namespace, or none
+  unsigned threads;         // number of threads of its process
+  std::uint32_t uid;        // effective
+  pid_t innermost_pid;      // last number of "NSpid": in its own pid namespace
+  unsigned filters;         // number of its seccomp filters; 0 before Linux 5.9
+  bool stopped;             // by a signal or by a tracer: state T or t
+  bool ended;               // it has ended and is not reaped: state Z or X
+  unsigned umask;           // of its file creations
+  pid_t innermost_process;  // last number of "NStgid"; 0: not known
 };
 
 // A signal that waits for a thread, which neither blocks nor ignores it. A signal that was sent to

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sockets/socket_calls.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "kernel/process/process.h"
 #include "kernel/system_error.h"
@@ -25,6 +33,28 @@ const sockaddr* as_sockaddr(std::string_view address) {
 int interrupt_signal() { return SIGRTMIN; }
 
 void do_nothing(int) {}
+
+// A copy of bytes in pages of its own. The kernel keeps pages that it still has to send after they
+// are unmapped here.
+class PrivatePages {
+ public:
+  explicit PrivatePages(std::string_view bytes) : size_(bytes.size()) {
+    if (size_ == 0) return;
+    address_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address_ == MAP_FAILED) throw std::bad_alloc();
+    std::memcpy(address_, bytes.data(), size_);
+  }
+  PrivatePages(const PrivatePages&) = delete;
+  PrivatePages& operator=(const PrivatePages&) = delete;
+  ~PrivatePages() {
+    if (address_) ::munmap(address_, size_);
+  }
+  [[nodiscard]] void* address() const { return address_; }
+
+ private:
+  void* address_ = nullptr;
+  std::size_t size_;
+};
 
 Result<bool> has_timeout(int socket_fd, int option, const char* name) {
   timeval limit = {};
@@ -92,6 +122,8 @@ Result<bool> wait_readable(int fd, int timeout_ms) {
 
 Result<std::int64_t> send_message(int socket_fd, const Message& message) {
   iovec data = {.iov_base = const_cast<char*>(message.data.data()), .iov_len = message.data.size()};
+  const PrivatePages pages(message.flags & MSG_ZEROCOPY ? std::string_view(message.data) : "");
+  if (pages.address()) data.iov_base = pages.address();
   msghdr header = {};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
@@ -106,6 +138,54 @@ Result<std::int64_t> send_message(int socket_fd, const Message& message) {
   const ssize_t sent = ::sendmsg(socket_fd, &header, message.flags | MSG_NOSIGNAL);
   if (sent < 0) return system_error("sendmsg");
   return static_cast<std::int64_t>(sent);
+}
+
+Result<std::int64_t> copy_to_socket(int socket_fd, int from_fd, FileCopy& copy) {
+  off_t offset = copy.offset;
+  const ssize_t sent =
+      copy.call == FileCopy::Call::splice
+          ? ::splice(from_fd, nullptr, socket_fd, nullptr, copy.count, copy.flags)
+          : ::sendfile(socket_fd, from_fd, copy.with_offset ? &offset : nullptr, copy.count);
+  if (sent < 0) return system_error(copy.call == FileCopy::Call::splice ? "splice" : "sendfile");
+  copy.offset = offset;
+  return static_cast<std::int64_t>(sent);
+}
+
+void block_pipe_signal() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  (void)::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+void bind_netlink(int socket_fd, pid_t pid) {
+  sockaddr_nl address = {};
+  socklen_t length = sizeof(address);
+  if (::getsockname(socket_fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return;
+  if (address.nl_family != AF_NETLINK || address.nl_pid != 0) return;
+  address.nl_pid = static_cast<__u32>(pid);
+  (void)::bind(socket_fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+}
+
+Result<void> bind_socket_as(int socket_fd, std::string_view address, pid_t pid) {
+  sockaddr_nl asked = {};
+  sockaddr_nl own = {};
+  socklen_t length = sizeof(own);
+  if (address.size() >= sizeof(asked)) std::memcpy(&asked, address.data(), sizeof(asked));
+  if (asked.nl_family != AF_NETLINK || asked.nl_pid != 0 || pid <= 0 ||
+      ::getsockname(socket_fd, reinterpret_cast<sockaddr*>(&own), &length) != 0 ||
+      own.nl_family != AF_NETLINK || own.nl_pid != 0)
+    return bind_socket(socket_fd, address);
+  asked.nl_pid = static_cast<__u32>(pid);
+  auto bound = bind_socket(socket_fd, {reinterpret_cast<const char*>(&asked), sizeof(asked)});
+  if (bound || bound.error().code != EADDRINUSE) return bound;
+  return bind_socket(socket_fd, address);
+}
+
+bool use_own_place(int directory_fd, unsigned umask) {
+  if (::unshare(CLONE_FS) != 0 || ::fchdir(directory_fd) != 0) return false;
+  (void)::umask(umask);
+  return true;
 }
 
 Result<void> chown_socket(int socket_fd, uid_t uid, gid_t gid) {
