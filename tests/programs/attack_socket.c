@@ -196,8 +196,7 @@ _Noreturn static void family_by_other(const char* how) {
     const pid_t child = fork();
     if (child == 0) _exit(int80(369 /* sendto */, sender, (long)"x", 1) < 0);
     waitpid(child, &status, 0);
-    if (WIFSIGNALED(status)) result = -WTERMSIG(status);
-    if (result == -SIGSYS) refused(SIGSYS);
+    if (WIFSIGNALED(status)) refused_by_signal(WTERMSIG(status));
   }
   if (recv(server, &got, 1, MSG_DONTWAIT) == 1) escaped();
   refused(result < 0 ? (int)-result : EPERM);
