@@ -233,7 +233,7 @@ void SupervisorSession::start_connect_helper(const Child& child, const JudgeSock
 
 std::vector<int> SupervisorSession::poll_fds() const {
   const auto of_jobs = jobs_->poll_fds();
-  return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1]};
+  return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1], of_jobs[2]};
 }
 
 // A listener hangs up when the last task with its filter has ended.

@@ -395,6 +395,19 @@ Result<PendingSignal> TaskDirectory::pending_signal() const {
   return found;
 }
 
+Result<SignalQueue> TaskDirectory::signal_queue() const {
+  HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
+  const auto uid = number_field<std::uint32_t>(text, "Uid", 0);
+  const auto queue = field(text, "SigQ");  // such as "0/62783"
+  const std::size_t slash = queue ? queue->find('/') : std::string_view::npos;
+  if (!uid || slash == std::string_view::npos)
+    return Error{EPROTO, "parse", "/proc/PID/status", {}};
+  const auto signals = leading_number<std::uint64_t>(*queue);
+  const auto limit = leading_number<std::uint64_t>(queue->substr(slash + 1));
+  if (!signals || !limit) return Error{EPROTO, "parse", "/proc/PID/status", "SigQ"};
+  return SignalQueue{*uid, *signals, *limit};
+}
+
 Result<std::string> TaskDirectory::cgroup() const {
   HF_TRY_ASSIGN(auto text, read_small(directory_.get(), "cgroup"));
   constexpr std::string_view kUnified = "0::";

@@ -64,6 +64,13 @@ struct PendingSignal {
   pid_t thread;
 };
 
+// The signals that wait for all tasks of one user in one user namespace.
+struct SignalQueue {
+  std::uint32_t uid;      // the thread's real user
+  std::uint64_t signals;  // counts also the timers of these tasks
+  std::uint64_t limit;    // RLIMIT_SIGPENDING; without room, a signal waits without being counted
+};
+
 // When a task was made, and whether it has executed a program since.
 struct TaskBirth {
   std::uint64_t start_ticks;  // CLOCK_BOOTTIME, in clock ticks: see ticks_of_boottime()
@@ -138,6 +145,7 @@ class TaskDirectory {
   // A second object for the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
   [[nodiscard]] Result<PendingSignal> pending_signal() const;
+  [[nodiscard]] Result<SignalQueue> signal_queue() const;
   // Whether it could open another file now, by its RLIMIT_NOFILE.
   [[nodiscard]] Result<bool> has_room_for_descriptor() const;
   // RLIMIT_LOCKS of its process, the soft limit; RLIM_INFINITY: unlimited.

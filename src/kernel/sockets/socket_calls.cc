@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include "kernel/process/process.h"
 #include "kernel/system_error.h"
@@ -61,6 +62,20 @@ Result<bool> has_timeout(int socket_fd, int option, const char* name) {
   socklen_t length = sizeof(limit);
   if (::getsockopt(socket_fd, SOL_SOCKET, option, &limit, &length) != 0) return system_error(name);
   return limit.tv_sec != 0 || limit.tv_usec != 0;
+}
+
+// The raw system calls change only the calling thread; libcap may change all threads.
+Result<std::uint64_t> set_effective(const std::function<std::uint64_t(std::uint64_t)>& change) {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return system_error("capget");
+  const std::uint64_t before = data[0].effective | std::uint64_t{data[1].effective} << 32;
+  const std::uint64_t after = change(before);
+  if (after == before) return before;
+  data[0].effective = static_cast<std::uint32_t>(after);
+  data[1].effective = static_cast<std::uint32_t>(after >> 32);
+  if (::syscall(SYS_capset, &header, data) != 0) return system_error("capset");
+  return before;
 }
 
 }  // namespace
@@ -193,15 +208,17 @@ Result<void> chown_socket(int socket_fd, uid_t uid, gid_t gid) {
   return {};
 }
 
-// The raw system calls change only the calling thread; libcap may change all threads.
-Result<void> limit_capabilities(std::uint64_t capabilities) {
-  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  __user_cap_data_struct data[2] = {};
-  if (::syscall(SYS_capget, &header, data) != 0) return system_error("capget");
-  data[0].effective &= static_cast<std::uint32_t>(capabilities);
-  data[1].effective &= static_cast<std::uint32_t>(capabilities >> 32);
-  if (::syscall(SYS_capset, &header, data) != 0) return system_error("capset");
-  return {};
+Result<LimitedCapabilities> LimitedCapabilities::begin(std::uint64_t mask) {
+  LimitedCapabilities limited;
+  if (mask == ~std::uint64_t{0}) return limited;
+  HF_TRY_ASSIGN(const auto before,
+                set_effective([mask](std::uint64_t effective) { return effective & mask; }));
+  if (before & ~mask) limited.before_ = before;
+  return limited;
+}
+
+LimitedCapabilities::~LimitedCapabilities() {
+  if (before_) (void)set_effective([this](std::uint64_t) { return *before_; });
 }
 
 Result<SignalledThread> SignalledThread::open(pid_t process, pid_t thread) {
@@ -229,5 +246,8 @@ Result<void> prepare_interrupts() {
 }
 
 void interrupt_thread(pthread_t thread) { (void)::pthread_kill(thread, interrupt_signal()); }
+
+// The kernel delivers them on its way out of any call.
+void let_signals_in() { (void)::syscall(SYS_getppid); }
 
 }  // namespace holdfast::kernel

@@ -8,8 +8,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -77,9 +79,21 @@ Result<void> bind_socket_as(int socket_fd, std::string_view address, pid_t pid);
 // Changes the owner of a socket that was accepted on behalf of another process: fchown(2).
 Result<void> chown_socket(int socket_fd, uid_t uid, gid_t gid);
 
-// Removes every effective capability of the calling thread that is not in this mask (1 << CAP_*).
-// Errors: of capset(2).
-Result<void> limit_capabilities(std::uint64_t capabilities);
+// While it lives, the calling thread has no effective capability that is not in a mask (1 << CAP_*).
+// It is destroyed by the thread that began it.
+class LimitedCapabilities {
+ public:
+  // Errors: of capget(2), capset(2).
+  static Result<LimitedCapabilities> begin(std::uint64_t mask);
+  LimitedCapabilities(LimitedCapabilities&& other) noexcept
+      : before_(std::exchange(other.before_, std::nullopt)) {}
+  LimitedCapabilities& operator=(LimitedCapabilities&&) = delete;
+  ~LimitedCapabilities();
+
+ private:
+  LimitedCapabilities() = default;
+  std::optional<std::uint64_t> before_;  // empty: nothing has changed
+};
 
 // A thread that can be signalled, even if its number is reused. Before Linux 6.9, which has no
 // pidfds for threads, the signal may reach another thread if the process ends during signal().
@@ -103,6 +117,8 @@ class SignalledThread {
 Result<void> prepare_interrupts();
 // Sends SIGRTMIN to a thread of this process, so that its blocking call ends with EINTR.
 void interrupt_thread(pthread_t thread);
+// Signals that were sent to the calling thread before have been handled when this returns.
+void let_signals_in();
 
 }  // namespace holdfast::kernel
 
