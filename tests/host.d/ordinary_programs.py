@@ -83,6 +83,23 @@ os.kill(child, 9)
 SUPERVISORS_LIMITS = """
 say("the supervisor's", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (0, 0)))
 say("its processor time", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1)))
+say("its policy", lambda: os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0)))
+say("its processors", lambda: os.sched_setaffinity(os.getppid(), {0}))
+say("its priority", lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19))
+say("all of the user", lambda: os.setpriority(os.PRIO_USER, 0, 19))
+print("its disks", result(c.syscall(251, 1, os.getppid(), 3 << 13)))   # ioprio_set(idle)
+"""
+
+SCHEDULING = """
+child = os.fork()
+if child == 0: time.sleep(30); os._exit(0)
+for name, pid in ("own", 0), ("by number", os.getpid()), ("child's", child), ("nobody's", 4194303):
+    say(name + " policy", lambda: os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0)))
+    say(name + " processors", lambda: os.sched_setaffinity(pid, os.sched_getaffinity(0)))
+    say(name + " priority", lambda: os.setpriority(os.PRIO_PROCESS, pid, 1))
+def of_thread(): say("a thread's priority", lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 2))
+one = threading.Thread(target=of_thread); one.start(); one.join()
+os.kill(child, 9)
 """
 
 NOTHING_THERE = """
@@ -330,7 +347,9 @@ def tests(user, root):
     got = user.run("none", SUPERVISORS_LIMITS)
     check(f"limits of the supervisor, {user.name}",
           [line for line in got.splitlines() if not line.startswith("holdfast: denied  limits of holdfast")] ==
-          ["the supervisor's EPERM", "its processor time EPERM", "status 0"], got)
+          ["the supervisor's EPERM", "its processor time EPERM", "its policy EPERM", "its processors EPERM",
+           "its priority EPERM", "all of the user EPERM", "its disks EPERM", "status 0"], got)
+    user.same("how the own processes are scheduled", ["none", "namespaces"], SCHEDULING)
     user.same("tracing what is not there", ["namespaces"], NOTHING_THERE)
     user.same("sockets of a program with threads", ["sockets", "inet6"], THREADED_SOCKETS)
     user.same("an undumpable process", ["none", "sockets"], UNDUMPABLE)

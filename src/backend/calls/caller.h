@@ -25,6 +25,10 @@ struct Duplicate {
   bool stable;        // the number will name the same object when the kernel continues the call
   bool none = false;  // there is certainly no descriptor of that number
 };
+// Will a descriptor number name the same object when the kernel continues the call? True only for a
+// process with one thread that shares its table with no other process.
+[[nodiscard]] bool has_own_table(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                                 const SharedTables& tables);
 // Duplicates `remote_fd` from the calling thread's own table. After unshare(CLONE_FILES) that is
 // not the table of its process. `stable` is true only for a process with one thread that shares its
 // table with no other process. The result counts only if the call still waits afterwards.

@@ -218,14 +218,25 @@ void Jobs::finish_ended(kernel::Listener& listener) {
   }
 }
 
-// A thread that has died waits in no call. If the kernel has no pidfds of threads, this asks for each.
-void Jobs::end_of_callers(kernel::Listener& listener) {
+// A thread that has died waits in no call. `all`: also asks for calls whose thread is watched.
+void Jobs::end_of_callers(kernel::Listener& listener, bool all) {
   for (const auto& job : running_) {
-    if (listener.waiting(job->id)) continue;
+    if ((!all && job->death) || listener.waiting(job->id)) continue;
     if (job->death) kernel::watch_no_more(deaths_.get(), job->death.get());
     job->death.reset();
     if (!job->done) interrupt(*job);
   }
+}
+
+void Jobs::answered_elsewhere(std::uint64_t call) {
+  for (const auto& job : running_) {
+    if (job->id != call) continue;
+    if (job->death) kernel::watch_no_more(deaths_.get(), job->death.get());
+    job->death.reset();
+    job->watched = true;
+  }
+  next_long_look_ns_ = 0;
+  (void)kernel::arm_timer(timer_.get(), kLookMs);
 }
 
 void Jobs::watch_for_death(Running& job, kernel::Listener& listener) {
@@ -291,8 +302,7 @@ void Jobs::look(kernel::Listener& listener) {
   if (woken || late) finish_ended(listener);
   if (!late && !died) return;
   const std::uint64_t began_ns = kernel::boottime_ns();
-  const bool unwatched = std::ranges::any_of(running_, [](const auto& job) { return !job->death; });
-  if (died || unwatched) end_of_callers(listener);
+  end_of_callers(listener, died);
   if (!late) return;
   look_for_signals(listener);
   if (running_.empty()) return;

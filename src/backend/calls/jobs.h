@@ -74,6 +74,9 @@ class Jobs {
   Result<void> start(const seccomp_notif& call, kernel::TaskDirectory task,
                      kernel::Listener& listener, Job job);
 
+  // The call of this job gets, or will get, its answer from elsewhere. The job is interrupted then.
+  void answered_elsewhere(std::uint64_t call);
+
   // A descriptor is readable when look() has to be called.
   [[nodiscard]] std::array<int, 3> poll_fds() const;
   // Finishes jobs that have ended, and interrupts those whose caller has died or has a signal
@@ -86,7 +89,7 @@ class Jobs {
   using Group = std::pair<kernel::NamespaceInode, std::uint32_t>;  // user namespace and user
   void interrupt(Running& job);
   void finish_ended(kernel::Listener& listener);
-  void end_of_callers(kernel::Listener& listener);
+  void end_of_callers(kernel::Listener& listener, bool all);
   void watch_for_death(Running& job, kernel::Listener& listener);
   void look_for_signals(kernel::Listener& listener);
   [[nodiscard]] bool may_have_signal(Running& job, std::map<Group, bool>& known);

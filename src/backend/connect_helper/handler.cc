@@ -207,25 +207,24 @@ Answer UnixConnectHandler::refuse_made(const seccomp_notif& call, const kernel::
 
 // One connect from its call to its answer. The jobs share it; only one thread uses it at a time.
 struct UnixConnectHandler::PendingConnect {
-  PendingConnect(Connecting& from, std::shared_ptr<int> ticket)
+  explicit PendingConnect(Connecting& from)
       : call(from.call),
         socket(std::move(from.socket)),
         cookie(from.cookie),
         request(from.request),
-        by_peer(from.by_peer),
-        slot(std::move(ticket)) {}
+        by_peer(from.by_peer) {}
 
   seccomp_notif call;
   Fd socket;
   std::uint64_t cookie;
   hf_request request;
   bool by_peer;
-  std::shared_ptr<int> slot;  // a reference to in_flight_
-  std::string address = {};   // as read from the caller's memory
-  std::string path = {};      // empty: the address names a descriptor, see `file`
-  Fd directory = {};          // where a relative path starts
-  Fd file = {};               // the socket file to connect to, once it is known
-  bool gone = false;          // the helper does not answer
+  std::shared_ptr<int> slot = {};  // a reference to in_flight_, while the helper works for it
+  std::string address = {};        // as read from the caller's memory
+  std::string path = {};           // empty: the address names a descriptor, see `file`
+  Fd directory = {};               // where a relative path starts
+  Fd file = {};                    // the socket file to connect to, once it is known
+  bool gone = false;               // the helper does not answer
 };
 
 Answer UnixConnectHandler::refuse_unknown(const PendingConnect& pending,
@@ -293,24 +292,40 @@ Answer UnixConnectHandler::start(const PendingConnectPtr& pending,
 
 Answer UnixConnectHandler::connect(Connecting from) {
   const kernel::TaskDirectory& task = from.task;
-  auto pending = std::make_shared<PendingConnect>(from, in_flight_);
-  const auto memory = task.memory();
-  if (!memory) return Answer::error(EPERM);
+  auto pending = std::make_shared<PendingConnect>(from);
+  auto opened = task.memory();
+  if (!from.waiting()) return Answer::caller_gone();  // if it waits, the memory is the caller's
+  if (!opened) return Answer::error(EPERM);
   const auto length = static_cast<std::uint32_t>(from.call.data.args[2]);
   if (length > kMaxAddressBytes) return Answer::error(EINVAL);
-  auto address = memory->read(from.call.data.args[1], length);
-  if (!from.waiting()) return Answer::caller_gone();  // if it waits, the memory was the caller's
-  if (!address) return Answer::error(EFAULT);
-  pending->address = std::move(*address);
+  // In a job: the memory may be served by somebody who never answers.
+  const auto read = [pending, length,
+                     memory =
+                         std::make_shared<kernel::TaskMemory>(std::move(*opened))]() -> Answer {
+    auto address = memory->read(pending->call.data.args[1], length);
+    if (!address) return Answer::error(EFAULT);
+    pending->address = std::move(*address);
+    return Answer::deferred();
+  };
+  return start(pending, task, read, [this, pending](const kernel::TaskDirectory& caller) {
+    return after_read(pending, caller);
+  });
+}
+
+Answer UnixConnectHandler::after_read(const PendingConnectPtr& pending,
+                                      const kernel::TaskDirectory& task) {
+  const auto waiting = [&] { return context_.listener.waiting(pending->call.id); };
+  if (!waiting()) return Answer::caller_gone();
   if (!names_a_socket(pending->address)) {
     if (const int error = judge_own(*pending, task)) return Answer::error(error);
     const auto done = kernel::connect_socket(pending->socket.get(), pending->address);
     return done ? Answer::returns(0) : Answer::error(done.error().code);
   }
   auto refused = read_address(*pending, task);
-  if (!from.waiting()) return Answer::caller_gone();
+  if (!waiting()) return Answer::caller_gone();
   if (refused) return *refused;
   if (in_flight_.use_count() > kMaxPendingConnects) return Answer::error(EAGAIN);
+  pending->slot = in_flight_;
   if (const int error = judge_own(*pending, task)) return Answer::error(error);
   const auto find = [pending, helper = helper_]() -> Answer {
     auto found = pending->file ? helper->look(pending->file.get())

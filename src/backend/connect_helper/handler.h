@@ -84,6 +84,7 @@ class UnixConnectHandler {
   Answer start(const PendingConnectPtr& pending, const kernel::TaskDirectory& task,
                std::function<Answer()> work,
                std::function<Answer(const kernel::TaskDirectory&)> finish);
+  Answer after_read(const PendingConnectPtr& pending, const kernel::TaskDirectory& task);
   Answer after_find(const PendingConnectPtr& pending, const kernel::TaskDirectory& task);
   Answer after_connect(const PendingConnect& pending, const kernel::TaskDirectory& task);
   Answer judge_with_peer(PendingConnect& pending, const kernel::TaskDirectory& task);

@@ -103,12 +103,27 @@ SocketCallHandler::SocketCallHandler(const hf_tables& tables, std::uint16_t prof
       listener_(listener),
       exempt_cookie_(exempt_cookie) {}
 
+bool SocketCallHandler::indifferent_to(const seccomp_data& call) const {
+  const SocketCall decoded = decode_socket_call(call);
+  return profile_.log != HF_LOG_ALL &&
+         !may_be_refused(tables_, profile_, decoded.operations, possible_);
+}
+
 bool SocketCallHandler::rules_about(const seccomp_data& call) const {
   return (decode_socket_call(call).operations & operations_.ruled) != 0;
 }
 
 Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& judge) {
   Call call(decode_socket_call(caller.call.data));
+  using Kind = kernel::TaskDirectory::DescriptorKind;
+  const Kind kind = caller.task.descriptor_kind(call.fd);
+  if (kind == Kind::none || kind == Kind::other) {
+    const bool usable =
+        kind == Kind::other && (call.writes || !caller.task.descriptor_is_path_only(call.fd));
+    if (!caller.waiting()) return Answer::caller_gone();
+    if (kind == Kind::other && call.writes) return Answer::continue_syscall();
+    return Answer::error(usable ? ENOTSOCK : EBADF);
+  }
   call.duplicate = duplicate_of_thread(caller.call, caller.task, caller.tables, call.fd);
   if (!caller.waiting()) return Answer::caller_gone();
   hf_request unknown = caller.common;

@@ -71,6 +71,9 @@ class SocketCallHandler {
   // refused. Borrowed.
   void use(connect_helper::UnixConnectHandler& handler) { connects_ = &handler; }
 
+  // Can no rule refuse or limit this call, whichever socket of the run it is about? Then nothing is
+  // looked at, counted or reported.
+  [[nodiscard]] bool indifferent_to(const seccomp_data& call) const;
   // Is some rule about this call?
   [[nodiscard]] bool rules_about(const seccomp_data& call) const;
   Answer handle(const SocketCaller& caller, const JudgeRate& judge);

@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -346,6 +350,42 @@ Result<Fd> TaskDirectory::working_directory() const { return open_link(directory
 
 Result<Fd> TaskDirectory::open_descriptor(int number) const {
   return open_link(directory_.get(), "fd/" + std::to_string(number));
+}
+
+TaskDirectory::DescriptorKind TaskDirectory::descriptor_kind(int number) const {
+  constexpr std::string_view kSocket = "socket:[";  // the path of a file begins with "/"
+  std::array<char, 16> target;
+  const std::string name = fmt::format("fd/{}", number);
+  const ssize_t length = ::readlinkat(directory_.get(), name.c_str(), target.data(), target.size());
+  if (length < 0) return errno == ENOENT ? DescriptorKind::none : DescriptorKind::unknown;
+  if (std::string_view(target.data(), static_cast<std::size_t>(length)).starts_with(kSocket))
+    return DescriptorKind::socket;
+  return DescriptorKind::other;
+}
+
+bool TaskDirectory::descriptor_is_path_only(int number) const {
+  const auto info = read_small(directory_.get(), fmt::format("fdinfo/{}", number).c_str());
+  if (!info) return false;
+  const auto flags = field(*info, "flags");
+  unsigned value = 0;
+  if (flags) (void)std::from_chars(flags->data(), flags->data() + flags->size(), value, 8);
+  return (value & O_PATH) != 0;
+}
+
+bool TaskDirectory::names_served_file(int number) const {
+  char first = 0;
+  const std::string name = fmt::format("fd/{}", number);
+  if (::readlinkat(directory_.get(), name.c_str(), &first, 1) != 1 || first != '/') return false;
+  static const dev_t namespaces = [] {
+    struct stat own = {};
+    return ::stat("/proc/self/ns/mnt", &own) == 0 ? own.st_dev : dev_t{0};
+  }();
+  const auto file = open_descriptor(number);
+  struct statx facts = {};
+  if (!file ||
+      ::statx(file->get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) != 0)
+    return true;
+  return makedev(facts.stx_dev_major, facts.stx_dev_minor) != namespaces;
 }
 
 Result<TaskDirectory> TaskDirectory::duplicate() const {

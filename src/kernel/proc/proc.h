@@ -142,6 +142,15 @@ class TaskDirectory {
   // The file of its descriptor `number` now, as an O_PATH descriptor. Errors: ENOENT, it has no
   // such descriptor.
   [[nodiscard]] Result<Fd> open_descriptor(int number) const;
+  // What its descriptor `number` is now. Touches no file, and so never waits for a file system.
+  // unknown: this process may not look.
+  enum class DescriptorKind { none, socket, other, unknown };
+  [[nodiscard]] DescriptorKind descriptor_kind(int number) const;
+  // Was it opened with O_PATH? False also if this cannot be told.
+  [[nodiscard]] bool descriptor_is_path_only(int number) const;
+  // Is its descriptor `number` a file with a path and no namespace? Calls on a duplicate of it may ask
+  // whoever serves its file system. Touches no file.
+  [[nodiscard]] bool names_served_file(int number) const;
   // A second object for the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
   [[nodiscard]] Result<PendingSignal> pending_signal() const;
