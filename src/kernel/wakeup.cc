@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/wakeup.h"
 
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -33,6 +35,26 @@ void wake(int wakeup_fd) {
 bool was_woken(int wakeup_fd) {
   std::uint64_t times = 0;
   return ::read(wakeup_fd, &times, sizeof(times)) == sizeof(times);
+}
+
+Result<Fd> make_watch_set() {
+  Fd fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!fd) return system_error("epoll_create1");
+  return fd;
+}
+
+Result<void> watch_readable(int set_fd, int fd) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  if (::epoll_ctl(set_fd, EPOLL_CTL_ADD, fd, &event) != 0) return system_error("epoll_ctl");
+  return {};
+}
+
+void watch_no_more(int set_fd, int fd) { (void)::epoll_ctl(set_fd, EPOLL_CTL_DEL, fd, nullptr); }
+
+bool has_readable(int set_fd) {
+  pollfd one = {.fd = set_fd, .events = POLLIN, .revents = 0};
+  return ::poll(&one, 1, 0) > 0;
 }
 
 }  // namespace holdfast::kernel

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A descriptor by which one thread wakes another thread from poll(2): eventfd(2).
+// Descriptors that end a wait in poll(2): one by which one thread wakes another (eventfd(2)), and sets of
+// descriptors.
 #ifndef HOLDFAST_KERNEL_WAKEUP_H
 #define HOLDFAST_KERNEL_WAKEUP_H
 
@@ -17,6 +18,16 @@ namespace holdfast::kernel {
 void wake(int wakeup_fd);
 // Whether wake() was called since the last call of this function. Makes the descriptor unreadable.
 [[nodiscard]] bool was_woken(int wakeup_fd);
+
+// A set of descriptors, itself a descriptor that is readable while one of them is: epoll(7). Errors: of
+// epoll_create1(2).
+[[nodiscard]] Result<Fd> make_watch_set();
+// Adds a borrowed descriptor, until it is closed. Errors: of epoll_ctl(2).
+Result<void> watch_readable(int set_fd, int fd);
+// Removes it. Ignores errors.
+void watch_no_more(int set_fd, int fd);
+// Is one of them readable now?
+[[nodiscard]] bool has_readable(int set_fd);
 
 }  // namespace holdfast::kernel
 

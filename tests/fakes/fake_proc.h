@@ -85,6 +85,9 @@ class FakeProc {
       std::filesystem::create_symlink("ns:[" + std::to_string(task.namespaces + type) + "]",
                                       directory / "ns" / kLinks[i]);
     }
+    // Descriptor 3 is a socket that cannot be duplicated, 4 a file.
+    std::filesystem::create_symlink("socket:[7]", directory / "fd" / "3");
+    std::filesystem::create_symlink("/etc/passwd", directory / "fd" / "4");
     std::filesystem::create_symlink("/", directory / "root");
     std::filesystem::create_symlink("/", directory / "cwd");
   }

@@ -63,10 +63,14 @@ class FakeRun {
   [[nodiscard]] Result<void> dispatch() { return session_->dispatch(); }
   [[nodiscard]] Result<backend::Totals> finish() { return session_->finish(); }
 
-  // Lets the session answer this one call.
+  // Lets the session answer this one call. A job of it has a second to end.
   Reply call(int number, const std::array<std::uint64_t, 6>& args = {}, pid_t thread = kFirstTask) {
     const std::uint64_t id = listener_->deliver(thread, number, args);
     check(session_->dispatch());
+    for (int look = 0; look < 1000 && listener_->waiting(id); look++) {
+      kernel::sleep_us(1000);
+      check(session_->dispatch());
+    }
     return listener_->reply(id);
   }
 

@@ -93,6 +93,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool dead = step.what & 2;
     if (dead) run.listener().end(id);
     require(static_cast<bool>(run.dispatch()));
+    for (int look = 0; look < 1000 && run.listener().waiting(id); look++) {  // a job of the call
+      kernel::sleep_us(1000);
+      require(static_cast<bool>(run.dispatch()));
+    }
     const fakes::Reply reply = run.listener().reply(id);
     require(reply.count == (dead ? 0u : 1u));
     if (number == SYS_setns) require(!reply.continued);

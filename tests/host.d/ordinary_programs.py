@@ -31,7 +31,7 @@ label = { "user.never" = false }
 peer = { "user.never" = "1" }
 verdict = "deny"
 """,
-    # Another family could be swapped in, so the supervisor makes the calls of a program with threads.
+    # Another family could be swapped in, so the calls of a program with threads are made for it.
     "inet6": """[[profile.app.socket]]
 on = ["bind","listen","connect","send","accept"]
 family = ["inet6"]
@@ -49,7 +49,7 @@ inherit = true
 
 # What the programs begin with.
 START = """
-import ctypes, errno, os, resource, signal, socket, sys, threading, time
+import ctypes, errno, os, resource, signal, socket, struct, sys, threading, time
 c = ctypes.CDLL(None, use_errno=True)
 c.syscall.restype = c.ptrace.restype = ctypes.c_long
 c.ptrace.argtypes = [ctypes.c_long] * 4
@@ -83,6 +83,23 @@ os.kill(child, 9)
 SUPERVISORS_LIMITS = """
 say("the supervisor's", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (0, 0)))
 say("its processor time", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1)))
+say("its policy", lambda: os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0)))
+say("its processors", lambda: os.sched_setaffinity(os.getppid(), {0}))
+say("its priority", lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19))
+say("all of the user", lambda: os.setpriority(os.PRIO_USER, 0, 19))
+print("its disks", result(c.syscall(251, 1, os.getppid(), 3 << 13)))   # ioprio_set(idle)
+"""
+
+SCHEDULING = """
+child = os.fork()
+if child == 0: time.sleep(30); os._exit(0)
+for name, pid in ("own", 0), ("by number", os.getpid()), ("child's", child), ("nobody's", 4194303):
+    say(name + " policy", lambda: os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0)))
+    say(name + " processors", lambda: os.sched_setaffinity(pid, os.sched_getaffinity(0)))
+    say(name + " priority", lambda: os.setpriority(os.PRIO_PROCESS, pid, 1))
+def of_thread(): say("a thread's priority", lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 2))
+one = threading.Thread(target=of_thread); one.start(); one.join()
+os.kill(child, 9)
 """
 
 NOTHING_THERE = """
@@ -109,13 +126,34 @@ os.chdir(sys.argv[1])
 a, b = socket.socketpair()
 say("socketpair send", lambda: a.send(b"x"))
 say("socketpair write", lambda: os.write(a.fileno(), b"x"))
-say("socketpair descriptors", lambda: socket.send_fds(a, [b"x"], [0]))
+def descriptors():
+    near, far = socket.socketpair(); r, w = os.pipe(); socket.send_fds(near, [b"ab"], [r, w])
+    text, passed, _, _ = socket.recv_fds(far, 2, 2)
+    os.write(passed[1], b"xyz"); print("passed:", text, os.read(r, 3))
+say("socketpair descriptors", descriptors)
+def credentials():
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM); far.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    own = struct.pack("iII", os.getpid(), os.getuid(), os.getgid())
+    near.send(b"1"); near.sendmsg([b"2"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, own)])
+    for _ in range(2):
+        who = struct.unpack("iII", far.recvmsg(1, 100)[1][0][2])
+        # An ordinary user can send for no other process, so there the peer sees the connect helper's number.
+        print("sent by", who[1:], who[0] == os.getpid() or os.getuid() != 0)
+say("credentials", credentials)
+old = os.umask(0o037)
 say("unix bind", lambda: server.bind("s")) if (server := socket.socket(socket.AF_UNIX)) else 0
+print("mode %o" % os.stat("s").st_mode); os.umask(old)
 say("unix listen", lambda: server.listen(4))
 say("unix connect", lambda: socket.socket(socket.AF_UNIX).connect("s"))
 say("abstract bind", lambda: socket.socket(socket.AF_UNIX).bind(b"\\0ordinary%d" % os.getpid()))
 os.unlink("s")
 say("if_nameindex", socket.if_nameindex)
+link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+say("netlink bind", lambda: link.bind((0, 0)))
+print("number", link.getsockname()[0] == os.getpid())
+say("netlink bind again", lambda: link.bind((0, 0)))
+other = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4); say("netlink connect", lambda: other.connect((0, 0)))
+print("number", other.getsockname()[0] == os.getpid())
 listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(4)
 near = socket.create_connection(listener.getsockname()); far = listener.accept()[0]
 got = 0
@@ -126,7 +164,19 @@ reader = threading.Thread(target=read); reader.start()
 print("a blocking send of 8 MiB:", near.send(b"y" * (8 << 20))); reader.join()
 near.setsockopt(socket.SOL_SOCKET, 60, 1)
 say("MSG_ZEROCOPY", lambda: near.send(b"z" * 100, 0x4000000))
-with open("/etc/passwd", "rb") as file: say("sendfile", lambda: os.sendfile(near.fileno(), file.fileno(), 0, 100))
+with open("/etc/passwd", "rb") as file:
+    for out in near, a:
+        say("sendfile", lambda: print(os.sendfile(out.fileno(), file.fileno(), 0, 100)))
+        say("sendfile from the position", lambda: print(os.sendfile(out.fileno(), file.fileno(), None, 7), file.tell()))
+        r, w = os.pipe(); os.write(w, b"0123456789")
+        say("splice", lambda: print(os.splice(r, out.fileno(), 10)) if hasattr(os, "splice") else None)
+        say("pwritev2", lambda: os.pwritev(out.fileno(), [b"x"], 0))
+c1, c2 = socket.socketpair(); c2.close()
+got = []
+signal.signal(signal.SIGPIPE, lambda number, frame: got.append(number))
+say("to a closed one", lambda: c1.send(b"x")); say("without a signal", lambda: c1.send(b"x", socket.MSG_NOSIGNAL))
+time.sleep(0.1); print("SIGPIPE", len(got))
+say("a long message", lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].send(b"x" * (2 << 20)))
 os._exit(0)
 """
 
@@ -297,9 +347,11 @@ def tests(user, root):
     got = user.run("none", SUPERVISORS_LIMITS)
     check(f"limits of the supervisor, {user.name}",
           [line for line in got.splitlines() if not line.startswith("holdfast: denied  limits of holdfast")] ==
-          ["the supervisor's EPERM", "its processor time EPERM", "status 0"], got)
+          ["the supervisor's EPERM", "its processor time EPERM", "its policy EPERM", "its processors EPERM",
+           "its priority EPERM", "all of the user EPERM", "its disks EPERM", "status 0"], got)
+    user.same("how the own processes are scheduled", ["none", "namespaces"], SCHEDULING)
     user.same("tracing what is not there", ["namespaces"], NOTHING_THERE)
-    user.same("sockets of a program with threads", ["sockets"], THREADED_SOCKETS)
+    user.same("sockets of a program with threads", ["sockets", "inet6"], THREADED_SOCKETS)
     user.same("an undumpable process", ["none", "sockets"], UNDUMPABLE)
     user.same("sockets that are closed", ["inet6", "accepts"], CLOSED_SOCKETS)
     user.same("a parent of 800 children", ["namespaces"], MANY_CHILDREN)

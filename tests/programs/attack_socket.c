@@ -13,6 +13,14 @@
  *   late            sends with a socket that was labelled after it was connected
  *   ring-worker     the same, by a worker of a ring that was made at the end of a write()
  *
+ * Where no internet socket may send, and none of version 6 bind:
+ *   family-CALL     a thread swaps the descriptor between an internet socket, which may not, and a unix
+ *                   socket, which no rule is about: sendto, sendmsg, sendmmsg, write, writev, pwritev2,
+ *                   sendfile, bind
+ *   process-CALL    a process that shares the table of descriptors does
+ *   cpu-CALL        a thread does, on the one processor that both may use
+ *   family-int80    a send by the 32-bit call; family-uring, by a ring: without a swap
+ *
  * Where nobody may send to one that is labelled so:
  *   redirect        a datagram that waits for another one, which then gives up its path
  *
@@ -84,6 +92,114 @@ _Noreturn static void judge(long result) {
 
 static long try_connect(int fd) {
   return raw(SYS_connect, fd, (long)&address, sizeof address, 0, 0);
+}
+
+/* One send, or bind, of this kind, by way of the number that is swapped. */
+static long act_by(const char* call, int file) {
+  struct iovec part = {"x", 1};
+  struct mmsghdr message = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+  struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
+  if (strcmp(call, "sendto") == 0) return raw(SYS_sendto, number_fd, (long)"x", 1, MSG_DONTWAIT, 0);
+  if (strcmp(call, "sendmsg") == 0)
+    return raw(SYS_sendmsg, number_fd, (long)&message.msg_hdr, MSG_DONTWAIT, 0, 0);
+  if (strcmp(call, "sendmmsg") == 0)
+    return raw(SYS_sendmmsg, number_fd, (long)&message, 1, MSG_DONTWAIT, 0);
+  if (strcmp(call, "write") == 0) return raw(SYS_write, number_fd, (long)"x", 1, 0, 0);
+  if (strcmp(call, "writev") == 0) return raw(SYS_writev, number_fd, (long)&part, 1, 0, 0);
+  if (strcmp(call, "pwritev2") == 0) {
+    long got = syscall(SYS_pwritev2, number_fd, &part, 1, -1L, 0L, 0);
+    return got < 0 ? -errno : got;
+  }
+  if (strcmp(call, "bind") == 0) return raw(SYS_bind, number_fd, (long)&any, sizeof any, 0, 0);
+  lseek(file, 0, SEEK_SET);
+  return raw(SYS_sendfile, number_fd, file, 0, 1, 0);
+}
+
+static int inner, outer, swapped[2];
+
+static void swap_families(void) {
+  for (;;) {
+    dup2(outer, number_fd);
+    dup2(inner, number_fd);
+  }
+}
+
+static void* swap_families_in_thread(void* unused) {
+  swap_families();
+  return unused;
+}
+
+static bool is_bound(int fd) {
+  struct sockaddr_in6 own = {0};
+  socklen_t length = sizeof own;
+  return getsockname(fd, (void*)&own, &length) == 0 && own.sin6_port != 0;
+}
+
+/*
+ * The unix socket's messages have to arrive, since no rule is about them; the internet socket's must
+ * not. What is allowed and what is refused must both be seen, so that the swap has been judged.
+ */
+_Noreturn static void family(const char* how) {
+  struct race race = {.rounds = rounds};
+  pthread_t thread;
+  const bool in_process = strncmp(how, "process-", 8) == 0;
+  const char* call = strchr(how, '-') + 1;
+  const bool binds = strcmp(call, "bind") == 0;
+  int server = new_server(SOCK_DGRAM), file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+  long pid = 0, refusals = 0, sent = 0;
+  char got;
+  bool through = false;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, swapped) != 0) broken("socketpair");
+  inner = swapped[0], outer = binds ? socket(AF_INET6, SOCK_DGRAM, 0) : new_socket(SOCK_DGRAM);
+  if (outer < 0) broken("socket");
+  if (!binds && connect(outer, (void*)&address, sizeof address) != 0) broken("connect");
+  if (strncmp(how, "cpu-", 4) == 0) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)sched_getcpu(), &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0) broken("affinity");
+  }
+  dup2(inner, number_fd);
+  if (in_process) {
+    pid = raw(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+    if (pid < 0) refused((int)-pid);
+    if (pid == 0) swap_families();
+  } else if (pthread_create(&thread, NULL, swap_families_in_thread, NULL) != 0) {
+    broken("thread");
+  }
+  while (!through && race_goes_on(&race, refusals > 0 && sent > 0)) {
+    const long result = act_by(call, file);
+    if (result == -EPERM) refusals++;
+    /* Of a unix socket: what is sent arrives, and a bind with another family's address is EINVAL. */
+    if (read(swapped[1], &got, 1) == 1 || (binds && result == -EINVAL)) sent++;
+    through = binds ? is_bound(outer) : recv(server, &got, 1, MSG_DONTWAIT) == 1;
+  }
+  if (pid > 0) kill((pid_t)pid, SIGKILL);
+  if (through) escaped();
+  if (sent == 0) finish(exit_usage, "broken", "no call on the unix socket was made");
+  if (refusals == 0) finish(exit_usage, "broken", "the socket was never swapped");
+  refused(EPERM);
+}
+
+/* An internet socket, by ways that no filter for 64-bit calls sees. */
+_Noreturn static void family_by_other(const char* how) {
+  int server = new_server(SOCK_DGRAM), sender = new_socket(SOCK_DGRAM);
+  char got;
+  if (connect(sender, (void*)&address, sizeof address) != 0) broken("connect");
+  const struct io_uring_sqe operation = {
+      .opcode = IORING_OP_SEND, .fd = sender, .addr = (unsigned long)"x", .len = 1};
+  long result = 0;
+  if (strcmp(how, "family-uring") == 0) {
+    result = ring_do(&operation);
+  } else {
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0) _exit(int80(369 /* sendto */, sender, (long)"x", 1) < 0);
+    waitpid(child, &status, 0);
+    if (WIFSIGNALED(status)) refused_by_signal(WTERMSIG(status));
+  }
+  if (recv(server, &got, 1, MSG_DONTWAIT) == 1) escaped();
+  refused(result < 0 ? (int)-result : EPERM);
 }
 
 static void* swap_forever(void* unused) {
@@ -356,6 +472,10 @@ int main(int argc, char** argv) {
   label(denied);
   if (strcmp(how, "swap-thread") == 0) swap(false);
   if (strcmp(how, "swap-process") == 0) swap(true);
+  if (strcmp(how, "family-uring") == 0 || strcmp(how, "family-int80") == 0) family_by_other(how);
+  if (strncmp(how, "family-", 7) == 0 || strncmp(how, "process-", 8) == 0 ||
+      strncmp(how, "cpu-", 4) == 0)
+    family(how);
   if (strcmp(how, "scm") == 0) by_other(true);
   if (strcmp(how, "fork") == 0) by_other(false);
   if (strcmp(how, "uring") == 0) by_ring();

@@ -75,7 +75,7 @@ TEST(Packet, NeedsRoomForItsDescriptors) {
 
 TEST(Packet, RefusesMoreDescriptorsThanItCanBring) {
   const auto ends = channel();
-  const std::vector<int> many(kMaxDescriptors + 1, ends[0].get());
+  const std::vector<int> many(kMaxPacketDescriptors + 1, ends[0].get());
   const auto sent = send_packet(ends[0].get(), "a", many);
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().code, EINVAL);

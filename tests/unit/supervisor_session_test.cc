@@ -142,6 +142,47 @@ verdict = "deny"
   EXPECT_EQ(run.call(SYS_connect, {3, 4096, 16}).error, EPERM);
 }
 
+TEST(SupervisorSession, LooksAtNoFileThatIsNoSocket) {
+  FakeRun run(R"(version = 1
+[profile.a]
+[[profile.a.socket]]
+on = ["connect", "send"]
+family = ["inet"]
+verdict = "deny"
+)");
+  EXPECT_TRUE(run.call(SYS_write, {4, 4096, 1}).continued);
+  EXPECT_EQ(run.call(SYS_connect, {4, 4096, 16}).error, ENOTSOCK);
+  EXPECT_EQ(run.call(SYS_connect, {5, 4096, 16}).error, EBADF);
+  EXPECT_EQ(run.call(SYS_write, {3, 4096, 1}).error, EPERM) << "a socket that cannot be read";
+}
+
+TEST(SupervisorSession, LooksAtNoSocketThatNoRuleCouldRefuse) {
+  FakeRun run(R"(version = 1
+[profile.a]
+[[profile.a.socket]]
+on = ["send"]
+label = { "user.never" = "1" }
+verdict = "deny"
+)");
+  run.proc().remove(kFirstTask);
+  EXPECT_TRUE(run.call(SYS_write, {3, 4096, 1}).continued);
+  EXPECT_TRUE(run.call(SYS_sendto, {3, 4096, 1}).continued);
+}
+
+TEST(SupervisorSession, ReadsTheNameOfALabelInAJob) {
+  FakeRun run(kPolicy);
+  run.proc().write_memory(kFirstTask, 4096, std::string("user.x\0", 7));
+  const std::uint64_t id = run.listener().deliver(kFirstTask, SYS_fgetxattr, {3, 4096, 0, 0});
+  ASSERT_TRUE(run.dispatch());
+  // Another task's call is answered whether or not the memory of this one was read.
+  EXPECT_EQ(run.call(SYS_unshare, {CLONE_NEWUTS}).error, EPERM);
+  for (int look = 0; look < 1000 && run.listener().waiting(id); look++) {
+    kernel::sleep_us(1000);
+    ASSERT_TRUE(run.dispatch());
+  }
+  EXPECT_EQ(run.listener().reply(id).count, 1u);
+}
+
 TEST(SupervisorSession, RefusesToChangeLimitsOfATaskThatItCannotName) {
   FakeRun run(kPolicy);
   constexpr std::uint64_t kNewLimits = 4096;

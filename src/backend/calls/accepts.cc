@@ -158,7 +158,7 @@ Answer AcceptHandler::make(std::shared_ptr<Attempt> attempt, const kernel::TaskD
   if (given_back != given_back_.end()) {
     kernel::Accepted connection = std::move(given_back->connection);
     given_back_.erase(given_back);
-    return hand_over(*attempt, std::move(connection));
+    return hand_over(attempt, std::move(connection));
   }
 
   const auto limited = kernel::has_receive_timeout(attempt->listener.fd.get());
@@ -171,7 +171,7 @@ Answer AcceptHandler::make(std::shared_ptr<Attempt> attempt, const kernel::TaskD
                 attempt->accepted.emplace(std::move(*accepted));
                 return Answer::deferred();
               },
-          .finish = [this, attempt](const kernel::TaskDirectory&) { return finish(*attempt); },
+          .finish = [this, attempt](const kernel::TaskDirectory&) { return finish(attempt); },
           .interrupted = *limited ? Interrupted::ends : Interrupted::restarts};
   std::erase_if(waiting_, [](const std::weak_ptr<Attempt>& one) { return one.expired(); });
   waiting_.emplace_back(attempt);
@@ -183,11 +183,11 @@ Answer AcceptHandler::make(std::shared_ptr<Attempt> attempt, const kernel::TaskD
   return started ? Answer::deferred() : Answer::error(started.error().code);
 }
 
-Answer AcceptHandler::finish(Attempt& attempt) {
-  kernel::Accepted connection = std::move(*attempt.accepted);
-  if (!attempt.served && context_.listener.waiting(attempt.call.id))
+Answer AcceptHandler::finish(const std::shared_ptr<Attempt>& attempt) {
+  kernel::Accepted connection = std::move(*attempt->accepted);
+  if (!attempt->served && context_.listener.waiting(attempt->call.id))
     return hand_over(attempt, std::move(connection));
-  give_back(attempt, std::move(connection));
+  give_back(*attempt, std::move(connection));
   return Answer::caller_gone();
 }
 
@@ -198,8 +198,9 @@ void AcceptHandler::give_back(const Attempt& from, kernel::Accepted connection) 
     const auto other = one.lock();
     if (!other || other.get() == &from || other->cookie != from.cookie || other->served) continue;
     if (!context_.listener.waiting(other->call.id)) continue;
-    other->served = true;  // Jobs::look() ends its job, since the call no longer waits
-    (void)give(context_.listener, other->call.id, hand_over(*other, std::move(connection)));
+    other->served = true;
+    context_.jobs.answered_elsewhere(other->call.id);
+    (void)give(context_.listener, other->call.id, hand_over(other, std::move(connection)));
     return;
   }
   if (given_back_.size() >= kMaxGivenBack) given_back_.pop_front();
@@ -207,22 +208,34 @@ void AcceptHandler::give_back(const Attempt& from, kernel::Accepted connection) 
 }
 
 // Judges and labels the connection, and answers the call with it. An error closes the connection.
-Answer AcceptHandler::hand_over(const Attempt& attempt, kernel::Accepted connection) {
-  if (!context_.listener.waiting(attempt.call.id)) return Answer::caller_gone();
+Answer AcceptHandler::hand_over(const std::shared_ptr<Attempt>& attempt,
+                                kernel::Accepted connection) {
+  if (!context_.listener.waiting(attempt->call.id)) return Answer::caller_gone();
   const int accepted_fd = connection.fd.get();
-  if (attempt.by_peer)
-    if (const int error = judge_with_peer(attempt, accepted_fd)) return Answer::error(error);
-  (void)kernel::chown_socket(accepted_fd, attempt.owner.uid, attempt.owner.gid);
+  if (attempt->by_peer)
+    if (const int error = judge_with_peer(*attempt, accepted_fd)) return Answer::error(error);
+  (void)kernel::chown_socket(accepted_fd, attempt->owner.uid, attempt->owner.gid);
   if (profile_.label_inherit) {
     const auto cookie = kernel::socket_cookie(accepted_fd);
     if (!cookie) return Answer::error(EPERM);
     // A socket that should inherit labels is never handed over without them.
     const auto copied =
-        context_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
+        context_.labels.copy(attempt->listener.fd.get(), attempt->cookie, accepted_fd, *cookie);
     if (!copied) return Answer::error(copied.error().code);
   }
-  if (const int error = attempt.write_address(connection.address)) return Answer::error(error);
-  return Answer::descriptor(std::move(connection.fd), attempt.flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
+  const int flags = attempt->flags & SOCK_CLOEXEC ? O_CLOEXEC : 0;
+  if (attempt->address_at() == 0) return Answer::descriptor(std::move(connection.fd), flags);
+  // In a job: the memory may be served by somebody who never answers.
+  auto directory = attempt->task->duplicate();
+  if (!directory) return Answer::error(EPERM);
+  auto given = std::make_shared<kernel::Accepted>(std::move(connection));
+  Job job{.work = [attempt, given, flags]() -> Answer {
+    if (const int error = attempt->write_address(given->address)) return Answer::error(error);
+    return Answer::descriptor(std::move(given->fd), flags);
+  }};
+  auto started =
+      context_.jobs.start(attempt->call, std::move(*directory), context_.listener, std::move(job));
+  return started ? Answer::deferred() : Answer::error(started.error().code);
 }
 
 // Reads the listener's labels again, since the call may have waited long. The labels of a peer that

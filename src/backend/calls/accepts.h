@@ -60,9 +60,9 @@ class AcceptHandler {
   [[nodiscard]] hf_request request_for(const Attempt& attempt) const;
   int judge(const Attempt& attempt, const kernel::TaskDirectory& task, const hf_request& request);
   Answer make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task);
-  Answer finish(Attempt& attempt);
+  Answer finish(const std::shared_ptr<Attempt>& attempt);
   void give_back(const Attempt& from, kernel::Accepted connection);
-  Answer hand_over(const Attempt& attempt, kernel::Accepted connection);
+  Answer hand_over(const std::shared_ptr<Attempt>& attempt, kernel::Accepted connection);
   int judge_with_peer(const Attempt& attempt, int accepted_fd);
 
   AcceptContext context_;

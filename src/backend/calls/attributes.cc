@@ -100,6 +100,20 @@ Decoded decode(const seccomp_data& data) {
   return d;
 }
 
+// struct xattr_args.
+void take_arguments(Decoded& call, const std::string& raw) {
+  std::uint32_t size = 0;
+  std::memcpy(&call.value, raw.data(), sizeof(call.value));
+  std::memcpy(&size, raw.data() + 8, sizeof(size));
+  std::memcpy(&call.flags, raw.data() + 12, sizeof(call.flags));
+  call.size = size;
+}
+
+AttributeMemory::Part part_of(Result<std::string> read, int too_long) {
+  if (read) return {0, std::move(*read)};
+  return {read.error().code == E2BIG ? too_long : EFAULT, {}};
+}
+
 // Empty: go on. Otherwise this is the answer, and the call is done.
 using Stop = std::optional<Answer>;
 
@@ -107,12 +121,16 @@ Stop stop(int error) { return Answer::error(error); }
 
 class Attempt {
  public:
-  Attempt(SocketLabels& labels, const AttributeCaller& caller)
-      : labels_(labels), caller_(caller), call_(decode(caller.call.data)) {}
+  Attempt(SocketLabels& labels, const AttributeCaller& caller, const AttributeMemory* memory)
+      : labels_(labels), caller_(caller), memory_(memory), call_(decode(caller.call.data)) {}
 
-  Answer run();
+  AttributeAnswer run() {
+    Answer answer = decide();
+    return {std::move(answer), std::move(output_), call_.value};
+  }
 
  private:
+  Answer decide();
   Stop find_target();
   Stop target_by_path();
   Stop take_descriptor(int remote_fd, bool by_number);
@@ -138,21 +156,19 @@ class Attempt {
 
   SocketLabels& labels_;
   const AttributeCaller& caller_;
+  const AttributeMemory* memory_;
   Decoded call_;
-  std::optional<kernel::TaskMemory> memory_;
+  std::string output_;
   ForeignFd socket_;  // invalid: the number names no descriptor
   kernel::FileFacts file_ = {};
   label::Cookie cookie_ = 0;
   std::string name_;
 };
 
-Answer Attempt::run() {
-  auto memory = caller_.task.memory();
+Answer Attempt::decide() {
+  if (!caller_.waiting()) return Answer::caller_gone();
   // This process may not read it, for example that of an undumpable process of the same user.
-  if (!memory) return caller_.waiting() ? leave_to_kernel(false) : Answer::caller_gone();
-  memory_.emplace(std::move(*memory));
-  if (!caller_.waiting())
-    return Answer::caller_gone();  // if it waits, memory_ is the caller's from here on
+  if (!memory_) return leave_to_kernel(false);
   if (const Stop end = find_target()) return *end;
   if (const Stop end = read_arguments()) return *end;
   if (const Stop end = read_name()) return *end;
@@ -181,26 +197,31 @@ Stop Attempt::find_target() {
     return target_by_path();
   }
   if (call_.path != 0) {
-    const auto path = memory_->read_string(call_.path, kPathBytes);
-    if (!path) return stop(path.error().code == E2BIG ? ENAMETOOLONG : EFAULT);
-    if (!path->empty()) return target_by_path();
+    if (memory_->path.error) return stop(memory_->path.error);
+    if (!memory_->path.bytes.empty()) return target_by_path();
   }
   if (call_.fd == AT_FDCWD) return Answer::continue_syscall();
   return take_descriptor(call_.fd, true);
 }
 
 Stop Attempt::target_by_path() {
-  const auto path = memory_->read_string(call_.path, kPathBytes);
-  if (!path) return stop(path.error().code == E2BIG ? ENAMETOOLONG : EFAULT);
+  if (memory_->path.error) return stop(memory_->path.error);
   const auto status = caller_.task.status();
   if (!status) return stop(EPERM);
-  const auto fd = descriptor_of_path(*path, status->innermost_pid);
+  const auto fd = descriptor_of_path(memory_->path.bytes, status->innermost_pid);
   if (!fd) return leave_to_kernel(false);
   return take_descriptor(*fd, false);
 }
 
 // `by_number`: the call has the descriptor number as argument, not a path such as /proc/self/fd/5.
 Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
+  // Nothing else is duplicated: to close it could mean to wait for whoever serves its file system.
+  if (caller_.task.descriptor_kind(remote_fd) == kernel::TaskDirectory::DescriptorKind::other &&
+      !caller_.task.descriptor_is_path_only(remote_fd)) {
+    const bool own = has_own_table(caller_.call, caller_.task, caller_.tables);
+    if (!caller_.waiting()) return Answer::caller_gone();
+    return leave_to_kernel(own && by_number);
+  }
   Duplicate duplicate = duplicate_of_thread(caller_.call, caller_.task, caller_.tables, remote_fd);
   if (!caller_.waiting())
     return Answer::caller_gone();  // if it waits, the descriptor was the caller's
@@ -229,14 +250,10 @@ Stop Attempt::read_arguments() {
   if (call_.has_arguments) {
     if (call_.arguments_bytes < kArgumentsBytes) return stop(EINVAL);
     if (call_.arguments_bytes > kArgumentsMostBytes) return stop(E2BIG);
-    const auto raw = memory_->read(call_.arguments, call_.arguments_bytes);
-    if (!raw) return stop(EFAULT);
-    if (raw->find_first_not_of('\0', kArgumentsBytes) != std::string::npos) return stop(E2BIG);
-    std::uint32_t size = 0;
-    std::memcpy(&call_.value, raw->data(), sizeof(call_.value));
-    std::memcpy(&size, raw->data() + 8, sizeof(size));
-    std::memcpy(&call_.flags, raw->data() + 12, sizeof(call_.flags));
-    call_.size = size;
+    const AttributeMemory::Part& raw = memory_->arguments;
+    if (raw.error) return stop(raw.error);
+    if (raw.bytes.find_first_not_of('\0', kArgumentsBytes) != std::string::npos) return stop(E2BIG);
+    take_arguments(call_, raw.bytes);
     if (call_.operation == Operation::get && call_.flags != 0) return stop(EINVAL);
   }
   constexpr std::uint32_t kFlags = label::kCreate | label::kReplace;
@@ -246,10 +263,9 @@ Stop Attempt::read_arguments() {
 
 Stop Attempt::read_name() {
   if (call_.operation == Operation::list) return std::nullopt;
-  auto name = memory_->read_string(call_.name, label::kMaxNameBytes + 1);
-  if (!name) return stop(name.error().code == E2BIG ? ERANGE : EFAULT);
-  if (name->empty()) return stop(ERANGE);
-  name_ = std::move(*name);
+  if (memory_->name.error) return stop(memory_->name.error);
+  if (memory_->name.bytes.empty()) return stop(ERANGE);
+  name_ = memory_->name.bytes;
   if (call_.operation == Operation::set && call_.size > label::kMaxOneValueBytes)
     return stop(E2BIG);
   return std::nullopt;
@@ -295,9 +311,8 @@ Stop Attempt::ask() {
 Answer Attempt::set() {
   std::string value;
   if (call_.size != 0) {
-    auto bytes = memory_->read(call_.value, call_.size);
-    if (!bytes) return Answer::error(EFAULT);
-    value = std::move(*bytes);
+    if (memory_->value.error) return Answer::error(memory_->value.error);
+    value = memory_->value.bytes;
   }
   if (const Stop end = may(label::Access::write)) return *end;
   if (const Stop end = ask()) return *end;
@@ -318,7 +333,7 @@ Answer Attempt::remove() {
 Answer Attempt::give(std::string_view bytes, std::size_t most, std::uint64_t limit) {
   if (limit != 0) {
     if (bytes.size() > limit) return Answer::error(limit >= most ? E2BIG : ERANGE);
-    if (!memory_->write(call_.value, bytes)) return Answer::error(EFAULT);
+    output_ = bytes;
   }
   return Answer::returns(static_cast<std::int64_t>(bytes.size()));
 }
@@ -384,8 +399,41 @@ bool is_attribute_call(int number) {
   }
 }
 
+AttributeMemory read_attribute_memory(const seccomp_data& data, const kernel::TaskMemory& memory) {
+  Decoded call = decode(data);
+  AttributeMemory read;
+  if (call.path != 0) read.path = part_of(memory.read_string(call.path, kPathBytes), ENAMETOOLONG);
+  if (call.has_arguments && call.arguments_bytes >= kArgumentsBytes &&
+      call.arguments_bytes <= kArgumentsMostBytes) {
+    read.arguments = part_of(memory.read(call.arguments, call.arguments_bytes), E2BIG);
+    if (read.arguments.error == 0) take_arguments(call, read.arguments.bytes);
+  }
+  if (call.operation != Operation::list)
+    read.name = part_of(memory.read_string(call.name, label::kMaxNameBytes + 1), ERANGE);
+  if (call.operation == Operation::set && call.size != 0 && call.size <= label::kMaxOneValueBytes)
+    read.value = part_of(memory.read(call.value, call.size), EFAULT);
+  return read;
+}
+
+AttributeAnswer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller,
+                                      const AttributeMemory* memory) {
+  return Attempt(labels, caller, memory).run();
+}
+
 Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller) {
-  return Attempt(labels, caller).run();
+  const auto memory = caller.task.memory();
+  if (!caller.waiting()) return Answer::caller_gone();
+  AttributeMemory read;
+  if (memory) read = read_attribute_memory(caller.call.data, *memory);
+  AttributeAnswer answer = answer_attribute_call(labels, caller, memory ? &read : nullptr);
+  if (!answer.output.empty() && !memory->write(answer.output_at, answer.output))
+    return Answer::error(EFAULT);
+  return answer.answer;
+}
+
+std::optional<int> attribute_descriptor(const seccomp_data& call) {
+  const Decoded decoded = decode(call);
+  return decoded.by_fd ? std::optional(decoded.fd) : std::nullopt;
 }
 
 }  // namespace holdfast::backend::calls

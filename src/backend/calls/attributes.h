@@ -9,7 +9,11 @@
 
 #include <linux/seccomp.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 
 #include "backend/backend.h"
 #include "backend/calls/answer.h"
@@ -49,7 +53,34 @@ struct AttributeCaller {
   const Judge& judge;
   const LabelNames& label_names;
 };
+// Reads the caller's memory, and may wait for it.
 [[nodiscard]] Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller);
+
+// The same in steps, for who must not wait. The memory is the caller's if the call still waits after
+// it was opened. What was read of it, once:
+struct AttributeMemory {
+  struct Part {
+    int error = EFAULT;  // 0: `bytes` were read
+    std::string bytes = {};
+  };
+  Part path, arguments, name, value;
+};
+// Any thread; may wait.
+[[nodiscard]] AttributeMemory read_attribute_memory(const seccomp_data& call,
+                                                    const kernel::TaskMemory& memory);
+struct AttributeAnswer {
+  Answer answer;
+  // Has to be written to the caller's memory before the answer. If it cannot be, the call fails with
+  // EFAULT.
+  std::string output = {};
+  std::uint64_t output_at = 0;
+};
+// Null: this process may not read the caller's memory. Does not wait.
+[[nodiscard]] AttributeAnswer answer_attribute_call(SocketLabels& labels,
+                                                    const AttributeCaller& caller,
+                                                    const AttributeMemory* memory);
+// The descriptor number that the call names as an argument. Empty: it names a path.
+[[nodiscard]] std::optional<int> attribute_descriptor(const seccomp_data& call);
 
 }  // namespace holdfast::backend::calls
 

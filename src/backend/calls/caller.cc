@@ -37,6 +37,17 @@ Duplicate take(const Result<Fd>& pidfd, bool stable, int remote_fd) {
 
 }  // namespace
 
+Result<Fd> open_descriptor_table(const seccomp_notif& call, const kernel::TaskStatus& status) {
+  return open_table_owner(static_cast<pid_t>(call.pid), status.process);
+}
+
+bool has_own_table(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                   const SharedTables& tables) {
+  const auto status = task.status();
+  return status && status->threads == 1 && status->process == static_cast<pid_t>(call.pid) &&
+         !tables.possible(task, status->process);
+}
+
 Duplicate duplicate_of_thread(const seccomp_notif& call, const kernel::TaskDirectory& task,
                               const SharedTables& tables, int remote_fd) {
   const auto status = task.status();

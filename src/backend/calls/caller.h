@@ -25,12 +25,22 @@ struct Duplicate {
   bool stable;        // the number will name the same object when the kernel continues the call
   bool none = false;  // there is certainly no descriptor of that number
 };
+// Will a descriptor number name the same object when the kernel continues the call? True only for a
+// process with one thread that shares its table with no other process.
+[[nodiscard]] bool has_own_table(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                                 const SharedTables& tables);
 // Duplicates `remote_fd` from the calling thread's own table. After unshare(CLONE_FILES) that is
 // not the table of its process. `stable` is true only for a process with one thread that shares its
 // table with no other process. The result counts only if the call still waits afterwards.
 [[nodiscard]] Duplicate duplicate_of_thread(const seccomp_notif& call,
                                             const kernel::TaskDirectory& task,
                                             const SharedTables& tables, int remote_fd);
+
+// A pidfd whose descriptor table is the calling thread's, for kernel::duplicate_from(). The result
+// counts only if the call still waits afterwards. Errors: of pidfd_open(2); EINVAL, before Linux 6.9
+// a thread with a table of its own.
+[[nodiscard]] Result<Fd> open_descriptor_table(const seccomp_notif& call,
+                                               const kernel::TaskStatus& status);
 
 // Describes a thread for an event. Empty: it has died, or this process may not read its /proc.
 [[nodiscard]] std::optional<hf_task> describe_task(const kernel::TaskDirectory& task);

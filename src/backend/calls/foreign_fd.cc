@@ -8,12 +8,15 @@
 #include <thread>
 
 #include "kernel/sockets/socket_calls.h"
+#include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::calls {
 namespace {
 
-// Descriptors whose close may wait. They are closed one after the other. Lives until the process
-// ends: an exiting process does not wait for SO_LINGER.
+constexpr unsigned kMaxThreads = 64;
+
+// Descriptors whose close may wait. While a thread waits, another one closes the next. Lives until
+// the process ends: an exiting process does not wait for SO_LINGER.
 class Closer {
  public:
   static Closer& instance() {
@@ -23,8 +26,8 @@ class Closer {
 
   void close(Fd fd) {
     const std::lock_guard lock(mutex_);
-    if (!started_) start();
-    if (!started_) return;  // closes here: there can be no thread
+    if (idle_ <= waiting_.size() && threads_ < kMaxThreads) start();
+    if (threads_ == 0) return;  // closes here: there can be no thread
     waiting_.push_back(std::move(fd));
     arrived_.notify_one();
   }
@@ -33,7 +36,7 @@ class Closer {
   void start() {
     try {
       std::thread([this] { run(); }).detach();
-      started_ = true;
+      threads_++;
     } catch (const std::system_error&) {
     }
   }
@@ -42,7 +45,9 @@ class Closer {
     for (;;) {
       Fd next;
       std::unique_lock lock(mutex_);
+      idle_++;
       arrived_.wait(lock, [this] { return !waiting_.empty(); });
+      idle_--;
       next = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
@@ -53,13 +58,15 @@ class Closer {
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Fd> waiting_;
-  bool started_ = false;
+  unsigned threads_ = 0;
+  unsigned idle_ = 0;
 };
 
 }  // namespace
 
 void close_foreign(Fd fd) {
-  if (fd && kernel::lingers(fd.get())) Closer::instance().close(std::move(fd));
+  if (fd && (!kernel::socket_type(fd.get()) || kernel::lingers(fd.get())))
+    Closer::instance().close(std::move(fd));
 }
 
 }  // namespace holdfast::backend::calls

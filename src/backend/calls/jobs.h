@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Performs calls that may block, on duplicates of the caller's descriptors. Each call runs in a
-// thread of its own, so that the session can answer others meanwhile.
+// Does what may block: performs calls on duplicates of the caller's descriptors, and reads memory of
+// the tree. Each job has a thread for as long as it runs, so that the session can answer other calls
+// meanwhile. A thread that has nothing to do is kept for the next job.
 //
 // While holdfast has its call, a caller wakes up for fatal signals only (WAIT_KILLABLE_RECV). Other
-// signals would wait for a connection that may never come. So look() checks every 20 ms whether a
-// caller has a pending signal, or every 100 ms if all calls have waited for a second, and then interrupts its job. The call ends as in the kernel: it is
-// restarted or fails with EINTR, as SA_RESTART of the signal's handler says. If the socket has a
-// timeout, it always fails with EINTR.
+// signals would wait for a connection that may never come. So look() interrupts the job of a caller
+// that has a pending signal. The call ends as in the kernel: it is restarted or fails with EINTR, as
+// SA_RESTART of the signal's handler says. If the socket has a timeout, it always fails with EINTR.
+//
+// The kernel reports the death of a caller by its pidfd. It reports a signal to nobody else. So look()
+// reads every 20 ms whether a caller has one, in its first second. Calls that have waited longer are
+// looked at together: /proc says how many signals wait for all tasks of a user, and while there are
+// none, one number is read for all of them, ten times a second. Else each is looked at, for at most
+// one fiftieth of the time.
 //
 // ERESTARTSYS makes the kernel restart a call, but only of a thread that was told of a signal. To
 // any other thread the number would be returned. A signal that was sent to a process of several
@@ -22,8 +28,10 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
-#include <thread>
+#include <optional>
+#include <utility>
 
 #include "backend/calls/answer.h"
 #include "base/fd.h"
@@ -40,8 +48,9 @@ struct Job {
   // Performs the call, in the job's own thread. Returns the answer, or Answer::deferred() if
   // `finish` has to make it.
   std::function<Answer()> work;
-  // Makes the answer, in the thread that calls look(), after `work` has ended. May be empty if
-  // `work` never returns deferred(). `task` is the directory that start() was given.
+  // Makes the answer, in the thread that calls look(), after `work` has ended. It may start the next
+  // job of the same call, and return Answer::deferred(). May be empty if `work` never returns
+  // deferred(). `task` is the directory that start() was given.
   std::function<Answer(const kernel::TaskDirectory& task)> finish = {};
   // Upper limit of the job thread's effective capabilities: bit N is capability N.
   std::uint64_t capabilities = ~std::uint64_t{0};
@@ -55,43 +64,44 @@ class Jobs {
   static Result<Jobs> create();
   Jobs(Jobs&&) = default;
   Jobs& operator=(Jobs&&) = delete;
-  // Interrupts the jobs that still run and waits for their threads. Deferred answers are dropped.
+  // Interrupts the jobs that still run and waits for their threads, for at most a second: a thread
+  // may be in a read of memory that nothing interrupts. Deferred answers are dropped.
   ~Jobs();
 
   // Starts the job, which answers `call`. `task` was opened for the calling thread. `listener` is
-  // borrowed until this object is destroyed. Errors: EAGAIN 4096 jobs run already, or there can be no thread; those of arming
-  // the timer, after which the job runs all the same.
+  // borrowed until this object is destroyed. Errors: EAGAIN 4096 jobs run already, or there can be
+  // no thread; those of arming the timer, after which the job runs all the same.
   Result<void> start(const seccomp_notif& call, kernel::TaskDirectory task,
                      kernel::Listener& listener, Job job);
 
+  // The call of this job gets, or will get, its answer from elsewhere. The job is interrupted then.
+  void answered_elsewhere(std::uint64_t call);
+
   // A descriptor is readable when look() has to be called.
-  [[nodiscard]] std::array<int, 2> poll_fds() const { return {timer_.get(), wakeup_.get()}; }
+  [[nodiscard]] std::array<int, 3> poll_fds() const;
   // Finishes jobs that have ended, and interrupts those whose caller has died or has a signal
   // pending. Does nothing if no descriptor is readable.
   void look(kernel::Listener& listener);
 
  private:
-  struct Running {
-    Running(std::uint64_t call, kernel::TaskDirectory caller, Job work)
-        : id(call), task(std::move(caller)), job(std::move(work)) {}
-    std::uint64_t id;
-    kernel::TaskDirectory task;
-    Job job;
-    Answer answer = Answer::error(EPERM);  // the job's thread writes it before it sets `done`
-    std::atomic<bool> done = false;
-    std::atomic<bool> interrupted = false;
-    std::atomic<bool> may_restart = false;  // the caller itself has a signal
-    std::uint64_t started_ns = 0;
-    unsigned doubtful_looks = 0;  // in a row: the signal may be another thread's
-    std::thread thread;
-  };
+  struct Running;
+  struct Pool;
+  using Group = std::pair<kernel::NamespaceInode, std::uint32_t>;  // user namespace and user
   void interrupt(Running& job);
+  void finish_ended(kernel::Listener& listener);
+  void end_of_callers(kernel::Listener& listener, bool all);
+  void watch_for_death(Running& job, kernel::Listener& listener);
+  void look_for_signals(kernel::Listener& listener);
+  [[nodiscard]] bool may_have_signal(Running& job, std::map<Group, bool>& known);
 
-  Jobs(Fd timer, Fd wakeup) : timer_(std::move(timer)), wakeup_(std::move(wakeup)) {}
+  Jobs(Fd timer, Fd wakeup, Fd deaths, std::shared_ptr<Pool> pool);
 
   Fd timer_;
-  Fd wakeup_;                                    // readable: a job waits for its `finish`
-  std::list<std::unique_ptr<Running>> running_;  // oldest first
+  Fd wakeup_;                                    // readable: a job has ended
+  Fd deaths_;                                    // readable: a caller has died
+  std::shared_ptr<Pool> pool_;                   // shared with the threads
+  std::list<std::shared_ptr<Running>> running_;  // oldest first
+  std::uint64_t next_long_look_ns_ = 0;
 };
 
 }  // namespace holdfast::backend::calls

@@ -179,4 +179,12 @@ Result<int> ConnectHelper::connect(int socket_fd, int file_fd) const {
   return answer->error;
 }
 
+Result<HelperReply> ConnectHelper::call(const HelperRequest& request,
+                                        const std::vector<int>& descriptors) const {
+  HF_TRY_ASSIGN(const auto reply, ask(request, descriptors, Deadline::none));
+  const auto answer = value_of<HelperReply>(reply.bytes);
+  if (!answer) return gone();
+  return *answer;
+}
+
 }  // namespace holdfast::backend::connect_helper

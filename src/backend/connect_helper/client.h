@@ -70,6 +70,10 @@ class ConnectHelper {
   // this thread is interrupted: then the helper interrupts its connect(2) and has 10 s to reply.
   // The result is what connect(2) returned, mostly EINTR.
   [[nodiscard]] Result<int> connect(int socket_fd, int file_fd) const;
+  // Makes a call of the kinds bind, connect_address, listen, send, or copy. The same time limit.
+  // `descriptors` are those that protocol.h names. The reply's `error` is that of the call.
+  [[nodiscard]] Result<HelperReply> call(const HelperRequest& request,
+                                         const std::vector<int>& descriptors) const;
 
  private:
   ConnectHelper(Fd channel, Fd process, kernel::TaskDirectory task, Identity identity)

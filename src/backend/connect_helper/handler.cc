@@ -43,11 +43,14 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <tuple>
 
 #include "backend/calls/descriptor_path.h"
+#include "kernel/memory.h"
 #include "kernel/sockets/socket_calls.h"
 #include "kernel/sockets/sockets.h"
 
@@ -71,38 +74,157 @@ bool names_a_socket(const std::string& address) {
   return family == AF_UNIX;
 }
 
+// Makes calls in the connect helper.
+class HelperMaker final : public SocketMaker {
+ public:
+  HelperMaker(std::shared_ptr<const ConnectHelper> helper, Fd directory,
+              const kernel::TaskStatus& status, bool confined)
+      : helper_(std::move(helper)),
+        directory_(std::move(directory)),
+        umask_(status.umask),
+        pid_(status.innermost_process),
+        confined_(confined) {}
+
+  Result<void> bind(int socket_fd, std::string_view address) const override {
+    return with_address(Kind::bind, socket_fd, address);
+  }
+  Result<void> connect(int socket_fd, std::string_view address) const override {
+    return with_address(Kind::connect_address, socket_fd, address);
+  }
+  Result<void> listen(int socket_fd, int backlog) const override {
+    HelperRequest request = common(Kind::listen);
+    request.argument = backlog;
+    HF_TRY_ASSIGN(std::ignore, ask(request, {socket_fd}));
+    return {};
+  }
+  Result<std::int64_t> send(int socket_fd, const kernel::Message& message,
+                            const std::vector<int>& passed) const override {
+    HelperRequest request = common(Kind::send);
+    request.argument = message.flags;
+    request.address_bytes = static_cast<std::uint32_t>(message.address.size());
+    request.control_bytes = static_cast<std::uint32_t>(message.control.size());
+    request.data_bytes = static_cast<std::uint32_t>(message.data.size());
+    HF_TRY_ASSIGN(const auto body,
+                  kernel::make_memory_file(message.address + message.control + message.data));
+    std::vector<int> descriptors = {socket_fd, body.get(), directory_.get()};
+    descriptors.insert(descriptors.end(), passed.begin(), passed.end());
+    HF_TRY_ASSIGN(const auto reply, ask(request, descriptors));
+    return reply.sent;
+  }
+  Result<std::int64_t> copy(int socket_fd, int from_fd, kernel::FileCopy& copy) const override {
+    HelperRequest request = common(Kind::copy);
+    request.copy = copy;
+    HF_TRY_ASSIGN(const auto reply, ask(request, {socket_fd, from_fd}));
+    copy.offset = reply.offset;
+    return reply.sent;
+  }
+
+  // Landlock decides about addresses of unix sockets by the domain of who acts, and the helper is in
+  // none: so not the name of an abstract socket, which may be outside, and no path once a task has
+  // confined itself. /proc/self and its like would be the helper's.
+  [[nodiscard]] bool takes(std::string_view address) const override {
+    sa_family_t family = AF_UNSPEC;
+    constexpr std::size_t kPath = offsetof(sockaddr_un, sun_path);
+    if (address.size() < sizeof(family)) return true;
+    std::memcpy(&family, address.data(), sizeof(family));
+    if (family != AF_UNIX || address.size() <= kPath) return true;
+    if (address[kPath] == '\0') return binds_;
+    const std::string_view path = address.substr(kPath);
+    return !confined_ && !path.starts_with("/proc/") && !path.starts_with("/dev/fd/");
+  }
+  [[nodiscard]] bool gone() const override { return gone_; }
+  // The call is a bind(2), whose abstract name is new.
+  void binds() { binds_ = true; }
+
+ private:
+  using Kind = HelperRequest::Kind;
+
+  [[nodiscard]] HelperRequest common(Kind kind) const {
+    HelperRequest request;
+    request.kind = kind;
+    request.umask = umask_;
+    request.caller_pid = pid_;
+    return request;
+  }
+  Result<HelperReply> ask(const HelperRequest& request, const std::vector<int>& descriptors) const {
+    auto reply = helper_->call(request, descriptors);
+    gone_ = !reply && reply.error().code == ECONNABORTED;
+    if (reply && reply->error) return Error{reply->error, "make a call", {}, {}};
+    return reply;
+  }
+  Result<void> with_address(Kind kind, int socket_fd, std::string_view address) const {
+    HelperRequest request = common(kind);
+    request.address_bytes = static_cast<std::uint32_t>(address.size());
+    HF_TRY_ASSIGN(const auto body, kernel::make_memory_file(address));
+    HF_TRY_ASSIGN(std::ignore, ask(request, {socket_fd, body.get(), directory_.get()}));
+    return {};
+  }
+
+  std::shared_ptr<const ConnectHelper> helper_;
+  Fd directory_;
+  unsigned umask_;
+  pid_t pid_;
+  bool confined_;
+  bool binds_ = false;
+  mutable std::atomic<bool> gone_ = false;
+};
+
 }  // namespace
 
 bool needs_connect_helper(const hf_tables& tables, const hf_profile& profile) {
   for (std::uint32_t i = 0; i < profile.socket_count; i++) {
     const hf_socket_rule& rule = tables.socket_rules[profile.socket_first + i];
-    if (!(rule.ops & HF_SOCK_CONNECT) || !(rule.families & HF_FAMILY_UNIX)) continue;
-    if (rule.peer_count > 0 || rule.verdict != HF_SOCK_ALLOW) return true;
+    const bool connects = (rule.ops & HF_SOCK_CONNECT) && (rule.families & HF_FAMILY_UNIX);
+    if (connects && (rule.peer_count > 0 || rule.verdict != HF_SOCK_ALLOW)) return true;
+    // A program with threads could put a socket that is refused in the place of one that is not, so
+    // its calls are made for it, whatever the family.
+    const std::uint32_t made = rule.ops & ~static_cast<std::uint32_t>(HF_SOCK_ACCEPT);
+    if (made && rule.verdict != HF_SOCK_ALLOW && profile.mode == HF_MODE_ENFORCE) return true;
   }
   return false;
 }
 
+std::shared_ptr<const SocketMaker> UnixConnectHandler::maker(const kernel::TaskDirectory& task,
+                                                             bool binds) const {
+  const auto status = task.status();
+  auto directory = task.working_directory();
+  if (!status || !directory || !helper_->same_identity_as(task)) return nullptr;
+  auto maker =
+      std::make_shared<HelperMaker>(helper_, std::move(*directory), *status, closed_ || confined_);
+  if (binds) maker->binds();
+  return maker;
+}
+
+Answer UnixConnectHandler::refuse_made(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                                       hf_request request, std::uint64_t cookie,
+                                       const SocketMaker& maker) {
+  if (!context_.listener.waiting(call.id)) return Answer::caller_gone();
+  if (maker.gone()) warn_once(kGone);
+  request.flags |= HF_REQ_FACTS_MISSING;
+  const int error = context_.judge(call, task, request, cookie, 1);
+  return Answer::error(error ? error : EPERM);
+}
+
 // One connect from its call to its answer. The jobs share it; only one thread uses it at a time.
 struct UnixConnectHandler::PendingConnect {
-  PendingConnect(Connecting& from, std::shared_ptr<int> ticket)
+  explicit PendingConnect(Connecting& from)
       : call(from.call),
         socket(std::move(from.socket)),
         cookie(from.cookie),
         request(from.request),
-        by_peer(from.by_peer),
-        slot(std::move(ticket)) {}
+        by_peer(from.by_peer) {}
 
   seccomp_notif call;
   Fd socket;
   std::uint64_t cookie;
   hf_request request;
   bool by_peer;
-  std::shared_ptr<int> slot;  // a reference to in_flight_
-  std::string address = {};   // as read from the caller's memory
-  std::string path = {};      // empty: the address names a descriptor, see `file`
-  Fd directory = {};          // where a relative path starts
-  Fd file = {};               // the socket file to connect to, once it is known
-  bool gone = false;          // the helper does not answer
+  std::shared_ptr<int> slot = {};  // a reference to in_flight_, while the helper works for it
+  std::string address = {};        // as read from the caller's memory
+  std::string path = {};           // empty: the address names a descriptor, see `file`
+  Fd directory = {};               // where a relative path starts
+  Fd file = {};                    // the socket file to connect to, once it is known
+  bool gone = false;               // the helper does not answer
 };
 
 Answer UnixConnectHandler::refuse_unknown(const PendingConnect& pending,
@@ -170,24 +292,40 @@ Answer UnixConnectHandler::start(const PendingConnectPtr& pending,
 
 Answer UnixConnectHandler::connect(Connecting from) {
   const kernel::TaskDirectory& task = from.task;
-  auto pending = std::make_shared<PendingConnect>(from, in_flight_);
-  const auto memory = task.memory();
-  if (!memory) return Answer::error(EPERM);
+  auto pending = std::make_shared<PendingConnect>(from);
+  auto opened = task.memory();
+  if (!from.waiting()) return Answer::caller_gone();  // if it waits, the memory is the caller's
+  if (!opened) return Answer::error(EPERM);
   const auto length = static_cast<std::uint32_t>(from.call.data.args[2]);
   if (length > kMaxAddressBytes) return Answer::error(EINVAL);
-  auto address = memory->read(from.call.data.args[1], length);
-  if (!from.waiting()) return Answer::caller_gone();  // if it waits, the memory was the caller's
-  if (!address) return Answer::error(EFAULT);
-  pending->address = std::move(*address);
+  // In a job: the memory may be served by somebody who never answers.
+  const auto read = [pending, length,
+                     memory =
+                         std::make_shared<kernel::TaskMemory>(std::move(*opened))]() -> Answer {
+    auto address = memory->read(pending->call.data.args[1], length);
+    if (!address) return Answer::error(EFAULT);
+    pending->address = std::move(*address);
+    return Answer::deferred();
+  };
+  return start(pending, task, read, [this, pending](const kernel::TaskDirectory& caller) {
+    return after_read(pending, caller);
+  });
+}
+
+Answer UnixConnectHandler::after_read(const PendingConnectPtr& pending,
+                                      const kernel::TaskDirectory& task) {
+  const auto waiting = [&] { return context_.listener.waiting(pending->call.id); };
+  if (!waiting()) return Answer::caller_gone();
   if (!names_a_socket(pending->address)) {
     if (const int error = judge_own(*pending, task)) return Answer::error(error);
     const auto done = kernel::connect_socket(pending->socket.get(), pending->address);
     return done ? Answer::returns(0) : Answer::error(done.error().code);
   }
   auto refused = read_address(*pending, task);
-  if (!from.waiting()) return Answer::caller_gone();
+  if (!waiting()) return Answer::caller_gone();
   if (refused) return *refused;
   if (in_flight_.use_count() > kMaxPendingConnects) return Answer::error(EAGAIN);
+  pending->slot = in_flight_;
   if (const int error = judge_own(*pending, task)) return Answer::error(error);
   const auto find = [pending, helper = helper_]() -> Answer {
     auto found = pending->file ? helper->look(pending->file.get())

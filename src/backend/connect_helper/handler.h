@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handles connects of unix sockets that the caller must not make itself. Either a rule depends on
-// the labels of the peer, or the caller has several threads. The connect helper makes them.
+// the labels of the peer, or the caller has several threads. The connect helper makes them, and the
+// other calls of such a caller on sockets that record who uses them.
 #ifndef HOLDFAST_BACKEND_CONNECT_HELPER_HANDLER_H
 #define HOLDFAST_BACKEND_CONNECT_HELPER_HANDLER_H
 
@@ -13,6 +14,7 @@
 #include "backend/calls/caller.h"
 #include "backend/calls/diag_peers.h"
 #include "backend/calls/jobs.h"
+#include "backend/calls/socket_call.h"
 #include "backend/calls/socket_facts.h"
 #include "backend/connect_helper/client.h"
 
@@ -21,7 +23,7 @@ namespace holdfast::backend::connect_helper {
 using namespace calls;
 
 // Does the profile need a connect helper? It does if a rule about connects of unix sockets depends
-// on the peer, refuses, or limits.
+// on the peer, or if it enforces a rule that refuses or limits an operation of some socket.
 [[nodiscard]] bool needs_connect_helper(const hf_tables& tables, const hf_profile& profile);
 
 // References are borrowed and outlive the handler.
@@ -58,8 +60,20 @@ class UnixConnectHandler {
   // deferred to a job. EAGAIN: 256 connects are in progress already.
   Answer connect(Connecting connecting);
 
-  // From now on refuses every connect that needs the helper. Sends `why` as a notice, once.
+  // Who can make a call on a socket of another family than internet with the caller's credentials.
+  // Null: nobody can. The result counts only if the call still waits afterwards.
+  // `binds`: the call is a bind(2).
+  [[nodiscard]] std::shared_ptr<const SocketMaker> maker(const kernel::TaskDirectory& task,
+                                                         bool binds) const;
+  // Refuses a call that the maker could not make, since facts are missing. Reports it.
+  Answer refuse_made(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                     hf_request request, std::uint64_t cookie, const SocketMaker& maker);
+
+  // From now on refuses every connect and bind that needs the helper. Sends `why` as a notice, once.
   void close(std::string_view why);
+  // A task of the run has confined itself with Landlock, in a domain that the helper is not in. From
+  // now on it makes no call with a path for the other callers either.
+  void tree_confined() { confined_ = true; }
 
  private:
   struct PendingConnect;
@@ -70,6 +84,7 @@ class UnixConnectHandler {
   Answer start(const PendingConnectPtr& pending, const kernel::TaskDirectory& task,
                std::function<Answer()> work,
                std::function<Answer(const kernel::TaskDirectory&)> finish);
+  Answer after_read(const PendingConnectPtr& pending, const kernel::TaskDirectory& task);
   Answer after_find(const PendingConnectPtr& pending, const kernel::TaskDirectory& task);
   Answer after_connect(const PendingConnect& pending, const kernel::TaskDirectory& task);
   Answer judge_with_peer(PendingConnect& pending, const kernel::TaskDirectory& task);
@@ -78,6 +93,7 @@ class UnixConnectHandler {
   UnixConnectContext context_;
   std::shared_ptr<const ConnectHelper> helper_;  // shared with the jobs
   bool closed_ = false;
+  bool confined_ = false;
   bool warned_ = false;
   std::shared_ptr<int> in_flight_ = std::make_shared<int>();  // a reference for each PendingConnect
 };

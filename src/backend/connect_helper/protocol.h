@@ -10,6 +10,8 @@
 #include <array>
 #include <cstdint>
 
+#include "kernel/sockets/socket_calls.h"
+
 namespace holdfast::backend::connect_helper {
 
 // The only argument of the program when it has to be the connect helper.
@@ -29,8 +31,30 @@ struct HelperRequest {
   //   find_from_directory: the directory where `path` starts.
   //   look: the file to probe.
   //   connect: the socket, and the file to connect it to.
-  enum class Kind : std::uint32_t { find_from_root, find_from_directory, look, connect } kind = {};
+  //   bind, connect_address: the socket, the body, and the caller's working directory.
+  //   listen: the socket.
+  //   send: the socket, the body, the working directory, and the descriptors that are passed.
+  //   copy: the socket, and the file that is sent.
+  enum class Kind : std::uint32_t {
+    find_from_root,
+    find_from_directory,
+    look,
+    connect,
+    bind,
+    connect_address,
+    listen,
+    send,
+    copy
+  } kind = {};
   std::array<char, sizeof(sockaddr_un::sun_path) + 1> path = {};  // ends with a NUL
+  // The body is a file that has these parts, in this order.
+  std::uint32_t address_bytes = 0;
+  std::uint32_t control_bytes = 0;  // a number in a SCM_RIGHTS part is the index of what is passed
+  std::uint32_t data_bytes = 0;
+  std::int32_t argument = 0;    // listen: the backlog. send: MSG_*
+  std::uint32_t umask = 0;      // bind
+  std::int32_t caller_pid = 0;  // the caller's process, in the pid namespace that both are in
+  kernel::FileCopy copy = {};
 };
 
 // The reply to all kinds. A successful find comes with the file as an O_PATH descriptor.
@@ -40,6 +64,8 @@ struct HelperReply {
   // socket is bound to it. EACCES: no permission. Any other value: a socket is bound to it. The
   // probe has no effect on that socket.
   std::int32_t probe = 0;
+  std::int64_t sent = 0;    // send, copy: the number of bytes
+  std::int64_t offset = 0;  // copy: FileCopy::offset afterwards
 };
 
 }  // namespace holdfast::backend::connect_helper

@@ -86,6 +86,7 @@ struct Located {
 
 using calls::describe_task;
 using calls::Duplicate;
+using calls::has_own_table;
 [[nodiscard]] inline Duplicate duplicate_of(const SessionView& view, const Caller& caller,
                                             int remote_fd) {
   return calls::duplicate_of_thread(caller.call, caller.task, view.tables, remote_fd);

@@ -106,7 +106,10 @@ std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const C
   const int fd = static_cast<int>(caller.call.data.args[0]);
   const std::uint32_t flags = static_cast<std::uint32_t>(caller.call.data.args[1]);
   const std::uint32_t asked = kernel::types_from_clone_flags(flags);
-  Duplicate target = duplicate_of(view, caller, fd);
+  // A file that somebody serves: the kernel refuses it, and nobody asks who serves it.
+  const bool own = has_own_table(caller.call, caller.task, view.tables);
+  if (own && caller.task.names_served_file(fd)) return {};  // EINVAL
+  Duplicate target = own ? duplicate_of(view, caller, fd) : Duplicate{Fd(), false};
   if (!target.stable) return ask_unknown(caller, asked);
   if (!target.fd) return {};  // the kernel will return EBADF
   const int target_fd = target.fd.get();

@@ -24,6 +24,8 @@ using kernel::SeccompFilter;
 // a notification, so it gets ENOSYS. Programs expect that from older kernels.
 constexpr unsigned kNewestNumber = 471;
 
+constexpr std::uint32_t kIoprioUser = 3;  // IOPRIO_WHO_USER, not in the headers of a libc
+
 // clone(2) takes 32 bits of flags; CLONE_NEWTIME would collide with the exit signal.
 constexpr std::uint32_t kCloneNamespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC |
                                            CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
@@ -121,6 +123,18 @@ void add_terminals(SeccompFilter& filter) {
     filter.add(SYS_ioctl, {{1, Kind::equals, command}}, SECCOMP_RET_USER_NOTIF);
 }
 
+// Calls that change how another task is scheduled. The supervisor is a task of the same user, and a
+// run waits while it does not run.
+void add_scheduling(SeccompFilter& filter) {
+  for (const int number :
+       {SYS_sched_setaffinity, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr})
+    filter.add(number, {{0, Kind::differs, 0}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_setpriority, {{1, Kind::differs, 0}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_setpriority, {{0, Kind::equals, PRIO_USER}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_ioprio_set, {{1, Kind::differs, 0}}, SECCOMP_RET_USER_NOTIF);
+  filter.add(SYS_ioprio_set, {{0, Kind::equals, kIoprioUser}}, SECCOMP_RET_USER_NOTIF);
+}
+
 // Refuses attacks on the supervisor, and interfaces whose operations pass no filter.
 void add_self_defence(SeccompFilter& filter) {
   // A new listener could answer the calls in place of the supervisor after it has died. The
@@ -162,6 +176,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   if (wanted.cgroup_files) add_cgroup_files(filter);
   if (wanted.confinement) ask_about(filter, {SYS_landlock_restrict_self});
   add_terminals(filter);
+  add_scheduling(filter);
   add_self_defence(filter);
   return filter;
 }

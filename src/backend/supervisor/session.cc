@@ -92,6 +92,30 @@ bool known_filter_flags(std::uint64_t given) {
   return (flags & ~kKnown) == 0 && !needs_esrch;
 }
 
+bool is_scheduling_call(int number) {
+  switch (number) {
+    case SYS_sched_setaffinity:
+    case SYS_sched_setscheduler:
+    case SYS_sched_setparam:
+    case SYS_sched_setattr:
+    case SYS_setpriority:
+    case SYS_ioprio_set:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Empty: the call changes all tasks of a group or of a user.
+std::optional<pid_t> task_that_is_changed(const seccomp_data& data) {
+  constexpr std::uint32_t kIoprioProcess = 1;  // IOPRIO_WHO_PROCESS
+  const auto which = static_cast<std::uint32_t>(data.args[0]);
+  const auto who = static_cast<pid_t>(data.args[1]);
+  if (data.nr == SYS_setpriority) return which == PRIO_PROCESS ? std::optional(who) : std::nullopt;
+  if (data.nr == SYS_ioprio_set) return which == kIoprioProcess ? std::optional(who) : std::nullopt;
+  return static_cast<pid_t>(data.args[0]);
+}
+
 // The limit that nested_runs.cc uses. The kernel ignores it.
 bool sets_file_lock_limit(const seccomp_data& data) {
   return data.nr == SYS_setrlimit ||
@@ -143,8 +167,7 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
   Wanted wanted{attribute_calls_to_see(profile, attributes),
                 socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value()};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
-  wanted.confinement = landlock && kernel::landlock_rules_unix_sockets() &&
-                       connect_helper::needs_connect_helper(*spec.tables, profile);
+  wanted.confinement = landlock && connect_helper::needs_connect_helper(*spec.tables, profile);
   return std::unique_ptr<SupervisorSession>(new SupervisorSession(
       spec, make_filter(*spec.tables, spec.profile, wanted), std::move(facilities),
       std::move(landlock), attributes, std::move(cgroup_mounts)));
@@ -222,9 +245,8 @@ void SupervisorSession::start_connect_helper(const Child& child, const JudgeSock
   auto helper = connect_helper::ConnectHelper::start(child, proc_);
   if (!helper) {
     if (spec_.notice)
-      spec_.notice(
-          "there is no connect helper, so connects of unix sockets that need it are refused: " +
-          helper.error().message());
+      spec_.notice("there is no connect helper, so calls about sockets that need it are refused: " +
+                   helper.error().message());
     return;
   }
   connects_.emplace(connect_helper::UnixConnectContext{*reader_, *peers_, *jobs_, *listener_, proc_,
@@ -235,7 +257,7 @@ void SupervisorSession::start_connect_helper(const Child& child, const JudgeSock
 
 std::vector<int> SupervisorSession::poll_fds() const {
   const auto of_jobs = jobs_->poll_fds();
-  return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1]};
+  return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1], of_jobs[2]};
 }
 
 // A listener hangs up when the last task with its filter has ended.
@@ -270,6 +292,8 @@ Result<void> SupervisorSession::handle_next() {
   if (is_namespace_call((*call)->data) && nested_->none() && level_->indifferent_to((*call)->data))
     return give(*listener_, id, Answer::continue_syscall());
   if (sets_file_lock_limit((*call)->data)) return give(*listener_, id, answer_limit(**call));
+  if (!cgroups_ && is_socket_call((*call)->data.nr) && sockets_->indifferent_to((*call)->data))
+    return give(*listener_, id, Answer::continue_syscall());
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
   const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
@@ -279,7 +303,8 @@ Result<void> SupervisorSession::handle_next() {
     const int error = refuse_guarded(**call, task, HF_GUARD_TERMINAL, command);
     return give(*listener_, id, Answer::error(error));
   }
-  if ((*call)->data.nr == SYS_prlimit64) return answer(id, handle_limits(**call, task));
+  if ((*call)->data.nr == SYS_prlimit64 || is_scheduling_call((*call)->data.nr))
+    return answer(id, handle_limits(**call, task));
   if ((*call)->data.nr == SYS_seccomp) {
     const seccomp_notif asked = **call;
     return answer(id, task ? nested_->handle(asked, *task) : Answer::error(EPERM));
@@ -293,7 +318,8 @@ Result<void> SupervisorSession::handle_next() {
                       : give(*listener_, id, Answer::continue_syscall());
   }
   if ((*call)->data.nr == SYS_landlock_restrict_self) {
-    if (connects_)
+    if (connects_) connects_->tree_confined();
+    if (connects_ && kernel::landlock_rules_unix_sockets())
       connects_->close(
           "a task of the command has confined itself with Landlock, which the connect helper could "
           "evade: from now on connects that need the connect helper are refused");
@@ -324,9 +350,13 @@ Result<void> SupervisorSession::handle_next() {
 }
 
 Result<void> SupervisorSession::answer(std::uint64_t id, const Answer& given) {
+  count_unreported(given);
+  return give(*listener_, id, given);
+}
+
+void SupervisorSession::count_unreported(const Answer& given) {
   if (given.kind == Answer::Kind::error && given.value == EPERM && refusals() == refusals_before_)
     totals_.unreported.unread++;
-  return give(*listener_, id, given);
 }
 
 // Calls that the tree does not have. Empty: another call. A listener of the tree's own would be the
@@ -353,16 +383,16 @@ std::optional<int> SupervisorSession::refuse_unreported(const seccomp_notif& cal
 Answer SupervisorSession::handle_limits(const seccomp_notif& call,
                                         const Result<kernel::TaskDirectory>& task) {
   const std::uint64_t new_limits = call.data.args[2];
-  if (new_limits == 0) return Answer::continue_syscall();
+  if (call.data.nr == SYS_prlimit64 && new_limits == 0) return Answer::continue_syscall();
+  const auto number = task_that_is_changed(call.data);
   const auto waits = [&] { return listener_->waiting(call.id); };
   Located target = {Located::State::unknown};
   bool allowed = false;
   const auto namespaces = task ? task->namespaces() : Result<kernel::TaskNamespaces>(task.error());
-  if (namespaces) {
+  if (namespaces && number) {
     const SessionView view = level_->view();
     tree_.remember(*task, waits);
-    target =
-        locate(view, Caller{call, *task, *namespaces, {}}, static_cast<pid_t>(call.data.args[0]));
+    target = locate(view, Caller{call, *task, *namespaces, {}}, *number);
     if (target.state == Located::State::found) {
       const auto other = proc_.task(target.pid);
       allowed = other && tree_.contains(*other);
@@ -379,17 +409,61 @@ bool SupervisorSession::in_own_user_namespace(const kernel::TaskDirectory& task)
   return namespaces && namespaces->link[kernel::kUserNamespace] == own_user_namespace_;
 }
 
+AttributeAnswer SupervisorSession::decide_attributes(const seccomp_notif& call,
+                                                     const kernel::TaskDirectory& task,
+                                                     const AttributeMemory* memory) {
+  const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
+  const Judge judged = [&](hf_request request, std::uint64_t cookie) {
+    return judge(call, task, {.request = request, .target = cookie}, 0);
+  };
+  const std::function<bool()> own = [&] { return in_own_user_namespace(task); };
+  return answer_attribute_call(
+      *labels_, {call, task, shared_tables_, own, waiting, judged, spec_.labels}, memory);
+}
+
+// The caller's memory may be served by somebody who never answers. So jobs read and write it.
 Result<void> SupervisorSession::handle_attributes(const seccomp_notif& received,
                                                   const Result<kernel::TaskDirectory>& task) {
   const seccomp_notif call = received;
   if (!task) return answer(call.id, Answer::error(EPERM));
-  const std::function<bool()> waiting = [&] { return listener_->waiting(call.id); };
-  const Judge judged = [&](hf_request request, std::uint64_t cookie) {
-    return judge(call, *task, {.request = request, .target = cookie}, 0);
+  using Kind = kernel::TaskDirectory::DescriptorKind;
+  const auto number = attribute_descriptor(call.data);
+  if (number && attributes_ == SocketAttributes::emulated &&
+      task->descriptor_kind(*number) == Kind::other && listener_->waiting(call.id))
+    return give(*listener_, call.id, Answer::continue_syscall());
+  auto opened = task->memory();
+  auto directory = task->duplicate();
+  if (!listener_->waiting(call.id)) return {};
+  if (!opened) return answer(call.id, decide_attributes(call, *task, nullptr).answer);
+  if (!directory) return answer(call.id, Answer::error(EPERM));
+  struct Reading {
+    kernel::TaskMemory memory;
+    AttributeMemory read = {};
   };
-  const std::function<bool()> own = [&] { return in_own_user_namespace(*task); };
-  return answer(call.id, answer_attribute_call(*labels_, {call, *task, shared_tables_, own, waiting,
-                                                          judged, spec_.labels}));
+  auto reading = std::make_shared<Reading>(Reading{std::move(*opened)});
+  Job job{.work =
+              [reading, data = call.data] {
+                reading->read = read_attribute_memory(data, reading->memory);
+                return Answer::deferred();
+              },
+          .finish = [this, reading, call](const kernel::TaskDirectory& caller) -> Answer {
+            refusals_before_ = refusals();
+            AttributeAnswer decided = decide_attributes(call, caller, &reading->read);
+            count_unreported(decided.answer);
+            if (decided.output.empty()) return decided.answer;
+            auto again = caller.duplicate();
+            if (!again) return Answer::error(EPERM);
+            Job writing{.work = [reading, decided = std::move(decided)]() -> Answer {
+              if (!reading->memory.write(decided.output_at, decided.output))
+                return Answer::error(EFAULT);
+              return decided.answer;
+            }};
+            const auto started =
+                jobs_->start(call, std::move(*again), *listener_, std::move(writing));
+            return started ? Answer::deferred() : Answer::error(started.error().code);
+          }};
+  const auto started = jobs_->start(call, std::move(*directory), *listener_, std::move(job));
+  return started ? Result<void>() : answer(call.id, Answer::error(started.error().code));
 }
 
 Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,

@@ -57,8 +57,12 @@ class SupervisorSession final : public Session {
   Result<void> handle_next();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
+  AttributeAnswer decide_attributes(const seccomp_notif& call, const kernel::TaskDirectory& task,
+                                    const AttributeMemory* memory);
+  // Counts an EPERM that has no decision and so no event.
+  void count_unreported(const Answer& given);
   std::optional<int> refuse_unreported(const seccomp_notif& call);
-  // Sends the answer to the call at hand. Counts an EPERM that has no decision and so no event.
+  // Sends the answer to the call at hand, and counts as count_unreported().
   Result<void> answer(std::uint64_t id, const Answer& given);
   [[nodiscard]] std::uint64_t refusals() const {
     return totals_.denied + totals_.audited + totals_.guarded;

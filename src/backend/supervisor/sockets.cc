@@ -9,11 +9,11 @@
 //     performs the call too. The supervisor keeps the labels of the run where the kernel keeps none,
 //     so it knows which values were ever set. A value that is set for the first time after this
 //     decision, and before the kernel finds the socket, is not taken into account.
-//   - Otherwise another thread or process could replace the descriptor. The
-//     supervisor performs the call on the duplicate that was judged.
-//   - The latter is not possible where the kernel would record the supervisor's credentials. A
-//     connect of a unix socket is then made by the connect helper (backend/connect_helper). All
-//     other such calls are refused: netlink sockets, and bind and send of unix sockets.
+//   - Otherwise another thread or process could replace the descriptor. So the call is made on the
+//     duplicate that was judged. The supervisor makes it for internet sockets. Other sockets record
+//     who binds, listens or sends, and check that process's rights. For these the connect helper
+//     makes it (backend/connect_helper): it has the caller's credentials.
+//   - A caller with other credentials than the command's has no such helper. It is refused.
 //
 // The connect helper also makes the connects whose rule depends on the peer.
 //
@@ -32,7 +32,12 @@
 #include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::supervisor {
-namespace {}  // namespace
+namespace {
+
+// May the call pass descriptors?
+bool sends_message(int number) { return number == SYS_sendmsg || number == SYS_sendmmsg; }
+
+}  // namespace
 
 SocketOperations socket_operations(const hf_tables& tables, std::uint16_t profile_number) {
   const hf_profile& profile = tables.profiles[profile_number];
@@ -98,12 +103,27 @@ SocketCallHandler::SocketCallHandler(const hf_tables& tables, std::uint16_t prof
       listener_(listener),
       exempt_cookie_(exempt_cookie) {}
 
+bool SocketCallHandler::indifferent_to(const seccomp_data& call) const {
+  const SocketCall decoded = decode_socket_call(call);
+  return profile_.log != HF_LOG_ALL &&
+         !may_be_refused(tables_, profile_, decoded.operations, possible_);
+}
+
 bool SocketCallHandler::rules_about(const seccomp_data& call) const {
   return (decode_socket_call(call).operations & operations_.ruled) != 0;
 }
 
 Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& judge) {
   Call call(decode_socket_call(caller.call.data));
+  using Kind = kernel::TaskDirectory::DescriptorKind;
+  const Kind kind = caller.task.descriptor_kind(call.fd);
+  if (kind == Kind::none || kind == Kind::other) {
+    const bool usable =
+        kind == Kind::other && (call.writes || !caller.task.descriptor_is_path_only(call.fd));
+    if (!caller.waiting()) return Answer::caller_gone();
+    if (kind == Kind::other && call.writes) return Answer::continue_syscall();
+    return Answer::error(usable ? ENOTSOCK : EBADF);
+  }
   call.duplicate = duplicate_of_thread(caller.call, caller.task, caller.tables, call.fd);
   if (!caller.waiting()) return Answer::caller_gone();
   hf_request unknown = caller.common;
@@ -175,7 +195,12 @@ Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const J
       return connects_->connect({caller.call, caller.task, caller.waiting,
                                  std::move(call.duplicate.fd), call.cookie, request, by_peer});
   }
-  if (!exact && !can_perform(caller.call.data, call.family)) request.flags |= HF_REQ_FACTS_MISSING;
+  std::shared_ptr<const SocketMaker> maker;
+  if (!exact && can_perform(call.family)) maker = own_maker();
+  if (!exact && !maker && connects_)
+    maker = connects_->maker(caller.task, caller.call.data.nr == SYS_bind);
+  if (!exact && !caller.waiting()) return Answer::caller_gone();
+  if (!exact && !maker) request.flags |= HF_REQ_FACTS_MISSING;
   for (std::uint32_t operation = 1; operation <= HF_SOCK_SEND; operation <<= 1) {
     if (!(call.operations & operations_.ruled & operation)) continue;
     request.sock_op = static_cast<std::uint16_t>(operation);
@@ -187,28 +212,55 @@ Answer SocketCallHandler::decide(const SocketCaller& caller, Call& call, const J
     if (error) return Answer::error(error);
   }
   if (exact) return Answer::continue_syscall();
-  if (!can_perform(caller.call.data, call.family)) return Answer::error(EPERM);
-  return perform(caller, call);
+  if (!maker) return Answer::error(EPERM);
+  return perform(caller, call, std::move(maker), request);
 }
 
-Answer SocketCallHandler::perform(const SocketCaller& caller, Call& call) {
+Answer SocketCallHandler::perform(const SocketCaller& caller, Call& call,
+                                  std::shared_ptr<const SocketMaker> maker,
+                                  const hf_request& request) {
   auto memory = caller.task.memory();
   const auto owner = caller.task.file_credentials();
   const auto status = caller.task.status();
   if (!memory || !owner || !status) return Answer::error(EPERM);
   auto thread = kernel::SignalledThread::open(status->process, status->thread);
+  const auto limited = kernel::has_send_timeout(call.duplicate.fd.get());
+  std::shared_ptr<const Fd> table;
+  if (call.family == HF_FAMILY_UNIX && sends_message(caller.call.data.nr)) {
+    auto opened = open_descriptor_table(caller.call, *status);
+    if (!opened) return Answer::error(EPERM);
+    table = std::make_shared<const Fd>(std::move(*opened));
+  }
+  std::shared_ptr<const Fd> from;
+  if (call.from >= 0) {
+    auto source = duplicate_of_thread(caller.call, caller.task, caller.tables, call.from);
+    if (source.fd) from = std::make_shared<const ForeignFd>(std::move(source.fd));
+  }
   if (!caller.waiting()) return Answer::caller_gone();  // if it waits, all of this is the caller's
-  if (!thread) return Answer::error(EPERM);
+  if (!thread || !limited) return Answer::error(EPERM);
   Performance performance{caller.call.data,
+                          maker,
                           std::make_shared<const kernel::SignalledThread>(std::move(*thread)),
                           std::make_shared<const Fd>(std::move(call.duplicate.fd)),
-                          std::make_shared<const kernel::TaskMemory>(std::move(*memory))};
+                          std::make_shared<const kernel::TaskMemory>(std::move(*memory)),
+                          std::move(table),
+                          std::move(from)};
   auto directory = caller.task.duplicate();
   if (!directory) return Answer::error(EPERM);
   // Moved, so that no duplicate of the socket is left here when the job answers.
-  Job job{
-      .work = [performance = std::move(performance)] { return perform_socket_call(performance); },
-      .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0};
+  Job job{.work = [maker, refused = performance.refused,
+                   performance = std::move(performance)]() -> Answer {
+            Answer answer = perform_socket_call(performance);
+            const bool failed = answer.kind == Answer::Kind::error;
+            return failed && (maker->gone() || *refused) ? Answer::deferred() : answer;
+          },
+          .finish = [this, maker, request, cookie = call.cookie,
+                     received = caller.call](const kernel::TaskDirectory& task) -> Answer {
+            return connects_ ? connects_->refuse_made(received, task, request, cookie, *maker)
+                             : Answer::error(EPERM);
+          },
+          .capabilities = caller.in_own_user_namespace() ? owner->capabilities : 0,
+          .interrupted = *limited ? Interrupted::ends : Interrupted::restarts};
   auto started = jobs_.start(caller.call, std::move(*directory), listener_, std::move(job));
   return started ? Answer::deferred() : Answer::error(started.error().code);
 }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a shared_ptr that the job copies

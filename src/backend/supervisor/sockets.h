@@ -71,6 +71,9 @@ class SocketCallHandler {
   // refused. Borrowed.
   void use(connect_helper::UnixConnectHandler& handler) { connects_ = &handler; }
 
+  // Can no rule refuse or limit this call, whichever socket of the run it is about? Then nothing is
+  // looked at, counted or reported.
+  [[nodiscard]] bool indifferent_to(const seccomp_data& call) const;
   // Is some rule about this call?
   [[nodiscard]] bool rules_about(const seccomp_data& call) const;
   Answer handle(const SocketCaller& caller, const JudgeRate& judge);
@@ -82,7 +85,8 @@ class SocketCallHandler {
   // returns the errno that the kernel would return.
   int read_peer(const Call& call, hf_request& request);
   Answer decide(const SocketCaller& caller, Call& call, const JudgeRate& judge);
-  Answer perform(const SocketCaller& caller, Call& call);
+  Answer perform(const SocketCaller& caller, Call& call, std::shared_ptr<const SocketMaker> maker,
+                 const hf_request& request);
 
   const hf_tables& tables_;
   const hf_profile& profile_;

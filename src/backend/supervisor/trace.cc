@@ -45,7 +45,14 @@ Located locate_target(const SessionView& view, const Caller& caller) {
     return locate(view, caller, static_cast<pid_t>(arguments[1]));
   if (caller.call.data.nr != SYS_pidfd_getfd)
     return locate(view, caller, static_cast<pid_t>(arguments[0]));
-  const Duplicate target = duplicate_of(view, caller, static_cast<int>(arguments[0]));
+  const int pidfd = static_cast<int>(arguments[0]);
+  using Kind = kernel::TaskDirectory::DescriptorKind;
+  if (caller.task.names_served_file(pidfd)) return {Located::State::none, 0, EBADF};
+  if (!has_own_table(caller.call, caller.task, view.tables))
+    return caller.task.descriptor_kind(pidfd) == Kind::none
+               ? Located{Located::State::none, 0, EBADF}
+               : Located{Located::State::unknown};
+  const Duplicate target = duplicate_of(view, caller, pidfd);
   if (target.none) return {Located::State::none, 0, EBADF};
   if (!target.fd) return {Located::State::unknown};
   const auto process = view.proc.process_of_pidfd(target.fd.get());

@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -202,6 +206,12 @@ Result<TaskNamespaces> TaskDirectory::namespaces() const {
   return found;
 }
 
+pid_t last_number(std::string_view text, std::string_view name) {
+  const auto numbers = field(text, name);
+  if (!numbers) return 0;
+  return leading_number<pid_t>(numbers->substr(numbers->rfind('\t') + 1)).value_or(0);
+}
+
 Result<TaskStatus> TaskDirectory::status() const {
   HF_TRY_ASSIGN(auto text, read_small(directory_.get(), "status"));
   const auto thread = number_field<pid_t>(text, "Pid", 0);
@@ -219,8 +229,20 @@ Result<TaskStatus> TaskDirectory::status() const {
   const auto state = field(text, "State");
   const bool stopped = state && (state->starts_with('T') || state->starts_with('t'));
   const bool ended = state && (state->starts_with('Z') || state->starts_with('X'));
-  return TaskStatus{*thread,    *process, *parent, *threads, *uid,
-                    *innermost, filters,  stopped, ended};
+  const auto mask = field(text, "Umask");
+  unsigned umask = 0;
+  if (mask) (void)std::from_chars(mask->data(), mask->data() + mask->size(), umask, 8);
+  return TaskStatus{*thread,
+                    *process,
+                    *parent,
+                    *threads,
+                    *uid,
+                    *innermost,
+                    filters,
+                    stopped,
+                    ended,
+                    umask,
+                    last_number(text, "NStgid")};
 }
 
 std::uint64_t ticks_of_boottime(std::uint64_t boottime_ns) {
@@ -330,6 +352,42 @@ Result<Fd> TaskDirectory::open_descriptor(int number) const {
   return open_link(directory_.get(), "fd/" + std::to_string(number));
 }
 
+TaskDirectory::DescriptorKind TaskDirectory::descriptor_kind(int number) const {
+  constexpr std::string_view kSocket = "socket:[";  // the path of a file begins with "/"
+  std::array<char, 16> target;
+  const std::string name = fmt::format("fd/{}", number);
+  const ssize_t length = ::readlinkat(directory_.get(), name.c_str(), target.data(), target.size());
+  if (length < 0) return errno == ENOENT ? DescriptorKind::none : DescriptorKind::unknown;
+  if (std::string_view(target.data(), static_cast<std::size_t>(length)).starts_with(kSocket))
+    return DescriptorKind::socket;
+  return DescriptorKind::other;
+}
+
+bool TaskDirectory::descriptor_is_path_only(int number) const {
+  const auto info = read_small(directory_.get(), fmt::format("fdinfo/{}", number).c_str());
+  if (!info) return false;
+  const auto flags = field(*info, "flags");
+  unsigned value = 0;
+  if (flags) (void)std::from_chars(flags->data(), flags->data() + flags->size(), value, 8);
+  return (value & O_PATH) != 0;
+}
+
+bool TaskDirectory::names_served_file(int number) const {
+  char first = 0;
+  const std::string name = fmt::format("fd/{}", number);
+  if (::readlinkat(directory_.get(), name.c_str(), &first, 1) != 1 || first != '/') return false;
+  static const dev_t namespaces = [] {
+    struct stat own = {};
+    return ::stat("/proc/self/ns/mnt", &own) == 0 ? own.st_dev : dev_t{0};
+  }();
+  const auto file = open_descriptor(number);
+  struct statx facts = {};
+  if (!file ||
+      ::statx(file->get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) != 0)
+    return true;
+  return makedev(facts.stx_dev_major, facts.stx_dev_minor) != namespaces;
+}
+
 Result<TaskDirectory> TaskDirectory::duplicate() const {
   Fd copy(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 3));
   if (!copy) return system_error("duplicate a descriptor");
@@ -375,6 +433,19 @@ Result<PendingSignal> TaskDirectory::pending_signal() const {
   const auto again = read_small(directory_.get(), "status");
   if (again && (shared & signal_mask(*again, "ShdPnd"))) found.whose = PendingSignal::Whose::own;
   return found;
+}
+
+Result<SignalQueue> TaskDirectory::signal_queue() const {
+  HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
+  const auto uid = number_field<std::uint32_t>(text, "Uid", 0);
+  const auto queue = field(text, "SigQ");  // such as "0/62783"
+  const std::size_t slash = queue ? queue->find('/') : std::string_view::npos;
+  if (!uid || slash == std::string_view::npos)
+    return Error{EPROTO, "parse", "/proc/PID/status", {}};
+  const auto signals = leading_number<std::uint64_t>(*queue);
+  const auto limit = leading_number<std::uint64_t>(queue->substr(slash + 1));
+  if (!signals || !limit) return Error{EPROTO, "parse", "/proc/PID/status", "SigQ"};
+  return SignalQueue{*uid, *signals, *limit};
 }
 
 Result<std::string> TaskDirectory::cgroup() const {

@@ -42,15 +42,17 @@ struct TaskNamespaces {
 };
 
 struct TaskStatus {
-  pid_t thread;         // "Pid"
-  pid_t process;        // "Tgid"
-  pid_t parent;         // "PPid"; 0: outside the reader's pid namespace, or none
-  unsigned threads;     // number of threads of its process
-  std::uint32_t uid;    // effective
-  pid_t innermost_pid;  // last number of "NSpid": in its own pid namespace
-  unsigned filters;     // number of its seccomp filters; 0 before Linux 5.9
-  bool stopped;         // by a signal or by a tracer: state T or t
-  bool ended;           // it has ended and is not reaped: state Z or X
+  pid_t thread;             // "Pid"
+  pid_t process;            // "Tgid"
+  pid_t parent;             // "PPid"; 0: outside the reader's pid namespace, or none
+  unsigned threads;         // number of threads of its process
+  std::uint32_t uid;        // effective
+  pid_t innermost_pid;      // last number of "NSpid": in its own pid namespace
+  unsigned filters;         // number of its seccomp filters; 0 before Linux 5.9
+  bool stopped;             // by a signal or by a tracer: state T or t
+  bool ended;               // it has ended and is not reaped: state Z or X
+  unsigned umask;           // of its file creations
+  pid_t innermost_process;  // last number of "NStgid"; 0: not known
 };
 
 // A signal that waits for a thread, which neither blocks nor ignores it. A signal that was sent to
@@ -60,6 +62,13 @@ struct PendingSignal {
   enum class Whose { none, own, some_thread } whose;
   pid_t process;
   pid_t thread;
+};
+
+// The signals that wait for all tasks of one user in one user namespace.
+struct SignalQueue {
+  std::uint32_t uid;      // the thread's real user
+  std::uint64_t signals;  // counts also the timers of these tasks
+  std::uint64_t limit;    // RLIMIT_SIGPENDING; without room, a signal waits without being counted
 };
 
 // When a task was made, and whether it has executed a program since.
@@ -133,9 +142,19 @@ class TaskDirectory {
   // The file of its descriptor `number` now, as an O_PATH descriptor. Errors: ENOENT, it has no
   // such descriptor.
   [[nodiscard]] Result<Fd> open_descriptor(int number) const;
+  // What its descriptor `number` is now. Touches no file, and so never waits for a file system.
+  // unknown: this process may not look.
+  enum class DescriptorKind { none, socket, other, unknown };
+  [[nodiscard]] DescriptorKind descriptor_kind(int number) const;
+  // Was it opened with O_PATH? False also if this cannot be told.
+  [[nodiscard]] bool descriptor_is_path_only(int number) const;
+  // Is its descriptor `number` a file with a path and no namespace? Calls on a duplicate of it may ask
+  // whoever serves its file system. Touches no file.
+  [[nodiscard]] bool names_served_file(int number) const;
   // A second object for the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
   [[nodiscard]] Result<PendingSignal> pending_signal() const;
+  [[nodiscard]] Result<SignalQueue> signal_queue() const;
   // Whether it could open another file now, by its RLIMIT_NOFILE.
   [[nodiscard]] Result<bool> has_room_for_descriptor() const;
   // RLIMIT_LOCKS of its process, the soft limit; RLIM_INFINITY: unlimited.

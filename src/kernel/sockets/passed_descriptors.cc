@@ -18,12 +18,13 @@ namespace holdfast::kernel {
 namespace {
 
 constexpr std::size_t kControlBytes = CMSG_SPACE(kMaxDescriptors * sizeof(int));
+constexpr std::size_t kPacketControlBytes = CMSG_SPACE(kMaxPacketDescriptors * sizeof(int));
 
 void take_descriptors(msghdr& message, std::vector<Fd>& descriptors) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    std::array<int, kMaxDescriptors> numbers;
+    std::array<int, kMaxPacketDescriptors> numbers;
     const std::size_t bytes = part->cmsg_len - CMSG_LEN(0);
     std::memcpy(numbers.data(), CMSG_DATA(part), bytes);
     for (std::size_t i = 0; i < bytes / sizeof(int); i++) descriptors.emplace_back(numbers[i]);
@@ -32,8 +33,8 @@ void take_descriptors(msghdr& message, std::vector<Fd>& descriptors) {
 
 Result<std::size_t> send_all(int socket_fd, std::string_view bytes,
                              const std::vector<int>& descriptors, int flags) {
-  if (descriptors.size() > kMaxDescriptors) return Error{EINVAL, "send", {}, "too many"};
-  alignas(cmsghdr) std::array<char, kControlBytes> control = {};
+  if (descriptors.size() > kMaxPacketDescriptors) return Error{EINVAL, "send", {}, "too many"};
+  alignas(cmsghdr) std::array<char, kPacketControlBytes> control;
   iovec data = {const_cast<char*>(bytes.data()), bytes.size()};
   msghdr message = {};
   message.msg_iov = &data;
@@ -42,6 +43,7 @@ Result<std::size_t> send_all(int socket_fd, std::string_view bytes,
     const std::size_t size = descriptors.size() * sizeof(int);
     message.msg_control = control.data();
     message.msg_controllen = CMSG_SPACE(size);
+    std::memset(control.data(), 0, message.msg_controllen);
     cmsghdr* part = CMSG_FIRSTHDR(&message);
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
@@ -58,15 +60,15 @@ struct Received {
   int flags;  // MSG_TRUNC, MSG_CTRUNC
 };
 
-Result<Received> receive(int socket_fd, std::span<char> to, std::vector<Fd>& descriptors,
-                         int flags) {
-  alignas(cmsghdr) std::array<char, kControlBytes> control;
+Result<Received> receive(int socket_fd, std::span<char> to, std::vector<Fd>& descriptors, int flags,
+                         std::size_t control_bytes = kControlBytes) {
+  alignas(cmsghdr) std::array<char, kPacketControlBytes> control;
   iovec data = {to.data(), to.size()};
   msghdr message = {};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
   message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  message.msg_controllen = control_bytes;
   const ssize_t got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC | flags);
   if (got < 0) return system_error("receive");
   take_descriptors(message, descriptors);
@@ -132,6 +134,7 @@ void shutdown_both(int socket_fd) { (void)shutdown(socket_fd, SHUT_RDWR); }
 
 Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
                                           const std::vector<int>& descriptors) {
+  if (descriptors.size() > kMaxDescriptors) return Error{EINVAL, "send", {}, "too many"};
   auto sent = send_all(socket_fd, bytes, descriptors, MSG_DONTWAIT);
   if (!sent && (sent.error().code == EAGAIN || sent.error().code == EINTR)) return std::size_t{0};
   return sent;
@@ -140,15 +143,11 @@ Result<std::size_t> send_with_descriptors(int socket_fd, std::string_view bytes,
 Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t max_bytes,
                                                   std::vector<Fd>& descriptors) {
   std::string block(max_bytes, '\0');
-  const std::size_t before = descriptors.size();
-  const auto got = receive(socket_fd, block, descriptors, 0);
+  const auto got = receive(socket_fd, block, descriptors, 0, kPacketControlBytes);
   if (!got && got.error().code == ECONNRESET) return std::optional<std::string>();
   if (!got) return got.error();
   if (got->flags & MSG_TRUNC) return Error{EPROTO, "receive", {}, "too large"};
-  if (got->flags & MSG_CTRUNC) {
-    if (descriptors.size() - before < kMaxDescriptors) return Error{EMFILE, "receive", {}, {}};
-    return Error{EPROTO, "receive", {}, "too many descriptors"};
-  }
+  if (got->flags & MSG_CTRUNC) return Error{EMFILE, "receive", {}, {}};
   if (got->bytes == 0) return std::optional<std::string>();
   block.resize(got->bytes);
   return std::optional(std::move(block));

@@ -16,6 +16,8 @@
 namespace holdfast::kernel {
 
 inline constexpr std::size_t kMaxDescriptors = 8;  // in one message
+// In one packet: SCM_MAX_FD of the kernel.
+inline constexpr std::size_t kMaxPacketDescriptors = 253;
 
 // Appends the available bytes, at most 64 KiB, to `to`, and the received descriptors,
 // close-on-exec, to `descriptors`. False: the peer has closed. Does not wait. Errors: of
@@ -52,11 +54,11 @@ void shutdown_both(int socket_fd);
                                                         const std::vector<int>& descriptors);
 // Waits for one message of a SOCK_SEQPACKET channel, and appends its descriptors to `descriptors`.
 // nullopt: the peer has closed, or the message is empty. Errors: of recvmsg(2), EINTR; EPROTO, the
-// message has more than `max_bytes` bytes or more than kMaxDescriptors descriptors.
+// message has more than `most` bytes; EMFILE, no room for a descriptor.
 [[nodiscard]] Result<std::optional<std::string>> receive_packet(int socket_fd, std::size_t most,
                                                                 std::vector<Fd>& descriptors);
 // Sends one message with borrowed descriptors. Waits for buffer space, at most for SO_SNDTIMEO.
-// Errors: of sendmsg(2), EPIPE without a signal; EINVAL, more than kMaxDescriptors.
+// Errors: of sendmsg(2), EPIPE without a signal; EINVAL, more than kMaxPacketDescriptors.
 [[nodiscard]] Result<void> send_packet(int socket_fd, std::string_view bytes,
                                        const std::vector<int>& descriptors);
 // Sends one message, or none if there is no room: false. Does not wait. Errors: of send(2), EPIPE

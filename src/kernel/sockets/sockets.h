@@ -15,7 +15,8 @@
 
 namespace holdfast::kernel {
 
-// The facts of fstat(2) and fcntl(2) about a descriptor.
+// The facts of statx(2) and fcntl(2) about a descriptor. Of a file system that another process serves
+// they may be old: nobody is asked.
 struct FileFacts {
   bool socket;
   bool path_only;  // opened with O_PATH: calls such as fgetxattr(2) fail
@@ -24,7 +25,7 @@ struct FileFacts {
   mode_t mode;
   std::uint64_t inode;  // reused after the file is gone
 };
-// Errors: of fstat(2), fcntl(2).
+// Does not wait. Errors: of statx(2), fcntl(2).
 Result<FileFacts> describe_file(int fd);
 
 // A number that is unique among all sockets of this boot and never reused: SO_COOKIE. Errors:
