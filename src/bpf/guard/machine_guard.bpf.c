@@ -9,7 +9,7 @@
  *
  * A task is the daemon's if it executes the daemon's executable. This is recorded during execve, because
  * prctl(PR_SET_MM_EXE_FILE) can change what /proc shows later. A task that is traced during execve does not count, and
- * neither do children.
+ * neither do children, nor a member of a session: with --stop-enforcing it would end what holds it.
  *
  * With --protect-policy the same protection applies to the directories of the policy's files and of the daemon's
  * state.
@@ -23,6 +23,7 @@
 #include "bpf/guard/guard_maps.bpf.h"
 #include "bpf/guard/guard_mounts.bpf.h"
 #include "bpf/guard/guard_tasks.bpf.h"
+#include "bpf/lib/session_tasks.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -87,7 +88,7 @@ int BPF_PROG(guard_exec, const struct linux_binprm___mg *bprm) {
   __u64 current = bpf_get_current_task();
   struct task_struct___mg *task = (void *)current;
   __u8 daemon = HF_DAEMON;
-  if (!BPF_CORE_READ(task, ptrace) && is_daemon_file(BPF_CORE_READ(bprm, file)))
+  if (!BPF_CORE_READ(task, ptrace) && !bpf_map_lookup_elem(&session_tasks, &current) && is_daemon_file(BPF_CORE_READ(bprm, file)))
     bpf_map_update_elem(&guard_marked, &current, &daemon, BPF_ANY);
   else
     bpf_map_delete_elem(&guard_marked, &current);

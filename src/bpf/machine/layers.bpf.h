@@ -13,6 +13,7 @@
 #include "bpf/lib/vmlinux.h"
 
 #include "bpf/machine/cgroup_maps.bpf.h"
+#include "bpf/lib/session_tasks.bpf.h"
 #include "core/layers.h"
 
 /* Written by user space before a policy with profiles becomes live for the machine. */
@@ -37,14 +38,6 @@ struct {
   __type(key, __u32);
   __type(value, struct hf_session_state);
 } session_states SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, HF_SESSION_TASKS);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, __u64);
-  __type(value, struct hf_layers);
-} session_tasks SEC(".maps");
 
 static __always_inline struct hf_session_state *session_at(__u32 slot) {
   return bpf_map_lookup_elem(&session_states, &slot);

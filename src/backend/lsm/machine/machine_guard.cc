@@ -127,7 +127,8 @@ std::uint64_t MachineGuard::digest() {
   return digest_of({static_cast<const char*>(data), bytes});
 }
 
-Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
+Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files,
+                                                           int session_tasks_fd) {
   std::unique_ptr<MachineGuard> guard(new MachineGuard());
   std::size_t bytes = 0;
   const void* data = machine_guard_bpf::elf_bytes(&bytes);
@@ -143,6 +144,7 @@ Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files) {
     return true;
   });
   HF_TRY(object.make_maps_unprintable());
+  HF_TRY(object.reuse_map("session_tasks", session_tasks_fd));
   HF_TRY(object.load(types));
   guard->object_ = std::move(object);
   guard->for_seal_ = std::move(for_seal);

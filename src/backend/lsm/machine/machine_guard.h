@@ -25,8 +25,10 @@ enum class GuardFiles { no, yes };
 class MachineGuard {
  public:
   // Loads and attaches; the calling process is the daemon from here on, and so is whoever executes
-  // a file of its name in its directory. Detached when destroyed unless pin() was called.
-  [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> attach(GuardFiles files);
+  // a file of its name in its directory and is in no session. `session_tasks_fd`, borrowed: the map
+  // of the members of sessions. Detached when destroyed unless pin() was called.
+  [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> attach(GuardFiles files,
+                                                                    int session_tasks_fd);
   // What pin() left in an instance's directory. Nothing: it was made without a guard. Errors: EPERM
   // the calling process is not the daemon's to the guard in force; EPROTO pins are missing.
   [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> adopt(const std::string& directory);
