@@ -71,6 +71,7 @@ struct SessionOpening {
 struct SessionCounts {
   Totals totals;
   std::uint64_t members = 0;  // tasks
+  std::uint64_t events = 0;   // that programs have begun to write; they come to the sink
   std::uint32_t owner = 0;
 };
 

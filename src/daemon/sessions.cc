@@ -26,6 +26,8 @@ using rpc::Answer;
 using rpc::Json;
 
 constexpr std::uint64_t kLookNs = 500'000'000;
+// The last events of a session are waited for.
+constexpr std::uint64_t kEventsNs = 10'000'000'000;
 // Policies that are kept for the next run with the same.
 constexpr std::size_t kMaxPrepared = 16;
 // Totals of sessions that have ended.
@@ -135,7 +137,7 @@ Result<pid_t> child_of_caller(const kernel::Proc& proc, const rpc::Call& call, p
   return no_such_child();
 }
 
-// `sent`: the replies about what was decided that the client gets.
+// `sent`: the replies about what was decided that the client gets, now or soon.
 Json totals_json(const backend::SessionCounts& counts, std::uint64_t sent) {
   const backend::Totals& t = counts.totals;
   Json json = {{"members", counts.members},
@@ -272,7 +274,9 @@ Answer Sessions::totals(const rpc::Call& call) {
   const auto counts = enforcement_.machine().session(*id);
   if (!counts) return {named("NotFound"), {{"what", fmt::format("session {}", *id)}}, false};
   const auto known = sessions_.find(*id);
-  return {"", totals_json(*counts, known == sessions_.end() ? 0 : known->second.sent), false};
+  if (known == sessions_.end()) return {"", totals_json(*counts, 0), false};
+  return {"", totals_json(*counts, known->second.sent + outstanding(known->second, *counts)),
+          false};
 }
 
 Answer Sessions::list() const {
@@ -291,9 +295,16 @@ Answer Sessions::list() const {
   return {"", {{"sessions", std::move(all)}}, false};
 }
 
+// A program that is preempted while it writes an event holds up those behind it in the ring buffer.
+std::uint64_t Sessions::outstanding(const Session& session, const backend::SessionCounts& counts) {
+  return counts.events > session.events ? counts.events - session.events : 0;
+}
+
 void Sessions::deliver(const hf_event& event) {
-  if (const auto found = sessions_.find(event.session); found != sessions_.end())
-    send(event.session, policy::event_json(event, *found->second.by->policy));
+  const auto found = sessions_.find(event.session);
+  if (found == sessions_.end()) return;
+  found->second.events++;
+  send(event.session, policy::event_json(event, *found->second.by->policy));
 }
 
 void Sessions::send(std::uint64_t id, const std::string& event) {
@@ -322,6 +333,12 @@ void Sessions::refused(const hf_guard_event& refusal) {
   send(refusal.session, policy::guard_event_json(refusal));
 }
 
+bool Sessions::waits_for_events(Session& session, const backend::SessionCounts& counts) {
+  if (session.client == 0 || outstanding(session, counts) == 0) return false;
+  if (session.since_ns == 0) session.since_ns = kernel::boottime_ns();
+  return kernel::boottime_ns() < session.since_ns + kEventsNs;
+}
+
 void Sessions::tick() {
   if (kernel::boottime_ns() < due_ns_) return;
   bool read = false;
@@ -330,8 +347,9 @@ void Sessions::tick() {
     if (!counts || counts->members != 0) continue;
     // What its tasks were told is sent before the session goes.
     if (!std::exchange(read, true) && !deliver_all()) break;
-    if (!enforcement_.machine().close_session(id)) continue;
     const auto known = sessions_.find(id);
+    if (known != sessions_.end() && waits_for_events(known->second, *counts)) continue;
+    if (!enforcement_.machine().close_session(id)) continue;
     if (known == sessions_.end()) continue;
     ended_[id] = totals_json(*counts, known->second.sent);
     if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin());

@@ -57,6 +57,8 @@ class Sessions {
     std::shared_ptr<const Prepared> by;
     rpc::ConnectionId client = 0;  // 0: it has gone
     std::uint64_t sent = 0;        // replies about what was decided
+    std::uint64_t events = 0;      // that came from the programs
+    std::uint64_t since_ns = 0;    // when its last task was found to have ended
   };
   [[nodiscard]] rpc::Answer prepare(const rpc::Call& call);
   [[nodiscard]] rpc::Answer open(const rpc::Call& call);
@@ -65,6 +67,11 @@ class Sessions {
   [[nodiscard]] rpc::Answer totals(const rpc::Call& call);
   [[nodiscard]] rpc::Answer list() const;
   [[nodiscard]] std::shared_ptr<const Prepared> find_prepared(const std::string& key) const;
+  // Events that programs have begun to write and that have not come.
+  [[nodiscard]] static std::uint64_t outstanding(const Session& session,
+                                                 const backend::SessionCounts& counts);
+  [[nodiscard]] static bool waits_for_events(Session& session,
+                                             const backend::SessionCounts& counts);
   void deliver(const hf_event& event);
   void send(std::uint64_t id, const std::string& event);
   [[nodiscard]] Result<void> deliver_all();

@@ -118,7 +118,7 @@ class ResidentSession final : public backend::Session {
     return totals;
   }
 
-  // Until that many replies have come. The daemon has sent them, and more may follow.
+  // Until that many replies have come. The daemon has sent them or will, and more may follow.
   Result<void> wait_for(std::uint64_t sent) {
     while (!ended_ && shown_ < sent) {
       HF_TRY_ASSIGN(const auto ready, kernel::poll_readable({client_.fd()}, kPatienceMs));

@@ -267,6 +267,7 @@ Result<SessionCounts> MachineSessions::counts(std::uint64_t id) const {
   counts.totals = Totals(hf_read_counters(&found.decisions));
   counts.totals.lost = shared(found.lost).load();
   counts.totals.guarded = shared(found.guarded).load();
+  counts.events = shared(found.events).load() - counts.totals.lost;
   counts.members = shared(found.members).load();
   counts.owner = found.owner;
   if (session->second.policy && session->second.policy->needs.bpf)
