@@ -133,6 +133,16 @@ int BPF_PROG(session_perf, struct perf_event___pt *event) {
   return hf_answer(pt_perf_acts_on_all(type) && session_refuses_acting(type));
 }
 
+static __always_inline int may_set_helper(unsigned long magic) {
+  return magic == HF_PROC_MAGIC || magic == HF_SYSFS_MAGIC || magic == HF_CGROUP1_MAGIC || magic == HF_BINFMT_MAGIC;
+}
+
+/* The same settings as at an open (usermode_helper.bpf.h). */
+static __noinline int refuses_setting(__u64 inode) {
+  int helper = hf_helper_of_inode((void *)inode);
+  return helper && hf_refuses_helper(helper);
+}
+
 /* Each write and not each open: a descriptor may be older than the session, or come from another process. */
 SEC("lsm/file_permission")
 int BPF_PROG(session_write, struct file___pt *file, int mask) {
@@ -143,7 +153,8 @@ int BPF_PROG(session_write, struct file___pt *file, int mask) {
   inode = file->f_inode;
   magic = inode->i_sb->s_magic;
   bpf_probe_read_kernel(&address, sizeof(address), &inode); /* a number from here on */
-  return hf_answer(pt_acts_on_all(address, magic) && session_refuses_acting(0));
+  if (pt_acts_on_all(address, magic) && session_refuses_acting(0)) return hf_answer(1);
+  return hf_answer(may_set_helper(magic) && refuses_setting(address));
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MACHINE_HELPER_BPF_H */
