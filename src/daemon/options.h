@@ -16,8 +16,8 @@ namespace holdfast::daemon {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
-inline constexpr int kExitUsage = 2;        // bad usage or bad policy
-inline constexpr int kExitUnknown = 2;      // of --is-sealed: it could not be found out
+inline constexpr int kExitUsage = 2;              // bad usage or bad policy
+inline constexpr int kExitUnknown = 2;            // of --is-sealed: it could not be found out
 inline constexpr int kExitBusy = rpc::kExitBusy;  // another process serves the pins
 inline constexpr int kExitImpossible = 77;        // not possible on this machine
 
@@ -44,7 +44,7 @@ struct Options {
   std::string pin_dir = "/sys/fs/bpf/holdfast/machine";
   std::string socket = rpc::kControlSocket;           // empty: none
   std::uint64_t log_bytes = std::uint64_t{16} << 20;  // maximum of each of two files; 0: no log
-  std::string state_dir = "/var/lib/holdfast";  // not used with Lifetime::for_runs
+  std::string state_dir = "/var/lib/holdfast";        // not used with Lifetime::for_runs
 };
 
 }  // namespace holdfast::daemon

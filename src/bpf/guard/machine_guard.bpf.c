@@ -88,7 +88,8 @@ int BPF_PROG(guard_exec, const struct linux_binprm___mg *bprm) {
   __u64 current = bpf_get_current_task();
   struct task_struct___mg *task = (void *)current;
   __u8 daemon = HF_DAEMON;
-  if (!BPF_CORE_READ(task, ptrace) && !bpf_map_lookup_elem(&session_tasks, &current) && is_daemon_file(BPF_CORE_READ(bprm, file)))
+  if (!BPF_CORE_READ(task, ptrace) && !bpf_map_lookup_elem(&session_tasks, &current) &&
+      is_daemon_file(BPF_CORE_READ(bprm, file)))
     bpf_map_update_elem(&guard_marked, &current, &daemon, BPF_ANY);
   else
     bpf_map_delete_elem(&guard_marked, &current);

@@ -27,7 +27,7 @@ struct hf_held {
   __u16 next;     /* the slot whose turn is next, as far as seen; HF_NO_LAYER: none */
   __u16 first;
   __u16 pad0;
-  __u32 flags;    /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
+  __u32 flags; /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
   __u16 types;
   __u16 owner; /* its number under that policy */
 };

@@ -204,8 +204,8 @@ std::optional<int> reap_exit_code(int pidfd) {
 
 Result<Fd> start_daemon(const std::string& program, const std::string& argument,
                         const std::string& log_path) {
-  const Fd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                      0600));
+  const Fd log(
+      ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!log) return system_error("open", log_path);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

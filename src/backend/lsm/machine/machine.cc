@@ -91,7 +91,8 @@ class LsmMachine final : public Machine {
     HF_TRY(programs_->pin(directory));
     if (persistence.guard == Guard::off)
       return lsm::complete_instance(directory, build_digest(files));
-    HF_TRY_ASSIGN(guard_, wrap(lsm::MachineGuard::attach(files, programs_->map_fd("session_tasks")), "guard"));
+    HF_TRY_ASSIGN(guard_, wrap(lsm::MachineGuard::attach(files, programs_->map_fd("session_tasks")),
+                               "guard"));
     HF_TRY(guard_->pin(directory));
     HF_TRY(guard_->protect(directory));
     guards_files_ = files == lsm::GuardFiles::yes;

@@ -127,8 +127,7 @@ std::uint64_t MachineGuard::digest() {
   return digest_of({static_cast<const char*>(data), bytes});
 }
 
-Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files,
-                                                           int session_tasks_fd) {
+Result<std::unique_ptr<MachineGuard>> MachineGuard::attach(GuardFiles files, int session_tasks_fd) {
   std::unique_ptr<MachineGuard> guard(new MachineGuard());
   std::size_t bytes = 0;
   const void* data = machine_guard_bpf::elf_bytes(&bytes);
