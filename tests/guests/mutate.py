@@ -40,18 +40,13 @@ def main():
     with open(good, encoding="utf-8") as file:
         text = file.read()
     turn = random.Random(1)
-    aside = "/tmp/mutated.toml"
     refused = placed = tried = 0
     strange = []
     while tried < count:
-        damaged = damage(text, turn)
-        # Elsewhere first: holdfastd makes a good policy live by itself.
-        with open(aside, "w", encoding="utf-8") as file:
-            file.write(damaged)
-        if run("holdfast", "check", aside).returncode == 0:
-            continue
         with open(target, "w", encoding="utf-8") as file:
-            file.write(damaged)
+            file.write(damage(text, turn))
+        if run("holdfast", "check", target).returncode == 0:
+            continue
         tried += 1
         answer = run("holdfast", "reload")
         refused += answer.returncode != 0
