@@ -56,7 +56,13 @@ Result<bool> renew(const fs::path& path) {
   return true;
 }
 
-int failed(const Error& error) {
+bool is_at_or_below(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory + "/");
+}
+
+}  // namespace
+
+int files_failed(const Error& error) {
   if (error.code == 0)
     fmt::print(stderr, "{}", error.detail);
   else
@@ -64,18 +70,11 @@ int failed(const Error& error) {
   return error.code == 0 ? kExitUsage : kExitFailed;
 }
 
-// Would the files be a policy that holdfastd accepts after the plan?
 Result<void> check_plan(const Options& options, const policy_dirs::Plan& plan) {
   HF_TRY_ASSIGN(const auto files, check_files(options.dirs, options.unenforced, plan));
   if (files.mistakes.empty()) return {};
   return Error{0, "check", {}, mistakes_text(files.mistakes)};
 }
-
-bool is_at_or_below(const std::string& path, const std::string& directory) {
-  return path == directory || path.starts_with(directory + "/");
-}
-
-}  // namespace
 
 Result<void> refuse_when_sealed(const Options& options) {
   HF_TRY_ASSIGN(const auto seal, backend::Seal::open(options.pin_dir));
@@ -140,45 +139,46 @@ Result<std::vector<std::string>> renew_guarded_files(const Options& options) {
 }
 
 int install_policy(const Options& options, const std::vector<std::string>& files) {
-  if (auto free = refuse_when_sealed(options); !free) return failed(free.error());
+  if (auto free = refuse_when_sealed(options); !free) return files_failed(free.error());
   // The lock keeps holdfastd from reading only some of the files, and other processes from
   // installing at the same time. Either could make a policy live that was not checked.
   const auto lock = kernel::lock_file(install_lock(options), kernel::Lock::exclusive);
-  if (!lock) return failed(lock.error());
+  if (!lock) return files_failed(lock.error());
   const std::string directory = options.dirs.paths.back();
   policy_dirs::Plan plan;
   for (const std::string& file : files) {
     auto source = policy::read_source(file);
-    if (!source) return failed(source.error());
+    if (!source) return files_failed(source.error());
     const std::string name = fs::path(file).filename().string();
     if (!name.ends_with(".toml") || name.starts_with('.'))
-      return failed(
+      return files_failed(
           Error{EINVAL, "install", file, "the name of a policy file has to end in .toml"});
     plan[directory + "/" + name] = {policy_dirs::PlannedFile::Kind::text, std::move(source->text)};
   }
-  if (auto good = check_plan(options, plan); !good) return failed(good.error());
-  if (auto made = kernel::make_directories(directory); !made) return failed(made.error());
+  if (auto good = check_plan(options, plan); !good) return files_failed(good.error());
+  if (auto made = kernel::make_directories(directory); !made) return files_failed(made.error());
   std::vector<kernel::NewFile> written;
   written.reserve(plan.size());
   for (const auto& [path, planned] : plan) written.push_back({path, planned.text});
-  if (auto done = kernel::replace_files(written, kPolicyMode); !done) return failed(done.error());
+  if (auto done = kernel::replace_files(written, kPolicyMode); !done)
+    return files_failed(done.error());
   return kExitOk;
 }
 
 int remove_policy(const Options& options, const std::string& name) {
-  if (auto free = refuse_when_sealed(options); !free) return failed(free.error());
+  if (auto free = refuse_when_sealed(options); !free) return files_failed(free.error());
   const auto lock = kernel::lock_file(install_lock(options), kernel::Lock::exclusive);
-  if (!lock) return failed(lock.error());
+  if (!lock) return files_failed(lock.error());
   const std::string path = options.dirs.paths.back() + "/" + name;
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error)))
-    return failed(Error{ENOENT, "remove", path, ""});
+    return files_failed(Error{ENOENT, "remove", path, ""});
   // A file of the same name in an earlier directory is in effect again.
   if (auto good = check_plan(options, {{path, {policy_dirs::PlannedFile::Kind::absent, ""}}});
       !good)
-    return failed(good.error());
+    return files_failed(good.error());
   fs::remove(path, error);
-  return error ? failed(Error{error.value(), "remove", path, ""}) : kExitOk;
+  return error ? files_failed(Error{error.value(), "remove", path, ""}) : kExitOk;
 }
 
 }  // namespace holdfast::daemon

@@ -35,6 +35,13 @@ namespace holdfast::daemon {
 // case, even if the options name other pins. Errors: EPERM it is; those of backend::Seal::open().
 [[nodiscard]] Result<void> refuse_when_sealed(const Options& options);
 
+// Would the files be a policy that holdfastd accepts after the plan? Errors: code 0 they would not,
+// with all mistakes in `detail`; those of reading the directories.
+[[nodiscard]] Result<void> check_plan(const Options& options, const policy_dirs::Plan& plan);
+
+// Prints an error of a command that changes the policy's files, and returns its exit code.
+[[nodiscard]] int files_failed(const Error& error);
+
 // The functions below print errors and return an exit code. Both fail while the machine is sealed.
 //
 // Copies the files to the last policy directory, if the whole policy with them is valid. A running

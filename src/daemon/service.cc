@@ -322,13 +322,6 @@ int failed(const Error& error) {
   return exit_code_of(error);
 }
 
-// Errors: as check_files(); code 0, the policy has mistakes.
-Result<void> good_policy(const Options& options) {
-  HF_TRY_ASSIGN(const auto files, check_files(options.dirs, options.unenforced));
-  if (files.mistakes.empty()) return {};
-  return Error{0, "load policy", {}, mistakes_text(files.mistakes)};
-}
-
 // Replaces files that another process may still be able to write (renew_guarded_files()).
 Result<void> renew_files(const Enforcement& enforcement, const Options& options,
                          Reporter& reporter) {
@@ -382,7 +375,7 @@ int serve(const Options& options) {
   }
   if (auto usable = backend::make_lsm_backend()->available(); !usable) {
     // If the policy has errors too, report those.
-    if (const auto good = good_policy(options); !good) return failed(good.error());
+    if (const auto good = check_plan(options, {}); !good) return failed(good.error());
     return failed(usable.error());
   }
   if (options.policy_files == PolicyFiles::guarded)
