@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# session_start.sh [KERNEL]...: what `holdfast run -- true` costs under the supervisor, as a session of holdfastd, and with
-# lsm programs of its own, in millions of instructions, in a guest that counts them (7.3 and 6.1).
+# session_start.sh [KERNEL]...: what `holdfast run -- true` costs under the supervisor, and under lsm beside holdfastd, in
+# millions of instructions, in a guest that counts them (7.3 and 6.1).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(realpath "${HOLDFAST_BUILD:-build}")

@@ -28,7 +28,6 @@ runs() { # WHAT HOW_MANY OPTION...
   echo "$what $((took / many)).$((took * 10 / many % 10))"
 }
 runs "supervisor" 40 --backend supervisor
-runs "lsm, programs of its own" 1 --backend lsm
 "$holdfastd" --policy-dir /tmp/none > /dev/null 2> /tmp/said &
 until grep -q 'is live' /tmp/said && "$holdfast" metrics > /dev/null 2>&1; do sleep 0.05; done
 runs "lsm, session of holdfastd" 40 --backend lsm

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interface of a backend: it states what it can enforce, attaches completely or not at all,
-// and serves one session for each `holdfast run`.
+// The interface of a backend: it states what it can enforce. And that of a session, which holds one
+// `holdfast run`: it is attached completely or not at all.
 //
 // Order of calls for one run. All calls come from one thread:
 //
-//   1. backend->open(spec)      prepares enforcement. The workload does not run yet.
+//   1. run::attach() opens the session: it prepares enforcement. The workload does not run yet.
 //   2. session->before_fork()   returns what the child has to do to itself. A backend that marks
 //                               the child at fork is armed now: the next fork of this thread has
 //                               to be the child.
@@ -14,7 +14,8 @@
 //   6. poll(session->poll_fds()) and session->dispatch(), until the run ends.
 //   7. session->finish()        returns the totals. The destructor detaches everything.
 //
-// Each backend proves by a self-test that it refuses, in open() (lsm) or adopt() (supervisor).
+// The supervisor proves by a self-test that it refuses, in adopt(). holdfastd, which holds the
+// sessions of the lsm backend, proves it whenever it attaches programs.
 #ifndef HOLDFAST_BACKEND_BACKEND_H
 #define HOLDFAST_BACKEND_BACKEND_H
 
@@ -162,14 +163,15 @@ class Backend {
   [[nodiscard]] std::vector<Promise> promises() const {
     return promises_of(enforcer(), conditions());
   }
-  // Prepares enforcement for one run, completely or not at all. Copies `spec`; what `spec` borrows
-  // has to outlive the session.
-  virtual Result<std::unique_ptr<Session>> open(const SessionSpec& spec) = 0;
 };
 
 // Factories. Each is defined in the directory of its backend.
 [[nodiscard]] std::unique_ptr<Backend> make_lsm_backend();
 [[nodiscard]] std::unique_ptr<Backend> make_supervisor_backend();
+
+// Prepares enforcement for one run, completely or not at all. Copies `spec`; what `spec` borrows has
+// to outlive the session. Sessions of the lsm backend are opened by holdfastd (run/choice.h).
+[[nodiscard]] Result<std::unique_ptr<Session>> open_supervised(const SessionSpec& spec);
 
 }  // namespace holdfast::backend
 

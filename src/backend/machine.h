@@ -78,6 +78,15 @@ struct SessionCounts {
 // The labels of one socket: names ("user.…") and values, in the order of their first set.
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
+// A change of a label that user space is asked for, on kernels whose sockets have none.
+struct LabelChange {
+  pid_t tid = -1;         // the task that asks, in the pid namespace of this process
+  hf_task actor = {};     // the same task, for the event
+  std::uint16_t way = 0;  // HF_VIA_LABEL_SET or HF_VIA_LABEL_REMOVE
+  std::string name;
+  std::uint64_t socket = 0;  // its cookie
+};
+
 // Is pinned enforcement protected against the tasks that it confines?
 enum class Guard { on, off };
 
@@ -151,13 +160,23 @@ class Machine {
   // Ends a session that has no members. Errors: EBUSY it has some; ENOENT.
   virtual Result<void> close_session(std::uint64_t id) = 0;
 
+  // The sessions that a task is a member of, in ascending order. Errors: ESRCH there is no such
+  // task; of bpf(2).
+  [[nodiscard]] virtual Result<std::vector<std::uint64_t>> sessions_of(pid_t tid) = 0;
+  // Decides a change of a label by the sessions of its task, counts it there and reports it.
+  // Returns the errno of an enforced refusal, or 0. EPERM also if the sessions cannot be told.
+  [[nodiscard]] virtual int decide_label(const LabelChange& change) = 0;
+
   // The labels of a socket, on kernels whose sockets have none of their own (before Linux 7.1).
   // They are stored in BPF socket storage until the socket is released, and socket rules read them.
-  // A socket has at most 32 labels and 3472 bytes; each label counts 4 bytes, its name and its
-  // value. set_labels() replaces all labels of the socket at once: a decision reads either the old
-  // ones or the new ones. The caller has to check who may set labels. Errors: ENOTSOCK; EBADF;
-  // EINVAL a name is not a label name or occurs twice; ENOSPC too many labels or bytes; ENOMEM;
-  // ENOTSUP this kernel's sockets have labels of their own.
+  // Up to 3472 bytes are kept there as text; each label counts 4 bytes, its name and its value. The
+  // texts of sockets with more are kept in this process, and are lost when it ends. If a socket has
+  // more than 32 labels, each decision by its labels is a refusal. set_labels() replaces all labels
+  // of the socket at once: a decision reads either the old ones or the new ones. The caller has to
+  // check who may set labels, and the kernel's limits for one socket. Errors: ENOTSOCK; EBADF;
+  // EINVAL a name is not a label name or occurs twice; ENOSPC this process keeps too much; EIO the
+  // texts are lost, or were not inherited; ENOMEM; ENOTSUP this kernel's sockets have labels of
+  // their own.
   [[nodiscard]] virtual Result<Labels> labels_of(int socket_fd) const = 0;
   virtual Result<void> set_labels(int socket_fd, const Labels& labels) = 0;
   // Counts a decision that user space made by the live policy. Passes it to the sink if the verdict

@@ -36,29 +36,26 @@ struct Proof {
   std::string detail;
 };
 
-Proof prove(std::unique_ptr<backend::Backend> backend, const policy::Compiled& policy) {
-  Proof proof{Proof::Outcome::failed, std::string(backend->name()), {}};
-  if (const auto available = backend->available(); !available) {
-    proof.outcome = Proof::Outcome::unavailable;
-    proof.detail = available.error().message();
-    return proof;
-  }
+Proof prove(const std::string& backend, const run::RunPolicy& policy) {
+  Proof proof{Proof::Outcome::failed, backend, {}};
   bool creation_seen = false;
   bool entry_seen = false;
-  const backend::SessionSpec spec{policy.tables.get(), 1, 0, [&](const hf_event& event) {
+  const backend::SessionSpec spec{policy.compiled->tables.get(), 1, 0, [&](const hf_event& event) {
                                     creation_seen |= event.verdict.reason == HF_REASON_CREATE;
                                     entry_seen |= event.verdict.reason == HF_REASON_ENTER_NONE;
                                   }};
-  auto session = backend->open(spec);
-  if (!session) {
-    proof.detail = session.error().message();
-    // The kernel seemed able but refused the programs, so nothing was enforced at any time.
-    if (session.error().code == EPERM || session.error().code == ENOTSUP)
+  auto attached = run::attach(backend, spec, policy);
+  if (!attached) {
+    proof.detail = attached.error().message();
+    // Nothing was enforced at any time.
+    const int code = attached.error().code;
+    if (code == EPERM || code == ENOTSUP || code == EBUSY)
       proof.outcome = Proof::Outcome::unavailable;
     return proof;
   }
-  const auto outcome = run::supervise(**session, {"/proc/self/exe", std::string(kSelfTestArgument)},
-                                      0, [](pid_t) { return Result<void>(); }, {});
+  const auto outcome =
+      run::supervise(*attached->session, {"/proc/self/exe", std::string(kSelfTestArgument)}, 0,
+                     [](pid_t) { return Result<void>(); }, {});
   if (!outcome) {
     proof.detail = outcome.error().message();
   } else if (outcome->exit_code != 0) {
@@ -143,14 +140,16 @@ int verdict(const std::vector<Proof>& proofs) {
 
 int doctor(const DoctorOptions& options) {
   if (options.fix) return doctor_fix(options);
-  const auto loaded = policy::load({{"doctor", std::string(kSelfTestPolicy)}});
+  const std::vector<policy::Source> sources = {{"doctor", std::string(kSelfTestPolicy)}};
+  const auto loaded = policy::load(sources);
   if (!loaded.policy) return kExitFailed;
+  const run::RunPolicy policy{sources, "self-test", {}, loaded.policy.get()};
   auto features = kernel::survey_features();
   add_hooks(features);
   std::vector<Proof> proofs;
   // lsm first: the supervisor makes this process undumpable, which cannot be undone.
-  proofs.push_back(prove(backend::make_lsm_backend(), *loaded.policy));
-  proofs.push_back(prove(backend::make_supervisor_backend(), *loaded.policy));
+  proofs.push_back(prove("lsm", policy));
+  proofs.push_back(prove("supervisor", policy));
   if (options.format == "json")
     print_json(features, proofs);
   else

@@ -172,7 +172,7 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
       session.sources,
       session.profile == HF_NO_PROFILE ? std::string() : session.policy.profiles[session.profile],
       options.mode, &session.policy};
-  auto attached = run::attach(options.backend, spec, &text);
+  auto attached = run::attach(options.backend, spec, text);
   if (!attached)
     return complain(kExitImpossible,
                     fmt::format("cannot enforce the policy: {}", attached.error().message()));
@@ -195,11 +195,9 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
     complain(0, fmt::format("{} events could not be written to {}", reporter.unwritten(),
                             options.events));
   if (!options.quiet) {
-    const std::string enforcer =
-        std::string(attached->backend->name()) + (attached->resident ? " (under holdfastd)" : "");
     const run::Summary summary{session.policy,
                                session.profile,
-                               enforcer,
+                               std::string(attached->backend->name()),
                                attached->passed_over,
                                outcome->totals,
                                reporter.hits(),

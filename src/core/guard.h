@@ -14,7 +14,7 @@
 #define HF_GUARD_PROGRAM 3u          /* getting a descriptor of a program of holdfast */
 #define HF_GUARD_PIN 4u              /* removing, renaming or adding pins */
 #define HF_GUARD_UMOUNT 5u           /* unmounting the BPF filesystem */
-#define HF_GUARD_SIGNAL 6u           /* a signal to the daemon; in a run, to holdfast or its guardian process */
+#define HF_GUARD_SIGNAL 6u           /* a signal to the daemon */
 #define HF_GUARD_TRACE 7u            /* tracing it */
 #define HF_GUARD_LIMIT 8u            /* changing its resource limits */
 #define HF_GUARD_SYSCTL 9u           /* kernel.ftrace_enabled, kernel.cad_pid */

@@ -53,9 +53,11 @@ struct hf_accept {
  */
 #define HF_LABEL_STORE_BYTES 3472u
 
+#define HF_LABEL_TEXTS_ELSEWHERE 0xffffffffu /* a length: the texts are in the daemon's memory */
+
 struct hf_label_store {
   struct hf_machine_labels hashed;
-  __u32 length; /* of texts, bytes */
+  __u32 length; /* of texts, bytes; or HF_LABEL_TEXTS_ELSEWHERE */
   __u32 pad0;
   char texts[HF_LABEL_STORE_BYTES]; /* for each label a struct hf_stored_label, then name and value; unaligned */
 };

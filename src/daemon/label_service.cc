@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
+#include <vector>
 
 #include "backend/calls/caller.h"
+#include "backend/calls/foreign_fd.h"
 #include "base/base64.h"
 #include "kernel/proc/proc.h"
+#include "kernel/process/process.h"
 #include "kernel/sockets/sockets.h"
 #include "label/access.h"
 #include "policy/cgroup_path.h"
@@ -30,39 +33,70 @@ Answer refused(int code, const std::string& message) {
 
 Answer refused(const Error& error) { return refused(error.code, error.message()); }
 
+std::optional<std::uint64_t> number_of(const rpc::Call& call, const char* parameter) {
+  const auto at = call.parameters.find(parameter);
+  if (at == call.parameters.end() || !at->is_number_unsigned()) return std::nullopt;
+  return at->get<std::uint64_t>();
+}
+
 std::optional<std::string> text_of(const rpc::Call& call, const char* parameter) {
   const auto at = call.parameters.find(parameter);
   if (at == call.parameters.end() || !at->is_string()) return std::nullopt;
   return at->get<std::string>();
 }
 
-// The caller, as a decision needs it.
-struct Caller {
+// A task that a change is decided by.
+struct Asker {
+  pid_t tid = -1;
   hf_task task = {};
   std::uint16_t profile = HF_NO_PROFILE;
+  std::vector<std::uint64_t> sessions;  // in ascending order
 };
 
-// Finds the caller's profile by its cgroup. A mark on its executable is not taken into account.
+// Finds the profile by the task's cgroup. A mark on its executable is not taken into account. Errors:
+// of reading /proc; ESRCH there is no such task.
+Result<Asker> asker_of(const kernel::Proc& proc, pid_t tid, Enforcement& enforcement) {
+  Asker asker;
+  asker.tid = tid;
+  HF_TRY_ASSIGN(const auto task, proc.task(tid));
+  HF_TRY_ASSIGN(const auto cgroup, task.cgroup());
+  HF_TRY_ASSIGN(asker.sessions, enforcement.machine().sessions_of(tid));
+  const auto described = backend::calls::describe_task(task);
+  if (!described) return Error{ESRCH, "find task", std::to_string(tid), {}};
+  asker.task = *described;
+  const auto profiles = policy::profiles_of_cgroup(enforcement.policy(), cgroup);
+  if (!profiles.empty()) asker.profile = profiles.front();
+  return asker;
+}
+
 // Errors: ESRCH the caller has ended, and its pid may be another process's.
-Result<Caller> caller_of(const rpc::Call& call, const policy::Compiled& policy) {
+Result<Asker> caller_of(const kernel::Proc& proc, const rpc::Call& call, Enforcement& enforcement) {
   const Error gone = {ESRCH, "find the caller", {}, "it has ended"};
-  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
   HF_TRY_ASSIGN(const auto pid,
                 call.peer_fd < 0 ? Result<pid_t>(gone) : proc.process_of_pidfd(call.peer_fd));
   if (pid <= 0) return gone;
-  HF_TRY_ASSIGN(const auto task, proc.task(pid));
-  HF_TRY_ASSIGN(const auto cgroup, task.cgroup());
-  const auto described = backend::calls::describe_task(task);
-  if (!described) return gone;
+  HF_TRY_ASSIGN(auto caller, asker_of(proc, pid, enforcement));
   // If the caller is alive it has had its pid the whole time, so all facts are its own.
   const auto still = proc.process_of_pidfd(call.peer_fd);
   if (!still || *still != pid) return gone;
-  Caller caller;
-  caller.task = *described;
   caller.task.uid = call.peer.uid;
-  const auto profiles = policy::profiles_of_cgroup(policy, cgroup);
-  if (!profiles.empty()) caller.profile = profiles.front();
   return caller;
+}
+
+// The member that root makes the call for: of the session that the call names, and of all sessions
+// that the caller is in. So nobody gets more by it, also if the number has become another task's.
+// Errors: EPERM it is not.
+Result<Asker> member_of(const kernel::Proc& proc, const rpc::Call& call, const Asker& caller,
+                        Enforcement& enforcement) {
+  const Error refused = {EPERM, "find the member", {}, "it is not one of the caller's session"};
+  const auto tid = number_of(call, "task"), session = number_of(call, "session");
+  if (!tid || !session || call.peer.uid != 0) return refused;
+  auto member = asker_of(proc, static_cast<pid_t>(*tid), enforcement);
+  if (!member) return refused;
+  const bool in_session = std::ranges::find(member->sessions, *session) != member->sessions.end();
+  const bool in_callers = std::ranges::includes(member->sessions, caller.sessions);
+  if (!in_session || !in_callers) return refused;
+  return member;
 }
 
 bool marks_rule_labels(const policy::Compiled& policy) {
@@ -71,25 +105,61 @@ bool marks_rule_labels(const policy::Compiled& policy) {
   });
 }
 
-// Returns the errno of a refusal, or 0.
-int judge_change(Enforcement& enforcement, const rpc::Call& call, std::uint16_t way,
-                 const std::string& name, std::uint64_t cookie) {
+struct Change {
+  std::uint16_t way = 0;  // HF_VIA_LABEL_*
+  std::string name;
+  std::uint64_t cookie = 0;
+};
+
+// By the machine's policy. `asker` is null if it is not known. Returns the errno of a refusal, or 0.
+int judge_by_profile(Enforcement& enforcement, const Change& change, const Asker* asker) {
   const policy::Compiled& policy = enforcement.policy();
   hf_request request = {};
   request.op = HF_OP_LABEL;
-  request.via = way;
-  const auto caller = caller_of(call, policy);
-  if (!caller) {
+  request.via = change.way;
+  if (asker == nullptr) {
     request.flags |= HF_REQ_FACTS_MISSING;
   } else {
-    request.subject = caller->profile;
-    if (caller->profile == HF_NO_PROFILE && marks_rule_labels(policy))
+    request.subject = asker->profile;
+    if (asker->profile == HF_NO_PROFILE && marks_rule_labels(policy))
       request.flags |= HF_REQ_FACTS_MISSING;
-    const auto& listed = policy.label_rights[caller->profile].set;
-    if (std::ranges::find(listed, name) != listed.end()) request.flags |= HF_REQ_LABEL_LISTED;
+    const auto& listed = policy.label_rights[asker->profile].set;
+    if (std::ranges::find(listed, change.name) != listed.end())
+      request.flags |= HF_REQ_LABEL_LISTED;
   }
   if (request.subject == HF_NO_PROFILE && !(request.flags & HF_REQ_FACTS_MISSING)) return 0;
-  return enforcement.decide(request, caller ? caller->task : hf_task{}, cookie);
+  return enforcement.decide(request, asker ? asker->task : hf_task{}, change.cookie);
+}
+
+// By the sessions of the task, and the machine's policy.
+int judge_asker(Enforcement& enforcement, const Change& change, const Asker& asker) {
+  const int by_profile = judge_by_profile(enforcement, change, &asker);
+  const int by_session = enforcement.machine().decide_label(
+      {asker.tid, asker.task, change.way, change.name, change.cookie});
+  return by_profile != 0 ? by_profile : by_session;
+}
+
+// The label by which programs find out whether sockets have labels here. It is nobody's claim.
+bool is_probe(const std::string& name) { return name == kernel::kProbeAttribute; }
+
+// Returns the errno of a refusal, or 0.
+int judge_change(Enforcement& enforcement, const rpc::Call& call, const Change& change) {
+  const auto proc = kernel::Proc::open();
+  if (!proc) return EPERM;
+  const auto caller = caller_of(*proc, call, enforcement);
+  if (!caller) {
+    const int code = judge_by_profile(enforcement, change, nullptr);
+    return code != 0 ? code : enforcement.machine().sessions().empty() ? 0 : EPERM;
+  }
+  if (!call.parameters.contains("task"))
+    return is_probe(change.name) ? 0 : judge_asker(enforcement, change, *caller);
+  const auto member = member_of(*proc, call, *caller, enforcement);
+  if (!member) return member.error().code;
+  if (is_probe(change.name)) return 0;
+  const int code = judge_asker(enforcement, change, *member);
+  // The member's sessions are also the caller's.
+  if (code != 0 || member->profile == caller->profile) return code;
+  return judge_by_profile(enforcement, change, &*caller);
 }
 
 int judge_mode(int socket_fd, const rpc::Call& call, label::Access access) {
@@ -101,6 +171,20 @@ int judge_mode(int socket_fd, const rpc::Call& call, label::Access access) {
   return label::check_access(*file, {call.peer.uid, call.peer.gid, {}, root ? kAll : 0},
                              root ? label::Capabilities::count : label::Capabilities::do_not_count,
                              access);
+}
+
+// The socket that came with the call, or that root names by its descriptor: a relay would hold one that
+// came for a while after the call, and the socket would outlive its close.
+std::optional<backend::calls::ForeignFd> socket_of(const rpc::Call& call) {
+  std::optional<Fd> socket;
+  if (!call.parameters.contains("fd")) {
+    socket = call.take_socket();
+  } else if (const auto fd = number_of(call, "fd"); fd && call.peer.uid == 0 && call.peer_fd >= 0) {
+    if (auto copy = kernel::duplicate_from(call.peer_fd, static_cast<int>(*fd)))
+      socket = *std::move(copy);
+  }
+  if (!socket) return std::nullopt;
+  return backend::calls::ForeignFd(*std::move(socket));
 }
 
 auto find_label(Labels& labels, const std::string& name) {
@@ -129,11 +213,19 @@ Answer change(Enforcement& enforcement, const rpc::Call& call, int socket_fd, La
   const auto encoded = text_of(call, "value");
   const auto value = encoded ? from_base64(*encoded) : std::nullopt;
   if (way == HF_VIA_LABEL_SET && !value) return rpc::invalid_parameter("value");
+  const auto flags = call.parameters.contains("flags") ? number_of(call, "flags") : 0;
+  if (!flags || *flags > (label::kCreate | label::kReplace)) return rpc::invalid_parameter("flags");
   const auto cookie = kernel::socket_cookie(socket_fd);
   if (!cookie) return refused(cookie.error());
-  if (const int code = judge_change(enforcement, call, way, *name, *cookie); code != 0)
+  if (const int code = judge_change(enforcement, call, {way, *name, *cookie}); code != 0)
     return refused(code, "the policy does not let this caller change the label");
   const auto at = find_label(labels, *name);
+  if (way == HF_VIA_LABEL_SET) {
+    label::Present present{labels.size(), 0, at != labels.end()};
+    for (const auto& [other, bytes] : labels) present.value_bytes += bytes.size();
+    if (const int code = label::check_set(present, value->size(), static_cast<int>(*flags)))
+      return refused(code, "the kernel would not set it");
+  }
   if (way == HF_VIA_LABEL_REMOVE) {
     if (at == labels.end()) return refused(ENODATA, "there is no such label");
     labels.erase(at);
@@ -154,7 +246,7 @@ std::optional<Answer> answer_label_call(Enforcement& enforcement, std::string_vi
   const bool removes = method == "RemoveLabel";
   const bool gets = method == "GetLabel";
   if (!sets && !removes && !gets && method != "Labels") return std::nullopt;
-  const auto socket = call.take_socket();
+  const auto socket = socket_of(call);
   if (!socket) return refused(EBADF, "no socket came with the call");
   const auto access = sets || removes ? label::Access::write : label::Access::read;
   if (const int code = judge_mode(socket->get(), call, access); code != 0)

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "backend/calls/attributes.h"
 #include "events/event_json.h"
 #include "events/guard_event.h"
 #include "kernel/proc/proc.h"
@@ -110,13 +111,29 @@ Error no_such_child() {
   return Error{ESRCH, "open session", {}, "the task is not a child of the caller with one thread"};
 }
 
-// Can the processes of the caller be told by their numbers here? Errors: ENOTSUP they cannot.
-Result<void> sees_caller(const rpc::Call& call) {
+// Members name themselves by their numbers when they label a socket, on kernels whose sockets have no
+// labels.
+bool members_are_named(const hf_profile& profile) {
+  using backend::calls::AttributeCalls;
+  const auto kernel = backend::calls::socket_attributes();
+  return kernel == backend::calls::SocketAttributes::emulated &&
+         backend::calls::attribute_calls_to_see(profile, kernel) == AttributeCalls::all;
+}
+
+// Can the processes of the caller be told by their numbers here? With `named` these have to be the
+// caller's own numbers. Errors: ENOTSUP they cannot.
+Result<void> sees_caller(const rpc::Call& call, bool named) {
   const Error hidden = {ENOTSUP, "open session", {}, "the caller is in another pid namespace"};
   HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
   const auto caller =
       call.peer_fd < 0 ? Result<pid_t>(hidden) : proc.process_of_pidfd(call.peer_fd);
   if (!caller || *caller <= 0) return hidden;
+  if (!named) return {};
+  HF_TRY_ASSIGN(const auto task, proc.task(*caller));
+  HF_TRY_ASSIGN(const auto status, task.status());
+  if (status.innermost_pid != status.process)
+    return Error{
+        ENOTSUP, "open session", {}, "labels need the pid namespace of holdfastd before Linux 7.1"};
   return {};
 }
 
@@ -214,7 +231,8 @@ Answer Sessions::prepare(const rpc::Call& call) {
     made->tables = std::move(tables);
     prepared = std::move(made);
   }
-  if (auto seen = sees_caller(call); !seen) return not_opened(seen.error());
+  const bool named = members_are_named(prepared->tables->profiles[prepared->profile]);
+  if (auto seen = sees_caller(call, named); !seen) return not_opened(seen.error());
   const auto spec = enforcement_.spec_of(*prepared->policy, *prepared->tables);
   if (auto ready = enforcement_.machine().prepare_session(spec, prepared->key, prepared->profile);
       !ready)

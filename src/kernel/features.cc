@@ -149,13 +149,11 @@ Feature bpf_tokens(const btf* types) {
   return {"BPF tokens", Condition::good, "their use is decided by the lsm backend"};
 }
 
-// Linux 7.1 stores them in sockets; 7.3 lets a BPF program read them.
-Feature socket_labels(const btf* types) {
+// Linux 7.1 stores them in sockets.
+Feature socket_labels() {
   if (!has_socket_attributes())
-    return {"socket labels", Condition::good, "not in this kernel: kept by each holdfast run"};
-  if (!has_function(types, "bpf_sock_read_xattr"))
-    return {"socket labels", Condition::good, "kept by the kernel, mirrored for programs"};
-  return {"socket labels", Condition::good, "kept by the kernel, read by programs"};
+    return {"socket labels", Condition::good, "not in this kernel: kept by holdfast"};
+  return {"socket labels", Condition::good, "kept by the kernel"};
 }
 
 // A kernel function, and the function that older kernels have instead.
@@ -206,19 +204,10 @@ void add_functions(std::vector<Feature>& features, const btf* types) {
 std::vector<Feature> survey_features() {
   const Types types(has_kernel_types() ? btf__load_vmlinux_btf() : nullptr);
   std::vector<Feature> features = {
-      kernel_release(),
-      privilege(),
-      bpf_lsm(types.get()),
-      type_information(),
-      lockdown(),
-      ftrace(),
-      preemption(),
-      landlock(),
-      seccomp_listener(),
-      user_namespaces(),
-      unified_cgroups(),
-      bpf_tokens(types.get()),
-      socket_labels(types.get()),
+      kernel_release(),   privilege(),       bpf_lsm(types.get()), type_information(),
+      lockdown(),         ftrace(),          preemption(),         landlock(),
+      seccomp_listener(), user_namespaces(), unified_cgroups(),    bpf_tokens(types.get()),
+      socket_labels(),
   };
   add_functions(features, types.get());
   return features;

@@ -31,4 +31,11 @@ int check_access(const kernel::FileFacts& socket, const kernel::FileCredentials&
   return EACCES;
 }
 
+int check_set(const Present& present, std::size_t bytes, int flags) {
+  if (present.labels >= kMaxLabels || present.value_bytes + bytes > kMaxValueBytes) return ENOSPC;
+  if (present.has_it && (flags & kCreate)) return EEXIST;
+  if (!present.has_it && (flags & kReplace)) return ENODATA;
+  return 0;
+}
+
 }  // namespace holdfast::label

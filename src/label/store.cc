@@ -12,6 +12,8 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
+#include "label/access.h"
+
 namespace holdfast::label {
 namespace {
 
@@ -142,16 +144,13 @@ Result<void> Store::set(Cookie socket, std::string_view name, std::string_view v
   const std::lock_guard lock(changing_);
   const Entry* known = find(socket);
   const Labels* now = known == nullptr ? nullptr : known->labels.load(std::memory_order_relaxed);
-  const Error full{ENOSPC, "set label", std::string(name), {}};
-  if (now != nullptr &&
-      (now->all.size() >= kMaxLabels || now->value_bytes + value.size() > kMaxValueBytes))
-    return full;
-  if (value.size() > kMaxValueBytes) return full;
   const Label* old = now == nullptr ? nullptr : now->find(name);
-  if (old != nullptr && (flags & kCreate)) return Error{EEXIST, "set label", std::string(name), {}};
-  if (old == nullptr && (flags & kReplace))
-    return Error{ENODATA, "set label", std::string(name), {}};
-  if (bytes_ + name.size() + value.size() > limits_.bytes) return full;
+  Present present;
+  if (now != nullptr) present = {now->all.size(), now->value_bytes, old != nullptr};
+  if (const int code = check_set(present, value.size(), flags); code != 0)
+    return Error{code, "set label", std::string(name), {}};
+  if (bytes_ + name.size() + value.size() > limits_.bytes)
+    return Error{ENOSPC, "set label", std::string(name), {}};
 
   auto labels = now == nullptr ? std::make_unique<Labels>() : std::make_unique<Labels>(*now);
   auto shared = std::make_shared<const std::string>(value);

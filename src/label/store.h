@@ -25,15 +25,6 @@ namespace holdfast::label {
 
 using Cookie = std::uint64_t;
 
-// The kernel's limits for one socket (SIMPLE_XATTR_MAX_NR, SIMPLE_XATTR_MAX_SIZE). The second one
-// is the sum of all values, in bytes.
-inline constexpr std::size_t kMaxLabels = 128;
-inline constexpr std::size_t kMaxValueBytes = 128u << 10;
-
-// XATTR_CREATE, XATTR_REPLACE. A call with both always fails, as in the kernel.
-inline constexpr int kCreate = 1;
-inline constexpr int kReplace = 2;
-
 // Any thread may read at any time. Any thread may write; an internal lock serialises writers.
 class Store {
  public:
@@ -63,10 +54,8 @@ class Store {
   // The names, in the order in which each was first set.
   [[nodiscard]] std::vector<std::string> list(Cookie socket) const;
 
-  // Errors, in this order. ENOSPC: over a limit of one socket; as in the kernel, the limit is
-  // checked before the name, so replacing a value in a full socket fails too. EEXIST: kCreate and
-  // the label exists. ENODATA: kReplace and the label does not exist. ENOSPC: over a limit of the
-  // whole store (Limits). The name is not checked.
+  // `flags`: kCreate, kReplace (label/access.h). Errors, in this order: those of check_set();
+  // ENOSPC: over a limit of the whole store (Limits). The name is not checked.
   Result<void> set(Cookie socket, std::string_view name, std::string_view value, int flags);
   Result<void> remove(Cookie socket, std::string_view name);  // ENODATA
   // Copies all labels of `from` to `to`, which must have none. Errors: ENOSPC, over a limit of the

@@ -17,11 +17,11 @@ bool is_not_there(const Error& error) {
          error.code == ECONNRESET;
 }
 
-Result<Attached> attach_one(std::unique_ptr<backend::Backend> backend,
-                            const backend::SessionSpec& spec) {
+Result<Attached> attach_supervisor(const backend::SessionSpec& spec) {
+  auto backend = backend::make_supervisor_backend();
   HF_TRY(backend->available());
-  HF_TRY_ASSIGN(auto session, backend->open(spec));
-  return Attached{std::move(backend), false, std::move(session), {}};
+  HF_TRY_ASSIGN(auto session, backend::open_supervised(spec));
+  return Attached{std::move(backend), std::move(session), {}};
 }
 
 // Held by the machine's holdfastd, or else by one for runs. Between its start and the call, that one
@@ -38,18 +38,11 @@ Result<std::unique_ptr<backend::Session>> open_session(const RunPolicy& policy,
   return session;
 }
 
-// As a session, if that can hold the policy; else with programs of its own.
 Result<Attached> attach_lsm(std::unique_ptr<backend::Backend> backend,
-                            const backend::SessionSpec& spec, const RunPolicy* policy) {
-  if (policy == nullptr) return attach_one(std::move(backend), spec);
+                            const backend::SessionSpec& spec, const RunPolicy& policy) {
   HF_TRY(backend->available());
-  auto session = open_session(*policy, spec);
-  if (session) return Attached{std::move(backend), true, *std::move(session), {}};
-  auto alone = attach_one(std::move(backend), spec);
-  if (alone) return alone;
-  Error error = alone.error();
-  error.detail += (error.detail.empty() ? "" : "; ") + session.error().message();
-  return error;
+  HF_TRY_ASSIGN(auto session, open_session(policy, spec));
+  return Attached{std::move(backend), std::move(session), {}};
 }
 
 // A description of the profile's rules about cgroups that this backend does not enforce at all. "":
@@ -76,9 +69,9 @@ backend::LabelNames label_words(const policy::Compiled& policy, std::uint16_t pr
 }
 
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec,
-                        const RunPolicy* policy) {
+                        const RunPolicy& policy) {
   if (wanted == "lsm") return attach_lsm(backend::make_lsm_backend(), spec, policy);
-  if (wanted == "supervisor") return attach_one(backend::make_supervisor_backend(), spec);
+  if (wanted == "supervisor") return attach_supervisor(spec);
   auto lsm = backend::make_lsm_backend();
   // Only the lsm backend enforces rules about visitors.
   const std::string_view unenforced = left_unenforced(*lsm, spec);
@@ -96,7 +89,7 @@ Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spe
     }
     passed_over = "lsm: " + why;
   }
-  auto other = attach_one(backend::make_supervisor_backend(), spec);
+  auto other = attach_supervisor(spec);
   if (!other) {
     Error error = other.error();
     error.detail += (error.detail.empty() ? "" : "; ") + passed_over;

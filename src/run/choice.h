@@ -17,20 +17,19 @@ namespace holdfast::run {
 
 struct Attached {
   std::unique_ptr<backend::Backend> backend;
-  bool resident = false;  // holdfastd holds the run, by programs that are there already
   std::unique_ptr<backend::Session> session;
   std::string passed_over;  // why a stronger backend is not used; empty: this is the strongest
 };
 
-// `wanted` is "lsm", "supervisor" or "auto". Where holdfastd runs and can hold all of the policy, lsm
-// is a session of its (`policy`, may be null: no). "auto" tries lsm and then supervisor, and takes the
-// first one that is available and whose open() succeeds. It skips lsm if the profile has rules
+// `wanted` is "lsm", "supervisor" or "auto". lsm is a session of holdfastd, which is given `policy`; one
+// for runs is started if none is there. "auto" tries lsm and then supervisor, and takes the first one
+// that opens a session. It skips lsm if the profile has rules
 // about cgroups, which lsm does not enforce for a run, unless the profile also refuses visitors. It
 // also skips lsm if an earlier run found that it cannot be used here (lsm_memory.h).
 // What `spec` borrows has to outlive the session. Errors: those of the wanted backend. For "auto":
 // those of the supervisor, with the error of lsm in the detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec,
-                        const RunPolicy* policy = nullptr);
+                        const RunPolicy& policy);
 
 // The texts of the labels that a backend needs besides the tables.
 backend::LabelNames label_words(const policy::Compiled& policy, std::uint16_t profile);

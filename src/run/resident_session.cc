@@ -11,6 +11,7 @@
 #include "kernel/wakeup.h"
 #include "rpc/client.h"
 #include "rpc/control_interface.h"
+#include "run/label_calls.h"
 
 namespace holdfast::run {
 
@@ -47,7 +48,15 @@ class ResidentSession final : public backend::Session {
         policy_(policy),
         spec_(spec) {}
 
-  Result<backend::ChildPlan> before_fork() override { return backend::ChildPlan{}; }
+  // The child's xattr calls are answered here.
+  Result<void> answer_label_calls() {
+    HF_TRY_ASSIGN(label_calls_, LabelCalls::create(socket_));
+    return {};
+  }
+
+  Result<backend::ChildPlan> before_fork() override {
+    return backend::ChildPlan{.filter = label_calls_ ? label_calls_->filter() : nullptr};
+  }
 
   Result<void> adopt(const backend::Child& child) override {
     Json types = Json::array();
@@ -61,19 +70,17 @@ class ResidentSession final : public backend::Session {
     if (!reply.error.empty()) return refusal_of(reply);
     id_ = reply.parameters.value("session", std::uint64_t{0});
     if (id_ == 0) return Error{EPROTO, "open session", socket_, "no session in the reply"};
-    return {};
+    return label_calls_ ? label_calls_->adopt(child, id_) : Result<void>();
   }
 
-  [[nodiscard]] std::vector<int> poll_fds() const override { return {client_.fd()}; }
+  [[nodiscard]] std::vector<int> poll_fds() const override {
+    if (label_calls_) return {client_.fd(), label_calls_->poll_fd()};
+    return {client_.fd()};
+  }
 
   Result<void> dispatch() override {
-    while (!ended_) {
-      const auto reply = client_.next_ready();
-      if (!reply) return lost(reply.error());
-      if (!*reply) return {};
-      show(**reply);
-    }
-    return {};
+    HF_TRY(show_ready());
+    return label_calls_ ? label_calls_->dispatch() : Result<void>();
   }
 
   Result<backend::Totals> finish() override {
@@ -88,11 +95,21 @@ class ResidentSession final : public backend::Session {
         HF_TRY(wait_for(reply->parameters.value("sent", std::uint64_t{0})));
       }
     }
-    HF_TRY(dispatch());
+    HF_TRY(show_ready());
     return totals;
   }
 
  private:
+  Result<void> show_ready() {
+    while (!ended_) {
+      const auto reply = client_.next_ready();
+      if (!reply) return lost(reply.error());
+      if (!*reply) return {};
+      show(**reply);
+    }
+    return {};
+  }
+
   static std::uint64_t number_in(const Json& object, const char* name) {
     const auto at = object.find(name);
     return at != object.end() && at->is_number_unsigned() ? at->get<std::uint64_t>()
@@ -123,7 +140,7 @@ class ResidentSession final : public backend::Session {
     while (!ended_ && shown_ < sent) {
       HF_TRY_ASSIGN(const auto ready, kernel::poll_readable({client_.fd()}, kPatienceMs));
       if (!ready.front()) return {};
-      HF_TRY(dispatch());
+      HF_TRY(show_ready());
     }
     return {};
   }
@@ -155,6 +172,8 @@ class ResidentSession final : public backend::Session {
   std::string prepared_;
   const policy::Compiled& policy_;
   backend::SessionSpec spec_;
+  std::unique_ptr<LabelCalls>
+      label_calls_;  // null: the kernel has labels, or no rule is about them
   std::uint64_t id_ = 0;
   std::uint64_t shown_ = 0;  // replies about what was decided
   bool ended_ = false;
@@ -176,8 +195,10 @@ Result<std::unique_ptr<backend::Session>> open_resident(const std::string& socke
   const auto prepared = reply.parameters.find("policy");
   if (prepared == reply.parameters.end() || !prepared->is_string())
     return Error{EPROTO, "hold the run in holdfastd", socket, "no policy in the reply"};
-  return std::unique_ptr<backend::Session>(std::make_unique<ResidentSession>(
-      socket, std::move(client), prepared->get<std::string>(), *policy.compiled, spec));
+  auto session = std::make_unique<ResidentSession>(
+      socket, std::move(client), prepared->get<std::string>(), *policy.compiled, spec);
+  if (needs_label_calls(spec.tables->profiles[spec.profile])) HF_TRY(session->answer_label_calls());
+  return std::unique_ptr<backend::Session>(std::move(session));
 }
 
 }  // namespace holdfast::run

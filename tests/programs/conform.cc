@@ -2,8 +2,7 @@
 // conform [OPTION]... TABLE...: runs the cases of conform.h against a backend, and prints TAP.
 //
 //   --holdfast PATH    the program under test; for a service, holdfastd
-//   --backend NAME     lsm, supervisor; session: lsm, held by a holdfastd that runs already;
-//                      service: tasks of a cgroup under a holdfastd that this starts
+//   --backend NAME     lsm, supervisor; service: tasks of a cgroup under a holdfastd that this starts
 //   --only REGEX       cases whose name matches
 //   --userns           as root of a user namespace of its own (an ordinary user can)
 //   --bare             only the bare runs: that each attack works where nobody enforces
@@ -386,8 +385,7 @@ class Daemon {
 
 Outcome run_in_run(const Batch& batch, Lines command, const Lines& inner, const std::string& base) {
   const Case& first = *batch[0];
-  const std::string backend = options.backend == "session" ? "lsm" : options.backend;
-  append(command, {"--", options.holdfast, "run", "--backend", backend, "--policy", base + ".toml",
+  append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy", base + ".toml",
                    "--events", base + ".json", "--format", "json", "--quiet", "--kill-tree"});
   if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
   command.push_back("--");
@@ -451,9 +449,8 @@ bool has_landlock_scopes() {
 
 bool is_wanted(const Case& c) {
   const bool service = options.backend == "service";
-  const bool lsm_run = options.backend == "lsm" || options.backend == "session";
   const bool only_here = c.only.empty() || c.only == options.backend ||
-                         (c.only == "run" && !service) || (c.only == "lsm-run" && lsm_run);
+                         (c.only == "run" && !service);
   if (!only_here && !options.bare) return false;
   if (c.needs == "root" && options.userns) return false;
   if (c.needs == "userns" && !options.userns) return false;

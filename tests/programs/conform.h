@@ -14,8 +14,7 @@
 //   event HOOK WAY TYPE VERDICT REASON KEY [audit]   in order; KEY "-" is no rule
 //   event guard WORD [HELPER]  the same for what is refused whatever the policy says
 //   maybe HOOK ...              an event that may also be there
-//   only lsm|session|supervisor|service|run|lsm-run   where it holds; run: not service; lsm-run: lsm
-//                              and session
+//   only lsm|supervisor|service|run   where it holds; run: not service
 //   needs root|userns|scopes    not in a user namespace of an ordinary user; only there; Landlock's scopes
 //   optional                    the kernel may lack what the attack is made of: said by the bare run
 //   loose                       the events of a race: each listed one at least once, and no other

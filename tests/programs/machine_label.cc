@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     auto pin = kernel::open_pinned(pins + instances->back() + "/map_" + map);
     return pin ? pin->release() : -1;  // until this ends
   };
-  const auto labels = backend::lsm::MachineLabels::open(
+  auto labels = backend::lsm::MachineLabels::open(
       {false, open("machine_labels"), open("label_store"), open("label_key")});
   if (!labels) return labels.error().code;
   auto all = labels->labels_of(label_by_fd);

@@ -125,7 +125,6 @@ Answer AcceptHandler::handle(const seccomp_notif& call, const kernel::TaskDirect
 
   const bool of_unix = attempt->family == HF_FAMILY_UNIX;
   const bool needed = profile_.label_inherit || (of_unix && by_peer_);
-  if (!needed && context_.fallback == FallbackEnforcer::bpf) return Answer::continue_syscall();
   const hf_request request = request_for(*attempt);
   attempt->by_peer = of_unix && depends_on_peer(context_.tables, profile_, request);
   if (!attempt->by_peer)

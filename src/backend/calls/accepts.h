@@ -23,9 +23,6 @@
 
 namespace holdfast::backend::calls {
 
-// If the kernel performs the accept, does a BPF program still check it?
-enum class FallbackEnforcer { none, bpf };
-
 // References are borrowed and outlive the handler.
 struct AcceptContext {
   const hf_tables& tables;
@@ -36,7 +33,6 @@ struct AcceptContext {
   Jobs& jobs;
   kernel::Listener& listener;
   JudgeSocket judge;
-  FallbackEnforcer fallback;
   const SharedTables& tables_shared;
   // The cookie of the child's channel to run/. The channel closes on exec, so CMD never has it.
   std::uint64_t exempt_cookie;

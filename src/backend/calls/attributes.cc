@@ -121,7 +121,7 @@ Stop stop(int error) { return Answer::error(error); }
 
 class Attempt {
  public:
-  Attempt(SocketLabels& labels, const AttributeCaller& caller, const AttributeMemory* memory)
+  Attempt(LabelAccess& labels, const AttributeCaller& caller, const AttributeMemory* memory)
       : labels_(labels), caller_(caller), memory_(memory), call_(decode(caller.call.data)) {}
 
   AttributeAnswer run() {
@@ -154,7 +154,7 @@ class Attempt {
     return request;
   }
 
-  SocketLabels& labels_;
+  LabelAccess& labels_;
   const AttributeCaller& caller_;
   const AttributeMemory* memory_;
   Decoded call_;
@@ -415,12 +415,12 @@ AttributeMemory read_attribute_memory(const seccomp_data& data, const kernel::Ta
   return read;
 }
 
-AttributeAnswer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller,
+AttributeAnswer answer_attribute_call(LabelAccess& labels, const AttributeCaller& caller,
                                       const AttributeMemory* memory) {
   return Attempt(labels, caller, memory).run();
 }
 
-Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller) {
+Answer answer_attribute_call(LabelAccess& labels, const AttributeCaller& caller) {
   const auto memory = caller.task.memory();
   if (!caller.waiting()) return Answer::caller_gone();
   AttributeMemory read;

@@ -54,7 +54,7 @@ struct AttributeCaller {
   const LabelNames& label_names;
 };
 // Reads the caller's memory, and may wait for it.
-[[nodiscard]] Answer answer_attribute_call(SocketLabels& labels, const AttributeCaller& caller);
+[[nodiscard]] Answer answer_attribute_call(LabelAccess& labels, const AttributeCaller& caller);
 
 // The same in steps, for who must not wait. The memory is the caller's if the call still waits after
 // it was opened. What was read of it, once:
@@ -76,7 +76,7 @@ struct AttributeAnswer {
   std::uint64_t output_at = 0;
 };
 // Null: this process may not read the caller's memory. Does not wait.
-[[nodiscard]] AttributeAnswer answer_attribute_call(SocketLabels& labels,
+[[nodiscard]] AttributeAnswer answer_attribute_call(LabelAccess& labels,
                                                     const AttributeCaller& caller,
                                                     const AttributeMemory* memory);
 // The descriptor number that the call names as an argument. Empty: it names a path.

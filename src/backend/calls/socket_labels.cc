@@ -38,12 +38,15 @@ Result<SocketLabels> SocketLabels::create(const kernel::Proc& proc, SocketAttrib
   return SocketLabels(proc, kernel, std::move(timer), std::move(live));
 }
 
+void insert_labels(std::vector<std::string>& names, const std::vector<std::string>& labels) {
+  const auto position = std::ranges::find_if_not(
+      names, [](const std::string& name) { return name.starts_with("security."); });
+  names.insert(position, labels.begin(), labels.end());
+}
+
 Result<std::optional<std::string>> SocketLabels::get(int socket_fd, label::Cookie cookie,
                                                      const std::string& name) {
-  if (kernel_ == SocketAttributes::emulated) {
-    HF_TRY(take_over(socket_fd, cookie));
-    return store_->get(cookie, name);
-  }
+  if (kernel_ == SocketAttributes::emulated) return store_->get(cookie, name);
   auto value = kernel::get_attribute(socket_fd, name);
   if (value) return std::optional(std::move(*value));
   if (value.error().code == ENODATA) return std::optional<std::string>();
@@ -53,14 +56,7 @@ Result<std::optional<std::string>> SocketLabels::get(int socket_fd, label::Cooki
 Result<std::vector<std::string>> SocketLabels::list(int socket_fd, label::Cookie cookie) {
   auto names = kernel::list_attributes(socket_fd);
   if (!names || kernel_ == SocketAttributes::native) return names;
-  HF_TRY(take_over(socket_fd, cookie));
-  // The order of sockfs_listxattr() of Linux 7.3: labels of security modules, labels of users, the
-  // protocol's name.
-  const auto position = std::find_if(names->begin(), names->end(), [](const std::string& name) {
-    return !name.starts_with("security.");
-  });
-  const auto own = store_->list(cookie);
-  names->insert(position, own.begin(), own.end());
+  insert_labels(*names, store_->list(cookie));
   return names;
 }
 
@@ -74,63 +70,28 @@ Result<void> SocketLabels::watch(int socket_fd, label::Cookie cookie) {
   return kernel::arm_timer(timer_.get(), kCollectMs);
 }
 
-// BPF programs give an accepted socket its labels, so only the mirror has them at first. Copies
-// them into the store.
-Result<void> SocketLabels::take_over(int socket_fd, label::Cookie cookie) {
-  if (mirror_ == nullptr) return {};
-  const label::Cookie listener = mirror_->inherited_from(socket_fd);
-  if (listener == 0) return {};
-  if (store_->has(listener) && !store_->has(cookie)) {
-    HF_TRY(watch(socket_fd, cookie));
-    HF_TRY(store_->copy(listener, cookie));
-  }
-  return mirror_->take_over(socket_fd);
-}
-
-Result<void> SocketLabels::update_mirror(int socket_fd, label::Cookie cookie) {
-  if (mirror_ == nullptr) return {};
-  return mirror_->write(socket_fd,
-                        [&](const std::string& name) { return store_->get(cookie, name); });
-}
-
 Result<void> SocketLabels::set(int socket_fd, label::Cookie cookie, const std::string& name,
                                std::string_view value, int flags) {
   if (kernel_ == SocketAttributes::native)
     return kernel::set_attribute(socket_fd, name, value, flags);
   if (observer_) observer_(name, value);
-  HF_TRY(take_over(socket_fd, cookie));
   HF_TRY(watch(socket_fd, cookie));
-  const auto before = store_->get(cookie, name);
   auto done = store_->set(cookie, name, value, flags);
-  if (!done && done.error().code == ENOSPC) {
-    collect();  // sockets that are gone may fill the store
-    done = store_->set(cookie, name, value, flags);
-  }
-  if (!done) return done;
-  auto mirrored = update_mirror(socket_fd, cookie);
-  if (mirrored) return {};
-  // Undo: rules would not apply to a label that the mirror lacks.
-  (void)(before ? store_->set(cookie, name, *before, 0) : store_->remove(cookie, name));
-  return mirrored;
+  if (done || done.error().code != ENOSPC) return done;
+  collect();  // sockets that are gone may fill the store
+  return store_->set(cookie, name, value, flags);
 }
 
 Result<void> SocketLabels::remove(int socket_fd, label::Cookie cookie, const std::string& name) {
   if (kernel_ == SocketAttributes::native) return kernel::remove_attribute(socket_fd, name);
-  HF_TRY(take_over(socket_fd, cookie));
-  const auto before = store_->get(cookie, name);
-  HF_TRY(store_->remove(cookie, name));
-  auto mirrored = update_mirror(socket_fd, cookie);
-  if (!mirrored && before) (void)store_->set(cookie, name, *before, 0);
-  return mirrored;
+  return store_->remove(cookie, name);
 }
 
 Result<void> SocketLabels::copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to) {
   if (kernel_ == SocketAttributes::emulated) {
-    HF_TRY(take_over(from_fd, from));
     if (!store_->has(from)) return {};
     HF_TRY(watch(to_fd, to));
-    HF_TRY(store_->copy(from, to));
-    return update_mirror(to_fd, to);
+    return store_->copy(from, to);
   }
   HF_TRY_ASSIGN(const auto names, kernel::list_attributes(from_fd));
   for (const std::string& name : names) {

@@ -24,43 +24,45 @@ namespace holdfast::backend::calls {
 enum class SocketAttributes { native, emulated };
 [[nodiscard]] SocketAttributes socket_attributes();
 
-// A second place where the stored labels have to be up to date: the maps of the lsm backend's BPF
-// programs.
-class LabelMirror {
+// The labels of sockets, as the calls of the xattr family see them. `cookie` is always that of the
+// socket that `socket_fd` names.
+class LabelAccess {
  public:
-  using Value = std::function<std::optional<std::string>(const std::string& name)>;
-
-  virtual ~LabelMirror() = default;
-  // Replaces the mirrored labels of this socket. `value` returns the value of a name; empty: unset.
-  virtual Result<void> write(int socket_fd, const Value& value) = 0;
-  // The BPF programs copy a listener's labels to an accepted socket. Returns the listener's cookie.
-  // 0: no labels were copied, or take_over() was called since.
-  [[nodiscard]] virtual label::Cookie inherited_from(int socket_fd) const = 0;
-  virtual Result<void> take_over(int socket_fd) = 0;
+  virtual ~LabelAccess() = default;
+  [[nodiscard]] virtual SocketAttributes kernel() const = 0;
+  // Empty: the socket has no such label. Errors: those of getxattr(2) on the socket.
+  [[nodiscard]] virtual Result<std::optional<std::string>> get(int socket_fd, label::Cookie cookie,
+                                                               const std::string& name) = 0;
+  // The names of all attributes, in the kernel's order. Errors: those of listxattr(2).
+  [[nodiscard]] virtual Result<std::vector<std::string>> list(int socket_fd,
+                                                              label::Cookie cookie) = 0;
+  // `flags` as in setxattr(2). Errors: those of setxattr(2) and removexattr(2).
+  virtual Result<void> set(int socket_fd, label::Cookie cookie, const std::string& name,
+                           std::string_view value, int flags) = 0;
+  virtual Result<void> remove(int socket_fd, label::Cookie cookie, const std::string& name) = 0;
 };
 
-// `cookie` is always that of the socket that `socket_fd` names. Thread-safe, but collect() and
-// mirror_to() are for one thread.
-class SocketLabels {
+// `names` are those that the kernel lists, without labels. Adds the labels in the order of
+// sockfs_listxattr() of Linux 7.3: labels of security modules, labels of users, the protocol's name.
+void insert_labels(std::vector<std::string>& names, const std::vector<std::string>& labels);
+
+// Thread-safe, but collect() is for one thread.
+class SocketLabels final : public LabelAccess {
  public:
   // `proc` is borrowed.
   static Result<SocketLabels> create(const kernel::Proc& proc, SocketAttributes kernel);
 
-  // Every later change is also written to `mirror`, which is borrowed.
-  void mirror_to(LabelMirror& mirror) { mirror_ = &mirror; }
   // Called before a value is set, where labels are emulated. Replaces an earlier function.
   void observe(std::function<void(std::string_view name, std::string_view value)> observer) {
     observer_ = std::move(observer);
   }
-  [[nodiscard]] SocketAttributes kernel() const { return kernel_; }
-  // Empty: the socket has no such label. Errors: those of getxattr(2) on the socket, and those of
-  // the mirror.
+  [[nodiscard]] SocketAttributes kernel() const override { return kernel_; }
   [[nodiscard]] Result<std::optional<std::string>> get(int socket_fd, label::Cookie cookie,
-                                                       const std::string& name);
-  [[nodiscard]] Result<std::vector<std::string>> list(int socket_fd, label::Cookie cookie);
+                                                       const std::string& name) override;
+  [[nodiscard]] Result<std::vector<std::string>> list(int socket_fd, label::Cookie cookie) override;
   Result<void> set(int socket_fd, label::Cookie cookie, const std::string& name,
-                   std::string_view value, int flags);
-  Result<void> remove(int socket_fd, label::Cookie cookie, const std::string& name);
+                   std::string_view value, int flags) override;
+  Result<void> remove(int socket_fd, label::Cookie cookie, const std::string& name) override;
   // Sets all labels of `from` on `to`.
   Result<void> copy(int from_fd, label::Cookie from, int to_fd, label::Cookie to);
 
@@ -73,11 +75,8 @@ class SocketLabels {
   SocketLabels(const kernel::Proc& proc, SocketAttributes kernel, Fd timer,
                kernel::OpenFileWatch live);
   Result<void> watch(int socket_fd, label::Cookie cookie);
-  Result<void> take_over(int socket_fd, label::Cookie cookie);
-  Result<void> update_mirror(int socket_fd, label::Cookie cookie);
 
   const kernel::Proc& proc_;
-  LabelMirror* mirror_ = nullptr;
   std::function<void(std::string_view, std::string_view)> observer_;
   SocketAttributes kernel_;
   Fd timer_;

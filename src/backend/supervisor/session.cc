@@ -232,8 +232,7 @@ Result<void> SupervisorSession::open_handlers(const Child& child) {
     return judge(call, task, {.request = request, .target = cookie}, tokens);
   };
   accepts_.emplace(AcceptContext{*spec_.tables, spec_.profile, spec_.labels, *labels_, *peers_,
-                                 *jobs_, *listener_, judged, FallbackEnforcer::none, shared_tables_,
-                                 child.channel_cookie});
+                                 *jobs_, *listener_, judged, shared_tables_, child.channel_cookie});
   start_connect_helper(child, judged);
   return {};
 }

@@ -35,19 +35,19 @@ class SupervisorBackend final : public Backend {
     if (kernel::has_sys_admin()) holding.add(Condition::root_without_landlock);
     return holding;
   }
-
-  Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
-    if (supervisor::in_a_run()) {
-      HF_TRY_ASSIGN(auto nested, supervisor::NestedSession::create(spec));
-      return std::unique_ptr<Session>(std::move(nested));
-    }
-    HF_TRY_ASSIGN(auto session, supervisor::SupervisorSession::create(spec));
-    return std::unique_ptr<Session>(std::move(session));
-  }
 };
 
 }  // namespace
 
 std::unique_ptr<Backend> make_supervisor_backend() { return std::make_unique<SupervisorBackend>(); }
+
+Result<std::unique_ptr<Session>> open_supervised(const SessionSpec& spec) {
+  if (supervisor::in_a_run()) {
+    HF_TRY_ASSIGN(auto nested, supervisor::NestedSession::create(spec));
+    return std::unique_ptr<Session>(std::move(nested));
+  }
+  HF_TRY_ASSIGN(auto session, supervisor::SupervisorSession::create(spec));
+  return std::unique_ptr<Session>(std::move(session));
+}
 
 }  // namespace holdfast::backend

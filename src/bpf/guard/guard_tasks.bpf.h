@@ -10,7 +10,6 @@ static int is_kept_off(void) { return !is_init() && !is_daemon(); }
 static int protected_below(__u64 cgroup);
 
 #define REFUSE_TOUCH(what, detail) REFUSE(what, detail)
-#define KEPT_OFF_ARE_CONFINED 0 /* they are all tasks, including those of administrators and debuggers */
 #include "bpf/guard/protected_tasks.bpf.h"
 
 struct marked_below {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Refuses attempts to end, stop or starve a process that do not call security_task_kill(). The machine's guard includes
- * this file for the daemon, and the object of a run includes it for holdfast and its guardian process.
+ * Refuses attempts to end, stop or starve the daemon that do not call security_task_kill().
  *
  *   file_send_sigiotask        SIGIO, F_SETSIG, SIGURG: from a file to its owner: a process, thread or group
  *   task_setscheduler          sched_setscheduler, _setattr, _setaffinity, timerslack_ns; a cpuset with its tasks
@@ -20,8 +19,6 @@
  *   static int is_kept_off(void)                 must the current task not affect protected tasks?
  *   static int protected_below(__u64 cgroup)     is a protected task in that cgroup or below it?
  *   REFUSE_TOUCH(what, detail)                   returns from an LSM program with a refusal, HF_GUARD_*
- *   KEPT_OFF_ARE_CONFINED                        1: is_kept_off() is true only for confined tasks. They are also kept
- *                                                from interfaces that affect arbitrary processes
  */
 #ifndef HOLDFAST_BPF_GUARD_PROTECTED_TASKS_BPF_H
 #define HOLDFAST_BPF_GUARD_PROTECTED_TASKS_BPF_H
@@ -144,7 +141,7 @@ static __noinline __u64 pt_task_of_file(__u64 inode) {
   return node ? (__u64)node - (__u64)__builtin_preserve_access_index(&none->pid_links[0]) : 0;
 }
 
-/* ---- interfaces that affect arbitrary processes ---------------------------------------------------------------- */
+/* ---- writes to files of cgroups and processes ------------------------------------------------------------------- */
 
 /*
  * This checks each write and not each open, because a descriptor may be older than the enforcement or come from another
@@ -168,7 +165,6 @@ int BPF_PROG(protect_write, struct file___pt *file, int mask) {
     touched = pt_task_of_file(address);
     if (touched && is_protected(touched) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_PROCESS, pt_tgid(touched));
   }
-  if (KEPT_OFF_ARE_CONFINED && pt_acts_on_all(address, magic) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_ANY_PROCESS, 0);
   return 0;
 }
 
@@ -178,9 +174,7 @@ int BPF_PROG(protect_write, struct file___pt *file, int mask) {
 SEC("lsm/perf_event_alloc")
 int BPF_PROG(protect_perf, struct perf_event___pt *event) {
   __u64 target = (__u64)BPF_CORE_READ(event, hw.target);
-  __u32 type = BPF_CORE_READ(event, attr.type);
   if (target && is_protected(target) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_TRACE, pt_tgid(target));
-  if (KEPT_OFF_ARE_CONFINED && pt_perf_acts_on_all(type) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_ANY_PROCESS, type);
   return 0;
 }
 

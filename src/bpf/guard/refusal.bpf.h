@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reports an attack on the enforcement itself, which every policy refuses. The programs of a run, of the machine and of
+ * Reports an attack on the enforcement itself, which every policy refuses. The programs of the machine and of
  * the machine's guard use it, with the same event and with the ring buffer of their object.
  */
 #ifndef HOLDFAST_BPF_GUARD_REFUSAL_BPF_H

@@ -19,11 +19,9 @@ static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request 
 /* The state of a search among the rules of a profile. */
 struct hf_rule_search {
   const struct hf_tables *t;
-  const struct hf_request *r; /* null: search the rule with this id */
-  __u32 rule_id;
+  const struct hf_request *r;
   __u32 first;
   __u32 found;
-  __u32 pad0;
 };
 
 static long hf_search_matching(__u32 i, struct hf_rule_search *search) {
@@ -35,32 +33,10 @@ static long hf_search_matching(__u32 i, struct hf_rule_search *search) {
   return 1;
 }
 
-static long hf_search_id(__u32 i, struct hf_rule_search *search) {
-  __u32 at = search->first + i;
-  HF_OPAQUE(at);
-  if (at >= HF_MAX_SOCKET_RULES) return 1;
-  if (search->t->socket_rules[at].rule != search->rule_id) return 0;
-  search->found = at;
-  return 1;
-}
-
 static __u32 hf_search_first(const struct hf_tables *t, const struct hf_request *r, const struct hf_profile *own) {
   struct hf_rule_search search = {.t = t, .r = r, .first = own->socket_first, .found = HF_MAX_SOCKET_RULES};
   bpf_loop(own->socket_count, hf_search_matching, &search, 0);
   return search.found;
-}
-
-static __always_inline const struct hf_socket_rule *hf_rule_of(const struct hf_tables *t, __u32 subject,
-                                                               __u32 rule_id) {
-  const struct hf_profile *own = hf_profile_at(t, subject);
-  struct hf_rule_search search = {.t = t, .rule_id = rule_id, .found = HF_MAX_SOCKET_RULES};
-  __u32 at;
-  if (!own) return 0;
-  search.first = own->socket_first;
-  bpf_loop(own->socket_count, hf_search_id, &search, 0);
-  at = search.found;
-  HF_OPAQUE(at);
-  return at < HF_MAX_SOCKET_RULES ? &t->socket_rules[at] : 0;
 }
 
 #endif /* HOLDFAST_BPF_LIB_DECIDE_BPF_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Functions that the socket programs of a run and those of the machine share: they read the kernel's socket structures
+ * Functions of the socket programs that read the kernel's socket structures
  * and take tokens.
  */
 #ifndef HOLDFAST_BPF_LIB_SOCKET_RULES_BPF_H

@@ -116,7 +116,7 @@ static __noinline int find_ruled(struct ruled_task *task, __u32 index) {
 
 /* ---- the verdict ----------------------------------------------------------------------------------------- */
 
-/* Global functions are verified once, and what they write is unknown to their callers (decision.bpf.h). */
+/* Global functions are verified once, and what they write is unknown to their callers. */
 __noinline int judge_socket(struct hf_tables *tables, struct hf_request *r, struct hf_verdict *v) {
   if (!tables || !r || !v) return -1;
   hf_decide_some(tables, r, 1u << HF_OP_SOCKET | 1u << HF_OP_LABEL, v);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Socket rules for the whole machine: bind, connect, listen, accept and send, decided by the profile of the task's cgroup,
- * the labels of the socket and, for unix sockets, of its peer.
+ * Socket rules for services and runs: bind, connect, listen, accept and send, decided by the profile of the task, the labels
+ * of the socket and, for unix sockets, of its peer.
  *
- * The decision points are those of a run (socket.bpf.h). Where a decision depends on whom a unix socket meets, the hook
- * that comes first leaves it to the one that has both (socket_peer.bpf.h says why), and notes that for the task. The policy
- * may be another one by then: it decides, whatever it says about peers.
+ * lsm/socket_connect and lsm/socket_sendmsg come before the kernel has looked up whom a unix socket meets. So they leave a
+ * decision that depends on the peer to lsm/unix_stream_connect and lsm/unix_may_send, and note that for the task. The kernel
+ * calls these with the other socket locked and alive; it connects no stream and delivers no datagram without them. A datagram
+ * that waits for room looks its receiver up again when that has gone, and asks again. Each time is decided, so the one that is
+ * judged is the one that gets it. The policy may be another one by then: it decides, whatever it says about peers.
  */
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_SOCKET_BPF_H
 #define HOLDFAST_BPF_MACHINE_MACHINE_SOCKET_BPF_H

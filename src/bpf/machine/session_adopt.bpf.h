@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Iterators that the daemon runs over tasks of a session. hf_adopt_task makes one task a member: it waits for that, and is
- * the only one of its process. The namespaces that it has made for itself become the session's. The daemon knows them by
- * descriptor and number, and a record also needs their addresses; no number changes hands as long as the daemon holds the
- * descriptors.
+ * Iterators that the daemon runs over one task. session_adopt_task makes it a member: it waits for that, and is the only
+ * one of its process. The namespaces that it has made for itself become the session's. The daemon knows them by descriptor
+ * and number, and a record also needs their addresses; no number changes hands as long as the daemon holds the descriptors.
+ * session_find_task tells the daemon which sessions the task is a member of.
  */
 #ifndef HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H
 #define HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H
@@ -107,6 +107,23 @@ int session_adopt_task(struct bpf_iter__task *ctx) {
   bpf_probe_read_kernel(&address, sizeof(address), &task); /* a number now */
   adopt_namespaces((const void *)address);
   if (!join_session(address)) session_adoption.joined = 1;
+  return 0;
+}
+
+/* Cleared by user space before it runs the iterator. */
+struct hf_layers session_found;
+__u32 session_task_seen; /* 1: there is such a task */
+
+SEC("iter/task")
+int session_find_task(struct bpf_iter__task *ctx) {
+  struct task_struct *task = ctx->task;
+  const struct hf_layers *layers;
+  __u64 address = 0;
+  if (!task || session_task_seen) return 0;
+  bpf_probe_read_kernel(&address, sizeof(address), &task); /* a number now */
+  layers = bpf_map_lookup_elem(&session_tasks, &address);
+  if (layers) session_found = *layers;
+  session_task_seen = 1;
   return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Who acts, as the programs of this folder need to know. A run and the machine find that in different ways: by descent,
- * and by cgroup or mark. Each of their objects defines the functions that are only declared here.
+ * Who acts, as the programs of this folder need to know. The functions that are only declared here are in
+ * bpf/machine/machine_namespace.bpf.h.
  */
 #ifndef HOLDFAST_BPF_NAMESPACES_SUBJECT_BPF_H
 #define HOLDFAST_BPF_NAMESPACES_SUBJECT_BPF_H

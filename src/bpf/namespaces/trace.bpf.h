@@ -13,7 +13,6 @@
 #include "bpf/namespaces/decisions.bpf.h"
 
 #define HF_PTRACE_MODE_ATTACH 0x02
-#define HF_PTRACE_MODE_NOAUDIT 0x04 /* the kernel asks what to show, as for /proc/PID/stat */
 
 static __always_inline int hf_ask_trace(__u64 tracer, __u64 tracee) {
   struct hf_operation o = {.op = HF_OP_TRACE, .via = HF_VIA_PTRACE, .task = tracer, .object = tracee};

@@ -186,7 +186,7 @@ Result<void> call_getpeername(int socket_fd) {
 bool has_socket_attributes() {
   static const bool has = [] {
     const auto fd = make_unix_datagram_socket();
-    return fd && ::fsetxattr(fd->get(), "user.holdfast.probe", "", 0, 0) == 0;
+    return fd && ::fsetxattr(fd->get(), kProbeAttribute, "", 0, 0) == 0;
   }();
   return has;
 }

@@ -49,8 +49,10 @@ struct SocketEnd {
 // Errors: ENOTSOCK; of getsockname(2).
 Result<SocketEnd> describe_socket(int socket_fd);
 
-// Whether the kernel stores user.* attributes in sockets (Linux 7.1). Sets an attribute on a new
-// socket at the first call and caches the result. Any thread.
+// Whether the kernel stores user.* attributes in sockets (Linux 7.1), or a holdfast that this process
+// runs under does. Sets this attribute on a new socket at the first call and caches the result. Any
+// thread.
+inline constexpr char kProbeAttribute[] = "user.holdfast.probe";
 [[nodiscard]] bool has_socket_attributes();
 
 // Extended attributes by descriptor. `flags`: XATTR_CREATE, XATTR_REPLACE or 0. Errors: of

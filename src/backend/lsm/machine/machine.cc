@@ -180,6 +180,12 @@ class LsmMachine final : public Machine {
     return sessions_->counts(id);
   }
   Result<void> close_session(std::uint64_t id) override { return sessions_->close(id); }
+  [[nodiscard]] Result<std::vector<std::uint64_t>> sessions_of(pid_t tid) override {
+    return sessions_->of_task(tid);
+  }
+  [[nodiscard]] int decide_label(const LabelChange& change) override {
+    return sessions_->decide_label(change, labels_->key(), sink_);
+  }
 
   [[nodiscard]] const std::string& incomplete() const override { return incomplete_; }
 
@@ -219,8 +225,8 @@ class LsmMachine final : public Machine {
   }
 
   Result<void> open_labels() {
-    HF_TRY_ASSIGN(const auto labels, lsm::MachineLabels::open(programs_->label_maps()));
-    labels_.emplace(labels);
+    HF_TRY_ASSIGN(auto labels, lsm::MachineLabels::open(programs_->label_maps()));
+    labels_.emplace(std::move(labels));
     return {};
   }
 
@@ -247,9 +253,7 @@ class LsmMachine final : public Machine {
                                                                    std::uint16_t profile) {
     // What a member of a session could switch off does not hold it.
     if (!guard_) return Error{ENOTSUP, "open session", {}, "holdfastd has no guard"};
-    if (const std::string what = lsm::not_held_in_session(
-            *spec.tables, spec.tables->profiles[profile],
-            programs_->label_maps().kernel_labels ? lsm::KernelLabels::yes : lsm::KernelLabels::no);
+    if (const std::string what = lsm::not_held_in_session(spec.tables->profiles[profile]);
         !what.empty())
       return Error{ENOTSUP, "open session", {}, what};
     HF_TRY_ASSIGN(auto policy, sessions_->prepare(spec, key, labels_->key()));
@@ -280,7 +284,6 @@ class LsmMachine final : public Machine {
       HF_TRY(programs_->learn_delegations(cgroup_root));
     }
     if ((added & lsm::kLabels) == 0) return {};
-    HF_TRY(open_labels());
     HF_TRY(wrap(labels_->prove(), "learn labels"));
     return wrap(learn_labels(), "learn labels");
   }

@@ -10,6 +10,7 @@
 #include <set>
 #include <tuple>
 
+#include "kernel/proc/proc.h"
 #include "kernel/random.h"
 #include "kernel/sockets/local_socket.h"
 #include "kernel/sockets/sockets.h"
@@ -22,7 +23,8 @@ namespace holdfast::backend::lsm {
 
 namespace {
 
-Error no_space() { return {ENOSPC, "set labels", {}, "too many labels, or too long ones"}; }
+// Of all sockets whose labels this process keeps.
+constexpr std::size_t kMaxLongBytes = std::size_t{16} << 20;
 
 // Texts one after the other. False: they do not fit.
 bool put_texts(const Labels& labels, hf_label_store& store) {
@@ -41,7 +43,7 @@ bool put_texts(const Labels& labels, hf_label_store& store) {
   return true;
 }
 
-// Nothing: what is there does not make sense.
+// Errors: EIO what is there makes no sense.
 Result<Labels> texts_in(const hf_label_store& store) {
   const Error torn = {EIO, "read labels", {}, "what is kept of this socket makes no sense"};
   Labels labels;
@@ -58,11 +60,6 @@ Result<Labels> texts_in(const hf_label_store& store) {
     at += std::size_t{head.name_bytes} + head.value_bytes;
   }
   return labels;
-}
-
-Result<void> must_be_socket(int fd) {
-  const auto cookie = kernel::socket_cookie(fd);
-  return cookie ? Result<void>() : Result<void>(cookie.error());
 }
 
 // Nothing: the socket never had a label.
@@ -98,6 +95,55 @@ Error not_kept_here() {
 
 }  // namespace
 
+// ---- texts that do not fit -----------------------------------------------------------------------
+
+std::size_t LongLabels::bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [cookie, labels] : labels_)
+    for (const auto& [name, value] : labels) bytes += name.size() + value.size();
+  return bytes;
+}
+
+Result<void> LongLabels::collect() {
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
+  HF_TRY_ASSIGN(const auto alive, watch_->numbers(proc));
+  const std::set<std::uint64_t> open(alive.begin(), alive.end());
+  std::erase_if(labels_, [&](const auto& entry) { return !open.contains(entry.first); });
+  after_collecting_ = labels_.size();
+  return {};
+}
+
+Result<void> LongLabels::put(int socket_fd, std::uint64_t cookie, const Labels& labels) {
+  constexpr std::size_t kFew = 64;
+  if (!watch_) {
+    HF_TRY_ASSIGN(watch_, kernel::OpenFileWatch::create());
+  }
+  if (labels_.size() > 2 * after_collecting_ + kFew) HF_TRY(collect());
+  const auto before = labels_.find(cookie);
+  std::optional<Labels> old;
+  if (before != labels_.end()) old = before->second;
+  if (auto watched = watch_->watch(socket_fd, cookie); !watched && watched.error().code != EEXIST)
+    return watched;
+  labels_[cookie] = labels;
+  if (bytes() <= kMaxLongBytes) return {};
+  HF_TRY(collect());
+  if (bytes() <= kMaxLongBytes) return {};
+  if (old)
+    labels_[cookie] = *std::move(old);
+  else
+    labels_.erase(cookie);
+  return Error{ENOSPC, "set labels", {}, "holdfastd keeps too many long labels"};
+}
+
+const Labels* LongLabels::of(std::uint64_t cookie) const {
+  const auto at = labels_.find(cookie);
+  return at == labels_.end() ? nullptr : &at->second;
+}
+
+void LongLabels::forget(std::uint64_t cookie) { labels_.erase(cookie); }
+
+// ---- all labels ----------------------------------------------------------------------------------
+
 std::uint64_t label_hash(const hf_sip_key& key, std::string_view text) {
   if (text.size() >= HF_SIP_BYTES) return HF_LABEL_HASH_LONG;
   hf_sip_text padded = {};
@@ -126,28 +172,40 @@ Result<hf_machine_labels> MachineLabels::hashed(const Labels& labels) const {
     if (!label::is_label_name(name) || name.size() > label::kMaxNameBytes ||
         name.find('\0') != std::string::npos || !names.insert(name).second)
       return Error{EINVAL, "set labels", name, "not the name of a label, or twice"};
-    if (all.used == HF_MACHINE_LABELS) return no_space();
-    all.labels[all.used++] = {label_hash(key_, name), label_hash(key_, value)};
+    if (all.used == HF_MACHINE_LABELS)
+      all.unknown = 1;
+    else
+      all.labels[all.used++] = {label_hash(key_, name), label_hash(key_, value)};
   }
   return all;
 }
 
 Result<Labels> MachineLabels::labels_of(int socket_fd) const {
   if (maps_.kernel_labels) return not_kept_here();
-  HF_TRY(must_be_socket(socket_fd));
+  HF_TRY_ASSIGN(const auto cookie, kernel::socket_cookie(socket_fd));
   HF_TRY_ASSIGN(auto store, read_store(maps_.store_fd, socket_fd));
   if (!store) return Labels();
-  return texts_in(*store);
+  if (store->length != HF_LABEL_TEXTS_ELSEWHERE) return texts_in(*store);
+  if (const Labels* labels = long_.of(cookie)) return *labels;
+  return Error{
+      EIO, "read labels", {}, "long labels are lost when holdfastd ends, or not inherited"};
 }
 
-Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) const {
+// The texts that this process keeps are there before the store says so, and go after it.
+Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) {
   if (maps_.kernel_labels) return not_kept_here();
-  HF_TRY(must_be_socket(socket_fd));
+  HF_TRY_ASSIGN(const auto cookie, kernel::socket_cookie(socket_fd));
   HF_TRY_ASSIGN(const auto all, hashed(labels));
   auto store = std::make_unique<hf_label_store>();
   store->hashed = all;
-  if (!put_texts(labels, *store)) return no_space();
-  return put(maps_.store_fd, socket_fd, store.get());
+  const bool fits = put_texts(labels, *store);
+  if (!fits) {
+    HF_TRY(long_.put(socket_fd, cookie, labels));
+    store->length = HF_LABEL_TEXTS_ELSEWHERE;
+  }
+  HF_TRY(put(maps_.store_fd, socket_fd, store.get()));
+  if (fits) long_.forget(cookie);
+  return {};
 }
 
 // Somebody may change a label meanwhile. The kernel has changed it before a program hears of it, so
@@ -158,10 +216,7 @@ Result<void> MachineLabels::learn_socket(int socket_fd) const {
   hf_machine_labels known = {};
   const auto look = [&] { return attributes_of(socket_fd); };
   const auto write = [&](const Labels& found) -> Result<void> {
-    auto all = hashed(found);
-    if (!all && all.error().code != ENOSPC) return all.error();
-    known = all ? *all : hf_machine_labels{};
-    known.unknown = all ? 0 : 1;
+    HF_TRY_ASSIGN(known, hashed(found));
     return put(maps_.hashed_fd, socket_fd, &known);
   };
   HF_TRY_ASSIGN(const auto stability, label::copy_until_stable(look, write));
@@ -170,7 +225,7 @@ Result<void> MachineLabels::learn_socket(int socket_fd) const {
   return put(maps_.hashed_fd, socket_fd, &known);
 }
 
-Result<void> MachineLabels::learn(int store_before_fd) const {
+Result<void> MachineLabels::learn(int store_before_fd) {
   Result<void> learned;
   const auto keep_error = [&](Result<void> one) {
     if (!one) learned = std::move(one);
@@ -181,6 +236,9 @@ Result<void> MachineLabels::learn(int store_before_fd) const {
     const auto before = read_store(store_before_fd, socket_fd);
     if (!before) return keep_error(before.error());
     if (!*before) return;
+    // The process that has the texts ends. What they were is still decided by.
+    if ((*before)->length == HF_LABEL_TEXTS_ELSEWHERE)
+      return keep_error(put(maps_.store_fd, socket_fd, before->get()));
     const auto labels = texts_in(**before);
     keep_error(labels ? set_labels(socket_fd, *labels) : labels.error());
   };

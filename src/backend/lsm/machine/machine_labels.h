@@ -3,12 +3,16 @@
 #ifndef HOLDFAST_BACKEND_LSM_MACHINE_MACHINE_LABELS_H
 #define HOLDFAST_BACKEND_LSM_MACHINE_MACHINE_LABELS_H
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "backend/machine.h"
 #include "base/result.h"
 #include "core/machine_labels.h"
+#include "kernel/files/open_file_watch.h"
 
 namespace holdfast::backend::lsm {
 
@@ -23,6 +27,24 @@ struct LabelMaps {
 // Of a text that a rule may name: below HF_SIP_BYTES; else HF_LABEL_HASH_LONG.
 [[nodiscard]] std::uint64_t label_hash(const hf_sip_key& key, std::string_view text);
 
+// The labels of sockets whose texts do not fit into label_store, by the sockets' cookies. One thread.
+class LongLabels {
+ public:
+  // Errors: ENOSPC too many bytes of all sockets together; of epoll(7).
+  [[nodiscard]] Result<void> put(int socket_fd, std::uint64_t cookie, const Labels& labels);
+  // Null: none are kept.
+  [[nodiscard]] const Labels* of(std::uint64_t cookie) const;
+  void forget(std::uint64_t cookie);
+
+ private:
+  [[nodiscard]] Result<void> collect();
+  [[nodiscard]] std::size_t bytes() const;
+
+  std::optional<kernel::OpenFileWatch> watch_;
+  std::map<std::uint64_t, Labels> labels_;
+  std::size_t after_collecting_ = 0;  // sockets
+};
+
 // One thread.
 class MachineLabels {
  public:
@@ -33,12 +55,12 @@ class MachineLabels {
 
   // Machine::labels_of(), Machine::set_labels().
   [[nodiscard]] Result<Labels> labels_of(int socket_fd) const;
-  [[nodiscard]] Result<void> set_labels(int socket_fd, const Labels& labels) const;
+  [[nodiscard]] Result<void> set_labels(int socket_fd, const Labels& labels);
 
   // Those that the machine's sockets have already, when the programs have just been attached. A
   // socket that is nowhere but in flight in a message is not seen. `store_before_fd`: the
   // label_store of programs that these replace; -1: there are none.
-  [[nodiscard]] Result<void> learn(int store_before_fd) const;
+  [[nodiscard]] Result<void> learn(int store_before_fd);
   // That a label which the kernel takes arrives here. Errors: EPERM, it does not.
   [[nodiscard]] Result<void> prove() const;
 
@@ -49,6 +71,7 @@ class MachineLabels {
 
   LabelMaps maps_;
   hf_sip_key key_;
+  LongLabels long_;
 };
 
 }  // namespace holdfast::backend::lsm

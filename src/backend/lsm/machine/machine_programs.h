@@ -43,9 +43,6 @@ struct LivePolicy {
 // then on. Errors: of bpf(2).
 [[nodiscard]] Result<Fd> frozen_tables(const hf_tables& tables);
 
-// Do sockets of this kernel have labels of their own?
-enum class KernelLabels { no, yes };
-
 // Which policy is live, and the programs that decide by it. create() makes the maps; attach() adds
 // programs, which stay attached until detach() or the end of this object. After pin() they stay
 // attached beyond that, and adopt() finds them again. One thread.

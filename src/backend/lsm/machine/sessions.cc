@@ -11,8 +11,12 @@
 #include <tuple>
 #include <utility>
 
+#include "backend/decided.h"
+#include "backend/lsm/machine/machine_labels.h"
 #include "core/bpf_objects.h"
+#include "core/decide.h"
 #include "kernel/bpf/bpf_pin.h"
+#include "kernel/process/process.h"
 #include "kernel/system_error.h"
 
 namespace holdfast::backend::lsm {
@@ -22,6 +26,7 @@ namespace {
 // No number of a machine's policy has this bit.
 constexpr std::uint64_t kGenerations = std::uint64_t{1} << 62;
 constexpr char kAdopter[] = "session_adopt_task";
+constexpr char kFinder[] = "session_find_task";
 
 Error bpf_failed(int code, std::string operation, std::string object = {}) {
   return Error{-code, std::move(operation), std::move(object), {}};
@@ -110,20 +115,10 @@ Result<std::shared_ptr<const SessionPolicy>> read_policy(Fd tables_map, const So
 
 }  // namespace
 
-std::string not_held_in_session(const hf_tables& tables, const hf_profile& profile,
-                                KernelLabels labels) {
+std::string not_held_in_session(const hf_profile& profile) {
   if (profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
       profile.cg_inside != HF_INSIDE_ANY)
     return "rules about cgroups are not decided in a session";
-  if (profile.label_inherit != 0)
-    return "labels that an accepted socket inherits are not shown in a session";
-  bool asks = profile.label_ruled != 0;
-  const std::span rules(tables.socket_rules);
-  for (const hf_socket_rule& rule : rules.subspan(profile.socket_first, profile.socket_count))
-    asks = asks || rule.own_count > 0 || rule.peer_count > 0;
-  // Who runs the command keeps the labels then, in calls that it makes for it.
-  if (asks && labels == KernelLabels::no)
-    return "sockets have no labels of their own before Linux 7.1";
   return {};
 }
 
@@ -286,6 +281,80 @@ BpfUsage MachineSessions::bpf_usage(std::uint64_t set) const {
   const hf_bpf_usage& u = value.usage;
   return BpfUsage{u.tokens_made, u.maps_made,     u.programs_made, u.attached,
                   u.most_maps,   u.most_programs, u.most_memory};
+}
+
+// ---- what user space is asked to decide -----------------------------------------------------------
+
+Result<hf_layers> MachineSessions::layers_of(pid_t tid) {
+  if (!finder_) {
+    HF_TRY_ASSIGN(finder_, wrap(programs_.load_alone(kFinder), "load the iterator of sessions"));
+  }
+  Globals& globals = programs_.globals();
+  globals.session_found = {};
+  shared(globals.session_task_seen).store(0);
+  HF_TRY_ASSIGN(std::ignore, kernel::read_task_iterator(finder_->program(kFinder), tid));
+  if (shared(globals.session_task_seen).load() == 0)
+    return Error{ESRCH, "find task", std::to_string(tid), {}};
+  hf_layers found = globals.session_found;
+  if (found.count > HF_LAYERS_NESTED) return Error{EPROTO, "find task", std::to_string(tid), {}};
+  return found;
+}
+
+Result<std::vector<std::uint64_t>> MachineSessions::of_task(pid_t tid) {
+  HF_TRY_ASSIGN(const auto layers, layers_of(tid));
+  std::vector<std::uint64_t> ids;
+  for (const hf_layer& layer : std::span(layers.layer, layers.count))
+    ids.push_back(layer.set & ~HF_SET_OF_SESSION);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+int MachineSessions::decide_label_in(const hf_layer& layer, const LabelChange& change,
+                                     const hf_sip_key& labels, const EventSink& sink) {
+  const std::uint64_t id = layer.set & ~HF_SET_OF_SESSION;
+  const auto session = sessions_.find(id);
+  // Without a policy its members are refused everything.
+  if (session == sessions_.end() || !session->second.policy) return EPERM;
+  const SessionPolicy& policy = *session->second.policy;
+  const auto tables = read_tables(policy.tables.get());
+  if (!tables || layer.profile >= HF_PROFILE_SLOTS) return EPERM;
+  if ((*tables)->profiles[layer.profile].label_ruled == 0) return 0;
+  hf_request request = {};
+  request.op = HF_OP_LABEL;
+  request.via = change.way;
+  request.subject = layer.profile;
+  request.subject_set = layer.set;
+  hf_label_id_key key = {};
+  key.generation = policy.generation;
+  key.hash = label_hash(labels, change.name);
+  key.kind = HF_LABEL_MAY_BE_SET;
+  key.profile = layer.profile;
+  __u32 listed = 0;
+  if (bpf_map_lookup_elem(programs_.map_fd("label_ids"), &key, &listed) == 0)
+    request.flags |= HF_REQ_LABEL_LISTED;
+  hf_verdict verdict;
+  hf_decide(tables->get(), &request, &verdict);
+  hf_session_state& in = state(layer.slot % HF_LAYER_SLOTS);
+  hf_count_decision(&in.decisions, &verdict);
+  if (verdict.log) {
+    hf_event event =
+        decided(request, verdict, change.actor, policy.generation, kernel::boottime_ns());
+    event.id = shared(in.events).fetch_add(1) + 1;
+    event.session = id;
+    event.target = change.socket;
+    sink(event);
+  }
+  return -hf_enforced_error(&verdict);
+}
+
+int MachineSessions::decide_label(const LabelChange& change, const hf_sip_key& labels,
+                                  const EventSink& sink) {
+  const auto layers = layers_of(change.tid);
+  if (!layers) return EPERM;
+  int refused = 0;
+  for (const hf_layer& layer : std::span(layers->layer, layers->count))
+    if (const int code = decide_label_in(layer, change, labels, sink); code != 0) refused = code;
+  return refused;
 }
 
 void MachineSessions::count_into(MachineStats& stats) const {

@@ -31,8 +31,7 @@ struct SessionPolicy {
 };
 
 // What a session does not hold of a profile, as text. Empty: it holds all of it.
-[[nodiscard]] std::string not_held_in_session(const hf_tables& tables, const hf_profile& profile,
-                                              KernelLabels labels);
+[[nodiscard]] std::string not_held_in_session(const hf_profile& profile);
 
 // One thread.
 class MachineSessions {
@@ -57,6 +56,12 @@ class MachineSessions {
   // ENOENT: there is no such session.
   [[nodiscard]] Result<SessionCounts> counts(std::uint64_t id) const;
   void count_into(MachineStats& stats) const;
+
+  // As Machine::sessions_of(), Machine::decide_label(). `labels` is the key of hashes of labels.
+  [[nodiscard]] Result<std::vector<std::uint64_t>> of_task(pid_t tid);
+  [[nodiscard]] int decide_label(const LabelChange& change, const hf_sip_key& labels,
+                                 const EventSink& sink);
+
   // Takes down a session without members. Errors: EBUSY it has some; ENOENT; of bpf(2).
   [[nodiscard]] Result<void> close(std::uint64_t id);
   // What all open sessions need, without kSessions if there is none.
@@ -83,6 +88,9 @@ class MachineSessions {
   [[nodiscard]] hf_session_state& state(std::uint32_t slot) const;
   void count(const hf_layers& layers, std::int64_t by) const;
   [[nodiscard]] Result<void> adopt(const hf_adoption& adoption, pid_t tid);
+  [[nodiscard]] Result<hf_layers> layers_of(pid_t tid);
+  [[nodiscard]] int decide_label_in(const hf_layer& layer, const LabelChange& change,
+                                    const hf_sip_key& labels, const EventSink& sink);
   [[nodiscard]] Result<void> copy_members(int from_fd);
   [[nodiscard]] BpfUsage bpf_usage(std::uint64_t set) const;
   void forget_namespaces(std::uint64_t set) const;
@@ -94,7 +102,7 @@ class MachineSessions {
   std::map<std::uint64_t, Session> sessions_;                         // by id
   std::map<std::string, std::weak_ptr<const SessionPolicy>> by_key_;  // of prepare()
   std::uint64_t next_generation_ = 0;
-  std::optional<kernel::BpfObject> adopter_;
+  std::optional<kernel::BpfObject> adopter_, finder_;
 };
 
 }  // namespace holdfast::backend::lsm

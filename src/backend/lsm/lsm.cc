@@ -4,7 +4,6 @@
 #include <string>
 
 #include "backend/backend.h"
-#include "backend/lsm/run/session.h"
 #include "backend/lsm/selection.h"
 #include "kernel/bpf/btf.h"
 #include "kernel/probe.h"
@@ -24,11 +23,6 @@ class LsmBackend : public Backend {
   [[nodiscard]] Enforcer enforcer() const override { return Enforcer::lsm; }
   [[nodiscard]] Result<void> available() const override;
   [[nodiscard]] Conditions conditions() const override;
-  Result<std::unique_ptr<Session>> open(const SessionSpec& spec) override {
-    if (spec.tables->profiles[spec.profile].bpf_ruled != 0 && !bpf_can_be_decided())
-      return Error{ENOTSUP, "decide about bpf", {}, lsm::kNoTokens};
-    return lsm::LsmSession::open(spec);
-  }
 };
 
 Result<void> LsmBackend::available() const {
