@@ -38,6 +38,28 @@ struct hf_bpf_usage {
   __u64 objects; /* that are recorded, counted or not */
 };
 
+/* What the daemon asks of the program that takes over the records of another instance: a packet that is none. */
+#define HF_TAKE_OBJECT 1u /* records an object, and counts it for its owners */
+#define HF_TAKE_BACK 2u   /* it was gone before it was here */
+#define HF_TAKE_TOTALS 3u /* of what was made in all, and the most there was */
+
+struct hf_bpf_take_over {
+  __u8 head[16]; /* zero: the kernel wants a link layer's header */
+  __u32 what;    /* HF_TAKE_* */
+  __u32 pad0;
+  __u64 key; /* the address of the object, or what the usage is of */
+  struct hf_bpf_object object;
+  struct hf_bpf_usage usage;
+};
+
+/* What it returns. */
+#define HF_TAKEN 1u
+#define HF_TAKEN_ALREADY 2u
+#define HF_TAKE_NO_ROOM 3u
+
+HF_LAYOUT(sizeof(struct hf_bpf_take_over) == 32 + sizeof(struct hf_bpf_object) + sizeof(struct hf_bpf_usage));
+HF_AT(hf_bpf_take_over, key, 24);
+HF_AT(hf_bpf_take_over, object, 32);
 HF_LAYOUT(sizeof(struct hf_bpf_object) == 16 + 16 * HF_LAYERS_DECIDE);
 HF_LAYOUT(sizeof(struct hf_bpf_usage) == 88);
 

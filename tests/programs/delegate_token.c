@@ -8,6 +8,7 @@
 //   prog:TYPE:ATTACH      loads "return 0" as a program of that type for that attach type
 //   bare-map:TYPE         the same without a token
 //   bare-prog:TYPE:ATTACH
+//   wait:PATH             until there is such a file
 //   sleep                 until killed, with "sleep: ok" said before
 #define _GNU_SOURCE
 #include <errno.h>
@@ -70,7 +71,7 @@ static long load_program(unsigned type, unsigned attach, int with_token) {
 int main(int argc, char** argv) {
   for (int i = 2; i < argc; i++) {
     unsigned type, attach;
-    long result;
+    long result = 0;
     if (strcmp(argv[i], "token") == 0) {
       result = make_token(argv[1]);
     } else if (sscanf(argv[i], "map:%u", &type) == 1) {
@@ -81,6 +82,9 @@ int main(int argc, char** argv) {
       result = load_program(type, attach, 1);
     } else if (sscanf(argv[i], "bare-prog:%u:%u", &type, &attach) == 2) {
       result = load_program(type, attach, 0);
+    } else if (strncmp(argv[i], "wait:", 5) == 0) {
+      fflush(stdout);
+      while (access(argv[i] + 5, F_OK) != 0) usleep(100000);
     } else if (strcmp(argv[i], "sleep") == 0) {
       printf("sleep: ok\n");
       fflush(stdout);

@@ -28,6 +28,7 @@
 #include "bpf/lib/prototype.bpf.h"
 
 #include "bpf/machine/bpf_border.bpf.h"
+#include "bpf/machine/bpf_take_over.bpf.h"
 #include "bpf/machine/cgroup_delegation.bpf.h"
 #include "bpf/machine/cgroup_maps.bpf.h"
 #include "bpf/machine/cgroup_path.bpf.h"

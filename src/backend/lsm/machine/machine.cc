@@ -57,8 +57,9 @@ class LsmMachine final : public Machine {
     // The programs of `before` hold until they are removed, after this.
     HF_TRY(sessions_->take_over(
         before, [&](lsm::Families needed) { return attach_families(needed, spec.cgroup_root); }));
-    if ((programs_->attached() & lsm::kTracking) == 0) return {};
-    return programs_->take_tracked(before);
+    if ((programs_->attached() & lsm::kTracking) != 0) HF_TRY(programs_->take_tracked(before));
+    if ((programs_->attached() & lsm::kBpf) == 0) return {};
+    return programs_->take_bpf_objects(before);
   }
 
   // Takes over what another process left, whose policy stays.
@@ -284,6 +285,7 @@ class LsmMachine final : public Machine {
       HF_TRY(programs_->learn_delegations(cgroup_root));
     }
     if ((added & lsm::kLabels) == 0) return {};
+    HF_TRY(open_labels());  // with a new key, since the maps were emptied
     HF_TRY(wrap(labels_->prove(), "learn labels"));
     return wrap(learn_labels(), "learn labels");
   }

@@ -24,6 +24,7 @@
 #include "backend/lsm/selection.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "core/bpf_objects.h"
 #include "core/map_room.h"
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/bpf/bpf_stats.h"
@@ -502,6 +503,80 @@ Result<void> MachinePrograms::take_tracked(const std::string& directory) {
       if (bpf_map_update_elem(map_fd("tracked_uses"), &owner.set, &uses, BPF_ANY) != 0)
         return kernel::system_error("take over", "tracked namespaces");
     }
+  }
+  return {};
+}
+
+namespace {
+
+struct NamedUsage {
+  __u32 lock;  // a struct bpf_spin_lock
+  __u32 pad0;
+  hf_bpf_usage usage;
+};
+
+// Errors: ENOSPC there is no room.
+Result<std::uint32_t> take(int program_fd, hf_bpf_take_over& request) {
+  HF_TRY_ASSIGN(const auto taken,
+                kernel::test_run_bpf_program(program_fd, &request, sizeof(request)));
+  if (taken == HF_TAKEN || taken == HF_TAKEN_ALREADY) return taken;
+  return Error{ENOSPC, "take over", "BPF objects", {}};
+}
+
+bool same_object(const hf_bpf_object& one, const hf_bpf_object& other) {
+  return std::memcmp(&one, &other, sizeof(one)) == 0;
+}
+
+}  // namespace
+
+// Objects that are made meanwhile are recorded by both instances. One that is freed between the two
+// looks was freed by programs that did not know it here, and its address may be another one's.
+Result<void> MachinePrograms::take_bpf_objects(const std::string& directory) {
+  const auto open = [&](const char* map) {
+    return kernel::open_pinned(directory + "/" + pin_name(kMapPrefix, map));
+  };
+  const auto objects = open("bpf_objects"), usages = open("bpf_usage");
+  if (!objects || !usages) return {};  // a build that decides nothing about bpf
+  HF_TRY_ASSIGN(const auto object_shape, kernel::map_shape(objects->get()));
+  HF_TRY_ASSIGN(const auto usage_shape, kernel::map_shape(usages->get()));
+  __u64 key = 0, next = 0;
+  bool more = bpf_map_get_next_key(objects->get(), nullptr, &key) == 0;
+  if (!more) return {};
+  if (object_shape.value_bytes != sizeof(hf_bpf_object) ||
+      usage_shape.value_bytes != sizeof(NamedUsage))
+    return Error{EPROTO, "take over", "BPF objects",
+                 "another build of holdfastd keeps them in a way that this one does not know; it "
+                 "stays in force. This one can start when their makers have ended"};
+  constexpr char kTaker[] = "bpf_take_over";
+  HF_TRY_ASSIGN(const auto taker, wrap(load_alone(kTaker), "load the program that takes over"));
+  const int program = taker.program_fd(kTaker);
+  for (; more; key = next) {
+    more = bpf_map_get_next_key(objects->get(), &key, &next) == 0;
+    hf_bpf_take_over request = {};
+    request.what = HF_TAKE_OBJECT;
+    request.key = key;
+    if (bpf_map_lookup_elem(objects->get(), &key, &request.object) != 0) continue;  // freed
+    HF_TRY_ASSIGN(const auto taken, take(program, request));
+    hf_bpf_object now = {};
+    const bool there = bpf_map_lookup_elem(objects->get(), &key, &now) == 0;
+    if (taken != HF_TAKEN || (there && same_object(now, request.object))) continue;
+    request.what = HF_TAKE_BACK;
+    HF_TRY_ASSIGN(std::ignore, take(program, request));
+    if (!there) continue;
+    request.what = HF_TAKE_OBJECT;
+    request.object = now;
+    HF_TRY_ASSIGN(std::ignore, take(program, request));
+  }
+  more = bpf_map_get_next_key(usages->get(), nullptr, &key) == 0;
+  for (; more; key = next) {
+    more = bpf_map_get_next_key(usages->get(), &key, &next) == 0;
+    NamedUsage was = {};
+    if (bpf_map_lookup_elem(usages->get(), &key, &was) != 0) continue;
+    hf_bpf_take_over request = {};
+    request.what = HF_TAKE_TOTALS;
+    request.key = key;
+    request.usage = was.usage;
+    HF_TRY_ASSIGN(std::ignore, take(program, request));
   }
   return {};
 }

@@ -63,6 +63,10 @@ class MachinePrograms {
   // whoever is held in one stays held. Nothing, if that instance records none, or in a way that
   // this build does not know. The family kTracking is attached. Errors: of bpf(2).
   [[nodiscard]] Result<void> take_tracked(const std::string& directory);
+  // Takes over the records of BPF objects that another instance, which is still attached, keeps: they
+  // still belong to their makers, and count. The family kBpf is attached. Errors: EPROTO that
+  // instance keeps them in a way that this build does not know; ENOSPC; of bpf(2).
+  [[nodiscard]] Result<void> take_bpf_objects(const std::string& directory);
   // Takes down what pin() left: the deciding program first, so that no move is refused for want of
   // facts meanwhile.
   [[nodiscard]] static Result<void> remove(const std::string& directory);
