@@ -52,7 +52,7 @@ struct MachineSpec {
 
 // A session: the policy of one run, held beside the machine's policy by the same programs.
 struct SessionOpening {
-  // Its bindings and marks are not used. Borrowed for the call.
+  // Its marks are not used. Borrowed for the call.
   const MachineSpec* policy = nullptr;
   // Sessions whose keys are equal have equal policies, and share their memory.
   std::string key;
@@ -145,10 +145,9 @@ class Machine {
   [[nodiscard]] virtual bool sealed() const = 0;
   // What open_session() would do with this policy, without a task: attaches the programs that it
   // needs, which takes seconds if they are not attached. `key` is as in SessionOpening. Errors:
-  // ENOTSUP the policy has rules that are not enforced for a session (bpf.*, accepts by peer,
-  // cgroups.*; the detail names them); of attaching.
-  virtual Result<void> prepare_session(const MachineSpec& policy, const std::string& key,
-                                       std::uint16_t profile) = 0;
+  // ENOTSUP this kernel cannot decide all of the policy's rules, or there is no guard (the detail
+  // says which); EINVAL, E2BIG a path of the policy; of attaching.
+  virtual Result<void> prepare_session(const MachineSpec& policy, const std::string& key) = 0;
   // Opens a session and makes the task its first member. Returns the id of the session, which no
   // later session has. Errors: as prepare_session(); ENOSPC too many sessions; ELOOP the task is in
   // too many; ESRCH the task or a namespace is gone. After an error the task must not be released.

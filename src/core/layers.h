@@ -54,6 +54,8 @@ struct hf_session_state {
   __u64 home;    /* id of the cgroup that its first member was in; 0: the root of the hierarchy */
   __u32 owner;   /* uid that opened it */
   __u32 profile; /* of its members */
+  __u32 moves;   /* 1: its policy has rules about moves between cgroups */
+  __u32 pad0;
 };
 
 /* What the daemon asks of the iterator that makes a task a member: the task is blocked, and its namespaces are made. */
@@ -71,7 +73,7 @@ HF_INLINE __u32 hf_slot_of_owner(__u64 owner) { return (__u32)(owner >> 16) & (H
 
 HF_LAYOUT(sizeof(struct hf_layer) == 16);
 HF_LAYOUT(sizeof(struct hf_layers) == 8 + 16 * HF_LAYERS_NESTED);
-HF_LAYOUT(sizeof(struct hf_session_state) == 64 + sizeof(struct hf_counters));
+HF_LAYOUT(sizeof(struct hf_session_state) == 72 + sizeof(struct hf_counters));
 HF_LAYOUT(sizeof(struct hf_adoption) == 24 + 4 * HF_NS_COUNT);
 HF_LAYOUT((HF_LAYER_SLOTS & (HF_LAYER_SLOTS - 1)) == 0);
 

@@ -69,6 +69,7 @@ class Enforcement : private InForce {
   // For Sessions. The policies of sessions are not the machine's; spec_of() says one in the terms
   // of the backend. The sink receives their events, in place of the other one.
   [[nodiscard]] backend::Machine& machine() { return *machine_; }
+  [[nodiscard]] const std::string& cgroup_root() const { return options_.cgroup_root; }
   [[nodiscard]] backend::MachineSpec spec_of(const policy::Compiled& compiled,
                                              const hf_tables& tables) const;
   void use_session_sink(std::function<void(const hf_event&)> sink) {

@@ -12,22 +12,17 @@
 #include "daemon/journal_entry.h"
 #include "events/event_json.h"
 #include "events/guard_event.h"
-#include "kernel/cgroup/cgroup.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/process.h"
 
 namespace holdfast::daemon {
-
-namespace {
-constexpr std::size_t kMaxPaths = 4096;
-}  // namespace
 
 EventWriter::EventWriter(std::FILE* to, EventFormat format, policy::Colour colour, Fd cgroup_root,
                          std::string state_dir)
     : to_(to),
       format_(format),
       colour_(colour),
-      cgroup_root_(std::move(cgroup_root)),
+      paths_(std::move(cgroup_root)),
       state_dir_(std::move(state_dir)),
       boot_(kernel::boot_id()) {
   if (auto machine = bundle::machine_identity()) machine_ = *std::move(machine);
@@ -61,26 +56,10 @@ policy::EventContext EventWriter::context(const hf_task& actor, std::uint64_t ti
   return context;
 }
 
-// The path of a cgroup. Empty: it was removed before the first look-up. The results are cached,
-// because a look-up takes several system calls and an event has up to four cgroups.
-std::string EventWriter::path_of(std::uint64_t cgroup) const {
-  if (!cgroup_root_) return {};
-  if (const auto known = paths_.find(cgroup); known != paths_.end()) return known->second;
-  auto path = kernel::cgroup_path(cgroup_root_.get(), cgroup);
-  if (!path) return {};
-  if (paths_.size() >= kMaxPaths) paths_.clear();
-  return paths_.emplace(cgroup, *std::move(path)).first->second;
-}
-
-policy::EventPaths EventWriter::paths_of(const hf_event& event) const {
-  if (event.request.op != HF_OP_CGROUP_ATTACH) return {};
-  return {path_of(event.source), path_of(event.target)};
-}
-
 std::string EventWriter::json(const hf_event& event, const policy::Compiled& policy) {
   policy::EventContext where = context(event.actor, event.time_ns);
   where.policy_name = name_of(policy.digest);
-  return policy::with_context(policy::event_json(event, policy, paths_of(event)), where);
+  return policy::with_context(policy::event_json(event, policy, paths_.of(event)), where);
 }
 
 std::string EventWriter::json(const hf_guard_event& refusal) {
@@ -96,7 +75,7 @@ void EventWriter::print(const std::string& line) {
 Result<void> EventWriter::write(const hf_event& event, const policy::Compiled& policy,
                                 const std::string& json) {
   if (format_ == EventFormat::json) return print(json), Result<void>();
-  const policy::EventPaths paths = paths_of(event);
+  const policy::EventPaths paths = paths_.of(event);
   const std::string line = policy::event_text(event, policy, colour_, paths);
   if (format_ == EventFormat::pretty) return print(line), Result<void>();
   auto sent = kernel::send_to_journal(journal_fields(event, policy, paths, line));

@@ -6,11 +6,11 @@
 #include <cstdio>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/guard.h"
+#include "daemon/move_paths.h"
 #include "events/event_context.h"
 #include "events/event_text.h"
 #include "kernel/proc/proc.h"
@@ -44,13 +44,11 @@ class EventWriter {
   void print(const std::string& line);
   [[nodiscard]] policy::EventContext context(const hf_task& actor, std::uint64_t time_ns);
   [[nodiscard]] const std::string& name_of(std::uint64_t digest);
-  [[nodiscard]] policy::EventPaths paths_of(const hf_event& event) const;
-  [[nodiscard]] std::string path_of(std::uint64_t cgroup) const;
 
   std::FILE* to_;
   EventFormat format_;
   policy::Colour colour_;
-  Fd cgroup_root_;
+  MovePaths paths_;
   std::string state_dir_;
   std::optional<kernel::Proc> proc_;
   std::string machine_;
@@ -58,8 +56,6 @@ class EventWriter {
   std::uint64_t sequence_ = 0;
   std::uint64_t named_digest_ = 0;  // of the policy whose name policy_name_ is
   std::string policy_name_;
-  // By id. A cgroup is never renamed and ids are not reused, so the paths stay valid.
-  mutable std::unordered_map<std::uint64_t, std::string> paths_;
 };
 
 }  // namespace holdfast::daemon

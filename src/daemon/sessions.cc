@@ -10,6 +10,7 @@
 #include "backend/calls/attributes.h"
 #include "events/event_json.h"
 #include "events/guard_event.h"
+#include "kernel/cgroup/cgroup.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/namespaces.h"
 #include "kernel/process/process.h"
@@ -234,8 +235,7 @@ Answer Sessions::prepare(const rpc::Call& call) {
   const bool named = members_are_named(prepared->tables->profiles[prepared->profile]);
   if (auto seen = sees_caller(call, named); !seen) return not_opened(seen.error());
   const auto spec = enforcement_.spec_of(*prepared->policy, *prepared->tables);
-  if (auto ready = enforcement_.machine().prepare_session(spec, prepared->key, prepared->profile);
-      !ready)
+  if (auto ready = enforcement_.machine().prepare_session(spec, prepared->key); !ready)
     return not_opened(ready.error());
   std::erase(prepared_, prepared);
   prepared_.push_front(prepared);
@@ -322,7 +322,11 @@ void Sessions::deliver(const hf_event& event) {
   const auto found = sessions_.find(event.session);
   if (found == sessions_.end()) return;
   found->second.events++;
-  send(event.session, policy::event_json(event, *found->second.by->policy));
+  if (!paths_) {
+    auto root = kernel::open_cgroup_root(enforcement_.cgroup_root());
+    paths_.emplace(root ? *std::move(root) : Fd());
+  }
+  send(event.session, policy::event_json(event, *found->second.by->policy, paths_->of(event)));
 }
 
 void Sessions::send(std::uint64_t id, const std::string& event) {

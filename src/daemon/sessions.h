@@ -15,6 +15,7 @@
 
 #include "core/abi.h"
 #include "daemon/enforcement.h"
+#include "daemon/move_paths.h"
 #include "policy/compiled.h"
 #include "rpc/server.h"
 
@@ -78,6 +79,7 @@ class Sessions {
   void look_again();
 
   Enforcement& enforcement_;
+  std::optional<MovePaths> paths_;  // empty: no event of a move was sent yet
   Send send_;
   std::function<void()> report_;
   std::deque<std::shared_ptr<const Prepared>> prepared_;  // the newest first

@@ -38,28 +38,11 @@ Result<std::unique_ptr<backend::Session>> open_session(const RunPolicy& policy,
   return session;
 }
 
-Result<Attached> attach_lsm(std::unique_ptr<backend::Backend> backend,
-                            const backend::SessionSpec& spec, const RunPolicy& policy) {
+Result<Attached> attach_lsm(const backend::SessionSpec& spec, const RunPolicy& policy) {
+  auto backend = backend::make_lsm_backend();
   HF_TRY(backend->available());
   HF_TRY_ASSIGN(auto session, open_session(policy, spec));
   return Attached{std::move(backend), std::move(session), {}};
-}
-
-// A description of the profile's rules about cgroups that this backend does not enforce at all. "":
-// it enforces them, or there are none.
-std::string_view left_unenforced(const backend::Backend& backend,
-                                 const backend::SessionSpec& spec) {
-  using backend::RuleKind;
-  const hf_profile& profile = spec.tables->profiles[spec.profile];
-  const auto unenforced = [&, holding = backend.conditions()](RuleKind kind) {
-    return backend::promise_of(backend.enforcer(), kind, holding).strength ==
-           backend::Strength::none;
-  };
-  if ((profile.cg_leave != HF_MOVERS_ANY && unenforced(RuleKind::cgroups_leave)) ||
-      (profile.cg_join != HF_MOVERS_ANY && unenforced(RuleKind::cgroups_join)) ||
-      (profile.cg_inside != HF_INSIDE_ANY && unenforced(RuleKind::cgroups_inside)))
-    return "moves between cgroups in a run";
-  return {};
 }
 
 }  // namespace
@@ -70,25 +53,17 @@ backend::LabelNames label_words(const policy::Compiled& policy, std::uint16_t pr
 
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec,
                         const RunPolicy& policy) {
-  if (wanted == "lsm") return attach_lsm(backend::make_lsm_backend(), spec, policy);
+  if (wanted == "lsm") return attach_lsm(spec, policy);
   if (wanted == "supervisor") return attach_supervisor(spec);
-  auto lsm = backend::make_lsm_backend();
-  // Only the lsm backend enforces rules about visitors.
-  const std::string_view unenforced = left_unenforced(*lsm, spec);
-  const bool needs_other =
-      !unenforced.empty() && spec.tables->profiles[spec.profile].ns_visitors == HF_VISITORS_ALLOW;
-  std::string passed_over = "lsm: it does not decide about " + std::string(unenforced);
-  if (!needs_other) {
-    const std::string privileges = kernel::privileges_text();
-    std::string why = recall(kLsmMemory, privileges);
-    if (why.empty()) {
-      auto strongest = attach_lsm(std::move(lsm), spec, policy);
-      if (strongest) return strongest;
-      remember(kLsmMemory, privileges, strongest.error());
-      why = strongest.error().message();
-    }
-    passed_over = "lsm: " + why;
+  const std::string privileges = kernel::privileges_text();
+  std::string why = recall(kLsmMemory, privileges);
+  if (why.empty()) {
+    auto strongest = attach_lsm(spec, policy);
+    if (strongest) return strongest;
+    remember(kLsmMemory, privileges, strongest.error());
+    why = strongest.error().message();
   }
+  const std::string passed_over = "lsm: " + why;
   auto other = attach_supervisor(spec);
   if (!other) {
     Error error = other.error();

@@ -23,9 +23,8 @@ struct Attached {
 
 // `wanted` is "lsm", "supervisor" or "auto". lsm is a session of holdfastd, which is given `policy`; one
 // for runs is started if none is there. "auto" tries lsm and then supervisor, and takes the first one
-// that opens a session. It skips lsm if the profile has rules
-// about cgroups, which lsm does not enforce for a run, unless the profile also refuses visitors. It
-// also skips lsm if an earlier run found that it cannot be used here (lsm_memory.h).
+// that opens a session. It skips lsm if an earlier run found that it cannot be used here
+// (lsm_memory.h).
 // What `spec` borrows has to outlive the session. Errors: those of the wanted backend. For "auto":
 // those of the supervisor, with the error of lsm in the detail.
 Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spec,

@@ -116,6 +116,11 @@ class ResidentSession final : public backend::Session {
                                                           : std::uint64_t{0};
   }
 
+  static std::string text_in(const Json& object, const char* name) {
+    const auto at = object.find(name);
+    return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+  }
+
   static backend::Totals totals_of(const Json& counts) {
     const auto number = [&](const char* name) { return number_in(counts, name); };
     backend::Totals totals;
@@ -155,7 +160,12 @@ class ResidentSession final : public backend::Session {
       if (refusal && spec_.guard_sink) spec_.guard_sink(*refusal);
       return;
     }
-    if (const auto parsed = policy::event_from_json(line, policy_)) spec_.sink(*parsed);
+    const auto parsed = policy::event_from_json(line, policy_);
+    if (!parsed) return;
+    if (parsed->request.op == HF_OP_CGROUP_ATTACH && spec_.move_sink)
+      spec_.move_sink(*parsed, {text_in(*event, "source_path"), text_in(*event, "target_path")});
+    else
+      spec_.sink(*parsed);
   }
 
   // The rules hold on.

@@ -50,10 +50,10 @@ class Walk {
     for (std::uint32_t i = 0; i < from.globs; ++i)
       for (const auto& glob : paths_.globs)
         if (glob.key.node == from.node && glob.key.index == i &&
-            matches(glob.glob.text, part.c_str()))
-          reached.push_back(glob.glob.edge);
+            matches(glob.value.text, part.c_str()))
+          reached.push_back(glob.value.edge);
     for (const auto& name : paths_.names)
-      if (name.key.node == from.node && part == name.key.name) reached.push_back(name.edge);
+      if (name.key.node == from.node && part == name.key.name) reached.push_back(name.value);
   }
 
   static bool matches(const char* glob, const char* name) {

@@ -39,6 +39,7 @@
 #include "bpf/machine/machine_socket.bpf.h"
 #include "bpf/machine/mark.bpf.h"
 #include "bpf/machine/session_adopt.bpf.h"
+#include "bpf/machine/session_moves.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -162,28 +163,6 @@ static __noinline int gather(struct hf_event *e, __u64 generation, __u64 moved, 
   return gather_source(e, generation, moved, src, dst);
 }
 
-/* hf_decide() for this one hook: the others' rules would only cost verification time. */
-static __noinline int decide(const struct hf_tables *t, struct hf_event *e) {
-  struct hf_request *r;
-  struct hf_verdict *v;
-  if (!t || !e) return 0;
-  r = &e->request;
-  v = &e->verdict;
-  if (t->magic != HF_TABLES_MAGIC || t->version != HF_ABI_VERSION || r->subject >= t->profile_count ||
-      r->object >= t->profile_count) {
-    hf_refuse_plain(v, HF_REASON_BAD_REQUEST);
-    return 0;
-  }
-  hf_decide_attach(t, r, v);
-  hf_choose_log(t, r->subject, v);
-  return 0;
-}
-
-static void refuse_without_facts(struct hf_event *e) {
-  e->request.flags |= HF_REQ_FACTS_MISSING;
-  hf_refuse_plain(&e->verdict, HF_REASON_FACTS_MISSING);
-}
-
 /* ---- threads elsewhere
  * -------------------------------------------------------------------------------- */
 
@@ -219,7 +198,7 @@ static long decide_thread(__u32 step, void *context) {
   if (!cgroup || gather_source(other, tables->generation, task, cgroup, scan->dst))
     refuse_without_facts(other);
   else
-    decide(tables, other);
+    decide_move(tables, other);
   if (other->verdict.action != HF_DENY) return 0;
   if (call.event.verdict.action == HF_DENY && other->verdict.mode == HF_MODE_AUDIT) return 0;
   __builtin_memcpy(&call.event, other, sizeof(*other));
@@ -263,6 +242,7 @@ HF_PROG_AFTER(struct task_struct *, "fentry/" HF_MOVE_ASKED, cgroup_capture, str
   const struct hf_tables *tables = live_tables();
   struct hf_event *e = &call.event;
   __u64 moved = find_moved();
+  __u32 scattered = threadgroup && !call.clone;
   __u64 src = 0, dst = 0;
   bpf_probe_read_kernel(&src, sizeof(src), &src_cgroup); /* numbers from here on */
   bpf_probe_read_kernel(&dst, sizeof(dst), &dst_cgroup);
@@ -274,11 +254,12 @@ HF_PROG_AFTER(struct task_struct *, "fentry/" HF_MOVE_ASKED, cgroup_capture, str
   if (!tables || gather(e, e->generation, moved, src, dst)) {
     refuse_without_facts(e);
   } else {
-    decide(tables, e);
-    if (threadgroup && !call.clone && has_threaded_children(src)) decide_threads(tables, moved, src, dst);
+    decide_move(tables, e);
+    if (scattered && has_threaded_children(src)) decide_threads(tables, moved, src, dst);
   }
   /* Another policy may ask for it, when the event is decided again. */
   if (!delegation_rules && e->verdict.log && share_delegation(src, dst)) e->request.flags |= HF_REQ_DELEGATED;
+  decide_in_sessions(e, moved, src, dst, scattered && has_threaded_children(src));
   call.answered = 0;
   call.inside = bpf_get_current_task();
   return 0;
@@ -295,7 +276,7 @@ HF_PROG_IDMAP("lsm/inode_permission", cgroup_enforce, struct inode *inode, int m
     return -HF_EPERM;
   }
   report(e);
-  return hf_answer(hf_enforced_error(&e->verdict));
+  return hf_answer(answer_for_sessions() || hf_enforced_error(&e->verdict));
 }
 
 HF_PROG_RESULT_AFTER(struct task_struct *, "fexit/" HF_MOVE_ASKED, cgroup_release, struct cgroup___cg *src,

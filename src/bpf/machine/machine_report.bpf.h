@@ -32,6 +32,13 @@ static __noinline int count_lost(__u32 slot) {
   return 0;
 }
 
+/* An event that has its number found no room. */
+static __noinline int lose_event(__u32 slot) {
+  struct hf_session_state *session = slot ? session_at(slot) : 0;
+  count(session ? &session->lost : &cgroup_totals.lost);
+  return 0;
+}
+
 static __noinline int number_event(struct hf_event *e, __u32 slot) {
   struct hf_session_state *session = slot ? session_at(slot) : 0;
   if (!e) return 0;

@@ -108,7 +108,7 @@ class Trie {
     entry.key.generation = generation;
     entry.key.node = number(at);
     std::memcpy(entry.key.name, part.data(), part.size());
-    entry.edge = edge(to);
+    entry.value = edge(to);
     return entry;
   }
 
@@ -116,8 +116,8 @@ class Trie {
                                        const std::string& pattern) const {
     CgroupPaths::Glob entry = {};
     entry.key = {generation, number(at), static_cast<std::uint32_t>(index)};
-    entry.glob.edge = edge(nodes_[at].children.at(pattern));
-    std::memcpy(entry.glob.text, pattern.data(), pattern.size());
+    entry.value.edge = edge(nodes_[at].children.at(pattern));
+    std::memcpy(entry.value.text, pattern.data(), pattern.size());
     return entry;
   }
 

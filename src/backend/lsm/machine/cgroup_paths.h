@@ -17,11 +17,11 @@ namespace holdfast::backend::lsm {
 struct CgroupPaths {
   struct Name {
     hf_path_key key;
-    hf_path_edge edge;
+    hf_path_edge value;
   };
   struct Glob {
     hf_glob_key key;
-    hf_glob glob;
+    hf_glob value;
   };
   std::vector<Name> names;
   std::vector<Glob> globs;

@@ -152,13 +152,6 @@ bool logs_all(const hf_tables& tables) {
                              [](const hf_profile& profile) { return profile.log == HF_LOG_ALL; });
 }
 
-bool restricts_moves(const hf_tables& tables) {
-  return any_profile(tables, [](const hf_profile& profile) {
-    return profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
-           profile.cg_inside != HF_INSIDE_ANY;
-  });
-}
-
 }  // namespace
 
 std::span<const FamilyProgram> family_programs() {
@@ -201,6 +194,13 @@ bool keeps_tasks(const hf_tables& tables) {
 
 bool rules_bpf(const hf_tables& tables) {
   return any_profile(tables, [](const hf_profile& profile) { return profile.bpf_ruled != 0; });
+}
+
+bool restricts_moves(const hf_tables& tables) {
+  return any_profile(tables, [](const hf_profile& profile) {
+    return profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
+           profile.cg_inside != HF_INSIDE_ANY;
+  });
 }
 
 bool delegates(const hf_tables& tables) {

@@ -65,6 +65,8 @@ struct FamilyMap {
 [[nodiscard]] bool keeps_tasks(const hf_tables& tables);
 // Does any profile have rules about bpf?
 [[nodiscard]] bool rules_bpf(const hf_tables& tables);
+// Does any profile have rules about moves between cgroups?
+[[nodiscard]] bool restricts_moves(const hf_tables& tables);
 // Does any profile allow moves within delegated cgroups?
 [[nodiscard]] bool delegates(const hf_tables& tables);
 

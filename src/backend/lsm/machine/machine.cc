@@ -166,14 +166,13 @@ class LsmMachine final : public Machine {
 
   // The programs stay attached after the last session, until the policy changes: attaching them
   // takes as long as many sessions.
-  Result<void> prepare_session(const MachineSpec& policy, const std::string& key,
-                               std::uint16_t profile) override {
-    HF_TRY_ASSIGN(prepared_, session_policy(policy, key, profile));
+  Result<void> prepare_session(const MachineSpec& policy, const std::string& key) override {
+    HF_TRY_ASSIGN(prepared_, session_policy(policy, key));
     return {};
   }
 
   Result<std::uint64_t> open_session(const SessionOpening& opening) override {
-    HF_TRY_ASSIGN(auto policy, session_policy(*opening.policy, opening.key, opening.profile));
+    HF_TRY_ASSIGN(auto policy, session_policy(*opening.policy, opening.key));
     return sessions_->open(std::move(policy), opening);
   }
   [[nodiscard]] std::vector<std::uint64_t> sessions() const override { return sessions_->ids(); }
@@ -250,13 +249,9 @@ class LsmMachine final : public Machine {
   }
 
   Result<std::shared_ptr<const lsm::SessionPolicy>> session_policy(const MachineSpec& spec,
-                                                                   const std::string& key,
-                                                                   std::uint16_t profile) {
+                                                                   const std::string& key) {
     // What a member of a session could switch off does not hold it.
     if (!guard_) return Error{ENOTSUP, "open session", {}, "holdfastd has no guard"};
-    if (const std::string what = lsm::not_held_in_session(spec.tables->profiles[profile]);
-        !what.empty())
-      return Error{ENOTSUP, "open session", {}, what};
     HF_TRY_ASSIGN(auto policy, sessions_->prepare(spec, key, labels_->key()));
     HF_TRY(attach_families(policy->needs.families | lsm::kSessions, cgroup_root_));
     return policy;

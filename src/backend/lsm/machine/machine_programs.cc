@@ -725,13 +725,13 @@ namespace {
 
 Result<void> insert_paths(int names_fd, int globs_fd, const CgroupPaths& paths) {
   for (const auto& name : paths.names)
-    if (const int code = bpf_map_update_elem(names_fd, &name.key, &name.edge, BPF_NOEXIST);
+    if (const int code = bpf_map_update_elem(names_fd, &name.key, &name.value, BPF_NOEXIST);
         code != 0)
       return bpf_error(code, "bind cgroup", name.key.name);
   for (const auto& glob : paths.globs)
-    if (const int code = bpf_map_update_elem(globs_fd, &glob.key, &glob.glob, BPF_NOEXIST);
+    if (const int code = bpf_map_update_elem(globs_fd, &glob.key, &glob.value, BPF_NOEXIST);
         code != 0)
-      return bpf_error(code, "bind cgroup pattern", glob.glob.text);
+      return bpf_error(code, "bind cgroup pattern", glob.value.text);
   return {};
 }
 
@@ -777,8 +777,12 @@ SocketMaps MachinePrograms::socket_maps() const {
           map_fd("machine_buckets"), map_fd("bucket_uses")};
 }
 
+Result<void> MachinePrograms::bind_paths(const CgroupPaths& paths) const {
+  return insert_paths(map_fd("cgroup_names"), map_fd("cgroup_globs"), paths);
+}
+
 Result<void> MachinePrograms::insert(const LivePolicy& policy) {
-  auto inserted = insert_paths(map_fd("cgroup_names"), map_fd("cgroup_globs"), policy.paths);
+  auto inserted = bind_paths(policy.paths);
   if (inserted) inserted = lsm::insert(mark_maps(), policy.marks);
   if (inserted) inserted = lsm::insert(socket_maps(), policy.sockets);
   if (inserted) inserted = stats_.insert(policy.tables->generation, policy.profiles);

@@ -101,6 +101,9 @@ class MachinePrograms {
   // replaced, and what a process that died has left.
   void sweep(std::uint64_t live) const;
 
+  // For MachineSessions. The paths of a policy that is not live, under its generation. Errors: of
+  // bpf(2), with the path.
+  [[nodiscard]] Result<void> bind_paths(const CgroupPaths& paths) const;
   // For MachineSessions. What the policies of all sessions need together, whose programs are
   // attached; the generations that they have; and the digests of their rates, whose buckets stay.
   void need_for_sessions(const PolicyNeeds& needs);

@@ -75,13 +75,10 @@ Result<std::vector<Entry>> entries_of(int map_fd, std::uint64_t generation) {
   return entries;
 }
 
-// Moves between cgroups are decided by the machine's policy alone. Members are kept from programs
-// that the kernel starts, and from terminals, whatever the rules are.
+// Members are kept from programs that the kernel starts, and from terminals, whatever the rules are.
 PolicyNeeds session_needs(const hf_tables& tables, const SocketPolicy& sockets) {
   PolicyNeeds needs = needs_of(tables, sockets, false);
   needs.profiles = false;
-  needs.families &= ~kMoves;
-  needs.delegations = false;
   needs.families |= kHelpers;
   // Whoever is in the user namespace of the sandbox uses its tokens.
   if (needs.bpf) needs.families |= kNamespaces | kTracking;
@@ -102,25 +99,27 @@ Result<SocketPolicy> read_sockets(const SocketMaps& maps, std::uint64_t generati
   return policy;
 }
 
+// The maps of what a policy says beside its tables. Borrowed descriptors.
+struct RuleMaps {
+  SocketMaps sockets;
+  int names = -1;  // of cgroups
+  int globs = -1;
+};
+
 // A policy that the maps have already.
-Result<std::shared_ptr<const SessionPolicy>> read_policy(Fd tables_map, const SocketMaps& maps) {
+Result<std::shared_ptr<const SessionPolicy>> read_policy(Fd tables_map, const RuleMaps& maps) {
   HF_TRY_ASSIGN(const auto tables, read_tables(tables_map.get()));
   auto policy = std::make_shared<SessionPolicy>();
   policy->generation = tables->generation;
   policy->tables = std::move(tables_map);
-  HF_TRY_ASSIGN(policy->sockets, read_sockets(maps, policy->generation));
+  HF_TRY_ASSIGN(policy->sockets, read_sockets(maps.sockets, policy->generation));
+  HF_TRY_ASSIGN(policy->paths.names, entries_of<CgroupPaths::Name>(maps.names, policy->generation));
+  HF_TRY_ASSIGN(policy->paths.globs, entries_of<CgroupPaths::Glob>(maps.globs, policy->generation));
   policy->needs = session_needs(*tables, policy->sockets);
   return std::shared_ptr<const SessionPolicy>(std::move(policy));
 }
 
 }  // namespace
-
-std::string not_held_in_session(const hf_profile& profile) {
-  if (profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
-      profile.cg_inside != HF_INSIDE_ANY)
-    return "rules about cgroups are not decided in a session";
-  return {};
-}
 
 Result<std::unique_ptr<MachineSessions>> MachineSessions::find(MachinePrograms& programs) {
   HF_TRY_ASSIGN(auto states, kernel::MappedValue::map(programs.map_fd("session_states"),
@@ -149,7 +148,9 @@ Result<void> MachineSessions::find_open() {
     HF_TRY_ASSIGN(auto inner, tables_in(programs_.map_fd("session_tables"), slot, &id));
     auto& policy = by_map[id];
     if (inner && !policy) {
-      HF_TRY_ASSIGN(policy, read_policy(std::move(inner), programs_.socket_maps()));
+      HF_TRY_ASSIGN(policy, read_policy(std::move(inner),
+                                        {programs_.socket_maps(), programs_.map_fd("cgroup_names"),
+                                         programs_.map_fd("cgroup_globs")}));
       know(*policy);
     }
     // Without a policy: a process ended before it was there. Its members are refused everything.
@@ -169,6 +170,9 @@ Result<std::shared_ptr<const SessionPolicy>> MachineSessions::prepare(const Mach
   auto tables = std::make_unique<hf_tables>(*spec.tables);
   tables->generation = policy->generation;
   HF_TRY_ASSIGN(policy->sockets, socket_policy(spec, policy->generation, labels));
+  if (restricts_moves(*tables)) {
+    HF_TRY_ASSIGN(policy->paths, build_cgroup_paths(spec.bindings, policy->generation));
+  }
   policy->needs = session_needs(*tables, policy->sockets);
   HF_TRY_ASSIGN(policy->tables, frozen_tables(*tables));
   by_key_[key] = policy;
@@ -194,7 +198,9 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
       sessions_, [&](const auto& other) { return other.second.policy == policy; });
   if (is_new) {
     programs_.keep_generation(policy->generation);
-    if (auto inserted = insert(programs_.socket_maps(), policy->sockets); !inserted) {
+    auto inserted = insert(programs_.socket_maps(), policy->sockets);
+    if (inserted) inserted = programs_.bind_paths(policy->paths);
+    if (!inserted) {
       programs_.drop_generation(policy->generation);
       return inserted.error();
     }
@@ -206,6 +212,7 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
     fresh = {};
     fresh.owner = opening.owner;
     fresh.profile = opening.profile;
+    fresh.moves = (policy->needs.families & kMoves) != 0;
     fresh.channel = opening.channel_cookie;
     shared(fresh.id).store(id);
     const int tables_fd = policy->tables.get();
@@ -528,6 +535,8 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
   HF_TRY_ASSIGN(const auto ids, map("label_ids"));
   HF_TRY_ASSIGN(const auto profiles, map("socket_profiles"));
   HF_TRY_ASSIGN(const auto rates, map("socket_rates"));
+  HF_TRY_ASSIGN(const auto names, map("cgroup_names"));
+  HF_TRY_ASSIGN(const auto globs, map("cgroup_globs"));
   const auto tables = kernel::open_pinned(directory + "/map_session_tables");
   if (!readable || !tables)
     return is_empty(members.get()) ? Result<void>() : members_of_another_layout();
@@ -535,7 +544,8 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
   const std::uint32_t first_slot = HF_LAYER_MACHINE;
   if (bpf_map_lookup_elem(states.get(), &first_slot, &last) == 0)
     shared(state(HF_LAYER_MACHINE).id).store(last.id);
-  const SocketMaps theirs = {ids.get(), profiles.get(), rates.get(), -1, -1};
+  const RuleMaps theirs = {
+      {ids.get(), profiles.get(), rates.get(), -1, -1}, names.get(), globs.get()};
   std::map<std::uint32_t, std::shared_ptr<const SessionPolicy>> by_map;
   std::vector<std::pair<std::uint32_t, hf_session_state>> found;
   for (std::uint32_t slot = 1; slot < HF_LAYER_SLOTS; slot++) {
@@ -549,6 +559,7 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
       // The map is frozen, so both instances can use it.
       HF_TRY_ASSIGN(policy, read_policy(std::move(inner), theirs));
       HF_TRY(insert(programs_.socket_maps(), policy->sockets));
+      HF_TRY(programs_.bind_paths(policy->paths));
       know(*policy);
     }
     sessions_[state.id] = {slot, policy};

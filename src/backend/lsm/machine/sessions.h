@@ -27,11 +27,9 @@ struct SessionPolicy {
   std::uint64_t generation = 0;
   Fd tables;
   SocketPolicy sockets;
+  CgroupPaths paths;  // none, if no rule is about moves between cgroups
   PolicyNeeds needs;
 };
-
-// What a session does not hold of a profile, as text. Empty: it holds all of it.
-[[nodiscard]] std::string not_held_in_session(const hf_profile& profile);
 
 // One thread.
 class MachineSessions {
