@@ -9,7 +9,7 @@ FUZZ_S ?= 60
 
 build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
-.PHONY: all setup configure build demo test test-full test-fleet kernels bench install deb lint format fuzz clean help
+.PHONY: all setup configure build demo demo-vm test test-full test-fleet kernels bench install deb lint format fuzz clean help
 
 all: build
 
@@ -25,6 +25,11 @@ build: configure
 demo: configure
 	@cmake --build --preset $(PRESET) --target holdfast
 	@HOLDFAST=$(build_dir)/holdfast examples/demo
+
+# The first time it fetches a kernel.
+demo-vm: build
+	@tools/vm --fetch 7.3
+	@HOLDFAST_BUILD=$(build_dir) examples/demo-vm
 
 kernels: setup
 	@tools/vm --fetch
@@ -70,6 +75,7 @@ clean:
 help:
 	@echo 'make            build/holdfast and build/holdfastd; installs missing packages first'
 	@echo 'make demo       a program held in its namespaces, each refusal explained'
+	@echo 'make demo-vm    the same in a guest with BPF LSM: the supervisor, an lsm run, a service'
 	@echo 'make test       every suite, here and on a kernel or two each (TEST_ARGS="-k REGEX")'
 	@echo 'make test-full  also the long ones: more races, five kernels for everything'
 	@echo 'make test-fleet agents, etcd, rsyslog, PostgreSQL and Prometheus on loopback'
