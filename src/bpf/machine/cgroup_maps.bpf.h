@@ -104,14 +104,19 @@ static __noinline int report(struct hf_event *e) {
   return 0;
 }
 
-/* An event without facts. */
-static void begin_event(struct hf_event *e, const struct hf_tables *tables) {
+/* An event without facts, and without the tasks that it is about. */
+static __always_inline void begin_facts(struct hf_event *e, const struct hf_tables *tables) {
   __builtin_memset(e, 0, sizeof(*e));
   e->version = HF_ABI_VERSION;
   e->length = sizeof(*e);
-  e->time_ns = bpf_ktime_get_boot_ns();
   e->generation = tables ? tables->generation : 0;
   e->request.op = HF_OP_CGROUP_ATTACH;
+}
+
+/* An event without facts. */
+static void begin_event(struct hf_event *e, const struct hf_tables *tables) {
+  begin_facts(e, tables);
+  e->time_ns = bpf_ktime_get_boot_ns();
   describe_task(&e->actor, bpf_get_current_task());
 }
 

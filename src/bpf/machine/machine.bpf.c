@@ -153,7 +153,7 @@ static __noinline int gather_source(struct hf_event *e, __u64 generation, __u64 
 static __noinline int gather(struct hf_event *e, __u64 generation, __u64 moved, __u64 src, __u64 dst) {
   struct hf_known_profile known;
   int mover;
-  if (!e || !e->object.pid) return -1;
+  if (!e || !moved) return -1;
   e->target = cgroup_id(dst);
   mover = mover_now(generation);
   if (mover < 0) return -1;
@@ -236,6 +236,15 @@ static __u64 find_moved(void) {
   return call.namer == current ? call.named : 0;
 }
 
+/* When, and which tasks. Most moves are allowed and not reported, and are spared it. */
+static __noinline int describe_move(struct hf_event *e, __u64 moved) {
+  if (!e || e->time_ns) return 0;
+  e->time_ns = bpf_ktime_get_boot_ns();
+  describe_task(&e->actor, bpf_get_current_task());
+  if (moved) describe_task(&e->object, moved);
+  return 0;
+}
+
 /* A kernel that has the hook for moves as it was proposed passes the moved task first. */
 HF_PROG_AFTER(struct task_struct *, "fentry/" HF_MOVE_ASKED, cgroup_capture, struct cgroup___cg *src_cgroup,
               struct cgroup___cg *dst_cgroup, struct super_block *sb, __u8 threadgroup, struct cgroup_namespace *ns) {
@@ -247,19 +256,23 @@ HF_PROG_AFTER(struct task_struct *, "fentry/" HF_MOVE_ASKED, cgroup_capture, str
   bpf_probe_read_kernel(&src, sizeof(src), &src_cgroup); /* numbers from here on */
   bpf_probe_read_kernel(&dst, sizeof(dst), &dst_cgroup);
 
-  begin_event(e, tables);
-  if (moved) describe_task(&e->object, moved);
+  begin_facts(e, tables);
   if (threadgroup) e->request.flags = HF_REQ_THREADGROUP;
   e->request.via = call.clone ? HF_VIA_CLONE_INTO_CGROUP : threadgroup ? HF_VIA_CGROUP_PROCS : HF_VIA_CGROUP_THREADS;
   if (!tables || gather(e, e->generation, moved, src, dst)) {
     refuse_without_facts(e);
   } else {
     decide_move(tables, e);
-    if (scattered && has_threaded_children(src)) decide_threads(tables, moved, src, dst);
+    if (scattered && has_threaded_children(src)) {
+      describe_move(e, moved);
+      decide_threads(tables, moved, src, dst);
+    }
   }
+  if (e->verdict.action == HF_DENY || e->verdict.log || cgroup_probe.nonce) describe_move(e, moved);
   /* Another policy may ask for it, when the event is decided again. */
   if (!delegation_rules && e->verdict.log && share_delegation(src, dst)) e->request.flags |= HF_REQ_DELEGATED;
-  decide_in_sessions(e, moved, src, dst, scattered && has_threaded_children(src));
+  session_moves.count = 0;
+  if (sessions_live) decide_in_sessions(e, moved, src, dst, scattered && has_threaded_children(src));
   call.answered = 0;
   call.inside = bpf_get_current_task();
   return 0;

@@ -50,7 +50,7 @@ static struct {
 #define IS_MOVER 2u
 
 struct move_scan {
-  const struct hf_event *facts; /* actor, object, way, the cgroups and how they lie to each other */
+  const struct hf_event *facts; /* way, the cgroups and how they lie to each other */
   __u64 moved;
   __u64 src;
   __u64 dst;
@@ -102,6 +102,9 @@ static __noinline int decide_in_session(const struct hf_layer *layer, __u32 memb
   session_moves.count = at + 1;
   __builtin_memcpy(e, scan->facts, sizeof(*e));
   __builtin_memset(&e->verdict, 0, sizeof(e->verdict));
+  e->time_ns = bpf_ktime_get_boot_ns();
+  describe_task(&e->actor, bpf_get_current_task());
+  if (scan->moved) describe_task(&e->object, scan->moved);
   t = tables_of_session(slot);
   e->generation = t ? t->generation : 0;
   if (!t || scan->scattered || gather_in_session(e, layer->profile, member, scan->src, scan->dst))
@@ -128,8 +131,7 @@ static long scan_session(__u32 index, struct move_scan *scan) {
 static __always_inline int decide_in_sessions(const struct hf_event *facts, __u64 moved, __u64 src, __u64 dst,
                                               __u32 scattered) {
   struct move_scan scan = {.facts = facts, .moved = moved, .src = src, .dst = dst, .scattered = scattered};
-  session_moves.count = 0;
-  if (sessions_live) bpf_loop(MOVE_SESSIONS, scan_session, &scan, 0);
+  bpf_loop(MOVE_SESSIONS, scan_session, &scan, 0);
   return 0;
 }
 
