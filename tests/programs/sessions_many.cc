@@ -6,6 +6,7 @@
 //   kernel KIB      memory of the kernel and of holdfastd for each session beyond its task, as the
 //                   difference to as many tasks without a session
 #include <fcntl.h>
+#include <signal.h>
 #include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ using namespace holdfast;
 
 namespace {
 
-// A child that waits for a byte, tries, writes one of its own if it is refused, and waits for the end.
+// A child that waits for a byte, tries, writes what came of it, and waits to be killed.
 struct Waiting {
   pid_t pid = -1;
   int go = -1;       // write here
@@ -43,9 +44,7 @@ Waiting start_waiting() {
     if (read(go[0], &byte, 1) != 1) _exit(1);
     byte = unshare(CLONE_NEWNET) == 0 ? 'm' : 'r';
     if (write(refused[1], &byte, 1) != 1) _exit(1);
-    close(go[1]);
-    (void)!read(go[0], &byte, 1);
-    _exit(0);
+    for (;;) pause();
   }
   close(go[0]);
   close(refused[1]);
@@ -56,6 +55,7 @@ void end(std::vector<Waiting>& all) {
   for (const Waiting& one : all) {
     close(one.go);
     close(one.refused);
+    kill(one.pid, SIGKILL);
   }
   for (const Waiting& one : all) waitpid(one.pid, nullptr, 0);
   all.clear();
