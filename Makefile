@@ -39,6 +39,7 @@ test: build kernels
 	@tests/run --build $(build_dir) $(TEST_ARGS)
 
 test-full: build kernels
+	@tools/kernel-7.4
 	@tests/run --build $(build_dir) --full $(TEST_ARGS)
 
 # Real engines on loopback; the first time it unpacks about 60 MB of packages into the cache.

@@ -38,9 +38,19 @@ bool attach_for_run() {
   return empty_hooks_bpf__load(hooks) == 0 && empty_hooks_bpf__attach(hooks) == 0;
 }
 
+// From Linux 7.4 on the kernel's own hooks take the place of capable().
 bool attach_for_machine() {
-  empty_machine_bpf* hooks = empty_machine_bpf__open_and_load();
-  return hooks != nullptr && empty_machine_bpf__attach(hooks) == 0;
+  empty_machine_bpf* hooks = empty_machine_bpf__open();
+  btf* kernel = btf__load_vmlinux_btf();
+  if (hooks == nullptr || kernel == nullptr) return false;
+  const bool native =
+      btf__find_by_name_kind(kernel, "bpf_lsm_namespace_install", BTF_KIND_FUNC) > 0;
+  btf__free(kernel);
+  bpf_program__set_autoload(hooks->progs.capable, !native);
+  for (bpf_program* program :
+       {hooks->progs.namespace_install, hooks->progs.namespace_init, hooks->progs.namespace_free})
+    bpf_program__set_autoload(program, native);
+  return empty_machine_bpf__load(hooks) == 0 && empty_machine_bpf__attach(hooks) == 0;
 }
 
 bool attach_for_sockets() {

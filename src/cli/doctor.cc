@@ -3,7 +3,7 @@
 // `holdfast doctor`: lists the features of this kernel, then runs a self-test for each backend. A
 // feature only shows that enforcement should work. The self-test is a real run whose command tries
 // what its policy forbids. It passes only if both attempts are refused and the backend reports both
-// refusals with their reasons.
+// refusals with their reasons. The hooks for programs of third parties are probed in the same way.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/hook_state.h"
 #include "cli/self_test.h"
+#include "hooks/probe/hook_probe.h"
 #include "kernel/features.h"
 #include "kernel/sockets/stream.h"
 #include "policy/load.h"
@@ -106,33 +107,63 @@ std::string_view word(Proof::Outcome outcome) {
   return "FAILED";
 }
 
-void print_pretty(const std::vector<kernel::Feature>& features, const std::vector<Proof>& proofs) {
-  for (const kernel::Feature& feature : features)
-    fmt::print("{:<8} {:<36} {}\n", word(feature.condition), feature.name, feature.state);
-  fmt::print("\nproof: a command tries what its policy forbids\n");
-  for (const Proof& proof : proofs)
-    fmt::print("{:<8} {:<36} {}\n", word(proof.outcome), proof.backend, proof.detail);
+std::string_view word(hooks::HookProbe::Outcome outcome) {
+  switch (outcome) {
+    case hooks::HookProbe::Outcome::held:
+      return "held";
+    case hooks::HookProbe::Outcome::failed:
+      return "FAILED";
+    case hooks::HookProbe::Outcome::unavailable:
+      return "not here";
+  }
+  return "FAILED";
 }
 
-void print_json(const std::vector<kernel::Feature>& features, const std::vector<Proof>& proofs) {
+struct Findings {
+  std::vector<kernel::Feature> features;
+  std::vector<Proof> proofs;
+  std::vector<hooks::HookProbe> probes;
+};
+
+void print_pretty(const Findings& findings) {
+  for (const kernel::Feature& feature : findings.features)
+    fmt::print("{:<8} {:<36} {}\n", word(feature.condition), feature.name, feature.state);
+  fmt::print("\nproof: a command tries what its policy forbids\n");
+  for (const Proof& proof : findings.proofs)
+    fmt::print("{:<8} {:<36} {}\n", word(proof.outcome), proof.backend, proof.detail);
+  if (findings.probes.empty()) return;
+  fmt::print("\nprobe: a process tries what a BPF program refuses at the hook\n");
+  for (const hooks::HookProbe& probe : findings.probes)
+    fmt::print("{:<8} {:<36} {}\n", word(probe.outcome), "hook " + probe.hook, probe.detail);
+}
+
+void print_json(const Findings& findings) {
   nlohmann::json report = {{"version", 1}};
-  for (const kernel::Feature& feature : features)
+  for (const kernel::Feature& feature : findings.features)
     report["features"].push_back(
         {{"name", feature.name}, {"condition", word(feature.condition)}, {"state", feature.state}});
-  for (const Proof& proof : proofs)
+  for (const Proof& proof : findings.proofs)
     report["backends"].push_back({{"name", proof.backend},
                                   {"held", proof.outcome == Proof::Outcome::held},
                                   {"available", proof.outcome != Proof::Outcome::unavailable},
                                   {"detail", proof.detail}});
+  for (const hooks::HookProbe& probe : findings.probes)
+    report["hooks"].push_back(
+        {{"name", probe.hook},
+         {"held", probe.outcome == hooks::HookProbe::Outcome::held},
+         {"available", probe.outcome != hooks::HookProbe::Outcome::unavailable},
+         {"detail", probe.detail}});
   fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-int verdict(const std::vector<Proof>& proofs) {
+int verdict(const Findings& findings) {
   bool any_held = false;
-  for (const Proof& proof : proofs) {
+  for (const Proof& proof : findings.proofs) {
     if (proof.outcome == Proof::Outcome::failed) return kExitFailed;
     any_held |= proof.outcome == Proof::Outcome::held;
   }
+  for (const hooks::HookProbe& probe : findings.probes)
+    if (probe.outcome == hooks::HookProbe::Outcome::failed) return kExitFailed;
   return any_held ? kExitOk : kExitImpossible;
 }
 
@@ -144,17 +175,18 @@ int doctor(const DoctorOptions& options) {
   const auto loaded = policy::load(sources);
   if (!loaded.policy) return kExitFailed;
   const run::RunPolicy policy{sources, "self-test", {}, loaded.policy.get()};
-  auto features = kernel::survey_features();
-  add_hooks(features);
-  std::vector<Proof> proofs;
+  Findings findings;
+  findings.features = kernel::survey_features();
+  add_hooks(findings.features);
+  findings.probes = hooks::probe_hooks();
   // lsm first: the supervisor makes this process undumpable, which cannot be undone.
-  proofs.push_back(prove("lsm", policy));
-  proofs.push_back(prove("supervisor", policy));
+  findings.proofs.push_back(prove("lsm", policy));
+  findings.proofs.push_back(prove("supervisor", policy));
   if (options.format == "json")
-    print_json(features, proofs);
+    print_json(findings);
   else
-    print_pretty(features, proofs);
-  return verdict(proofs);
+    print_pretty(findings);
+  return verdict(findings);
 }
 
 }  // namespace holdfast::cli

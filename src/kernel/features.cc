@@ -161,31 +161,53 @@ struct Needed {
   const char* purpose;
   const char* name;
   const char* older;  // null: none
+  // Of kernels that ask about namespaces themselves, of the others, or of both.
+  enum { both, natively, bridged } where = both;
 };
 
 constexpr Needed kNeeded[] = {
-    {"decides setns, unshare", "bpf_lsm_capable", nullptr},
+    {"decides setns", "bpf_lsm_namespace_install", nullptr, Needed::natively},
+    {"decides and records namespaces made", "bpf_lsm_namespace_init", nullptr, Needed::natively},
+    {"forgets namespaces", "bpf_lsm_namespace_free", nullptr, Needed::natively},
+    {"decides setns, unshare", "bpf_lsm_capable", nullptr, Needed::bridged},
     {"decides clone, adds child tasks", "bpf_lsm_task_alloc", nullptr},
     {"forgets a task", "bpf_lsm_task_free", nullptr},
     {"decides user namespaces", "bpf_lsm_userns_create", nullptr},
     {"decides tracing", "bpf_lsm_ptrace_access_check", nullptr},
-    {"records namespaces made", "__ns_common_init", "copy_net_ns"},
-    {"forgets namespaces", "__ns_common_free", "proc_free_inum"},
-    {"captures a target", "utsns_install", nullptr},
-    {"captures a target", "ipcns_install", nullptr},
-    {"captures a target", "netns_install", nullptr},
-    {"captures a target", "mntns_install", nullptr},
-    {"captures a target", "pidns_install", nullptr},
-    {"captures a target", "cgroupns_install", nullptr},
-    {"captures a target", "timens_install", nullptr},
-    {"captures a target", "userns_install", nullptr},
+    {"records namespaces made", "__ns_common_init", "copy_net_ns", Needed::bridged},
+    {"forgets namespaces", "__ns_common_free", "proc_free_inum", Needed::bridged},
+    {"captures a target", "utsns_install", nullptr, Needed::bridged},
+    {"captures a target", "ipcns_install", nullptr, Needed::bridged},
+    {"captures a target", "netns_install", nullptr, Needed::bridged},
+    {"captures a target", "mntns_install", nullptr, Needed::bridged},
+    {"captures a target", "pidns_install", nullptr, Needed::bridged},
+    {"captures a target", "cgroupns_install", nullptr, Needed::bridged},
+    {"captures a target", "timens_install", nullptr, Needed::bridged},
+    {"captures a target", "userns_install", nullptr, Needed::bridged},
     {"captures a moved task", "cgroup_procs_write_start", nullptr},
     {"captures a move", "cgroup_attach_permissions", nullptr},
     {"decides a move", "bpf_lsm_inode_permission", nullptr},
 };
 
+// All three, as the lsm backend requires it (backend/lsm/selection.h).
+bool asks_natively(const btf* types) {
+  return std::ranges::all_of(kNeeded, [types](const Needed& needed) {
+    return needed.where != Needed::natively || has_function(types, needed.name);
+  });
+}
+
+Feature namespace_rules(const btf* types) {
+  if (types == nullptr) return {"namespace rules", Condition::unknown, "no type information"};
+  if (asks_natively(types))
+    return {"namespace rules", Condition::good, "native: decided by the kernel's own hooks"};
+  return {"namespace rules", Condition::good,
+          "bridged: decided where the kernel checks capabilities"};
+}
+
 void add_functions(std::vector<Feature>& features, const btf* types) {
+  const auto elsewhere = asks_natively(types) ? Needed::bridged : Needed::natively;
   for (const Needed& needed : kNeeded) {
+    if (needed.where == elsewhere) continue;
     Feature feature{std::string("function ") + needed.name, Condition::good, needed.purpose};
     if (!has_function(types, needed.name)) {
       if (needed.older != nullptr && has_function(types, needed.older)) {
@@ -204,10 +226,13 @@ void add_functions(std::vector<Feature>& features, const btf* types) {
 std::vector<Feature> survey_features() {
   const Types types(has_kernel_types() ? btf__load_vmlinux_btf() : nullptr);
   std::vector<Feature> features = {
-      kernel_release(),   privilege(),       bpf_lsm(types.get()), type_information(),
-      lockdown(),         ftrace(),          preemption(),         landlock(),
-      seccomp_listener(), user_namespaces(), unified_cgroups(),    bpf_tokens(types.get()),
-      socket_labels(),
+      kernel_release(),     privilege(),
+      bpf_lsm(types.get()), type_information(),
+      lockdown(),           ftrace(),
+      preemption(),         landlock(),
+      seccomp_listener(),   user_namespaces(),
+      unified_cgroups(),    bpf_tokens(types.get()),
+      socket_labels(),      namespace_rules(types.get()),
   };
   add_functions(features, types.get());
   return features;

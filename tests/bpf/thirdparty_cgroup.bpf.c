@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * A stand-in for other people's cgroup_attach programs: a set of cgroups that may not be joined,
- * and the last event. Reads every argument of the hook.
+ * each with the errno that says so (EPERM or EBUSY), and the last event. Reads every argument of the hook.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -89,6 +89,7 @@ int BPF_PROG(deny_attach, struct task_struct* task, struct cgroup* src_cgrp,
   event->threadgroup = threadgroup;
   event->cgroup_ns = cgroup_ns->ns.inum;
   BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
-  if (bpf_map_lookup_elem(&denied_cgroups, &destination)) return -EPERM;
-  return 0;
+  __u8* error = bpf_map_lookup_elem(&denied_cgroups, &destination);
+  if (!error) return 0;
+  return *error == EBUSY ? -EBUSY : -EPERM;
 }

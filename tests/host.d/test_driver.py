@@ -112,18 +112,29 @@ def settings():
 
 def built_kernel(source):
     """A kernel that is built here has its share when it is in the cache, and all with --full."""
-    def parts(full):
+    def parts(full, kernel="7.4"):
         found = jobs.find_guest_jobs(source, "/b", None, lambda name: True, full)
-        return sorted(job.parts for job in found if job.where == "7.4")
+        return sorted(job.parts for job in found if job.where == kernel)
 
     with tempfile.TemporaryDirectory() as cache:
         before = os.environ.get("HOLDFAST_CACHE")
         os.environ["HOLDFAST_CACHE"] = cache
         check("nothing runs on a kernel that was not built", parts(True) == [], parts(True))
+        missing = list(jobs.find_missing_kernel_jobs(None, lambda name: True))
+        check("which is said", [job.parts for job in missing] == [["vm/kernel_7.4"]], missing)
+        check("unless something else is asked for", not list(jobs.find_missing_kernel_jobs(["6.1"], lambda name: True)))
         os.makedirs(os.path.join(cache, "kernels", "7.4"))
         with open(os.path.join(cache, "kernels", "7.4", "release"), "w", encoding="utf-8") as release:
             release.write("7.4\n")
+        check("one that was built is not missing", not list(jobs.find_missing_kernel_jobs(None, lambda name: True)))
         check("its share runs on one that was", parts(False) == [["vm/e"]], parts(False))
+        check("nothing runs on the proposed one", parts(False, "7.4-proposed") == [], parts(False, "7.4-proposed"))
+        os.makedirs(os.path.join(cache, "kernels", "7.4-proposed"))
+        with open(os.path.join(cache, "kernels", "7.4-proposed", "release"), "w", encoding="utf-8") as release:
+            release.write("7.4-proposed\n")
+        check("with --full the share runs on the proposed one", parts(True, "7.4-proposed") == [["vm/e"]],
+              parts(True, "7.4-proposed"))
+        check("and without it nothing", parts(False, "7.4-proposed") == [], parts(False, "7.4-proposed"))
         check("with --full all does", parts(True) == [["vm/a"], ["vm/b", "vm/e"], ["vm/d"]], parts(True))
         if before is None:
             del os.environ["HOLDFAST_CACHE"]

@@ -100,6 +100,8 @@ void try_moves(const thirdparty_cgroup_bpf* skeleton) {
   is(move("allowed", child), 0, "a move to where it is works");
   is(move("denied", 0x7ffffff), ESRCH, "a task that does not exist: the kernel's own error");
   is(clone_into("denied"), EPERM, "clone3: refused");
+  is(move("busy", child), EBUSY, "cgroup.procs: refused with the program's errno");
+  is(clone_into("busy"), EBUSY, "clone3: refused with the program's errno");
   pid_t made = 0;
   is(clone_into("allowed", &made), 0, "clone3 elsewhere works");
   event = last_event(skeleton);
@@ -123,8 +125,8 @@ void try_threads(const thirdparty_cgroup_bpf* skeleton) {
 }
 
 void make_cgroups() {
-  for (const char* name : {"allowed", "denied", "scoped", "scoped/deep", "scoped/deny", "threads",
-                           "threads/a", "threads/b"}) {
+  for (const char* name : {"allowed", "denied", "busy", "scoped", "scoped/deep", "scoped/deny",
+                           "threads", "threads/a", "threads/b"}) {
     mkdir((kRoot + name).c_str(), 0755);
   }
   for (const char* name : {"threads/a", "threads/b"}) {
@@ -134,10 +136,9 @@ void make_cgroups() {
   }
 }
 
-void deny(const thirdparty_cgroup_bpf* skeleton, const char* cgroup) {
+void deny(const thirdparty_cgroup_bpf* skeleton, const char* cgroup, unsigned char error = EPERM) {
   const unsigned long long id = id_of(cgroup);
-  const unsigned char one = 1;
-  bpf_map_update_elem(bpf_map__fd(skeleton->maps.denied_cgroups), &id, &one, BPF_ANY);
+  bpf_map_update_elem(bpf_map__fd(skeleton->maps.denied_cgroups), &id, &error, BPF_ANY);
 }
 
 void try_scope(const thirdparty_cgroup_bpf* skeleton) {
@@ -231,6 +232,7 @@ int main(int argc, char** argv) {
   }
   deny(skeleton, "denied");
   deny(skeleton, "threads/b");
+  deny(skeleton, "busy", EBUSY);
   if (scoped) {
     try_scope(skeleton);
     return tap_end();

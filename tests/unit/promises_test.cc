@@ -77,6 +77,17 @@ TEST(Promises, DependOnWhatTheKernelHas) {
             Strength::none);
 }
 
+TEST(Promises, SayWhereTheKernelsOwnHooksDecide) {
+  const auto why = [](RuleKind kind, Conditions holding) {
+    return backend::promise_of(Enforcer::service, kind, holding).why;
+  };
+  for (const RuleKind kind :
+       {RuleKind::namespaces_create, RuleKind::namespaces_enter, RuleKind::namespaces_visitors}) {
+    EXPECT_TRUE(why(kind, {Condition::native_hooks}).contains("own hooks"));
+    EXPECT_EQ(why(kind, {}), "");
+  }
+}
+
 TEST(Promises, KindsHaveDifferentNames) {
   std::set<std::string_view> names;
   for (const RuleKind kind : all_kinds()) {

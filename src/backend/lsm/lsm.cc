@@ -45,6 +45,8 @@ Conditions LsmBackend::conditions() const {
   Conditions holding;
   if (kernel::has_socket_attributes()) holding.add(Condition::socket_attributes);
   if (!bpf_can_be_decided()) holding.add(Condition::no_bpf_tokens);
+  if (const auto types = kernel::KernelTypes::load(); types && lsm::asks_natively(*types))
+    holding.add(Condition::native_hooks);
   return holding;
 }
 

@@ -41,6 +41,23 @@ std::string lsm_hook(std::string_view section) {
 
 bool is_capture(std::string_view function) { return function.ends_with("_install"); }
 
+// The programs for the hooks of kernels that ask about namespaces themselves (native.bpf.h), and
+// the one that decides where other kernels ask.
+constexpr std::string_view kNativeHooks[] = {"namespace_install", "namespace_init",
+                                             "namespace_free"};
+constexpr std::string_view kNativePrograms = "hf_native_";
+constexpr std::string_view kStandInDecider = "hf_capable";
+
+bool makes_one_type(std::string_view function) {
+  return std::ranges::find(kTypes, function, &TypeFunctions::make) != std::end(kTypes);
+}
+
+// Whether programs on the function capture or record what those hooks are asked about.
+bool stands_in(std::string_view function) {
+  return is_capture(function) || makes_one_type(function) || function == HF_MAKES_EVERY_NS ||
+         function == HF_FREES_EVERY_NS || function == HF_FREES_EVERY_INUM;
+}
+
 Error lacking(std::string_view function) {
   return Error{ENOTSUP, "attach to the kernel", std::string(function),
                "the kernel has no such function"};
@@ -67,16 +84,21 @@ Result<void> check_namespace_functions(const kernel::KernelTypes& types, bool tr
   return {};
 }
 
-bool is_used_here(std::string_view section, const kernel::KernelTypes& types) {
+bool asks_natively(const kernel::KernelTypes& types) {
+  return std::ranges::all_of(kNativeHooks, [&types](std::string_view hook) {
+    return types.has_function("bpf_lsm_" + std::string(hook));
+  });
+}
+
+bool is_used_here(std::string_view section, std::string_view program,
+                  const kernel::KernelTypes& types) {
+  const bool native = asks_natively(types);
+  if (program.starts_with(kNativePrograms)) return native;
   const std::string function = traced_function(section);
-  const bool makes = std::ranges::find(kTypes, function, &TypeFunctions::make) != std::end(kTypes);
-  const bool frees = function == HF_FREES_EVERY_INUM;
-  if (makes && types.has_function(HF_MAKES_EVERY_NS)) return false;
-  if (frees && types.has_function(HF_FREES_EVERY_NS)) return false;
-  if (makes || frees || is_capture(function) || function == HF_MAKES_EVERY_NS ||
-      function == HF_FREES_EVERY_NS)
-    return types.has_function(function);
-  return true;
+  if (native && (program == kStandInDecider || stands_in(function))) return false;
+  if (makes_one_type(function) && types.has_function(HF_MAKES_EVERY_NS)) return false;
+  if (function == HF_FREES_EVERY_INUM && types.has_function(HF_FREES_EVERY_NS)) return false;
+  return !stands_in(function) || types.has_function(function);
 }
 
 }  // namespace holdfast::backend::lsm

@@ -23,10 +23,15 @@ inline constexpr std::string_view kPageSender = "kernel_sendpage";
 inline constexpr std::string_view kHelperPrograms = "hf_helper_";
 [[nodiscard]] std::string helper_function(std::string_view section);
 
-// Whether a program of bpf/namespaces, known by its section ("fentry/utsns_install"), has a function
-// to attach to on this kernel that no other program of the same purpose covers. True: the section
-// is of another program.
-[[nodiscard]] bool is_used_here(std::string_view section, const kernel::KernelTypes& types);
+// Whether the kernel has the hooks namespace_install, namespace_init and namespace_free (Linux 7.4).
+// Then the programs on these hooks decide and record (bpf/namespaces/native.bpf.h).
+[[nodiscard]] bool asks_natively(const kernel::KernelTypes& types);
+// Whether a program of bpf/namespaces, known by its section ("fentry/utsns_install") and its name, has
+// something to attach to on this kernel that no other program of the same purpose covers. True: the
+// program is another one.
+[[nodiscard]] bool is_used_here(std::string_view section, std::string_view program,
+                                const kernel::KernelTypes& types);
+// For programs that stand in for these hooks.
 // Errors: ENOTSUP, the kernel has a type of namespace, but not the function that enters it or, with
 // `tracking`, the one that makes it.
 [[nodiscard]] Result<void> check_namespace_functions(const kernel::KernelTypes& types,

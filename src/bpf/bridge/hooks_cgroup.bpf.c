@@ -147,6 +147,12 @@ static __always_inline int refuse(__u32 why) {
   return -EPERM;
 }
 
+/* The move fails with what inode_permission() returns. What is no errno is EPERM. */
+static __always_inline int refuse_with(int verdict) {
+  int permission = refuse(HF_OP_REFUSED);
+  return verdict < 0 && verdict >= -HF_MAX_ERRNO ? verdict : permission;
+}
+
 static __always_inline bool is_procs_file(struct inode *inode) {
   const char wanted[] = "cgroup.procs";
   char name[sizeof wanted] = {};
@@ -162,8 +168,10 @@ HF_PROG_IDMAP("lsm/inode_permission", hooks_cgroup, struct inode *inode, int mas
   if (inode->i_sb->s_magic != HF_CGROUP2_MAGIC) return 0;
   __u64 key = (__u64)bpf_get_current_task_btf();
   struct hf_hook_verdict *answer = bpf_map_lookup_elem(&verdicts, &key);
-  if (answer && answer->verdict == 0) return 0;
-  if (answer) return refuse(HF_OP_REFUSED);
+  if (answer) {
+    int verdict = *(volatile __s32 *)&answer->verdict; /* read once: the verifier has to see its bounds */
+    return verdict == 0 ? 0 : refuse_with(verdict);
+  }
 
   struct hf_moved_task *moved = bpf_map_lookup_elem(&tasks, &key);
   if (moved && moved->outside) return 0;

@@ -23,6 +23,7 @@ typedef struct {
 } kuid_t;
 
 struct ns_common {
+  __u32 ns_type; /* 6.18 and later: CLONE_NEW* */
   unsigned int inum;
   __u64 ns_id; /* 6.18 and later: never reused */
 };

@@ -15,6 +15,7 @@
 #include "bpf/machine/machine_report.bpf.h"
 #include "bpf/namespaces/captures.bpf.h"
 #include "bpf/namespaces/decisions.bpf.h"
+#include "bpf/namespaces/native.bpf.h"
 #include "bpf/namespaces/records.bpf.h"
 #include "bpf/namespaces/trace.bpf.h"
 
@@ -45,6 +46,20 @@ static struct hf_tracking *hf_tracking(void) { return &machine_tracking; }
 static __u32 hf_tracked_share(void) { return HF_MACHINE_TRACKED_SHARE; }
 
 static int hf_rules_namespaces(void) { return namespace_rules; }
+
+static int hf_asked_natively(void) { return hf_kernel_asks_natively(); }
+
+/*
+ * Most tasks of most machines: in nobody's cgroup, while no namespace is tracked and nothing but cgroups makes a profile. A
+ * frame of its own, which is gone when the caller asks.
+ */
+static __noinline int hf_is_nobody_now(void) {
+  struct hf_known_profile known;
+  const struct hf_tables *t;
+  if (sessions_live || mark_rules || machine_tracking.any) return 0;
+  t = live_tables();
+  return t && !find_known_now(&known, t->generation) && !known.chain[0];
+}
 
 static __noinline __u64 hf_owner_id(const struct hf_held *held, __u16 profile) {
   struct hf_policy_key key = {.number = profile};

@@ -52,15 +52,27 @@ static __always_inline void hf_know_call(struct hf_operation *o) {
   }
 }
 
+/* The record of the namespace that is entered. Null: there is none, so nobody tracks it. */
+static __always_inline const struct hf_tracked *hf_find_entered(const struct hf_operation *o) {
+  const struct hf_tracking *tracking = hf_tracking();
+  const struct ns_common *ns = (const void *)o->entered;
+  const struct hf_call *call;
+  __u64 ns_id = 0;
+  if (!o->entered) {
+    call = hf_call_of(o->task);
+    return call && call->address ? hf_tracked_find(call->inum, call->address, call->ns_id) : 0;
+  }
+  if (tracking && !hf_may_be_tracked(tracking, o->target)) return 0;
+  if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
+  return hf_tracked_find(o->target, o->entered, ns_id);
+}
+
 /* Whose the namespace is that is entered. A frame of its own. */
 static __noinline int hf_know_target(struct hf_request *r, struct hf_operation *o) {
   struct hf_belongs belongs = {};
   const struct hf_tracked *record;
-  const struct hf_call *call;
   if (!r || !o) return 0;
-  call = hf_call_of(o->task);
-  if (!call || !call->address) return 0;
-  record = hf_tracked_find(call->inum, call->address, call->ns_id);
+  record = hf_find_entered(o);
   if (!record) return 0;
   hf_find_owner(&belongs, &o->held, record);
   r->target_owner = belongs.owner;
@@ -174,7 +186,7 @@ static __always_inline int hf_ask(struct hf_operation *o) {
     hf_count_undecidable();
     refused = 1;
   }
-  if (o->flags & HF_REQ_TARGET_KNOWN) hf_use_up_capture(o->task, refused);
+  if ((o->flags & HF_REQ_TARGET_KNOWN) && !o->entered) hf_use_up_capture(o->task, refused);
   return refused;
 }
 
@@ -198,12 +210,22 @@ static __always_inline int hf_begin_setns(struct hf_operation *o, __u64 fd, __u3
   return 1;
 }
 
-/* The points of one unshare see the same flags: userns_create, then capable once or, for a cgroup namespace, twice. */
+/* Does the kernel ask the object's programs about namespaces themselves (native.bpf.h)? Of the object. */
+static int hf_asked_natively(void);
+
+/*
+ * The points of one unshare see the same flags: userns_create, then capable once or, for a cgroup namespace, twice. Where
+ * the kernel asks natively, userns_create, and then each of the other types when it is made.
+ */
 static __always_inline int hf_begin_unshare(struct hf_operation *o, __u64 flags) {
   __u32 types = hf_types_of_unshare(flags);
-  if (flags & HF_CLONE_NEWUSER) o->points++;
-  if (flags & HF_CLONE_NEWCGROUP) o->points++;
-  if (types & ~HF_NS_USER) o->points++;
+  if (hf_asked_natively()) {
+    o->points = __builtin_popcount(types);
+  } else {
+    if (flags & HF_CLONE_NEWUSER) o->points++;
+    if (flags & HF_CLONE_NEWCGROUP) o->points++;
+    if (types & ~HF_NS_USER) o->points++;
+  }
   if (o->points >= 2) o->call = 1ull << 63 | (__u32)flags;
   return hf_begin_creation(o, HF_VIA_UNSHARE, types, HF_SAY);
 }

@@ -21,6 +21,7 @@ struct NamedProgram {
 };
 constexpr NamedProgram kPrograms[] = {
     {"machine_probe", kAllFamilies},
+    {"hf_native_free", kTracking},
     {"label_will_be_set", kLabels},
     {"label_was_set", kLabels},
     {"label_was_removed", kLabels},
@@ -57,6 +58,8 @@ constexpr NamedProgram kPrograms[] = {
     {"cgroup_release", kMoves},
     {"cgroup_capture", kMoves},
     {"machine_call_end", kNamespaces},
+    {"hf_native_init", kNamespaces},
+    {"hf_native_install", kNamespaces},
     {"hf_capable", kNamespaces},
     {"machine_clone", kNamespaces},
     {"hf_userns_create", kNamespaces},

@@ -155,7 +155,7 @@ bool is_of_use(const bpf_program* program, const kernel::KernelTypes& types, boo
   const std::string_view section = bpf_program__section_name(program);
   if (name == "hf_terminal_compat" || name == "bpf_file_ioctl_compat")
     return types.has_function(helper_function(section));
-  if (!name.starts_with(kHelperPrograms)) return is_used_here(section, types);
+  if (!name.starts_with(kHelperPrograms)) return is_used_here(section, name, types);
   return types.has_function(helper_function(section));
 }
 
@@ -309,7 +309,7 @@ Result<void> MachinePrograms::replace_map(const std::string& name) {
 Result<void> MachinePrograms::attach_programs(Families families) {
   HF_TRY_ASSIGN(auto object, open_object());
   HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
-  if ((families & kTargets) != 0)
+  if ((families & kTargets) != 0 && !asks_natively(types))
     HF_TRY(check_namespace_functions(types, (families & kTracking) != 0));
   if ((families & kBpf) != 0 && !types.has_function(std::string(kTokenHook)))
     return Error{ENOTSUP, "decide about bpf", {}, kNoTokens};
