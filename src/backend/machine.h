@@ -50,6 +50,15 @@ struct MachineSpec {
   std::function<void(const std::string& text)> warn = {};
 };
 
+// What the sessions of one ordinary user may have at one time.
+struct UserLimits {
+  std::uint32_t sessions = 16;
+  std::uint32_t members = 1024;   // tasks of all sessions; a task that is in two counts twice
+  std::uint32_t namespaces = 64;  // tracked ones of one session
+  std::uint32_t policies = 4;     // that differ
+  std::uint32_t rules = 256;  // about sockets in one policy, with the names and values of labels
+};
+
 // A session: the policy of one run, held beside the machine's policy by the same programs.
 struct SessionOpening {
   // Its marks are not used. Borrowed for the call.
@@ -66,6 +75,10 @@ struct SessionOpening {
   std::array<std::uint32_t, HF_NS_COUNT> namespaces = {};
   // Of a socket that the policy's rules do not apply to. 0: none.
   std::uint64_t channel_cookie = 0;
+  // The owner is an ordinary user: the first member has to be a task of that user alone, which
+  // cannot gain privileges (no_new_privs), and its namespaces have to be made by that user. The
+  // session decides about its members, and about visitors that are tasks of that user alone.
+  std::optional<UserLimits> user;
 };
 
 struct SessionCounts {
@@ -73,6 +86,7 @@ struct SessionCounts {
   std::uint64_t members = 0;  // tasks
   std::uint64_t events = 0;   // that programs have begun to write; they come to the sink
   std::uint32_t owner = 0;
+  std::uint64_t forks_refused = 0;  // a member was one too many for its ordinary user
 };
 
 // The labels of one socket: names ("user.…") and values, in the order of their first set.
@@ -143,14 +157,15 @@ class Machine {
   [[nodiscard]] virtual Result<std::vector<hf_guard_event>> take_guard_events() = 0;
   // Is the machine sealed? If so, a change of policy needs the token.
   [[nodiscard]] virtual bool sealed() const = 0;
-  // What open_session() would do with this policy, without a task: attaches the programs that it
-  // needs, which takes seconds if they are not attached. `key` is as in SessionOpening. Errors:
-  // ENOTSUP this kernel cannot decide all of the policy's rules, or there is no guard (the detail
-  // says which); EINVAL, E2BIG a path of the policy; of attaching.
-  virtual Result<void> prepare_session(const MachineSpec& policy, const std::string& key) = 0;
+  // What open_session() would do, without a task: attaches the programs that the policy needs, which
+  // takes seconds if they are not attached. Errors: ENOTSUP this kernel cannot decide all of the
+  // policy's rules, or there is no guard (the detail says which); EINVAL, E2BIG a path of the policy;
+  // EDQUOT the user has as much as the limits permit; of attaching.
+  virtual Result<void> prepare_session(const SessionOpening& opening) = 0;
   // Opens a session and makes the task its first member. Returns the id of the session, which no
   // later session has. Errors: as prepare_session(); ENOSPC too many sessions; ELOOP the task is in
-  // too many; ESRCH the task or a namespace is gone. After an error the task must not be released.
+  // too many; EDQUOT the user has as much as the limits permit; EPERM the task or a namespace is not the user's, or the
+  // task may gain privileges; ESRCH the task or a namespace is gone. After an error the task must not be released.
   [[nodiscard]] virtual Result<std::uint64_t> open_session(const SessionOpening& opening) = 0;
   // Those that are open, also from before this process.
   [[nodiscard]] virtual std::vector<std::uint64_t> sessions() const = 0;

@@ -5,6 +5,7 @@
 // what its policy forbids. It passes only if both attempts are refused and the backend reports both
 // refusals with their reasons. The hooks for programs of third parties are probed in the same way.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,7 @@
 #include "kernel/features.h"
 #include "kernel/sockets/stream.h"
 #include "policy/load.h"
+#include "rpc/control_interface.h"
 #include "run/choice.h"
 #include "run/supervise.h"
 
@@ -79,6 +81,19 @@ void add_hooks(std::vector<kernel::Feature>& features) {
                         hook.state == HOLDFAST_HOOK_UNAVAILABLE ? kernel::Condition::limited
                                                                 : kernel::Condition::good,
                         std::string(hook_state_word(hook.state)) + ": " + hook.how});
+}
+
+// For an ordinary user: does holdfastd hold this user's runs?
+void add_sessions(std::vector<kernel::Feature>& features, const run::RunPolicy& policy) {
+  if (geteuid() == 0) return;
+  const backend::SessionSpec spec{policy.compiled->tables.get(), 1, 0, [](const hf_event&) {}};
+  const auto session = run::open_resident(rpc::kControlSocket, policy, spec);
+  const std::string why = session                          ? std::string()
+                          : session.error().detail.empty() ? session.error().message()
+                                                           : session.error().detail;
+  features.push_back({"runs of this user under holdfastd",
+                      session ? kernel::Condition::good : kernel::Condition::limited,
+                      session ? "as [sessions] of the machine's policy says" : why});
 }
 
 std::string_view word(kernel::Condition condition) {
@@ -178,6 +193,7 @@ int doctor(const DoctorOptions& options) {
   Findings findings;
   findings.features = kernel::survey_features();
   add_hooks(findings.features);
+  add_sessions(findings.features, policy);
   findings.probes = hooks::probe_hooks();
   // lsm first: the supervisor makes this process undumpable, which cannot be undone.
   findings.proofs.push_back(prove("lsm", policy));

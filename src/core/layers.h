@@ -19,6 +19,19 @@
 #define HF_NO_LAYER 0xffffu     /* more than each slot; fits the slot of a look at layers */
 #define HF_SESSION_TASKS 65536u /* members of all sessions together; a fork beyond that fails */
 
+/*
+ * Of these, what the sessions of ordinary users may have together. The rest is root's, whatever users do. A user has a slot
+ * as long as a session of that user is open; slot 0 counts for all users.
+ */
+#define HF_USER_SLOTS 257u
+#define HF_USER_SESSIONS 1024u
+#define HF_USER_TASKS 32768u
+#define HF_USER_TRACKED 65536u /* namespaces */
+#define HF_USER_POLICIES 64u   /* that differ, each with its tables */
+#define HF_USER_ENTRIES 16384u /* of the maps of rules about sockets */
+#define HF_USER_EVENTS 256u    /* in a second, of one session */
+#define HF_NO_UID 0xffffffffu
+
 /* Sets: the id of a cgroup, or one of these bits and another number. */
 #define HF_SET_OF_MARK (1ull << 63)
 #define HF_SET_OF_SESSION (1ull << 62)
@@ -55,6 +68,19 @@ struct hf_session_state {
   __u32 owner;   /* uid that opened it */
   __u32 profile; /* of its members */
   __u32 moves;   /* 1: its policy has rules about moves between cgroups */
+  __u32 user;    /* slot of the owner in the table of users; 0: root's. Only its own user's tasks are visitors */
+  __u32 tracked_share;   /* namespaces of its sandbox */
+  __u32 pad0;
+  __u64 events_since_ns; /* the second in which `events_now` were reported; only counted for users */
+  __u64 events_now;
+  __u64 forks_refused; /* members that were one too many for the user */
+};
+
+/* An ordinary user with a session. */
+struct hf_session_user {
+  __u64 members; /* of all sessions of the user; a task in two counts twice */
+  __u64 members_most;
+  __u32 uid;
   __u32 pad0;
 };
 
@@ -64,7 +90,13 @@ struct hf_adoption {
   __u32 inum[HF_NS_COUNT]; /* namespaces that become the session's, by bit number of HF_NS_*; 0: none */
   __u32 found;             /* HF_NS_* that were recorded */
   __u32 joined;            /* 1: the task is a member */
+  __u32 owner;             /* the task has to be this user's, with no_new_privs; HF_NO_UID: any */
+  __u32 refused;           /* HF_ADOPTION_*: why it is not a member */
 };
+#define HF_ADOPTION_PRIVILEGES 1u /* it may gain privileges at an exec */
+#define HF_ADOPTION_OTHERS 2u     /* it is another user's, or has privileges */
+#define HF_ADOPTION_FULL 3u       /* in too many sessions, or the user has too many members */
+#define HF_ADOPTION_NAMESPACE 4u  /* a namespace is another user's */
 
 HF_INLINE __u64 hf_owner_in_session(__u32 slot, __u16 profile) {
   return HF_OWNER_IN_SESSION | (__u64)slot << 16 | profile;
@@ -73,8 +105,9 @@ HF_INLINE __u32 hf_slot_of_owner(__u64 owner) { return (__u32)(owner >> 16) & (H
 
 HF_LAYOUT(sizeof(struct hf_layer) == 16);
 HF_LAYOUT(sizeof(struct hf_layers) == 8 + 16 * HF_LAYERS_NESTED);
-HF_LAYOUT(sizeof(struct hf_session_state) == 72 + sizeof(struct hf_counters));
-HF_LAYOUT(sizeof(struct hf_adoption) == 24 + 4 * HF_NS_COUNT);
+HF_LAYOUT(sizeof(struct hf_session_state) == 104 + sizeof(struct hf_counters));
+HF_LAYOUT(sizeof(struct hf_session_user) == 24);
+HF_LAYOUT(sizeof(struct hf_adoption) == 32 + 4 * HF_NS_COUNT);
 HF_LAYOUT((HF_LAYER_SLOTS & (HF_LAYER_SLOTS - 1)) == 0);
 
 #endif /* HOLDFAST_CORE_LAYERS_H */

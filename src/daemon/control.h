@@ -49,6 +49,7 @@ class Control {
             [this](rpc::ConnectionId client, const rpc::Json& reply) {
               return server_->send(client, reply);
             },
+            [this](rpc::ConnectionId client) { server_->finish(client); },
             [this] {
               if (report_) report_();
             }) {}

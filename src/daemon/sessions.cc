@@ -3,11 +3,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
 
 #include "backend/calls/attributes.h"
+#include "daemon/session_rights.h"
 #include "events/event_json.h"
 #include "events/guard_event.h"
 #include "kernel/cgroup/cgroup.h"
@@ -32,8 +34,13 @@ constexpr std::uint64_t kLookNs = 500'000'000;
 constexpr std::uint64_t kEventsNs = 10'000'000'000;
 // Policies that are kept for the next run with the same.
 constexpr std::size_t kMaxPrepared = 16;
-// Totals of sessions that have ended.
+// A user may have so many children where they cannot be looked up by number.
+constexpr std::size_t kMaxChildrenOfUser = 1024;
+constexpr std::size_t kMaxPreparedOfUser = 4;
+constexpr std::size_t kMaxPreparedOfUsers = 64;
+// Totals of sessions that have ended, of root, and of all others.
 constexpr std::size_t kMaxEnded = 4096;
+constexpr std::size_t kMaxEndedOfUsers = 1024;
 
 std::string named(const char* what) { return fmt::format("{}.{}", rpc::kControlInterface, what); }
 
@@ -146,7 +153,9 @@ Result<pid_t> child_of_caller(const kernel::Proc& proc, const rpc::Call& call, p
   HF_TRY_ASSIGN(const auto parent, proc.task(caller));
   HF_TRY_ASSIGN(const auto own, parent.status());
   const bool same_numbers = own.innermost_pid == own.process;
-  for (const pid_t child : parent.children()) {
+  const std::vector<pid_t> children = same_numbers ? std::vector{number} : parent.children();
+  if (call.peer.uid != 0 && children.size() > kMaxChildrenOfUser) return no_such_child();
+  for (const pid_t child : children) {
     const auto task = proc.task(child);
     const auto status = task ? task->status() : task.error();
     if (!status || status->parent != caller || status->ended || status->threads != 1) continue;
@@ -177,8 +186,11 @@ Json totals_json(const backend::SessionCounts& counts, std::uint64_t sent) {
 
 }  // namespace
 
-Sessions::Sessions(Enforcement& enforcement, Send send, std::function<void()> report)
-    : enforcement_(enforcement), send_(std::move(send)), report_(std::move(report)) {
+Sessions::Sessions(Enforcement& enforcement, Send send, Finish finish, std::function<void()> report)
+    : enforcement_(enforcement),
+      send_(std::move(send)),
+      finish_(std::move(finish)),
+      report_(std::move(report)) {
   enforcement_.use_session_sink([this](const hf_event& event) { deliver(event); });
   look_again();
 }
@@ -194,18 +206,55 @@ std::optional<Answer> Sessions::answer(std::string_view method, const rpc::Call&
   if (method == "PrepareSession") return prepare(call);
   if (method == "OpenSession") return open(call);
   if (method == "SessionTotals") return totals(call);
-  if (method == "Sessions") return list();
+  if (method == "Sessions") return list(call);
   return std::nullopt;
 }
 
-std::shared_ptr<const Sessions::Prepared> Sessions::find_prepared(const std::string& key) const {
-  for (const auto& one : prepared_)
-    if (one->key == key || one->name == key) return one;
+Result<Sessions::Limits> Sessions::limits_of(const rpc::Call& call) const {
+  if (call.peer.uid == 0) return Limits();
+  HF_TRY_ASSIGN(const auto limits, limits_of_caller(enforcement_.policy().sessions, call));
+  return Limits(limits);
+}
+
+std::shared_ptr<const Sessions::Prepared> Sessions::find_prepared(const std::string& key,
+                                                                  uid_t owner) const {
+  for (const auto& one : owner == 0 ? prepared_ : prepared_of_users_)
+    if (one->owner == owner && (one->key == key || one->name == key)) return one;
   return nullptr;
+}
+
+// Of the user with the most, the oldest goes. So nobody can push out what root has prepared, or another user.
+void Sessions::keep_prepared(std::shared_ptr<const Prepared> prepared) {
+  const uid_t owner = prepared->owner;
+  PreparedList& list = owner == 0 ? prepared_ : prepared_of_users_;
+  std::erase(list, prepared);
+  list.push_front(std::move(prepared));
+  if (owner == 0) {
+    if (list.size() > kMaxPrepared) list.pop_back();
+    return;
+  }
+  std::map<uid_t, std::size_t> counts;
+  for (const auto& one : list) counts[one->owner]++;
+  uid_t most = owner;
+  for (const auto& [user, count] : counts)
+    if (count > counts[most]) most = user;
+  if (counts[most] <= kMaxPreparedOfUser && list.size() <= kMaxPreparedOfUsers) return;
+  const auto oldest = std::ranges::find_if(list.rbegin(), list.rend(),
+                                           [&](const auto& one) { return one->owner == most; });
+  list.erase(std::next(oldest).base());
+}
+
+void Sessions::keep_totals(std::uint64_t id, Ended ended) {
+  auto& kept = ended.owner == 0 ? ended_ : ended_of_users_;
+  const std::size_t most = ended.owner == 0 ? kMaxEnded : kMaxEndedOfUsers;
+  kept[id] = std::move(ended);
+  if (kept.size() > most) kept.erase(kept.begin());
 }
 
 // Compiles the policy and attaches what it needs, before the client forks anything.
 Answer Sessions::prepare(const rpc::Call& call) {
+  const auto limits = limits_of(call);
+  if (!limits) return not_opened(limits.error());
   const auto sources = sources_of(call);
   if (!sources) return rpc::invalid_parameter("sources");
   const auto profile = text_of(call, "profile");
@@ -216,12 +265,13 @@ Answer Sessions::prepare(const rpc::Call& call) {
   // By the whole text: a digest can be met on purpose.
   const std::string key = call.parameters["sources"].dump() + '\0' + *profile + '\0' + mode + '\0' +
                           std::to_string(call.peer.uid);
-  auto prepared = find_prepared(key);
+  auto prepared = find_prepared(key, call.peer.uid);
   if (!prepared) {
     auto loaded = policy::load(*sources);
     if (!loaded.policy) return mistakes(loaded);
     auto made = std::make_shared<Prepared>();
     made->key = key;
+    made->owner = call.peer.uid;
     made->name = fmt::format("policy-{}", ++named_);
     made->policy = std::move(loaded.policy);
     const auto number = made->policy->find_profile(*profile);
@@ -234,13 +284,31 @@ Answer Sessions::prepare(const rpc::Call& call) {
   }
   const bool named = members_are_named(prepared->tables->profiles[prepared->profile]);
   if (auto seen = sees_caller(call, named); !seen) return not_opened(seen.error());
+  if (*limits) {
+    if (named)
+      return not_opened({ENOTSUP, "open session", {}, "before Linux 7.1, rules about labels are for root's runs"});
+    if (auto fit = check_user_policy(*prepared->policy, **limits); !fit)
+      return not_opened(fit.error());
+  }
   const auto spec = enforcement_.spec_of(*prepared->policy, *prepared->tables);
-  if (auto ready = enforcement_.machine().prepare_session(spec, prepared->key); !ready)
+  if (auto ready = enforcement_.machine().prepare_session(opening_of(*prepared, spec, *limits));
+      !ready)
     return not_opened(ready.error());
-  std::erase(prepared_, prepared);
-  prepared_.push_front(prepared);
-  if (prepared_.size() > kMaxPrepared) prepared_.pop_back();
+  keep_prepared(prepared);
   return {"", {{"policy", prepared->name}}, false};
+}
+
+// Without a task. Borrows `spec`.
+backend::SessionOpening Sessions::opening_of(const Prepared& prepared,
+                                             const backend::MachineSpec& spec,
+                                             const Limits& limits) {
+  backend::SessionOpening opening;
+  opening.policy = &spec;
+  opening.key = prepared.key;
+  opening.profile = prepared.profile;
+  opening.owner = prepared.owner;
+  opening.user = limits;
+  return opening;
 }
 
 Answer Sessions::open(const rpc::Call& call) {
@@ -250,17 +318,19 @@ Answer Sessions::open(const rpc::Call& call) {
   const auto types = types_of(call);
   if (!types) return rpc::invalid_parameter("namespaces");
   const auto key = text_of(call, "policy");
-  const auto prepared = key ? find_prepared(*key) : nullptr;
+  const auto limits = limits_of(call);
+  if (!limits) return not_opened(limits.error());
+  const auto prepared = key ? find_prepared(*key, call.peer.uid) : nullptr;
   if (!prepared) return {named("NotFound"), {{"what", "the prepared policy"}}, false};
-  const auto begun = begin(*prepared, call, static_cast<pid_t>(*pid), *types);
+  const auto begun = begin(*prepared, call, *limits, static_cast<pid_t>(*pid), *types);
   if (!begun) return not_opened(begun.error());
-  sessions_[*begun] = {prepared, call.connection};
+  sessions_[*begun] = {prepared, call.peer.uid, call.connection};
   look_again();
   return {"", {{"session", *begun}}, true};
 }
 
-Result<std::uint64_t> Sessions::begin(const Prepared& prepared, const rpc::Call& call, pid_t number,
-                                      std::uint32_t types) {
+Result<std::uint64_t> Sessions::begin(const Prepared& prepared, const rpc::Call& call,
+                                      const Limits& limits, pid_t number, std::uint32_t types) {
   HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
   // Its parent waits for the answer, so nothing reaps it and its number stays its own.
   HF_TRY_ASSIGN(const auto pid, child_of_caller(proc, call, number));
@@ -268,11 +338,7 @@ Result<std::uint64_t> Sessions::begin(const Prepared& prepared, const rpc::Call&
   HF_TRY_ASSIGN(const auto still, child_of_caller(proc, call, number));
   if (still != pid) return no_such_child();
   const auto spec = enforcement_.spec_of(*prepared.policy, *prepared.tables);
-  backend::SessionOpening opening;
-  opening.policy = &spec;
-  opening.key = prepared.key;
-  opening.profile = prepared.profile;
-  opening.owner = call.peer.uid;
+  backend::SessionOpening opening = opening_of(prepared, spec, limits);
   opening.tid = pid;
   opening.namespaces = namespaces.inodes;
   opening.channel_cookie = number_of(call, "channel").value_or(0);
@@ -282,31 +348,38 @@ Result<std::uint64_t> Sessions::begin(const Prepared& prepared, const rpc::Call&
 Answer Sessions::totals(const rpc::Call& call) {
   const auto id = number_of(call, "session");
   if (!id) return rpc::invalid_parameter("session");
-  if (const auto ended = ended_.find(*id); ended != ended_.end()) {
-    Answer answer{"", std::move(ended->second), false};
-    ended_.erase(ended);
+  const Answer unknown = {named("NotFound"), {{"what", fmt::format("session {}", *id)}}, false};
+  auto& kept = call.peer.uid == 0 ? ended_ : ended_of_users_;
+  if (const auto ended = kept.find(*id); ended != kept.end()) {
+    if (ended->second.owner != call.peer.uid) return unknown;
+    Answer answer{"", std::move(ended->second.totals), false};
+    kept.erase(ended);
     return answer;
   }
+  if (const auto open = enforcement_.machine().session(*id);
+      call.peer.uid != 0 && (!open || open->owner != call.peer.uid))
+    return unknown;
   // What was decided before is sent before.
   if (auto sent = deliver_all(); !sent) return not_opened(sent.error());
   const auto counts = enforcement_.machine().session(*id);
-  if (!counts) return {named("NotFound"), {{"what", fmt::format("session {}", *id)}}, false};
+  if (!counts) return unknown;
   const auto known = sessions_.find(*id);
   if (known == sessions_.end()) return {"", totals_json(*counts, 0), false};
   return {"", totals_json(*counts, known->second.sent + outstanding(known->second, *counts)),
           false};
 }
 
-Answer Sessions::list() const {
+Answer Sessions::list(const rpc::Call& call) const {
   Json all = Json::array();
   for (const std::uint64_t id : enforcement_.machine().sessions()) {
     const auto counts = enforcement_.machine().session(id);
-    if (!counts) continue;
+    if (!counts || (call.peer.uid != 0 && counts->owner != call.peer.uid)) continue;
     const auto known = sessions_.find(id);
     const auto& by = known == sessions_.end() ? nullptr : known->second.by;
     all.push_back({{"session", id},
                    {"uid", counts->owner},
                    {"members", counts->members},
+                   {"forks_refused", counts->forks_refused},
                    {"profile", by ? Json(by->policy->profiles[by->profile]) : Json()},
                    {"client", known != sessions_.end() && known->second.client != 0}});
   }
@@ -373,8 +446,9 @@ void Sessions::tick() {
     if (known != sessions_.end() && waits_for_events(known->second, *counts)) continue;
     if (!enforcement_.machine().close_session(id)) continue;
     if (known == sessions_.end()) continue;
-    ended_[id] = totals_json(*counts, known->second.sent);
-    if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin());
+    keep_totals(id, {totals_json(*counts, known->second.sent), known->second.owner});
+    // A connection of root may stay as it is.
+    if (known->second.owner != 0 && known->second.client != 0) finish_(known->second.client);
     sessions_.erase(known);
   }
   look_again();

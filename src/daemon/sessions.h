@@ -22,19 +22,21 @@
 namespace holdfast::daemon {
 
 // Answers the methods about sessions of io.holdfast.Control, and sends each session's events to its
-// client. One thread.
+// client. Ordinary users have what session_rights.h says, and see their own sessions only. One thread.
 class Sessions {
  public:
   // Sends a reply to a call that continues. False: the connection has ended.
   using Send = std::function<bool(rpc::ConnectionId, const rpc::Json&)>;
+  // There are no more replies to that call.
+  using Finish = std::function<void(rpc::ConnectionId)>;
 
   // Borrows `enforcement`. `report` passes refused attacks that were read to refused().
-  Sessions(Enforcement& enforcement, Send send, std::function<void()> report);
+  Sessions(Enforcement& enforcement, Send send, Finish finish, std::function<void()> report);
   ~Sessions();
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
-  // Empty: the method is not about sessions. The caller is root.
+  // Empty: the method is not about sessions.
   [[nodiscard]] std::optional<rpc::Answer> answer(std::string_view method, const rpc::Call& call);
 
   // Sends a refused attack on the enforcement to the client whose task tried it.
@@ -53,9 +55,16 @@ class Sessions {
     Compiled policy;
     std::shared_ptr<const hf_tables> tables;
     std::uint16_t profile = HF_NO_PROFILE;
+    uid_t owner = 0;
+  };
+  using PreparedList = std::deque<std::shared_ptr<const Prepared>>;  // the newest first
+  struct Ended {
+    rpc::Json totals;
+    uid_t owner = 0;
   };
   struct Session {
     std::shared_ptr<const Prepared> by;
+    uid_t owner = 0;
     rpc::ConnectionId client = 0;  // 0: it has gone
     std::uint64_t sent = 0;        // replies about what was decided
     std::uint64_t events = 0;      // that came from the programs
@@ -63,11 +72,21 @@ class Sessions {
   };
   [[nodiscard]] rpc::Answer prepare(const rpc::Call& call);
   [[nodiscard]] rpc::Answer open(const rpc::Call& call);
+  // nullopt: the caller is root.
+  using Limits = std::optional<backend::UserLimits>;
+  [[nodiscard]] Result<Limits> limits_of(const rpc::Call& call) const;
   [[nodiscard]] Result<std::uint64_t> begin(const Prepared& prepared, const rpc::Call& call,
-                                            pid_t number, std::uint32_t types);
+                                            const Limits& limits, pid_t number,
+                                            std::uint32_t types);
+  [[nodiscard]] static backend::SessionOpening opening_of(const Prepared& prepared,
+                                                          const backend::MachineSpec& spec,
+                                                          const Limits& limits);
   [[nodiscard]] rpc::Answer totals(const rpc::Call& call);
-  [[nodiscard]] rpc::Answer list() const;
-  [[nodiscard]] std::shared_ptr<const Prepared> find_prepared(const std::string& key) const;
+  [[nodiscard]] rpc::Answer list(const rpc::Call& call) const;
+  [[nodiscard]] std::shared_ptr<const Prepared> find_prepared(const std::string& key,
+                                                              uid_t owner) const;
+  void keep_prepared(std::shared_ptr<const Prepared> prepared);
+  void keep_totals(std::uint64_t id, Ended ended);
   // Events that programs have begun to write and that have not come.
   [[nodiscard]] static std::uint64_t outstanding(const Session& session,
                                                  const backend::SessionCounts& counts);
@@ -81,11 +100,14 @@ class Sessions {
   Enforcement& enforcement_;
   std::optional<MovePaths> paths_;  // empty: no event of a move was sent yet
   Send send_;
+  Finish finish_;
   std::function<void()> report_;
-  std::deque<std::shared_ptr<const Prepared>> prepared_;  // the newest first
-  std::map<std::uint64_t, Session> sessions_;             // of clients of this process, by id
-  std::map<std::uint64_t, rpc::Json> ended_;              // totals whose client has not asked yet
-  std::uint64_t named_ = 0;                               // prepared policies
+  PreparedList prepared_;                      // of root
+  PreparedList prepared_of_users_;             // of all others
+  std::map<std::uint64_t, Session> sessions_;  // of clients of this process, by id
+  std::map<std::uint64_t, Ended> ended_;       // totals whose client has not asked yet; of root
+  std::map<std::uint64_t, Ended> ended_of_users_;
+  std::uint64_t named_ = 0;  // prepared policies
   std::uint64_t due_ns_ = kNever;
 };
 

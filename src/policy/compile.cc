@@ -12,6 +12,7 @@
 #include <new>
 
 #include "policy/keys.h"
+#include "policy/sessions_table.h"
 
 namespace holdfast::policy {
 namespace {
@@ -43,6 +44,7 @@ class Compiler {
   std::unique_ptr<const Compiled> compile(std::uint64_t digest) {
     start();
     out_->digest = digest;
+    out_->sessions = session_rules(model_.sessions);
     for (std::size_t i = 0; i < model_.profiles.size(); i++)
       add_profile(model_.profiles[i], static_cast<std::uint16_t>(i + 1));
     finish();

@@ -57,6 +57,26 @@ struct LabelRights {
   std::uint32_t inherit_rule = 0;
 };
 
+// Whom [sessions] names.
+struct SessionUser {
+  enum class Kind { any, user, group };
+  Kind kind = Kind::any;
+  std::string name;                     // of the user or group; empty: by number
+  std::optional<std::uint32_t> number;  // uid or gid
+};
+
+// The ordinary users whose runs holdfastd holds, and what each of them may have at one time. They count
+// in the machine's policy alone.
+struct SessionRules {
+  std::vector<SessionUser> users;  // empty: nobody but root
+  std::uint32_t sessions = 16;
+  std::uint32_t members = 1024;   // tasks of all sessions; a task that is in two counts twice
+  std::uint32_t namespaces = 64;  // tracked ones of one session
+  std::uint32_t policies = 4;     // that differ
+  std::uint32_t rules =
+      256;  // of one policy: its socket rules, profiles, names and values of labels
+};
+
 struct FreeTables {
   void operator()(const hf_tables* tables) const { std::free(const_cast<hf_tables*>(tables)); }
 };
@@ -75,7 +95,8 @@ struct Compiled {
   std::vector<std::string> label_names;   // by the number of the name
   std::vector<std::string> label_values;  // by value id; [0] is ""
   std::vector<LabelRights> label_rights;  // by profile number
-  std::uint64_t digest = 0;               // text_digest() (policy/load.h); 0: there is no text
+  SessionRules sessions;
+  std::uint64_t digest = 0;  // text_digest() (policy/load.h); 0: there is no text
 
   [[nodiscard]] std::optional<std::uint16_t> find_profile(std::string_view name) const;
 };

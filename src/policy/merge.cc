@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "policy/keys.h"
+#include "policy/sessions_table.h"
 
 namespace holdfast::policy {
 namespace {
@@ -59,6 +60,7 @@ void override_profile(Profile& profile, Profile with) {
 void override_unit(Unit& unit, FileModel with) {
   if (with.mode) unit.mode = with.mode;
   if (with.log) unit.log = with.log;
+  override_sessions(unit.sessions, std::move(with.sessions));
   for (Profile& profile : with.profiles) {
     for (SocketRule& rule : profile.sockets) rule.drop_in = true;
     if (Profile* same = find(unit.profiles, profile.name); same != nullptr)
@@ -83,6 +85,7 @@ class Combiner {
         add_keys(model_.profiles[at->second], std::move(profile));
       defaults_[at->second].emplace_back(unit.mode, unit.log);
     }
+    add_sessions(model_.sessions, std::move(unit.sessions), diagnostics_);
     std::ranges::move(unit.tests, std::back_inserter(model_.tests));
   }
 

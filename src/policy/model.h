@@ -118,17 +118,29 @@ struct PolicyTest {
   Setting<std::string> line;                  // the key of the rule that decides: "cgroups.leave"
 };
 
+// The table [sessions] (policy/sessions_table.h).
+struct SessionsModel {
+  Setting<std::vector<SessionUser>> users;
+  Setting<std::uint64_t> sessions;
+  Setting<std::uint64_t> members;
+  Setting<std::uint64_t> namespaces;
+  Setting<std::uint64_t> policies;
+  Setting<std::uint64_t> rules;
+};
+
 // What one file states.
 struct FileModel {
   std::vector<Profile> profiles;  // each name once
   Setting<std::uint8_t> mode;     // at the top
   Setting<std::uint8_t> log;
+  SessionsModel sessions;
   std::vector<PolicyTest> tests;
   bool drop_in = false;
 };
 
 struct Model {
   std::vector<Profile> profiles;  // in the order of the sources
+  SessionsModel sessions;
   std::vector<PolicyTest> tests;
   bool complete = true;  // false: a source has a syntax error, so profiles may be missing
 };

@@ -6,6 +6,7 @@
 
 #include "policy/keys.h"
 #include "policy/reader.h"
+#include "policy/sessions_table.h"
 #include "policy/suggest.h"
 #include "policy/unit_name.h"
 
@@ -205,9 +206,10 @@ FileModel read_file_model(const Value& root, std::vector<Diagnostic>& diagnostic
   FileModel file;
   Reader in(diagnostics);
   check_version(root, in);
-  in.only_keys(root, {"version", "mode", "log", "profile", "test"}, "the policy");
+  in.only_keys(root, {"version", "mode", "log", "sessions", "profile", "test"}, "the policy");
   file.mode = in.word(root.find("mode"), kModeNames);
   file.log = in.word(root.find("log"), kLogNames);
+  file.sessions = read_sessions(root, in);
   file.tests = read_tests(root.find("test"), in);
   const Value* profiles = in.table(root, "profile");
   if (profiles == nullptr) return file;

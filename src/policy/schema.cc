@@ -7,6 +7,7 @@
 
 #include "policy/keys.h"
 #include "policy/reader.h"
+#include "policy/sessions_table.h"
 
 namespace holdfast::policy {
 namespace {
@@ -67,6 +68,18 @@ Json test_table() {
             {"line", text}}},
           {"required", {"request", "expect"}},
           {"additionalProperties", false}};
+}
+
+Json sessions_table() {
+  const Json user = either({{"type", "integer"}, {"minimum", 1}, {"maximum", 0xfffffffe}},
+                           {{"type", "string"}, {"pattern", "^(@|(?![0-9]+$))[^:@/\\s]+$"}});
+  Json properties = {{"users", {{"type", "array"}, {"items", user}, {"default", Json::array()}}}};
+  for (const SessionQuota& quota : kSessionQuotas)
+    properties[quota.name] = {{"type", "integer"},
+                              {"minimum", 1},
+                              {"maximum", quota.most},
+                              {"default", SessionRules().*quota.value}};
+  return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
 }
 
 Json socket_rule() {
@@ -165,6 +178,7 @@ std::string policy_schema() {
        {{"version", version},
         {"mode", schema_of(*find_key("mode"))},
         {"log", schema_of(*find_key("log"))},
+        {"sessions", sessions_table()},
         {"profile", profiles},
         {"test", {{"type", "array"}, {"items", test_table()}}}}},
       {"required", {"version"}},

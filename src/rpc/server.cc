@@ -18,9 +18,10 @@ namespace {
 
 constexpr std::size_t kMaxUntakenSockets = 8;          // received sockets that no call has taken
 constexpr std::size_t kMaxOut = std::size_t{4} << 20;  // unsent bytes for one client
-constexpr std::size_t kMaxAtOnce = 16;                 // connections accepted in one dispatch
-constexpr std::size_t kBlock = 65536;                  // bytes of one read
-constexpr std::size_t kMaxEnding = 256;                // relays that have not ended yet
+constexpr std::size_t kMaxOutOfStranger = std::size_t{1} << 18;  // of a call that goes on
+constexpr std::size_t kMaxAtOnce = 16;   // connections accepted in one dispatch
+constexpr std::size_t kBlock = 65536;    // bytes of one read
+constexpr std::size_t kMaxEnding = 256;  // relays that have not ended yet
 // Strangers are paused for this multiple of the time that they used.
 constexpr std::uint64_t kPauseFactor = 3;
 // Interval of retries to start a relay or to send a connection to the closer.
@@ -103,8 +104,10 @@ Result<std::unique_ptr<Server>> Server::create(const std::string& path, Interfac
 }
 
 std::size_t Server::count(Share share) const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      connections_, [&](const auto& entry) { return entry.second.share == share; }));
+  return static_cast<std::size_t>(std::ranges::count_if(connections_, [&](const auto& entry) {
+    const Connection& one = entry.second;
+    return one.share == share && (share == Share::root || !one.streams);
+  }));
 }
 
 std::size_t Server::max_connections(Share share) const {
@@ -192,7 +195,7 @@ std::uint64_t Server::due_ns(std::uint64_t now_ns) {
         connection.share == Share::root ? now_ns : std::max(now_ns, strangers_from_ns_);
     if (has_call(connection)) no_later_than(from_ns);
     if (connection.needs_relay) no_later_than(from_ns + kRetryNs);
-    if (connection.share == Share::strangers)
+    if (connection.share == Share::strangers && !connection.streams)
       no_later_than(std::max(from_ns, connection.progress_ns + limits_.idle_ns));
   }
   if (closer_.waiting() > 0) no_later_than(now_ns + kRetryNs);
@@ -343,7 +346,8 @@ bool Server::start_relay_of(Connection& connection, std::uint64_t now_ns) {
 
 void Server::drop_idle(std::uint64_t now_ns) {
   for (auto& [id, connection] : connections_)
-    if (connection.share == Share::strangers && connection.progress_ns + limits_.idle_ns <= now_ns)
+    if (connection.share == Share::strangers && !connection.streams &&
+        connection.progress_ns + limits_.idle_ns <= now_ns)
       connection.broken = true;
 }
 
@@ -438,10 +442,18 @@ bool Server::send(ConnectionId connection, const Json& parameters) {
   return true;
 }
 
+void Server::finish(ConnectionId connection) {
+  const auto at = connections_.find(connection);
+  if (at == connections_.end()) return;
+  at->second.streams = false;
+  at->second.progress_ns = kernel::boottime_ns();
+}
+
 void Server::put(Connection& connection, const Json& message) {
   connection.out += message.dump(-1, ' ', false, Json::error_handler_t::replace);
   connection.out += '\0';
-  if (connection.out.size() > kMaxOut) connection.broken = true;
+  const bool limited = connection.streams && connection.share == Share::strangers;
+  if (connection.out.size() > (limited ? kMaxOutOfStranger : kMaxOut)) connection.broken = true;
 }
 
 void Server::flush(Connection& connection) {

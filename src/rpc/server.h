@@ -66,8 +66,10 @@ struct Interface {
 
 // Limits for clients. Times in ns, sizes in bytes.
 struct Limits {
-  std::size_t root = 2304;                        // connections of root: each session has one
-  std::size_t strangers = 48;                     // connections of all strangers together
+  std::size_t root = 2304;  // connections of root: each session has one
+  // Connections of all strangers together, without those on which a call goes on: the handler permits
+  // only so many of these.
+  std::size_t strangers = 48;
   std::size_t in_of_root = std::size_t{1} << 20;  // size of one call of root
   std::size_t in = std::size_t{1} << 16;          // size of one call of a stranger
   // A stranger is disconnected if it does not complete a call, with the whole answer read, in this
@@ -118,6 +120,8 @@ class Server {
   // Sends one more reply to a call that was answered with `continues`. False: the connection has
   // ended or the client reads too slowly (4 MiB are unsent).
   bool send(ConnectionId connection, const Json& parameters);
+  // There are no more replies to that call. The connection is again one that other limits hold for.
+  void finish(ConnectionId connection);
 
  private:
   enum class Share { root, strangers };

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/choice.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 
+#include "kernel/probe.h"
 #include "kernel/process/privileges.h"
 #include "rpc/control_interface.h"
 #include "run/lsm_memory.h"
@@ -38,7 +41,25 @@ Result<std::unique_ptr<backend::Session>> open_session(const RunPolicy& policy,
   return session;
 }
 
+// Who has root's id without its privileges is no ordinary user for holdfastd.
+bool is_ordinary_user() { return geteuid() != 0 && !kernel::may_load_bpf(); }
+
+// Held by the machine's holdfastd, if its policy says that it holds runs of this user. Errors: what that
+// one says against it, in the detail; those of available() if there is none.
+Result<Attached> attach_for_user(const backend::SessionSpec& spec, const RunPolicy& policy) {
+  auto backend = backend::make_lsm_backend();
+  auto session = open_resident(rpc::kControlSocket, policy, spec);
+  if (session) return Attached{std::move(backend), *std::move(session), {}};
+  if (!is_not_there(session.error())) {
+    const Error& why = session.error();
+    return Error{0, "holdfastd", {}, why.detail.empty() ? why.message() : why.detail};
+  }
+  HF_TRY(backend->available());
+  return std::move(session).error();
+}
+
 Result<Attached> attach_lsm(const backend::SessionSpec& spec, const RunPolicy& policy) {
+  if (is_ordinary_user()) return attach_for_user(spec, policy);
   auto backend = backend::make_lsm_backend();
   HF_TRY(backend->available());
   HF_TRY_ASSIGN(auto session, open_session(policy, spec));
@@ -56,7 +77,8 @@ Result<Attached> attach(std::string_view wanted, const backend::SessionSpec& spe
   if (wanted == "lsm") return attach_lsm(spec, policy);
   if (wanted == "supervisor") return attach_supervisor(spec);
   const std::string privileges = kernel::privileges_text();
-  std::string why = recall(kLsmMemory, privileges);
+  // Which users holdfastd serves may change at any time.
+  std::string why = is_ordinary_user() ? std::string() : recall(kLsmMemory, privileges);
   if (why.empty()) {
     auto strongest = attach_lsm(spec, policy);
     if (strongest) return strongest;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/resident_session.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -34,6 +36,7 @@ Error refusal_of(const Reply& reply) {
   if (reply.error == named("SessionRefused")) code = reply.parameters.value("errno", 0);
   std::string why = text("message");
   if (why.empty()) why = text("diagnostics");
+  if (reply.error == "org.varlink.service.PermissionDenied") why = "it holds runs of root only";
   if (why.empty()) why = reply.error;
   return Error{code, "hold the run in holdfastd", {}, std::move(why)};
 }
@@ -54,8 +57,10 @@ class ResidentSession final : public backend::Session {
     return {};
   }
 
+  // The daemon holds no task of an ordinary user that could gain privileges.
   Result<backend::ChildPlan> before_fork() override {
-    return backend::ChildPlan{.filter = label_calls_ ? label_calls_->filter() : nullptr};
+    return backend::ChildPlan{.filter = label_calls_ ? label_calls_->filter() : nullptr,
+                              .no_new_privs = geteuid() != 0};
   }
 
   Result<void> adopt(const backend::Child& child) override {

@@ -178,6 +178,13 @@ def policies():
 
 
 MISTAKES = [
+    "version = 1\n[sessions]\nusers = \"alice\"",
+    "version = 1\n[sessions]\nusers = [\"1000\"]",
+    "version = 1\n[sessions]\nusers = [0]",
+    "version = 1\n[sessions]\nusers = [\"@\"]",
+    "version = 1\n[sessions]\nsessions = 0",
+    "version = 1\n[sessions]\nmembers = 16385",
+    "version = 1\n[sessions]\nuser = []",
     "[profile.a]",
     "version = 2",
     "version = 1\nprofil = {}",

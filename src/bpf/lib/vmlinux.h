@@ -28,9 +28,14 @@ struct ns_common {
   __u64 ns_id; /* 6.18 and later: never reused */
 };
 
+typedef struct {
+  __u64 val;
+} kernel_cap_t;
+
 struct user_namespace {
   struct user_namespace *parent;
   int level;
+  kuid_t owner;
   struct ns_common ns;
 };
 
@@ -92,7 +97,11 @@ struct pid {
 };
 
 struct cred {
+  kuid_t uid;
+  kuid_t suid;
   kuid_t euid;
+  kuid_t fsuid;
+  kernel_cap_t cap_permitted;
   struct user_namespace *user_ns;
 };
 
@@ -143,6 +152,7 @@ struct task_struct {
   unsigned int flags;
   int pid;
   int tgid;
+  unsigned long atomic_flags;
   struct task_struct *group_leader;
   struct pid *thread_pid;
   const struct cred *real_cred;

@@ -101,10 +101,12 @@ static __always_inline void know_ruled_visitor(struct bpf_actor *actor) {
 /* Fills in who the current task is under the layer in this slot; held.next is the next layer that has a say. */
 __noinline int know_bpf_actor(struct bpf_actor *actor, __u32 slot) {
   const struct hf_tables *t;
-  __u32 first;
+  __u32 first, uid;
   if (!actor) return 0;
   first = actor->held.first;
+  uid = actor->held.uid;
   __builtin_memset(actor, 0, sizeof(*actor));
+  actor->held.uid = uid;
   hf_turn_to(&actor->held, slot, first);
   t = hf_know_subject(&actor->subject, &actor->held, bpf_get_current_task());
   if (!actor->subject.concerned) return 0;

@@ -9,6 +9,8 @@
 #include "bpf/lib/decide.bpf.h"
 #include "core/profile_counters.h"
 
+#define HF_CGROUP_RING_BYTES (1u << 20)
+
 /* Read by user space. */
 struct {
   struct hf_counters decisions;
@@ -36,7 +38,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 1 << 20);
+  __uint(max_entries, HF_CGROUP_RING_BYTES);
 } cgroup_events SEC(".maps");
 
 struct {

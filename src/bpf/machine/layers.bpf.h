@@ -19,8 +19,9 @@
 /* Written by user space before a policy with profiles becomes live for the machine. */
 __u32 machine_profiles;
 
-/* Written by user space: sessions that have a slot. 0 spares everybody the rest. */
+/* Written by user space: sessions that have a slot, and those of ordinary users. 0 spares everybody the rest. */
 __u32 sessions_live;
+__u32 user_sessions_live;
 
 /* By slot; equal policies share a map. Sizes rather than types, as for cgroup_tables. */
 struct {
@@ -38,6 +39,19 @@ struct {
   __type(key, __u32);
   __type(value, struct hf_session_state);
 } session_states SEC(".maps");
+
+/* By hf_session_state.user. The first counts for all users. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, HF_USER_SLOTS);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct hf_session_user);
+} session_users SEC(".maps");
+
+static __always_inline struct hf_session_user *session_user_at(__u32 user) {
+  return bpf_map_lookup_elem(&session_users, &user);
+}
 
 static __always_inline struct hf_session_state *session_at(__u32 slot) {
   return bpf_map_lookup_elem(&session_states, &slot);
@@ -69,18 +83,36 @@ static __always_inline const struct hf_layer *session_number(const struct hf_lay
 
 /* ---- birth and death ----------------------------------------------------------------------------------------------- */
 
-/* `by`: 1 or -1. */
-static __always_inline void count_member(const struct hf_layers *sessions, __u64 by) {
+/* `by`: 1 or -1. 1: that is one member too many. */
+static __always_inline int count_of_user(__u32 user, __u64 by) {
+  struct hf_session_user *counted = session_user_at(user);
+  if (!counted) return 0;
+  return __sync_fetch_and_add(&counted->members, by) >= counted->members_most;
+}
+
+/* 1: the owner, or all ordinary users, have one member too many. */
+static __noinline int count_in_session(__u32 slot, __u64 by) {
+  struct hf_session_state *state = session_at(slot);
+  int many = 0;
+  if (!state) return 0;
+  __sync_fetch_and_add(&state->members, by);
+  if (!state->user) return 0;
+  if (count_of_user(state->user, by)) many = 1;
+  if (count_of_user(0, by)) many = 1;
+  if (many && by == 1) __sync_fetch_and_add(&state->forks_refused, 1);
+  return many;
+}
+
+/* `by`: 1 or -1. 1: that is one member too many, of a user. */
+static __always_inline int count_member(const struct hf_layers *sessions, __u64 by) {
+  int many = 0;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_LAYERS_NESTED; i++) {
     const struct hf_layer *layer = session_number(sessions, i);
-    struct hf_session_state *state;
-    __u32 slot;
     if (!layer) break;
-    slot = layer->slot;
-    state = session_at(slot);
-    if (state) __sync_fetch_and_add(&state->members, by);
+    if (count_in_session(layer->slot, by)) many = 1;
   }
+  return many;
 }
 
 __noinline int leave_sessions(__u64 task) {
@@ -97,9 +129,9 @@ __noinline int join_parents_sessions(__u64 parent, __u64 child) {
   struct hf_layers copy; /* out of the map: it may be the source of the update */
   if (!sessions) return 0;
   copy = *sessions;
-  if (bpf_map_update_elem(&session_tasks, &child, &copy, BPF_ANY)) return -HF_EAGAIN;
-  count_member(&copy, 1);
-  return 0;
+  if (!count_member(&copy, 1) && !bpf_map_update_elem(&session_tasks, &child, &copy, BPF_ANY)) return 0;
+  count_member(&copy, -1ull);
+  return -HF_EAGAIN;
 }
 
 SEC("lsm/task_alloc")

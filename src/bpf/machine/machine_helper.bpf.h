@@ -85,7 +85,9 @@ static __noinline int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited) {
   __u64 id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
   if (!audited && session) count(&session->guarded);
   if (!audited && what < HF_GUARD_COUNT) count(&machine_refused[what]);
-  if (hf_tell_refusal(&cgroup_events, id, what, detail, audited, session ? session->id : 0)) count(&cgroup_totals.lost);
+  if (!may_tell(layer ? layer->slot : 0) ||
+      hf_tell_refusal(&cgroup_events, id, what, detail, audited, session ? session->id : 0))
+    count(&cgroup_totals.lost);
   return 0;
 }
 

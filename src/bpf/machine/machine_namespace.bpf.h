@@ -13,6 +13,7 @@
 
 #include "bpf/machine/known_profile.bpf.h"
 #include "bpf/machine/machine_report.bpf.h"
+#include "bpf/machine/session_user.bpf.h"
 #include "bpf/namespaces/captures.bpf.h"
 #include "bpf/namespaces/decisions.bpf.h"
 #include "bpf/namespaces/native.bpf.h"
@@ -43,7 +44,10 @@ struct {
 
 static struct hf_tracking *hf_tracking(void) { return &machine_tracking; }
 
-static __u32 hf_tracked_share(void) { return HF_MACHINE_TRACKED_SHARE; }
+static __u32 hf_tracked_share(__u32 slot) {
+  const struct hf_session_state *session = slot ? session_at(slot) : 0;
+  return session && session->user ? session->tracked_share : HF_MACHINE_TRACKED_SHARE;
+}
 
 static int hf_rules_namespaces(void) { return namespace_rules; }
 
@@ -78,7 +82,7 @@ static __noinline __u16 hf_owner_number(struct hf_held *held, __u64 owner_id) {
   if (owner_id & HF_OWNER_IN_SESSION) {
     __u32 slot = hf_slot_of_owner(owner_id);
     if (slot == held->slot) return owner_id;
-    hf_note_layer(held, slot);
+    if (may_hold_visitor(slot, held->uid)) hf_note_layer(held, slot);
     return HF_NO_PROFILE;
   }
   if (held->slot) return HF_NO_PROFILE;
@@ -110,6 +114,7 @@ static __always_inline int know_service(struct hf_subject *subject, const struct
 static __always_inline void hf_begin_layers(struct hf_held *held, __u64 task) {
   const struct hf_layer *layer = machine_profiles ? 0 : session_number(sessions_of(task), 0);
   held->first = held->next = layer ? layer->slot : HF_LAYER_MACHINE;
+  held->uid = user_sessions_live ? sole_user_of(task) : HF_NO_UID;
 }
 
 /* Fills in what the task is in the session of the layer, if a member, and notes its other sessions. */

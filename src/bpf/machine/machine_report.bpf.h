@@ -5,6 +5,8 @@
 
 #include "bpf/machine/layers.bpf.h"
 
+#define HF_NS_OF_SECOND 1000000000ull
+
 /* What an event says beside request and verdict. */
 struct parties {
   __u64 generation;
@@ -47,13 +49,30 @@ static __noinline int number_event(struct hf_event *e, __u32 slot) {
   return 0;
 }
 
+/*
+ * Sessions of ordinary users have half of the ring together, and each so many events in a second. So nobody's noise pushes
+ * out what others have to say.
+ */
+static __noinline int may_tell(__u32 slot) {
+  struct hf_session_state *session = slot ? session_at(slot) : 0;
+  __u64 now;
+  if (!session || !session->user) return 1;
+  if (bpf_ringbuf_query(&cgroup_events, BPF_RB_AVAIL_DATA) > HF_CGROUP_RING_BYTES / 2) return 0;
+  now = bpf_ktime_get_ns();
+  if (now - session->events_since_ns >= HF_NS_OF_SECOND) {
+    session->events_since_ns = now;
+    session->events_now = 0;
+  }
+  return __sync_fetch_and_add(&session->events_now, 1) < HF_USER_EVENTS;
+}
+
 /* Counts a decision, and begins its event if the policy wants one; the caller submits it. Null: it does not. */
 static __always_inline struct hf_event *begin_telling(const struct hf_verdict *v, __u32 op, __u64 generation,
                                                       __u32 slot, __u64 target) {
   struct hf_event *e;
   count_of_layer(slot, generation, op, v);
   if (!v->log) return 0;
-  e = bpf_ringbuf_reserve(&cgroup_events, sizeof(*e), 0);
+  e = may_tell(slot) ? bpf_ringbuf_reserve(&cgroup_events, sizeof(*e), 0) : 0;
   if (!e) {
     count_lost(slot);
     return 0;

@@ -21,7 +21,8 @@ __u32 label_inherits;    /* 1: some profile's accepted sockets inherit */
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 2 * HF_PROFILE_SLOTS); /* two generations while one replaces the other */
+  /* Two generations while one replaces the other, and those of ordinary users. */
+  __uint(max_entries, 2 * HF_PROFILE_SLOTS + HF_USER_ENTRIES);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct hf_policy_key);
   __type(value, struct hf_socket_profile);
@@ -30,7 +31,7 @@ struct {
 /* By rule. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 2 * HF_MAX_SOCKET_RULES);
+  __uint(max_entries, 2 * HF_MAX_SOCKET_RULES + HF_USER_ENTRIES);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct hf_policy_key);
   __type(value, struct hf_socket_rate);
@@ -47,7 +48,7 @@ struct {
 /* How many buckets there are, by what the rule says, as in their keys. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 2 * HF_MAX_SOCKET_RULES);
+  __uint(max_entries, 2 * HF_MAX_SOCKET_RULES + HF_USER_ENTRIES);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u64);
   __type(value, __u32);

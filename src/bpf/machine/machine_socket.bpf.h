@@ -38,7 +38,8 @@ __u64 accepts_refused;
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 2 * HF_LABEL_IDS_MAX); /* two generations while one replaces the other */
+  /* Two generations while one replaces the other, and those of ordinary users. */
+  __uint(max_entries, 2 * HF_LABEL_IDS_MAX + HF_USER_ENTRIES);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct hf_label_id_key);
   __type(value, __u32);

@@ -9,6 +9,7 @@
 #define HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H
 
 #include "bpf/machine/machine_namespace.bpf.h"
+#include "bpf/machine/session_user.bpf.h"
 
 /* Written by user space before it runs the iterator. */
 struct hf_adoption session_adoption;
@@ -33,13 +34,18 @@ static __always_inline long add_session_owner(const struct ns_common *ns, __u32 
   return -1;
 }
 
-__noinline int adopt_namespace(__u64 address, __u32 bit) {
+/* `user_ns`: whose rights it is under; of a user namespace itself. */
+__noinline int adopt_namespace(__u64 address, __u64 user_ns, __u32 bit) {
   const struct ns_common *ns = (const void *)address;
   __u32 inum = 0;
   HF_OPAQUE(bit);
   if (bit >= HF_NS_COUNT) return 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || session_adoption.inum[bit] != inum || (session_adoption.found & 1u << bit)) return 0;
+  if (session_adoption.owner != HF_NO_UID && hf_maker_of_user_ns(user_ns) != session_adoption.owner) {
+    session_adoption.refused = HF_ADOPTION_NAMESPACE;
+    return 0;
+  }
   if (!add_session_owner(ns, 1u << bit)) session_adoption.found |= 1u << bit;
   return 0;
 }
@@ -48,7 +54,9 @@ __noinline int adopt_namespace(__u64 address, __u32 bit) {
   do { \
     typeof(proxy->slot) ns_ = 0; \
     bpf_core_read(&ns_, sizeof(ns_), &proxy->slot); \
-    if (ns_) adopt_namespace((unsigned long)&ns_->ns, bit); \
+    user = 0; \
+    if (ns_) bpf_core_read(&user, sizeof(user), &ns_->user_ns); \
+    if (ns_) adopt_namespace((unsigned long)&ns_->ns, (unsigned long)user, bit); \
   } while (0)
 
 static __always_inline void adopt_namespaces(const struct task_struct *task) {
@@ -68,8 +76,10 @@ static __always_inline void adopt_namespaces(const struct task_struct *task) {
   ADOPT(time_ns, 7);
   ADOPT(time_ns_for_children, 7);
   bpf_core_read(&user, sizeof(user), &cred->user_ns);
-  if (user) adopt_namespace((unsigned long)&user->ns, 3);
-  if (pid_ns) adopt_namespace((unsigned long)&pid_ns->ns, 4);
+  if (user) adopt_namespace((unsigned long)&user->ns, (unsigned long)user, 3);
+  user = 0;
+  if (pid_ns) bpf_core_read(&user, sizeof(user), &pid_ns->user_ns);
+  if (pid_ns) adopt_namespace((unsigned long)&pid_ns->ns, (unsigned long)user, 4);
 }
 
 /* Where BPF programs of the session may be attached. Ids are never used again. */
@@ -93,9 +103,9 @@ static __always_inline int join_session(__u64 task) {
   state = session_at(slot);
   if (!state) return -1;
   note_home(state, task);
-  __sync_fetch_and_add(&state->members, 1); /* before the entry, so that it never says that the last one has gone */
-  if (!bpf_map_update_elem(&session_tasks, &task, &now, BPF_ANY)) return 0;
-  __sync_fetch_and_add(&state->members, -1ull);
+  /* Counted before the entry, so that it never says that the last one has gone. */
+  if (!count_in_session(slot, 1) && !bpf_map_update_elem(&session_tasks, &task, &now, BPF_ANY)) return 0;
+  count_in_session(slot, -1ull);
   return -1;
 }
 
@@ -105,8 +115,16 @@ int session_adopt_task(struct bpf_iter__task *ctx) {
   __u64 address = 0;
   if (!task || session_adoption.joined) return 0;
   bpf_probe_read_kernel(&address, sizeof(address), &task); /* a number now */
+  if (session_adoption.owner != HF_NO_UID) {
+    session_adoption.refused = refuse_for_user(address, session_adoption.owner);
+    if (session_adoption.refused) return 0;
+  }
   adopt_namespaces((const void *)address);
-  if (!join_session(address)) session_adoption.joined = 1;
+  if (session_adoption.refused) return 0;
+  if (!join_session(address))
+    session_adoption.joined = 1;
+  else
+    session_adoption.refused = HF_ADOPTION_FULL;
   return 0;
 }
 

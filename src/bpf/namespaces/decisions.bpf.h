@@ -124,6 +124,7 @@ static __noinline int hf_know_held(struct hf_operation *o) {
 static __noinline int hf_know_object_held(struct hf_operation *o, __u16 profile) {
   struct hf_held held;
   if (!o) return 0;
+  held.uid = o->held.uid;
   hf_turn_to(&held, o->held.slot, o->held.first);
   held.generation = o->held.generation;
   hf_derive_held(&held, o->object, profile);
@@ -139,7 +140,7 @@ static __noinline int hf_lacks_room(const struct hf_tables *t, const struct hf_o
   if (!t || !o || o->op != HF_OP_NAMESPACE_ALLOC) return 0;
   own = hf_profile_at(t, o->subject.profile);
   set = own && own->ns_track && o->subject.profile != HF_NO_PROFILE ? o->subject.set : o->held.set;
-  return set != HF_NO_SET && !hf_has_room(set);
+  return set != HF_NO_SET && !hf_has_room(set, hf_tracked_share(o->held.slot));
 }
 
 /* A frame of its own, which is gone when the operation is decided. */

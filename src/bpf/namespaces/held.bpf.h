@@ -30,11 +30,15 @@ struct hf_held {
   __u32 flags; /* HF_REQ_HELD_MIXED, HF_REQ_HELD_ANCHORED, HF_REQ_FACTS_MISSING */
   __u16 types;
   __u16 owner; /* its number under that policy */
+  __u32 uid;   /* whose sessions hold the task that acts, as a visitor; HF_NO_UID: no ordinary user's */
+  __u32 pad1;
 };
 
-/* Turns to a layer: nothing is known of it yet. */
+/* Turns to a layer: nothing is known of it yet. `held->uid` stays. */
 static __always_inline void hf_turn_to(struct hf_held *held, __u32 slot, __u32 first) {
+  __u32 uid = held->uid;
   __builtin_memset(held, 0, sizeof(*held));
+  held->uid = uid;
   held->first = first;
   held->slot = slot;
   held->next = HF_NO_LAYER;

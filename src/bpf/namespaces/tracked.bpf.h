@@ -44,8 +44,8 @@ struct {
 /* Whether anything is tracked at all. Of the object that includes this, like the next. */
 static struct hf_tracking *hf_tracking(void);
 
-/* The number of namespaces that one sandbox may have: the table is for all. */
-static __u32 hf_tracked_share(void);
+/* The number of namespaces that one sandbox of the layer may have: the table is for all. */
+static __u32 hf_tracked_share(__u32 slot);
 
 /* Tasks go by the address of their task_struct, a plain number: what bpf_get_current_task() returns. */
 static __always_inline struct hf_call *hf_call_of(__u64 task) { return bpf_map_lookup_elem(&calls, &task); }
@@ -90,9 +90,9 @@ static __always_inline void hf_count_owners(const struct hf_owner *of, __u32 by)
 }
 
 /* Has the sandbox room for another namespace? Makers that would have their namespace untracked are refused. */
-static __always_inline int hf_has_room(__u64 set) {
+static __always_inline int hf_has_room(__u64 set, __u32 share) {
   const __u32 *uses = bpf_map_lookup_elem(&tracked_uses, &set);
-  return !uses || *(volatile const __u32 *)uses < hf_tracked_share();
+  return !uses || *(volatile const __u32 *)uses < share;
 }
 
 /* Drops the record of a namespace that goes, or of one that had its number before. Only one copy of a program does. */

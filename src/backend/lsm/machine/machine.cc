@@ -166,13 +166,13 @@ class LsmMachine final : public Machine {
 
   // The programs stay attached after the last session, until the policy changes: attaching them
   // takes as long as many sessions.
-  Result<void> prepare_session(const MachineSpec& policy, const std::string& key) override {
-    HF_TRY_ASSIGN(prepared_, session_policy(policy, key));
+  Result<void> prepare_session(const SessionOpening& opening) override {
+    HF_TRY_ASSIGN(prepared_, session_policy(opening));
     return {};
   }
 
   Result<std::uint64_t> open_session(const SessionOpening& opening) override {
-    HF_TRY_ASSIGN(auto policy, session_policy(*opening.policy, opening.key));
+    HF_TRY_ASSIGN(auto policy, session_policy(opening));
     return sessions_->open(std::move(policy), opening);
   }
   [[nodiscard]] std::vector<std::uint64_t> sessions() const override { return sessions_->ids(); }
@@ -248,11 +248,12 @@ class LsmMachine final : public Machine {
     return {};
   }
 
-  Result<std::shared_ptr<const lsm::SessionPolicy>> session_policy(const MachineSpec& spec,
-                                                                   const std::string& key) {
+  Result<std::shared_ptr<const lsm::SessionPolicy>> session_policy(const SessionOpening& opening) {
     // What a member of a session could switch off does not hold it.
     if (!guard_) return Error{ENOTSUP, "open session", {}, "holdfastd has no guard"};
-    HF_TRY_ASSIGN(auto policy, sessions_->prepare(spec, key, labels_->key()));
+    HF_TRY_ASSIGN(auto policy, sessions_->prepare(*opening.policy, opening.key, labels_->key()));
+    // Before anything is attached.
+    if (opening.user) HF_TRY(sessions_->admits(*policy, opening));
     HF_TRY(attach_families(policy->needs.families | lsm::kSessions, cgroup_root_));
     return policy;
   }

@@ -2,6 +2,7 @@
 #include "backend/lsm/machine/sessions.h"
 
 #include <bpf/bpf.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <atomic>
@@ -25,6 +26,7 @@ namespace {
 
 // No number of a machine's policy has this bit.
 constexpr std::uint64_t kGenerations = std::uint64_t{1} << 62;
+constexpr std::uint32_t kAllUsers = 0;  // its number counts for all ordinary users
 constexpr char kAdopter[] = "session_adopt_task";
 constexpr char kFinder[] = "session_find_task";
 
@@ -124,7 +126,11 @@ Result<std::shared_ptr<const SessionPolicy>> read_policy(Fd tables_map, const Ru
 Result<std::unique_ptr<MachineSessions>> MachineSessions::find(MachinePrograms& programs) {
   HF_TRY_ASSIGN(auto states, kernel::MappedValue::map(programs.map_fd("session_states"),
                                                       HF_LAYER_SLOTS * sizeof(hf_session_state)));
-  std::unique_ptr<MachineSessions> sessions(new MachineSessions(programs, std::move(states)));
+  HF_TRY_ASSIGN(auto users, kernel::MappedValue::map(programs.map_fd("session_users"),
+                                                     HF_USER_SLOTS * sizeof(hf_session_user)));
+  std::unique_ptr<MachineSessions> sessions(
+      new MachineSessions(programs, std::move(states), std::move(users)));
+  sessions->user(kAllUsers).members_most = HF_USER_TASKS;
   sessions->next_generation_ = kGenerations + 1;
   HF_TRY(sessions->find_open());
   return sessions;
@@ -132,6 +138,10 @@ Result<std::unique_ptr<MachineSessions>> MachineSessions::find(MachinePrograms& 
 
 hf_session_state& MachineSessions::state(std::uint32_t slot) const {
   return static_cast<hf_session_state*>(states_.data())[slot];
+}
+
+hf_session_user& MachineSessions::user(std::uint32_t number) const {
+  return static_cast<hf_session_user*>(users_.data())[number % HF_USER_SLOTS];
 }
 
 void MachineSessions::know(const SessionPolicy& policy) {
@@ -187,10 +197,66 @@ std::optional<std::uint32_t> MachineSessions::free_slot() const {
   return std::nullopt;
 }
 
+namespace {
+
+std::size_t entries_of(const SocketPolicy& policy) {
+  return policy.ids.size() + policy.profiles.size() + policy.rates.size();
+}
+
+Error quota_reached(const char* what, std::uint64_t most) {
+  return Error{
+      EDQUOT, "open session", {}, fmt::format("this user's quota of {} is {}", what, most)};
+}
+
+Error users_have_all(const char* what) {
+  return Error{ENOSPC, "open session", {}, fmt::format("ordinary users have too many {}", what)};
+}
+
+}  // namespace
+
+// What users may have together leaves root's share free. Namespaces are set aside as a whole.
+Result<std::uint32_t> MachineSessions::admit(const SessionPolicy& policy,
+                                             const SessionOpening& opening) const {
+  const UserLimits& limits = *opening.user;
+  std::size_t own_sessions = 0, all_sessions = 0, namespaces = 0, entries = 0;
+  std::uint32_t number = 0;
+  std::set<const SessionPolicy*> own_policies = {&policy}, all_policies = {&policy};
+  std::set<std::uint32_t> taken;
+  for (const auto& [id, session] : sessions_) {
+    const hf_session_state& other = state(session.slot);
+    if (other.user == 0) continue;
+    taken.insert(other.user);
+    all_sessions++;
+    namespaces += other.tracked_share;
+    if (session.policy) all_policies.insert(session.policy.get());
+    if (other.owner != opening.owner) continue;
+    number = other.user;
+    own_sessions++;
+    if (session.policy) own_policies.insert(session.policy.get());
+  }
+  for (const SessionPolicy* one : all_policies) entries += entries_of(one->sockets);
+  if (own_sessions >= limits.sessions) return quota_reached("sessions", limits.sessions);
+  if (own_policies.size() > limits.policies) return quota_reached("policies", limits.policies);
+  if (number != 0 && shared(user(number).members).load() >= limits.members)
+    return quota_reached("members", limits.members);
+  if (all_sessions >= HF_USER_SESSIONS) return users_have_all("sessions");
+  if (all_policies.size() > HF_USER_POLICIES) return users_have_all("policies");
+  if (entries > HF_USER_ENTRIES) return users_have_all("rules");
+  if (namespaces + limits.namespaces > HF_USER_TRACKED) return users_have_all("namespaces");
+  if (number != 0) return number;
+  for (number = 1; number < HF_USER_SLOTS; number++)
+    if (!taken.contains(number)) return number;
+  return Error{ENOSPC, "open session", {}, "too many users have sessions"};
+}
+
 Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy> policy,
                                             const SessionOpening& opening) {
   const auto slot = free_slot();
   if (!slot) return Error{ENOSPC, "open session", {}, "there are too many"};
+  std::uint32_t number = 0;
+  if (opening.user) {
+    HF_TRY_ASSIGN(number, admit(*policy, opening));
+  }
   // Slot 0 is the machine's, and keeps the last id that was given.
   const std::uint64_t id = shared(state(HF_LAYER_MACHINE).id).fetch_add(1) + 1;
   const Session session = {*slot, policy};
@@ -206,7 +272,11 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
     }
   }
   sessions_[id] = session;
-  changed();
+  // What the programs read of the user is there before they meet the session.
+  if (number != 0) {
+    user(number).uid = opening.owner;
+    user(number).members_most = opening.user->members;
+  }
   const auto begin = [&]() -> Result<void> {
     hf_session_state& fresh = state(*slot);
     fresh = {};
@@ -214,7 +284,10 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
     fresh.profile = opening.profile;
     fresh.moves = (policy->needs.families & kMoves) != 0;
     fresh.channel = opening.channel_cookie;
+    fresh.user = number;
+    if (opening.user) fresh.tracked_share = opening.user->namespaces;
     shared(fresh.id).store(id);
+    changed();
     const int tables_fd = policy->tables.get();
     if (const int code =
             bpf_map_update_elem(programs_.map_fd("session_tables"), &*slot, &tables_fd, BPF_ANY);
@@ -222,6 +295,7 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
       return bpf_failed(code, "open session");
     hf_adoption adoption = {};
     adoption.layer = {HF_SET_OF_SESSION | id, *slot, opening.profile, 0};
+    adoption.owner = opening.user ? opening.owner : HF_NO_UID;
     std::ranges::copy(opening.namespaces, adoption.inum);
     return adopt(adoption, opening.tid);
   };
@@ -235,6 +309,24 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
   return begun.error();
 }
 
+namespace {
+
+Error not_joined(std::uint32_t refused) {
+  const auto error = [](int code, const char* why) { return Error{code, "join session", {}, why}; };
+  switch (refused) {
+    case HF_ADOPTION_PRIVILEGES:
+      return error(EPERM, "the task may gain privileges: it has not set no_new_privs");
+    case HF_ADOPTION_OTHERS:
+      return error(EPERM, "the task is not this user's alone, or it has privileges");
+    case HF_ADOPTION_NAMESPACE:
+      return error(EPERM, "a namespace of the sandbox was not made by this user");
+    default:
+      return error(ELOOP, "the task is gone, or in as many sessions as can be");
+  }
+}
+
+}  // namespace
+
 Result<void> MachineSessions::adopt(const hf_adoption& adoption, pid_t tid) {
   if (!adopter_) {
     HF_TRY_ASSIGN(adopter_, wrap(programs_.load_alone(kAdopter), "load the iterator of sessions"));
@@ -247,8 +339,7 @@ Result<void> MachineSessions::adopt(const hf_adoption& adoption, pid_t tid) {
     if (adoption.inum[bit] != 0) wanted |= 1u << bit;
   const bool joined = shared(asked.joined).load() != 0;
   const std::uint32_t found = shared(asked.found).load();
-  if (!joined)
-    return Error{ELOOP, "join session", {}, "the task is gone, or in as many sessions as can be"};
+  if (!joined) return not_joined(asked.refused);
   // It waits, and its session is taken down: what it does then is refused.
   if (found != wanted)
     return Error{ESRCH, "track namespaces", {}, "the task is not in all of them"};
@@ -272,6 +363,7 @@ Result<SessionCounts> MachineSessions::counts(std::uint64_t id) const {
   counts.events = shared(found.events).load() - counts.totals.lost;
   counts.members = shared(found.members).load();
   counts.owner = found.owner;
+  counts.forks_refused = shared(found.forks_refused).load();
   if (session->second.policy && session->second.policy->needs.bpf)
     counts.totals.bpf = bpf_usage(HF_SET_OF_SESSION | id);
   return counts;
@@ -389,7 +481,12 @@ void MachineSessions::take_down(std::uint64_t id, const Session& session) {
   const std::uint64_t set = HF_SET_OF_SESSION | id;
   bpf_map_delete_elem(programs_.map_fd("bpf_usage"), &set);
   bpf_map_delete_elem(programs_.map_fd("session_tables"), &session.slot);
+  const std::uint32_t number = user_of(session);
   state(session.slot) = {};
+  const bool last_of_user = number != 0 && std::ranges::none_of(sessions_, [&](const auto& other) {
+                              return user_of(other.second) == number;
+                            });
+  if (last_of_user) user(number) = {};
   const bool unused = std::ranges::none_of(
       sessions_, [&](const auto& other) { return other.second.policy == session.policy; });
   if (unused && session.policy) programs_.drop_generation(session.policy->generation);
@@ -455,6 +552,9 @@ void MachineSessions::changed() {
   programs_.set_session_rates(std::move(rates));
   programs_.need_for_sessions(needs());
   shared(programs_.globals().sessions_live).store(static_cast<__u32>(sessions_.size()));
+  const auto of_users = std::ranges::count_if(
+      sessions_, [&](const auto& session) { return user_of(session.second) != 0; });
+  shared(programs_.globals().user_sessions_live).store(static_cast<__u32>(of_users));
 }
 
 // ---- another instance ----------------------------------------------------------------------------
@@ -492,8 +592,14 @@ bool is_empty(int map_fd) {
 }  // namespace
 
 void MachineSessions::count(const hf_layers& layers, std::int64_t by) const {
-  for (std::uint32_t i = 0; i < std::min(layers.count, HF_LAYERS_NESTED); i++)
-    shared(state(layers.layer[i].slot % HF_LAYER_SLOTS).members).fetch_add(static_cast<__u64>(by));
+  const auto add = [by](__u64& members) { shared(members).fetch_add(static_cast<__u64>(by)); };
+  for (std::uint32_t i = 0; i < std::min(layers.count, HF_LAYERS_NESTED); i++) {
+    hf_session_state& session = state(layers.layer[i].slot % HF_LAYER_SLOTS);
+    add(session.members);
+    if (session.user == 0) continue;
+    add(user(session.user).members);
+    add(user(kAllUsers).members);
+  }
 }
 
 // Until a pass finds no member that is not known here: a child of one that is known is one by these
@@ -532,6 +638,7 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
   // A build that knows no sessions, or none that is open.
   if (!members || (!readable && is_empty(members.get()))) return {};
   HF_TRY_ASSIGN(const auto states, map("session_states"));
+  HF_TRY_ASSIGN(const auto users, map("session_users"));
   HF_TRY_ASSIGN(const auto ids, map("label_ids"));
   HF_TRY_ASSIGN(const auto profiles, map("socket_profiles"));
   HF_TRY_ASSIGN(const auto rates, map("socket_rates"));
@@ -572,6 +679,11 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
     hf_session_state& ours = this->state(slot);
     ours = state;
     ours.members = 0;
+    if (hf_session_user known = {};
+        state.user != 0 && bpf_map_lookup_elem(users.get(), &state.user, &known) == 0) {
+      known.members = 0;  // counted with the members
+      user(state.user) = known;
+    }
     if (const int code =
             bpf_map_update_elem(programs_.map_fd("session_tables"), &slot, &tables_fd, BPF_ANY);
         code != 0)

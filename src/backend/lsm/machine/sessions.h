@@ -45,10 +45,18 @@ class MachineSessions {
 
   // Opens a session whose first member is the task. The programs that `policy` needs are attached,
   // and the family kSessions. Returns its id, which is never used again. Errors: ENOSPC too many
-  // sessions; ELOOP the task is in too many already; ESRCH the task, or one of its namespaces, is
+  // sessions; EDQUOT the user has as much as the limits permit; EPERM the task or a namespace is not the user's; ELOOP the
+  // task is in too many already; ESRCH the task, or one of its namespaces, is
   // not there; of bpf(2). On error the task is a member of nothing new.
   [[nodiscard]] Result<std::uint64_t> open(std::shared_ptr<const SessionPolicy> policy,
                                            const SessionOpening& opening);
+
+  // May the user open one more now? Errors: as open().
+  [[nodiscard]] Result<void> admits(const SessionPolicy& policy,
+                                    const SessionOpening& opening) const {
+    const auto number = admit(policy, opening);
+    return number ? Result<void>() : number.error();
+  }
 
   [[nodiscard]] std::vector<std::uint64_t> ids() const;
   // ENOENT: there is no such session.
@@ -76,14 +84,21 @@ class MachineSessions {
     std::uint32_t slot = 0;
     std::shared_ptr<const SessionPolicy> policy;
   };
-  MachineSessions(MachinePrograms& programs, kernel::MappedValue states)
-      : programs_(programs), states_(std::move(states)) {}
+  MachineSessions(MachinePrograms& programs, kernel::MappedValue states, kernel::MappedValue users)
+      : programs_(programs), states_(std::move(states)), users_(std::move(users)) {}
   [[nodiscard]] Result<void> find_open();
   // A policy that was not made by prepare().
   void know(const SessionPolicy& policy);
   [[nodiscard]] std::optional<std::uint32_t> free_slot() const;
   // Programs count in it meanwhile.
   [[nodiscard]] hf_session_state& state(std::uint32_t slot) const;
+  [[nodiscard]] hf_session_user& user(std::uint32_t number) const;
+  [[nodiscard]] std::uint32_t user_of(const Session& session) const {
+    return state(session.slot).user;
+  }
+  // May the user open one more? Returns the user's number, which may be new.
+  [[nodiscard]] Result<std::uint32_t> admit(const SessionPolicy& policy,
+                                            const SessionOpening& opening) const;
   void count(const hf_layers& layers, std::int64_t by) const;
   [[nodiscard]] Result<void> adopt(const hf_adoption& adoption, pid_t tid);
   [[nodiscard]] Result<hf_layers> layers_of(pid_t tid);
@@ -97,6 +112,7 @@ class MachineSessions {
 
   MachinePrograms& programs_;
   kernel::MappedValue states_;                                        // by slot
+  kernel::MappedValue users_;                                         // by number
   std::map<std::uint64_t, Session> sessions_;                         // by id
   std::map<std::string, std::weak_ptr<const SessionPolicy>> by_key_;  // of prepare()
   std::uint64_t next_generation_ = 0;
