@@ -9,7 +9,7 @@ FUZZ_S ?= 60
 
 build_dir = $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
-.PHONY: all setup configure build demo demo-vm test test-full test-fleet kernels bench install deb lint format fuzz clean help
+.PHONY: all setup configure build demo demo-vm test test-compat test-full test-fleet kernels bench install deb lint format fuzz clean help
 
 all: build
 
@@ -37,6 +37,9 @@ kernels: setup
 
 test: build kernels
 	@tests/run --build $(build_dir) $(TEST_ARGS)
+
+test-compat: build
+	@tests/compat/run --build $(build_dir) $(TEST_ARGS)
 
 test-full: build kernels
 	@tools/kernel-7.4
@@ -78,6 +81,7 @@ help:
 	@echo 'make demo       a program held in its namespaces, each refusal explained'
 	@echo 'make demo-vm    the same in a guest with BPF LSM: the supervisor, an lsm run, a service'
 	@echo 'make test       every suite, here and on a kernel or two each (TEST_ARGS="-k REGEX")'
+	@echo 'make test-compat  programs of Debian, held against bare (docs/compatibility.md)'
 	@echo 'make test-full  also the long ones: more races, five kernels for everything'
 	@echo 'make test-fleet agents, etcd, rsyslog, PostgreSQL and Prometheus on loopback'
 	@echo 'make bench      measurements'

@@ -142,6 +142,11 @@ class Session {
   // Handles what is ready and does not wait for more. It may return while a descriptor is still
   // readable, and may take some milliseconds. Errors: the session cannot go on.
   virtual Result<void> dispatch() = 0;
+  // As dispatch(), for who knows which of poll_fds() are readable.
+  virtual Result<void> dispatch_ready(const std::vector<int>& readable) {
+    (void)readable;
+    return dispatch();
+  }
   // False: certainly no member is alive.
   [[nodiscard]] virtual bool may_have_members() const { return true; }
   // Dispatches once more and returns the totals.

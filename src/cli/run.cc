@@ -197,7 +197,7 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
   if (!options.quiet) {
     const run::Summary summary{session.policy,
                                session.profile,
-                               std::string(attached->backend->name()),
+                               attached->backend->name(),
                                attached->passed_over,
                                outcome->totals,
                                reporter.hits(),

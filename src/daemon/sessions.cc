@@ -122,10 +122,8 @@ Error no_such_child() {
 // Members name themselves by their numbers when they label a socket, on kernels whose sockets have no
 // labels.
 bool members_are_named(const hf_profile& profile) {
-  using backend::calls::AttributeCalls;
-  const auto kernel = backend::calls::socket_attributes();
-  return kernel == backend::calls::SocketAttributes::emulated &&
-         backend::calls::attribute_calls_to_see(profile, kernel) == AttributeCalls::all;
+  return backend::calls::socket_attributes() == backend::calls::SocketAttributes::emulated &&
+         backend::calls::may_need_labels(profile);
 }
 
 // Can the processes of the caller be told by their numbers here? With `named` these have to be the

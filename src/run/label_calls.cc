@@ -109,9 +109,8 @@ class KeptLabels final : public calls::LabelAccess {
 }  // namespace
 
 bool needs_label_calls(const hf_profile& profile) {
-  const auto kernel = calls::socket_attributes();
-  return kernel == calls::SocketAttributes::emulated &&
-         calls::attribute_calls_to_see(profile, kernel) == calls::AttributeCalls::all;
+  return calls::socket_attributes() == calls::SocketAttributes::emulated &&
+         calls::may_need_labels(profile);
 }
 
 LabelCalls::LabelCalls(std::string socket, kernel::Proc proc)

@@ -146,8 +146,17 @@ class Command {
 
 // Serves the session after each wait. A seccomp listener hangs up when its last task has ended.
 void add_session(kernel::EventLoop& loop, backend::Session& session) {
-  for (const int fd : session.poll_fds()) loop.add_descriptor(fd, POLLIN, {});
-  loop.add_source({}, [&session] { return wrap(session.dispatch(), "decide"); });
+  const auto readable = std::make_shared<std::vector<int>>();
+  for (const int fd : session.poll_fds())
+    loop.add_descriptor(fd, POLLIN, [readable, fd](short events) -> Result<void> {
+      if (events & POLLIN) readable->push_back(fd);
+      return {};
+    });
+  loop.add_source({}, [&session, readable] {
+    const auto done = session.dispatch_ready(*readable);
+    readable->clear();
+    return wrap(done, "decide");
+  });
 }
 
 // The processes that the command left behind still have the streams that they need. So from the

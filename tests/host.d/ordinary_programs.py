@@ -37,6 +37,13 @@ on = ["bind","listen","connect","send","accept"]
 family = ["inet6"]
 verdict = "deny"
 """,
+    # The same without a peer.
+    "label": """[[profile.app.socket]]
+on = ["bind","listen","connect","send","accept"]
+label = { "user.never" = "1" }
+verdict = "deny"
+""",
+    "cgroups": "cgroups.leave = []\n",
     "accepts": """[[profile.app.socket]]
 on = ["connect","accept"]
 family = ["unix"]
@@ -232,6 +239,19 @@ for thread in threads: thread.join()
 print(got, flush=True)
 """
 
+# Each connection is accepted once, however long that takes. Where one is lost, its accept takes the next one, and at
+# the end the queue is empty.
+ACCEPTS_IN_TURN = """
+server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen(1); wrong = 0
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    near = socket.create_connection(server.getsockname(), 30)
+    far, at = server.accept()
+    wrong += at != near.getsockname() or far.fileno() <= 2
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); near.close(); far.close()
+print("accepted another:", wrong, flush=True)
+"""
+
 # The tree has all the processes that its user may have.
 NO_THREAD = """
 threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
@@ -282,10 +302,67 @@ say("write", lambda: os.write(file, b"x"))
 a, b = socket.socketpair()
 say("send", lambda: a.send(b"x"))
 say("bind", lambda: socket.socket().bind(("127.0.0.1", 0)))
+server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen(1)
+near = socket.socket(); near.connect(server.getsockname())
+say("accept", server.accept)
 os.unlink(name)
 child = os.fork()
 if child == 0: os._exit(errno.EPERM if c.unshare(0x10000000) < 0 else 0)
 print("unshare(user)", os.waitpid(child, 0)[1], flush=True)
+"""
+
+# A page of userfaultfd that never comes has the path of an open for writing.
+STALLED_PATH = """
+import fcntl
+c.mmap.restype = ctypes.c_void_p
+page = c.mmap(None, ctypes.c_size_t(4096), 3, 0x22, -1, ctypes.c_long(0))
+faults = c.syscall(323, 0o2000000)
+fcntl.ioctl(faults, 0xc018aa3f, struct.pack("QQQ", 0xaa, 0, 0))
+fcntl.ioctl(faults, 0xc020aa00, struct.pack("QQQQ", page, 4096, 1, 0))
+for _ in range(3): threading.Thread(target=lambda: c.open(ctypes.c_void_p(page), os.O_WRONLY), daemon=True).start()
+time.sleep(0.5)
+begin = time.monotonic()
+for _ in range(20): open("/dev/null", "w").close()
+print("another open is answered:", time.monotonic() - begin < 10, flush=True)
+os._exit(0)
+"""
+
+# In a /proc of its own where it has a new pid namespace.
+WRITES_PROC = """
+def adjust():
+    with open("/proc/self/oom_score_adj", "w") as file: file.write("500")
+say("oom_score_adj", adjust)
+child = os.fork()
+if child == 0:
+    user = os.getuid()
+    if c.unshare(0x10000000) < 0: os._exit(1)
+    try: open("/proc/self/setgroups", "w").write("deny"); open("/proc/self/uid_map", "w").write("0 %d 1" % user)
+    except OSError as error: print("map", error); os._exit(2)
+    os._exit(0)
+print("unshare -r", os.waitpid(child, 0)[1], flush=True)
+"""
+
+# A cgroup is frozen while its task waits in an accept.
+FROZEN = """
+with open("/proc/self/mountinfo") as mounts:
+    points = [line.split()[4] for line in mounts if " - cgroup2 " in line and line.split()[3] == "/"]
+folder = points[0] + "/ordinary-%d" % os.getpid() if points else None
+def put(name, text):
+    with open(folder + "/" + name, "w") as file: file.write(text)
+if folder:
+    os.mkdir(folder)
+    server = socket.socket(socket.AF_UNIX); server.bind(b"\\0" + folder.encode()); server.listen(1)
+    child = os.fork()
+    if child == 0: server.accept(); os._exit(0)
+    put("cgroup.procs", str(child)); time.sleep(1.5); put("cgroup.freeze", "1")
+    def state():
+        with open(folder + "/cgroup.events") as file: return "frozen 1" in file.read()
+    end = time.monotonic() + 20
+    while not state() and time.monotonic() < end: time.sleep(0.1)
+    print("frozen:", state(), flush=True)
+    put("cgroup.freeze", "0"); time.sleep(0.3)
+    near = socket.socket(socket.AF_UNIX); near.connect(b"\\0" + folder.encode())
+    print("accepted:", os.waitpid(child, 0)[1], flush=True); os.rmdir(folder)
 """
 
 IGNORED_CHILD = "print('SIGCHLD is ignored:', signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN); sys.exit(3)"
@@ -352,14 +429,22 @@ def tests(user, root):
     user.same("how the own processes are scheduled", ["none", "namespaces"], SCHEDULING)
     user.same("tracing what is not there", ["namespaces"], NOTHING_THERE)
     user.same("sockets of a program with threads", ["sockets", "inet6"], THREADED_SOCKETS)
-    user.same("an undumpable process", ["none", "sockets"], UNDUMPABLE)
+    user.same("an undumpable process", ["none", "label"], UNDUMPABLE)
     user.same("sockets that are closed", ["inet6", "accepts"], CLOSED_SOCKETS)
     user.same("a parent of 800 children", ["namespaces"], MANY_CHILDREN)
     user.same("threads that wait while signals come in", ["sockets", "accepts"], WAITING_THREADS)
 
+    user.same("accepts in turn", ["accepts"], ACCEPTS_IN_TURN)
     user.same("700 threads that wait for connections", ["accepts"], MANY_ACCEPTS)
     if user.ordinary:
         user.same("a tree that fills the limit of processes", ["inet6"], NO_THREAD, before=leave_few_processes)
+
+    user.same("writes to its /proc", ["none", "cgroups"], WRITES_PROC)
+    user.same("the same in a pid namespace", ["none", "cgroups"], WRITES_PROC,
+              options=["--unshare", "pid,mnt" if root and not user.ordinary else "user,pid,mnt"])
+    if root and not user.ordinary:
+        user.same("a cgroup that is frozen", ["accepts"], FROZEN)
+        user.same("a path that cannot be read", ["cgroups", "none"], STALLED_PATH)
 
     def ignore_children():
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)

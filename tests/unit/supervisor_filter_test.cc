@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The filter as the kernel would run it: a classic BPF interpreter over the program.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/ptrace.h>
@@ -134,12 +135,19 @@ TEST_F(Filter, SeesAttributesWhereAsked) {
     wanted_.attributes = AttributeCalls::all;
     EXPECT_EQ(run(number), SECCOMP_RET_USER_NOTIF) << number;
   }
-  wanted_.attributes = AttributeCalls::by_descriptor;
-  EXPECT_EQ(run(SYS_getxattr), SECCOMP_RET_ALLOW);
-  EXPECT_EQ(run(SYS_listxattr), SECCOMP_RET_ALLOW);
-  EXPECT_EQ(run(SYS_fgetxattr), SECCOMP_RET_USER_NOTIF);
-  EXPECT_EQ(run(SYS_setxattr), SECCOMP_RET_USER_NOTIF);
-  EXPECT_EQ(run(SYS_lsetxattr), SECCOMP_RET_ALLOW);
+  for (const auto seen : {AttributeCalls::by_descriptor, AttributeCalls::changes_by_path}) {
+    wanted_.attributes = seen;
+    for (const int number : {SYS_getxattr, SYS_listxattr, SYS_lsetxattr, SYS_lgetxattr, 464, 465})
+      EXPECT_EQ(run(number), SECCOMP_RET_ALLOW) << number;
+    for (const int number : {SYS_fgetxattr, SYS_fsetxattr, SYS_flistxattr, SYS_fremovexattr})
+      EXPECT_EQ(run(number), SECCOMP_RET_USER_NOTIF) << number;
+    for (const int number : {463, 464, 465, 466})
+      EXPECT_EQ(run(number, 0, 0, AT_EMPTY_PATH), SECCOMP_RET_USER_NOTIF) << number;
+    const auto by_path =
+        seen == AttributeCalls::by_descriptor ? SECCOMP_RET_ALLOW : SECCOMP_RET_USER_NOTIF;
+    for (const int number : {SYS_setxattr, SYS_removexattr, 463, 466})
+      EXPECT_EQ(run(number), by_path) << number;
+  }
 }
 
 TEST_F(Filter, LetsOrdinaryCallsThrough) {

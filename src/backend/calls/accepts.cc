@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -31,7 +32,9 @@ struct AcceptHandler::Attempt {
   std::uint16_t family = 0;
   int flags = 0;  // SOCK_CLOEXEC, SOCK_NONBLOCK
   bool by_peer = false;
-  bool served = false;  // it got the connection of a caller that died
+  // Somebody gives it a connection: its job, or who gives back that of a caller that died. Only who
+  // sets this uses `listener` from then on.
+  std::atomic<bool> served = false;
   // The caller's.
   std::optional<kernel::TaskDirectory> task = {};
   std::optional<kernel::TaskMemory> memory = {};
@@ -162,16 +165,18 @@ Answer AcceptHandler::make(std::shared_ptr<Attempt> attempt, const kernel::TaskD
 
   const auto limited = kernel::has_receive_timeout(attempt->listener.fd.get());
   if (!limited) return Answer::error(EPERM);
+  const bool complete = !attempt->by_peer;
   Job job{.work =
-              [attempt] {
+              [this, attempt, complete] {
                 auto accepted = kernel::accept_socket(attempt->listener.fd.get(),
                                                       attempt->flags & SOCK_NONBLOCK);
                 if (!accepted) return Answer::error(accepted.error().code);
                 attempt->accepted.emplace(std::move(*accepted));
-                return Answer::deferred();
+                return complete ? complete_in_job(attempt) : Answer::deferred();
               },
           .finish = [this, attempt](const kernel::TaskDirectory&) { return finish(attempt); },
-          .interrupted = *limited ? Interrupted::ends : Interrupted::restarts};
+          .interrupted = *limited ? Interrupted::ends : Interrupted::restarts,
+          .finish_undelivered = true};
   std::erase_if(waiting_, [](const std::weak_ptr<Attempt>& one) { return one.expired(); });
   waiting_.emplace_back(attempt);
   const seccomp_notif call = attempt->call;
@@ -184,10 +189,35 @@ Answer AcceptHandler::make(std::shared_ptr<Attempt> attempt, const kernel::TaskD
 
 Answer AcceptHandler::finish(const std::shared_ptr<Attempt>& attempt) {
   kernel::Accepted connection = std::move(*attempt->accepted);
-  if (!attempt->served && context_.listener.waiting(attempt->call.id))
+  if (!attempt->served.exchange(true) && context_.listener.waiting(attempt->call.id))
     return hand_over(attempt, std::move(connection));
   give_back(*attempt, std::move(connection));
   return Answer::caller_gone();
+}
+
+// Labels the connection and answers with it, in the job's thread, where nothing is left to decide.
+// Deferred: the caller has died, or got another connection, and this one has to be given back.
+Answer AcceptHandler::complete_in_job(const std::shared_ptr<Attempt>& attempt) const {
+  if (attempt->served.exchange(true) || !context_.listener.waiting(attempt->call.id))
+    return Answer::deferred();
+  const Fd& accepted = attempt->accepted->fd;
+  if (const int error = own_and_label(*attempt, accepted.get())) return Answer::error(error);
+  if (const int error = attempt->write_address(attempt->accepted->address))
+    return Answer::error(error);
+  attempt->listener.fd = ForeignFd();  // closed before the caller can close its own
+  return {Answer::Kind::descriptor, attempt->flags & SOCK_CLOEXEC ? O_CLOEXEC : 0,
+          std::shared_ptr<const Fd>(attempt, &accepted)};
+}
+
+// A socket that should inherit labels is never handed over without them. Returns an errno, or 0.
+int AcceptHandler::own_and_label(const Attempt& attempt, int accepted_fd) const {
+  (void)kernel::chown_socket(accepted_fd, attempt.owner.uid, attempt.owner.gid);
+  if (!profile_.label_inherit) return 0;
+  const auto cookie = kernel::socket_cookie(accepted_fd);
+  if (!cookie) return EPERM;
+  const auto copied =
+      context_.labels.copy(attempt.listener.fd.get(), attempt.cookie, accepted_fd, *cookie);
+  return copied ? 0 : copied.error().code;
 }
 
 // The caller was killed while its job accepted a connection. In the kernel that connection would
@@ -195,9 +225,8 @@ Answer AcceptHandler::finish(const std::shared_ptr<Attempt>& attempt) {
 void AcceptHandler::give_back(const Attempt& from, kernel::Accepted connection) {
   for (const std::weak_ptr<Attempt>& one : waiting_) {
     const auto other = one.lock();
-    if (!other || other.get() == &from || other->cookie != from.cookie || other->served) continue;
-    if (!context_.listener.waiting(other->call.id)) continue;
-    other->served = true;
+    if (!other || other.get() == &from || other->cookie != from.cookie) continue;
+    if (!context_.listener.waiting(other->call.id) || other->served.exchange(true)) continue;
     context_.jobs.answered_elsewhere(other->call.id);
     (void)give(context_.listener, other->call.id, hand_over(other, std::move(connection)));
     return;
@@ -213,15 +242,7 @@ Answer AcceptHandler::hand_over(const std::shared_ptr<Attempt>& attempt,
   const int accepted_fd = connection.fd.get();
   if (attempt->by_peer)
     if (const int error = judge_with_peer(*attempt, accepted_fd)) return Answer::error(error);
-  (void)kernel::chown_socket(accepted_fd, attempt->owner.uid, attempt->owner.gid);
-  if (profile_.label_inherit) {
-    const auto cookie = kernel::socket_cookie(accepted_fd);
-    if (!cookie) return Answer::error(EPERM);
-    // A socket that should inherit labels is never handed over without them.
-    const auto copied =
-        context_.labels.copy(attempt->listener.fd.get(), attempt->cookie, accepted_fd, *cookie);
-    if (!copied) return Answer::error(copied.error().code);
-  }
+  if (const int error = own_and_label(*attempt, accepted_fd)) return Answer::error(error);
   const int flags = attempt->flags & SOCK_CLOEXEC ? O_CLOEXEC : 0;
   if (attempt->address_at() == 0) return Answer::descriptor(std::move(connection.fd), flags);
   // In a job: the memory may be served by somebody who never answers.

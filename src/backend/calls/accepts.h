@@ -56,6 +56,8 @@ class AcceptHandler {
   [[nodiscard]] hf_request request_for(const Attempt& attempt) const;
   int judge(const Attempt& attempt, const kernel::TaskDirectory& task, const hf_request& request);
   Answer make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task);
+  [[nodiscard]] Answer complete_in_job(const std::shared_ptr<Attempt>& attempt) const;
+  [[nodiscard]] int own_and_label(const Attempt& attempt, int accepted_fd) const;
   Answer finish(const std::shared_ptr<Attempt>& attempt);
   void give_back(const Attempt& from, kernel::Accepted connection);
   Answer hand_over(const std::shared_ptr<Attempt>& attempt, kernel::Accepted connection);

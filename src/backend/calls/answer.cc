@@ -15,7 +15,7 @@ Result<void> give_descriptor(kernel::Listener& listener, std::uint64_t id, const
 
 }  // namespace
 
-Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
+Result<bool> deliver(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
   Result<void> given;
   switch (answer.kind) {
     case Answer::Kind::continue_syscall:
@@ -34,8 +34,14 @@ Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& an
     case Answer::Kind::caller_gone:
       break;
   }
-  if (!given && given.error().code != ENOENT) return given;
-  return {};
+  if (given) return true;
+  if (given.error().code == ENOENT) return false;
+  return given.error();
+}
+
+Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer) {
+  const auto delivered = deliver(listener, id, answer);
+  return delivered ? Result<void>() : delivered.error();
 }
 
 }  // namespace holdfast::backend::calls

@@ -40,6 +40,8 @@ struct Answer {
 // Sends the answer to the kernel. Any thread. A caller that has died is no error. If the caller has
 // no free descriptor number, its call fails with EMFILE.
 Result<void> give(kernel::Listener& listener, std::uint64_t id, const Answer& answer);
+// The same. False: the caller has died.
+Result<bool> deliver(kernel::Listener& listener, std::uint64_t id, const Answer& answer);
 
 // A request to decide, and the facts that its event needs.
 struct DecisionRecord {

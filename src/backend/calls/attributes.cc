@@ -356,27 +356,52 @@ Answer Attempt::list() {
 
 }  // namespace
 
-// The l…xattr calls do not follow the last link, so they cannot reach a socket. They are never
-// notified.
-AttributeCalls attribute_calls_to_see(const hf_profile& profile, SocketAttributes kernel) {
+namespace {
+
+// Does any rule depend on labels?
+bool labels_matter(const hf_tables& tables, const hf_profile& profile) {
+  if (profile.label_ruled || profile.label_inherit) return true;
+  for (std::uint32_t i = 0; i < profile.socket_count; i++) {
+    const hf_socket_rule& rule = tables.socket_rules[profile.socket_first + i];
+    if (rule.own_count != 0 || rule.peer_count != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool may_need_labels(const hf_profile& profile) {
+  return profile.socket_count > 0 || profile.label_ruled || profile.label_inherit;
+}
+
+// A label that the kernel does not keep changes only by way of holdfast. So a call that is not
+// notified changes none, and reads what the kernel has.
+AttributeCalls attribute_calls_to_see(const hf_tables& tables, const hf_profile& profile,
+                                      SocketAttributes kernel) {
   if (kernel == SocketAttributes::emulated)
-    return profile.socket_count > 0 || profile.label_ruled || profile.label_inherit
-               ? AttributeCalls::all
-               : AttributeCalls::by_descriptor;
+    return labels_matter(tables, profile) ? AttributeCalls::changes_by_path
+                                          : AttributeCalls::by_descriptor;
   return profile.label_ruled ? AttributeCalls::changes : AttributeCalls::none;
 }
 
+// The l…xattr calls do not follow the last link, so they cannot reach a socket. They are never
+// notified.
 void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen) {
   if (seen == AttributeCalls::none) return;
-  for (const int number : {SYS_setxattr, SYS_fsetxattr, SYS_removexattr, SYS_fremovexattr,
-                           kSetxattratNumber, kRemovexattratNumber})
-    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+  using Kind = kernel::ArgumentTest::Kind;
+  const auto add = [&](std::initializer_list<int> numbers, bool only_descriptors) {
+    std::vector<kernel::ArgumentTest> tests;
+    if (only_descriptors) tests.push_back({2, Kind::any_bit, AT_EMPTY_PATH});
+    for (const int number : numbers) filter.add(number, tests, SECCOMP_RET_USER_NOTIF);
+  };
+  const bool changes_by_path = seen != AttributeCalls::by_descriptor;
+  add({SYS_fsetxattr, SYS_fremovexattr}, false);
+  add({kSetxattratNumber, kRemovexattratNumber}, !changes_by_path);
+  if (changes_by_path) add({SYS_setxattr, SYS_removexattr}, false);
   if (seen == AttributeCalls::changes) return;
-  for (const int number : {SYS_fgetxattr, SYS_flistxattr, kGetxattratNumber, kListxattratNumber})
-    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
-  if (seen == AttributeCalls::by_descriptor) return;
-  for (const int number : {SYS_getxattr, SYS_listxattr})
-    filter.add(number, {}, SECCOMP_RET_USER_NOTIF);
+  add({SYS_fgetxattr, SYS_flistxattr}, false);
+  add({kGetxattratNumber, kListxattratNumber}, seen != AttributeCalls::all);
+  if (seen == AttributeCalls::all) add({SYS_getxattr, SYS_listxattr}, false);
 }
 
 bool is_attribute_call(int number) {

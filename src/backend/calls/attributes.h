@@ -30,13 +30,21 @@ inline constexpr int kGetxattratNumber = 464;
 inline constexpr int kListxattratNumber = 465;
 inline constexpr int kRemovexattratNumber = 466;
 
-// Which calls of the xattr family are notified: none; those that change attributes; these, and those
-// that read them by a descriptor; or all. Programs such as ls(1) read attributes of each file by its
-// path, and each notification costs time.
-enum class AttributeCalls { none, changes, by_descriptor, all };
+// Which calls of the xattr family are notified. Programs such as ls(1) read attributes of each file by
+// its path, and each notification costs time.
+// none: no call.
+// changes: those that change attributes.
+// by_descriptor: those that name a descriptor by its number, and no call that names a file by a path.
+// changes_by_path: by_descriptor and changes.
+// all: every call.
+enum class AttributeCalls { none, changes, by_descriptor, changes_by_path, all };
 
-[[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_profile& profile,
+[[nodiscard]] AttributeCalls attribute_calls_to_see(const hf_tables& tables,
+                                                    const hf_profile& profile,
                                                     SocketAttributes kernel);
+
+// Has the profile rules about sockets or labels? Without any, nobody has to know labels.
+[[nodiscard]] bool may_need_labels(const hf_profile& profile);
 
 void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen);
 [[nodiscard]] bool is_attribute_call(int number);

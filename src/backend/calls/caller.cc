@@ -27,9 +27,8 @@ Result<Fd> open_table_owner(pid_t thread, pid_t process) {
   return kernel::open_pidfd(process);
 }
 
-Duplicate take(const Result<Fd>& pidfd, bool stable, int remote_fd) {
-  if (!pidfd) return {Fd(), false};
-  auto fd = kernel::duplicate_from(pidfd->get(), remote_fd);
+Duplicate take(int pidfd, bool stable, int remote_fd) {
+  auto fd = kernel::duplicate_from(pidfd, remote_fd);
   if (fd) return {std::move(*fd), stable};
   const bool none = fd.error().code == EBADF;
   return {Fd(), stable && none, none};
@@ -43,6 +42,7 @@ Result<Fd> open_descriptor_table(const seccomp_notif& call, const kernel::TaskSt
 
 bool has_own_table(const seccomp_notif& call, const kernel::TaskDirectory& task,
                    const SharedTables& tables) {
+  if (tables.known(call)) return !tables.possible(task, static_cast<pid_t>(call.pid));
   const auto status = task.status();
   return status && status->threads == 1 && status->process == static_cast<pid_t>(call.pid) &&
          !tables.possible(task, status->process);
@@ -50,12 +50,16 @@ bool has_own_table(const seccomp_notif& call, const kernel::TaskDirectory& task,
 
 Duplicate duplicate_of_thread(const seccomp_notif& call, const kernel::TaskDirectory& task,
                               const SharedTables& tables, int remote_fd) {
+  const auto thread = static_cast<pid_t>(call.pid);
+  if (const KnownTask* known = tables.known(call))
+    return take(known->pidfd.get(), !tables.possible(task, thread), remote_fd);
   const auto status = task.status();
   if (!status) return {Fd(), false};
-  const auto thread = static_cast<pid_t>(call.pid);
   const bool stable =
       status->threads == 1 && status->process == thread && !tables.possible(task, status->process);
-  return take(open_table_owner(thread, status->process), stable, remote_fd);
+  const auto owner = open_table_owner(thread, status->process);
+  if (!owner) return {Fd(), false};
+  return take(owner->get(), stable, remote_fd);
 }
 
 std::optional<hf_task> describe_task(const kernel::TaskDirectory& directory) {

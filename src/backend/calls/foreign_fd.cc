@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "kernel/sockets/socket_calls.h"
-#include "kernel/sockets/sockets.h"
 
 namespace holdfast::backend::calls {
 namespace {
@@ -65,8 +64,7 @@ class Closer {
 }  // namespace
 
 void close_foreign(Fd fd) {
-  if (fd && (!kernel::socket_type(fd.get()) || kernel::lingers(fd.get())))
-    Closer::instance().close(std::move(fd));
+  if (fd && kernel::close_may_wait(fd.get())) Closer::instance().close(std::move(fd));
 }
 
 }  // namespace holdfast::backend::calls

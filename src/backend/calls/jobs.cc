@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "kernel/cgroup/cgroup_files.h"
+#include "kernel/files/text_file.h"
 #include "kernel/process/process.h"
 #include "kernel/sockets/socket_calls.h"
 #include "kernel/timer.h"
@@ -59,6 +61,8 @@ struct Jobs::Running {
   bool watched = false;         // `death` was tried
   Fd death = {};                // a pidfd of the calling thread; invalid: the kernel has none
   std::optional<Group> group = {};
+  std::string cgroup = {};  // as TaskDirectory::cgroup(), some looks ago
+  unsigned cgroup_looks = 0;
   std::optional<pthread_t> thread = {};  // while it runs; guarded by the pool's mutex
   std::list<std::shared_ptr<Running>>::iterator place = {};  // in running_
 };
@@ -69,6 +73,7 @@ struct Jobs::Pool {
 
   void work();
   void run(Running& job);
+  void end_interruptions(Running& job);
 
   Fd wakeup;
   std::mutex mutex;  // guards the members up to `ending`
@@ -79,6 +84,8 @@ struct Jobs::Pool {
   unsigned idle = 0;
   unsigned threads = 0;
   bool ending = false;
+  // Where the unified hierarchy is mounted; "": nowhere. Read when first needed.
+  std::optional<std::string> hierarchy;
   // Shared: a thread answers. Exclusive: the listener is about to be destroyed.
   std::shared_mutex answering;
   bool closed = false;  // guarded by `answering`
@@ -96,12 +103,30 @@ void Jobs::Pool::run(Running& job) {
     answer = Answer::error(kRestart);
   // Closes the duplicates of the caller's descriptors, before it can close its own.
   job.job.work = nullptr;
+  const bool may_finish = answer.kind == Answer::Kind::deferred ||
+                          (answer.kind == Answer::Kind::descriptor && job.job.finish_undelivered);
+  if (!may_finish) job.job.finish = nullptr;
   if (answer.kind != Answer::Kind::deferred) {
-    job.job.finish = nullptr;
+    // An answer that is a descriptor waits until the caller has it. Interrupted meanwhile, it would be
+    // taken back, and the caller's call would return 0 (seccomp_notify_addfd() of the kernel).
+    end_interruptions(job);
     const std::shared_lock lock(answering);
-    if (!closed) (void)give(job.listener, job.id, answer);
+    const auto delivered = closed ? Result<bool>(true) : deliver(job.listener, job.id, answer);
+    if (may_finish && delivered && !*delivered)
+      answer = Answer::deferred();
+    else
+      job.job.finish = nullptr;
   }
-  job.answer = std::move(answer);
+  // Keeps no descriptor.
+  job.answer = answer.kind == Answer::Kind::deferred ? Answer::deferred() : Answer::caller_gone();
+}
+
+void Jobs::Pool::end_interruptions(Running& job) {
+  {
+    const std::lock_guard lock(mutex);
+    job.thread.reset();
+  }
+  if (job.interrupted) kernel::let_signals_in();
 }
 
 void Jobs::Pool::work() {
@@ -264,15 +289,46 @@ bool Jobs::may_have_signal(Running& job, std::map<Group, bool>& known) {
   return may;
 }
 
+// Whether the caller's cgroup, or one above it, is to be frozen. The freezer has told the thread as a
+// signal does, so it can restart its call, and is frozen on the way. /proc shows nothing of it.
+bool Jobs::is_to_freeze(Running& job, std::map<std::string, bool>& known) {
+  constexpr unsigned kLooksForCgroup = 16;
+  if (!pool_->hierarchy) {
+    const auto mounts = kernel::CgroupMounts::read();
+    pool_->hierarchy = mounts ? mounts->unified() : std::string();
+  }
+  if (pool_->hierarchy->empty()) return false;
+  if (job.cgroup_looks++ % kLooksForCgroup == 0) {
+    auto now = job.task.cgroup();
+    job.cgroup = now ? std::move(*now) : std::string();
+  }
+  const auto found = known.find(job.cgroup);
+  if (found != known.end()) return found->second;
+  bool freezes = false;
+  if (!job.cgroup.starts_with("/..")) {  // else it is outside of this cgroup namespace
+    for (std::string path = job.cgroup; path.size() > 1 && !freezes; path.resize(path.rfind('/'))) {
+      const auto state = kernel::read_text_file(*pool_->hierarchy + path + "/cgroup.freeze");
+      freezes = state && state->starts_with('1');
+    }
+  }
+  return known[job.cgroup] = freezes;
+}
+
 void Jobs::look_for_signals(kernel::Listener& listener) {
   const std::uint64_t now_ns = kernel::boottime_ns();
   std::map<pid_t, Running*> doubtful;  // by process: whom to interrupt
   std::map<Group, bool> known;
+  std::map<std::string, bool> frozen;
   for (const auto& one : running_) {
     Running& job = *one;
     if (job.done) continue;
     if (!job.watched) watch_for_death(job, listener);
     const bool is_long = now_ns - job.started_ns > kLongNs;
+    if (is_long && is_to_freeze(job, frozen)) {
+      job.may_restart = true;
+      interrupt(job);
+      continue;
+    }
     if (is_long && !may_have_signal(job, known)) {
       job.doubtful_looks = 0;
       continue;

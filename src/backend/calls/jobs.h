@@ -14,6 +14,9 @@
 // none, one number is read for all of them, ten times a second. Else each is looked at, for at most
 // one fiftieth of the time.
 //
+// A cgroup that is to be frozen waits for all its tasks. So the calls of a second and more also end when
+// the caller's cgroup has to freeze, and are made again when it is thawed.
+//
 // ERESTARTSYS makes the kernel restart a call, but only of a thread that was told of a signal. To
 // any other thread the number would be returned. A signal that was sent to a process of several
 // threads may be for any of them. So if it still waits at the second look, one thread of the process
@@ -31,6 +34,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "backend/calls/answer.h"
@@ -55,6 +59,9 @@ struct Job {
   // Upper limit of the job thread's effective capabilities: bit N is capability N.
   std::uint64_t capabilities = ~std::uint64_t{0};
   Interrupted interrupted = Interrupted::restarts;
+  // Call `finish` also if the caller has died before it got the descriptor that `work` answered. Then
+  // its result is not used. `finish` may then keep no duplicate of the caller's descriptors.
+  bool finish_undelivered = false;
 };
 
 // All members are called on the session's thread. A job's thread runs `work`, sends its answer, and
@@ -92,6 +99,7 @@ class Jobs {
   void end_of_callers(kernel::Listener& listener, bool all);
   void watch_for_death(Running& job, kernel::Listener& listener);
   void look_for_signals(kernel::Listener& listener);
+  [[nodiscard]] bool is_to_freeze(Running& job, std::map<std::string, bool>& known);
   [[nodiscard]] bool may_have_signal(Running& job, std::map<Group, bool>& known);
 
   Jobs(Fd timer, Fd wakeup, Fd deaths, std::shared_ptr<Pool> pool);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 
+#include "backend/calls/known_tasks.h"
 #include "kernel/proc/proc.h"
 
 namespace holdfast::backend::calls {
@@ -32,10 +33,18 @@ class SharedTables {
   // process with one thread that is blocked in a call.
   [[nodiscard]] bool possible(const kernel::TaskDirectory& leader, pid_t process) const;
 
+  // Uses these for the call that they know. `known` is borrowed.
+  void use(const KnownTasks& known) { known_ = &known; }
+  // The process of this call, if it is known and has one thread. Null: neither is certain.
+  [[nodiscard]] const KnownTask* known(const seccomp_notif& call) const {
+    return known_ ? known_->of(call) : nullptr;
+  }
+
  private:
   void forget_ended();
 
   const kernel::Proc* proc_;
+  const KnownTasks* known_ = nullptr;
   std::uint64_t first_ticks_ = 0;  // when the first clone was recorded
   // Processes that made such a clone, and when each was started. A number that is reused only
   // makes the answer stricter.

@@ -11,7 +11,8 @@
 //      descriptor is a move: the supervisor decides it and makes it. Other cgroup files are opened
 //      as the caller asked.
 //
-// The caller's memory is read once, and the supervisor acts on what it read. If a call is mistaken
+// A job reads the caller's memory and follows its paths, since a task of the tree may serve both and
+// never answer. Memory is read once, and the supervisor acts on what it read. If a call is mistaken
 // for one about another file, the kernel performs it, and the Landlock domain still applies.
 //
 // The supervisor opens files with its own credentials. So it does that only for a caller with the
@@ -44,10 +45,6 @@ static_assert(HF_NS_CGROUP == 1u << kCgroupLink);
 
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH); }
 
-bool opens(int number) {
-  return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
-}
-
 bool lies_in(const std::string& path, const std::string& root) {
   return path == root || root == "/" || path.starts_with(root + "/");
 }
@@ -57,6 +54,10 @@ bool lies_in(const std::string& path, const std::string& root) {
 bool protects_cgroups(const hf_profile& profile) {
   return profile.cg_leave != HF_MOVERS_ANY || profile.cg_join != HF_MOVERS_ANY ||
          profile.cg_inside != HF_INSIDE_ANY;
+}
+
+bool opens_file(int number) {
+  return number == SYS_open || number == SYS_openat || number == SYS_openat2 || number == SYS_creat;
 }
 
 bool is_cgroup_call(int number) {
@@ -99,43 +100,138 @@ Result<CgroupFileHandler> CgroupFileHandler::create(const SessionSpec& spec,
   return handler;
 }
 
-// Handles one call. An empty Outcome: the call is not about a cgroup file. Most calls are not, so
-// the cheap checks come first.
+namespace {
+
+// An open call, as far as its registers say.
+struct Opening {
+  int base = AT_FDCWD;
+  std::uint64_t path = 0;
+  int flags = 0;
+  std::uint64_t resolve = 0;
+  std::uint64_t how = 0;  // the address of a struct open_how, or 0
+};
+
+std::optional<Opening> opening(const seccomp_data& call) {
+  const auto& a = call.args;
+  switch (call.nr) {
+    case SYS_open:
+      return Opening{.path = a[0], .flags = static_cast<int>(a[1])};
+    case SYS_creat:
+      return Opening{.path = a[0], .flags = O_CREAT | O_WRONLY | O_TRUNC};
+    case SYS_openat:
+      return Opening{.base = static_cast<int>(a[0]), .path = a[1], .flags = static_cast<int>(a[2])};
+    default:
+      if (a[3] < sizeof(::open_how)) return std::nullopt;  // EINVAL
+      return Opening{.base = static_cast<int>(a[0]), .path = a[1], .how = a[2]};
+  }
+}
+
+// Opens the file that the path names for the caller (O_PATH). A wrong result is harmless: if it is a
+// cgroup file, the move to it is decided; if not, the kernel performs the call.
+Result<Fd> named_file(const Opening& open, const std::string& path,
+                      const kernel::TaskDirectory& task) {
+  pid_t own_number = 0;
+  if (path.starts_with("/proc/") && !path.starts_with("/proc/self/")) {
+    HF_TRY_ASSIGN(const auto status, task.status());
+    own_number = status.innermost_pid;
+  }
+  if (const auto own = descriptor_of_path(path, own_number)) return task.open_descriptor(*own);
+  const bool from_root = path.front() == '/' && !(open.resolve & RESOLVE_IN_ROOT);
+  HF_TRY_ASSIGN(auto start, from_root               ? task.root()
+                            : open.base == AT_FDCWD ? task.working_directory()
+                                                    : task.open_descriptor(open.base));
+  return kernel::find_file(
+      start.get(), path, open.flags & (O_NOFOLLOW | O_DIRECTORY),
+      open.resolve | (from_root ? RESOLVE_IN_ROOT : 0) | RESOLVE_NO_MAGICLINKS);
+}
+
+Result<std::string> read_vectors(const kernel::TaskMemory& memory, std::uint64_t at,
+                                 std::uint64_t count) {
+  std::string all;
+  for (std::uint64_t i = 0; i < count; i++) {
+    HF_TRY_ASSIGN(const auto raw, memory.read(at + i * sizeof(iovec), sizeof(iovec)));
+    iovec one = {};
+    std::memcpy(&one, raw.data(), sizeof(one));
+    if (one.iov_len > kMaxMoveBytes - all.size()) return Error{EINVAL, "read", {}, {}};
+    HF_TRY_ASSIGN(const auto part,
+                  memory.read(reinterpret_cast<std::uint64_t>(one.iov_base), one.iov_len));
+    all += part;
+  }
+  return all;
+}
+
+std::uint16_t way_of(const kernel::CgroupFile& file) {
+  if (file.name == "cgroup.procs") return HF_VIA_CGROUP_PROCS;
+  return file.name == "cgroup.threads" ? HF_VIA_CGROUP_THREADS : 0;
+}
+
+}  // namespace
+
+void CgroupLook::read(const seccomp_data& call, const kernel::TaskDirectory& task,
+                      const kernel::TaskMemory& memory) {
+  const auto& a = call.args;
+  if (!opens_file(call.nr)) {
+    text = call.nr == SYS_write ? memory.read(a[1], a[2]) : read_vectors(memory, a[1], a[2]);
+    return;
+  }
+  auto open = opening(call);
+  if (open && open->how != 0) {
+    ::open_how how = {};
+    const auto raw = memory.read(open->how, sizeof(how));
+    if (!raw) return;
+    std::memcpy(&how, raw->data(), sizeof(how));
+    open->flags = static_cast<int>(how.flags);
+    open->resolve = how.resolve;
+  }
+  if (!open || !writes(open->flags)) return;
+  flags = open->flags;
+  const auto path = memory.read_string(open->path, kPathBytes);
+  if (!path || path->empty()) return;
+  auto found = named_file(*open, *path, task);
+  if (found && kernel::hierarchy_of(found->get()) == kernel::Hierarchy::unified)
+    file = std::move(*found);
+}
+
+// The filter tests the lower 32 bits of a length. The kernel continues a longer write. On a
+// descriptor from Attempt::open() that fails with EBADF, since it is read-only.
+std::optional<CgroupLook> CgroupFileHandler::begin(const seccomp_data& call,
+                                                   const kernel::TaskDirectory& task) const {
+  if (opens_file(call.nr)) {
+    const auto open = opening(call);
+    if (!open || (open->how == 0 && !writes(open->flags))) return std::nullopt;
+    return CgroupLook{};
+  }
+  if (call.args[2] > (call.nr == SYS_write ? kMaxMoveBytes : kMaxMoveVectors)) return std::nullopt;
+  const int number = static_cast<int>(call.args[0]);
+  // Most writes are to other files.
+  const auto unified = mounts_.unified_device();
+  const auto device = unified ? task.descriptor_device(number) : Result<dev_t>(dev_t{});
+  if (unified && (!device || *device != *unified)) return std::nullopt;
+  auto target = task.open_descriptor(number);
+  if (!target || kernel::hierarchy_of(target->get()) != kernel::Hierarchy::unified)
+    return std::nullopt;
+  const auto facts = mounts_.file(target->get());
+  if (facts && way_of(*facts) == 0) return std::nullopt;
+  return CgroupLook{.file = std::move(*target)};
+}
+
+// Handles one call. An empty Outcome: the call is not about a cgroup file.
 class CgroupFileHandler::Attempt {
  public:
   using Outcome = std::optional<Answer>;
 
   Attempt(const CgroupFileHandler& handler, const SessionView& view, const seccomp_notif& call,
-          const kernel::TaskDirectory& task, const std::function<bool()>& waiting,
-          const JudgeMove& judge)
+          const kernel::TaskDirectory& task, const CgroupLook& look,
+          const std::function<bool()>& waiting, const JudgeMove& judge)
       : handler_(handler),
         view_(view),
         call_(call),
         task_(task),
+        look_(look),
         waiting_(waiting),
         judge_(judge) {}
 
-  Outcome run() {
-    const auto& a = call_.data.args;
-    switch (call_.data.nr) {
-      case SYS_open:
-        return open(AT_FDCWD, a[0], static_cast<int>(a[1]), 0);
-      case SYS_creat:
-        return open(AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, 0);
-      case SYS_openat:
-        return open(static_cast<int>(a[0]), a[1], static_cast<int>(a[2]), 0);
-      case SYS_openat2:
-        return open_how(static_cast<int>(a[0]), a[1], a[2], a[3]);
-      // The filter tests the lower 32 bits of the length. The kernel continues a longer write. On a
-      // descriptor from open() below that fails with EBADF, since it is read-only.
-      case SYS_write:
-        if (a[2] > kMaxMoveBytes) return std::nullopt;
-        return write(static_cast<int>(a[0]), [&] { return memory_->read(a[1], a[2]); });
-      default:
-        if (a[2] > kMaxMoveVectors) return std::nullopt;
-        return write(static_cast<int>(a[0]), [&] { return vectors(a[1], a[2]); });
-    }
-  }
+  Outcome run() { return opens_file(call_.data.nr) ? open() : write(); }
 
   // Refuses in every mode, audit included. The supervisor would act with its own rights, which the
   // caller may not have.
@@ -148,72 +244,27 @@ class CgroupFileHandler::Attempt {
   }
 
  private:
-  // True: memory_ is open and belongs to the caller.
-  bool open_memory() {
-    auto memory = task_.memory();
-    if (!memory || !waiting_()) return false;
-    memory_.emplace(std::move(*memory));
-    return true;
-  }
-
-  Outcome open_how(int base, std::uint64_t path, std::uint64_t at, std::uint64_t bytes) {
-    ::open_how how = {};
-    if (bytes < sizeof(how) || !open_memory()) return std::nullopt;
-    const auto raw = memory_->read(at, sizeof(how));
-    if (!raw) return std::nullopt;
-    std::memcpy(&how, raw->data(), sizeof(how));
-    return open(base, path, static_cast<int>(how.flags), how.resolve);
-  }
-
-  Outcome open(int base, std::uint64_t at, int flags, std::uint64_t resolve) {
-    if (!writes(flags) || (!memory_ && !open_memory())) return std::nullopt;
-    const auto path = memory_->read_string(at, kPathBytes);
-    if (!path || path->empty()) return std::nullopt;
-    const auto file = named(base, *path, flags, resolve);
-    if (!file || kernel::hierarchy_of(file->get()) != kernel::Hierarchy::unified)
-      return std::nullopt;
-    const auto facts = handler_.mounts_.file(file->get());
+  Outcome open() {
+    if (!look_.file) return std::nullopt;
+    const int flags = look_.flags;
+    const auto facts = handler_.mounts_.file(look_.file.get());
     const int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK);
     const bool moves = !facts || way_of(*facts) != 0;
     if (!facts || !same_credentials()) return refuse_unknown(facts);
-    auto writable = kernel::reopen(file->get(), moves ? O_WRONLY : kept);
+    auto writable = kernel::reopen(look_.file.get(), moves ? O_WRONLY : kept);
     if (!writable) return Answer::error(writable.error().code);
     const int close_on_exec = flags & O_CLOEXEC;
     if (!moves) return Answer::descriptor(std::move(*writable), close_on_exec);
-    auto readable = kernel::reopen(file->get(), O_RDONLY);
+    auto readable = kernel::reopen(look_.file.get(), O_RDONLY);
     if (!readable) return Answer::error(readable.error().code);
     return Answer::descriptor(std::move(*readable), close_on_exec);
   }
 
-  // Opens the file that the path names for the caller (O_PATH). A wrong result is harmless: if it
-  // is a cgroup file, the move to it is decided; if not, the kernel performs the call.
-  Result<Fd> named(int base, const std::string& path, int flags, std::uint64_t resolve) {
-    pid_t own_number = 0;
-    if (path.starts_with("/proc/") && !path.starts_with("/proc/self/")) {
-      HF_TRY_ASSIGN(const auto status, task_.status());
-      own_number = status.innermost_pid;
-    }
-    if (const auto own = descriptor_of_path(path, own_number)) return task_.open_descriptor(*own);
-    const bool from_root = path.front() == '/' && !(resolve & RESOLVE_IN_ROOT);
-    HF_TRY_ASSIGN(auto start, from_root          ? task_.root()
-                              : base == AT_FDCWD ? task_.working_directory()
-                                                 : task_.open_descriptor(base));
-    return kernel::find_file(start.get(), path, flags & (O_NOFOLLOW | O_DIRECTORY),
-                             resolve | (from_root ? RESOLVE_IN_ROOT : 0) | RESOLVE_NO_MAGICLINKS);
-  }
-
-  template <typename Read>
-  Outcome write(int number, const Read& read) {
-    const auto target = task_.open_descriptor(number);
-    if (!target || kernel::hierarchy_of(target->get()) != kernel::Hierarchy::unified)
-      return std::nullopt;
-    const auto facts = handler_.mounts_.file(target->get());
-    if (facts && way_of(*facts) == 0) return std::nullopt;
+  Outcome write() {
+    const auto facts = handler_.mounts_.file(look_.file.get());
     if (!facts || !same_credentials()) return refuse_unknown(facts);
-    if (!open_memory()) return Answer::error(EPERM);
-    const auto text = read();
-    if (!text) return Answer::error(EFAULT);
-    const auto written = kernel::parse_task_number(*text);
+    if (!look_.text) return Answer::error(EFAULT);
+    const auto written = kernel::parse_task_number(*look_.text);
     if (!written) return Answer::error(EINVAL);
     const auto moved = task_meant(*written);
     const auto task = moved ? view_.proc.task(*moved)
@@ -222,12 +273,12 @@ class CgroupFileHandler::Attempt {
     if (!task) return Answer::error(ESRCH);
     if (const int error = decide(*facts, *task)) return Answer::error(error);
     if (!task->status()) return Answer::error(ESRCH);
-    const auto done = kernel::move_task(target->get(), *moved);
+    const auto done = kernel::move_task(look_.file.get(), *moved);
     if (!done) return Answer::error(done.error().code);
     // The kernel takes a pid. If the task is still alive, it had that pid the whole time. If not,
     // another task may have got the pid and the move, without a decision.
     if (!task->status()) return refuse_unknown(facts);
-    return Answer::returns(static_cast<std::int64_t>(text->size()));
+    return Answer::returns(static_cast<std::int64_t>(look_.text->size()));
   }
 
   [[nodiscard]] std::optional<pid_t> task_meant(pid_t written) const {
@@ -235,25 +286,6 @@ class CgroupFileHandler::Attempt {
     const auto namespaces = task_.namespaces();
     if (!namespaces) return std::nullopt;
     return supervisors_number(view_, Caller{call_, task_, *namespaces, {}}, written);
-  }
-
-  Result<std::string> vectors(std::uint64_t at, std::uint64_t count) {
-    std::string all;
-    for (std::uint64_t i = 0; i < count; i++) {
-      HF_TRY_ASSIGN(const auto raw, memory_->read(at + i * sizeof(iovec), sizeof(iovec)));
-      iovec one = {};
-      std::memcpy(&one, raw.data(), sizeof(one));
-      if (one.iov_len > kMaxMoveBytes - all.size()) return Error{EINVAL, "read", {}, {}};
-      HF_TRY_ASSIGN(const auto part,
-                    memory_->read(reinterpret_cast<std::uint64_t>(one.iov_base), one.iov_len));
-      all += part;
-    }
-    return all;
-  }
-
-  [[nodiscard]] static std::uint16_t way_of(const kernel::CgroupFile& file) {
-    if (file.name == "cgroup.procs") return HF_VIA_CGROUP_PROCS;
-    return file.name == "cgroup.threads" ? HF_VIA_CGROUP_THREADS : 0;
   }
 
   [[nodiscard]] bool same_credentials() const {
@@ -326,14 +358,12 @@ class CgroupFileHandler::Attempt {
   const SessionView& view_;
   const seccomp_notif& call_;
   const kernel::TaskDirectory& task_;
+  const CgroupLook& look_;
   const std::function<bool()>& waiting_;
   const JudgeMove& judge_;
-  std::optional<kernel::TaskMemory> memory_;
 };
 
-// The Landlock ruleset covers the mounts that existed at the start. If a process outside mounts a
-// cgroup hierarchy later, the tree may open its files for writing. A call that this file does not
-// recognise would then succeed.
+// Through such a mount a call that this file does not recognise would succeed.
 bool CgroupFileHandler::ruleset_has_hole() {
   if (!mounts_.has_new_mount()) return false;
   if (!warned_of_hole_ && spec_.notice)
@@ -347,11 +377,12 @@ bool CgroupFileHandler::ruleset_has_hole() {
 
 std::optional<Answer> CgroupFileHandler::handle(const SessionView& view, const seccomp_notif& call,
                                                 const kernel::TaskDirectory& task,
+                                                const CgroupLook& look,
                                                 const std::function<bool()>& waiting,
                                                 const JudgeMove& judge) {
-  Attempt attempt(*this, view, call, task, waiting, judge);
+  Attempt attempt(*this, view, call, task, look, waiting, judge);
   auto answer = attempt.run();
-  if (!answer && opens(call.data.nr) && ruleset_has_hole()) return attempt.refuse_unknown();
+  if (!answer && opens_file(call.data.nr) && ruleset_has_hole()) return attempt.refuse_unknown();
   return answer;
 }
 

@@ -24,9 +24,22 @@ using namespace calls;
 [[nodiscard]] bool protects_cgroups(const hf_profile& profile);
 
 [[nodiscard]] bool is_cgroup_call(int number);
+// Of these calls: does it open a file?
+[[nodiscard]] bool opens_file(int number);
 
 // Decides, counts and reports a move. Returns the errno of an enforced refusal, or 0.
 using JudgeMove = std::function<int(const DecisionRecord&)>;
+
+// What a call says by its memory and its paths. A task of the tree may serve both, and never answer.
+struct CgroupLook {
+  Fd file = {};   // O_PATH, of the unified hierarchy. Invalid: the call is about another file
+  int flags = 0;  // of an open
+  Result<std::string> text = Error{EFAULT, "read", {}, {}};  // of a write
+
+  // Reads the caller's memory once, and follows the path of an open. Any thread; may wait.
+  void read(const seccomp_data& call, const kernel::TaskDirectory& task,
+            const kernel::TaskMemory& memory);
+};
 
 // Makes the moves that the policy allows, and opens other cgroup files for the caller. Used on the
 // session's thread only.
@@ -37,12 +50,20 @@ class CgroupFileHandler {
   static Result<CgroupFileHandler> create(const SessionSpec& spec, kernel::CgroupMounts& mounts,
                                           const kernel::Proc& proc);
 
-  // Answers an open for writing or a short write. Empty: the call is not about a cgroup file, and
-  // the kernel may perform it. If this is a mistake, Landlock refuses the open.
+  // Begins an open for writing or a short write. Waits for nothing. Empty: the call is not about a
+  // cgroup file, and the kernel may perform it. If this is a mistake, Landlock refuses the open.
+  [[nodiscard]] std::optional<CgroupLook> begin(const seccomp_data& call,
+                                                const kernel::TaskDirectory& task) const;
+  // Answers the call after CgroupLook::read(). Empty as above.
   [[nodiscard]] std::optional<Answer> handle(const SessionView& view, const seccomp_notif& call,
                                              const kernel::TaskDirectory& task,
+                                             const CgroupLook& look,
                                              const std::function<bool()>& waiting,
                                              const JudgeMove& judge);
+  // The Landlock ruleset covers the mounts that existed at the start. If a process outside mounts a
+  // cgroup hierarchy later, the tree may open its files for writing. Then each open for writing has to
+  // be handled, and is refused.
+  [[nodiscard]] bool ruleset_has_hole();
 
  private:
   struct Credentials {
@@ -57,7 +78,6 @@ class CgroupFileHandler {
   CgroupFileHandler(const SessionSpec& spec, kernel::CgroupMounts& mounts, Credentials own)
       : spec_(spec), mounts_(mounts), own_(std::move(own)) {}
   static Result<Credentials> credentials(const kernel::TaskDirectory& task);
-  [[nodiscard]] bool ruleset_has_hole();
 
   const SessionSpec& spec_;
   kernel::CgroupMounts& mounts_;

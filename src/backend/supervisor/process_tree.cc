@@ -46,18 +46,24 @@ ProcessTree::ProcessTree(const kernel::Proc& proc) : proc_(proc), root_(::getpid
 void ProcessTree::keep(pid_t process, kernel::TaskDirectory directory) {
   if (remembered_.size() >= kMaxRemembered)
     std::erase_if(remembered_, [](const auto& entry) { return !entry.second.status(); });
-  if (remembered_.size() >= kMaxRemembered) remembered_.clear();
+  if (remembered_.size() >= kMaxRemembered) {
+    remembered_.clear();
+    since_++;
+  }
   remembered_.insert_or_assign(process, std::move(directory));
 }
 
 // A process keeps its pid while one of its threads waits. So if the call still waits after the
 // directory was opened, the directory is that of the caller's process.
-void ProcessTree::remember(const kernel::TaskDirectory& caller,
+bool ProcessTree::remember(const kernel::TaskDirectory& caller,
                            const std::function<bool()>& waiting) {
   const auto status = caller.status();
-  if (!status || remembered(status->process)) return;
+  if (!status) return false;
+  if (remembered(status->process)) return true;
   auto process = proc_.task(status->process);
-  if (process && waiting()) keep(status->process, std::move(*process));
+  if (!process || !waiting()) return false;
+  keep(status->process, std::move(*process));
+  return true;
 }
 
 void ProcessTree::remember_first(pid_t process) {

@@ -28,8 +28,10 @@ class ProcessTree {
 
   // Records the caller's process as a proved member. A task in a call on the tree's listener has
   // the tree's filter, and only descendants of the process that installed the filter have it.
-  // `waiting` returns whether the call still waits.
-  void remember(const kernel::TaskDirectory& caller, const std::function<bool()>& waiting);
+  // `waiting` returns whether the call still waits. False: it could not be recorded.
+  bool remember(const kernel::TaskDirectory& caller, const std::function<bool()>& waiting);
+  // Changes when recorded processes were forgotten. Never 0.
+  [[nodiscard]] std::uint64_t remembered_since() const { return since_; }
   // Records the process that the supervisor started, which must not be reaped yet.
   void remember_first(pid_t process);
 
@@ -58,6 +60,7 @@ class ProcessTree {
   std::function<bool(const kernel::TaskDirectory&)> below_;
   unsigned root_filters_ = 0;     // the number of seccomp filters of the root itself
   bool only_tree_below_ = false;  // every child of the root is a member, or has no filter
+  std::uint64_t since_ = 1;
   // Members by pid. An open directory of /proc never refers to another process.
   std::unordered_map<pid_t, kernel::TaskDirectory> remembered_;
 };

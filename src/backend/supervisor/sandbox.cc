@@ -162,10 +162,7 @@ Ownership Sandbox::ownership(const kernel::NamespaceObject& target) const {
   if (tracking_ == Tracking::off || outside_.contains(target.inode)) return Ownership::outside;
   if (!membership_is_proof_ || unproven_.contains(target.inode)) return Ownership::unproven;
   const bool inhabited = tree_.any([&](const kernel::TaskDirectory& task) {
-    const auto namespaces = task.namespaces();
-    return namespaces &&
-           std::ranges::find(namespaces->link, target.inode) != namespaces->link.end() &&
-           tree_.contains(task);
+    return task.is_in(target.inode, target.type) && tree_.contains(task);
   });
   return inhabited ? Ownership::sandbox : Ownership::unproven;
 }

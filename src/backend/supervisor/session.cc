@@ -27,6 +27,7 @@
 #include "kernel/process/landlock.h"
 #include "kernel/process/process.h"
 #include "kernel/timer.h"
+#include "kernel/wakeup.h"
 
 namespace holdfast::backend::supervisor {
 namespace {
@@ -141,6 +142,7 @@ SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFil
       proc_(std::move(facilities.proc)),
       landlock_(std::move(landlock)),
       tree_(proc_),
+      known_(proc_),
       shared_tables_(proc_),
       attributes_(attributes),
       cgroup_mounts_(std::move(cgroup_mounts)) {}
@@ -164,7 +166,7 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
                                           : kernel::make_scope_ruleset(*abi));
   }
   const SocketAttributes attributes = socket_attributes();
-  Wanted wanted{attribute_calls_to_see(profile, attributes),
+  Wanted wanted{attribute_calls_to_see(*spec.tables, profile, attributes),
                 socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value()};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
   wanted.confinement = landlock && connect_helper::needs_connect_helper(*spec.tables, profile);
@@ -181,6 +183,7 @@ Result<ChildPlan> SupervisorSession::before_fork() {
 
 Result<void> SupervisorSession::adopt(const Child& child) {
   HF_TRY_ASSIGN(listener_, take_listener_(child));
+  shared_tables_.use(known_);
 
   HF_TRY(open_handlers(child));
   if (const auto self = proc_.task(kernel::own_pid()))
@@ -220,6 +223,9 @@ Result<void> SupervisorSession::open_handlers(const Child& child) {
   peers_.emplace(std::move(peers));
   HF_TRY_ASSIGN(auto jobs, wrap(Jobs::create(), "make calls for the tree"));
   jobs_.emplace(std::move(jobs));
+  HF_TRY_ASSIGN(others_, kernel::make_watch_set());
+  HF_TRY(kernel::watch_readable(others_.get(), labels_->timer_fd()));
+  for (const int fd : jobs_->poll_fds()) HF_TRY(kernel::watch_readable(others_.get(), fd));
   reader_.emplace(spec_.labels, *labels_);
   possible_labels_.emplace(spec_.labels, attributes_);
   labels_->observe([this](std::string_view name, std::string_view value) {
@@ -254,10 +260,7 @@ void SupervisorSession::start_connect_helper(const Child& child, const JudgeSock
   sockets_->use(*connects_);
 }
 
-std::vector<int> SupervisorSession::poll_fds() const {
-  const auto of_jobs = jobs_->poll_fds();
-  return {listener_->fd(), labels_->timer_fd(), of_jobs[0], of_jobs[1], of_jobs[2]};
-}
+std::vector<int> SupervisorSession::poll_fds() const { return {listener_->fd(), others_.get()}; }
 
 // A listener hangs up when the last task with its filter has ended.
 bool SupervisorSession::may_have_members() const {
@@ -266,12 +269,25 @@ bool SupervisorSession::may_have_members() const {
 }
 
 Result<void> SupervisorSession::dispatch() {
-  if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
-  jobs_->look(*listener_);
+  look_at_others();
   for (int handled = 0; handled < kCallsPerDispatch; handled++) {
     HF_TRY_ASSIGN(auto ready, kernel::poll_readable({listener_->fd()}, 0));
     if (!(ready.front() & POLLIN)) return {};
     HF_TRY(handle_next());
+  }
+  return {};
+}
+
+void SupervisorSession::look_at_others() {
+  if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
+  jobs_->look(*listener_);
+}
+
+// One call at a time: the caller runs when this thread waits for the next one.
+Result<void> SupervisorSession::dispatch_ready(const std::vector<int>& readable) {
+  for (const int fd : readable) {
+    if (fd == others_.get()) look_at_others();
+    if (fd == listener_->fd()) HF_TRY(handle_next());
   }
   return {};
 }
@@ -288,14 +304,22 @@ Result<void> SupervisorSession::handle_next() {
   refusals_before_ = refusals();
   if ((*call)->data.nr == SYS_unshare && makes_nothing((*call)->data))
     return give(*listener_, id, Answer::continue_syscall());
-  if (is_namespace_call((*call)->data) && nested_->none() && level_->indifferent_to((*call)->data))
+  if (is_namespace_call((*call)->data) && nested_->none() &&
+      level_->indifferent_to((*call)->data)) {
+    known_.namespaces_may_change(**call);
     return give(*listener_, id, Answer::continue_syscall());
+  }
   if (sets_file_lock_limit((*call)->data)) return give(*listener_, id, answer_limit(**call));
+  if (is_accept_call((*call)->data.nr) && sockets_->indifferent_to_accepts())
+    return give(*listener_, id, Answer::continue_syscall());
   if (!cgroups_ && is_socket_call((*call)->data.nr) && sockets_->indifferent_to((*call)->data))
     return give(*listener_, id, Answer::continue_syscall());
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
-  const auto task = proc_.task(static_cast<pid_t>((*call)->pid));
+  KnownTask* const known = known_.begin(**call, *listener_);
+  const auto opened = known ? Result<kernel::TaskDirectory>(Error{ENOENT, "open", {}, {}})
+                            : proc_.task(static_cast<pid_t>((*call)->pid));
+  const Result<kernel::TaskDirectory>& task = known ? known->directory : opened;
   if ((*call)->data.nr == SYS_ioctl) {
     const auto command = static_cast<std::uint32_t>((*call)->data.args[1]);
     if (!listener_->waiting(id)) return {};  // `task` may be another thread's directory
@@ -336,8 +360,9 @@ Result<void> SupervisorSession::handle_next() {
   }
   Result<kernel::TaskNamespaces> namespaces = kernel::TaskNamespaces{};
   std::vector<Level*> levels;
-  const auto refusal = decide_call(**call, task, namespaces, levels);
+  const auto refusal = decide_call(**call, task, known, namespaces, levels);
   if (!refusal) return {};
+  if (*refusal == 0 && is_namespace_call((*call)->data)) known_.namespaces_may_change(**call);
   const auto answered =
       *refusal ? listener_->refuse(id, *refusal) : listener_->continue_syscall(id);
   if (!answered) {
@@ -482,9 +507,40 @@ Result<void> SupervisorSession::handle_sockets(const seccomp_notif& received,
 std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& call,
                                                         const Result<kernel::TaskDirectory>& task) {
   if (!task) return Answer::error(EPERM);
-  return cgroups_->handle(
-      level_->view(), call, *task, [&] { return listener_->waiting(call.id); },
-      [&](const DecisionRecord& move) { return judge(call, *task, move, 0); });
+  auto begun = cgroups_->begin(call.data, *task);
+  if (!begun) return std::nullopt;
+  const bool opens = opens_file(call.data.nr);
+  const bool hole = opens && cgroups_->ruleset_has_hole();
+  auto memory = task->memory();
+  auto directory = task->duplicate();
+  auto of_job = task->duplicate();
+  if (!listener_->waiting(call.id)) return Answer::caller_gone();
+  if (!directory || !of_job) return Answer::error(EPERM);
+  if (!memory && opens && !hole) return std::nullopt;  // Landlock refuses the file of a cgroup
+  struct Reading {
+    CgroupLook look;
+    Result<kernel::TaskMemory> memory;
+    kernel::TaskDirectory task;
+  };
+  auto reading =
+      std::make_shared<Reading>(Reading{std::move(*begun), std::move(memory), std::move(*of_job)});
+  Job job{.work = [reading, opens, hole, data = call.data]() -> Answer {
+            if (reading->memory) reading->look.read(data, reading->task, *reading->memory);
+            const bool other = opens && !reading->look.file && !hole;
+            return other ? Answer::continue_syscall() : Answer::deferred();
+          },
+          .finish = [this, reading, call](const kernel::TaskDirectory& caller) -> Answer {
+            refusals_before_ = refusals();
+            const auto answer = cgroups_->handle(
+                level_->view(), call, caller, reading->look,
+                [&] { return listener_->waiting(call.id); },
+                [&](const DecisionRecord& move) { return judge(call, caller, move, 0); });
+            if (!answer) return Answer::continue_syscall();
+            count_unreported(*answer);
+            return *answer;
+          }};
+  const auto started = jobs_->start(call, std::move(*directory), *listener_, std::move(job));
+  return started ? Answer::deferred() : Answer::error(started.error().code);
 }
 
 bool SupervisorSession::has_tokens(const hf_verdict& verdict, unsigned tokens) {
@@ -545,6 +601,7 @@ void SupervisorSession::observe_creation(const kernel::TaskDirectory& task,
 
 std::optional<int> SupervisorSession::decide_call(const seccomp_notif& call,
                                                   const Result<kernel::TaskDirectory>& task,
+                                                  KnownTask* known,
                                                   Result<kernel::TaskNamespaces>& namespaces,
                                                   std::vector<Level*>& levels) {
   const auto nested = nested_->levels_of(task);
@@ -554,10 +611,16 @@ std::optional<int> SupervisorSession::decide_call(const seccomp_notif& call,
       levels, [&](const Level* level) { return level->needs_namespaces(call.data); });
   if (!task)
     namespaces = task.error();
+  else if (needed && known && known->namespaces)
+    namespaces = *known->namespaces;
   else if (needed)
     namespaces = task->namespaces();
-  if (task && namespaces && needed)
-    tree_.remember(*task, [&] { return listener_->waiting(call.id); });
+  if (known && needed && namespaces) KnownTasks::keep_namespaces(*known, *namespaces);
+  const std::uint64_t since = tree_.remembered_since();
+  if (task && namespaces && needed && !(known && known->remembered == since)) {
+    const bool kept = tree_.remember(*task, [&] { return listener_->waiting(call.id); });
+    if (known && kept) known->remembered = tree_.remembered_since();
+  }
   std::vector<Question> questions;
   for (Level* level : levels) questions.push_back(level->ask(call, task, namespaces));
   // If the caller has died, its pid may name another thread, and the facts above are about that

@@ -9,6 +9,7 @@
 #include "backend/calls/accepts.h"
 #include "backend/calls/attributes.h"
 #include "backend/calls/diag_peers.h"
+#include "backend/calls/known_tasks.h"
 #include "backend/calls/shared_tables.h"
 #include "backend/connect_helper/handler.h"
 #include "backend/supervisor/calls.h"
@@ -45,6 +46,7 @@ class SupervisorSession final : public Session {
   Result<void> adopt(const Child& child) override;
   [[nodiscard]] std::vector<int> poll_fds() const override;
   Result<void> dispatch() override;
+  Result<void> dispatch_ready(const std::vector<int>& readable) override;
   [[nodiscard]] bool may_have_members() const override;
   Result<Totals> finish() override;
 
@@ -55,6 +57,8 @@ class SupervisorSession final : public Session {
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
   Result<void> handle_next();
+  // Jobs, and labels of sockets that have gone.
+  void look_at_others();
   Result<void> handle_attributes(const seccomp_notif& call,
                                  const Result<kernel::TaskDirectory>& task);
   AttributeAnswer decide_attributes(const seccomp_notif& call, const kernel::TaskDirectory& task,
@@ -84,10 +88,10 @@ class SupervisorSession final : public Session {
   int refuse_guarded(const seccomp_notif& call, const Result<kernel::TaskDirectory>& task,
                      std::uint32_t what, std::uint32_t detail);
   // Returns 0 if the kernel may perform the call, otherwise its errno. Empty: the caller has died.
-  // `levels` receives the levels that hold the caller, `namespaces` its namespaces if one of them
-  // needs them.
+  // `known` may be null. `levels` receives the levels that hold the caller, `namespaces` its namespaces
+  // if one of them needs them.
   std::optional<int> decide_call(const seccomp_notif& call,
-                                 const Result<kernel::TaskDirectory>& task,
+                                 const Result<kernel::TaskDirectory>& task, KnownTask* known,
                                  Result<kernel::TaskNamespaces>& namespaces,
                                  std::vector<Level*>& levels);
   void observe_creation(const kernel::TaskDirectory& task, const kernel::TaskNamespaces& before,
@@ -100,6 +104,7 @@ class SupervisorSession final : public Session {
   kernel::Proc proc_;
   Fd landlock_;
   ProcessTree tree_;
+  KnownTasks known_;
   SharedTables shared_tables_;
   SocketAttributes attributes_;
   std::optional<kernel::CgroupMounts> cgroup_mounts_;  // set if protects_cgroups()
@@ -112,9 +117,11 @@ class SupervisorSession final : public Session {
   std::optional<PossibleLabels> possible_labels_;
   std::optional<DiagPeers> peers_;
   std::optional<connect_helper::UnixConnectHandler> connects_;
-  std::optional<Jobs> jobs_;  // its jobs use connects_ and the members above it
-  std::optional<SocketCallHandler> sockets_;
   std::optional<AcceptHandler> accepts_;
+  // Readable: another descriptor than the listener is ready.
+  Fd others_;
+  std::optional<Jobs> jobs_;  // its jobs use the members above it, and end before those do
+  std::optional<SocketCallHandler> sockets_;
   std::optional<Level> level_;  // of this run's own policy
   std::optional<NestedRuns> nested_;
   Totals totals_;

@@ -109,21 +109,35 @@ bool SocketCallHandler::indifferent_to(const seccomp_data& call) const {
          !may_be_refused(tables_, profile_, decoded.operations, possible_);
 }
 
+// A profile that inherits labels needs each accepted socket. A rule by the peer is decided when there is
+// a peer, which may have got its label while the call waited.
+bool SocketCallHandler::indifferent_to_accepts() const {
+  return profile_.log != HF_LOG_ALL && !profile_.label_inherit &&
+         !(operations_.by_peer & HF_SOCK_ACCEPT) &&
+         !may_be_refused(tables_, profile_, HF_SOCK_ACCEPT, possible_);
+}
+
 bool SocketCallHandler::rules_about(const seccomp_data& call) const {
   return (decode_socket_call(call).operations & operations_.ruled) != 0;
 }
 
-Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& judge) {
-  Call call(decode_socket_call(caller.call.data));
+// What the number names, if that is not a socket or cannot be told. Empty: it may be one.
+std::optional<Answer> SocketCallHandler::not_a_socket(const SocketCaller& caller,
+                                                      const Call& call) {
   using Kind = kernel::TaskDirectory::DescriptorKind;
   const Kind kind = caller.task.descriptor_kind(call.fd);
-  if (kind == Kind::none || kind == Kind::other) {
-    const bool usable =
-        kind == Kind::other && (call.writes || !caller.task.descriptor_is_path_only(call.fd));
-    if (!caller.waiting()) return Answer::caller_gone();
-    if (kind == Kind::other && call.writes) return Answer::continue_syscall();
-    return Answer::error(usable ? ENOTSOCK : EBADF);
-  }
+  if (kind != Kind::none && kind != Kind::other) return std::nullopt;
+  const bool usable =
+      kind == Kind::other && (call.writes || !caller.task.descriptor_is_path_only(call.fd));
+  if (!caller.waiting()) return Answer::caller_gone();
+  if (kind == Kind::other && call.writes) return Answer::continue_syscall();
+  return Answer::error(usable ? ENOTSOCK : EBADF);
+}
+
+Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& judge) {
+  Call call(decode_socket_call(caller.call.data));
+  // A duplicate of another file would have to be closed.
+  if (auto answer = not_a_socket(caller, call)) return *std::move(answer);
   call.duplicate = duplicate_of_thread(caller.call, caller.task, caller.tables, call.fd);
   if (!caller.waiting()) return Answer::caller_gone();
   hf_request unknown = caller.common;
@@ -139,12 +153,11 @@ Answer SocketCallHandler::handle(const SocketCaller& caller, const JudgeRate& ju
     // An undumpable process of the same user, for example. It may go on if no rule could refuse it.
     return any_socket_may(call) ? Answer::continue_syscall() : cannot_tell();
   }
-  const auto file = kernel::describe_file(call.duplicate.fd.get());
-  if (!file) return cannot_tell();
-  if (!file->socket && call.writes) return Answer::continue_syscall();
-  if (file->path_only) return Answer::error(EBADF);
-  if (!file->socket) return Answer::error(ENOTSOCK);
   const auto cookie = kernel::socket_cookie(call.duplicate.fd.get());
+  // Not a socket, or opened with O_PATH.
+  if (!cookie && (cookie.error().code == ENOTSOCK || cookie.error().code == EBADF))
+    return call.writes && cookie.error().code == ENOTSOCK ? Answer::continue_syscall()
+                                                          : Answer::error(cookie.error().code);
   const auto family = kernel::socket_family(call.duplicate.fd.get());
   if (!cookie || !family) return cannot_tell();
   if (*cookie == exempt_cookie_) return Answer::continue_syscall();

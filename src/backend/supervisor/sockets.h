@@ -74,12 +74,16 @@ class SocketCallHandler {
   // Can no rule refuse or limit this call, whichever socket of the run it is about? Then nothing is
   // looked at, counted or reported.
   [[nodiscard]] bool indifferent_to(const seccomp_data& call) const;
+  // The same for an accept.
+  [[nodiscard]] bool indifferent_to_accepts() const;
   // Is some rule about this call?
   [[nodiscard]] bool rules_about(const seccomp_data& call) const;
   Answer handle(const SocketCaller& caller, const JudgeRate& judge);
 
  private:
   struct Call;
+  [[nodiscard]] static std::optional<Answer> not_a_socket(const SocketCaller& caller,
+                                                          const Call& call);
   [[nodiscard]] bool any_socket_may(const Call& call) const;
   // Reads the peer's labels into the request, or sets HF_REQ_FACTS_MISSING, and returns 0. Or
   // returns the errno that the kernel would return.

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -30,6 +31,14 @@ bool same_file(int fd, const std::string& path) {
   struct stat other = {};
   return fstat(fd, &one) == 0 && stat(path.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
          one.st_ino == other.st_ino;
+}
+
+// Asks nobody who serves the file system.
+std::optional<dev_t> device_of(int fd) {
+  struct statx facts = {};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) != 0)
+    return std::nullopt;
+  return makedev(facts.stx_dev_major, facts.stx_dev_minor);
 }
 
 // Joins "/a" and "/b/c" to "/a/b/c"; "/" adds nothing.
@@ -106,6 +115,10 @@ Result<CgroupMounts> CgroupMounts::read() {
     if (entry.type == "cgroup") continue;
     mounts.parts_.push_back({entry.root, entry.point});
     if (entry.root == "/" && mounts.unified_.empty()) mounts.unified_ = entry.point;
+    // Another file system may be mounted over it.
+    const Fd point(::open(entry.point.c_str(), O_PATH | O_CLOEXEC));
+    if (point && hierarchy_of(point.get()) == Hierarchy::unified)
+      mounts.unified_device_ = device_of(point.get());
   }
   return mounts;
 }

@@ -3,6 +3,8 @@
 #ifndef HOLDFAST_KERNEL_CGROUP_CGROUP_FILES_H
 #define HOLDFAST_KERNEL_CGROUP_CGROUP_FILES_H
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +42,8 @@ class CgroupMounts {
   [[nodiscard]] const std::vector<std::string>& points() const { return points_; }
   // The mount point that shows the root of the unified hierarchy; "": none.
   [[nodiscard]] const std::string& unified() const { return unified_; }
+  // The device of the unified hierarchy. Empty: the snapshot has no mount of it.
+  [[nodiscard]] std::optional<dev_t> unified_device() const { return unified_device_; }
   // The file of the unified hierarchy that `fd` refers to. Errors: ESTALE, no mount of the snapshot
   // shows it; of readlink(2).
   [[nodiscard]] Result<CgroupFile> file(int fd) const;
@@ -55,6 +59,7 @@ class CgroupMounts {
   std::vector<std::string> points_;
   std::vector<Unified> parts_;
   std::string unified_;
+  std::optional<dev_t> unified_device_;  // all mounts of it have one
   Fd changes_;  // mountinfo; poll(2) reports changes of the mounts (POLLPRI)
   bool grown_ = false;
 };

@@ -180,30 +180,56 @@ Result<std::string> Proc::descriptor_info(int fd) const {
   return read_text_file_at(root_.get(), fmt::format("{}/fdinfo/{}", ::getpid(), fd));
 }
 
+namespace {
+
+// The inode number in the text of a link such as "net:[4026531840]".
+Result<NamespaceInode> read_namespace_link(int directory_fd, std::size_t link) {
+  char text[64];
+  const ssize_t length = ::readlinkat(directory_fd, kLinkPaths[link], text, sizeof(text));
+  if (length < 0 && errno == ENOENT && link == kPidForChildren) return kNamespaceWithoutInit;
+  if (length < 0) return system_error("read", kLinkPaths[link]);
+  const std::string_view name(text, static_cast<std::size_t>(length));
+  const std::size_t bracket = name.find('[');
+  const auto inode = bracket == std::string_view::npos
+                         ? std::nullopt
+                         : leading_number<NamespaceInode>(name.substr(bracket + 1));
+  if (!inode || *inode == kNamespaceWithoutInit)
+    return Error{EPROTO, "parse", kLinkPaths[link], std::string(name)};
+  return *inode;
+}
+
+}  // namespace
+
 Result<TaskNamespaces> TaskDirectory::namespaces() const {
   TaskNamespaces found = {};
   for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
-    if (!(known_links_ & (1u << link))) {
-      found.link[link] = kNoNamespace;
-      continue;
-    }
-    char text[64];  // "net:[4026531840]"
-    const ssize_t length = ::readlinkat(directory_.get(), kLinkPaths[link], text, sizeof(text));
-    if (length < 0 && errno == ENOENT && link == kPidForChildren) {
-      found.link[link] = kNamespaceWithoutInit;
-      continue;
-    }
-    if (length < 0) return system_error("read", kLinkPaths[link]);
-    const std::string_view name(text, static_cast<std::size_t>(length));
-    const std::size_t bracket = name.find('[');
-    const auto inode = bracket == std::string_view::npos
-                           ? std::nullopt
-                           : leading_number<NamespaceInode>(name.substr(bracket + 1));
-    if (!inode || *inode == kNamespaceWithoutInit)
-      return Error{EPROTO, "parse", kLinkPaths[link], std::string(name)};
-    found.link[link] = *inode;
+    found.link[link] = kNoNamespace;
+    if (!(known_links_ & (1u << link))) continue;
+    HF_TRY_ASSIGN(found.link[link], read_namespace_link(directory_.get(), link));
   }
   return found;
+}
+
+bool TaskDirectory::is_in(NamespaceInode inode, unsigned type) const {
+  for (std::size_t link = 0; link < kNamespaceLinkCount; link++) {
+    if (type_of_link(link) != type || !(known_links_ & (1u << link))) continue;
+    const auto found = read_namespace_link(directory_.get(), link);
+    if (found && *found == inode) return true;
+  }
+  return false;
+}
+
+// proc_task_getattr() of the kernel adds the number of threads to the two links of a directory.
+unsigned ThreadCount::now() const {
+  constexpr unsigned kLinksOfDirectory = 2;
+  struct stat facts = {};
+  if (::fstat(fd_.get(), &facts) != 0 || facts.st_nlink <= kLinksOfDirectory) return 0;
+  return static_cast<unsigned>(facts.st_nlink) - kLinksOfDirectory;
+}
+
+Result<ThreadCount> TaskDirectory::thread_count() const {
+  HF_TRY_ASSIGN(auto fd, open_link(directory_.get(), "task"));
+  return ThreadCount(std::move(fd));
 }
 
 pid_t last_number(std::string_view text, std::string_view name) {
@@ -361,6 +387,14 @@ TaskDirectory::DescriptorKind TaskDirectory::descriptor_kind(int number) const {
   if (std::string_view(target.data(), static_cast<std::size_t>(length)).starts_with(kSocket))
     return DescriptorKind::socket;
   return DescriptorKind::other;
+}
+
+Result<dev_t> TaskDirectory::descriptor_device(int number) const {
+  const std::string name = fmt::format("fd/{}", number);
+  struct statx facts = {};
+  if (::statx(directory_.get(), name.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &facts) != 0)
+    return system_error("statx", name);
+  return makedev(facts.stx_dev_major, facts.stx_dev_minor);
 }
 
 bool TaskDirectory::descriptor_is_path_only(int number) const {

@@ -120,6 +120,19 @@ class TaskMemory {
   Fd fd_;
 };
 
+// Counts the threads of a process, by its open /proc/PID/task directory, which never refers to another
+// process.
+class ThreadCount {
+ public:
+  // 0: the process has ended, or this cannot be told.
+  [[nodiscard]] unsigned now() const;
+
+ private:
+  friend class TaskDirectory;
+  explicit ThreadCount(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
 // One thread, by its open /proc/PID directory. The directory never refers to another thread, even
 // when the number is reused: after the thread's death every read fails with ESRCH or ENOENT.
 // EACCES: this process may not trace the thread. EPROTO: a file could not be parsed. The object may
@@ -136,6 +149,10 @@ class TaskDirectory {
   [[nodiscard]] Result<FileCredentials> file_credentials() const;
   [[nodiscard]] Result<Credentials> credentials() const;
   [[nodiscard]] Result<TaskMemory> memory() const;
+  [[nodiscard]] Result<ThreadCount> thread_count() const;
+  // Is it in this namespace, or are its next children? `type` is the bit number of the namespace's type.
+  // False also if this cannot be told.
+  [[nodiscard]] bool is_in(NamespaceInode inode, unsigned type) const;
   // Its root directory and its working directory, as O_PATH descriptors.
   [[nodiscard]] Result<Fd> root() const;
   [[nodiscard]] Result<Fd> working_directory() const;
@@ -146,6 +163,8 @@ class TaskDirectory {
   // unknown: this process may not look.
   enum class DescriptorKind { none, socket, other, unknown };
   [[nodiscard]] DescriptorKind descriptor_kind(int number) const;
+  // The file system of its descriptor `number`. Asks nobody who serves it. Errors: as open_descriptor().
+  [[nodiscard]] Result<dev_t> descriptor_device(int number) const;
   // Was it opened with O_PATH? False also if this cannot be told.
   [[nodiscard]] bool descriptor_is_path_only(int number) const;
   // Is its descriptor `number` a file with a path and no namespace? Calls on a duplicate of it may ask

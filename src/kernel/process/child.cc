@@ -92,9 +92,23 @@ void join_nested_run(const ChildSpec& spec) {
   send_report(spec, {ChildReport::Kind::self_test_held, ChildStep::none, 0, -1});
 }
 
+// The ruleset was made from the mounts of the parent, so it does not know the new /proc. A ruleset
+// that does not restrict writing takes no such rule: EINVAL.
+void allow_writing_below_proc(const ChildSpec& spec) {
+  const int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (proc < 0) fail(spec, ChildStep::landlock, kExitNotReady);
+  const landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE,
+                                           .parent_fd = proc};
+  if (syscall(SYS_landlock_add_rule, spec.landlock_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0 &&
+      errno != EINVAL)
+    fail(spec, ChildStep::landlock, kExitNotReady);
+  close(proc);
+}
+
 void confine(const ChildSpec& spec) {
   if (spec.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     fail(spec, ChildStep::no_new_privs, kExitNotReady);
+  if (spec.landlock_fd >= 0 && spec.mount_proc) allow_writing_below_proc(spec);
   if (spec.landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, spec.landlock_fd, 0) != 0)
     fail(spec, ChildStep::landlock, kExitNotReady);
   if (!spec.filter) {

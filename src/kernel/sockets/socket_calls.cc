@@ -106,11 +106,11 @@ Result<Accepted> accept_socket(int socket_fd, int flags) {
                                              std::min<std::size_t>(length, sizeof(address)))};
 }
 
-bool lingers(int fd) {
+bool close_may_wait(int fd) {
   linger value = {};
   socklen_t length = sizeof(value);
-  return ::getsockopt(fd, SOL_SOCKET, SO_LINGER, &value, &length) == 0 && value.l_onoff != 0 &&
-         value.l_linger != 0;
+  return ::getsockopt(fd, SOL_SOCKET, SO_LINGER, &value, &length) != 0 ||
+         (value.l_onoff != 0 && value.l_linger != 0);
 }
 
 Result<bool> has_receive_timeout(int socket_fd) {

@@ -31,8 +31,9 @@ struct Accepted {
 // `flags`: SOCK_NONBLOCK or 0. The descriptor is close-on-exec.
 Result<Accepted> accept_socket(int socket_fd, int flags);
 
-// Whether close(2) of the last descriptor may wait: SO_LINGER with a time. False also for other files.
-[[nodiscard]] bool lingers(int fd);
+// Whether close(2) of the last descriptor may wait: that of a socket with a time of SO_LINGER, and that
+// of a file that is no socket.
+[[nodiscard]] bool close_may_wait(int fd);
 // Whether a timeout limits accept(2) and recv(2): SO_RCVTIMEO.
 Result<bool> has_receive_timeout(int socket_fd);
 // Whether a timeout limits connect(2) and send(2): SO_SNDTIMEO.
