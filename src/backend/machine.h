@@ -66,6 +66,13 @@ struct SessionOpening {
   std::array<std::uint32_t, HF_NS_COUNT> namespaces = {};
   // Of a socket that the policy's rules do not apply to. 0: none.
   std::uint64_t channel_cookie = 0;
+  // Not 0: the session of a container, with a profile of the machine's policy of this generation.
+  // `tid` is then the container's first process, which is still its runtime: all its threads become
+  // members, and no rule is about them until one executes a program. `namespaces` are all that the
+  // process is in, without which no task becomes a member; of these, only `own` (HF_NS_*) belong to
+  // the sandbox, without those that another session's sandbox has.
+  std::uint64_t container_of = 0;
+  std::uint32_t own = HF_NS_ALL;
 };
 
 struct SessionCounts {
@@ -73,6 +80,8 @@ struct SessionCounts {
   std::uint64_t members = 0;  // tasks
   std::uint64_t events = 0;   // that programs have begun to write; they come to the sink
   std::uint32_t owner = 0;
+  std::uint64_t container_of = 0;  // as in SessionOpening
+  std::uint16_t profile = 0;
 };
 
 // The labels of one socket: names ("user.…") and values, in the order of their first set.
@@ -150,7 +159,8 @@ class Machine {
   virtual Result<void> prepare_session(const MachineSpec& policy, const std::string& key) = 0;
   // Opens a session and makes the task its first member. Returns the id of the session, which no
   // later session has. Errors: as prepare_session(); ENOSPC too many sessions; ELOOP the task is in
-  // too many; ESRCH the task or a namespace is gone. After an error the task must not be released.
+  // too many; ESRCH the task or a namespace is gone; EAGAIN the threads of a container's process
+  // do not settle. After an error the task must not be released.
   [[nodiscard]] virtual Result<std::uint64_t> open_session(const SessionOpening& opening) = 0;
   // Those that are open, also from before this process.
   [[nodiscard]] virtual std::vector<std::uint64_t> sessions() const = 0;

@@ -32,8 +32,16 @@ struct hf_layer {
   __u64 set;  /* HF_SET_OF_SESSION and the id of the session, which is never used again */
   __u32 slot; /* not 0 */
   __u16 profile;
-  __u16 pad0;
+  __u16 setup; /* HF_SETUP_*, of a member of a container */
 };
+
+/*
+ * A task of a container's runtime, which has executed nothing since the container's session was opened. The session's rules
+ * are not about it until then, or until the program of the container is executed. A program of the container never is one.
+ */
+#define HF_SETUP_OVER 0u
+#define HF_SETUP_FIRST 1u /* of the process that will execute the container's program */
+#define HF_SETUP_OTHER 2u /* of a process that the first one has forked */
 
 /* The sessions that a task is a member of by descent. Key: address of its task_struct. */
 struct hf_layers {
@@ -54,17 +62,24 @@ struct hf_session_state {
   __u64 home;    /* id of the cgroup that its first member was in; 0: the root of the hierarchy */
   __u32 owner;   /* uid that opened it */
   __u32 profile; /* of its members */
+  __u64 asked;   /* of a container: the generation of the machine's policy that its profile is of; else 0 */
   __u32 moves;   /* 1: its policy has rules about moves between cgroups */
-  __u32 pad0;
+  __u32 setup;   /* 1: the container's program has not been executed yet */
 };
 
 /* What the daemon asks of the iterator that makes a task a member: the task is blocked, and its namespaces are made. */
 struct hf_adoption {
   struct hf_layer layer;
-  __u32 inum[HF_NS_COUNT]; /* namespaces that become the session's, by bit number of HF_NS_*; 0: none */
-  __u32 found;             /* HF_NS_* that were recorded */
-  __u32 joined;            /* 1: the task is a member */
+  __u32 inum[HF_NS_COUNT]; /* namespaces that the task is in, by bit number of HF_NS_*; 0: not said */
+  __u32 own;               /* HF_NS_*: which of them become the session's */
+  __u32 wanted;            /* HF_NS_*: without them it becomes no member */
+  __u32 found;             /* HF_NS_* that it is in, and that were recorded if they become the session's */
+  __u32 joined;            /* HF_JOINED_* */
 };
+#define HF_JOINED_NOT 0u
+#define HF_JOINED_NOW 1u
+#define HF_JOINED_BEFORE 2u
+#define HF_JOINED_FULL 3u /* no: it is in too many sessions, or there is no room */
 
 HF_INLINE __u64 hf_owner_in_session(__u32 slot, __u16 profile) {
   return HF_OWNER_IN_SESSION | (__u64)slot << 16 | profile;
@@ -73,8 +88,8 @@ HF_INLINE __u32 hf_slot_of_owner(__u64 owner) { return (__u32)(owner >> 16) & (H
 
 HF_LAYOUT(sizeof(struct hf_layer) == 16);
 HF_LAYOUT(sizeof(struct hf_layers) == 8 + 16 * HF_LAYERS_NESTED);
-HF_LAYOUT(sizeof(struct hf_session_state) == 72 + sizeof(struct hf_counters));
-HF_LAYOUT(sizeof(struct hf_adoption) == 24 + 4 * HF_NS_COUNT);
+HF_LAYOUT(sizeof(struct hf_session_state) == 80 + sizeof(struct hf_counters));
+HF_LAYOUT(sizeof(struct hf_adoption) == 32 + 4 * HF_NS_COUNT);
 HF_LAYOUT((HF_LAYER_SLOTS & (HF_LAYER_SLOTS - 1)) == 0);
 
 #endif /* HOLDFAST_CORE_LAYERS_H */

@@ -304,10 +304,15 @@ Answer Sessions::list() const {
     if (!counts) continue;
     const auto known = sessions_.find(id);
     const auto& by = known == sessions_.end() ? nullptr : known->second.by;
+    const bool container = counts->container_of != 0;
+    const std::string name = container
+                                 ? enforcement_.profile_name(counts->container_of, counts->profile)
+                                 : std::string(by ? by->policy->profiles[by->profile] : "");
     all.push_back({{"session", id},
                    {"uid", counts->owner},
                    {"members", counts->members},
-                   {"profile", by ? Json(by->policy->profiles[by->profile]) : Json()},
+                   {"profile", by || !name.empty() ? Json(name) : Json()},
+                   {"container", container},
                    {"client", known != sessions_.end() && known->second.client != 0}});
   }
   return {"", {{"sessions", std::move(all)}}, false};
@@ -320,7 +325,10 @@ std::uint64_t Sessions::outstanding(const Session& session, const backend::Sessi
 
 void Sessions::deliver(const hf_event& event) {
   const auto found = sessions_.find(event.session);
-  if (found == sessions_.end()) return;
+  if (found == sessions_.end()) {
+    if (others_) others_(event);
+    return;
+  }
   found->second.events++;
   if (!paths_) {
     auto root = kernel::open_cgroup_root(enforcement_.cgroup_root());

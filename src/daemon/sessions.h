@@ -37,6 +37,11 @@ class Sessions {
   // Empty: the method is not about sessions. The caller is root.
   [[nodiscard]] std::optional<rpc::Answer> answer(std::string_view method, const rpc::Call& call);
 
+  // Receives the events of sessions that were not opened by OpenSession of this process.
+  void report_others(std::function<void(const hf_event&)> others) { others_ = std::move(others); }
+  // A session was opened elsewhere. Its end is looked for.
+  void opened() { look_again(); }
+
   // Sends a refused attack on the enforcement to the client whose task tried it.
   void refused(const hf_guard_event& refusal);
 
@@ -82,6 +87,7 @@ class Sessions {
   std::optional<MovePaths> paths_;  // empty: no event of a move was sent yet
   Send send_;
   std::function<void()> report_;
+  std::function<void(const hf_event&)> others_;
   std::deque<std::shared_ptr<const Prepared>> prepared_;  // the newest first
   std::map<std::uint64_t, Session> sessions_;             // of clients of this process, by id
   std::map<std::uint64_t, rpc::Json> ended_;              // totals whose client has not asked yet
