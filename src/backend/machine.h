@@ -79,6 +79,13 @@ struct SessionOpening {
   // cannot gain privileges (no_new_privs), and its namespaces have to be made by that user. The
   // session decides about its members, and about visitors that are tasks of that user alone.
   std::optional<UserLimits> user;
+  // Not 0: the session of a container, with a profile of the machine's policy of this generation.
+  // `tid` is then the container's first process, which is still its runtime: all its threads become
+  // members, and no rule is about them until one executes a program. `namespaces` are all that the
+  // process is in, without which no task becomes a member; of these, only `own` (HF_NS_*) belong to
+  // the sandbox, without those that another session's sandbox has.
+  std::uint64_t container_of = 0;
+  std::uint32_t own = HF_NS_ALL;
 };
 
 struct SessionCounts {
@@ -87,6 +94,8 @@ struct SessionCounts {
   std::uint64_t events = 0;   // that programs have begun to write; they come to the sink
   std::uint32_t owner = 0;
   std::uint64_t forks_refused = 0;  // a member was one too many for its ordinary user
+  std::uint64_t container_of = 0;   // as in SessionOpening
+  std::uint16_t profile = 0;
 };
 
 // The labels of one socket: names ("user.…") and values, in the order of their first set.
@@ -164,8 +173,9 @@ class Machine {
   virtual Result<void> prepare_session(const SessionOpening& opening) = 0;
   // Opens a session and makes the task its first member. Returns the id of the session, which no
   // later session has. Errors: as prepare_session(); ENOSPC too many sessions; ELOOP the task is in
-  // too many; EDQUOT the user has as much as the limits permit; EPERM the task or a namespace is not the user's, or the
-  // task may gain privileges; ESRCH the task or a namespace is gone. After an error the task must not be released.
+  // too many; EDQUOT the user has as much as the limits permit; EPERM the task or a namespace is not
+  // the user's, or the task may gain privileges; ESRCH the task or a namespace is gone; EAGAIN the
+  // threads of a container's process do not settle. After an error the task must not be released.
   [[nodiscard]] virtual Result<std::uint64_t> open_session(const SessionOpening& opening) = 0;
   // Those that are open, also from before this process.
   [[nodiscard]] virtual std::vector<std::uint64_t> sessions() const = 0;

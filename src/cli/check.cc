@@ -39,6 +39,8 @@ std::string members_of(const policy::Compiled& compiled, std::uint16_t profile) 
   for (const policy::Mark& mark : compiled.marks) {
     if (mark.profile == profile) append("mark " + escape(mark.name));
   }
+  const policy::AskedBy& asked_by = compiled.asked_by[profile];
+  if (asked_by.any || !asked_by.runtimes.empty()) append("containers that ask for it");
   return text.empty() ? "commands of holdfast run" : text;
 }
 

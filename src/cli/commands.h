@@ -241,8 +241,13 @@ struct DelegateMountOptions {
 };
 int delegate_mount(const DelegateMountOptions& options);
 
-// Reads the state of an OCI container from standard input.
-int oci_hook();
+struct OciHookOptions {
+  bool require = false;  // a container without annotations of holdfast is a mistake
+  std::string socket = "/run/holdfast/io.holdfast.Control";
+};
+// Reads the state of an OCI container from standard input. Returns kExitUsage if it or one of its
+// annotations is wrong, and kExitFailed if the container cannot have what they ask for.
+int oci_hook(const OciHookOptions& options);
 
 struct LabelOptions {
   enum class Action { set, get, list, remove } action = Action::get;

@@ -769,12 +769,19 @@ void add_delegate(CLI::App& app, int& status) {
 }
 
 void add_oci_hook(CLI::App& app, int& status) {
-  add_command(app, kBpf, "oci-hook",
-              "createRuntime hook: mount the BPF delegation that annotations request",
-              "An OCI runtime calls it, with the state of the container on standard input.\n\n"
-              "Example:\n"
-              "  holdfast oci-hook < state.json")
-      ->callback([&status] { status = oci_hook(); });
+  static OciHookOptions o;
+  CLI::App* hook_app = add_command(
+      app, kMachine, "oci-hook", "createRuntime hook: hold a container by a profile it asks for",
+      "An OCI runtime calls it, with the state of the container on standard input.\n"
+      "The annotation io.holdfast.profile names a profile of this machine's policy\n"
+      "that says annotation = true. io.holdfast.delegate.* request a BPF delegation.\n\n"
+      "Example:\n"
+      "  holdfast oci-hook < state.json");
+  hook_app->add_flag(
+      "--require", o.require,
+      "Fail if the state has no annotation of holdfast: the runtime did not pass it");
+  hook_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  hook_app->callback([&status] { status = oci_hook(o); });
 }
 
 void add_label_action(CLI::App* label_app, const char* name, const char* help, const char* footer,

@@ -195,14 +195,9 @@ int run_session(const RunOptions& options, const Session& session, run::Reporter
     complain(0, fmt::format("{} events could not be written to {}", reporter.unwritten(),
                             options.events));
   if (!options.quiet) {
-    const run::Summary summary{session.policy,
-                               session.profile,
-                               attached->backend->name(),
-                               attached->passed_over,
-                               outcome->totals,
-                               reporter.hits(),
-                               attached->backend->promises(),
-                               reporter.shown()};
+    const run::Summary summary{
+        session.policy,  session.profile, attached->backend->name(),     attached->passed_over,
+        outcome->totals, reporter.hits(), attached->backend->promises(), reporter.shown()};
     const policy::Colour colour = stderr_colour(options.colour);
     fmt::print(stderr, "{}",
                options.verbose ? run::render(summary, colour) : run::render_short(summary, colour));

@@ -27,7 +27,8 @@
 #define HF_GUARD_PROCESS 16u     /* a write to a file below the daemon's /proc/PID */
 #define HF_GUARD_ANY_PROCESS 17u /* in a run: a call that can end or change an arbitrary process */
 #define HF_GUARD_HELPER 18u      /* making the kernel start a program; detail: HF_HELPER_* */
-#define HF_GUARD_COUNT 19u
+#define HF_GUARD_RUNTIME 19u     /* in a container: tracing its runtime, which sets it up */
+#define HF_GUARD_COUNT 20u
 #define HF_GUARD_KINDS 32u /* array size, with room for more kinds */
 
 /* Interfaces that make the kernel start a program (bpf/guard/usermode_helper.bpf.h) or load code into a device. */

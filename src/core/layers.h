@@ -45,8 +45,16 @@ struct hf_layer {
   __u64 set;  /* HF_SET_OF_SESSION and the id of the session, which is never used again */
   __u32 slot; /* not 0 */
   __u16 profile;
-  __u16 pad0;
+  __u16 setup; /* HF_SETUP_*, of a member of a container */
 };
+
+/*
+ * A task of a container's runtime, which has executed nothing since the container's session was opened. The session's rules
+ * are not about it until then, or until the program of the container is executed. A program of the container never is one.
+ */
+#define HF_SETUP_OVER 0u
+#define HF_SETUP_FIRST 1u /* of the process that will execute the container's program */
+#define HF_SETUP_OTHER 2u /* of a process that the first one has forked */
 
 /* The sessions that a task is a member of by descent. Key: address of its task_struct. */
 struct hf_layers {
@@ -67,10 +75,11 @@ struct hf_session_state {
   __u64 home;    /* id of the cgroup that its first member was in; 0: the root of the hierarchy */
   __u32 owner;   /* uid that opened it */
   __u32 profile; /* of its members */
+  __u64 asked;   /* of a container: the generation of the machine's policy that its profile is of; else 0 */
   __u32 moves;   /* 1: its policy has rules about moves between cgroups */
+  __u32 setup;   /* 1: the container's program has not been executed yet */
   __u32 user;    /* slot of the owner in the table of users; 0: root's. Only its own user's tasks are visitors */
   __u32 tracked_share;   /* namespaces of its sandbox */
-  __u32 pad0;
   __u64 events_since_ns; /* the second in which `events_now` were reported; only counted for users */
   __u64 events_now;
   __u64 forks_refused; /* members that were one too many for the user */
@@ -87,16 +96,21 @@ struct hf_session_user {
 /* What the daemon asks of the iterator that makes a task a member: the task is blocked, and its namespaces are made. */
 struct hf_adoption {
   struct hf_layer layer;
-  __u32 inum[HF_NS_COUNT]; /* namespaces that become the session's, by bit number of HF_NS_*; 0: none */
-  __u32 found;             /* HF_NS_* that were recorded */
-  __u32 joined;            /* 1: the task is a member */
+  __u32 inum[HF_NS_COUNT]; /* namespaces that the task is in, by bit number of HF_NS_*; 0: not said */
+  __u32 own;               /* HF_NS_*: which of them become the session's */
+  __u32 wanted;            /* HF_NS_*: without them it becomes no member */
+  __u32 found;             /* HF_NS_* that it is in, and that were recorded if they become the session's */
+  __u32 joined;            /* HF_JOINED_* */
   __u32 owner;             /* the task has to be this user's, with no_new_privs; HF_NO_UID: any */
   __u32 refused;           /* HF_ADOPTION_*: why it is not a member */
 };
+#define HF_JOINED_NOT 0u
+#define HF_JOINED_NOW 1u
+#define HF_JOINED_BEFORE 2u
+#define HF_JOINED_FULL 3u         /* no: it is in too many sessions, the user has too many members, or there is no room */
 #define HF_ADOPTION_PRIVILEGES 1u /* it may gain privileges at an exec */
 #define HF_ADOPTION_OTHERS 2u     /* it is another user's, or has privileges */
-#define HF_ADOPTION_FULL 3u       /* in too many sessions, or the user has too many members */
-#define HF_ADOPTION_NAMESPACE 4u  /* a namespace is another user's */
+#define HF_ADOPTION_NAMESPACE 3u  /* a namespace is another user's */
 
 HF_INLINE __u64 hf_owner_in_session(__u32 slot, __u16 profile) {
   return HF_OWNER_IN_SESSION | (__u64)slot << 16 | profile;
@@ -105,9 +119,9 @@ HF_INLINE __u32 hf_slot_of_owner(__u64 owner) { return (__u32)(owner >> 16) & (H
 
 HF_LAYOUT(sizeof(struct hf_layer) == 16);
 HF_LAYOUT(sizeof(struct hf_layers) == 8 + 16 * HF_LAYERS_NESTED);
-HF_LAYOUT(sizeof(struct hf_session_state) == 104 + sizeof(struct hf_counters));
+HF_LAYOUT(sizeof(struct hf_session_state) == 112 + sizeof(struct hf_counters));
 HF_LAYOUT(sizeof(struct hf_session_user) == 24);
-HF_LAYOUT(sizeof(struct hf_adoption) == 32 + 4 * HF_NS_COUNT);
+HF_LAYOUT(sizeof(struct hf_adoption) == 40 + 4 * HF_NS_COUNT);
 HF_LAYOUT((HF_LAYER_SLOTS & (HF_LAYER_SLOTS - 1)) == 0);
 
 #endif /* HOLDFAST_CORE_LAYERS_H */

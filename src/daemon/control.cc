@@ -91,6 +91,7 @@ Answer Control::answer(const rpc::Call& call) {
   if (call.method == named("Metrics")) return fresh_enough(call, metrics_, &Control::metrics);
   const std::string_view method = std::string_view(call.method).substr(call.method.rfind('.') + 1);
   if (auto label = answer_label_call(enforcement_, method, call)) return *std::move(label);
+  if (auto container = containers_.answer(method, call)) return *std::move(container);
   if (auto session = sessions_.answer(method, call)) return *std::move(session);
   if (call.peer.uid != 0) return {"org.varlink.service.PermissionDenied", Json::object(), false};
   if (call.method == named("Tasks")) return tasks();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/containers.h"
 #include "daemon/enforcement.h"
 #include "daemon/options.h"
 #include "daemon/sessions.h"
@@ -52,7 +53,10 @@ class Control {
             [this](rpc::ConnectionId client) { server_->finish(client); },
             [this] {
               if (report_) report_();
-            }) {}
+            }),
+        containers_(enforcement, [this] { sessions_.opened(); }) {
+    sessions_.report_others([this](const hf_event& event) { containers_.deliver(event); });
+  }
   [[nodiscard]] rpc::Answer answer(const rpc::Call& call);
   [[nodiscard]] rpc::Answer change(const rpc::Call& call);
   [[nodiscard]] rpc::Answer reload(const rpc::Json& parameters);
@@ -75,6 +79,7 @@ class Control {
   std::unique_ptr<rpc::Server> server_;
   std::set<rpc::ConnectionId> monitors_;
   Sessions sessions_;
+  Containers containers_;
   std::function<void()> report_;
   Recent status_;
   Recent metrics_;

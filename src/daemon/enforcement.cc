@@ -35,6 +35,7 @@ std::shared_ptr<const policy::Compiled> unknown_policy() {
   unknown->rules.emplace_back();
   unknown->label_values.emplace_back();
   unknown->label_rights.emplace_back();
+  unknown->asked_by.emplace_back();
   return unknown;
 }
 
@@ -208,6 +209,16 @@ Result<void> Enforcement::dispatch() {
   return read;
 }
 
+std::string Enforcement::profile_name(std::uint64_t generation, std::uint16_t profile) {
+  const Compiled policy = policy_of(generation);
+  return profile < policy->profiles.size() ? policy->profiles[profile] : std::string();
+}
+
+void Enforcement::report_of_container(hf_event event, std::uint64_t generation) {
+  event.generation = generation;
+  sink_(event, policy_of(generation));
+}
+
 void Enforcement::deliver(const hf_event& event) {
   if (event.session == 0) return sink_(event, policy_of(event.generation));
   if (session_sink_) session_sink_(event);
@@ -225,7 +236,7 @@ Enforcement::Compiled Enforcement::policy_of(std::uint64_t generation) {
 
 // If the text of the live policy is unknown, nothing is allowed.
 int Enforcement::decide(const hf_request& request, const hf_task& actor, std::uint64_t target) {
-  const hf_tables* tables = in_other_modes_ ? in_other_modes_.get() : compiled_->tables.get();
+  const hf_tables* tables = live_tables();
   if (tables == nullptr) return EPERM;
   hf_verdict verdict;
   hf_decide(tables, &request, &verdict);

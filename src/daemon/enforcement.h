@@ -76,6 +76,17 @@ class Enforcement : private InForce {
     session_sink_ = std::move(sink);
   }
 
+  // For Containers. The tables of the live policy, with the modes that were set. Null: its text is
+  // not known.
+  [[nodiscard]] const hf_tables* live_tables() const {
+    return in_other_modes_ ? in_other_modes_.get() : compiled_->tables.get();
+  }
+  // The name of a profile of that policy. Empty: it is not known any more.
+  [[nodiscard]] std::string profile_name(std::uint64_t generation, std::uint16_t profile);
+  // Reports an event of a container like one of the machine. `generation` is that of the policy
+  // that its profile is of.
+  void report_of_container(hf_event event, std::uint64_t generation);
+
   // When tick() has to be called.
   [[nodiscard]] std::uint64_t due_ns() const { return life_.due_ns(); }
   // Reverts a policy that was not confirmed in time.

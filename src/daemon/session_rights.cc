@@ -123,7 +123,8 @@ Result<void> check_user_policy(const policy::Compiled& policy, const backend::Us
                      fmt::format("{}: '{}' is for root's runs", rule.where.place(), rule.key));
   // What has no line of its own.
   for (std::uint32_t i = 0; i < policy.tables->profile_count; i++)
-    if (policy.tables->profiles[i].bpf_ruled != 0) return refused(EPERM, "[bpf] is for root's runs");
+    if (policy.tables->profiles[i].bpf_ruled != 0)
+      return refused(EPERM, "[bpf] is for root's runs");
   if (const std::size_t rules = rules_of(policy); rules > limits.rules)
     return refused(EDQUOT, fmt::format("the policy has {} rules, and this user's quota is {}",
                                        rules, limits.rules));

@@ -284,7 +284,10 @@ Answer Sessions::prepare(const rpc::Call& call) {
   if (auto seen = sees_caller(call, named); !seen) return not_opened(seen.error());
   if (*limits) {
     if (named)
-      return not_opened({ENOTSUP, "open session", {}, "before Linux 7.1, rules about labels are for root's runs"});
+      return not_opened({ENOTSUP,
+                         "open session",
+                         {},
+                         "before Linux 7.1, rules about labels are for root's runs"});
     if (auto fit = check_user_policy(*prepared->policy, **limits); !fit)
       return not_opened(fit.error());
   }
@@ -374,11 +377,16 @@ Answer Sessions::list(const rpc::Call& call) const {
     if (!counts || (call.peer.uid != 0 && counts->owner != call.peer.uid)) continue;
     const auto known = sessions_.find(id);
     const auto& by = known == sessions_.end() ? nullptr : known->second.by;
+    const bool container = counts->container_of != 0;
+    const std::string name = container
+                                 ? enforcement_.profile_name(counts->container_of, counts->profile)
+                                 : std::string(by ? by->policy->profiles[by->profile] : "");
     all.push_back({{"session", id},
                    {"uid", counts->owner},
                    {"members", counts->members},
                    {"forks_refused", counts->forks_refused},
-                   {"profile", by ? Json(by->policy->profiles[by->profile]) : Json()},
+                   {"profile", by || !name.empty() ? Json(name) : Json()},
+                   {"container", container},
                    {"client", known != sessions_.end() && known->second.client != 0}});
   }
   return {"", {{"sessions", std::move(all)}}, false};
@@ -391,7 +399,10 @@ std::uint64_t Sessions::outstanding(const Session& session, const backend::Sessi
 
 void Sessions::deliver(const hf_event& event) {
   const auto found = sessions_.find(event.session);
-  if (found == sessions_.end()) return;
+  if (found == sessions_.end()) {
+    if (others_) others_(event);
+    return;
+  }
   found->second.events++;
   if (!paths_) {
     auto root = kernel::open_cgroup_root(enforcement_.cgroup_root());

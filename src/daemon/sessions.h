@@ -39,6 +39,11 @@ class Sessions {
   // Empty: the method is not about sessions.
   [[nodiscard]] std::optional<rpc::Answer> answer(std::string_view method, const rpc::Call& call);
 
+  // Receives the events of sessions that were not opened by OpenSession of this process.
+  void report_others(std::function<void(const hf_event&)> others) { others_ = std::move(others); }
+  // A session was opened elsewhere. Its end is looked for.
+  void opened() { look_again(); }
+
   // Sends a refused attack on the enforcement to the client whose task tried it.
   void refused(const hf_guard_event& refusal);
 
@@ -102,6 +107,7 @@ class Sessions {
   Send send_;
   Finish finish_;
   std::function<void()> report_;
+  std::function<void(const hf_event&)> others_;
   PreparedList prepared_;                      // of root
   PreparedList prepared_of_users_;             // of all others
   std::map<std::uint64_t, Session> sessions_;  // of clients of this process, by id

@@ -59,6 +59,8 @@ constexpr std::array<What, HF_GUARD_COUNT> kWhat = {{
     {"any-process", "ending or changing an arbitrary process", kProcess},
     {"helper", "making the kernel start a program",
      "the kernel would start it as root, outside, where no policy applies to it"},
+    {"container-runtime", "tracing the runtime of its container",
+     "the rules are not about what the runtime does until the container's program is executed"},
 }};
 
 // Indexed by HF_HELPER_*.

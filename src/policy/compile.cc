@@ -59,6 +59,7 @@ class Compiler {
     out_->rules.emplace_back();
     out_->label_values.emplace_back();
     out_->label_rights.emplace_back();
+    out_->asked_by.emplace_back();
     permit_all(tables_->profiles[HF_NO_PROFILE]);
     for (const Profile& profile : model_.profiles) {
       numbers_[profile.name] = static_cast<std::uint16_t>(out_->profiles.size());
@@ -261,6 +262,9 @@ class Compiler {
                    [&](const LabelNamesKey& t) { add_label_names(p, slot, key, t); },
                    [&](const LabelFlagKey& t) { add_label_flag(p, slot, key, t); },
                    [&](const MarkNameKey&) { add_mark(p, number, slot); },
+                   [&](const RuntimesKey&) {
+                     if (p.annotation) out_->asked_by.back() = p.annotation->value;
+                   },
                    [&](const PathsKey&) {
                      for (const Stated<std::string>* cgroup : bound_cgroups(p))
                        out_->bindings.push_back({cgroup->value, number});
@@ -277,6 +281,7 @@ class Compiler {
     hf_profile& slot = tables_->profiles[number];
     permit_all(slot);
     out_->label_rights.emplace_back();
+    out_->asked_by.emplace_back();
     add_rule(slot, HF_RULE_PROFILE, p, p.where, "profile", p.name);
     for (const Key& key : kKeys) {
       if (key.rule == HF_RULE_BPF_COMMANDS) add_bpf_section(p, slot);

@@ -77,6 +77,12 @@ struct SessionRules {
       256;  // of one policy: its socket rules, profiles, names and values of labels
 };
 
+// Which containers may ask for a profile by the annotation io.holdfast.profile.
+struct AskedBy {
+  bool any = false;                   // those of every runtime
+  std::vector<std::string> runtimes;  // names of the runtimes' programs: "crun"
+};
+
 struct FreeTables {
   void operator()(const hf_tables* tables) const { std::free(const_cast<hf_tables*>(tables)); }
 };
@@ -96,7 +102,8 @@ struct Compiled {
   std::vector<std::string> label_values;  // by value id; [0] is ""
   std::vector<LabelRights> label_rights;  // by profile number
   SessionRules sessions;
-  std::uint64_t digest = 0;  // text_digest() (policy/load.h); 0: there is no text
+  std::uint64_t digest = 0;       // text_digest() (policy/load.h); 0: there is no text
+  std::vector<AskedBy> asked_by;  // by profile number
 
   [[nodiscard]] std::optional<std::uint16_t> find_profile(std::string_view name) const;
 };

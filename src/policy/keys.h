@@ -113,6 +113,12 @@ struct MarkNameKey {
   Setting<std::string> Profile::*setting;
 };
 
+// Who may ask for the profile by an annotation: true, false, or a list of runtimes. The tables keep
+// nothing of it.
+struct RuntimesKey {
+  Setting<AskedBy> Profile::*setting;
+};
+
 // Profile::cgroups, and Profile::units.
 struct PathsKey {};
 struct UnitsKey {};
@@ -136,8 +142,8 @@ struct Key {
   std::string_view kind;      // of rules, as strength reports name it; "": none
   std::string_view fallback;  // the value when it is left out; "": there is none
   std::variant<WordKey, TypesKey, FlagKey, MoversKey, InsideKey, BpfMaskKey, CountKey, BytesKey,
-               LabelNamesKey, LabelFlagKey, MarkNameKey, PathsKey, UnitsKey, SocketRulesKey,
-               SocketWordsKey, SocketLabelsKey, SocketWordKey, SocketRateKey>
+               LabelNamesKey, LabelFlagKey, MarkNameKey, RuntimesKey, PathsKey, UnitsKey,
+               SocketRulesKey, SocketWordsKey, SocketLabelsKey, SocketWordKey, SocketRateKey>
       type;
 };
 
@@ -188,6 +194,9 @@ constexpr void store(__u64 (&field)[2], const BpfMask& mask) {
 #define HF_MarkNameKey(field) \
   MarkNameKey { &Profile::field }
 
+#define HF_RuntimesKey(field) \
+  RuntimesKey { &Profile::field }
+
 inline constexpr Key kKeys[] = {
 #define HF_KEY(type, field, key, decides, needs, rule, kind, fallback, ...) \
   {key,                                                                     \
@@ -214,6 +223,7 @@ inline constexpr Key kKeys[] = {
 #undef HF_LabelNamesKey
 #undef HF_LabelFlagKey
 #undef HF_MarkNameKey
+#undef HF_RuntimesKey
 
 // The visitor of a std::visit(): one function for each type.
 template <typename... Functions>

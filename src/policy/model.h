@@ -88,6 +88,7 @@ using Bytes = std::uint64_t;
 using LabelNames = std::vector<std::string>;  // "user.varlink"
 using LabelFlag = bool;
 using MarkName = std::string;  // "trusted.manager"
+using Runtimes = AskedBy;
 
 }  // namespace setting
 

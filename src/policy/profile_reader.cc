@@ -99,6 +99,26 @@ std::vector<Stated<std::string>> read_paths(const Entry* entry, Reader& in) {
   return in.strings(*entry, Reader::Single::allowed);
 }
 
+// true, false, or a list of the names of runtimes.
+Setting<AskedBy> read_runtimes(const Entry* entry, Reader& in) {
+  if (entry == nullptr) return std::nullopt;
+  AskedBy asked;
+  if (entry->value.kind == Kind::boolean) {
+    asked.any = entry->value.boolean;
+    return stated(*entry, std::move(asked));
+  }
+  if (!in.expect(*entry, Kind::array, "true, false or a list of runtimes")) return std::nullopt;
+  if (entry->value.items.empty())
+    in.error(entry->value.where, "'annotation' names no runtime", "write false, or leave it out");
+  for (Stated<std::string>& name : in.strings(*entry, Reader::Single::refused)) {
+    if (name.value.empty() || name.value.find('/') != std::string::npos)
+      in.error(name.value_where, "a runtime is the name of its program, not a path",
+               "annotation = [\"crun\"]");
+    asked.runtimes.push_back(std::move(name.value));
+  }
+  return stated(*entry, std::move(asked));
+}
+
 // The words of [[test]] expect.
 constexpr std::string_view kExpectedWords[] = {"allow", "deny", "lock", "limit"};
 
@@ -116,6 +136,7 @@ void read_key(const Key& key, const Entry* entry, Profile& p, Reader& in) {
                  [&](const LabelNamesKey& t) { p.*t.setting = read_label_names(entry, in); },
                  [&](const LabelFlagKey& t) { p.*t.setting = in.boolean(entry); },
                  [&](const MarkNameKey& t) { p.*t.setting = in.string(entry); },
+                 [&](const RuntimesKey& t) { p.*t.setting = read_runtimes(entry, in); },
                  [&](const PathsKey&) { p.cgroups = read_paths(entry, in); },
                  [&](const UnitsKey&) { p.units = read_units(entry, in); },
                  [&](const SocketRulesKey&) {

@@ -124,6 +124,11 @@ Json value_of_type(const Key& key) {
                         {"pattern", "^(user|trusted)\\.[\\s\\S]*[^.]$"},
                         {"maxLength", 255}};
           },
+          [](const RuntimesKey&) {
+            const Json name = {{"type", "string"}, {"pattern", "^[^/]+$"}};
+            return either({{"type", "boolean"}},
+                          {{"type", "array"}, {"items", name}, {"minItems", 1}});
+          },
           [](const PathsKey&) {
             const Json path = {{"type", "string"}, {"pattern", "^/"}};
             return either(path, {{"type", "array"}, {"items", path}, {"minItems", 1}});

@@ -49,6 +49,19 @@ like "why as JSON" "$("$holdfast" why --json -p "$folder/p.toml" profile=web way
 check "check as JSON" sh -c "'$holdfast' check --json '$folder/p.toml' | python3 -m json.tool"
 like "hooks names what is missing" "$("$holdfast" hooks load /nonexistent.o 2>&1)" "*/nonexistent.o*"
 like "oci-hook says its name" "$("$holdfast" oci-hook </dev/null 2>&1)" "holdfast oci-hook: *"
+hook() { # ANNOTATIONS OPTION...
+  state='{"pid": 4194000, "bundle": "/nowhere", "annotations": {'$1'}}'
+  shift
+  echo "$state" | "$holdfast" oci-hook --socket /nowhere/socket "$@" 2>&1
+  echo "status $?"
+}
+is "oci-hook leaves a container alone that asks for nothing" "$(hook '"org.example": "x"')" "status 0"
+like "but not with --require" "$(hook '"org.example": "x"' --require)" "*no annotation io.holdfast.**status 1"
+like "nor one that asks for a profile without holdfastd" "$(hook '"io.holdfast.profile": "shop"')" \
+  "*profile 'shop': *is holdfastd running?*status 1"
+like "nor one with a mistyped annotation" "$(hook '"io.holdfast.profil": "shop"')" "*did you mean 'io.holdfast.profile'*status 2"
+like "nor one that runs without a program" "$(hook '"io.holdfast.profile": "shop", "run.oci.handler": "wasm"')" \
+  "*profile 'shop': *run.oci.handler*status 1"
 
 is "commands below commands" "$(complete policy "")" "list show diff edit enable disable"
 is "values of an option" "$(complete run --backend "")" "auto lsm supervisor"

@@ -15,11 +15,12 @@ dpkg-deb -x "$package" "$folder/files"
 dpkg-deb -e "$package" "$folder/control"
 doc=$folder/files/usr/share/doc/holdfast
 for file in copyright changelog.gz CHANGELOG.md.gz README.md docs/policy.md docs/profiles.md examples/web.toml \
-  examples/delegate-oci-hook.json; do
+  examples/container.toml; do
   check "$file is there" test -s "$doc/$file"
 done
 for file in usr/share/holdfast/profiles/nginx.toml usr/lib/holdfast/policy.d/systemd.toml usr/share/man/man1/holdfast-run.1.gz \
-  usr/share/man/man5/holdfast-policy.5.gz usr/share/man/man8/holdfastd.8.gz etc/default/holdfastd; do
+  usr/share/man/man5/holdfast-policy.5.gz usr/share/man/man8/holdfastd.8.gz etc/default/holdfastd \
+  usr/share/containers/oci/hooks.d/holdfast.json; do
   check "$file is there" test -s "$folder/files/$file"
 done
 is "the configuration file is a conffile" "$(cat "$folder/control/conffiles")" /etc/default/holdfastd

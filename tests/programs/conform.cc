@@ -385,8 +385,9 @@ class Daemon {
 
 Outcome run_in_run(const Batch& batch, Lines command, const Lines& inner, const std::string& base) {
   const Case& first = *batch[0];
-  append(command, {"--", options.holdfast, "run", "--backend", options.backend, "--policy", base + ".toml",
-                   "--events", base + ".json", "--format", "json", "--quiet", "--kill-tree"});
+  append(command,
+         {"--", options.holdfast, "run", "--backend", options.backend, "--policy", base + ".toml",
+          "--events", base + ".json", "--format", "json", "--quiet", "--kill-tree"});
   if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
   command.push_back("--");
   append(command, inner);
@@ -449,8 +450,8 @@ bool has_landlock_scopes() {
 
 bool is_wanted(const Case& c) {
   const bool service = options.backend == "service";
-  const bool only_here = c.only.empty() || c.only == options.backend ||
-                         (c.only == "run" && !service);
+  const bool only_here =
+      c.only.empty() || c.only == options.backend || (c.only == "run" && !service);
   if (!only_here && !options.bare) return false;
   if (c.needs == "root" && options.userns) return false;
   if (c.needs == "userns" && !options.userns) return false;

@@ -6,8 +6,8 @@
 //   kernel KIB      memory of the kernel and of holdfastd for each session beyond its task, as the
 //                   difference to as many tasks without a session
 #include <fcntl.h>
-#include <signal.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -34,6 +34,7 @@ struct Layout {
 #define AT_LabelNames(field)
 #define AT_LabelFlag(field) AT(hf_profile, field),
 #define AT_MarkName(field)
+#define AT_Runtimes(field)
 
 const std::map<std::string, Layout>& layouts() {
   static const std::map<std::string, Layout> all = {

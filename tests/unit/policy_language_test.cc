@@ -140,6 +140,30 @@ label = { set = ["user.a"], inherit = true }
   EXPECT_FALSE(policy->label_rights[2].ruled);
 }
 
+TEST(Compile, WhoMayAskForAProfileIsKept) {
+  const auto policy = must_load("p.toml", R"(version = 1
+[profile.p]
+annotation = true
+[profile.q]
+annotation = ["crun", "runc"]
+[profile.r]
+annotation = false
+[profile.s]
+)");
+  ASSERT_EQ(policy->asked_by.size(), 5u);
+  EXPECT_FALSE(policy->asked_by[HF_NO_PROFILE].any);
+  EXPECT_TRUE(policy->asked_by[1].any);
+  EXPECT_FALSE(policy->asked_by[2].any);
+  EXPECT_EQ(policy->asked_by[2].runtimes, (std::vector<std::string>{"crun", "runc"}));
+  EXPECT_FALSE(policy->asked_by[3].any);
+  EXPECT_TRUE(policy->asked_by[3].runtimes.empty());
+  EXPECT_FALSE(policy->asked_by[4].any);
+  for (const char* wrong : {"\"crun\"", "[]", "[\"/usr/bin/crun\"]", "[\"\"]", "1", "[1]"}) {
+    const std::string text = std::string("version = 1\n[profile.p]\nannotation = ") + wrong + "\n";
+    EXPECT_FALSE(load({{"p.toml", text}}).policy) << wrong;
+  }
+}
+
 TEST(Stated, NamesTheKindsThatRestrict) {
   const auto policy = must_load("p.toml", R"(version = 1
 [profile.p]

@@ -111,6 +111,7 @@ __noinline int know_bpf_actor(struct bpf_actor *actor, __u32 slot) {
   t = hf_know_subject(&actor->subject, &actor->held, bpf_get_current_task());
   if (!actor->subject.concerned) return 0;
   if (hf_any_tracked()) hf_derive_current(&actor->held, actor->subject.profile);
+  if (slot && session_has_no_say(slot, bpf_get_current_task())) return 0;
   actor->flags = actor->held.flags & HF_REQ_FACTS_MISSING;
   if (!t || actor->subject.unknown) actor->flags |= HF_REQ_FACTS_MISSING;
   if (!t || actor->flags)

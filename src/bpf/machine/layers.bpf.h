@@ -81,6 +81,57 @@ static __always_inline const struct hf_layer *session_number(const struct hf_lay
   return &sessions->layer[index];
 }
 
+/* ---- containers ------------------------------------------------------------------------------------------------------ */
+
+#define HF_USER_NS_DEPTH 33 /* create_user_ns() */
+
+/* A user's container holds that user's tasks alone as visitors: those with that uid, or in a user namespace of the user. */
+static __always_inline int is_visitor_of(const struct task_struct *task, __u32 owner) {
+  const struct cred *cred = 0;
+  const struct user_namespace *user_ns = 0;
+  __u32 euid = 0;
+  if (!owner) return 1;
+  bpf_core_read(&cred, sizeof(cred), &task->real_cred);
+  if (!cred) return 1;
+  bpf_core_read(&euid, sizeof(euid), &cred->euid);
+  if (euid == owner) return 1;
+  if (!euid) return 0; /* root has come from outside */
+  bpf_core_read(&user_ns, sizeof(user_ns), &cred->user_ns);
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_USER_NS_DEPTH; i++) {
+    __u32 maker = 0;
+    if (!user_ns) break;
+    bpf_core_read(&maker, sizeof(maker), &user_ns->owner);
+    if (maker == owner) return 1;
+    bpf_core_read(&user_ns, sizeof(user_ns), &user_ns->parent);
+  }
+  return 0;
+}
+
+/*
+ * Is the session in this slot a container's that has no say about the task? It has none about its runtime (HF_SETUP_*). It
+ * has none about visitors before its program is executed, since other hooks of the runtime come and go, nor after its last
+ * member has ended, when what is left is cleared up.
+ */
+static __always_inline int has_no_say(__u32 slot, __u64 task) {
+  const struct hf_session_state *state = slot ? session_at(slot) : 0;
+  const struct hf_layers *sessions;
+  if (!state || !state->asked) return 0;
+  sessions = bpf_map_lookup_elem(&session_tasks, &task);
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_LAYERS_NESTED; i++) {
+    const struct hf_layer *layer = session_number(sessions, i);
+    if (!layer) break;
+    if (layer->slot == slot) return layer->setup && state->setup;
+  }
+  return state->setup || !*(volatile const __u64 *)&state->members || !is_visitor_of((const void *)task, state->owner);
+}
+
+/* The same in a frame of its own. */
+__noinline int session_has_no_say(__u32 slot, __u64 task) { return has_no_say(slot, task); }
+
+#define HF_CLONE_THREAD 0x00010000ull
+
 /* ---- birth and death ----------------------------------------------------------------------------------------------- */
 
 /* `by`: 1 or -1. 1: that is one member too many. */
@@ -124,11 +175,19 @@ __noinline int leave_sessions(__u64 task) {
   return 0;
 }
 
-__noinline int join_parents_sessions(__u64 parent, __u64 child) {
+/* What a process forks is not the process that executes the container's program. */
+static __always_inline void set_up_other(struct hf_layers *sessions) {
+#pragma clang loop unroll(full)
+  for (__u32 i = 0; i < HF_LAYERS_NESTED; i++)
+    if (sessions->layer[i].setup == HF_SETUP_FIRST) sessions->layer[i].setup = HF_SETUP_OTHER;
+}
+
+__noinline int join_parents_sessions(__u64 parent, __u64 child, __u64 clone_flags) {
   struct hf_layers *sessions = sessions_of(parent);
   struct hf_layers copy; /* out of the map: it may be the source of the update */
   if (!sessions) return 0;
   copy = *sessions;
+  if (!(clone_flags & HF_CLONE_THREAD)) set_up_other(&copy);
   if (!count_member(&copy, 1) && !bpf_map_update_elem(&session_tasks, &child, &copy, BPF_ANY)) return 0;
   count_member(&copy, -1ull);
   return -HF_EAGAIN;
@@ -136,7 +195,7 @@ __noinline int join_parents_sessions(__u64 parent, __u64 child) {
 
 SEC("lsm/task_alloc")
 int BPF_PROG(session_fork, struct task_struct *task, __u64 clone_flags) {
-  if (join_parents_sessions(bpf_get_current_task(), hf_number(task))) return -HF_EAGAIN;
+  if (join_parents_sessions(bpf_get_current_task(), hf_number(task), clone_flags)) return -HF_EAGAIN;
   return 0;
 }
 

@@ -32,6 +32,7 @@
 #include "bpf/machine/cgroup_delegation.bpf.h"
 #include "bpf/machine/cgroup_maps.bpf.h"
 #include "bpf/machine/cgroup_path.bpf.h"
+#include "bpf/machine/container.bpf.h"
 #include "bpf/lib/decision_points.h"
 #include "bpf/machine/machine_helper.bpf.h"
 #include "bpf/machine/machine_label.bpf.h"

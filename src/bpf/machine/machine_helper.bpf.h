@@ -54,6 +54,7 @@ __noinline int helper_rule_of_layer(struct hf_held *held) {
   tables = hf_know_subject(&subject, held, bpf_get_current_task());
   if (!tables || subject.unknown) return HF_HELPERS_REFUSED;
   if (hf_any_tracked()) hf_derive_current(held, subject.profile);
+  if (has_no_say(held->slot, bpf_get_current_task())) return HF_HELPERS_FREE;
   profile = hf_profile_at(tables, subject.profile);
   if (!profile) return HF_HELPERS_REFUSED;
   /* A member of a session is in a sandbox, whatever the rules are. */

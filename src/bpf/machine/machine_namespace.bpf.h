@@ -186,6 +186,7 @@ static __noinline int tell_operation(const struct hf_request *r, const struct hf
 static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o) {
   struct hf_verdict v = {};
   int refused;
+  if (o->held.slot && session_has_no_say(o->held.slot, o->task)) return 0;
   if (judge_namespace((struct hf_tables *)t, r, &v)) return 1;
   refused = hf_enforced_error(&v) != 0;
   if (o->voice == HF_SAY || refused) tell_operation(r, &v, o);

@@ -94,7 +94,7 @@ static __noinline int find_ruled(struct ruled_task *task, __u32 index) {
   if (!task || (!index && !machine_profiles)) return 0;
   if (index) {
     layer = session_number(sessions_of(bpf_get_current_task()), index - 1);
-    if (!layer) return 0;
+    if (!layer || (layer->setup && session_has_no_say(layer->slot, bpf_get_current_task()))) return 0;
     task->slot = layer->slot;
     task->bound = layer->set;
     task->profile = layer->profile;

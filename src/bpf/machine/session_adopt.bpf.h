@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Iterators that the daemon runs over one task. session_adopt_task makes it a member: it waits for that, and is the only
- * one of its process. The namespaces that it has made for itself become the session's. The daemon knows them by descriptor
- * and number, and a record also needs their addresses; no number changes hands as long as the daemon holds the descriptors.
- * session_find_task tells the daemon which sessions the task is a member of.
+ * Iterators that the daemon runs over one task. session_adopt_task makes it a member: the first task of a run, which waits for
+ * that and is the only one of its process, or a thread of a container's first process. The namespaces that were made for it
+ * become the session's. The daemon knows them by descriptor and number, and a record also needs their addresses; no number
+ * changes hands as long as the daemon holds the descriptors. session_find_task tells the daemon which sessions the task is a
+ * member of.
  */
 #ifndef HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H
 #define HOLDFAST_BPF_MACHINE_SESSION_ADOPT_BPF_H
@@ -26,6 +27,7 @@ static __always_inline long add_session_owner(const struct ns_common *ns, __u32 
   if (record) __builtin_memcpy(of, record->of, sizeof(of));
 #pragma clang loop unroll(full)
   for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) {
+    if (of[i].owner && of[i].set == session_adoption.layer.set) return 0; /* of another thread */
     if (of[i].owner) continue;
     of[i].set = session_adoption.layer.set;
     of[i].owner = hf_owner_in_session(session_adoption.layer.slot, session_adoption.layer.profile);
@@ -46,7 +48,7 @@ __noinline int adopt_namespace(__u64 address, __u64 user_ns, __u32 bit) {
     session_adoption.refused = HF_ADOPTION_NAMESPACE;
     return 0;
   }
-  if (!add_session_owner(ns, 1u << bit)) session_adoption.found |= 1u << bit;
+  if (!(session_adoption.own & 1u << bit) || !add_session_owner(ns, 1u << bit)) session_adoption.found |= 1u << bit;
   return 0;
 }
 
@@ -88,8 +90,8 @@ static __always_inline void note_home(struct hf_session_state *state, __u64 task
   state->home = home && cgroup_level(home) > 0 ? cgroup_id(home) : 0;
 }
 
-/* Not 0: it is in too many sessions, or there is no room. */
-static __always_inline int join_session(__u64 task) {
+/* Returns HF_JOINED_*. */
+static __always_inline __u32 join_session(__u64 task) {
   struct hf_layers *had = bpf_map_lookup_elem(&session_tasks, &task);
   struct hf_layers now = {};
   struct hf_session_state *state;
@@ -97,16 +99,19 @@ static __always_inline int join_session(__u64 task) {
   if (had) now = *had;
   count = now.count;
   HF_OPAQUE(count);
-  if (count >= HF_LAYERS_NESTED) return -1;
+#pragma clang loop unroll(full)
+  for (__u32 i = 0; i < HF_LAYERS_NESTED; i++)
+    if (now.layer[i].set == session_adoption.layer.set) return HF_JOINED_BEFORE;
+  if (count >= HF_LAYERS_NESTED) return HF_JOINED_FULL;
   now.layer[count] = session_adoption.layer;
   now.count = count + 1;
   state = session_at(slot);
-  if (!state) return -1;
+  if (!state) return HF_JOINED_FULL;
   note_home(state, task);
   /* Counted before the entry, so that it never says that the last one has gone. */
-  if (!count_in_session(slot, 1) && !bpf_map_update_elem(&session_tasks, &task, &now, BPF_ANY)) return 0;
+  if (!count_in_session(slot, 1) && !bpf_map_update_elem(&session_tasks, &task, &now, BPF_ANY)) return HF_JOINED_NOW;
   count_in_session(slot, -1ull);
-  return -1;
+  return HF_JOINED_FULL;
 }
 
 SEC("iter/task")
@@ -121,10 +126,8 @@ int session_adopt_task(struct bpf_iter__task *ctx) {
   }
   adopt_namespaces((const void *)address);
   if (session_adoption.refused) return 0;
-  if (!join_session(address))
-    session_adoption.joined = 1;
-  else
-    session_adoption.refused = HF_ADOPTION_FULL;
+  if ((session_adoption.found & session_adoption.wanted) == session_adoption.wanted)
+    session_adoption.joined = join_session(address);
   return 0;
 }
 

@@ -94,7 +94,7 @@ static __noinline int decide_in_session(const struct hf_layer *layer, __u32 memb
   if (!layer || !scan || !scan->facts) return 0;
   slot = layer->slot;
   state = session_at(slot);
-  if (state && !state->moves) return 0;
+  if (state && (!state->moves || (layer->setup && state->setup))) return 0;
   HF_OPAQUE(at);
   if (at >= MOVE_SESSIONS) return 0;
   e = &session_moves.events[at];

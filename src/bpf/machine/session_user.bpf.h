@@ -11,7 +11,6 @@
 
 #include "bpf/machine/layers.bpf.h"
 
-#define HF_USER_NS_DEPTH 33 /* user namespaces nest 32 deep (create_user_ns()) */
 #define HF_NO_NEW_PRIVS 1ul /* PFA_NO_NEW_PRIVS */
 
 struct hf_outermost {
@@ -75,10 +74,10 @@ static __always_inline __u32 sole_user_of(__u64 address) {
   return hf_sole_user((unsigned long)cred);
 }
 
-/* Has the session a say about a task of `uid` that is no member? */
+/* Has the session a say about a task of `uid` that is no member? About a container has_no_say() tells. */
 static __always_inline int may_hold_visitor(__u32 slot, __u32 uid) {
   const struct hf_session_state *session = session_at(slot);
-  return session && session->id && (!session->user || session->owner == uid);
+  return session && session->id && (!session->user || session->asked || session->owner == uid);
 }
 
 /*

@@ -22,13 +22,13 @@ struct hf_subject {
 struct hf_operation {
   __u64 task;        /* who acts: current, or a task that cannot run; its address */
   __u64 object;      /* the task that is traced; 0: none */
-  __u64 target;      /* namespace inode number */
   __u64 entered;     /* address of the ns_common that is entered; 0: the kernel did not pass it, see captures.bpf.h */
   __u64 call;        /* a number for the call, which tells it from the one before; 0: the kernel asks once in it */
-  __u32 points;      /* how often the kernel asks in this call */
+  __u32 target;      /* namespace inode number */
   __u32 flags;       /* HF_REQ_*, under each layer */
   __u32 layer_flags; /* HF_REQ_*, under the layer that is asked */
-  __u32 begun;       /* 1: what the call says has been read, for all layers */
+  __u16 points;      /* how often the kernel asks in this call */
+  __u16 begun;       /* 1: what the call says has been read, for all layers */
   __u16 ns_types;
   __u16 voice; /* HF_SAY, HF_SILENT */
   __u16 op;

@@ -336,6 +336,21 @@ Result<std::string> TaskDirectory::command_name() const {
   return text;
 }
 
+Result<std::string> TaskDirectory::program_name() const {
+  std::array<char, PATH_MAX> target;
+  const ssize_t length = ::readlinkat(directory_.get(), "exe", target.data(), target.size());
+  if (length < 0) return system_error("read", "exe");
+  std::string name(target.data(), static_cast<std::size_t>(length));
+  // A runtime protects its program by a copy in memory, or by a mount without a place.
+  if (name.starts_with("/memfd:") || name.ends_with('/')) {
+    HF_TRY_ASSIGN(name, read_small(directory_.get(), "cmdline"));
+    name = name.c_str();
+  }
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (name.ends_with(kDeleted)) name.resize(name.size() - kDeleted.size());
+  return name.substr(name.rfind('/') + 1);
+}
+
 Result<Fd> TaskDirectory::open_namespace(std::size_t link) const {
   Fd fd(::openat(directory_.get(), kLinkPaths[link], O_RDONLY | O_CLOEXEC));
   if (!fd) return system_error("open", kLinkPaths[link]);

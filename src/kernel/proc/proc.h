@@ -144,6 +144,9 @@ class TaskDirectory {
   [[nodiscard]] Result<TaskBirth> birth() const;
   // "comm", without the newline.
   [[nodiscard]] Result<std::string> command_name() const;
+  // The name of the program that it executes: of the file, without directories. Of a file in memory
+  // or a mount without a place, whose names say nothing, that of its first argument. Its user chooses either.
+  [[nodiscard]] Result<std::string> program_name() const;
   // A descriptor for setns(2) and ioctl_ns(2). `link` is an index of TaskNamespaces::link.
   [[nodiscard]] Result<Fd> open_namespace(std::size_t link) const;
   [[nodiscard]] Result<FileCredentials> file_credentials() const;

@@ -84,6 +84,18 @@ Result<Fd> parent_namespace(int namespace_fd) {
   return Fd(fd);
 }
 
+Result<uid_t> maker_of_user_namespace(int namespace_fd) {
+  uid_t uid = 0;
+  if (::ioctl(namespace_fd, NS_GET_OWNER_UID, &uid) != 0) return system_error("NS_GET_OWNER_UID");
+  return uid;
+}
+
+Result<Fd> owning_user_namespace(int namespace_fd) {
+  const int fd = ::ioctl(namespace_fd, NS_GET_USERNS);  // close-on-exec: open_related_ns()
+  if (fd < 0) return system_error("NS_GET_USERNS");
+  return Fd(fd);
+}
+
 Result<pid_t> pid_from_namespace(int pid_namespace_fd, pid_t pid) {
   const int translated = ::ioctl(pid_namespace_fd, NS_GET_PID_FROM_PIDNS, pid);
   if (translated < 0) return system_error("NS_GET_PID_FROM_PIDNS");

@@ -63,6 +63,13 @@ Result<Fd> open_namespace_file(const std::string& path);
 // caller's own namespace; EINVAL, another type.
 Result<Fd> parent_namespace(int namespace_fd);
 
+// The effective user that made the user namespace, as the caller's user namespace shows it. Errors:
+// EINVAL, another type.
+Result<uid_t> maker_of_user_namespace(int namespace_fd);
+// The user namespace whose rights hold in the namespace; of a user namespace, its parent. Errors:
+// EPERM, it is outside the caller's own user namespace.
+Result<Fd> owning_user_namespace(int namespace_fd);
+
 // Translates `pid`, a number in that pid namespace, to the caller's pid namespace. Errors: ESRCH,
 // no such task; ENOTTY, the kernel has no NS_GET_PID_FROM_PIDNS (before 6.11).
 Result<pid_t> pid_from_namespace(int pid_namespace_fd, pid_t pid);

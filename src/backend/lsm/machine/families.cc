@@ -29,6 +29,8 @@ constexpr NamedProgram kPrograms[] = {
     {"machine_cgroup_removed", kSockets},
     {"session_task_end", kSessions},
     {"session_fork", kSessions},
+    {"session_exec", kSessions},
+    {"session_trace", kSessions},
     {"session_bpf", kSessions},
     {"session_perf", kSessions},
     {"session_write", kSessions},

@@ -17,6 +17,7 @@
 #include "core/bpf_objects.h"
 #include "core/decide.h"
 #include "kernel/bpf/bpf_pin.h"
+#include "kernel/proc/proc.h"
 #include "kernel/process/process.h"
 #include "kernel/system_error.h"
 
@@ -32,6 +33,14 @@ constexpr char kFinder[] = "session_find_task";
 
 Error bpf_failed(int code, std::string operation, std::string object = {}) {
   return Error{-code, std::move(operation), std::move(object), {}};
+}
+
+// HF_NS_* of inode numbers by bit number.
+std::uint32_t types_of(std::span<const std::uint32_t, HF_NS_COUNT> inodes) {
+  std::uint32_t types = 0;
+  for (std::size_t bit = 0; bit < HF_NS_COUNT; bit++)
+    if (inodes[bit] != 0) types |= 1u << bit;
+  return types;
 }
 
 template <typename Value>
@@ -286,6 +295,8 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
     fresh.channel = opening.channel_cookie;
     fresh.user = number;
     if (opening.user) fresh.tracked_share = opening.user->namespaces;
+    fresh.asked = opening.container_of;
+    fresh.setup = opening.container_of != 0 ? 1 : 0;
     shared(fresh.id).store(id);
     changed();
     const int tables_fd = policy->tables.get();
@@ -295,9 +306,17 @@ Result<std::uint64_t> MachineSessions::open(std::shared_ptr<const SessionPolicy>
       return bpf_failed(code, "open session");
     hf_adoption adoption = {};
     adoption.layer = {HF_SET_OF_SESSION | id, *slot, opening.profile, 0};
-    adoption.owner = opening.user ? opening.owner : HF_NO_UID;
+    adoption.owner = opening.user && opening.container_of == 0 ? opening.owner : HF_NO_UID;
     std::ranges::copy(opening.namespaces, adoption.inum);
-    return adopt(adoption, opening.tid);
+    adoption.own = HF_NS_ALL;
+    if (opening.container_of == 0) {
+      HF_TRY_ASSIGN(std::ignore, adopt(adoption, opening.tid));
+      return {};
+    }
+    adoption.layer.setup = HF_SETUP_FIRST;
+    adoption.own = without_others(opening);
+    adoption.wanted = types_of(opening.namespaces);
+    return adopt_threads(adoption, opening.tid);
   };
   auto begun = begin();
   if (begun) return id;
@@ -318,32 +337,81 @@ Error not_joined(std::uint32_t refused) {
       return error(EPERM, "the task may gain privileges: it has not set no_new_privs");
     case HF_ADOPTION_OTHERS:
       return error(EPERM, "the task is not this user's alone, or it has privileges");
-    case HF_ADOPTION_NAMESPACE:
-      return error(EPERM, "a namespace of the sandbox was not made by this user");
     default:
-      return error(ELOOP, "the task is gone, or in as many sessions as can be");
+      return error(EPERM, "a namespace of the sandbox was not made by this user");
   }
 }
 
 }  // namespace
 
-Result<void> MachineSessions::adopt(const hf_adoption& adoption, pid_t tid) {
+// Of the namespaces of a container, those that no other sandbox of a session has: containers of a pod
+// share some.
+std::uint32_t MachineSessions::without_others(const SessionOpening& opening) const {
+  std::uint32_t own = opening.own;
+  for (std::size_t bit = 0; bit < HF_NS_COUNT; bit++) {
+    const __u32 inum = opening.namespaces[bit];
+    hf_tracked record = {};
+    if (inum == 0 || bpf_map_lookup_elem(programs_.map_fd("tracked"), &inum, &record) != 0)
+      continue;
+    if (std::ranges::any_of(record.of, [](const hf_owner& owner) {
+          return (owner.owner & HF_OWNER_IN_SESSION) != 0;
+        }))
+      own &= ~(1u << bit);
+  }
+  return own;
+}
+
+// A thread is a member if the thread that made it is one. So none is left when all that are there
+// were members before they were looked for. The kernel's list may leave one out while others end,
+// so their number has to be the right one as well, twice.
+Result<void> MachineSessions::adopt_threads(const hf_adoption& adoption, pid_t pid) {
+  constexpr unsigned kRounds = 64;
+  constexpr unsigned kSettled = 2;
+  HF_TRY_ASSIGN(const auto proc, kernel::Proc::open());
+  HF_TRY_ASSIGN(const auto process, proc.task(pid));
+  HF_TRY_ASSIGN(std::ignore, adopt(adoption, pid));
+  // Each thread may have namespaces of its own, but for this type.
+  hf_adoption threads = adoption;
+  threads.wanted &= HF_NS_USER;
+  unsigned settled = 0;
+  for (unsigned round = 0; round < kRounds && settled < kSettled; round++) {
+    const std::vector<pid_t> all = process.threads();
+    bool fresh = false;
+    for (const pid_t thread : all) {
+      const auto joined = adopt(threads, thread);
+      if (!joined && joined.error().code != ESRCH) return joined.error();
+      fresh = fresh || !joined || *joined;
+    }
+    HF_TRY_ASSIGN(const auto status, process.status());
+    settled = fresh || status.threads != all.size() ? 0 : settled + 1;
+  }
+  if (settled == kSettled) return {};
+  return Error{EAGAIN, "join session", {}, "the process makes threads all the time"};
+}
+
+Result<bool> MachineSessions::adopt(const hf_adoption& adoption, pid_t tid) {
   if (!adopter_) {
     HF_TRY_ASSIGN(adopter_, wrap(programs_.load_alone(kAdopter), "load the iterator of sessions"));
   }
   hf_adoption& asked = programs_.globals().session_adoption;
   asked = adoption;
   HF_TRY_ASSIGN(std::ignore, kernel::read_task_iterator(adopter_->program(kAdopter), tid));
-  std::uint32_t wanted = 0;
-  for (std::size_t bit = 0; bit < HF_NS_COUNT; bit++)
-    if (adoption.inum[bit] != 0) wanted |= 1u << bit;
-  const bool joined = shared(asked.joined).load() != 0;
+  const std::uint32_t wanted =
+      adoption.layer.setup != 0 ? adoption.wanted : types_of(adoption.inum);
+  const std::uint32_t joined = shared(asked.joined).load();
   const std::uint32_t found = shared(asked.found).load();
-  if (!joined) return not_joined(asked.refused);
+  if (asked.refused != 0) return not_joined(asked.refused);
+  if (joined == HF_JOINED_NOT)
+    return Error{ESRCH, "join session", {}, "the task is gone, or in other namespaces"};
+  if (joined == HF_JOINED_FULL)
+    return Error{ELOOP,
+                 "join session",
+                 {},
+                 "the task is in as many sessions as can be, or its user has too many members"};
   // It waits, and its session is taken down: what it does then is refused.
-  if (found != wanted)
+  if ((found & wanted) != wanted)
     return Error{ESRCH, "track namespaces", {}, "the task is not in all of them"};
-  return {};
+  return joined == HF_JOINED_NOW;
 }
 
 std::vector<std::uint64_t> MachineSessions::ids() const {
@@ -364,6 +432,8 @@ Result<SessionCounts> MachineSessions::counts(std::uint64_t id) const {
   counts.members = shared(found.members).load();
   counts.owner = found.owner;
   counts.forks_refused = shared(found.forks_refused).load();
+  counts.container_of = found.asked;
+  counts.profile = static_cast<std::uint16_t>(found.profile);
   if (session->second.policy && session->second.policy->needs.bpf)
     counts.totals.bpf = bpf_usage(HF_SET_OF_SESSION | id);
   return counts;
@@ -620,8 +690,13 @@ Result<void> MachineSessions::copy_members(int from_fd) {
       found = true;
       count(layers, 1);
       // It may have ended before it was here, and its address may become another task's.
-      if (bpf_map_lookup_elem(from_fd, &key, &layers) != 0 && bpf_map_delete_elem(to_fd, &key) == 0)
-        count(layers, -1);
+      hf_layers now = {};
+      if (bpf_map_lookup_elem(from_fd, &key, &now) != 0) {
+        if (bpf_map_delete_elem(to_fd, &key) == 0) count(layers, -1);
+      } else if (std::memcmp(&now, &layers, sizeof(now)) != 0) {
+        // It has executed a program meanwhile, and is a container's.
+        bpf_map_update_elem(to_fd, &key, &now, BPF_EXIST);
+      }
     }
   }
   return {};
@@ -690,7 +765,14 @@ Result<void> MachineSessions::take_over(const std::string& directory, const Atta
       return bpf_failed(code, "take over", "sessions");
   }
   changed();
-  return copy_members(members.get());
+  HF_TRY(copy_members(members.get()));
+  // A container's program that was executed before its first task was here.
+  for (const auto& [slot, state] : found) {
+    hf_session_state now = {};
+    if (bpf_map_lookup_elem(states.get(), &slot, &now) == 0 && now.id == state.id && now.setup == 0)
+      shared(this->state(slot).setup).store(0);
+  }
+  return {};
 }
 
 }  // namespace holdfast::backend::lsm

@@ -45,9 +45,10 @@ class MachineSessions {
 
   // Opens a session whose first member is the task. The programs that `policy` needs are attached,
   // and the family kSessions. Returns its id, which is never used again. Errors: ENOSPC too many
-  // sessions; EDQUOT the user has as much as the limits permit; EPERM the task or a namespace is not the user's; ELOOP the
-  // task is in too many already; ESRCH the task, or one of its namespaces, is
-  // not there; of bpf(2). On error the task is a member of nothing new.
+  // sessions; EDQUOT the user has as much as the limits permit; EPERM the task or a namespace is not
+  // the user's; ELOOP the task is in too many already; ESRCH the task, or one of its namespaces, is
+  // not there; EAGAIN the threads of a container's process do not settle; of bpf(2). On error the
+  // task is a member of nothing new.
   [[nodiscard]] Result<std::uint64_t> open(std::shared_ptr<const SessionPolicy> policy,
                                            const SessionOpening& opening);
 
@@ -100,7 +101,10 @@ class MachineSessions {
   [[nodiscard]] Result<std::uint32_t> admit(const SessionPolicy& policy,
                                             const SessionOpening& opening) const;
   void count(const hf_layers& layers, std::int64_t by) const;
-  [[nodiscard]] Result<void> adopt(const hf_adoption& adoption, pid_t tid);
+  // Returns whether the task was no member before.
+  [[nodiscard]] Result<bool> adopt(const hf_adoption& adoption, pid_t tid);
+  [[nodiscard]] Result<void> adopt_threads(const hf_adoption& adoption, pid_t pid);
+  [[nodiscard]] std::uint32_t without_others(const SessionOpening& opening) const;
   [[nodiscard]] Result<hf_layers> layers_of(pid_t tid);
   [[nodiscard]] int decide_label_in(const hf_layer& layer, const LabelChange& change,
                                     const hf_sip_key& labels, const EventSink& sink);
