@@ -19,9 +19,10 @@ namespace {
 constexpr std::size_t kMaxUntakenSockets = 8;          // received sockets that no call has taken
 constexpr std::size_t kMaxOut = std::size_t{4} << 20;  // unsent bytes for one client
 constexpr std::size_t kMaxOutOfStranger = std::size_t{1} << 18;  // of a call that goes on
-constexpr std::size_t kMaxAtOnce = 16;   // connections accepted in one dispatch
-constexpr std::size_t kBlock = 65536;    // bytes of one read
-constexpr std::size_t kMaxEnding = 256;  // relays that have not ended yet
+constexpr std::size_t kMaxAtOnce = 16;     // connections accepted in one dispatch
+constexpr std::size_t kBlock = 65536;      // bytes of one read
+constexpr std::uint64_t kLongSlices = 10;  // a turn that takes so many slices was one long call
+constexpr std::size_t kMaxEnding = 256;    // relays that have not ended yet
 // Strangers are paused for this multiple of the time that they used.
 constexpr std::uint64_t kPauseFactor = 3;
 // Interval of retries to start a relay or to send a connection to the closer.
@@ -212,10 +213,20 @@ void Server::dispatch() {
   closer_.dispatch(now_ns);
 }
 
+// A call may take seconds, as when programs are attached for it. The strangers that wait meanwhile, and
+// in the pause that follows, are not idle.
+void Server::forgive_wait(std::uint64_t took_ns) {
+  if (took_ns < kLongSlices * limits_.slice_ns) return;
+  for (auto& [id, connection] : connections_)
+    if (connection.share == Share::strangers)
+      connection.progress_ns += (1 + kPauseFactor) * took_ns;
+}
+
 void Server::serve_root(std::uint64_t now_ns) {
   accept_some(Share::root, now_ns);
   for (auto& [id, connection] : connections_)
     if (connection.share == Share::root) serve(id, connection, now_ns);
+  forgive_wait(kernel::boottime_ns() - now_ns);
   drop_broken(now_ns);
 }
 
@@ -233,6 +244,7 @@ void Server::serve_strangers(std::uint64_t now_ns) {
     serve(id, connections_.at(id), at_ns);
     served_ = id;
   }
+  forgive_wait(kernel::boottime_ns() - now_ns);
   drop_idle(kernel::boottime_ns());
   drop_broken(now_ns);
   const std::uint64_t end_ns = kernel::boottime_ns();

@@ -167,6 +167,7 @@ class Server {
   void drop_idle(std::uint64_t now_ns);
   void drop_broken(std::uint64_t now_ns);
   void drop(Connections::iterator at, std::uint64_t now_ns);
+  void forgive_wait(std::uint64_t took_ns);
   void end_relays(std::uint64_t now_ns);
   [[nodiscard]] bool has_call(Connection& connection) const;
   void handle(ConnectionId id, Connection& connection, const std::string& message);

@@ -27,16 +27,21 @@ Result<Attached> attach_supervisor(const backend::SessionSpec& spec) {
   return Attached{std::move(backend), std::move(session), {}};
 }
 
-// Held by the machine's holdfastd, or else by one for runs. Between its start and the call, that one
+// Held by the machine's holdfastd, or else by one for runs, beside it if need be. Between its start and the call, that one
 // may have ended.
 Result<std::unique_ptr<backend::Session>> open_session(const RunPolicy& policy,
                                                        const backend::SessionSpec& spec) {
   auto session = open_resident(rpc::kControlSocket, policy, spec);
-  if (session || !is_not_there(session.error())) return session;
+  // ENOTSUP: the machine's has no guard, or the kernel cannot do it, which that for runs says, too.
+  const auto goes_on = [&] {
+    return !session && (is_not_there(session.error()) || session.error().code == ENOTSUP);
+  };
+  if (!goes_on()) return session;
   constexpr int kTries = 3;
-  for (int i = 0; i < kTries && !session && is_not_there(session.error()); i++) {
+  for (int i = 0; i < kTries; i++) {
     HF_TRY(start_runs_daemon());
     session = open_resident(rpc::kRunsSocket, policy, spec);
+    if (session || !is_not_there(session.error())) break;
   }
   return session;
 }

@@ -51,7 +51,7 @@ soon() { # soon COMMAND...: until it holds
   tries=0
   until "$@"; do
     tries=$((tries + 1))
-    [ $tries -gt $((100 * ${HOLDFAST_WAIT_FACTOR:-1})) ] && return 1
+    [ $tries -gt $((600 * ${HOLDFAST_WAIT_FACTOR:-1})) ] && return 1
     sleep 0.1
   done
 }
