@@ -168,8 +168,8 @@ class Machine {
   [[nodiscard]] virtual bool sealed() const = 0;
   // What open_session() would do, without a task: attaches the programs that the policy needs, which
   // takes seconds if they are not attached. Errors: ENOTSUP this kernel cannot decide all of the
-  // policy's rules, or there is no guard (the detail says which); EINVAL, E2BIG a path of the policy;
-  // EDQUOT the user has as much as the limits permit; of attaching.
+  // policy's rules (the detail says which); ENOSYS there is no guard; EINVAL, E2BIG a path of the
+  // policy; EDQUOT the user has as much as the limits permit; of attaching.
   virtual Result<void> prepare_session(const SessionOpening& opening) = 0;
   // Opens a session and makes the task its first member. Returns the id of the session, which no
   // later session has. Errors: as prepare_session(); ENOSPC too many sessions; ELOOP the task is in

@@ -52,7 +52,7 @@ Proof prove(const std::string& backend, const run::RunPolicy& policy) {
     proof.detail = attached.error().message();
     // Nothing was enforced at any time.
     const int code = attached.error().code;
-    const bool refused = code == EPERM || code == ENOTSUP || code == EBUSY;
+    const bool refused = code == EPERM || code == ENOTSUP || code == ENOSYS || code == EBUSY;
     // Of an ordinary user holdfastd says why not.
     if (refused || (code == 0 && backend == "lsm")) proof.outcome = Proof::Outcome::unavailable;
     return proof;

@@ -32,11 +32,8 @@ Result<Attached> attach_supervisor(const backend::SessionSpec& spec) {
 Result<std::unique_ptr<backend::Session>> open_session(const RunPolicy& policy,
                                                        const backend::SessionSpec& spec) {
   auto session = open_resident(rpc::kControlSocket, policy, spec);
-  // ENOTSUP: the machine's has no guard, or the kernel cannot do it, which that for runs says, too.
-  const auto goes_on = [&] {
-    return !session && (is_not_there(session.error()) || session.error().code == ENOTSUP);
-  };
-  if (!goes_on()) return session;
+  // ENOSYS: the machine's has no guard, so it holds no run.
+  if (session || (!is_not_there(session.error()) && session.error().code != ENOSYS)) return session;
   constexpr int kTries = 3;
   for (int i = 0; i < kTries; i++) {
     HF_TRY(start_runs_daemon());

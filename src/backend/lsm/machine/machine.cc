@@ -250,7 +250,7 @@ class LsmMachine final : public Machine {
 
   Result<std::shared_ptr<const lsm::SessionPolicy>> session_policy(const SessionOpening& opening) {
     // What a member of a session could switch off does not hold it.
-    if (!guard_) return Error{ENOTSUP, "open session", {}, "holdfastd has no guard"};
+    if (!guard_) return Error{ENOSYS, "open session", {}, "holdfastd has no guard"};
     HF_TRY_ASSIGN(auto policy, sessions_->prepare(*opening.policy, opening.key, labels_->key()));
     // Before anything is attached.
     if (opening.user) HF_TRY(sessions_->admits(*policy, opening));
