@@ -226,11 +226,9 @@ Result<void> Adapter::hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_l
                   lines_);
   options.attach_btf_id = site.function_id;
   // libbpf 1.5 and later read it here. Earlier ones read it from the program after this function
-  // has returned. In later ones the program's own is only for attaching past this library: there the
-  // kernel refuses BPF_LSM_MAC, instead of attaching a copy that nothing enforces.
+  // has returned.
   options.expected_attach_type = site.attach;
-  const bool reads_options = libbpf_major_version() > 1 || libbpf_minor_version() >= 5;
-  bpf_program__set_expected_attach_type(program, reads_options ? BPF_LSM_MAC : site.attach);
+  bpf_program__set_expected_attach_type(program, site.attach);
   return {};
 }
 
@@ -238,8 +236,7 @@ Result<bpf_link*> Adapter::attach(const bpf_program* program) {
   if (!verdicts_) return Error{EINVAL, "attach", name_, "it is not loaded"};
   bpf_prog_info info{};
   __u32 info_bytes = sizeof info;
-  // The functions for programs and for types alone are of libbpf 1.2.
-  if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &info_bytes) < 0) {
+  if (bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &info_bytes) < 0) {
     return Error{errno, "describe", name_, ""};
   }
   if (!info.gpl_compatible) {
