@@ -101,11 +101,17 @@ struct SessionCounts {
 // The labels of one socket: names ("user.…") and values, in the order of their first set.
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
+// A session that a task is a member of.
+struct Membership {
+  std::uint64_t session = 0;  // id
+  std::uint16_t profile = 0;  // the number of its profile in the session's policy
+};
+
 // A change of a label that user space is asked for, on kernels whose sockets have none.
 struct LabelChange {
-  pid_t tid = -1;         // the task that asks, in the pid namespace of this process
-  hf_task actor = {};     // the same task, for the event
-  std::uint16_t way = 0;  // HF_VIA_LABEL_SET or HF_VIA_LABEL_REMOVE
+  std::vector<Membership> members;  // of the task that asks, from Machine::sessions_of()
+  hf_task actor = {};               // the same task, for the event
+  std::uint16_t way = 0;            // HF_VIA_LABEL_SET or HF_VIA_LABEL_REMOVE
   std::string name;
   std::uint64_t socket = 0;  // its cookie
 };
@@ -186,9 +192,9 @@ class Machine {
 
   // The sessions that a task is a member of, in ascending order. Errors: ESRCH there is no such
   // task; of bpf(2).
-  [[nodiscard]] virtual Result<std::vector<std::uint64_t>> sessions_of(pid_t tid) = 0;
+  [[nodiscard]] virtual Result<std::vector<Membership>> sessions_of(pid_t tid) = 0;
   // Decides a change of a label by the sessions of its task, counts it there and reports it.
-  // Returns the errno of an enforced refusal, or 0. EPERM also if the sessions cannot be told.
+  // Returns the errno of an enforced refusal, or 0. EPERM also if one of the sessions has ended.
   [[nodiscard]] virtual int decide_label(const LabelChange& change) = 0;
 
   // The labels of a socket, on kernels whose sockets have none of their own (before Linux 7.1).

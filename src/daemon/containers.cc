@@ -100,14 +100,11 @@ backend::UserLimits limits_of(const policy::Compiled& policy) {
 
 std::optional<Answer> Containers::answer(std::string_view method, const rpc::Call& call) {
   if (method != "OpenContainer") return std::nullopt;
-  const auto profile = call.parameters.find("profile");
-  if (profile == call.parameters.end() || !profile->is_string())
-    return rpc::invalid_parameter("profile");
-  const auto pid = call.parameters.find("pid");
-  if (pid == call.parameters.end() || !pid->is_number_unsigned() || *pid < 2 ||
-      *pid > std::uint64_t{INT32_MAX})
-    return rpc::invalid_parameter("pid");
-  const auto opened = open(call, profile->get<std::string>(), pid->get<pid_t>());
+  const auto profile = call.text("profile");
+  if (!profile) return rpc::invalid_parameter("profile");
+  const auto pid = call.small_number("pid");
+  if (!pid || *pid < 2) return rpc::invalid_parameter("pid");
+  const auto opened = open(call, *profile, *pid);
   if (opened) {
     opened_();
     return Answer{"", {{"session", *opened}}, false};

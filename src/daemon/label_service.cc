@@ -33,31 +33,17 @@ Answer refused(int code, const std::string& message) {
 
 Answer refused(const Error& error) { return refused(error.code, error.message()); }
 
-std::optional<std::uint64_t> number_of(const rpc::Call& call, const char* parameter) {
-  const auto at = call.parameters.find(parameter);
-  if (at == call.parameters.end() || !at->is_number_unsigned()) return std::nullopt;
-  return at->get<std::uint64_t>();
-}
-
-std::optional<std::string> text_of(const rpc::Call& call, const char* parameter) {
-  const auto at = call.parameters.find(parameter);
-  if (at == call.parameters.end() || !at->is_string()) return std::nullopt;
-  return at->get<std::string>();
-}
-
 // A task that a change is decided by.
 struct Asker {
-  pid_t tid = -1;
   hf_task task = {};
   std::uint16_t profile = HF_NO_PROFILE;
-  std::vector<std::uint64_t> sessions;  // in ascending order
+  std::vector<backend::Membership> sessions;  // in ascending order
 };
 
 // Finds the profile by the task's cgroup. A mark on its executable is not taken into account. Errors:
 // of reading /proc; ESRCH there is no such task.
 Result<Asker> asker_of(const kernel::Proc& proc, pid_t tid, Enforcement& enforcement) {
   Asker asker;
-  asker.tid = tid;
   HF_TRY_ASSIGN(const auto task, proc.task(tid));
   HF_TRY_ASSIGN(const auto cgroup, task.cgroup());
   HF_TRY_ASSIGN(asker.sessions, enforcement.machine().sessions_of(tid));
@@ -84,17 +70,21 @@ Result<Asker> caller_of(const kernel::Proc& proc, const rpc::Call& call, Enforce
 }
 
 // The member that root makes the call for: of the session that the call names, and of all sessions
-// that the caller is in. So nobody gets more by it, also if the number has become another task's.
+// that the caller is in. So nobody gets more by it, also if the number has become another task's:
+// the sessions that are found here are those that decide.
 // Errors: EPERM it is not.
 Result<Asker> member_of(const kernel::Proc& proc, const rpc::Call& call, const Asker& caller,
                         Enforcement& enforcement) {
   const Error refused = {EPERM, "find the member", {}, "it is not one of the caller's session"};
-  const auto tid = number_of(call, "task"), session = number_of(call, "session");
+  const auto tid = call.small_number("task");
+  const auto session = call.number("session");
   if (!tid || !session || call.peer.uid != 0) return refused;
-  auto member = asker_of(proc, static_cast<pid_t>(*tid), enforcement);
+  auto member = asker_of(proc, *tid, enforcement);
   if (!member) return refused;
-  const bool in_session = std::ranges::find(member->sessions, *session) != member->sessions.end();
-  const bool in_callers = std::ranges::includes(member->sessions, caller.sessions);
+  constexpr auto kId = &backend::Membership::session;
+  const bool in_session =
+      std::ranges::find(member->sessions, *session, kId) != member->sessions.end();
+  const bool in_callers = std::ranges::includes(member->sessions, caller.sessions, {}, kId, kId);
   if (!in_session || !in_callers) return refused;
   return member;
 }
@@ -135,7 +125,7 @@ int judge_by_profile(Enforcement& enforcement, const Change& change, const Asker
 int judge_asker(Enforcement& enforcement, const Change& change, const Asker& asker) {
   const int by_profile = judge_by_profile(enforcement, change, &asker);
   const int by_session = enforcement.machine().decide_label(
-      {asker.tid, asker.task, change.way, change.name, change.cookie});
+      {asker.sessions, asker.task, change.way, change.name, change.cookie});
   return by_profile != 0 ? by_profile : by_session;
 }
 
@@ -179,9 +169,9 @@ std::optional<backend::calls::ForeignFd> socket_of(const rpc::Call& call) {
   std::optional<Fd> socket;
   if (!call.parameters.contains("fd")) {
     socket = call.take_socket();
-  } else if (const auto fd = number_of(call, "fd"); fd && call.peer.uid == 0 && call.peer_fd >= 0) {
-    if (auto copy = kernel::duplicate_from(call.peer_fd, static_cast<int>(*fd)))
-      socket = *std::move(copy);
+  } else if (const auto fd = call.small_number("fd");
+             fd && call.peer.uid == 0 && call.peer_fd >= 0) {
+    if (auto copy = kernel::duplicate_from(call.peer_fd, *fd)) socket = *std::move(copy);
   }
   if (!socket) return std::nullopt;
   return backend::calls::ForeignFd(*std::move(socket));
@@ -199,7 +189,7 @@ Answer list(const Labels& labels) {
 }
 
 Answer get(Labels labels, const rpc::Call& call) {
-  const auto name = text_of(call, "name");
+  const auto name = call.text("name");
   if (!name) return rpc::invalid_parameter("name");
   const auto at = find_label(labels, *name);
   if (at == labels.end()) return refused(ENODATA, "there is no such label");
@@ -208,12 +198,12 @@ Answer get(Labels labels, const rpc::Call& call) {
 
 Answer change(Enforcement& enforcement, const rpc::Call& call, int socket_fd, Labels labels,
               std::uint16_t way) {
-  const auto name = text_of(call, "name");
+  const auto name = call.text("name");
   if (!name || !label::is_label_name(*name)) return rpc::invalid_parameter("name");
-  const auto encoded = text_of(call, "value");
+  const auto encoded = call.text("value");
   const auto value = encoded ? from_base64(*encoded) : std::nullopt;
   if (way == HF_VIA_LABEL_SET && !value) return rpc::invalid_parameter("value");
-  const auto flags = call.parameters.contains("flags") ? number_of(call, "flags") : 0;
+  const auto flags = call.parameters.contains("flags") ? call.number("flags") : 0;
   if (!flags || *flags > (label::kCreate | label::kReplace)) return rpc::invalid_parameter("flags");
   const auto cookie = kernel::socket_cookie(socket_fd);
   if (!cookie) return refused(cookie.error());

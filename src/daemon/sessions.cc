@@ -58,18 +58,6 @@ Answer mistakes(const policy::LoadResult& loaded) {
   return {named("PolicyError"), {{"diagnostics", text}}, false};
 }
 
-std::optional<std::string> text_of(const rpc::Call& call, const char* name) {
-  const auto at = call.parameters.find(name);
-  if (at == call.parameters.end() || !at->is_string()) return std::nullopt;
-  return at->get<std::string>();
-}
-
-std::optional<std::uint64_t> number_of(const rpc::Call& call, const char* name) {
-  const auto at = call.parameters.find(name);
-  if (at == call.parameters.end() || !at->is_number_unsigned()) return std::nullopt;
-  return at->get<std::uint64_t>();
-}
-
 std::optional<std::vector<policy::Source>> sources_of(const rpc::Call& call) {
   const auto at = call.parameters.find("sources");
   if (at == call.parameters.end() || !at->is_array()) return std::nullopt;
@@ -255,9 +243,9 @@ Answer Sessions::prepare(const rpc::Call& call) {
   if (!limits) return not_opened(limits.error());
   const auto sources = sources_of(call);
   if (!sources) return rpc::invalid_parameter("sources");
-  const auto profile = text_of(call, "profile");
+  const auto profile = call.text("profile");
   if (!profile) return rpc::invalid_parameter("profile");
-  const std::string mode = text_of(call, "mode").value_or("");
+  const std::string mode = call.text("mode").value_or("");
   const auto mode_value = policy::value_of(policy::kModeNames, mode);
   if (!mode.empty() && !mode_value) return rpc::invalid_parameter("mode");
   // By the whole text: a digest can be met on purpose.
@@ -314,16 +302,16 @@ backend::SessionOpening Sessions::opening_of(const Prepared& prepared,
 
 Answer Sessions::open(const rpc::Call& call) {
   if (!call.more) return {"org.varlink.service.ExpectedMore", Json::object(), false};
-  const auto pid = number_of(call, "pid");
+  const auto pid = call.small_number("pid");
   if (!pid) return rpc::invalid_parameter("pid");
   const auto types = types_of(call);
   if (!types) return rpc::invalid_parameter("namespaces");
-  const auto key = text_of(call, "policy");
+  const auto key = call.text("policy");
   const auto limits = limits_of(call);
   if (!limits) return not_opened(limits.error());
   const auto prepared = key ? find_prepared(*key, call.peer.uid) : nullptr;
   if (!prepared) return {named("NotFound"), {{"what", "the prepared policy"}}, false};
-  const auto begun = begin(*prepared, call, *limits, static_cast<pid_t>(*pid), *types);
+  const auto begun = begin(*prepared, call, *limits, *pid, *types);
   if (!begun) return not_opened(begun.error());
   sessions_[*begun] = {prepared, call.peer.uid, call.connection};
   look_again();
@@ -342,12 +330,12 @@ Result<std::uint64_t> Sessions::begin(const Prepared& prepared, const rpc::Call&
   backend::SessionOpening opening = opening_of(prepared, spec, limits);
   opening.tid = pid;
   opening.namespaces = namespaces.inodes;
-  opening.channel_cookie = number_of(call, "channel").value_or(0);
+  opening.channel_cookie = call.number("channel").value_or(0);
   return enforcement_.machine().open_session(opening);
 }
 
 Answer Sessions::totals(const rpc::Call& call) {
-  const auto id = number_of(call, "session");
+  const auto id = call.number("session");
   if (!id) return rpc::invalid_parameter("session");
   const Answer unknown = {named("NotFound"), {{"what", fmt::format("session {}", *id)}}, false};
   auto& kept = call.peer.uid == 0 ? ended_ : ended_of_users_;

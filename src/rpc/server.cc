@@ -55,6 +55,24 @@ Answer invalid_parameter(const char* name) {
   return {"org.varlink.service.InvalidParameter", {{"parameter", name}}, false};
 }
 
+std::optional<std::string> Call::text(const char* name) const {
+  const auto at = parameters.find(name);
+  if (at == parameters.end() || !at->is_string()) return std::nullopt;
+  return at->get<std::string>();
+}
+
+std::optional<std::uint64_t> Call::number(const char* name) const {
+  const auto at = parameters.find(name);
+  if (at == parameters.end() || !at->is_number_unsigned()) return std::nullopt;
+  return at->get<std::uint64_t>();
+}
+
+std::optional<int> Call::small_number(const char* name) const {
+  const auto value = number(name);
+  if (!value || *value > INT32_MAX) return std::nullopt;
+  return static_cast<int>(*value);
+}
+
 std::optional<Fd> Call::take_socket() const {
   if (sockets == nullptr || sockets->empty()) return std::nullopt;
   Fd first = std::move(sockets->front());

@@ -38,6 +38,11 @@ struct Call {
   // Removes and returns the first received socket that no call of this connection has taken.
   // nullopt: there is none.
   [[nodiscard]] std::optional<Fd> take_socket() const;
+  // A parameter. nullopt: there is none of this name, or it is of another type. small_number(): a
+  // number of a process or a descriptor, which fits an int.
+  [[nodiscard]] std::optional<std::string> text(const char* name) const;
+  [[nodiscard]] std::optional<std::uint64_t> number(const char* name) const;
+  [[nodiscard]] std::optional<int> small_number(const char* name) const;
 
   ConnectionId connection = 0;
   kernel::PeerCredentials peer;

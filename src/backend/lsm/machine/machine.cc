@@ -180,7 +180,7 @@ class LsmMachine final : public Machine {
     return sessions_->counts(id);
   }
   Result<void> close_session(std::uint64_t id) override { return sessions_->close(id); }
-  [[nodiscard]] Result<std::vector<std::uint64_t>> sessions_of(pid_t tid) override {
+  [[nodiscard]] Result<std::vector<Membership>> sessions_of(pid_t tid) override {
     return sessions_->of_task(tid);
   }
   [[nodiscard]] int decide_label(const LabelChange& change) override {

@@ -469,47 +469,46 @@ Result<hf_layers> MachineSessions::layers_of(pid_t tid) {
   return found;
 }
 
-Result<std::vector<std::uint64_t>> MachineSessions::of_task(pid_t tid) {
+Result<std::vector<Membership>> MachineSessions::of_task(pid_t tid) {
   HF_TRY_ASSIGN(const auto layers, layers_of(tid));
-  std::vector<std::uint64_t> ids;
+  std::vector<Membership> members;
   for (const hf_layer& layer : std::span(layers.layer, layers.count))
-    ids.push_back(layer.set & ~HF_SET_OF_SESSION);
-  std::ranges::sort(ids);
-  return ids;
+    members.push_back({layer.set & ~HF_SET_OF_SESSION, layer.profile});
+  std::ranges::sort(members, {}, &Membership::session);
+  return members;
 }
 
-int MachineSessions::decide_label_in(const hf_layer& layer, const LabelChange& change,
+int MachineSessions::decide_label_in(const Membership& member, const LabelChange& change,
                                      const hf_sip_key& labels, const EventSink& sink) {
-  const std::uint64_t id = layer.set & ~HF_SET_OF_SESSION;
-  const auto session = sessions_.find(id);
+  const auto session = sessions_.find(member.session);
   // Without a policy its members are refused everything.
   if (session == sessions_.end() || !session->second.policy) return EPERM;
   const SessionPolicy& policy = *session->second.policy;
   const auto tables = read_tables(policy.tables.get());
-  if (!tables || layer.profile >= HF_PROFILE_SLOTS) return EPERM;
-  if ((*tables)->profiles[layer.profile].label_ruled == 0) return 0;
+  if (!tables || member.profile >= HF_PROFILE_SLOTS) return EPERM;
+  if ((*tables)->profiles[member.profile].label_ruled == 0) return 0;
   hf_request request = {};
   request.op = HF_OP_LABEL;
   request.via = change.way;
-  request.subject = layer.profile;
-  request.subject_set = layer.set;
+  request.subject = member.profile;
+  request.subject_set = HF_SET_OF_SESSION | member.session;
   hf_label_id_key key = {};
   key.generation = policy.generation;
   key.hash = label_hash(labels, change.name);
   key.kind = HF_LABEL_MAY_BE_SET;
-  key.profile = layer.profile;
+  key.profile = member.profile;
   __u32 listed = 0;
   if (bpf_map_lookup_elem(programs_.map_fd("label_ids"), &key, &listed) == 0)
     request.flags |= HF_REQ_LABEL_LISTED;
   hf_verdict verdict;
   hf_decide(tables->get(), &request, &verdict);
-  hf_session_state& in = state(layer.slot % HF_LAYER_SLOTS);
+  hf_session_state& in = state(session->second.slot);
   hf_count_decision(&in.decisions, &verdict);
   if (verdict.log) {
     hf_event event =
         decided(request, verdict, change.actor, policy.generation, kernel::boottime_ns());
     event.id = shared(in.events).fetch_add(1) + 1;
-    event.session = id;
+    event.session = member.session;
     event.target = change.socket;
     sink(event);
   }
@@ -518,11 +517,9 @@ int MachineSessions::decide_label_in(const hf_layer& layer, const LabelChange& c
 
 int MachineSessions::decide_label(const LabelChange& change, const hf_sip_key& labels,
                                   const EventSink& sink) {
-  const auto layers = layers_of(change.tid);
-  if (!layers) return EPERM;
   int refused = 0;
-  for (const hf_layer& layer : std::span(layers->layer, layers->count))
-    if (const int code = decide_label_in(layer, change, labels, sink); code != 0) refused = code;
+  for (const Membership& member : change.members)
+    if (const int code = decide_label_in(member, change, labels, sink); code != 0) refused = code;
   return refused;
 }
 

@@ -65,7 +65,7 @@ class MachineSessions {
   void count_into(MachineStats& stats) const;
 
   // As Machine::sessions_of(), Machine::decide_label(). `labels` is the key of hashes of labels.
-  [[nodiscard]] Result<std::vector<std::uint64_t>> of_task(pid_t tid);
+  [[nodiscard]] Result<std::vector<Membership>> of_task(pid_t tid);
   [[nodiscard]] int decide_label(const LabelChange& change, const hf_sip_key& labels,
                                  const EventSink& sink);
 
@@ -106,7 +106,7 @@ class MachineSessions {
   [[nodiscard]] Result<void> adopt_threads(const hf_adoption& adoption, pid_t pid);
   [[nodiscard]] std::uint32_t without_others(const SessionOpening& opening) const;
   [[nodiscard]] Result<hf_layers> layers_of(pid_t tid);
-  [[nodiscard]] int decide_label_in(const hf_layer& layer, const LabelChange& change,
+  [[nodiscard]] int decide_label_in(const Membership& member, const LabelChange& change,
                                     const hf_sip_key& labels, const EventSink& sink);
   [[nodiscard]] Result<void> copy_members(int from_fd);
   [[nodiscard]] BpfUsage bpf_usage(std::uint64_t set) const;
