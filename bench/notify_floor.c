@@ -9,21 +9,18 @@
 // With the argument "call" it makes the calls in this process and prints the time of one: run it
 // under `holdfast run` to compare.
 #define _GNU_SOURCE
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "notify.h"
 
 enum { kDefaultRounds = 20000 };
 
@@ -38,37 +35,11 @@ static double one_call_ns(int rounds) {
          rounds;
 }
 
-static int install(void) {
-  struct sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-                      &program);
-}
-
-// The answering child is filtered too, but makes no call that the filter stops.
 static double notified_ns(int rounds) {
-  const int listener = install();
+  const int listener = notify_install(SYS_unshare);
   if (listener < 0) return -1;
   const pid_t answering = fork();
-  if (answering == 0) {
-    for (;;) {
-      struct seccomp_notif call;
-      struct seccomp_notif_resp answer;
-      memset(&call, 0, sizeof(call));
-      memset(&answer, 0, sizeof(answer));
-      if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
-      answer.id = call.id;
-      answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-      ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
-    }
-  }
+  if (answering == 0) notify_answer_all(listener);
   const double result = one_call_ns(rounds);
   kill(answering, SIGKILL);
   waitpid(answering, NULL, 0);

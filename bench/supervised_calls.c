@@ -19,17 +19,13 @@
 // has "denied", so a rule about "denied" has to look at them.
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -37,6 +33,8 @@
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "notify.h"
 
 enum { kDefaultRounds = 4000, kBatches = 20 };
 
@@ -177,36 +175,13 @@ static double median_ns(int number, const char* call, int rounds) {
   return batch[kBatches / 2];
 }
 
-static int install(int number) {
-  struct sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-                      &program);
-}
-
 // The floor: receives, and lets the kernel continue. The child makes no call that is stopped.
 static pid_t answer_all(int listener) {
   const pid_t child = fork();
   if (child != 0) return child;
   const unsigned long set_flags = SECCOMP_IOW(4, __u64);  // Linux 6.6
   (void)ioctl(listener, set_flags, 1ul /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */);
-  for (;;) {
-    struct seccomp_notif call;
-    struct seccomp_notif_resp answer;
-    memset(&call, 0, sizeof(call));
-    memset(&answer, 0, sizeof(answer));
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
-    answer.id = call.id;
-    answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
-  }
+  notify_answer_all(listener);
 }
 
 int main(int argc, char** argv) {
@@ -215,7 +190,7 @@ int main(int argc, char** argv) {
   const int number = prepare(call);
   pid_t answering = 0;
   if (argc > 3) {
-    const int listener = install(number);
+    const int listener = notify_install(number);
     if (listener < 0) fail("seccomp");
     answering = answer_all(listener);
     if (number == SYS_write) close(listener);
