@@ -199,7 +199,7 @@ void expect_refused(const Change& change) {
       changed++;
     }
   }
-  EXPECT_GT(changed, 20);
+  EXPECT_GT(changed, 10);
 }
 
 TEST(Prototype, WhatIsStatedFits) {
