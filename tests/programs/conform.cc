@@ -15,10 +15,13 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -395,6 +398,7 @@ class Daemon {
     Lines command = {
         options.holdfast + "d", "--no-auto-reload", "--format", "json", "--policy-dir", policy_};
     if (!guarded_) command.push_back("--transient");
+    if (guarded_) need_bpf_filesystem();
     pid_ = fork();
     if (pid_ == 0) start(command, events(), said_);
     wait_until("is live", [this] { return read_file(said_).find("is live") != std::string::npos; });
@@ -424,6 +428,13 @@ class Daemon {
   static std::string events() { return work_folder + "/holdfastd.json"; }
 
  private:
+  // An attack without holdfast may have unmounted it.
+  static void need_bpf_filesystem() {
+    struct statfs found = {};
+    if (statfs("/sys/fs/bpf", &found) == 0 && found.f_type == BPF_FS_MAGIC) return;
+    if (mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0)
+      throw std::runtime_error("cannot mount /sys/fs/bpf");
+  }
   static std::string metric(const std::string& name) {
     for (const std::string& line : lines_of(run({options.holdfast, "metrics"}, "metrics").out))
       if (line.starts_with(name + " ")) return line.substr(name.size() + 1);
