@@ -153,7 +153,7 @@ bool is_of_use(const bpf_program* program, const kernel::KernelTypes& types, boo
   if (name == "machine_pages")
     return !kernel_labels && types.has_function(std::string(kPageSender));
   const std::string_view section = bpf_program__section_name(program);
-  if (name == "hf_terminal_compat" || name == "bpf_file_ioctl_compat")
+  if (name == "terminal_ioctl_compat" || name == "bpf_file_ioctl_compat")
     return types.has_function(helper_function(section));
   if (!name.starts_with(kHelperPrograms)) return is_used_here(section, name, types);
   return types.has_function(helper_function(section));
