@@ -74,6 +74,8 @@ def faults_in(path, text, allowed):
     licence = KERNEL_LICENCE if room in ("core", "bpf") else "Apache-2.0"
     if f"SPDX-License-Identifier: {licence}" not in text[:200]:
         yield f"{path}: does not begin with the licence {licence}"
+    elif not re.match(rf"(// |/\* )SPDX-License-Identifier: {licence}( \*/)?\n", text):
+        yield f"{path}: the licence has no line of its own"
     if not path.startswith(MAY_READ_ERRNO) and ERRNO.search(without_comments(text)):
         yield f"{path}: reads errno, which is for kernel/ to do"
 
@@ -141,6 +143,7 @@ def planted():
          "policy may not include kernel"),
         ("a file in no room", "stray.cc", apache, "lies in no room"),
         ("another licence", "bpf/a.bpf.c", apache, "does not begin with the licence"),
+        ("a comment in the line of the licence", "base/a.cc", apache[:-1] + " Reads files.\n", "no line of its own"),
         ("a comment about a file that is gone", "base/a.cc", apache + "// see kernel/gone.h\n", "there is no kernel/gone.h"),
         ("the prefix of shared functions on another one", "bpf/guard/a.bpf.h",
          f"/* SPDX-License-Identifier: {KERNEL_LICENCE} */\nstatic int hf_f(void) {{ return 0; }}\n", "not for several"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The border of a service or session with rules about bpf. What is confined where it is attached must not be handed
- * to somebody who is not, and what was never made here must not be had.
+ * to a task that is not, and what was never made here must not be had.
  *
  *   bpf_map, bpf_prog    a descriptor of an object that exists, by pin or by id
  *   file_receive         a program's descriptor by message, pidfd_getfd() or a seccomp listener

@@ -34,7 +34,7 @@
 /* Possible processors, from user space before loading. */
 const volatile __u32 possible_cpus = 1;
 
-/* Written by user space as namespace_rules is: some profile has rules about bpf. 0 spares everybody the rest. */
+/* Written by user space as namespace_rules is: some profile has rules about bpf. 0: no task needs the rest. */
 __u32 bpf_rules;
 
 struct {

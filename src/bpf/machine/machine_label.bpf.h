@@ -3,7 +3,7 @@
  * Labels that change, on kernels whose sockets have them (from Linux 7.1): who may change them, and how the programs hear
  * of it. Before, the daemon is asked (Machine::set_labels()).
  *
- * Anybody may label a socket that a task with rules then uses, and a policy with rules may become live after that, so
+ * Any task may label a socket that a task with rules then uses, and a policy with rules may become live after that, so
  * every label of the machine is recorded, with or without rules. The entry is made before the kernel sets the label, so
  * that what has no room for one is not set: afterwards it could not be refused any more.
  */
@@ -31,7 +31,7 @@ static __noinline int read_label_name(struct hf_sip_text *text, __u64 name) {
   return (text->words[0] & USER_PREFIX_MASK) == USER_PREFIX;
 }
 
-/* "user.holdfast.probe": set to see whether sockets can have labels here, which is nobody's claim about anything. */
+/* "user.holdfast.probe": set to see whether sockets can have labels here. It claims nothing. */
 static __always_inline int is_probe(const struct hf_sip_text *text) {
   const __u64 *words = text->words;
   return words[0] == 0x6c6f682e72657375ull && words[1] == 0x72702e7473616664ull && words[2] == 0x65626full;

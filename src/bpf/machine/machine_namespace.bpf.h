@@ -6,7 +6,7 @@
  *
  * The sandbox of a service is the set of namespaces that tasks below the cgroup of its binding have made; of a mark, those
  * that tasks with the mark have made. A namespace can outlive a policy, so its record has the profile's id, which is a
- * digest of the name. Another policy may have no profile of that name: then nobody is held there.
+ * digest of the name. Another policy may have no profile of that name. Then no task is held there.
  */
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_NAMESPACE_BPF_H
 #define HOLDFAST_BPF_MACHINE_MACHINE_NAMESPACE_BPF_H
@@ -20,7 +20,7 @@
 #include "bpf/namespaces/records.bpf.h"
 #include "bpf/namespaces/trace.bpf.h"
 
-/* Written by user space before a policy with such rules becomes live: 0 spares everybody the rest. */
+/* Written by user space before a policy with such rules becomes live. 0: no task needs the rest. */
 __u32 namespace_rules;
 
 struct hf_tracking machine_tracking;

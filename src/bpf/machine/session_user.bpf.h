@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Whose a task or a namespace is, for sessions of ordinary users: nobody may hold what is not his own.
+ * Whose a task or a namespace is, for sessions of ordinary users: users may hold only what is their own.
  *
  * A task is a user's if all its user ids are that user's, and if it has no more rights than the user gives himself: none in the
  * first user namespace, or any in a user namespace that the user has made, or that is nested in one of those. So a task of
- * root, of another user, or one with the same user id and with capabilities, is nobody's here.
+ * root, of another user, or one with the same user id and with capabilities, belongs to no user here.
  */
 #ifndef HOLDFAST_BPF_MACHINE_SESSION_USER_BPF_H
 #define HOLDFAST_BPF_MACHINE_SESSION_USER_BPF_H
