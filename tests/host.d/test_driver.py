@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.util
 import io
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -223,6 +224,21 @@ def long_form():
         check("a guest is told of --full", told == [False, True], told)
 
 
+def left_to_full():
+    """What runs nowhere in `make test` is in the list of docs/hacking.md, and nothing else is."""
+    with open(os.path.join(SOURCE, "docs", "hacking.md"), encoding="utf-8") as file:
+        begin, end = "leaves these to `make test-full`", "`full` in a test's header"
+        listed = set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", file.read().partition(begin)[2].partition(end)[0])))
+    tests = [jobs.GuestTest(SOURCE, file, "/b") for file in os.listdir(os.path.join(SOURCE, "tests", "vm.d"))
+             if file.endswith(".test")]
+    left = {test.name.removeprefix("vm/") for test in tests
+            if not any(test.is_wanted(kernel, False) for kernel in test.kernels() if kernel in jobs.KERNELS)}
+    check("docs/hacking.md lists the suites that make test leaves out", left and listed == left, sorted(listed ^ left))
+    without = [test.name for test in tests for kernel in re.split("[ ,]+", test.settings["full"])
+               if kernel not in ("", "all") and kernel not in test.kernels()]
+    check("no suite leaves a kernel to test-full that it never runs on", not without, sorted(set(without)))
+
+
 def progress_line():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "durations.json")
@@ -284,6 +300,7 @@ dying_unit_program()
 settings()
 time_limits()
 long_form()
+left_to_full()
 progress_line()
 emulator_faults()
 print(f"1..{number}")
