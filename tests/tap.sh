@@ -14,6 +14,9 @@
 # shellcheck disable=SC2034  # for those who read this file
 wait_factor=${HOLDFAST_WAIT_FACTOR:-1}
 
+# repeats FULL SHORT: how often to repeat what one try might not show. FULL in `make test-full`, else SHORT.
+repeats() { if [ -n "${HOLDFAST_FULL:-}" ]; then echo "$1"; else echo "$2"; fi; }
+
 tap_number=0
 
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }

@@ -133,13 +133,12 @@ Result<std::vector<Record::Before>> look_before(const Machine& machine, const Ch
   for (const auto& [path, text] : change.write) touched.insert(path);
   std::vector<Record::Before> before;
   for (const std::string& path : touched) {
-    auto text = text_at(path_in(machine, path));
-    if (!text) return std::move(text).error();
-    if (*text && foreign == Foreign::refuse) {
-      HF_TRY_ASSIGN(const auto digest, sha256(**text));
+    HF_TRY_ASSIGN(auto text, text_at(path_in(machine, path)));
+    if (text && foreign == Foreign::refuse) {
+      HF_TRY_ASSIGN(const auto digest, sha256(*text));
       const auto at = known.find(path);
       const auto wanted = change.write.find(path);
-      const bool is_wanted = wanted != change.write.end() && wanted->second == **text;
+      const bool is_wanted = wanted != change.write.end() && wanted->second == *text;
       if (at == known.end() && !is_wanted)
         return Error{EEXIST, "apply bundle", path_in(machine, path),
                      "it is a file of this machine, of no bundle (--replace replaces it)"};
@@ -147,7 +146,7 @@ Result<std::vector<Record::Before>> look_before(const Machine& machine, const Ch
         return Error{EEXIST, "apply bundle", path_in(machine, path),
                      "it was changed since the last bundle (--replace replaces it)"};
     }
-    before.push_back({path, *std::move(text)});
+    before.push_back({path, std::move(text)});
   }
   return before;
 }

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 One function for each command of `holdfast`, with its
-// options. Each function prints its result and errors, and returns the exit code of the process.
-// One thread.
+// SPDX-License-Identifier: Apache-2.0
+// One function for each command of `holdfast`, with its options. Each function prints its result
+// and errors, and returns the exit code of the process. One thread.
 #ifndef HOLDFAST_CLI_COMMANDS_H
 #define HOLDFAST_CLI_COMMANDS_H
 

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0 `holdfast status`, `monitor`, `stage`, `reload`, `confirm`,
-// `rollback`, `mode`: calls to holdfastd.
+// SPDX-License-Identifier: Apache-2.0
+// Calls to holdfastd: status, monitor, stage, reload, confirm, rollback and mode of `holdfast`.
 #include <fmt/core.h>
 
 #include <algorithm>

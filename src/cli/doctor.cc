@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/reason.h"
 #include "cli/commands.h"
 #include "cli/hook_state.h"
 #include "cli/self_test.h"
@@ -89,9 +90,7 @@ void add_sessions(std::vector<kernel::Feature>& features, const run::RunPolicy& 
   if (geteuid() == 0) return;
   const backend::SessionSpec spec{policy.compiled->tables.get(), 1, 0, [](const hf_event&) {}};
   const auto session = run::open_resident(rpc::kControlSocket, policy, spec);
-  const std::string why = session                          ? std::string()
-                          : session.error().detail.empty() ? session.error().message()
-                                                           : session.error().detail;
+  const std::string why = session ? std::string() : reason_of(session.error());
   features.push_back({"runs of this user under holdfastd",
                       session ? kernel::Condition::good : kernel::Condition::limited,
                       session ? "as [sessions] of the machine's policy says" : why});

@@ -48,6 +48,10 @@ void add_progress(CLI::App* app, std::string& when) {
 
 void add_json(CLI::App* app, bool& json) { app->add_flag("--json", json, "Print JSON"); }
 
+void add_socket(CLI::App* app, std::string& socket) {
+  app->add_option("--socket", socket, "The socket of holdfastd")->type_name("PATH");
+}
+
 // --json, and the older --format.
 void add_format(CLI::App* app, std::string& format) {
   app->add_flag_callback(
@@ -256,7 +260,7 @@ void add_learn(CLI::App& app, int& status) {
                    "With --interactive: a policy directory; may be given several times")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  learn_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_socket(learn_app, o.socket);
   learn_app
       ->add_option("--confirm", o.confirm,
                    "With --interactive: how long a live change waits to be confirmed (60s)")
@@ -294,8 +298,7 @@ void add_report(CLI::App& app, int& status) {
 CLI::App* add_call(CLI::App& app, const char* name, const char* what, ControlOptions& o,
                    const char* footer) {
   CLI::App* call_app = add_command(app, kMachine, name, what, footer);
-  call_app->add_option("--socket", o.socket, "The socket of holdfastd (io.holdfast.Control)")
-      ->type_name("PATH");
+  add_socket(call_app, o.socket);
   add_format(call_app, o.format);
   return call_app;
 }
@@ -314,7 +317,7 @@ CLI::App* add_policy_action(CLI::App& parent, const char* name, const char* what
   app->footer(footer);
   app->group("Commands");
   add_policy_option(app, o);
-  app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_socket(app, o.socket);
   return app;
 }
 
@@ -430,7 +433,7 @@ void add_machine(CLI::App* app, BundleOptions& o) {
 }
 
 void add_live(CLI::App* app, BundleOptions& o) {
-  app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_socket(app, o.socket);
   app->add_option("--confirm", o.confirm,
                   "Return to the policy that was confirmed last after this time, unless "
                   "confirmed: 60s, 5min")
@@ -566,7 +569,7 @@ void add_security(CLI::App& app, int& status) {
       ->type_name("NUMBER");
   security_app->add_option("--root", o.root, "Look below DIR for sys/fs/cgroup and proc")
       ->type_name("DIR");
-  security_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_socket(security_app, o.socket);
   add_json(security_app, o.json);
   security_app->callback([&status] { status = security(o); });
 }
@@ -582,7 +585,7 @@ void add_top(CLI::App& app, int& status) {
       "Exit codes: 0 ok, 1 holdfastd cannot be reached, 2 it is no terminal.\n\n"
       "Example:\n"
       "  holdfast top");
-  top_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_socket(top_app, o.socket);
   top_app->callback([&status] { status = top(o); });
 }
 
@@ -674,10 +677,7 @@ void add_control(CLI::App& app, int& status) {
                                       "Print counters and sizes in the text format of Prometheus",
                                       "Example:\n"
                                       "  holdfast metrics > holdfast.prom");
-  metrics_app
-      ->add_option("--socket", metrics_options.socket,
-                   "The socket of holdfastd (io.holdfast.Control)")
-      ->type_name("PATH");
+  add_socket(metrics_app, metrics_options.socket);
   metrics_app->add_flag("--http", metrics_options.http,
                         "Answer one HTTP request on standard input, as a service of a socket unit");
   metrics_app->callback([&status] { status = metrics(metrics_options); });
@@ -780,7 +780,7 @@ void add_oci_hook(CLI::App& app, int& status) {
   hook_app->add_flag(
       "--require", o.require,
       "Fail if the state has no annotation of holdfast: the runtime did not pass it");
-  hook_app->add_option("--socket", o.socket, "The socket of holdfastd")->type_name("PATH");
+  add_socket(hook_app, o.socket);
   hook_app->callback([&status] { status = oci_hook(o); });
 }
 
@@ -840,7 +840,7 @@ void add_sockets(CLI::App& app, int& status) {
                    "Only sockets with this label; may be given several times")
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false);
-  sockets_app->add_flag("--json", o.json, "One JSON object a line");
+  sockets_app->add_flag("--json", o.json, "Print JSON, one object a line");
   sockets_app->add_flag("-w,--watch", o.watch,
                         "Go on, and print sockets that appear, change or disappear");
   sockets_app->add_option("--interval", o.interval_ms, "Milliseconds between two surveys (1000)")
@@ -968,15 +968,15 @@ void add_commands(CLI::App& app, int& status) {
   add_about(app, status);
 }
 
-}  // namespace
-
-// Only parses: the commands do nothing. For tests of documents.
+// Then the arguments are parsed, and no command does anything. For tests of documents.
 void forget_callbacks(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) {
     command->callback([] {});
     forget_callbacks(*command);
   }
 }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == kSelfTestArgument) return self_test();

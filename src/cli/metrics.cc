@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 `holdfast metrics`: prints the metrics of holdfastd once, or
-// answers one HTTP request with them. It does not listen: a socket unit of systemd, or inetd,
-// listens and starts one unprivileged process for each request.
+// SPDX-License-Identifier: Apache-2.0
+// `holdfast metrics`: prints the metrics of holdfastd once, or answers one HTTP request with them.
+// It does not listen: a socket unit, or inetd, starts one unprivileged process for each request.
 #include <fmt/core.h>
 #include <unistd.h>
 

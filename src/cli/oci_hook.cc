@@ -50,10 +50,10 @@ struct Container {
   std::string handler;  // the annotation by which the runtime runs it without a program; "": none
 };
 
-// Says why the container does not start, also in the journal: crun shows nobody what a hook says.
+// Says why the container does not start, also in the journal: crun shows no output of hooks.
 void refuse(const std::string& why) {
   complain(why);
-  // Without a journal there is nobody else to tell.
+  // Without a journal, standard error is all there is.
   (void)kernel::send_to_journal({{"MESSAGE", "holdfast oci-hook: " + why},
                                  {"PRIORITY", "3"},
                                  {"SYSLOG_IDENTIFIER", "holdfast"}});

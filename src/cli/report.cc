@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/reason.h"
 #include "cli/commands.h"
 #include "cli/deciding_policy.h"
 #include "cli/load_policy.h"
@@ -39,9 +40,7 @@ struct Shown {
 Shown recorded_policy_of(const report::Collected& events, const std::string& path) {
   if (events.last_line.empty()) return {{}, "the events do not name it; give it with --policy"};
   const auto deciding = deciding_policy(events.last_line, events.policies, path);
-  if (!deciding)
-    return {{},
-            deciding.error().detail.empty() ? deciding.error().message() : deciding.error().detail};
+  if (!deciding) return {{}, reason_of(deciding.error())};
   auto read = policy::read_policy(deciding->text);
   if (!read.compiled) return {{}, "this version of holdfast cannot read it"};
   return {std::move(read), deciding->from};

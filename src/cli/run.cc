@@ -231,7 +231,7 @@ int run(const RunOptions& options) {
                         *types | run::types_for_delegation(rules)};
   int killed_by = 0;
   const int status = run_session(options, session, *reporter, killed_by);
-  // Whoever started holdfast sees the command's own end. A shell script, for example, ends after
+  // The parent of holdfast sees the command's own end. A shell script, for example, ends after
   // Ctrl-C only if the command died of it.
   std::fflush(nullptr);
   if (killed_by != 0) kernel::end_by(killed_by);

@@ -32,7 +32,7 @@ std::vector<Column> columns_here() {
     return available ? std::string() : available.error().message();
   };
   const auto here = lsm->available();
-  // holdfastd needs the same of the kernel, but runs as root whoever asks here.
+  // holdfastd needs the same of the kernel, but runs as root, also if an ordinary user asks here.
   const bool service = here || here.error().code == EPERM;
   return {
       {"supervisor", Enforcer::supervisor, supervisor->conditions(), why(supervisor->available())},

@@ -43,7 +43,7 @@ using kernel::FullScreen;
 using nlohmann::json;
 
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-constexpr std::size_t kMostWaiting = 100'000;  // events that were received and not counted yet
+constexpr std::size_t kMaxWaiting = 100'000;  // events that were received and not counted yet
 constexpr int kEnding[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 int complain(int status, std::string_view text) {
@@ -64,7 +64,7 @@ class Inbox {
 
   void add(std::string line) {
     const std::lock_guard held(mutex_);
-    if (lines_.size() < kMostWaiting) lines_.push_back(std::move(line));
+    if (lines_.size() < kMaxWaiting) lines_.push_back(std::move(line));
     kernel::wake(wakeup_.get());
   }
   void end(std::string why) {

@@ -66,7 +66,7 @@ double Rate::mean(std::uint64_t now, std::size_t seconds) const {
 
 void TopModel::add_to(Rows& rows, const std::string& name, const TopEvent& event,
                       std::uint64_t second) {
-  if (!rows.contains(name) && rows.size() == kMostRows)
+  if (!rows.contains(name) && rows.size() == kMaxRows)
     rows.erase(std::ranges::min_element(
         rows, {}, [](const auto& entry) { return entry.second.last_second; }));
   TopRow& row = rows[name];

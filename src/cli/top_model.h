@@ -56,7 +56,7 @@ struct TopRow {
 
 class TopModel {
  public:
-  static constexpr std::size_t kMostRows = 500;  // of each sort; the one without news goes first
+  static constexpr std::size_t kMaxRows = 500;  // of each sort; the one without news goes first
 
   void add(const TopEvent& event, std::uint64_t second);
   // The rows, those with the highest rate first.

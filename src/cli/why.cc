@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/reason.h"
 #include "cli/commands.h"
 #include "cli/deciding_policy.h"
 #include "cli/load_policy.h"
@@ -122,10 +123,8 @@ int explain_event(std::uint64_t id, const WhyOptions& options, const Found& file
     fmt::print("{}\n", policy::event_text(*as_recorded, recorded, policy::Colour::off));
   if (!deciding) {
     std::fflush(stdout);
-    fmt::print(
-        stderr, "holdfast why: cannot explain more: {}{}\n",
-        deciding.error().detail.empty() ? deciding.error().message() : deciding.error().detail,
-        "; use --policy FILE to explain it by other files");
+    fmt::print(stderr, "holdfast why: cannot explain more: {}{}\n", reason_of(deciding.error()),
+               "; use --policy FILE to explain it by other files");
     return kExitFailed;
   }
   const auto policy = compiled(deciding->text);

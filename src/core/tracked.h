@@ -30,7 +30,7 @@ struct hf_owner {
  */
 struct hf_tracked {
   __u64 address; /* of its ns_common */
-  __u64 ns_id;   /* 0 where the kernel has none, and before anybody met the namespace */
+  __u64 ns_id;   /* 0 where the kernel has none, and before a task met the namespace */
   __u32 type;    /* one HF_NS_* */
   __u32 pad0;
   struct hf_owner of[HF_TRACKED_OWNERS]; /* the first with owner 0 ends them */

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/reason.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/namespaces.h"
 #include "kernel/sockets/sockets.h"
@@ -22,8 +23,8 @@ using rpc::Answer;
 using rpc::Json;
 
 // Open at one time: of one user, and of all users but root. Root can always open as many again.
-constexpr std::uint32_t kMostOfUser = 32;
-constexpr std::size_t kMostOfUsers = 1024;
+constexpr std::uint32_t kMaxOfUser = 32;
+constexpr std::size_t kMaxOfUsers = 1024;
 
 Error refused(int code, std::string why) {
   return Error{code, "open container", {}, std::move(why)};
@@ -77,7 +78,7 @@ Result<ContainerNamespaces> hold_namespaces(const kernel::TaskDirectory& process
 }
 
 // May the user have rules put on the process? It has to be in a user namespace that the user has
-// made, where it gains no rights of others at an exec, and be nobody's who is root outside.
+// made, where it gains no rights of others at an exec, and not be root's outside.
 Result<void> check_owner(std::uint32_t uid, const kernel::TaskDirectory& process, int user_ns_fd) {
   if (uid == 0) return {};
   HF_TRY_ASSIGN(const auto maker, kernel::maker_of_user_namespace(user_ns_fd));
@@ -89,7 +90,7 @@ Result<void> check_owner(std::uint32_t uid, const kernel::TaskDirectory& process
 // What a user's containers, with the user's runs, may have. The policy is the machine's.
 backend::UserLimits limits_of(const policy::Compiled& policy) {
   constexpr std::uint32_t kAny = UINT32_MAX;
-  return {.sessions = kMostOfUser + policy.sessions.sessions,
+  return {.sessions = kMaxOfUser + policy.sessions.sessions,
           .members = policy.sessions.members,
           .namespaces = policy.sessions.namespaces,
           .policies = kAny,
@@ -110,10 +111,9 @@ std::optional<Answer> Containers::answer(std::string_view method, const rpc::Cal
     return Answer{"", {{"session", *opened}}, false};
   }
   const Error& error = opened.error();
-  return Answer{
-      fmt::format("{}.SessionRefused", rpc::kControlInterface),
-      {{"errno", error.code}, {"message", error.detail.empty() ? error.message() : error.detail}},
-      false};
+  return Answer{fmt::format("{}.SessionRefused", rpc::kControlInterface),
+                {{"errno", error.code}, {"message", reason_of(error)}},
+                false};
 }
 
 // By the policy in force.
@@ -146,7 +146,7 @@ bool Containers::has_room_for(std::uint32_t uid) const {
     of_users++;
     if (counts->owner == uid) of_user++;
   }
-  return of_user < kMostOfUser && of_users < kMostOfUsers;
+  return of_user < kMaxOfUser && of_users < kMaxOfUsers;
 }
 
 Result<std::uint64_t> Containers::open(const rpc::Call& call, std::string_view name, pid_t pid) {

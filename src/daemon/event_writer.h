@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Writes decisions, and refused attacks on the enforcement
-// itself: each as one line of text or JSON, or as one entry of the journal.
+// SPDX-License-Identifier: Apache-2.0
+// Writes decisions, and refused attacks on the enforcement itself: each as one line of text or
+// JSON, or as one entry of the journal.
 #ifndef HOLDFAST_DAEMON_EVENT_WRITER_H
 #define HOLDFAST_DAEMON_EVENT_WRITER_H
 
@@ -10,7 +11,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "core/guard.h"
-#include "daemon/move_paths.h"
+#include "daemon/move_path_cache.h"
 #include "events/event_context.h"
 #include "events/event_text.h"
 #include "kernel/proc/proc.h"
@@ -48,7 +49,7 @@ class EventWriter {
   std::FILE* to_;
   EventFormat format_;
   policy::Colour colour_;
-  MovePaths paths_;
+  MovePathCache paths_;
   std::string state_dir_;
   std::optional<kernel::Proc> proc_;
   std::string machine_;

@@ -70,7 +70,7 @@ Result<Asker> caller_of(const kernel::Proc& proc, const rpc::Call& call, Enforce
 }
 
 // The member that root makes the call for: of the session that the call names, and of all sessions
-// that the caller is in. So nobody gets more by it, also if the number has become another task's:
+// that the caller is in. So the caller gains nothing, also if the number has become another task's:
 // the sessions that are found here are those that decide.
 // Errors: EPERM it is not.
 Result<Asker> member_of(const kernel::Proc& proc, const rpc::Call& call, const Asker& caller,
@@ -129,7 +129,7 @@ int judge_asker(Enforcement& enforcement, const Change& change, const Asker& ask
   return by_profile != 0 ? by_profile : by_session;
 }
 
-// The label by which programs find out whether sockets have labels here. It is nobody's claim.
+// The label by which programs find out whether sockets have labels here. It claims nothing.
 bool is_probe(const std::string& name) { return name == kernel::kProbeAttribute; }
 
 // Returns the errno of a refusal, or 0.

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0 The methods Labels, GetLabel, SetLabel and RemoveLabel of
-// io.holdfast.Control. They keep labels of sockets on kernels that keep none.
+// SPDX-License-Identifier: Apache-2.0
+// Labels, GetLabel, SetLabel, RemoveLabel of io.holdfast.Control, for kernels that keep no labels.
 #ifndef HOLDFAST_DAEMON_LABEL_SERVICE_H
 #define HOLDFAST_DAEMON_LABEL_SERVICE_H
 

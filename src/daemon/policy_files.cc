@@ -46,7 +46,7 @@ bool leads_to_guarded(const std::string& path, const Options& options) {
 Result<bool> renew(const fs::path& path) {
   HF_TRY_ASSIGN(const auto reachable, kernel::has_other_writers(path.string()));
   if (!reachable) return false;
-  // Nobody else makes or opens anything here any more.
+  // From here on no other user can make or open a file here.
   const fs::path copy = path.string() + ".new";
   std::error_code failed;
   fs::remove(copy, failed);

@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0 The state machine of a machine's policy: which policy is
-// live, which one was confirmed last, and until when a live policy has to be confirmed.
-// docs/daemon.md has a table of what each command does in each state. This file decides, and acts
-// through two interfaces: the kernel (InForce) and the disk (Archive).
+// SPDX-License-Identifier: Apache-2.0
+// The state machine of a machine's policy: which policy is live, which was confirmed last, and
+// until when a live policy has to be confirmed. docs/daemon.md has a table of commands and states.
+// This file acts through two interfaces: the kernel (InForce) and the disk (Archive).
 //
 //   steady    the live policy is the confirmed one
 //   pending   the live policy is not confirmed; at a deadline the confirmed one comes back

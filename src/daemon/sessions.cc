@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backend/calls/attributes.h"
+#include "base/reason.h"
 #include "daemon/session_rights.h"
 #include "events/event_json.h"
 #include "events/guard_event.h"
@@ -45,10 +46,7 @@ constexpr std::size_t kMaxEndedOfUsers = 1024;
 std::string named(const char* what) { return fmt::format("{}.{}", rpc::kControlInterface, what); }
 
 Answer not_opened(const Error& error) {
-  return {
-      named("SessionRefused"),
-      {{"errno", error.code}, {"message", error.detail.empty() ? error.message() : error.detail}},
-      false};
+  return {named("SessionRefused"), {{"errno", error.code}, {"message", reason_of(error)}}, false};
 }
 
 Answer mistakes(const policy::LoadResult& loaded) {
@@ -209,7 +207,7 @@ std::shared_ptr<const Sessions::Prepared> Sessions::find_prepared(const std::str
   return nullptr;
 }
 
-// Of the user with the most, the oldest goes. So nobody can push out what root has prepared, or another user.
+// The user who has most loses the oldest one. So no user pushes out what another one has prepared.
 void Sessions::keep_prepared(std::shared_ptr<const Prepared> prepared) {
   const uid_t owner = prepared->owner;
   PreparedList& list = owner == 0 ? prepared_ : prepared_of_users_;

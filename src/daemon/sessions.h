@@ -15,7 +15,7 @@
 
 #include "core/abi.h"
 #include "daemon/enforcement.h"
-#include "daemon/move_paths.h"
+#include "daemon/move_path_cache.h"
 #include "policy/compiled.h"
 #include "rpc/server.h"
 
@@ -103,7 +103,7 @@ class Sessions {
   void look_again();
 
   Enforcement& enforcement_;
-  std::optional<MovePaths> paths_;  // empty: no event of a move was sent yet
+  std::optional<MovePathCache> paths_;  // empty: no event of a move was sent yet
   Send send_;
   Finish finish_;
   std::function<void()> report_;

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Finds the rules of a policy that holdfastd does not enforce
-// for the whole machine. They are always reported: a rule that is silently not enforced is worse
-// than none.
+// SPDX-License-Identifier: Apache-2.0
+// Finds the rules of a policy that holdfastd does not enforce for the whole machine. They are
+// always reported: a rule that is silently not enforced is worse than none.
 #ifndef HOLDFAST_DAEMON_UNENFORCED_H
 #define HOLDFAST_DAEMON_UNENFORCED_H
 

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0 Attacks on the enforcement itself, which are refused under
-// every policy, as lines of text and JSON.
+// SPDX-License-Identifier: Apache-2.0
+// Attacks on the enforcement itself, as lines of text and JSON. Every policy refuses them.
 #ifndef HOLDFAST_EVENTS_GUARD_EVENT_H
 #define HOLDFAST_EVENTS_GUARD_EVENT_H
 

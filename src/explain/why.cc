@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Each candidate is compiled and decided with decide.h, so the
-// result is right by construction. There are at most a few dozen candidates, and each costs one
-// compilation.
+// SPDX-License-Identifier: Apache-2.0
+// Each candidate is compiled and decided with decide.h, so the result is right by construction.
+// There are at most a few dozen candidates, and each costs one compilation.
 #include "explain/why.h"
 
 #include <fmt/core.h>

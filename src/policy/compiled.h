@@ -68,7 +68,7 @@ struct SessionUser {
 // The ordinary users whose runs holdfastd holds, and what each of them may have at one time. They count
 // in the machine's policy alone.
 struct SessionRules {
-  std::vector<SessionUser> users;  // empty: nobody but root
+  std::vector<SessionUser> users;  // empty: root alone
   std::uint32_t sessions = 16;
   std::uint32_t members = 1024;   // tasks of all sessions; a task that is in two counts twice
   std::uint32_t namespaces = 64;  // tracked ones of one session

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kUsers = "users";
 constexpr char kAnyUser[] = "any";
-// 2^32 - 1 is nobody's uid, and no uid for the kernel.
-constexpr std::int64_t kMostId = 0xfffffffe;
+// No user has the uid 2^32 - 1, which is no uid for the kernel.
+constexpr std::int64_t kMaxId = 0xfffffffe;
 // In names of /etc/passwd and /etc/group.
 constexpr std::string_view kNotInNames = ":@/\n\t ";
 
@@ -23,12 +23,12 @@ std::optional<std::uint32_t> number_in(std::string_view text) {
       !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }))
     return std::nullopt;
   const auto value = std::stoll(std::string(text));
-  return value <= kMostId ? std::optional(static_cast<std::uint32_t>(value)) : std::nullopt;
+  return value <= kMaxId ? std::optional(static_cast<std::uint32_t>(value)) : std::nullopt;
 }
 
 std::optional<SessionUser> user_by_number(const Value& item, Reader& in) {
   using Kind = SessionUser::Kind;
-  if (item.integer >= 1 && item.integer <= kMostId)
+  if (item.integer >= 1 && item.integer <= kMaxId)
     return SessionUser{Kind::user, {}, static_cast<std::uint32_t>(item.integer)};
   in.error(item.where, fmt::format("{} is not the uid of an ordinary user", item.integer),
            item.integer == 0 ? "root may always open sessions" : "");

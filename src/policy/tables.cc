@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 hf_decide() is safe with any tables, since it checks every
-// index and refuses invalid values. This check makes sure that corrupt tables are rejected as a
-// whole. Otherwise they could refuse or allow single requests at random.
+// SPDX-License-Identifier: Apache-2.0
+// hf_decide() is safe with any tables, since it checks every index and refuses invalid values. This
+// check rejects corrupt tables as a whole, which could otherwise decide single requests at random.
 #include "policy/tables.h"
 
 #include <fmt/core.h>

@@ -110,7 +110,7 @@ class Collector {
       key += *part + '\n';
     auto at = refusals_.find(key);
     if (at == refusals_.end()) {
-      if (all_.refusals.size() == kMostKinds) {
+      if (all_.refusals.size() == kMaxKinds) {
         all_.other_refusals += decisions;
         return;
       }
@@ -129,7 +129,7 @@ class Collector {
     const std::string key = one.who + '\n' + one.operation;
     auto at = unprofiled_.find(key);
     if (at == unprofiled_.end()) {
-      if (all_.unprofiled.size() == kMostKinds) {
+      if (all_.unprofiled.size() == kMaxKinds) {
         all_.other_unprofiled += decisions;
         return;
       }
@@ -145,14 +145,14 @@ class Collector {
     const std::uint16_t to = is_move ? request.object : request.target_owner;
     if (to == HF_NO_PROFILE || to == request.subject) return;
     const Relation key{profile_name(names, request.subject), profile_name(names, to), is_move};
-    if (!all_.relations.contains(key) && all_.relations.size() == kMostRelations) return;
+    if (!all_.relations.contains(key) && all_.relations.size() == kMaxRelations) return;
     all_.relations[key][index_of(outcome)] += decisions;
   }
 
   void sandbox(const std::string& profile, std::uint64_t set) {
     if (profile.empty() || set == HF_NO_SET) return;
     std::set<std::uint64_t>& sets = all_.sandboxes[profile];
-    if (sets.size() < kMostSandboxes) sets.insert(set);
+    if (sets.size() < kMaxSandboxes) sets.insert(set);
   }
 
   Collected all_;
@@ -165,7 +165,7 @@ class Collector {
 
 void Timeline::add(std::uint64_t time_ns, Outcome outcome, std::uint64_t decisions) {
   bars_[time_ns / width_ns_][static_cast<std::size_t>(outcome)] += decisions;
-  while (bars_.rbegin()->first - bars_.begin()->first >= kMostBars) {
+  while (bars_.rbegin()->first - bars_.begin()->first >= kMaxBars) {
     width_ns_ *= 2;
     std::map<std::uint64_t, Counts> wider;
     for (const auto& [bar, counts] : bars_)

@@ -22,10 +22,10 @@ enum class Outcome { denied, reported, limited, locked, allowed };
 inline constexpr std::size_t kOutcomeCount = 5;
 using Counts = std::array<std::uint64_t, kOutcomeCount>;
 
-// Decisions over time, in at most kMostBars bars of equal width.
+// Decisions over time, in at most kMaxBars bars of equal width.
 class Timeline {
  public:
-  static constexpr std::size_t kMostBars = 180;
+  static constexpr std::size_t kMaxBars = 180;
 
   void add(std::uint64_t time_ns, Outcome outcome, std::uint64_t decisions);
   [[nodiscard]] std::uint64_t width_ns() const { return width_ns_; }
@@ -78,15 +78,15 @@ struct Collected {
   std::vector<Unprofiled> unprofiled;  // those with the most decisions first
   std::uint64_t other_unprofiled = 0;
   std::map<Relation, Counts> relations;
-  std::map<std::string, std::set<std::uint64_t>> sandboxes;  // by profile; at most kMostSandboxes
+  std::map<std::string, std::set<std::uint64_t>> sandboxes;  // by profile; at most kMaxSandboxes
   std::map<std::string, std::uint64_t> guard;  // attacks on the enforcement itself, by their sort
   std::vector<policy::PolicyText> policies;    // those in the file, each once
   std::string last_line;  // of the last decision that names its policy; may be empty
 };
 
-inline constexpr std::size_t kMostKinds = 5000;  // of refusals, and of decisions without a profile
-inline constexpr std::size_t kMostSandboxes = 1000;
-inline constexpr std::size_t kMostRelations = 2000;
+inline constexpr std::size_t kMaxKinds = 5000;  // of refusals, and of decisions without a profile
+inline constexpr std::size_t kMaxSandboxes = 1000;
+inline constexpr std::size_t kMaxRelations = 2000;
 
 // Errors: those of the source; EINVAL a line is not an event.
 [[nodiscard]] Result<Collected> collect(const policy::LineSource& lines);

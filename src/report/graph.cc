@@ -21,16 +21,16 @@ constexpr double kTop = 34;
 constexpr double kMovers = 8, kMoverWidth = 220;
 constexpr double kProfiles = 420, kProfileWidth = 300;
 constexpr double kSandboxes = 880, kSandboxWidth = 232;
-constexpr std::size_t kMostBoxes = 60;  // in one column
-constexpr std::size_t kMostCharacters = 34;
+constexpr std::size_t kMaxBoxes = 60;  // in one column
+constexpr std::size_t kMaxCharacters = 34;
 constexpr char kNoProfile[] = "tasks without a profile";
 
 std::size_t index_of(Outcome outcome) { return static_cast<std::size_t>(outcome); }
 
-// At most kMostCharacters bytes, and no cut in a character.
+// At most kMaxCharacters bytes, and no cut in a character.
 std::string shortened(const std::string& text) {
-  if (text.size() <= kMostCharacters) return text;
-  std::size_t end = kMostCharacters - 1;
+  if (text.size() <= kMaxCharacters) return text;
+  std::size_t end = kMaxCharacters - 1;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u) end--;
   return text.substr(0, end) + "\u2026";
 }
@@ -69,7 +69,7 @@ class Graph {
     const auto at = rows.find(name);
     is_new = at == rows.end();
     if (!is_new) return at->second;
-    if (rows.size() == kMostBoxes) {
+    if (rows.size() == kMaxBoxes) {
       left_out_++;
       return std::nullopt;
     }
@@ -125,7 +125,7 @@ class Graph {
             : "allow";
     box(kSandboxes, kSandboxWidth, *middle, "of " + profile.name,
         fmt::format("visitors: {}, {}{} seen", visitors, count,
-                    count == kMostSandboxes ? " or more" : ""),
+                    count == kMaxSandboxes ? " or more" : ""),
         "the namespaces that members of " + profile.name + " make");
     edge(kProfiles + kProfileWidth, of, kSandboxes, *middle, "", profile.name + " makes them");
   }

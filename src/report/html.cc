@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, kOutcomeCount> kOutcomeNames = {
     "denied", "would deny", "limited", "locked", "allowed"};
 constexpr std::array<std::string_view, kOutcomeCount> kOutcomeClasses = {
     "denied", "reported", "limited", "locked", "allowed"};
-constexpr std::size_t kMostRows = 500;
+constexpr std::size_t kMaxRows = 500;
 
 constexpr std::string_view kStyle = R"(
 :root{--ink:#1c2126;--soft:#5f6b76;--line:#d9dee3;--ground:#fff;--raised:#f6f8fa;
@@ -197,7 +197,7 @@ void refusals(std::string& out, const Collected& c) {
   std::uint64_t more = c.other_refusals;
   for (std::size_t i = 0; i < c.refusals.size(); i++) {
     const Refusal& one = c.refusals[i];
-    if (i >= kMostRows) {
+    if (i >= kMaxRows) {
       more += one.denied + one.reported;
       continue;
     }
@@ -277,7 +277,7 @@ void coverage(std::string& out, const Input& in) {
       "<tr><th>profile</th><th>mode</th>";
   for (const Subject& subject : kSubjects) out += fmt::format("<th>{}</th>", subject.title);
   out += "</tr></thead><tbody>\n";
-  for (std::uint16_t i = 1; i < in.policy->profiles.size() && i <= kMostRows; i++) {
+  for (std::uint16_t i = 1; i < in.policy->profiles.size() && i <= kMaxRows; i++) {
     const auto rules = policy::stated_rules(*in.policy, i);
     out += fmt::format("<tr><td>{}</td><td>{}</td>", html_text(in.policy->profiles[i]),
                        policy::name_of(policy::kModeNames, in.policy->tables->profiles[i].mode));
@@ -294,7 +294,7 @@ void coverage(std::string& out, const Input& in) {
   out += "</tbody></table></div>\n";
 }
 
-void unheld(std::string& out, const Input& in) {
+void without_profile(std::string& out, const Input& in) {
   const Collected& c = in.events;
   out += "<h2>What no profile holds</h2>\n";
   coverage(out, in);
@@ -309,7 +309,7 @@ void unheld(std::string& out, const Input& in) {
   std::uint64_t more = c.other_unprofiled;
   for (std::size_t i = 0; i < c.unprofiled.size(); i++) {
     const Unprofiled& one = c.unprofiled[i];
-    if (i < kMostRows)
+    if (i < kMaxRows)
       out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", or_dash(one.who),
                          html_text(one.operation), counts_text(one.counts));
     else
@@ -369,7 +369,7 @@ std::string html_report(const Input& in) {
   guard(out, in.events);
   graph(out, in);
   strengths(out, in.strengths);
-  unheld(out, in);
+  without_profile(out, in);
   out +=
       fmt::format("<p>Made by holdfast {}. Times count from the first event.</p>\n</body></html>\n",
                   HOLDFAST_VERSION);

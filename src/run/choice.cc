@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "base/reason.h"
 #include "kernel/probe.h"
 #include "kernel/process/privileges.h"
 #include "rpc/control_interface.h"
@@ -14,7 +15,7 @@
 namespace holdfast::run {
 namespace {
 
-// Nobody answers at the socket, or the other end has closed.
+// No process answers at the socket, or the other end has closed.
 bool is_not_there(const Error& error) {
   return error.code == ENOENT || error.code == ECONNREFUSED || error.code == EPIPE ||
          error.code == ECONNRESET;
@@ -52,10 +53,7 @@ Result<Attached> attach_for_user(const backend::SessionSpec& spec, const RunPoli
   auto backend = backend::make_lsm_backend();
   auto session = open_resident(rpc::kControlSocket, policy, spec);
   if (session) return Attached{std::move(backend), *std::move(session), {}};
-  if (!is_not_there(session.error())) {
-    const Error& why = session.error();
-    return Error{0, "holdfastd", {}, why.detail.empty() ? why.message() : why.detail};
-  }
+  if (!is_not_there(session.error())) return Error{0, "holdfastd", {}, reason_of(session.error())};
   HF_TRY(backend->available());
   return std::move(session).error();
 }

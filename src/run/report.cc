@@ -112,7 +112,7 @@ void Reporter::fold(const std::string& key, std::uint64_t time_ns, const Reporte
   const std::uint64_t repeats = known == aggregated_.end() ? 0 : known->second.count;
   show(reported, repeats);
   if (known == aggregated_.end() && aggregated_.size() >= kMaxAggregated) show_aggregated();
-  aggregated_[key] = Folded{reported, time_ns, 0};
+  aggregated_[key] = Aggregate{reported, time_ns, 0};
 }
 
 bool Reporter::may_show(std::uint64_t now_ns) {

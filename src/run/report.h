@@ -64,7 +64,7 @@ class Reporter {
     std::variant<hf_event, hf_guard_event> event;
     policy::EventPaths paths;
   };
-  struct Folded {
+  struct Aggregate {
     Reported last;
     std::uint64_t shown_ns;
     std::uint64_t count;  // since shown_ns
@@ -90,7 +90,7 @@ class Reporter {
   kernel::Stream file_;
   policy::EventBudget<Reported> budget_;
   std::string policy_line_;  // empty: written already
-  std::map<std::string, Folded> aggregated_;
+  std::map<std::string, Aggregate> aggregated_;
   std::map<std::uint32_t, RuleHits> hits_;
   std::uint64_t second_ = 0;  // lines_ counts the lines of this second
   unsigned lines_ = 0;

@@ -29,7 +29,7 @@ struct Outcome {
 // not adopted it yet.
 using PrepareChild = std::function<Result<void>(pid_t child)>;
 
-// What becomes of the processes that the command leaves behind when it ends. Nobody answers their
+// What becomes of the processes that the command leaves behind when it ends. Nothing answers their
 // calls when the session has ended.
 enum class Tree {
   goes_on,  // the run ends with the last of them

@@ -144,15 +144,15 @@ class GuestTest:
         return machine + ((self.name,) if self.settings["alone"] == "yes" else ())
 
 
-def guest_job(tests, kernel, build):
+def guest_job(tests, kernel, build, full):
     timeout_s = sum(test.timeout_s for test in tests) + GUEST_BOOT_S
     job = Job([test.name for test in tests], kernel,
-              lambda slowness: guest_command(tests, kernel, build, timeout_s, slowness), timeout_s + GUEST_BOOT_S)
-    job.remaining = lambda left: guest_job([test for test in tests if test.name in left], kernel, build)
+              lambda slowness: guest_command(tests, kernel, build, full, timeout_s, slowness), timeout_s + GUEST_BOOT_S)
+    job.remaining = lambda left: guest_job([test for test in tests if test.name in left], kernel, build, full)
     return job
 
 
-def guest_command(tests, kernel, build, timeout_s, slowness):
+def guest_command(tests, kernel, build, full, timeout_s, slowness):
     settings = tests[0].settings
     command = ["tools/vm", "--kernel", kernel, "--timeout", str(round(timeout_s * slowness))]
     command += ["--smp", settings["smp"], "--mem", settings["mem"]]
@@ -167,6 +167,8 @@ def guest_command(tests, kernel, build, timeout_s, slowness):
     for file in dict.fromkeys(file for test in tests for file in test.files):
         command += ["--file", file]
     command += ["--env", f"HOLDFAST_BUILD={build}", "--env", f"HOLDFAST_WAIT_FACTOR={wait_factor(slowness)}"]
+    if full:
+        command += ["--env", "HOLDFAST_FULL=1"]
     command += ["--", "sh", "tests/driver/guest.sh"]
     for test in tests:
         command += [test.name, test.path, str(round(test.timeout_s * slowness)), test.settings["needs"]]
@@ -201,4 +203,4 @@ def find_guest_jobs(source, build, kernels, wanted, full):
                 batches.setdefault(test.batch_key(), []).append(test)
         if kernels is None or kernel in kernels:
             for batch in batches.values():
-                yield guest_job(batch, kernel, build)
+                yield guest_job(batch, kernel, build, full)

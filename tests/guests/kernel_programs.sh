@@ -61,7 +61,7 @@ case $1 in
     echo '|/agent-core_pattern_inherited' >&7
     sh -c 'kill -SEGV $$'
     ;;
-  crash) # what somebody outside has set
+  crash) # what a process outside has set
     sh -c 'kill -SEGV $$'
     ;;
   modprobe)

@@ -15,7 +15,7 @@ attacker() {
   echo "$tried $through" >> /root/attacks
 }
 # Root, but not process 1. What is not refused counts while holdfastd lives on: process 1 may have killed it between the
-# look and the attempt, which then is about no holdfastd any more. Whether somebody else killed it, the number of
+# look and the attempt, which then is about no holdfastd any more. Whether another process killed it, the number of
 # restarts says.
 lives() { [ "$(cat "/proc/$1/comm" 2> /dev/null)" = holdfastd ] && ! grep -q '^State:.[ZX]' "/proc/$1/status"; }
 ender() {

@@ -74,7 +74,7 @@ line 12 "a target that is none" 2
 line 13 "another socket" 0
 like "sockets with one label" "$(sed -n 14p "$folder/out")" "* python3 user.varlink=listen unix listening"
 line 15 "sockets as JSON" "[('unix', 'listening', {'user.varlink': 'listen'}, 'listen'), ('inet', 'open', {'user.other': '1'}, None)]"
-line 16 "a socket is labelled while somebody watches" 0
+line 16 "a socket is labelled while a program watches" 0
 line 17 "it comes" come
 line 18 "and goes" gone
 

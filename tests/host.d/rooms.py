@@ -17,6 +17,8 @@ MAY_READ_ERRNO = ("kernel/", "hooks/", "cli/hooks.cc", "cli/self_test.cc", "back
 
 NAMED_FILE = re.compile(r"(?<![\w/.<$*{-])((?:[\w-]+/)*\w[\w.-]*\.(?:h|hpp|cc|c|py|sh|md|test|cases))(?![\w*-])")
 KERNEL_SOURCES = ("fs/", "include/", "kernel/bpf/", "kernel/cgroup/", "lib/", "linux/", "net/", "uapi/")
+# A function that is defined there. Macros, and programs (BPF_PROG), have capital letters.
+C_FUNCTION = re.compile(r"^[a-z_][\w *]*[ *]([a-z][a-z0-9_]*)\((?!.*;$)", re.MULTILINE)
 PARTS = ("src", "include", "docs", "tests", "tools", "bench", "cmake")
 
 
@@ -72,8 +74,21 @@ def faults_in(path, text, allowed):
     licence = KERNEL_LICENCE if room in ("core", "bpf") else "Apache-2.0"
     if f"SPDX-License-Identifier: {licence}" not in text[:200]:
         yield f"{path}: does not begin with the licence {licence}"
+    elif not re.match(rf"(// |/\* )SPDX-License-Identifier: {licence}( \*/)?\n", text):
+        yield f"{path}: the licence has no line of its own"
     if not path.startswith(MAY_READ_ERRNO) and ERRNO.search(without_comments(text)):
         yield f"{path}: reads errno, which is for kernel/ to do"
+
+
+def prefix_faults(path, text):
+    """hf_ is the prefix of what core and bpf/lib offer to several objects, and no other function in C has one."""
+    if not path.startswith(("core/", "bpf/")):
+        return
+    shared = path.startswith(("core/", "bpf/lib/"))
+    for match in C_FUNCTION.finditer(text):
+        if match.group(1).startswith("hf_") != shared:
+            number = text.count("\n", 0, match.start()) + 1
+            yield f"{path}:{number}: {match.group(1)}() is {'' if shared else 'not '}for several objects"
 
 
 def faults(source):
@@ -88,6 +103,7 @@ def faults(source):
             text = file.read()
         if path.startswith("src/"):
             yield from faults_in(path.removeprefix("src/"), text, allowed)
+            yield from prefix_faults(path.removeprefix("src/"), text)
         yield from gone_files(path, text, tree)
 
 
@@ -127,7 +143,12 @@ def planted():
          "policy may not include kernel"),
         ("a file in no room", "stray.cc", apache, "lies in no room"),
         ("another licence", "bpf/a.bpf.c", apache, "does not begin with the licence"),
+        ("a comment in the line of the licence", "base/a.cc", apache[:-1] + " Reads files.\n", "no line of its own"),
         ("a comment about a file that is gone", "base/a.cc", apache + "// see kernel/gone.h\n", "there is no kernel/gone.h"),
+        ("the prefix of shared functions on another one", "bpf/guard/a.bpf.h",
+         f"/* SPDX-License-Identifier: {KERNEL_LICENCE} */\nstatic int hf_f(void) {{ return 0; }}\n", "not for several"),
+        ("a shared function without it", "bpf/lib/a.bpf.h",
+         f"/* SPDX-License-Identifier: {KERNEL_LICENCE} */\nstatic int f(int n) {{ return n; }}\n", "for several"),
         ("errno read elsewhere", "run/a.cc", apache + "int f() { return errno; }\n", "reads errno"),
     ]:
         with tempfile.TemporaryDirectory() as tree:

@@ -50,7 +50,7 @@ END
 look() { "$HOLDFAST_BUILD/holdfast" ps --format json 2>/dev/null | python3 "$folder/look.py" "$@"; }
 is "as JSON, with the kernel's numbers" "$(look "$run" box lock)" "3 0"
 
-# Whoever comes in from outside is no part of the tree.
+# A process that comes in from outside is no part of the tree.
 member=$(echo "$of_run" | awk 'NR == 2 { print $1 }')
 if [ "$(id -u)" -eq 0 ]; then inside=(--net); else inside=(--user --preserve-credentials --net); fi
 nsenter --target "$member" "${inside[@]}" sh -c 'echo inside; read word' <"$folder/in2" >"$folder/out2" &

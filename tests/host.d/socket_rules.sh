@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 # shellcheck source=tests/nobody.sh
 . tests/nobody.sh
-cp "$HOLDFAST_BUILD"/tests/bin/{socket_act,socket_rate,socket_block,socket_accept,socket_door,label_churn} "$bin/" 2>/dev/null
+cp "$HOLDFAST_BUILD"/tests/bin/{socket_act,socket_rate,socket_block,socket_accept,socket_connect,label_churn} "$bin/" 2>/dev/null
 chmod a+rx "$bin"/*
 
 # table NAME COMMAND...: a test for each line of TAP
@@ -74,10 +74,10 @@ chmod a+r "$policy"
 connects() { # NAME HOW...: what the kernel does, and what is done for it; HOW begins with who
   local name=$1 said
   shift
-  "$@" "$bin/socket_door" >"$policy.bare"
+  "$@" "$bin/socket_connect" >"$policy.bare"
   for options in "" "--unshare user,mnt,pid,net"; do
     # shellcheck disable=SC2086
-    said=$("$@" "$holdfast" run -q --backend supervisor --policy "$policy" $options -- "$bin/socket_door" 2>/dev/null)
+    said=$("$@" "$holdfast" run -q --backend supervisor --policy "$policy" $options -- "$bin/socket_connect" 2>/dev/null)
     is "connect by path, $name $options: all that the kernel does ($(wc -l <"$policy.bare") points)" \
       "$said" "$(cat "$policy.bare")"
   done

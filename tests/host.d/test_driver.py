@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.util
 import io
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -168,7 +169,7 @@ class FixedSpeed(pace.Speed):
 
 def make_runner(found, logs, speed):
     progress = pace.Progress(found, 1, os.path.join(logs, "durations.json"), False)
-    return load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull), speed, progress)
+    return load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull), speed, progress, False)
 
 
 def time_limits():
@@ -198,6 +199,44 @@ def time_limits():
     del os.environ["HOLDFAST_SLOWNESS"]
     measured = pace.Speed(1).slowness()
     check("what is measured has bounds", 1.0 <= measured <= pace.MOST, measured)
+
+
+def long_form():
+    """--full reaches what repeats things, in a guest and here."""
+    script = '. tests/tap.sh; [ "$(repeats 100 2)" = 2 ] && echo ok 1 - x; echo 1..1'
+    with tempfile.TemporaryDirectory() as logs:
+        for full, passed in (False, 1), (True, 0):
+            job = jobs.Job(["host/x"], "host", jobs.fixed(["sh", "-c", script]), 10)
+            progress = pace.Progress([job], 1, os.path.join(logs, "durations.json"), False)
+            runner = load_runner().Runner("/b", logs, tap.ExpectedSkips(os.devnull), FixedSpeed([1.0]), progress, full)
+            with contextlib.redirect_stdout(io.StringIO()):
+                runner.run(job)
+            check(f"a test {'repeats all with' if full else 'repeats less without'} --full",
+                  runner.reports[0].count("passed") == passed)
+        with open(os.path.join(logs, "host.x@host.log"), encoding="utf-8") as log:
+            check("the log has the time of the job", " s of processor time\n" in log.read())
+    with tempfile.TemporaryDirectory() as source:
+        os.makedirs(os.path.join(source, "tests", "vm.d"))
+        with open(os.path.join(source, "tests", "vm.d", "a.test"), "w", encoding="utf-8") as test:
+            test.write("# kernels: 6.1\n")
+        told = ["HOLDFAST_FULL=1" in next(jobs.find_guest_jobs(source, "/b", None, lambda name: True, full)).make_command(1.0)
+                for full in (False, True)]
+        check("a guest is told of --full", told == [False, True], told)
+
+
+def left_to_full():
+    """What runs nowhere in `make test` is in the list of docs/hacking.md, and nothing else is."""
+    with open(os.path.join(SOURCE, "docs", "hacking.md"), encoding="utf-8") as file:
+        begin, end = "leaves these to `make test-full`", "`full` in a test's header"
+        listed = set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", file.read().partition(begin)[2].partition(end)[0])))
+    tests = [jobs.GuestTest(SOURCE, file, "/b") for file in os.listdir(os.path.join(SOURCE, "tests", "vm.d"))
+             if file.endswith(".test")]
+    left = {test.name.removeprefix("vm/") for test in tests
+            if not any(test.is_wanted(kernel, False) for kernel in test.kernels() if kernel in jobs.KERNELS)}
+    check("docs/hacking.md lists the suites that make test leaves out", left and listed == left, sorted(listed ^ left))
+    without = [test.name for test in tests for kernel in re.split("[ ,]+", test.settings["full"])
+               if kernel not in ("", "all") and kernel not in test.kernels()]
+    check("no suite leaves a kernel to test-full that it never runs on", not without, sorted(set(without)))
 
 
 def progress_line():
@@ -260,6 +299,8 @@ reading()
 dying_unit_program()
 settings()
 time_limits()
+long_form()
+left_to_full()
 progress_line()
 emulator_faults()
 print(f"1..{number}")

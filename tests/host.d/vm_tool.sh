@@ -83,7 +83,7 @@ is "a breakpoint that is not in memory is the emulator's fault, 123" \
 like "and it says so" "$(cat "$work/err")" "*the emulator ran code that the kernel had patched away*"
 is "one that is there is a crash" "$(status_of tools/vm -- sh -c "$(breakpoint cc)")" 125
 
-is "a hang is 124" "$(status_of tools/vm --timeout 20 -- sh -c 'echo before; sleep 1000')" 124
+is "a hang is 124" "$(status_of tools/vm --timeout $((8 * wait_factor)) -- sh -c 'echo before; sleep 1000')" 124
 is "what was printed before the hang is there" "$(cat "$work/out")" before
 
 is "a kernel that is not cached is 2" "$(status_of tools/vm --kernel 5.4 -- true)" 2

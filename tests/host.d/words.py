@@ -27,6 +27,7 @@ METAPHORS = {
 RETIRED = re.compile(r"\b(" + "|".join(METAPHORS) + r")s?\b", re.IGNORECASE)
 PATH = re.compile(r"(?<![\w/.])((?:src|docs|tests|include|examples|bench|cmake|tools|man|packaging)/[\w./@*<>{},-]*\w)")
 LINK = re.compile(r"\]\((?![a-z]+:)([^)#]*)(?:#([^)]*))?\)")
+NAMED_IN = re.compile(r"`(?:\w+::)*(\w+)(?:\(\))?`\s+(?:in|\(|\(in)\s*`(src/[\w./-]+\.(?:cc|h|c|def))`")
 TERM = re.compile(r"^(?:\| \*\*|- \*\*|\*\*)([^*]+)\*\*", re.MULTILINE)
 BLOCK_START = re.compile(r"\s*(?:[-*+] |\d+\. )")
 
@@ -95,6 +96,18 @@ def gone_paths(path, text, source):
                     yield f"{path}:{number}: there is no {one}"
 
 
+def gone_names(path, text, source):
+    """Functions and the like that a document looks for in a file that does not have them."""
+    for match in NAMED_IN.finditer(text):
+        name, file = match.groups()
+        if not os.path.isfile(os.path.join(source, file)):
+            continue  # gone_paths() tells of it
+        with open(os.path.join(source, file), encoding="utf-8") as named:
+            if not re.search(rf"\b{name}\b", named.read()):
+                number = text.count("\n", 0, match.start()) + 1
+                yield f"{path}:{number}: there is no {name} in {file}"
+
+
 def slug(heading):
     return re.sub(r"[^\w -]", "", prose(heading.replace("`", "")).strip().lower()).replace(" ", "-")
 
@@ -124,6 +137,7 @@ def faults(source):
         yield from long_sentences(path, text)
         yield from metaphors(path, re.sub(r"`[^`\n]*`", "", text))
         yield from gone_paths(path, text, source)
+        yield from gone_names(path, text, source)
         yield from dead_links(path, text, source)
         terms = len(TERM.findall(text))
         if path == "docs/glossary.md" and not 0 < terms <= MOST_TERMS:
@@ -160,12 +174,15 @@ def planted():
         ("a metaphor in a help text", "src/cli/main.cc", 'add("--x", "A canary");\n', "'canary' is retired"),
         ("a glossary of 26 terms", "docs/glossary.md", "".join(f"- **t{i}**: x.\n" for i in range(26)), "26 terms"),
         ("a path that is gone", "docs/a.md", "See `src/gone.cc`.\n", "there is no src/gone.cc"),
+        ("a function that is not in the file", "docs/a.md",
+         "`no_such()` in\n`src/some.h` decides.\n", "no no_such in src/some.h"),
         ("a link to no file", "docs/a.md", "See [b](b.md).\n", "no file: b.md"),
         ("a link to no heading", "docs/a.md", "# A\nSee [b](#b).\n", "no heading: #b"),
     ]:
         found = faults_of(path, text)
         check(f"{name} is found", len(found) == 1 and wanted in found[0], "\n".join(found))
     for name, path, text in [
+        ("a function that is in the file", "docs/a.md", "`some()` (`src/some.h`) decides.\n"),
         ("a sentence of 35 words", "README.md", f"{enough}.\n"),
         ("two sentences", "docs/a.md", f"{enough}. {enough}.\n"),
         ("cells of 35 words each", "docs/a.md", f"| {enough} | {enough} |\n"),
@@ -183,8 +200,10 @@ def planted():
 def faults_of(path, text):
     with tempfile.TemporaryDirectory() as tree:
         os.makedirs(os.path.join(tree, os.path.dirname(path)), exist_ok=True)
-        with open(os.path.join(tree, path), "w", encoding="utf-8") as file:
-            file.write(text)
+        os.makedirs(os.path.join(tree, "src"), exist_ok=True)
+        for name, content in ("src/some.h", "int some(void);\n"), (path, text):
+            with open(os.path.join(tree, name), "w", encoding="utf-8") as file:
+                file.write(content)
         return list(faults(tree))
 
 

@@ -5,11 +5,11 @@
  *
  *   rename | link | address   a thread exchanges two files, a link, or the address in memory
  *   swap       a thread swaps the descriptor between a socket labelled user.varlink=client,
- *              which may not connect to anybody, and one that may
+ *              which may not connect to any socket, and one that may
  *   relabel    the server is labelled when it has been connected to before
  *   number     by the path of a descriptor: /proc/self/fd/N
  *   root | task   by a link of /proc that is no path
- *   uid | gid | caps | chroot | mntns | userns   as somebody else, or from elsewhere
+ *   uid | gid | caps | chroot | mntns | userns   with other credentials, or from elsewhere
  *   mount      with a /proc of its own making mounted over the other (in its own namespaces)
  *   confined   to the other server, after it has forbidden itself to, by Landlock
  *
@@ -54,7 +54,7 @@ static void set_label(int fd, const char* value) {
     broken("label");
 }
 
-/* Has anybody come to the server who may not? */
+/* Has a client come to the server that may not? */
 static void look(void) {
   int fd = accept(denied, NULL, NULL);
   if (fd >= 0) escaped();
@@ -241,7 +241,7 @@ static pid_t connector(void) {
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0 || who.pid <= 0)
     broken("SO_PEERCRED");
   if (who.uid != getuid() || who.gid != getgid())
-    finish(exit_usage, "broken", "somebody else came");
+    finish(exit_usage, "broken", "another client came");
   return who.pid;
 }
 

@@ -192,7 +192,7 @@ static struct sockaddr_un address_of(const char* path) {
   return address;
 }
 
-/* Stays, with what it has begun still noted: it asked to meet somebody who is not there. */
+/* Stays, with what it has begun still noted: it asked to meet a peer that is not there. */
 static void* meet_and_stay(void* unused) {
   const struct sockaddr_un nobody = address_of("/nobody-listens-here");
   (void)unused;

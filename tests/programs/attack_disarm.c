@@ -225,7 +225,7 @@ static void by_uring(void) {
 /* ---- the supervisor itself
  * --------------------------------------------------------------------------------- */
 
-/* What attack_outside started, which is holdfast, and whoever is the parent here. Nobody else. */
+/* What attack_outside started, which is holdfast, and the parent here. No other process. */
 static void each_supervisor(void (*act)(pid_t)) {
   const char* pid = getenv("HF_CMD_PID");
   if (!pid || atoi(pid) == getpid()) broken("nobody supervises");

@@ -5,7 +5,7 @@
  *
  *   connect | bind                     by the calls of that name
  *   connectx | connectx-old | connectx3 | bindx   by options of the socket
- *   message | message-many             by a message to somebody that it is not connected to
+ *   message | message-many             by a message to a peer that it is not connected to
  */
 #include "attack.h"
 

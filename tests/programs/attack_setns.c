@@ -64,7 +64,7 @@ static long by_path(void) {
   return fd < 0 ? -errno : raw(SYS_setns, fd, ns_flag[type], 0, 0, 0);
 }
 
-/* Somebody outside sends the descriptor. */
+/* A process outside sends the descriptor. */
 static long by_fd_from_accomplice(void) {
   int fds[NS_COUNT];
   char byte = ask_fds;
@@ -348,7 +348,7 @@ static int in_nested_pid_namespace(void) {
   return in_child();
 }
 
-/* With no descriptors left for anybody who opens files on its behalf. */
+/* With no descriptors left for a process that opens files on its behalf. */
 static int with_deep_children(void) {
   pid_t pid = fork();
   if (pid != 0) return wait_for(pid);

@@ -27,7 +27,7 @@
  *   redirect        a datagram that waits for another one, which then gives up its path
  *
  * Where it may not connect without a label:
- *   forge-HOW       labels the socket: fd, at, at-path, ring, other-user, or a path (doors)
+ *   forge-HOW       labels the socket: fd, at, at-path, ring, other-user, or a path (paths)
  *   reuse           with the inode and address of a labelled one
  */
 #include "attack.h"
@@ -48,7 +48,7 @@ enum { number_fd = 300, rounds = 2000 };
 /* Paths to a descriptor. */
 static const struct {
   const char *name, *format;
-} doors[] = {{"self", "/proc/self/fd/%d"},
+} paths[] = {{"self", "/proc/self/fd/%d"},
              {"thread-self", "/proc/thread-self/fd/%d"},
              {"dev", "/dev/fd/%d"},
              {"root", "/proc/self/root/proc/self/fd/%d"},
@@ -390,9 +390,9 @@ _Noreturn static void forge(const char* how) {
     syscall(463 /* setxattrat */, allowed, "", AT_EMPTY_PATH, "user.varlink", &arguments,
             sizeof arguments);
   if (strcmp(how, "ring") == 0) ring_do(&operation);
-  for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
-    if (strcmp(how, doors[i].name) != 0) continue;
-    snprintf(path, sizeof path, doors[i].format, allowed);
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+    if (strcmp(how, paths[i].name) != 0) continue;
+    snprintf(path, sizeof path, paths[i].format, allowed);
     setxattr(path, "user.varlink", "server", 6, 0);
   }
   if (strcmp(how, "at-path") == 0) {

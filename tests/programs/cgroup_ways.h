@@ -136,7 +136,7 @@ inline int cgroup_namespace(const Victim& victim, const std::string& to) {
   return second_mount(victim, to);
 }
 
-// The descriptor was opened by somebody else, before.
+// The descriptor was opened by another process, before.
 inline int given_fd = -1;
 inline int inherited_fd(const Victim& victim, const std::string&) {
   return write_to(given_fd, std::to_string(victim.pid));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * socket_accept unix|inet: what accept(2) does, a line for each: the same whoever makes it.
+ * socket_accept unix|inet: what accept(2) does, a line for each. It is the same whichever process makes the call.
  * socket_accept orphan FILE: a child waits for a connection that never comes, and leaves in FILE
  * what came of it; FILE is there, empty, when it waits.
  */

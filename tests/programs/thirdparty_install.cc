@@ -33,7 +33,7 @@ int receive(void*, void* data, std::size_t) {
   return 0;
 }
 
-// The object's global variables as the skeleton declares them, whoever loaded it.
+// The object's global variables as the skeleton declares them, for every loader.
 using Globals = std::remove_pointer_t<decltype(thirdparty_install_bpf::bss)>;
 
 struct Loaded {

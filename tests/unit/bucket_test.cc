@@ -26,7 +26,7 @@ TEST(Bucket, StartsFullAndRunsEmpty) {
   EXPECT_EQ(hf_bucket_take(&bucket, 5 * kSecond + kSecond / 20, &r), 0);
 }
 
-// Whatever does not divide, and however often somebody looks: an hour gives an hour's tokens.
+// With numbers that do not divide, and for any number of looks, an hour gives an hour's tokens.
 TEST(Bucket, LosesNothing) {
   for (const std::uint32_t tokens : {1u, 3u, 7u, 997u}) {
     const auto r = rule(tokens, kSecond, 2);

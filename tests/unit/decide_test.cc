@@ -121,7 +121,7 @@ TEST(Property, AuditStopsNothing) {
       const hf_verdict verdict = decide(*tables, request);
       const bool undecidable =
           verdict.reason == HF_REASON_BAD_REQUEST || verdict.reason == HF_REASON_FACTS_MISSING;
-      // A type bit that no kernel has is refused to everybody.
+      // A type bit that no kernel has is refused to every task.
       if (undecidable || (request.ns_types & ~HF_NS_ALL) != 0) continue;
       RC_ASSERT(hf_enforced_error(&verdict) == 0);
     }

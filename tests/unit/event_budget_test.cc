@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is kept of events when somebody makes noise.
+// What is kept of events when a task makes many.
 #include "events/event_budget.h"
 
 #include <gtest/gtest.h>

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/reason.h"
 #include "base/result.h"
 
 namespace {
@@ -44,6 +45,11 @@ Result<T> value(T held) {
 template <typename T>
 Result<T> no_value() {
   return kRefused;
+}
+
+TEST(Error, ItsReasonIsTheDetailOrElseTheWholeMessage) {
+  EXPECT_EQ(holdfast::reason_of(kRefused), "be root");
+  EXPECT_EQ(holdfast::reason_of({EACCES, "open", "/x", {}}), "open /x: Permission denied");
 }
 
 TEST(HfTry, GoesOnAfterSuccessAndReturnsTheError) {

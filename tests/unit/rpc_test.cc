@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// io.holdfast's server against whoever may connect.
+// io.holdfast's server against clients of every kind.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kAtOnce = 16384;  // what a socket takes without waiting for its reader
 
-// What is at a path that somebody was told to listen at.
+// What is at a path that a server was told to listen at.
 TEST(LocalSocket, ReplacesOnlyAStreamSocketThatNobodyServes) {
   char name[] = "/tmp/holdfast-socket-XXXXXX";
   ASSERT_NE(mkdtemp(name), nullptr);
@@ -47,7 +47,7 @@ TEST(LocalSocket, ReplacesOnlyAStreamSocketThatNobodyServes) {
   const auto second = kernel::listen_at(path, 0600);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, EADDRINUSE);
-  // A full queue does not make it wait, and is somebody who listens.
+  // A full queue does not make it wait, and counts as a listener.
   std::vector<Fd> waiting;
   for (int i = 0; i < 100; i++) {
     Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

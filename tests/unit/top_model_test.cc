@@ -28,14 +28,14 @@ TEST(Rate, CountsTheSecondsThatAreOver) {
 TEST(TopModel, ForgetsTheRowWithoutNews) {
   TopModel model;
   TopEvent event;
-  for (std::size_t i = 0; i < TopModel::kMostRows + 10; i++) {
+  for (std::size_t i = 0; i < TopModel::kMaxRows + 10; i++) {
     event.profile = "p" + std::to_string(i);
     model.add(event, 100 + i);
   }
   const auto rows = model.rows(TopBy::profile, 700);
-  EXPECT_EQ(rows.size(), TopModel::kMostRows);
+  EXPECT_EQ(rows.size(), TopModel::kMaxRows);
   EXPECT_TRUE(std::ranges::none_of(rows, [](const TopRow* row) { return row->name == "p3"; }));
-  EXPECT_EQ(model.total(), TopModel::kMostRows + 10);
+  EXPECT_EQ(model.total(), TopModel::kMaxRows + 10);
   EXPECT_EQ(model.rows(TopBy::unit, 700).size(), 1u);  // all without a unit
 }
 

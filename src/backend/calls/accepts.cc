@@ -32,8 +32,8 @@ struct AcceptHandler::Attempt {
   std::uint16_t family = 0;
   int flags = 0;  // SOCK_CLOEXEC, SOCK_NONBLOCK
   bool by_peer = false;
-  // Somebody gives it a connection: its job, or who gives back that of a caller that died. Only who
-  // sets this uses `listener` from then on.
+  // It gets a connection: from its job, or one that is given back because its caller died. Only the
+  // thread that sets this uses `listener` from then on.
   std::atomic<bool> served = false;
   // The caller's.
   std::optional<kernel::TaskDirectory> task = {};
@@ -245,7 +245,7 @@ Answer AcceptHandler::hand_over(const std::shared_ptr<Attempt>& attempt,
   if (const int error = own_and_label(*attempt, accepted_fd)) return Answer::error(error);
   const int flags = attempt->flags & SOCK_CLOEXEC ? O_CLOEXEC : 0;
   if (attempt->address_at() == 0) return Answer::descriptor(std::move(connection.fd), flags);
-  // In a job: the memory may be served by somebody who never answers.
+  // In a job: a process that serves the memory may never answer.
   auto directory = attempt->task->duplicate();
   if (!directory) return Answer::error(EPERM);
   auto given = std::make_shared<kernel::Accepted>(std::move(connection));

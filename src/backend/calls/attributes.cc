@@ -215,7 +215,7 @@ Stop Attempt::target_by_path() {
 
 // `by_number`: the call has the descriptor number as argument, not a path such as /proc/self/fd/5.
 Stop Attempt::take_descriptor(int remote_fd, bool by_number) {
-  // Nothing else is duplicated: to close it could mean to wait for whoever serves its file system.
+  // No other file is duplicated: to close it could mean to wait for the server of its file system.
   if (caller_.task.descriptor_kind(remote_fd) == kernel::TaskDirectory::DescriptorKind::other &&
       !caller_.task.descriptor_is_path_only(remote_fd)) {
     const bool own = has_own_table(caller_.call, caller_.task, caller_.tables);

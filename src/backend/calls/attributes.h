@@ -43,7 +43,7 @@ enum class AttributeCalls { none, changes, by_descriptor, changes_by_path, all }
                                                     const hf_profile& profile,
                                                     SocketAttributes kernel);
 
-// Has the profile rules about sockets or labels? Without any, nobody has to know labels.
+// Has the profile rules about sockets or labels? Without any, labels need not be known.
 [[nodiscard]] bool may_need_labels(const hf_profile& profile);
 
 void add_attribute_calls(kernel::SeccompFilter& filter, AttributeCalls seen);

@@ -10,8 +10,8 @@
 namespace holdfast::backend::calls {
 
 // Closes the descriptor without waiting. If it is the last one of a TCP socket with SO_LINGER, its
-// close(2) waits for as long as the socket's owner chose. A close(2) of another file may ask whoever
-// serves its file system. Such a descriptor is closed by a thread of its own. Any thread.
+// close(2) waits for as long as the socket's owner chose. A close(2) of another file may ask the
+// server of its file system. Such a descriptor is closed by a thread of its own. Any thread.
 void close_foreign(Fd fd);
 
 // As Fd, but closes by close_foreign(). An Fd that is moved out of it closes as usual.

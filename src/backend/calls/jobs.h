@@ -8,7 +8,7 @@
 // that has a pending signal. The call ends as in the kernel: it is restarted or fails with EINTR, as
 // SA_RESTART of the signal's handler says. If the socket has a timeout, it always fails with EINTR.
 //
-// The kernel reports the death of a caller by its pidfd. It reports a signal to nobody else. So look()
+// The pidfd of a caller tells of its death. A signal is reported to the caller alone. So look()
 // reads every 20 ms whether a caller has one, in its first second. Calls that have waited longer are
 // looked at together: /proc says how many signals wait for all tasks of a user, and while there are
 // none, one number is read for all of them, ten times a second. Else each is looked at, for at most

@@ -55,8 +55,8 @@ class PossibleLabels {
   std::vector<std::set<std::uint32_t>> seen_;  // by the number of the name: ids of values
 };
 
-// Could a rule refuse or limit one of these operations (HF_SOCK_*), whichever socket of this run
-// they are about, of any family, and whoever its peer is?
+// Could a rule refuse or limit one of these operations (HF_SOCK_*), on any socket of this run,
+// of any family, with any peer?
 [[nodiscard]] bool may_be_refused(const hf_tables& tables, const hf_profile& profile,
                                   std::uint32_t operations, const PossibleLabels& labels);
 

@@ -298,7 +298,7 @@ Answer UnixConnectHandler::connect(Connecting from) {
   if (!opened) return Answer::error(EPERM);
   const auto length = static_cast<std::uint32_t>(from.call.data.args[2]);
   if (length > kMaxAddressBytes) return Answer::error(EINVAL);
-  // In a job: the memory may be served by somebody who never answers.
+  // In a job: a process that serves the memory may never answer.
   const auto read = [pending, length,
                      memory =
                          std::make_shared<kernel::TaskMemory>(std::move(*opened))]() -> Answer {

@@ -60,8 +60,8 @@ class UnixConnectHandler {
   // deferred to a job. EAGAIN: 256 connects are in progress already.
   Answer connect(Connecting connecting);
 
-  // Who can make a call on a socket of another family than internet with the caller's credentials.
-  // Null: nobody can. The result counts only if the call still waits afterwards.
+  // A process for calls on sockets of another family than internet, with the caller's credentials.
+  // Null: there is none. The result counts only if the call still waits afterwards.
   // `binds`: the call is a bind(2).
   [[nodiscard]] std::shared_ptr<const SocketMaker> maker(const kernel::TaskDirectory& task,
                                                          bool binds) const;

@@ -157,11 +157,10 @@ bool names_credentials(std::string_view control) {
 
 Result<std::int64_t> send(const Request& request, kernel::Message message) {
   const int socket_fd = request.descriptors[0].get();
-  const auto family = kernel::socket_family(socket_fd);
-  if (!family) return family.error();
-  const bool records = *family == AF_UNIX || *family == AF_NETLINK;
+  HF_TRY_ASSIGN(const int family, kernel::socket_family(socket_fd));
+  const bool records = family == AF_UNIX || family == AF_NETLINK;
   const bool privileged = records && kernel::has_sys_admin();
-  if (*family == AF_NETLINK) kernel::bind_netlink(socket_fd, request.message.caller_pid);
+  if (family == AF_NETLINK) kernel::bind_netlink(socket_fd, request.message.caller_pid);
   const std::string plain = message.control;
   if (!complete(message.control, request, privileged))
     return Error{EINVAL, "complete a message", {}, {}};

@@ -45,8 +45,8 @@ bool is_capture(std::string_view function) { return function.ends_with("_install
 // the one that decides where other kernels ask.
 constexpr std::string_view kNativeHooks[] = {"namespace_install", "namespace_init",
                                              "namespace_free"};
-constexpr std::string_view kNativePrograms = "hf_native_";
-constexpr std::string_view kStandInDecider = "hf_capable";
+constexpr std::string_view kNativePrograms = "ns_native_";
+constexpr std::string_view kStandInDecider = "ns_capable";
 
 bool makes_one_type(std::string_view function) {
   return std::ranges::find(kTypes, function, &TypeFunctions::make) != std::end(kTypes);

@@ -20,7 +20,7 @@ inline constexpr char kNoTokens[] = "this kernel has no BPF tokens (Linux 6.9)";
 inline constexpr std::string_view kPageSender = "kernel_sendpage";
 // How the programs of usermode_helper.bpf.h begin, and the function that one of this section is
 // attached to: a kernel that is built without it has nothing there to refuse.
-inline constexpr std::string_view kHelperPrograms = "hf_helper_";
+inline constexpr std::string_view kHelperPrograms = "helper_";
 [[nodiscard]] std::string helper_function(std::string_view section);
 
 // Whether the kernel has the hooks namespace_install, namespace_init and namespace_free (Linux 7.4).

@@ -106,7 +106,7 @@ std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const C
   const int fd = static_cast<int>(caller.call.data.args[0]);
   const std::uint32_t flags = static_cast<std::uint32_t>(caller.call.data.args[1]);
   const std::uint32_t asked = kernel::types_from_clone_flags(flags);
-  // A file that somebody serves: the kernel refuses it, and nobody asks who serves it.
+  // A file that a process serves, as with FUSE. The kernel refuses it without asking the process.
   const bool own = has_own_table(caller.call, caller.task, view.tables);
   if (own && caller.task.names_served_file(fd)) return {};  // EINVAL
   Duplicate target = own ? duplicate_of(view, caller, fd) : Duplicate{Fd(), false};

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0 Determines which namespaces belong to the sandbox of one run.
-// sandbox.cc explains how. One thread.
+// SPDX-License-Identifier: Apache-2.0
+// Which namespaces belong to the sandbox of one run; sandbox.cc explains how. One thread.
 #ifndef HOLDFAST_BACKEND_SUPERVISOR_SANDBOX_H
 #define HOLDFAST_BACKEND_SUPERVISOR_SANDBOX_H
 

@@ -45,7 +45,7 @@ struct SocketCaller {
 };
 
 // The rate limits of a run: one token bucket for each rule, which all tasks of the run share. A
-// bucket for each cgroup would be a full one for whoever makes a cgroup. One thread.
+// task that makes a cgroup would get a full bucket if each cgroup had one. One thread.
 class Buckets {
  public:
   // Takes `tokens` tokens, or none. Returns true if there were enough.

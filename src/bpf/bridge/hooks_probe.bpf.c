@@ -15,7 +15,7 @@ struct nsset;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Written before the process begins. 0: nobody is probed. */
+/* Written before the process begins. 0: no process is probed. */
 __u32 probed_pid = 0;
 /* Calls of each program for that process, read afterwards. */
 __u64 init_calls = 0;

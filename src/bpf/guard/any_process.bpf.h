@@ -10,20 +10,20 @@
 #include "bpf/guard/protected_types.bpf.h"
 #include "bpf/lib/names.bpf.h"
 
-#define PT_PROC_MAGIC 0x9fa0
-#define PT_SYSFS_MAGIC 0x62656572
-#define PT_TRACEFS_MAGIC 0x74726163
-#define PT_DEBUGFS_MAGIC 0x64626720
-#define PT_MAY_WRITE 2       /* linux/fs.h */
-#define PT_PERF_TRACEPOINT 2 /* enum perf_type_id */
-#define PT_PERF_DYNAMIC 6    /* from here on: kprobes, uprobes, PMUs of processors */
+#define PROC_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define TRACEFS_MAGIC 0x74726163
+#define DEBUGFS_MAGIC 0x64626720
+#define MAY_WRITE 2       /* linux/fs.h */
+#define PERF_TRACEPOINT 2 /* enum perf_type_id */
+#define PERF_DYNAMIC 6    /* from here on: kprobes, uprobes, PMUs of processors */
 
 /*
  * Programs of these types can signal the task that they come across, or any (bpf_send_signal(), bpf_send_signal_task(),
  * which pass no security module), write to its memory (bpf_probe_write_user()), or keep it from the processor
  * (struct_ops of a scheduler). The others see packets, sockets and cgroups.
  */
-static __always_inline int hf_acts_on_tasks(__u32 type) {
+static __always_inline int acts_on_tasks(__u32 type) {
   switch (type) {
     case BPF_PROG_TYPE_KPROBE:
     case BPF_PROG_TYPE_TRACEPOINT:
@@ -41,28 +41,26 @@ static __always_inline int hf_acts_on_tasks(__u32 type) {
   }
 }
 
-static __always_inline int pt_perf_acts_on_all(__u32 type) {
-  return type == PT_PERF_TRACEPOINT || type >= PT_PERF_DYNAMIC;
-}
+static __always_inline int perf_acts_on_all(__u32 type) { return type == PERF_TRACEPOINT || type >= PERF_DYNAMIC; }
 
 /* ---- files of processes ---------------------------------------------------------------------------------------- */
 
-static __always_inline __u64 pt_proc_inode(__u64 inode) {
+static __always_inline __u64 proc_inode(__u64 inode) {
   struct proc_inode___pt *none = 0;
   return inode - (__u64)__builtin_preserve_access_index(&none->vfs_inode);
 }
 
 /* sysrq-trigger can kill all, hard_offline_page the users of a page; a uprobe changes the code of any program. */
-static __noinline int pt_acts_on_all(__u64 inode, unsigned long magic) {
+static __noinline int acts_on_all(__u64 inode, unsigned long magic) {
   struct hf_name name;
-  if (magic == PT_TRACEFS_MAGIC || magic == PT_DEBUGFS_MAGIC) return 1;
-  if (magic == PT_PROC_MAGIC) {
-    struct proc_inode___pt *proc = (void *)pt_proc_inode(inode);
+  if (magic == TRACEFS_MAGIC || magic == DEBUGFS_MAGIC) return 1;
+  if (magic == PROC_MAGIC) {
+    struct proc_inode___pt *proc = (void *)proc_inode(inode);
     struct proc_dir_entry___pt *entry = BPF_CORE_READ(proc, pde);
     if (!entry || hf_read_name(&name, BPF_CORE_READ(entry, name))) return 0;
     return HF_SAME(&name, "sysrq-trigger");
   }
-  if (magic == PT_SYSFS_MAGIC) {
+  if (magic == SYSFS_MAGIC) {
     struct kernfs_node___pt *kn = BPF_CORE_READ((struct inode___pt *)inode, i_private);
     if (!kn || hf_read_name(&name, BPF_CORE_READ(kn, name))) return 0;
     return HF_SAME(&name, "hard_offline_page") || HF_SAME(&name, "soft_offline_page");

@@ -64,7 +64,7 @@ static int is_daemon(void) { return is_marked(bpf_get_current_task()); }
 static __noinline int refuse(__u32 what, __u32 detail) {
   struct hf_guard_state *s = state();
   if (s && what < HF_GUARD_KINDS) __sync_fetch_and_add(&s->refused[what], 1);
-  if (hf_tell_refusal(&guard_events, 0, what, detail, 0, 0) && s) __sync_fetch_and_add(&s->lost, 1);
+  if (tell_refusal(&guard_events, 0, what, detail, 0, 0) && s) __sync_fetch_and_add(&s->lost, 1);
   return 0;
 }
 

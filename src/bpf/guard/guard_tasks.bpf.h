@@ -18,7 +18,7 @@ struct marked_below {
 };
 
 static long look_at_marked(void *map, __u64 *task, void *mark, struct marked_below *look) {
-  if (pt_task_is_below(*task, look->cgroup)) look->found = 1;
+  if (task_is_below(*task, look->cgroup)) look->found = 1;
   return look->found != 0;
 }
 

@@ -35,12 +35,12 @@
 #include "bpf/guard/protected_types.bpf.h"
 #include "bpf/lib/prototype.bpf.h"
 
-#define PT_CGROUP1_MAGIC 0x27e0eb /* linux/magic.h */
-#define PT_CGROUP2_MAGIC 0x63677270
-#define PT_MAX_CONTROLLERS 16
-#define PT_SIGIO 29
+#define CGROUP1_MAGIC 0x27e0eb /* linux/magic.h */
+#define CGROUP2_MAGIC 0x63677270
+#define MAX_CONTROLLERS 16
+#define SIGIO 29
 
-static __always_inline __u32 pt_tgid(__u64 task) { return BPF_CORE_READ((struct task_struct___pt *)task, tgid); }
+static __always_inline __u32 tgid_of(__u64 task) { return BPF_CORE_READ((struct task_struct___pt *)task, tgid); }
 
 /* ---- signals of files ------------------------------------------------------------------------------------------ */
 
@@ -52,7 +52,7 @@ static __always_inline __u32 pt_tgid(__u64 task) { return BPF_CORE_READ((struct 
 SEC("lsm/file_send_sigiotask")
 int BPF_PROG(protect_sigio, struct task_struct *task, struct fown_struct *fown, int sig) {
   if (!is_protected((__u64)task)) return 0;
-  REFUSE_TOUCH(HF_GUARD_SIGNAL, sig ? (__u32)sig : PT_SIGIO);
+  REFUSE_TOUCH(HF_GUARD_SIGNAL, sig ? (__u32)sig : SIGIO);
 }
 
 /* ---- processor, disk, memory ----------------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ int BPF_PROG(protect_sigio, struct task_struct *task, struct fown_struct *fown, 
   SEC("lsm/task_" #name) \
   int BPF_PROG(protect_##name, struct task_struct *task, ##__VA_ARGS__) { \
     if (!is_protected((__u64)task) || !is_kept_off()) return 0; \
-    REFUSE_TOUCH(HF_GUARD_SCHEDULE, pt_tgid((__u64)task)); \
+    REFUSE_TOUCH(HF_GUARD_SCHEDULE, tgid_of((__u64)task)); \
   }
 PROTECT_SCHEDULE(setscheduler)
 PROTECT_SCHEDULE(setnice, int nice)
@@ -71,7 +71,7 @@ PROTECT_SCHEDULE(movememory)
 /* ---- files of cgroups ------------------------------------------------------------------------------------------ */
 
 /* Is `inner` the cgroup `outer` or a descendant of it? */
-static __noinline int pt_is_below(__u64 inner_address, __u64 outer_address) {
+static __noinline int is_below(__u64 inner_address, __u64 outer_address) {
   struct cgroup___pt *inner = (void *)inner_address, *outer = (void *)outer_address, *at = 0;
   int level = BPF_CORE_READ(outer, level);
   if (!inner || level < 0 || BPF_CORE_READ(inner, level) < level) return 0;
@@ -80,18 +80,18 @@ static __noinline int pt_is_below(__u64 inner_address, __u64 outer_address) {
 }
 
 /* Is the task in the cgroup or below it? In version 2 its cgroup is dfl_cgrp, in version 1 that of a controller. */
-static __noinline int pt_task_is_below(__u64 task, __u64 outer) {
+static __noinline int task_is_below(__u64 task, __u64 outer) {
   struct css_set___pt *set = BPF_CORE_READ((struct task_struct___pt *)task, cgroups);
   struct cgroup_root___pt *root = BPF_CORE_READ((struct cgroup___pt *)outer, root);
   struct cgroup___pt *inner = BPF_CORE_READ(set, dfl_cgrp);
   __u32 controllers = bpf_core_field_size(set->subsys) / sizeof(void *);
-  if (BPF_CORE_READ(inner, root) == root) return pt_is_below((__u64)inner, outer);
-  for (__u32 i = 0; i < PT_MAX_CONTROLLERS; i++) {
+  if (BPF_CORE_READ(inner, root) == root) return is_below((__u64)inner, outer);
+  for (__u32 i = 0; i < MAX_CONTROLLERS; i++) {
     struct cgroup_subsys_state___pt *css = 0;
     if (i >= controllers) return 0;
     bpf_probe_read_kernel(&css, sizeof(css), (void *)&set->subsys + i * sizeof(void *));
     inner = BPF_CORE_READ(css, cgroup);
-    if (inner && BPF_CORE_READ(inner, root) == root) return pt_is_below((__u64)inner, outer);
+    if (inner && BPF_CORE_READ(inner, root) == root) return is_below((__u64)inner, outer);
   }
   return 0;
 }
@@ -100,7 +100,7 @@ static __noinline int pt_task_is_below(__u64 task, __u64 outer) {
  * Files that move a task, which are handled below, and files that cannot starve a process. Writes to all other files of
  * a cgroup are refused, so this does not depend on the kernel's controllers.
  */
-static __always_inline int pt_is_harmless(const struct hf_name *name) {
+static __always_inline int is_harmless(const struct hf_name *name) {
   return HF_SAME(name, "cgroup.procs") || HF_SAME(name, "cgroup.threads") || HF_SAME(name, "tasks") ||
          HF_SAME(name, "cgroup.subtree_control") || HF_SAME(name, "cgroup.pressure") ||
          HF_SAME(name, "memory.pressure") || HF_SAME(name, "cpu.pressure") || HF_SAME(name, "io.pressure") ||
@@ -111,12 +111,12 @@ static __always_inline int pt_is_harmless(const struct hf_name *name) {
  * The cgroup of this file, if a write to the file affects a protected task; otherwise 0. The root cgroup has no such
  * files. It must not count, since all tasks are below it.
  */
-static __noinline __u64 pt_cgroup_touched(__u64 inode) {
+static __noinline __u64 cgroup_touched(__u64 inode) {
   struct kernfs_node___pt *kn = BPF_CORE_READ((struct inode___pt *)inode, i_private), *parent = 0;
   struct cgroup___pt *cgroup;
   struct hf_name name;
   if (!kn || hf_read_name(&name, BPF_CORE_READ(kn, name))) return 0;
-  if (pt_is_harmless(&name)) return 0;
+  if (is_harmless(&name)) return 0;
   if (bpf_core_field_exists(kn->__parent))
     parent = BPF_CORE_READ(kn, __parent);
   else
@@ -126,13 +126,13 @@ static __noinline __u64 pt_cgroup_touched(__u64 inode) {
   return protected_below((__u64)cgroup) ? (__u64)cgroup : 0;
 }
 
-static __always_inline __u32 pt_cgroup_id(__u64 cgroup) {
+static __always_inline __u32 cgroup_number_of(__u64 cgroup) {
   return (__u32)BPF_CORE_READ((struct cgroup___pt *)cgroup, kn, id);
 }
 
 /* The task of a file below /proc/PID or /proc/PID/task/TID. 0: the file has none, or the task has ended. */
-static __noinline __u64 pt_task_of_file(__u64 inode) {
-  struct proc_inode___pt *proc = (void *)pt_proc_inode(inode);
+static __noinline __u64 task_of_file(__u64 inode) {
+  struct proc_inode___pt *proc = (void *)proc_inode(inode);
   struct pid___pt *pid = BPF_CORE_READ(proc, pid);
   struct task_struct___pt *none = 0;
   struct hlist_node___pt *node;
@@ -152,18 +152,18 @@ int BPF_PROG(protect_write, struct file___pt *file, int mask) {
   unsigned long magic;
   struct inode___pt *inode;
   __u64 address = 0, touched;
-  if (!(mask & PT_MAY_WRITE)) return 0;
+  if (!(mask & MAY_WRITE)) return 0;
   inode = file->f_inode;
   magic = inode->i_sb->s_magic;
   bpf_probe_read_kernel(&address, sizeof(address), &inode); /* a number from here on */
-  if (magic == PT_CGROUP2_MAGIC || magic == PT_CGROUP1_MAGIC) {
-    touched = pt_cgroup_touched(address);
+  if (magic == CGROUP2_MAGIC || magic == CGROUP1_MAGIC) {
+    touched = cgroup_touched(address);
     if (!touched || !is_kept_off()) return 0;
-    REFUSE_TOUCH(HF_GUARD_CGROUP, pt_cgroup_id(touched));
+    REFUSE_TOUCH(HF_GUARD_CGROUP, cgroup_number_of(touched));
   }
-  if (magic == PT_PROC_MAGIC) {
-    touched = pt_task_of_file(address);
-    if (touched && is_protected(touched) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_PROCESS, pt_tgid(touched));
+  if (magic == PROC_MAGIC) {
+    touched = task_of_file(address);
+    if (touched && is_protected(touched) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_PROCESS, tgid_of(touched));
   }
   return 0;
 }
@@ -174,7 +174,7 @@ int BPF_PROG(protect_write, struct file___pt *file, int mask) {
 SEC("lsm/perf_event_alloc")
 int BPF_PROG(protect_perf, struct perf_event___pt *event) {
   __u64 target = (__u64)BPF_CORE_READ(event, hw.target);
-  if (target && is_protected(target) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_TRACE, pt_tgid(target));
+  if (target && is_protected(target) && is_kept_off()) REFUSE_TOUCH(HF_GUARD_TRACE, tgid_of(target));
   return 0;
 }
 
@@ -186,21 +186,21 @@ int BPF_PROG(protect_perf, struct perf_event___pt *event) {
  * files above have to do.
  */
 /* Not static, because the compiler would give them names that are not valid in BTF. */
-__u64 pt_mover;
-__u64 pt_moved; /* the protected task that is moved; 0: another task is moved */
+__u64 mover_of_protected;
+__u64 moved_protected; /* the protected task that is moved; 0: another task is moved */
 
 SEC("fexit/" HF_MOVE_NAMED)
 int HF_PROG_RESULT(protect_named, char *buf, _Bool threadgroup, struct hf_unread *lock, struct task_struct *task) {
   int named = (__u64)task < (__u64)-HF_MAX_ERRNO && is_protected((__u64)task);
-  pt_moved = named ? (__u64)task : 0;
-  pt_mover = bpf_get_current_task();
+  moved_protected = named ? (__u64)task : 0;
+  mover_of_protected = bpf_get_current_task();
   return 0;
 }
 
 HF_PROG_IDMAP("lsm/inode_permission", protect_move, struct inode___pt *inode, int mask) {
-  if (mask != PT_MAY_WRITE || !pt_moved || pt_mover != bpf_get_current_task()) return 0;
-  if (inode->i_sb->s_magic != PT_CGROUP2_MAGIC || !is_kept_off()) return 0;
-  REFUSE_TOUCH(HF_GUARD_CGROUP, pt_tgid(pt_moved));
+  if (mask != MAY_WRITE || !moved_protected || mover_of_protected != bpf_get_current_task()) return 0;
+  if (inode->i_sb->s_magic != CGROUP2_MAGIC || !is_kept_off()) return 0;
+  REFUSE_TOUCH(HF_GUARD_CGROUP, tgid_of(moved_protected));
 }
 
 #endif /* HOLDFAST_BPF_GUARD_PROTECTED_TASKS_BPF_H */

@@ -31,8 +31,7 @@ struct task_struct___rf {
  * `id` is unique among these and the ids of decisions; 0: user space sets it. `audited` is 1 if the attack is not
  * refused. `session` is 0 where there are none. Returns 0, or another value if the ring buffer has no room.
  */
-static __always_inline long hf_tell_refusal(void *ring, __u64 id, __u32 what, __u32 detail, __u32 audited,
-                                            __u64 session) {
+static __always_inline long tell_refusal(void *ring, __u64 id, __u32 what, __u32 detail, __u32 audited, __u64 session) {
   struct task_struct___rf *task = (void *)bpf_get_current_task();
   struct hf_guard_event event = {.id = id, .what = what, .detail = detail, .audited = audited, .session = session};
   event.time_ns = bpf_ktime_get_boot_ns();

@@ -16,26 +16,26 @@
 #define HF_TIOCLINUX 0x541cu
 
 /* Returns 1 to refuse. A global function: the verifier checks it once. */
-__noinline int hf_refuses_typing(__u32 command) {
-  int rule = hf_helper_rule();
+__noinline int refuses_typing(__u32 command) {
+  int rule = helper_rule();
   if (rule == HF_HELPERS_FREE) return 0;
-  hf_refusal_tell(HF_GUARD_TERMINAL, command, rule == HF_HELPERS_AUDITED);
+  refusal_tell(HF_GUARD_TERMINAL, command, rule == HF_HELPERS_AUDITED);
   return rule == HF_HELPERS_REFUSED;
 }
 
-static __always_inline int hf_types_into_terminal(unsigned int command) {
-  return (command == HF_TIOCSTI || command == HF_TIOCLINUX) && hf_refuses_typing(command);
+static __always_inline int types_into_terminal(unsigned int command) {
+  return (command == HF_TIOCSTI || command == HF_TIOCLINUX) && refuses_typing(command);
 }
 
 SEC("lsm/file_ioctl")
-int BPF_PROG(hf_terminal, struct file *file, unsigned int command, unsigned long arg) {
-  return hf_answer(hf_types_into_terminal(command));
+int BPF_PROG(terminal_ioctl, struct file *file, unsigned int command, unsigned long arg) {
+  return hf_answer(types_into_terminal(command));
 }
 
 /* 32-bit calls have a hook of their own from 6.8 on, and on older kernels that got it. */
 SEC("lsm/file_ioctl_compat")
-int BPF_PROG(hf_terminal_compat, struct file *file, unsigned int command, unsigned long arg) {
-  return hf_answer(hf_types_into_terminal(command));
+int BPF_PROG(terminal_ioctl_compat, struct file *file, unsigned int command, unsigned long arg) {
+  return hf_answer(types_into_terminal(command));
 }
 
 #endif /* HOLDFAST_BPF_GUARD_TERMINAL_BPF_H */

@@ -17,7 +17,7 @@
  * the task cannot change it.
  *
  * Runs and the machine share this file. The including object defines which tasks are confined and how to report, by
- * hf_helper_rule() and hf_refusal_tell().
+ * helper_rule() and refusal_tell().
  */
 #ifndef HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
 #define HOLDFAST_BPF_GUARD_USERMODE_HELPER_BPF_H
@@ -37,9 +37,9 @@
 #define HF_HELPERS_REFUSED 2
 
 /* HF_HELPERS_* for the current task. */
-static int hf_helper_rule(void);
+static int helper_rule(void);
 /* Counts and reports a refusal; `what` is HF_GUARD_*, and `detail` of HF_GUARD_HELPER is HF_HELPER_*. */
-static int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited);
+static int refusal_tell(__u32 what, __u32 detail, __u32 audited);
 
 #define HF_FMODE_WRITE 2
 #define HF_PF_WQ_WORKER 0x20
@@ -119,16 +119,16 @@ struct {
 } hf_helpers_asked SEC(".maps");
 
 /* Returns 1 to refuse. Global functions, here and below, because the verifier checks those only once. */
-__noinline int hf_refuses_helper(__u32 helper) {
-  int rule = hf_helper_rule();
+__noinline int refuses_helper(__u32 helper) {
+  int rule = helper_rule();
   if (rule == HF_HELPERS_FREE) return 0;
-  hf_refusal_tell(HF_GUARD_HELPER, helper, rule == HF_HELPERS_AUDITED);
+  refusal_tell(HF_GUARD_HELPER, helper, rule == HF_HELPERS_AUDITED);
   return rule == HF_HELPERS_REFUSED;
 }
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
-__noinline int hf_helper_of_sysctl(struct hf_name *name) {
+__noinline int helper_of_sysctl(struct hf_name *name) {
   if (!name) return 0;
   if (HF_SAME(name, "core_pattern")) return HF_HELPER_CORE_PATTERN;
   if (HF_SAME(name, "modprobe")) return HF_HELPER_MODPROBE;
@@ -140,14 +140,14 @@ __noinline int hf_helper_of_sysctl(struct hf_name *name) {
 }
 
 /* Files of any hierarchy of version 1. Version 2 has no such files. */
-__noinline int hf_helper_of_cgroup_file(struct hf_name *name) {
+__noinline int helper_of_cgroup_file(struct hf_name *name) {
   if (!name) return 0;
   if (HF_SAME(name, "release_agent")) return HF_HELPER_RELEASE_AGENT;
   if (HF_SAME(name, "notify_on_release")) return HF_HELPER_NOTIFY_ON_RELEASE;
   return 0;
 }
 
-__noinline int hf_helper_of_parameter(struct hf_name *module, struct hf_name *name) {
+__noinline int helper_of_parameter(struct hf_name *module, struct hf_name *name) {
   if (!module || !name) return 0;
   if (HF_SAME(module, "firmware_class")) return HF_SAME(name, "path") ? HF_HELPER_FIRMWARE : 0;
   if (HF_SAME(module, "nfsv4")) return HF_SAME(name, "cache_getent") ? HF_HELPER_NFS : 0;
@@ -156,7 +156,7 @@ __noinline int hf_helper_of_parameter(struct hf_name *module, struct hf_name *na
   return 0;
 }
 
-__noinline int hf_helper_of_attribute(struct hf_name *device, struct hf_name *name) {
+__noinline int helper_of_attribute(struct hf_name *device, struct hf_name *name) {
   if (!device || !name) return 0;
   if (HF_SAME(name, "uevent_helper")) return HF_HELPER_UEVENT;
   if (HF_SAME(name, "v86d")) return HF_HELPER_UVESAFB;
@@ -165,23 +165,23 @@ __noinline int hf_helper_of_attribute(struct hf_name *device, struct hf_name *na
   return HF_BEGINS(device, "machinecheck") ? HF_HELPER_MACHINE_CHECK : 0;
 }
 
-static __always_inline struct kernfs_node___uh *hf_node_parent(struct kernfs_node___uh *node) {
+static __always_inline struct kernfs_node___uh *node_parent(struct kernfs_node___uh *node) {
   if (bpf_core_field_exists(node->__parent)) return BPF_CORE_READ(node, __parent);
   return BPF_CORE_READ(node, parent);
 }
 
-static __noinline int hf_helper_of_sysfs_file(struct kernfs_node___uh *node) {
-  struct kernfs_node___uh *above = hf_node_parent(node);
+static __noinline int helper_of_sysfs_file(struct kernfs_node___uh *node) {
+  struct kernfs_node___uh *above = node_parent(node);
   struct hf_name name, directory;
   hf_read_name(&name, BPF_CORE_READ(node, name));
   hf_read_name(&directory, BPF_CORE_READ(above, name));
-  if (!HF_SAME(&directory, "parameters")) return hf_helper_of_attribute(&directory, &name);
-  hf_read_name(&directory, BPF_CORE_READ(hf_node_parent(above), name));
-  return hf_helper_of_parameter(&directory, &name);
+  if (!HF_SAME(&directory, "parameters")) return helper_of_attribute(&directory, &name);
+  hf_read_name(&directory, BPF_CORE_READ(node_parent(above), name));
+  return helper_of_parameter(&directory, &name);
 }
 
 /* HF_HELPER_*; 0: the file is not such a setting. */
-static __noinline int hf_helper_of_inode(struct inode___uh *inode) {
+static __noinline int helper_of_inode(struct inode___uh *inode) {
   unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
   struct kernfs_node___uh *node = BPF_CORE_READ(inode, i_private); /* of sysfs and of cgroups */
   struct proc_inode___uh *none = 0;
@@ -191,25 +191,25 @@ static __noinline int hf_helper_of_inode(struct inode___uh *inode) {
     const struct ctl_table___uh *entry = BPF_CORE_READ(proc, sysctl_entry);
     if (!entry) return 0;
     hf_read_name(&name, BPF_CORE_READ(entry, procname));
-    return hf_helper_of_sysctl(&name);
+    return helper_of_sysctl(&name);
   }
-  if (magic == HF_SYSFS_MAGIC) return hf_helper_of_sysfs_file(node);
+  if (magic == HF_SYSFS_MAGIC) return helper_of_sysfs_file(node);
   if (magic == HF_CGROUP1_MAGIC) {
     hf_read_name(&name, BPF_CORE_READ(node, name));
-    return hf_helper_of_cgroup_file(&name);
+    return helper_of_cgroup_file(&name);
   }
   return magic == HF_BINFMT_MAGIC && BPF_CORE_READ(inode, i_ino) == HF_BINFMT_REGISTER ? HF_HELPER_BINFMT : 0;
 }
 
 /* The kernel calls this for every open that gives a descriptor to write through (do_dentry_open()). */
 SEC("lsm/file_open")
-int BPF_PROG(hf_helper_write, struct file___uh *file) {
+int BPF_PROG(helper_write, struct file___uh *file) {
   struct inode___uh *inode = 0;
   int helper;
   if (!(file->f_mode & HF_FMODE_WRITE)) return 0;
   bpf_core_read(&inode, sizeof(inode), &file->f_inode); /* a number now */
-  helper = hf_helper_of_inode(inode);
-  return hf_answer(helper && hf_refuses_helper(helper));
+  helper = helper_of_inode(inode);
+  return hf_answer(helper && refuses_helper(helper));
 }
 
 /*
@@ -217,48 +217,48 @@ int BPF_PROG(hf_helper_write, struct file___uh *file) {
  * without an option. That agent cannot run as long as notify_on_release cannot be written.
  */
 SEC("lsm/fs_context_parse_param")
-int BPF_PROG(hf_helper_option, struct fs_context *context, struct fs_parameter___uh *parameter) {
+int BPF_PROG(helper_option, struct fs_context *context, struct fs_parameter___uh *parameter) {
   struct hf_name name;
   hf_read_name(&name, BPF_CORE_READ(parameter, key));
   if (!HF_SAME(&name, "release_agent")) return 0;
-  return hf_answer(hf_refuses_helper(HF_HELPER_RELEASE_AGENT));
+  return hf_answer(refuses_helper(HF_HELPER_RELEASE_AGENT));
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------- */
 
 /* request_key_auth_new() makes a key of this type before any program for a key is started. */
 SEC("lsm/key_alloc")
-int BPF_PROG(hf_helper_key, struct key___uh *key, const struct cred *cred, unsigned long flags) {
+int BPF_PROG(helper_key, struct key___uh *key, const struct cred *cred, unsigned long flags) {
   struct hf_name name;
   hf_read_name(&name, BPF_CORE_READ(key, type, name));
   if (!HF_SAME(&name, ".request_key_auth")) return 0;
-  return hf_answer(hf_refuses_helper(HF_HELPER_REQUEST_KEY));
+  return hf_answer(refuses_helper(HF_HELPER_REQUEST_KEY));
 }
 
 SEC("lsm/kernel_module_request")
-int BPF_PROG(hf_helper_module, const char *name) { return hf_answer(hf_refuses_helper(HF_HELPER_MODULE)); }
+int BPF_PROG(helper_module, const char *name) { return hf_answer(refuses_helper(HF_HELPER_MODULE)); }
 
-__noinline int hf_helper_asked(__u64 info) {
+__noinline int helper_asked(__u64 info) {
   struct task_struct___uh *task = (void *)bpf_get_current_task();
   __u8 one = 1;
   int rule = HF_HELPERS_FREE;
-  if (!BPF_CORE_READ(task, signal, core_state)) rule = hf_helper_rule();
+  if (!BPF_CORE_READ(task, signal, core_state)) rule = helper_rule();
   if (rule != HF_HELPERS_REFUSED) {
     /* The address may have been that of an earlier request whose process was never made. */
     bpf_map_delete_elem(&hf_helpers_asked, &info);
     return 0;
   }
   if (!bpf_map_update_elem(&hf_helpers_asked, &info, &one, BPF_NOEXIST))
-    hf_refusal_tell(HF_GUARD_HELPER, HF_HELPER_OTHER, 0);
+    refusal_tell(HF_GUARD_HELPER, HF_HELPER_OTHER, 0);
   return 0;
 }
 
 #define HF_HELPER_ASKED(copy) \
   SEC("fentry/call_usermodehelper_exec") \
-  int BPF_PROG(hf_helper_asked_##copy, struct subprocess_info___uh *info, int wait) { \
+  int BPF_PROG(helper_asked_##copy, struct subprocess_info___uh *info, int wait) { \
     __u64 address = 0; \
     bpf_probe_read_kernel(&address, sizeof(address), &info); /* a number now */ \
-    return hf_helper_asked(address); \
+    return helper_asked(address); \
   }
 HF_HELPER_ASKED(1)
 HF_HELPER_ASKED(2)
@@ -270,7 +270,7 @@ HF_HELPER_ASKED(4)
  * requesting task gets its error.
  */
 SEC("lsm/task_alloc")
-int BPF_PROG(hf_helper_fork, struct task_struct *child, __u64 clone_flags) {
+int BPF_PROG(helper_fork, struct task_struct *child, __u64 clone_flags) {
   struct task_struct___uh *task = (void *)bpf_get_current_task_btf();
   struct subprocess_info___uh *none = 0;
   struct kthread___uh *kthread;

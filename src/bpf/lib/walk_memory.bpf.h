@@ -70,25 +70,25 @@ struct {
 
 static const struct path_walk empty_walk;
 
-/* The memory of the current task. Null: begin_walk() has not been called. */
-static __always_inline struct path_walk *this_walk(void) {
+/* The memory of the current task. Null: hf_begin_walk() has not been called. */
+static __always_inline struct path_walk *hf_this_walk(void) {
   __u64 task = bpf_get_current_task();
   return bpf_map_lookup_elem(&task_walks, &task);
 }
 
 /* Not 0: there is no memory. */
-static __always_inline long begin_walk(void) {
+static __always_inline long hf_begin_walk(void) {
   __u64 task = bpf_get_current_task();
   return bpf_map_update_elem(&task_walks, &task, &empty_walk, BPF_ANY);
 }
 
-static __always_inline void end_walk(void) {
+static __always_inline void hf_end_walk(void) {
   __u64 task = bpf_get_current_task();
   bpf_map_delete_elem(&task_walks, &task);
 }
 
-/* Null: there is none. Until give_text() the caller must not call a global function, nor a helper that sleeps. */
-static __always_inline struct hf_sip_text *take_text(void) {
+/* Null: there is none. Until hf_give_text() the caller must not call a global function, nor a helper that sleeps. */
+static __always_inline struct hf_sip_text *hf_take_text(void) {
   struct hf_sip_text *text;
   __u32 zero = 0;
   if (!bpf_preempt_disable) return 0;
@@ -98,7 +98,7 @@ static __always_inline struct hf_sip_text *take_text(void) {
   return text;
 }
 
-static __always_inline void give_text(void) {
+static __always_inline void hf_give_text(void) {
   if (bpf_preempt_enable) bpf_preempt_enable();
 }
 

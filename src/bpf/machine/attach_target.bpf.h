@@ -6,7 +6,7 @@
  * the attachment. (Older kernels have file_alloc_security there, which BPF cannot use.) So the descriptor is resolved
  * here, before the kernel does. The result is exact only if no other task can change the descriptor table in between:
  * the current task is the only holder of the table, and only a holder makes another one. Threads, workers and SQPOLL
- * threads of io_uring are holders, too, and since Linux 5.11 nobody else takes a reference, not even /proc.
+ * threads of io_uring are holders, too, and since Linux 5.11 nothing else takes a reference, not even /proc.
  */
 #ifndef HOLDFAST_BPF_MACHINE_ATTACH_TARGET_BPF_H
 #define HOLDFAST_BPF_MACHINE_ATTACH_TARGET_BPF_H

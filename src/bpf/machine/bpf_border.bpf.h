@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The border of a service or session with rules about bpf. What is confined where it is attached must not be handed
- * to somebody who is not, and what was never made here must not be had.
+ * to a task that is not, and what was never made here must not be had.
  *
  *   bpf_map, bpf_prog    a descriptor of an object that exists, by pin or by id
  *   file_receive         a program's descriptor by message, pidfd_getfd() or a seccomp listener
@@ -40,7 +40,7 @@ __noinline int open_in_layer(struct bpf_actor *actor, __u64 address) {
     for (__u32 i = 0; i < HF_LAYERS_DECIDE; i++)
       if (object->of[i].owner && object->of[i].set == actor->set) return 0;
   }
-  return ask_bpf(actor, HF_VIA_BPF_COMMAND, current_command(), HF_REQ_BPF_FOREIGN, HF_SAY);
+  return ask_bpf(actor, HF_VIA_BPF_COMMAND, current_command(), HF_REQ_BPF_FOREIGN, HF_REPORT);
 }
 
 /* Owner number `index` of an object: the current task must be ruled as that one's, or else its rules are asked. */
@@ -62,9 +62,9 @@ __noinline int leak_to_current(__u64 address, __u32 index, __u32 kind) {
   }
   know_bpf_actor(&actor, slot);
   if (actor.ruled && actor.set == set) return 0;
-  actor.profile = hf_owner_number(&actor.held, owner);
+  actor.profile = owner_number_of(&actor.held, owner);
   if (actor.profile == HF_NO_PROFILE) return 0; /* the policy has no such profile any more */
-  return ask_bpf(&actor, HF_VIA_BPF_COMMAND, kind, HF_REQ_BPF_FOREIGN, HF_SAY);
+  return ask_bpf(&actor, HF_VIA_BPF_COMMAND, kind, HF_REQ_BPF_FOREIGN, HF_REPORT);
 }
 
 /* An object reaches the current task. */
@@ -118,7 +118,7 @@ static __always_inline int attach_by_ioctl(unsigned int command) {
   __u32 value = command == PERF_SET_BPF ? PERF_EVENT_ATTACH : BPF_PROG_ATTACH;
   if (command != PERF_SET_BPF && command != TUN_STEERING_BPF && command != TUN_FILTER_BPF) return 0;
   if (!bpf_rules) return 0;
-  ASK_LAYERS(actor, refused, ask_bpf(&actor, way, value, HF_REQ_BPF_OUTSIDE, HF_SAY));
+  ASK_LAYERS(actor, refused, ask_bpf(&actor, way, value, HF_REQ_BPF_OUTSIDE, HF_REPORT));
   return refused;
 }
 

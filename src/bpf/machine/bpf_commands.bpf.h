@@ -34,7 +34,7 @@
 /* Possible processors, from user space before loading. */
 const volatile __u32 possible_cpus = 1;
 
-/* Written by user space as namespace_rules is: some profile has rules about bpf. 0 spares everybody the rest. */
+/* Written by user space as namespace_rules is: some profile has rules about bpf. 0: no task needs the rest. */
 __u32 bpf_rules;
 
 struct {
@@ -87,7 +87,7 @@ static __always_inline void know_ruled_subject(struct bpf_actor *actor) {
   actor->ruled = 1;
   actor->profile = actor->subject.profile;
   actor->set = actor->subject.set;
-  actor->owner = hf_owner_id(&actor->held, actor->subject.profile);
+  actor->owner = owner_id_of(&actor->held, actor->subject.profile);
 }
 
 static __always_inline void know_ruled_visitor(struct bpf_actor *actor) {
@@ -107,10 +107,10 @@ __noinline int know_bpf_actor(struct bpf_actor *actor, __u32 slot) {
   uid = actor->held.uid;
   __builtin_memset(actor, 0, sizeof(*actor));
   actor->held.uid = uid;
-  hf_turn_to(&actor->held, slot, first);
-  t = hf_know_subject(&actor->subject, &actor->held, bpf_get_current_task());
+  turn_to(&actor->held, slot, first);
+  t = know_subject(&actor->subject, &actor->held, bpf_get_current_task());
   if (!actor->subject.concerned) return 0;
-  if (hf_any_tracked()) hf_derive_current(&actor->held, actor->subject.profile);
+  if (any_tracked()) derive_current(&actor->held, actor->subject.profile);
   if (slot && session_has_no_say(slot, bpf_get_current_task())) return 0;
   actor->flags = actor->held.flags & HF_REQ_FACTS_MISSING;
   if (!t || actor->subject.unknown) actor->flags |= HF_REQ_FACTS_MISSING;
@@ -141,7 +141,7 @@ static __noinline int tell_bpf(const struct hf_bpf_question *q, const struct hf_
 }
 
 /* Silent: only refusals are counted and reported; what is let through comes to a later decision point. */
-__noinline int ask_bpf(struct bpf_actor *actor, __u32 way, __u32 value, __u32 flags, __u32 voice) {
+__noinline int ask_bpf(struct bpf_actor *actor, __u32 way, __u32 value, __u32 flags, __u32 report_mode) {
   struct hf_bpf_question q = {.value = value, .via = way};
   struct hf_verdict v = {};
   const struct hf_tables *t;
@@ -155,7 +155,7 @@ __noinline int ask_bpf(struct bpf_actor *actor, __u32 way, __u32 value, __u32 fl
     q.flags |= HF_REQ_FACTS_MISSING;
     hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
   }
-  if (voice == HF_SAY || v.action == HF_DENY) tell_bpf(&q, &v, actor);
+  if (report_mode == HF_REPORT || v.action == HF_DENY) tell_bpf(&q, &v, actor);
   return hf_enforced_error(&v) ? -HF_EPERM : 0;
 }
 
@@ -369,7 +369,7 @@ static __always_inline int attach_command(struct bpf_actor *actor, __u32 cmd, co
   __u32 program_fd = with_link ? ATTR(link_create.prog_fd) : ATTR(attach_bpf_fd);
   if (cmd == BPF_PROG_DETACH) program_fd = NO_PROGRAM;
   actor->flags |= reach_of(actor, type, program_fd, target_fd);
-  if (ask_bpf(actor, HF_VIA_BPF_ATTACH, type, 0, HF_SAY)) return -HF_EPERM;
+  if (ask_bpf(actor, HF_VIA_BPF_ATTACH, type, 0, HF_REPORT)) return -HF_EPERM;
   if (cmd != BPF_PROG_DETACH) count_attached(actor->set);
   return 0;
 }
@@ -380,12 +380,13 @@ __noinline int command_in_layer(struct bpf_actor *actor, __u32 cmd, __u64 at) {
   __u32 flags;
   if (!actor) return -HF_EPERM;
   flags = command_flags(actor, cmd, attr);
-  if (ask_bpf(actor, HF_VIA_BPF_COMMAND, cmd, flags, cmd == BPF_BTF_LOAD ? HF_SAY : HF_SILENT)) return -HF_EPERM;
-  if (cmd == BPF_MAP_CREATE) return ask_bpf(actor, HF_VIA_BPF_MAP, ATTR(map_type), 0, HF_SILENT);
+  if (ask_bpf(actor, HF_VIA_BPF_COMMAND, cmd, flags, cmd == BPF_BTF_LOAD ? HF_REPORT : HF_REPORT_DENIALS))
+    return -HF_EPERM;
+  if (cmd == BPF_MAP_CREATE) return ask_bpf(actor, HF_VIA_BPF_MAP, ATTR(map_type), 0, HF_REPORT_DENIALS);
   if (cmd == BPF_PROG_LOAD) {
-    if (ask_bpf(actor, HF_VIA_BPF_PROGRAM, ATTR(prog_type), reach_of_type(actor, ATTR(prog_type)), HF_SILENT))
+    if (ask_bpf(actor, HF_VIA_BPF_PROGRAM, ATTR(prog_type), reach_of_type(actor, ATTR(prog_type)), HF_REPORT_DENIALS))
       return -HF_EPERM;
-    return ask_bpf(actor, HF_VIA_BPF_ATTACH, ATTR(expected_attach_type), 0, HF_SILENT);
+    return ask_bpf(actor, HF_VIA_BPF_ATTACH, ATTR(expected_attach_type), 0, HF_REPORT_DENIALS);
   }
   if (cmd == BPF_LINK_CREATE || cmd == BPF_PROG_ATTACH || cmd == BPF_PROG_DETACH)
     return attach_command(actor, cmd, attr);
@@ -398,14 +399,14 @@ __noinline int command_in_layer(struct bpf_actor *actor, __u32 cmd, __u64 at) {
  */
 #define ASK_LAYERS(actor, refused, question) \
   do { \
-    hf_begin_layers(&(actor).held, bpf_get_current_task()); \
+    begin_layers(&(actor).held, bpf_get_current_task()); \
     _Pragma("clang loop unroll(disable)") for (__u32 i_ = 0; i_ < HF_LAYERS_DECIDE; i_++) { \
       know_bpf_actor(&(actor), (actor).held.next); \
       if ((actor).ruled && (question)) (refused) = 1; \
       if ((actor).held.next == HF_NO_LAYER) break; \
     } \
     if ((actor).held.next != HF_NO_LAYER) { \
-      hf_count_undecidable(); \
+      count_undecidable(); \
       (refused) = 1; \
     } \
   } while (0)
@@ -451,7 +452,7 @@ __noinline int make_in_layer(struct bpf_actor *actor, __u64 address, __u32 way, 
   __u32 flags = 0, index = 0;
   if (!actor) return -HF_EPERM;
   object = record_object(actor, address, &index);
-  if (!object) return ask_bpf(actor, way, kind, HF_REQ_FACTS_MISSING, HF_SAY);
+  if (!object) return ask_bpf(actor, way, kind, HF_REQ_FACTS_MISSING, HF_REPORT);
   object->kind = way;
   object->bytes = bytes == HF_UNBOUNDED ? 0 : bytes;
   if (way != HF_VIA_BPF_COMMAND) {
@@ -459,7 +460,7 @@ __noinline int make_in_layer(struct bpf_actor *actor, __u64 address, __u32 way, 
     if (!flags) object->counted |= 1u << (index & 7u);
   }
   if (way == HF_VIA_BPF_PROGRAM) flags |= reach_of_type(actor, kind);
-  if (ask_bpf(actor, way, kind, flags, HF_SAY)) return -HF_EPERM;
+  if (ask_bpf(actor, way, kind, flags, HF_REPORT)) return -HF_EPERM;
   locked = way == HF_VIA_BPF_COMMAND ? usage_of(actor->set) : 0;
   if (locked) count(&locked->usage.tokens_made);
   return 0;

@@ -41,7 +41,7 @@ struct {
  * the verifier checks it once, not for each edge.
  */
 __noinline int path_add_profile(__u16 profile) {
-  struct path_walk *w = this_walk();
+  struct path_walk *w = hf_this_walk();
   __u32 kept;
   if (!w) return 0;
   w->kept = 0;
@@ -210,8 +210,8 @@ static long path_read_level(__u32 level, void *context) {
 static __always_inline int path_profiles(struct hf_known_profile *known, __u64 generation, __u64 cgroup) {
   struct path_walk *w, *inner;
   int level, failed;
-  if (!known || !cgroup || begin_walk()) return -1;
-  w = this_walk();
+  if (!known || !cgroup || hf_begin_walk()) return -1;
+  w = hf_this_walk();
   if (!w) return -1;
   inner = w;
   level = cgroup_level(cgroup);
@@ -229,7 +229,7 @@ static __always_inline int path_profiles(struct hf_known_profile *known, __u64 g
     known->chain[i] = w->chain[(w->found - 1 - i) & (HF_MAX_NEST - 1)];
   }
   if (!failed && w->found) known->bound = cgroup_id(path_ancestor(cgroup, w->bound));
-  end_walk();
+  hf_end_walk();
   return failed ? -1 : 0;
 }
 

@@ -61,7 +61,7 @@ int BPF_PROG(session_trace, struct task_struct *child, unsigned int mode) {
     const struct hf_layer *layer = session_number(traced, i);
     if (!layer) break;
     if (!is_runtime_of(layer, tracer)) continue;
-    hf_refusal_tell(HF_GUARD_RUNTIME, 0, 0);
+    refusal_tell(HF_GUARD_RUNTIME, 0, 0);
     return hf_answer(1);
   }
   return 0;

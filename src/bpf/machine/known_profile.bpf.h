@@ -2,10 +2,10 @@
 /*
  * Whose a task is, by its cgroup or else by its mark.
  *
- * Which profile a cgroup lies in is remembered, and read from its path (cgroup_path.bpf.h) only the first time: who is in
- * nobody's cgroup pays a look into a hash, and needs no memory.
+ * Which profile a cgroup lies in is remembered, and read from its path (cgroup_path.bpf.h) only the first time. A task
+ * in no profile's cgroup pays a look into a hash, and needs no memory.
  *
- * The task can be moved meanwhile by somebody else. So its cgroup is read once, and the key and the path are both of what
+ * Another task can move this one meanwhile. So its cgroup is read once, and the key and the path are both of what
  * was read; programs of this type run under rcu_read_lock(), so that it stays in memory. A policy that becomes live in
  * between has another generation, and so other keys; marks that change in between have another epoch, read before.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Sessions: who is a member of which (core/layers.h), by descent. What is a member is one from its first instruction:
- * lsm/task_alloc runs in the parent before anybody can find the child, whatever the way of forking. If the child cannot be
+ * lsm/task_alloc runs in the parent before another task can find the child, for every way of forking. If the child cannot be
  * recorded, the fork fails.
  *
  * The first member is made by an iterator that the daemon runs over a task that waits for it.
@@ -19,7 +19,7 @@
 /* Written by user space before a policy with profiles becomes live for the machine. */
 __u32 machine_profiles;
 
-/* Written by user space: sessions that have a slot, and those of ordinary users. 0 spares everybody the rest. */
+/* Written by user space: sessions that have a slot, and those of ordinary users. 0: no task needs the rest. */
 __u32 sessions_live;
 __u32 user_sessions_live;
 

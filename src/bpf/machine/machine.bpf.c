@@ -47,7 +47,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define MAX_THREADS 65536 /* of one process; more are refused where threads may be in several cgroups */
 
 struct cgroup_call {
-  __u64 inside; /* the task that is in attach_permissions; 0: nobody */
+  __u64 inside; /* the task that is in attach_permissions; 0: none */
   __u64 named;  /* the task that a write named, */
   __u64 namer;  /* and who wrote */
   __u32 clone;  /* 1: the task is a clone3 child */

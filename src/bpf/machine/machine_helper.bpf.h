@@ -50,24 +50,24 @@ __noinline int helper_rule_of_layer(struct hf_held *held) {
   struct hf_subject subject = {};
   const struct hf_tables *tables;
   if (!held) return HF_HELPERS_REFUSED;
-  hf_turn_to(held, held->next, held->first);
-  tables = hf_know_subject(&subject, held, bpf_get_current_task());
+  turn_to(held, held->next, held->first);
+  tables = know_subject(&subject, held, bpf_get_current_task());
   if (!tables || subject.unknown) return HF_HELPERS_REFUSED;
-  if (hf_any_tracked()) hf_derive_current(held, subject.profile);
+  if (any_tracked()) derive_current(held, subject.profile);
   if (has_no_say(held->slot, bpf_get_current_task())) return HF_HELPERS_FREE;
   profile = hf_profile_at(tables, subject.profile);
   if (!profile) return HF_HELPERS_REFUSED;
   /* A member of a session is in a sandbox, whatever the rules are. */
   if (held->slot && subject.set) return rule_of_mode(profile->mode);
   if (subject.profile && keeps_tasks(profile)) return rule_of_mode(profile->mode);
-  return hf_any_tracked() ? rule_for_visitor(tables, held, subject.profile) : HF_HELPERS_FREE;
+  return any_tracked() ? rule_for_visitor(tables, held, subject.profile) : HF_HELPERS_FREE;
 }
 
 /* The strongest of all layers from a slot on: HF_HELPERS_* grow. */
 static __always_inline int helper_rule_from(__u32 slot) {
   struct hf_held held = {};
   int strongest = HF_HELPERS_FREE;
-  hf_begin_layers(&held, bpf_get_current_task());
+  begin_layers(&held, bpf_get_current_task());
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_LAYERS_DECIDE && held.next != HF_NO_LAYER; i++) {
     int rule = helper_rule_of_layer(&held);
@@ -76,18 +76,18 @@ static __always_inline int helper_rule_from(__u32 slot) {
   return held.next == HF_NO_LAYER ? strongest : HF_HELPERS_REFUSED;
 }
 
-static __always_inline int hf_helper_rule(void) {
+static __always_inline int helper_rule(void) {
   return helper_rules ? helper_rule_from(HF_LAYER_MACHINE) : HF_HELPERS_FREE;
 }
 
-static __noinline int hf_refusal_tell(__u32 what, __u32 detail, __u32 audited) {
+static __noinline int refusal_tell(__u32 what, __u32 detail, __u32 audited) {
   const struct hf_layer *layer = session_number(sessions_of(bpf_get_current_task()), 0);
   struct hf_session_state *session = layer ? session_at(layer->slot) : 0;
   __u64 id = __sync_fetch_and_add(&cgroup_totals.events, 1) + 1;
   if (!audited && session) count(&session->guarded);
   if (!audited && what < HF_GUARD_COUNT) count(&machine_refused[what]);
   if (!may_tell(layer ? layer->slot : 0) ||
-      hf_tell_refusal(&cgroup_events, id, what, detail, audited, session ? session->id : 0))
+      tell_refusal(&cgroup_events, id, what, detail, audited, session ? session->id : 0))
     count(&cgroup_totals.lost);
   return 0;
 }
@@ -101,7 +101,7 @@ __noinline int session_refuses_acting(__u32 detail) {
   if (!sessions_live) return 0;
   rule = helper_rule_from(1);
   if (rule == HF_HELPERS_FREE) return 0;
-  hf_refusal_tell(HF_GUARD_ANY_PROCESS, detail, rule == HF_HELPERS_AUDITED);
+  refusal_tell(HF_GUARD_ANY_PROCESS, detail, rule == HF_HELPERS_AUDITED);
   return rule == HF_HELPERS_REFUSED;
 }
 
@@ -127,13 +127,13 @@ int BPF_PROG(session_bpf, int cmd, union bpf_attr *attr, unsigned int size, hf_m
   if (cmd != BPF_PROG_LOAD || !sessions_live) return 0;
   /* `attr` is the kernel's copy, and prog_type comes first. */
   if (bpf_probe_read_kernel(&type, sizeof(type), attr)) return -HF_EPERM;
-  return hf_answer(hf_acts_on_tasks(type) && !is_ruled_about_bpf() && session_refuses_acting(type));
+  return hf_answer(acts_on_tasks(type) && !is_ruled_about_bpf() && session_refuses_acting(type));
 }
 
 SEC("lsm/perf_event_alloc")
 int BPF_PROG(session_perf, struct perf_event___pt *event) {
   __u32 type = BPF_CORE_READ(event, attr.type);
-  return hf_answer(pt_perf_acts_on_all(type) && session_refuses_acting(type));
+  return hf_answer(perf_acts_on_all(type) && session_refuses_acting(type));
 }
 
 static __always_inline int may_set_helper(unsigned long magic) {
@@ -142,8 +142,8 @@ static __always_inline int may_set_helper(unsigned long magic) {
 
 /* The same settings as at an open (usermode_helper.bpf.h). */
 static __noinline int refuses_setting(__u64 inode) {
-  int helper = hf_helper_of_inode((void *)inode);
-  return helper && hf_refuses_helper(helper);
+  int helper = helper_of_inode((void *)inode);
+  return helper && refuses_helper(helper);
 }
 
 /* Each write and not each open: a descriptor may be older than the session, or come from another process. */
@@ -152,11 +152,11 @@ int BPF_PROG(session_write, struct file___pt *file, int mask) {
   struct inode___pt *inode;
   unsigned long magic;
   __u64 address = 0;
-  if (!(mask & PT_MAY_WRITE) || !sessions_live) return 0;
+  if (!(mask & MAY_WRITE) || !sessions_live) return 0;
   inode = file->f_inode;
   magic = inode->i_sb->s_magic;
   bpf_probe_read_kernel(&address, sizeof(address), &inode); /* a number from here on */
-  if (pt_acts_on_all(address, magic) && session_refuses_acting(0)) return hf_answer(1);
+  if (acts_on_all(address, magic) && session_refuses_acting(0)) return hf_answer(1);
   return hf_answer(may_set_helper(magic) && refuses_setting(address));
 }
 

@@ -3,7 +3,7 @@
  * Labels that change, on kernels whose sockets have them (from Linux 7.1): who may change them, and how the programs hear
  * of it. Before, the daemon is asked (Machine::set_labels()).
  *
- * Anybody may label a socket that a task with rules then uses, and a policy with rules may become live after that, so
+ * Any task may label a socket that a task with rules then uses, and a policy with rules may become live after that, so
  * every label of the machine is recorded, with or without rules. The entry is made before the kernel sets the label, so
  * that what has no room for one is not set: afterwards it could not be refused any more.
  */
@@ -31,7 +31,7 @@ static __noinline int read_label_name(struct hf_sip_text *text, __u64 name) {
   return (text->words[0] & USER_PREFIX_MASK) == USER_PREFIX;
 }
 
-/* "user.holdfast.probe": set to see whether sockets can have labels here, which is nobody's claim about anything. */
+/* "user.holdfast.probe": set to see whether sockets can have labels here. It claims nothing. */
 static __always_inline int is_probe(const struct hf_sip_text *text) {
   const __u64 *words = text->words;
   return words[0] == 0x6c6f682e72657375ull && words[1] == 0x72702e7473616664ull && words[2] == 0x65626full;
@@ -85,12 +85,12 @@ static __always_inline int hear_of_label(struct dentry *dentry, __u32 way, __u64
   __u64 name_hash = 0, value_hash = 0;
   int known = -1;
   if (!inode || !is_socket(inode)) return 0;
-  text = take_text();
+  text = hf_take_text();
   if (text) {
     known = read_label_name(text, name);
     name_hash = hash_text(text);
     if (way == HF_VIA_LABEL_SET) value_hash = hash_value(text, value, size);
-    give_text();
+    hf_give_text();
   }
   if (!known) return 0;
   labels = labels_of_inode(inode, way == HF_VIA_LABEL_SET ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
@@ -121,11 +121,11 @@ int BPF_PROG(label_was_removed, struct dentry *dentry, const char *name) {
 /* Not 0: whether the profile lists this name cannot be told. With `listed`: HF_REQ_LABEL_LISTED, or 0; -1: no label. */
 static __noinline int find_listed(struct ruled_task *task, __u64 name, int *listed) {
   struct hf_label_id_key key = {.kind = HF_LABEL_MAY_BE_SET};
-  struct hf_sip_text *text = take_text();
+  struct hf_sip_text *text = hf_take_text();
   int is_label;
   if (!text) return -1;
   if (!task || !listed) {
-    give_text();
+    hf_give_text();
     return -1;
   }
   key.generation = task->generation;
@@ -133,7 +133,7 @@ static __noinline int find_listed(struct ruled_task *task, __u64 name, int *list
   is_label = read_label_name(text, name);
   if (is_label > 0 && is_probe(text)) is_label = 0;
   key.hash = hash_text(text);
-  give_text();
+  hf_give_text();
   if (is_label < 0 || !key.hash) return -1;
   *listed = !is_label ? -1 : bpf_map_lookup_elem(&label_ids, &key) ? (int)HF_REQ_LABEL_LISTED : 0;
   return 0;

@@ -11,7 +11,7 @@
 const volatile __u32 kernel_labels = 0;
 
 /*
- * Labels that could not be recorded with any socket: while it is not 0, nobody knows the labels of any. User space looks at
+ * Labels that could not be recorded with any socket: while it is not 0, the labels of no socket are known. User space looks at
  * all sockets again then, and sets it back.
  */
 __u64 labels_lost;

@@ -6,7 +6,7 @@
  *
  * The sandbox of a service is the set of namespaces that tasks below the cgroup of its binding have made; of a mark, those
  * that tasks with the mark have made. A namespace can outlive a policy, so its record has the profile's id, which is a
- * digest of the name. Another policy may have no profile of that name: then nobody is held there.
+ * digest of the name. Another policy may have no profile of that name. Then no task is held there.
  */
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_NAMESPACE_BPF_H
 #define HOLDFAST_BPF_MACHINE_MACHINE_NAMESPACE_BPF_H
@@ -20,7 +20,7 @@
 #include "bpf/namespaces/records.bpf.h"
 #include "bpf/namespaces/trace.bpf.h"
 
-/* Written by user space before a policy with such rules becomes live: 0 spares everybody the rest. */
+/* Written by user space before a policy with such rules becomes live. 0: no task needs the rest. */
 __u32 namespace_rules;
 
 struct hf_tracking machine_tracking;
@@ -42,22 +42,22 @@ struct {
   __type(value, __u32);
 } profile_numbers SEC(".maps");
 
-static struct hf_tracking *hf_tracking(void) { return &machine_tracking; }
+static struct hf_tracking *tracking_state(void) { return &machine_tracking; }
 
-static __u32 hf_tracked_share(__u32 slot) {
+static __u32 share_of_tracked(__u32 slot) {
   const struct hf_session_state *session = slot ? session_at(slot) : 0;
   return session && session->user ? session->tracked_share : HF_MACHINE_TRACKED_SHARE;
 }
 
-static int hf_rules_namespaces(void) { return namespace_rules; }
+static int rules_namespaces(void) { return namespace_rules; }
 
-static int hf_asked_natively(void) { return hf_kernel_asks_natively(); }
+static int asked_natively(void) { return kernel_asks_natively(); }
 
 /*
  * Most tasks of most machines: members of no session, in no tracked namespace, in the cgroup of no profile, and without a
  * mark, as far as that takes no walk. A frame of its own, which is gone when the caller asks.
  */
-static __noinline int hf_is_nobody_now(void) {
+static __noinline int is_nobody_now(void) {
   struct hf_known_profile known;
   const struct hf_tables *t;
   if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
@@ -67,7 +67,7 @@ static __noinline int hf_is_nobody_now(void) {
   return t && !find_known_now(&known, t->generation) && !known.chain[0];
 }
 
-static __noinline __u64 hf_owner_id(const struct hf_held *held, __u16 profile) {
+static __noinline __u64 owner_id_of(const struct hf_held *held, __u16 profile) {
   struct hf_policy_key key = {.number = profile};
   __u64 *id;
   if (!held) return 0;
@@ -77,14 +77,14 @@ static __noinline __u64 hf_owner_id(const struct hf_held *held, __u16 profile) {
   return id ? *id : 0;
 }
 
-static __noinline __u16 hf_owner_number(struct hf_held *held, __u64 owner_id) {
+static __noinline __u16 owner_number_of(struct hf_held *held, __u64 owner_id) {
   struct hf_profile_id_key key = {.id = owner_id};
   __u32 *number;
   if (!held) return HF_NO_PROFILE;
   if (owner_id & HF_OWNER_IN_SESSION) {
     __u32 slot = hf_slot_of_owner(owner_id);
     if (slot == held->slot) return owner_id;
-    if (may_hold_visitor(slot, held->uid)) hf_note_layer(held, slot);
+    if (may_hold_visitor(slot, held->uid)) note_layer(held, slot);
     return HF_NO_PROFILE;
   }
   if (held->slot) return HF_NO_PROFILE;
@@ -108,12 +108,12 @@ static __always_inline int know_service(struct hf_subject *subject, const struct
   }
   subject->profile = profile_of(held->generation, task, &known);
   subject->set = known.bound;
-  if (subject->profile && !known.chain[0]) subject->set = HF_SET_OF_MARK | hf_owner_id(held, subject->profile);
+  if (subject->profile && !known.chain[0]) subject->set = HF_SET_OF_MARK | owner_id_of(held, subject->profile);
   return 0;
 }
 
 /* A machine without profiles has no say, so a member's first session begins. */
-static __always_inline void hf_begin_layers(struct hf_held *held, __u64 task) {
+static __always_inline void begin_layers(struct hf_held *held, __u64 task) {
   const struct hf_layer *layer = machine_profiles ? 0 : session_number(sessions_of(task), 0);
   held->first = held->next = layer ? layer->slot : HF_LAYER_MACHINE;
   held->uid = user_sessions_live ? sole_user_of(task) : HF_NO_UID;
@@ -128,7 +128,7 @@ static __always_inline void know_member(struct hf_subject *subject, struct hf_he
     const struct hf_layer *layer = session_number(sessions, i);
     if (!layer) break;
     if (layer->slot != held->slot) {
-      hf_note_layer(held, layer->slot);
+      note_layer(held, layer->slot);
       continue;
     }
     subject->profile = layer->profile;
@@ -136,17 +136,17 @@ static __always_inline void know_member(struct hf_subject *subject, struct hf_he
   }
 }
 
-static void hf_count_undecidable(void) { hf_count_undecided(&cgroup_totals.decisions); }
+static void count_undecidable(void) { hf_count_undecided(&cgroup_totals.decisions); }
 
-static __always_inline const struct hf_tables *hf_know_subject(struct hf_subject *subject, struct hf_held *held,
-                                                               __u64 task) {
+static __always_inline const struct hf_tables *know_subject(struct hf_subject *subject, struct hf_held *held,
+                                                            __u64 task) {
   const struct hf_tables *t;
   if (!subject || !held) return 0;
   subject->concerned = 1;
   know_member(subject, held, task);
   t = held->slot ? tables_of_session(held->slot) : live_tables();
   if (!t) {
-    hf_count_undecidable();
+    count_undecidable();
     return 0;
   }
   held->generation = t->generation;
@@ -156,7 +156,7 @@ static __always_inline const struct hf_tables *hf_know_subject(struct hf_subject
   return t;
 }
 
-static int hf_object_profile(const struct hf_held *held, __u64 task) {
+static int object_profile(const struct hf_held *held, __u64 task) {
   const struct hf_layers *sessions;
   if (!held->slot) return profile_of_task(held->generation, task);
   sessions = sessions_of(task);
@@ -185,13 +185,14 @@ static __noinline int tell_operation(const struct hf_request *r, const struct hf
   return tell_about(r, v, o->held.generation, o->held.slot, o->target, actor, o->object);
 }
 
-static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o) {
+static __always_inline int finish_decision(const struct hf_tables *t, struct hf_request *r,
+                                           const struct hf_operation *o) {
   struct hf_verdict v = {};
   int refused;
   if (o->held.slot && session_has_no_say(o->held.slot, o->task)) return 0;
   if (judge_namespace((struct hf_tables *)t, r, &v)) return 1;
   refused = hf_enforced_error(&v) != 0;
-  if (o->voice == HF_SAY || refused) tell_operation(r, &v, o);
+  if (o->report_mode == HF_REPORT || refused) tell_operation(r, &v, o);
   return refused;
 }
 
@@ -199,19 +200,19 @@ static __always_inline int hf_conclude(const struct hf_tables *t, struct hf_requ
 SEC("lsm/task_alloc")
 int BPF_PROG(machine_clone, struct task_struct *task, unsigned long clone_flags) {
   if (!namespace_rules) return 0;
-  return hf_answer(hf_ask_clone(clone_flags));
+  return hf_answer(ask_clone(clone_flags));
 }
 
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(machine_trace, struct task_struct *child, unsigned int mode) {
   if (!namespace_rules || !(mode & HF_PTRACE_MODE_ATTACH)) return 0;
-  return hf_answer(hf_ask_trace(bpf_get_current_task(), hf_number(child)));
+  return hf_answer(ask_trace(bpf_get_current_task(), hf_number(child)));
 }
 
 SEC("lsm/ptrace_traceme")
 int BPF_PROG(machine_traceme, struct task_struct *parent) {
   if (!namespace_rules) return 0;
-  return hf_answer(hf_ask_trace(hf_number(parent), bpf_get_current_task()));
+  return hf_answer(ask_trace(hf_number(parent), bpf_get_current_task()));
 }
 
 /* Also when a fork fails. */

@@ -59,8 +59,8 @@ static __noinline int number_event(struct hf_event *e, __u32 slot) {
 }
 
 /*
- * Sessions of ordinary users have half of the ring together, and each so many events in a second. So nobody's noise pushes
- * out what others have to say.
+ * Sessions of ordinary users have half of the ring together, and each so many events in a second.
+ * So the events of one session do not push out those of others.
  */
 static __noinline int may_tell(__u32 slot) {
   struct hf_session_state *session = slot ? session_at(slot) : 0;

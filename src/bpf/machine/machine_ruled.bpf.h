@@ -2,8 +2,8 @@
 /*
  * Whose rules about sockets and labels hold for the current task, and how a decision by them ends.
  *
- * Everybody sends, so these programs run for everybody. A machine without such rules pays a look at a number for each
- * operation; with rules, who is in no profile's cgroup pays a look into a hash (known_profile.bpf.h).
+ * Every task sends, so these programs run for every task. A machine without such rules pays a look at a number for each
+ * operation; with rules, a task in no profile's cgroup pays a look into a hash (known_profile.bpf.h).
  */
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H
 #define HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H
@@ -144,8 +144,8 @@ __noinline int judge_socket(struct hf_tables *tables, struct hf_request *r, stru
 static const __u64 empty_bucket[sizeof(struct hf_locked_bucket) / sizeof(__u64)];
 
 /*
- * Who can make cgroups that a pattern binds could make buckets until there is room for none. So each rule has its share of
- * them, and whoever uses that up is refused by his own rule alone.
+ * A task that can make cgroups that a pattern binds could use up all buckets. So each rule has its share of
+ * them, and when that is used up, only this rule refuses.
  */
 static __always_inline struct hf_locked_bucket *make_bucket(const struct hf_socket_rate *rate,
                                                             const struct hf_machine_bucket_key *key) {
@@ -180,7 +180,7 @@ static long drop_bucket(struct bpf_map *map, const void *number, struct hf_socke
   return 0;
 }
 
-/* Nobody is in it any more, and its id is never used again. */
+/* No task is in the cgroup any more, and its id is never used again. */
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(machine_cgroup_removed, struct cgroup___cg *cgroup, const char *path) {
   __u64 id = cgroup_id((__u64)cgroup);

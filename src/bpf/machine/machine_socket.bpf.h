@@ -33,7 +33,7 @@ struct {
   __type(value, struct hf_accept);
 } accepts SEC(".maps");
 
-/* Accepts that were refused when their peer was known; 0 spares everybody the look at each operation. */
+/* Accepts that were refused when their peer was known; 0: no operation has to look. */
 __u64 accepts_refused;
 
 struct {
@@ -215,7 +215,7 @@ static __always_inline void read_own_labels(struct socket *sock, struct ruled_ta
     r->flags |= HF_REQ_FACTS_MISSING;
 }
 
-/* The socket by which whoever started a session hears of its first member: not ruled about. */
+/* The socket by which the process that started a session hears of its first member. No rule applies to it. */
 static __noinline int is_channel(__u32 slot, __u64 cookie) {
   struct hf_session_state *session = slot ? session_at(slot) : 0;
   return session && session->channel && session->channel == cookie;
@@ -373,7 +373,7 @@ int BPF_PROG(machine_sctp, struct sock *sk, int option, struct sockaddr *address
 
 /* ---- accepting ------------------------------------------------------------------------------------------- */
 
-/* A copy of all there is. The file of the socket that will be accepted is there already, and nobody else has it yet. */
+/* Copies all labels. The file of the socket that will be accepted exists already, and no other task has it yet. */
 static __noinline int inherit_labels(struct socket *listener, struct socket *accepted) {
   struct inode *from_inode = hf_inode_of(listener), *to_inode = hf_inode_of(accepted);
   void *from, *to;
@@ -456,7 +456,7 @@ static long accept_in_layer(__u32 index, struct accepted_call *call) {
 
 /*
  * The kernel has taken a connection from the queue and gives it to the socket that the caller gets. No hook can make the
- * accept fail any more. So a refused connection is dead: nothing is sent or received on it, whoever has its descriptor.
+ * accept fail any more. So a refused connection is dead: no task that has its descriptor can send or receive on it.
  */
 SEC("lsm/sock_graft")
 int BPF_PROG(machine_graft, struct sock *sk, struct socket *accepted) {

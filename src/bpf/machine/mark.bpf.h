@@ -7,7 +7,7 @@
  * there before. A file is known by device, number and generation, which is as good as the file system's word:
  * only those that never give a number and generation twice are let carry marks.
  *
- * Whoever could change the attribute, write to the file, or make a task that executes it act, would have the
+ * A task that could change the attribute, write to the file, or make a task that executes it act, would have the
  * profile. All of these are one question (hf_decide_mark()).
  */
 #ifndef HOLDFAST_BPF_MACHINE_MARK_BPF_H
@@ -75,7 +75,7 @@ static __always_inline __u64 mark_of_file(struct inode___mark *inode) {
   return id ? *id : 0;
 }
 
-/* The mark that an attribute's name is; 0: none of the live policy's. -1: nobody can tell. Half a stack: a frame of its own. */
+/* The mark that an attribute's name is. 0: none of the live policy's; -1: not known. Half a stack, so a frame of its own. */
 static __noinline int find_mark(__u64 name, __u64 *id) {
   const struct hf_tables *tables = live_tables();
   struct hf_mark_key key = {};
@@ -131,7 +131,7 @@ static __noinline int judge_mark(__u64 id, __u32 way, __u64 target) {
 
 /* ---- the attribute ------------------------------------------------------------------------------------------- */
 
-/* Whoever may, cannot here. */
+/* A task that the kernel allows it is refused it here. */
 static __noinline int refuse_mark(__u64 id, __u64 target) {
   struct hf_request r = {.op = HF_OP_MARK, .via = HF_VIA_MARK_SET};
   const struct hf_tables *tables = live_tables();
@@ -181,7 +181,7 @@ static __noinline int forget_mark(struct dentry___mark *dentry, __u64 mark) {
 
 /*
  * Not 0: the attribute stays as it is. It counts from here on, before the kernel sets it: afterwards what there is no room
- * for could not be refused any more. Should the kernel fail then, it counts all the same, for the sake of somebody who may
+ * for could not be refused any more. Should the kernel fail then, it counts all the same, since its task was allowed to
  * make it count.
  */
 static __always_inline int set_mark(struct dentry___mark *dentry, __u64 name) {
@@ -232,7 +232,7 @@ int BPF_PROG(mark_was_removed, struct dentry___mark *dentry, const char *name) {
   return 0;
 }
 
-/* Somebody who has it open for writing could change it later. */
+/* Refused if a task has it open for writing, since that could change it later. */
 static __noinline int learn_mark(struct dentry___mark *dentry, __u64 name) {
   struct inode___mark *inode = BPF_CORE_READ(dentry, d_inode);
   struct hf_file_key key = {};
@@ -259,7 +259,7 @@ int BPF_PROG(mark_get_xattr, struct dentry___mark *dentry, const char *name) {
 /* ---- the file ------------------------------------------------------------------------------------------------- */
 
 /*
- * Whoever opens a file for writing, cuts it, or truncates it by its name, is asked with MAY_WRITE. Who only asks
+ * The kernel asks with MAY_WRITE when a task opens a file for writing, or truncates it. A task that only asks
  * (access()) does not write.
  */
 HF_PROG_IDMAP("lsm/inode_permission", mark_write, struct inode___mark *inode, int mask) {
@@ -299,7 +299,7 @@ int BPF_PROG(mark_unmount, struct super_block___mark *sb) {
 /* ---- the task --------------------------------------------------------------------------------------------------- */
 
 /*
- * Room for what the task will be, while the exec can still be refused. A tracer, or somebody who shares its
+ * Room for what the task will be, while the exec can still be refused. A tracer, or a task that shares its
  * directory and root, would act with the profile; and nothing is gained under no_new_privs.
  */
 static __noinline int prepare_exec(struct linux_binprm___mark *bprm) {

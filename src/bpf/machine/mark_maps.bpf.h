@@ -57,7 +57,7 @@ struct {
   __type(value, __u32);
 } mark_learner SEC(".maps");
 
-/* Written by user space before a policy with marks becomes live: 0 spares everybody the rest. */
+/* Written by user space before a policy with marks becomes live. 0: no task needs the rest. */
 __u32 mark_rules;
 
 /* Counts the changes of marks on cgroups: who remembers what a cgroup's path says remembers this as well. */

@@ -23,7 +23,7 @@ static __always_inline long add_session_owner(const struct ns_common *ns, __u32 
   __u32 inum = 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
-  record = hf_tracked_find(inum, (unsigned long)ns, ns_id);
+  record = tracked_find(inum, (unsigned long)ns, ns_id);
   if (record) __builtin_memcpy(of, record->of, sizeof(of));
 #pragma clang loop unroll(full)
   for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) {
@@ -31,7 +31,7 @@ static __always_inline long add_session_owner(const struct ns_common *ns, __u32 
     if (of[i].owner) continue;
     of[i].set = session_adoption.layer.set;
     of[i].owner = hf_owner_in_session(session_adoption.layer.slot, session_adoption.layer.profile);
-    return hf_track(ns, type, of);
+    return track(ns, type, of);
   }
   return -1;
 }
@@ -44,7 +44,7 @@ __noinline int adopt_namespace(__u64 address, __u64 user_ns, __u32 bit) {
   if (bit >= HF_NS_COUNT) return 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || session_adoption.inum[bit] != inum || (session_adoption.found & 1u << bit)) return 0;
-  if (session_adoption.owner != HF_NO_UID && hf_maker_of_user_ns(user_ns) != session_adoption.owner) {
+  if (session_adoption.owner != HF_NO_UID && maker_of_user_ns(user_ns) != session_adoption.owner) {
     session_adoption.refused = HF_ADOPTION_NAMESPACE;
     return 0;
   }
@@ -62,7 +62,7 @@ __noinline int adopt_namespace(__u64 address, __u64 user_ns, __u32 bit) {
   } while (0)
 
 static __always_inline void adopt_namespaces(const struct task_struct *task) {
-  const struct pid_namespace *pid_ns = hf_active_pid_ns(task);
+  const struct pid_namespace *pid_ns = active_pid_ns(task);
   const struct user_namespace *user = 0;
   struct nsproxy *proxy = 0;
   const struct cred *cred = 0;

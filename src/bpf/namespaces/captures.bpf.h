@@ -21,9 +21,9 @@
 #include "bpf/lib/decision_points.h"
 #include "bpf/namespaces/tracked.bpf.h"
 
-static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
+static __always_inline int note_target(const struct ns_common *ns, __u32 type) {
   __u64 task = bpf_get_current_task();
-  struct hf_call *call = hf_call_of(task);
+  struct hf_call *call = call_of(task);
   struct hf_call fresh = {};
   __u64 ns_id = bpf_core_field_exists(ns->ns_id) ? ns->ns_id : 0;
   if (call) {
@@ -44,12 +44,12 @@ static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
 
 #define HF_CAPTURE(function, type, copy) \
   SEC("fentry/" #function) \
-  int BPF_PROG(hf_##function##copy, const struct nsset *nsset, struct ns_common *ns) { return hf_capture(ns, type); }
+  int BPF_PROG(ns_##function##copy, const struct nsset *nsset, struct ns_common *ns) { return note_target(ns, type); }
 
 #define HF_FORGET(function) \
   SEC("fexit/" #function) \
-  int BPF_PROG(hf_##function##_end1) { \
-    struct hf_call *call = hf_call_of(bpf_get_current_task()); \
+  int BPF_PROG(ns_##function##_end1) { \
+    struct hf_call *call = call_of(bpf_get_current_task()); \
     if (call) call->address = 0; \
     return 0; \
   }

@@ -17,7 +17,7 @@
 #define HF_NS_DEPTH 33 /* pid and user namespaces nest 32 deep (MAX_PID_NS_LEVEL, create_user_ns) */
 
 /*
- * Of one layer (core/layers.h): `slot`, `next` and `generation` are set by hf_know_subject(), or by the caller. Layers have
+ * Of one layer (core/layers.h): `slot`, `next` and `generation` are set by know_subject(), or by the caller. Layers have
  * their turn by slots, from `first` up and then from 0 up to it.
  */
 struct hf_held {
@@ -36,7 +36,7 @@ struct hf_held {
 };
 
 /* Turns to a layer: nothing is known of it yet. `held->uid` stays. */
-static __always_inline void hf_turn_to(struct hf_held *held, __u32 slot, __u32 first) {
+static __always_inline void turn_to(struct hf_held *held, __u32 slot, __u32 first) {
   __u32 uid = held->uid;
   __builtin_memset(held, 0, sizeof(*held));
   held->uid = uid;
@@ -45,20 +45,20 @@ static __always_inline void hf_turn_to(struct hf_held *held, __u32 slot, __u32 f
   held->next = HF_NO_LAYER;
 }
 
-static __always_inline __u32 hf_turn_of(const struct hf_held *held, __u32 slot) {
+static __always_inline __u32 turn_of(const struct hf_held *held, __u32 slot) {
   return (slot - held->first) & (HF_LAYER_SLOTS - 1);
 }
 
 /* Another layer has a say. */
-static __always_inline void hf_note_layer(struct hf_held *held, __u32 slot) {
-  __u32 turn = hf_turn_of(held, slot);
-  if (turn <= hf_turn_of(held, held->slot)) return;
-  if (held->next == HF_NO_LAYER || turn < hf_turn_of(held, held->next)) held->next = slot;
+static __always_inline void note_layer(struct hf_held *held, __u32 slot) {
+  __u32 turn = turn_of(held, slot);
+  if (turn <= turn_of(held, held->slot)) return;
+  if (held->next == HF_NO_LAYER || turn < turn_of(held, held->next)) held->next = slot;
 }
 
 /* The number of a record's owner under the layer; HF_NO_PROFILE: it has no such profile. Notes other layers. Of the
  * object. */
-static __u16 hf_owner_number(struct hf_held *held, __u64 owner_id);
+static __u16 owner_number_of(struct hf_held *held, __u64 owner_id);
 
 /* The sandbox that the namespace belongs to under the layer. */
 struct hf_belongs {
@@ -69,8 +69,7 @@ struct hf_belongs {
   __u32 pad1;
 };
 
-static __always_inline void hf_find_owner(struct hf_belongs *to, struct hf_held *held,
-                                          const struct hf_tracked *record) {
+static __always_inline void find_owner(struct hf_belongs *to, struct hf_held *held, const struct hf_tracked *record) {
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) {
     __u32 at = i;
@@ -80,7 +79,7 @@ static __always_inline void hf_find_owner(struct hf_belongs *to, struct hf_held 
     if (at >= HF_TRACKED_OWNERS) break;
     owner_id = record->of[at].owner;
     if (!owner_id) break;
-    owner = hf_owner_number(held, owner_id);
+    owner = owner_number_of(held, owner_id);
     if (owner == HF_NO_PROFILE) continue;
     to->set = record->of[at].set;
     to->owner_id = owner_id;
@@ -88,15 +87,15 @@ static __always_inline void hf_find_owner(struct hf_belongs *to, struct hf_held 
   }
 }
 
-/* What hf_held_in() is asked about: the subject's profile, and whether creation cannot leave the namespace. */
+/* What held_in() is asked about: the subject's profile, and whether creation cannot leave the namespace. */
 #define HF_ANCHORS (1u << 16)
 
 /*
  * The task sits in the namespace at `address`. `about`: the task's profile, and HF_ANCHORS. A global function: the
  * verifier checks it once, not once for each namespace.
  */
-__noinline int hf_held_in(struct hf_held *held, __u64 address, __u32 inum, __u64 ns_id, __u32 about) {
-  const struct hf_tracking *tracking = hf_tracking();
+__noinline int held_in(struct hf_held *held, __u64 address, __u32 inum, __u64 ns_id, __u32 about) {
+  const struct hf_tracking *tracking = tracking_state();
   struct hf_belongs belongs = {};
   const struct hf_tracked *record;
   if (!held) return 0;
@@ -104,10 +103,10 @@ __noinline int hf_held_in(struct hf_held *held, __u64 address, __u32 inum, __u64
     held->flags |= HF_REQ_FACTS_MISSING;
     return 0;
   }
-  if (!hf_may_be_tracked(tracking, inum)) return 0;
-  record = hf_tracked_find(inum, address, ns_id);
+  if (!may_be_tracked(tracking, inum)) return 0;
+  record = tracked_find(inum, address, ns_id);
   if (!record) return 0;
-  hf_find_owner(&belongs, held, record);
+  find_owner(&belongs, held, record);
   if (belongs.set == HF_NO_SET) return 0;
   if (held->set != HF_NO_SET && held->set != belongs.set) {
     held->flags |= HF_REQ_HELD_MIXED;
@@ -125,20 +124,20 @@ __noinline int hf_held_in(struct hf_held *held, __u64 address, __u32 inum, __u64
 }
 
 /* The same for a namespace at an address that the verifier knows nothing of. */
-static __always_inline int hf_read_held(struct hf_held *held, __u64 address, __u32 about) {
+static __always_inline int read_held(struct hf_held *held, __u64 address, __u32 about) {
   const struct ns_common *ns = (const void *)address;
   __u64 ns_id = 0;
   __u32 inum = 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
-  return hf_held_in(held, address, inum, ns_id, about);
+  return held_in(held, address, inum, ns_id, about);
 }
 
-static __noinline int hf_held_at(struct hf_held *held, __u64 address, __u32 about) {
-  return hf_read_held(held, address, about);
+static __noinline int held_at(struct hf_held *held, __u64 address, __u32 about) {
+  return read_held(held, address, about);
 }
 
-static __always_inline struct pid_namespace *hf_active_pid_ns(const struct task_struct *task) {
+static __always_inline struct pid_namespace *active_pid_ns(const struct task_struct *task) {
   struct pid_namespace *ns = 0;
   struct pid *pid = 0;
   __u32 level = 0;
@@ -157,29 +156,29 @@ struct hf_ancestors {
   __u32 pad1;
 };
 
-static long hf_held_by_pid(__u32 depth, struct hf_ancestors *walk) {
+static long held_by_pid(__u32 depth, struct hf_ancestors *walk) {
   const struct pid_namespace *ns = (const void *)walk->ns;
   if (!ns) return 1;
-  hf_read_held(walk->held, (unsigned long)&ns->ns, walk->subject | HF_ANCHORS);
+  read_held(walk->held, (unsigned long)&ns->ns, walk->subject | HF_ANCHORS);
   bpf_core_read(&walk->ns, sizeof(walk->ns), &ns->parent); /* 0 where that fails */
   return 0;
 }
 
-static long hf_held_by_user(__u32 depth, struct hf_ancestors *walk) {
+static long held_by_user(__u32 depth, struct hf_ancestors *walk) {
   const struct user_namespace *ns = (const void *)walk->ns;
   if (!ns) return 1;
-  hf_read_held(walk->held, (unsigned long)&ns->ns, walk->subject | HF_ANCHORS);
+  read_held(walk->held, (unsigned long)&ns->ns, walk->subject | HF_ANCHORS);
   bpf_core_read(&walk->ns, sizeof(walk->ns), &ns->parent); /* 0 where that fails */
   return 0;
 }
 
-static __always_inline void hf_held_by_pids(struct hf_held *held, const struct task_struct *task, __u16 subject) {
-  struct hf_ancestors walk = {.held = held, .ns = (unsigned long)hf_active_pid_ns(task), .subject = subject};
+static __always_inline void held_by_pids(struct hf_held *held, const struct task_struct *task, __u16 subject) {
+  struct hf_ancestors walk = {.held = held, .ns = (unsigned long)active_pid_ns(task), .subject = subject};
   if (!walk.ns) held->flags |= HF_REQ_FACTS_MISSING;
-  bpf_loop(HF_NS_DEPTH, hf_held_by_pid, &walk, 0);
+  bpf_loop(HF_NS_DEPTH, held_by_pid, &walk, 0);
 }
 
-static __always_inline void hf_held_by_users(struct hf_held *held, const struct task_struct *task, __u16 subject) {
+static __always_inline void held_by_users(struct hf_held *held, const struct task_struct *task, __u16 subject) {
   struct hf_ancestors walk = {.held = held, .subject = subject};
   const struct user_namespace *ns = 0;
   const struct cred *cred = 0;
@@ -187,7 +186,7 @@ static __always_inline void hf_held_by_users(struct hf_held *held, const struct 
   if (cred) bpf_core_read(&ns, sizeof(ns), &cred->user_ns);
   if (!ns) held->flags |= HF_REQ_FACTS_MISSING;
   walk.ns = (unsigned long)ns;
-  bpf_loop(HF_NS_DEPTH, hf_held_by_user, &walk, 0);
+  bpf_loop(HF_NS_DEPTH, held_by_user, &walk, 0);
 }
 
 #define HF_HELD_BY(slot) \
@@ -195,7 +194,7 @@ static __always_inline void hf_held_by_users(struct hf_held *held, const struct 
     typeof(proxy->slot) ns_ = 0; \
     bpf_core_read(&ns_, sizeof(ns_), &proxy->slot); \
     if (ns_) \
-      hf_held_at(held, (unsigned long)&ns_->ns, subject); \
+      held_at(held, (unsigned long)&ns_->ns, subject); \
     else \
       held->flags |= HF_REQ_FACTS_MISSING; \
   } while (0)
@@ -204,7 +203,7 @@ static __always_inline void hf_held_by_users(struct hf_held *held, const struct 
  * Fills *held for the task at `task_address`, which has to be current or unable to run. `subject` is its
  * profile. A global function: the verifier checks it once, not in the state of each caller.
  */
-__noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 subject) {
+__noinline int derive_held(struct hf_held *held, __u64 task_address, __u16 subject) {
   const struct task_struct *task = (const void *)task_address;
   struct nsproxy *proxy = 0;
   if (!held) return 0;
@@ -221,21 +220,21 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
   HF_HELD_BY(pid_ns_for_children);
   HF_HELD_BY(time_ns);
   HF_HELD_BY(time_ns_for_children);
-  hf_held_by_pids(held, task, subject);
-  hf_held_by_users(held, task, subject);
+  held_by_pids(held, task, subject);
+  held_by_users(held, task, subject);
   return 0;
 }
 
 /* ---- the same for current, whose pointers the verifier knows: loads instead of calls ---------------- */
 
-/* As hf_held_at(). `ns` is never NULL; a load through a bad pointer gives 0, which is taken for a fact that is missing. */
+/* As held_at(). `ns` is never NULL; a load through a bad pointer gives 0, which is taken for a fact that is missing. */
 #define HF_LOOK(ns) \
   do { \
     const struct ns_common *look_ = (ns); \
     __u32 inum_ = look_->inum; \
-    if (!inum_ || hf_may_be_tracked(tracking, inum_)) { \
+    if (!inum_ || may_be_tracked(tracking, inum_)) { \
       __u64 ns_id_ = bpf_core_field_exists(look_->ns_id) ? look_->ns_id : 0; \
-      hf_held_in(held, hf_number(look_), inum_, ns_id_, subject); \
+      held_in(held, hf_number(look_), inum_, ns_id_, subject); \
     } \
   } while (0)
 
@@ -251,10 +250,10 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
     } \
   } while (0)
 
-__noinline int hf_derive_current(struct hf_held *held, __u16 subject) {
+__noinline int derive_current(struct hf_held *held, __u16 subject) {
   const struct task_struct *task = bpf_get_current_task_btf();
   const struct nsproxy *proxy = task->nsproxy;
-  const struct hf_tracking *tracking = hf_tracking();
+  const struct hf_tracking *tracking = tracking_state();
   const struct cred *cred = task->real_cred;
   const struct pid *pid = task->thread_pid;
   const struct user_namespace *user;
@@ -273,22 +272,22 @@ __noinline int hf_derive_current(struct hf_held *held, __u16 subject) {
   HF_LOOK_AT(time_ns);
   HF_LOOK_AT(time_ns_for_children);
   /* The first pid and user namespaces have level 0. They were not made, so they are not tracked. */
-  if (pid->level) hf_held_by_pids(held, task, subject);
-  if (user->level) hf_held_by_users(held, task, subject);
+  if (pid->level) held_by_pids(held, task, subject);
+  if (user->level) held_by_users(held, task, subject);
   return 0;
 }
 
 #define HF_MAY_BE_IN(slot) (!proxy->slot || hf_inum_may_be_tracked(tracking, proxy->slot->ns.inum))
 
 static __always_inline int hf_inum_may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
-  return !inum || hf_may_be_tracked(tracking, inum);
+  return !inum || may_be_tracked(tracking, inum);
 }
 
 /* 0: the current task is in no tracked namespace. 1: it has to be derived. */
 static __always_inline int hf_may_be_held_now(void) {
   const struct task_struct *task = bpf_get_current_task_btf();
   const struct nsproxy *proxy = task->nsproxy;
-  const struct hf_tracking *tracking = hf_tracking();
+  const struct hf_tracking *tracking = tracking_state();
   const struct cred *cred = task->real_cred;
   const struct pid *pid = task->thread_pid;
   const struct user_namespace *user;

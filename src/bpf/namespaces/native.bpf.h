@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Kernels that ask LSM programs about namespaces (Linux 7.4). These programs take the place of captures.bpf.h, of
- * records.bpf.h and of hf_capable there. The kernel never skips a program of type LSM, so each is attached once.
+ * records.bpf.h and of ns_capable there. The kernel never skips a program of type LSM, so each is attached once.
  *
  *   namespace_install   setns(), before each install, and before the kernel's own checks. The target is an argument
  *   namespace_init      every new namespace, when it has its number and before anybody can enter it. Decided is what
- *                       neither hf_userns_create nor the program on task_alloc has decided before
+ *                       neither ns_userns_create nor the program on task_alloc has decided before
  *   namespace_free      the end of each
  */
 #ifndef HOLDFAST_BPF_NAMESPACES_NATIVE_BPF_H
@@ -20,17 +20,17 @@ union security_list_options___ns {
 } __attribute__((preserve_access_index));
 
 /* A constant to the verifier. User space attaches these programs exactly where this is true (selection.h). */
-static __always_inline int hf_kernel_asks_natively(void) {
+static __always_inline int kernel_asks_natively(void) {
   union security_list_options___ns *hooks = 0;
   return bpf_core_field_exists(hooks->namespace_install);
 }
 
 SEC("lsm/namespace_install")
-int BPF_PROG(hf_native_install, const struct nsset *nsset, struct ns_common *ns) {
-  const struct hf_tracking *tracking = hf_tracking();
+int BPF_PROG(ns_native_install, const struct nsset *nsset, struct ns_common *ns) {
+  const struct hf_tracking *tracking = tracking_state();
   struct hf_operation o = {};
-  if (!hf_rules_namespaces() || !tracking) return 0;
-  if (hf_is_nobody_now() && !(tracking->any && hf_may_be_tracked(tracking, ns->inum))) return 0;
+  if (!rules_namespaces() || !tracking) return 0;
+  if (is_nobody_now() && !(tracking->any && may_be_tracked(tracking, ns->inum))) return 0;
   o.task = bpf_get_current_task();
   o.op = HF_OP_NAMESPACE_INSTALL;
   o.via = HF_VIA_SETNS;
@@ -39,37 +39,37 @@ int BPF_PROG(hf_native_install, const struct nsset *nsset, struct ns_common *ns)
   o.entered = hf_number(ns);
   o.flags = HF_REQ_TARGET_KNOWN;
   o.begun = 1;
-  return hf_answer(hf_ask(&o));
+  return hf_answer(ask_layers(&o));
 }
 
 /* A frame of its own. Not 0: refused. */
-static __noinline int hf_ask_init(__u32 type) {
+static __noinline int ask_init(__u32 type) {
   struct hf_operation o = {};
   struct hf_call_args call = {};
   hf_read_call(&call);
   /* The whole of the call has been decided, in the parent. */
   if (call.syscall == HF_SYSCALL_CLONE || call.syscall == HF_SYSCALL_CLONE3) return 0;
-  if (type == HF_NS_USER) return 0; /* hf_userns_create */
+  if (type == HF_NS_USER) return 0; /* ns_userns_create */
   if (call.syscall == HF_SYSCALL_UNSHARE)
-    hf_begin_unshare(&o, call.arg[0]);
+    begin_unshare(&o, call.arg[0]);
   else
-    hf_begin_creation(&o, HF_VIA_MOUNT, type, HF_SAY);
+    begin_creation(&o, HF_VIA_MOUNT, type, HF_REPORT);
   o.task = bpf_get_current_task();
-  return hf_ask(&o);
+  return ask_layers(&o);
 }
 
 SEC("lsm/namespace_init")
-int BPF_PROG(hf_native_init, struct ns_common *ns) {
+int BPF_PROG(ns_native_init, struct ns_common *ns) {
   __u32 type = hf_types_of_flags(ns->ns_type);
-  if (!hf_rules_namespaces() || hf_is_nobody_now() || ns->inum == HF_ANONYMOUS_MOUNTS_INUM) return 0;
-  if (hf_ask_init(type)) return hf_answer(1);
-  hf_made(hf_number(ns), type);
+  if (!rules_namespaces() || is_nobody_now() || ns->inum == HF_ANONYMOUS_MOUNTS_INUM) return 0;
+  if (ask_init(type)) return hf_answer(1);
+  note_made(hf_number(ns), type);
   return 0;
 }
 
 SEC("lsm/namespace_free")
-int BPF_PROG(hf_native_free, struct ns_common *ns) {
-  if (ns->inum != HF_ANONYMOUS_MOUNTS_INUM) hf_untrack(ns->inum);
+int BPF_PROG(ns_native_free, struct ns_common *ns) {
+  if (ns->inum != HF_ANONYMOUS_MOUNTS_INUM) untrack(ns->inum);
   return 0;
 }
 

@@ -30,7 +30,7 @@ struct hf_operation {
   __u16 points;      /* how often the kernel asks in this call */
   __u16 begun;       /* 1: what the call says has been read, for all layers */
   __u16 ns_types;
-  __u16 voice; /* HF_SAY, HF_SILENT */
+  __u16 report_mode; /* HF_REPORT, HF_REPORT_DENIALS */
   __u16 op;
   __u16 via;
   struct hf_subject subject;
@@ -38,31 +38,31 @@ struct hf_operation {
 };
 
 /* Whether this decision point is the first of its operation: the others repeat it and say nothing. */
-#define HF_SAY 0u
-#define HF_SILENT 1u /* but for a refusal */
+#define HF_REPORT 0u
+#define HF_REPORT_DENIALS 1u /* but for a refusal */
 
 /* Is no rule about the current task as it is? Spares most tasks the rest. */
-static int hf_is_nobody_now(void);
+static int is_nobody_now(void);
 
 /* Before layers have their turn: which of them is the first for this task. */
-static void hf_begin_layers(struct hf_held *held, __u64 task);
+static void begin_layers(struct hf_held *held, __u64 task);
 
 /*
  * Fills in who acts. Returns the policy that decides about it; null, although the subject is concerned: there is none,
  * which is counted here.
  */
-static const struct hf_tables *hf_know_subject(struct hf_subject *subject, struct hf_held *held, __u64 task);
+static const struct hf_tables *know_subject(struct hf_subject *subject, struct hf_held *held, __u64 task);
 
 /* The profile of a task that something is done to. -1: it cannot be told. */
-static int hf_object_profile(const struct hf_held *held, __u64 task);
+static int object_profile(const struct hf_held *held, __u64 task);
 
-/* What records have as the owner of a namespace: the opposite of hf_owner_number(). */
-static __u64 hf_owner_id(const struct hf_held *held, __u16 profile);
+/* What records have as the owner of a namespace: the opposite of owner_number_of(). */
+static __u64 owner_id_of(const struct hf_held *held, __u16 profile);
 
 /* Counts a refusal for want of what it takes to decide. */
-static void hf_count_undecidable(void);
+static void count_undecidable(void);
 
 /* Decides, counts and reports. The answer for the kernel: 0, or not 0 to refuse. */
-static int hf_conclude(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o);
+static int finish_decision(const struct hf_tables *t, struct hf_request *r, const struct hf_operation *o);
 
 #endif /* HOLDFAST_BPF_NAMESPACES_SUBJECT_BPF_H */

@@ -14,9 +14,9 @@
 
 #define HF_PTRACE_MODE_ATTACH 0x02
 
-static __always_inline int hf_ask_trace(__u64 tracer, __u64 tracee) {
+static __always_inline int ask_trace(__u64 tracer, __u64 tracee) {
   struct hf_operation o = {.op = HF_OP_TRACE, .via = HF_VIA_PTRACE, .task = tracer, .object = tracee};
-  return hf_ask(&o);
+  return ask_layers(&o);
 }
 
 #endif /* HOLDFAST_BPF_NAMESPACES_TRACE_BPF_H */

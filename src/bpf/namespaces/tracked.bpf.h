@@ -42,19 +42,19 @@ struct {
 } tracked_uses SEC(".maps");
 
 /* Whether anything is tracked at all. Of the object that includes this, like the next. */
-static struct hf_tracking *hf_tracking(void);
+static struct hf_tracking *tracking_state(void);
 
 /* The number of namespaces that one sandbox of the layer may have: the table is for all. */
-static __u32 hf_tracked_share(__u32 slot);
+static __u32 share_of_tracked(__u32 slot);
 
 /* Tasks go by the address of their task_struct, a plain number: what bpf_get_current_task() returns. */
-static __always_inline struct hf_call *hf_call_of(__u64 task) { return bpf_map_lookup_elem(&calls, &task); }
+static __always_inline struct hf_call *call_of(__u64 task) { return bpf_map_lookup_elem(&calls, &task); }
 
 /*
  * The record of this very namespace, not of another that had its number before. A namespace gets its ns_id
  * after its number, and so after its record: who first meets it alive completes the record.
  */
-static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u64 address, __u64 ns_id) {
+static __always_inline const struct hf_tracked *tracked_find(__u32 inum, __u64 address, __u64 ns_id) {
   struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
   if (!record || record->address != address) return 0;
   if (record->ns_id == 0) record->ns_id = ns_id;
@@ -62,16 +62,16 @@ static __always_inline const struct hf_tracked *hf_tracked_find(__u32 inum, __u6
   return record;
 }
 
-static __always_inline int hf_any_tracked(void) {
-  const struct hf_tracking *tracking = hf_tracking();
+static __always_inline int any_tracked(void) {
+  const struct hf_tracking *tracking = tracking_state();
   return tracking && tracking->any;
 }
 
-static __always_inline int hf_may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
+static __always_inline int may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
   return tracking->numbers[inum / 64 % HF_NUMBER_WORDS] >> (inum % 64) & 1;
 }
 
-static __noinline int hf_count_tracked(__u64 set, __u32 by) {
+static __noinline int count_tracked(__u64 set, __u32 by) {
   __u32 *uses;
   __u32 none = 0;
   if (set == HF_NO_SET) return 0;
@@ -84,30 +84,30 @@ static __noinline int hf_count_tracked(__u64 set, __u32 by) {
   return 0;
 }
 
-static __always_inline void hf_count_owners(const struct hf_owner *of, __u32 by) {
+static __always_inline void count_owners(const struct hf_owner *of, __u32 by) {
 #pragma clang loop unroll(full)
-  for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) hf_count_tracked(of[i].set, by);
+  for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) count_tracked(of[i].set, by);
 }
 
 /* Has the sandbox room for another namespace? Makers that would have their namespace untracked are refused. */
-static __always_inline int hf_has_room(__u64 set, __u32 share) {
+static __always_inline int has_room(__u64 set, __u32 share) {
   const __u32 *uses = bpf_map_lookup_elem(&tracked_uses, &set);
   return !uses || *(volatile const __u32 *)uses < share;
 }
 
 /* Drops the record of a namespace that goes, or of one that had its number before. Only one copy of a program does. */
-static __noinline void hf_untrack(__u32 inum) {
-  const struct hf_tracking *tracking = hf_tracking();
+static __noinline void untrack(__u32 inum) {
+  const struct hf_tracking *tracking = tracking_state();
   struct hf_owner of[HF_TRACKED_OWNERS];
   const struct hf_tracked *record;
-  if (!tracking || !hf_may_be_tracked(tracking, inum)) return;
+  if (!tracking || !may_be_tracked(tracking, inum)) return;
   record = bpf_map_lookup_elem(&tracked, &inum);
   if (!record) return;
   __builtin_memcpy(of, record->of, sizeof(of));
-  if (!bpf_map_delete_elem(&tracked, &inum)) hf_count_owners(of, -1u);
+  if (!bpf_map_delete_elem(&tracked, &inum)) count_owners(of, -1u);
 }
 
-static __always_inline int hf_same_owners(const struct hf_owner *one, const struct hf_owner *other) {
+static __always_inline int same_owners(const struct hf_owner *one, const struct hf_owner *other) {
   __u64 differ = 0;
 #pragma clang loop unroll(full)
   for (__u32 i = 0; i < HF_TRACKED_OWNERS; i++) differ |= (one[i].set ^ other[i].set) | (one[i].owner ^ other[i].owner);
@@ -115,9 +115,9 @@ static __always_inline int hf_same_owners(const struct hf_owner *one, const stru
 }
 
 /* Writes the record, once for all copies of a program. `of`: HF_TRACKED_OWNERS. Not 0: there is no room. */
-static __noinline long hf_track(const struct ns_common *ns, __u32 type, const struct hf_owner *of) {
+static __noinline long track(const struct ns_common *ns, __u32 type, const struct hf_owner *of) {
   struct hf_tracked record = {.type = type};
-  struct hf_tracking *tracking = hf_tracking();
+  struct hf_tracking *tracking = tracking_state();
   const struct hf_tracked *there;
   __u32 inum = 0;
   if (!tracking || !of) return -1;
@@ -131,11 +131,11 @@ static __noinline long hf_track(const struct ns_common *ns, __u32 type, const st
   there = bpf_map_lookup_elem(&tracked, &inum);
   /* Of another copy of the program. A stale record of a namespace that had this number and address differs in ns_id. */
   if (there && there->address == record.address && there->ns_id == record.ns_id && there->type == type &&
-      hf_same_owners(there->of, record.of))
+      same_owners(there->of, record.of))
     return 0;
-  hf_untrack(inum);
+  untrack(inum);
   if (bpf_map_update_elem(&tracked, &inum, &record, BPF_NOEXIST)) return -1;
-  hf_count_owners(record.of, 1);
+  count_owners(record.of, 1);
   return 0;
 }
 

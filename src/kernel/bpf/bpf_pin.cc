@@ -216,19 +216,6 @@ Result<MapShape> map_shape(int map_fd) {
   return MapShape{info.type, info.key_size, info.value_size, info.max_entries};
 }
 
-Result<std::uint32_t> map_entries(int map_fd) {
-  HF_TRY_ASSIGN(const auto shape, map_shape(map_fd));
-  std::vector<std::byte> key(shape.key_bytes), next(shape.key_bytes);
-  std::uint32_t count = 0;
-  const void* from = nullptr;
-  while (count < shape.max_entries && bpf_map_get_next_key(map_fd, from, next.data()) == 0) {
-    count++;
-    key = next;
-    from = key.data();
-  }
-  return count;
-}
-
 Result<LinkShape> link_shape(int link_fd) {
   HF_TRY(must_be(BpfKind::link, link_fd));
   bpf_link_info info = {};

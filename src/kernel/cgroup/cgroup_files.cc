@@ -33,7 +33,7 @@ bool same_file(int fd, const std::string& path) {
          one.st_ino == other.st_ino;
 }
 
-// Asks nobody who serves the file system.
+// Does not ask a server of the file system.
 std::optional<dev_t> device_of(int fd) {
   struct statx facts = {};
   if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &facts) != 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads files that may be of any kind and of anybody's, without waiting for one and without opening
+// Reads files that may be of any kind and of any user, without waiting for one and without opening
 // what is no regular file.
 #ifndef HOLDFAST_KERNEL_FILES_PLAIN_FILE_H
 #define HOLDFAST_KERNEL_FILES_PLAIN_FILE_H

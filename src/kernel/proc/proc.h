@@ -166,12 +166,12 @@ class TaskDirectory {
   // unknown: this process may not look.
   enum class DescriptorKind { none, socket, other, unknown };
   [[nodiscard]] DescriptorKind descriptor_kind(int number) const;
-  // The file system of its descriptor `number`. Asks nobody who serves it. Errors: as open_descriptor().
+  // The file system of its descriptor `number`. Asks no server of it. Errors: as open_descriptor().
   [[nodiscard]] Result<dev_t> descriptor_device(int number) const;
   // Was it opened with O_PATH? False also if this cannot be told.
   [[nodiscard]] bool descriptor_is_path_only(int number) const;
   // Is its descriptor `number` a file with a path and no namespace? Calls on a duplicate of it may ask
-  // whoever serves its file system. Touches no file.
+  // a server of its file system. Touches no file.
   [[nodiscard]] bool names_served_file(int number) const;
   // A second object for the same thread.
   [[nodiscard]] Result<TaskDirectory> duplicate() const;

@@ -51,7 +51,7 @@ struct Message {
   int flags = 0;             // MSG_*
 };
 // sendmsg(2). Returns the number of bytes sent. Raises no SIGPIPE. With MSG_ZEROCOPY the kernel reads
-// pages that nobody else uses.
+// pages that no other process uses.
 Result<std::int64_t> send_message(int socket_fd, const Message& message);
 
 // sendfile(2) or splice(2) to a socket.

@@ -58,7 +58,7 @@ Result<int> socket_option(int socket_fd, int option, const char* name) {
 }  // namespace
 
 Result<FileFacts> describe_file(int fd) {
-  // Not fstat(2), which may ask whoever serves the file system.
+  // Not fstat(2), which may ask the server of the file system.
   struct statx status = {};
   constexpr unsigned kWanted = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO;
   if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, kWanted, &status) != 0)

@@ -16,7 +16,7 @@
 namespace holdfast::kernel {
 
 // The facts of statx(2) and fcntl(2) about a descriptor. Of a file system that another process serves
-// they may be old: nobody is asked.
+// they may be old: the server of the file system is not asked.
 struct FileFacts {
   bool socket;
   bool path_only;  // opened with O_PATH: calls such as fgetxattr(2) fail

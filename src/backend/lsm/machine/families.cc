@@ -21,7 +21,7 @@ struct NamedProgram {
 };
 constexpr NamedProgram kPrograms[] = {
     {"machine_probe", kAllFamilies},
-    {"hf_native_free", kTracking},
+    {"ns_native_free", kTracking},
     {"label_will_be_set", kLabels},
     {"label_was_set", kLabels},
     {"label_was_removed", kLabels},
@@ -60,24 +60,24 @@ constexpr NamedProgram kPrograms[] = {
     {"cgroup_release", kMoves},
     {"cgroup_capture", kMoves},
     {"machine_call_end", kNamespaces},
-    {"hf_native_init", kNamespaces},
-    {"hf_native_install", kNamespaces},
-    {"hf_capable", kNamespaces},
+    {"ns_native_init", kNamespaces},
+    {"ns_native_install", kNamespaces},
+    {"ns_capable", kNamespaces},
     {"machine_clone", kNamespaces},
-    {"hf_userns_create", kNamespaces},
+    {"ns_userns_create", kNamespaces},
     {"machine_trace", kNamespaces},
     {"machine_traceme", kNamespaces},
-    {"hf_helper_fork", kHelpers},
-    {"hf_helper_asked_1", kHelpers},
-    {"hf_helper_asked_2", kHelpers},
-    {"hf_helper_asked_3", kHelpers},
-    {"hf_helper_asked_4", kHelpers},
-    {"hf_helper_write", kHelpers},
-    {"hf_helper_option", kHelpers},
-    {"hf_helper_key", kHelpers},
-    {"hf_helper_module", kHelpers},
-    {"hf_terminal", kHelpers},
-    {"hf_terminal_compat", kHelpers},
+    {"helper_fork", kHelpers},
+    {"helper_asked_1", kHelpers},
+    {"helper_asked_2", kHelpers},
+    {"helper_asked_3", kHelpers},
+    {"helper_asked_4", kHelpers},
+    {"helper_write", kHelpers},
+    {"helper_option", kHelpers},
+    {"helper_key", kHelpers},
+    {"helper_module", kHelpers},
+    {"terminal_ioctl", kHelpers},
+    {"terminal_ioctl_compat", kHelpers},
     {"bpf_map_gone", kBpf},
     {"bpf_program_gone", kBpf},
     {"bpf_token_gone", kBpf},
@@ -119,14 +119,14 @@ std::vector<FamilyProgram> programs_by_function() {
   std::vector<FamilyProgram> programs;
   const auto add = [&](const char* function, Families families) {
     for (unsigned copy = 1; copy <= HF_COPIES; copy++)
-      programs.push_back({"hf_" + std::string(function) + std::to_string(copy), families});
+      programs.push_back({"ns_" + std::string(function) + std::to_string(copy), families});
   };
   for (const char* function : {"common_free", "proc_free_inum", "common_init"})
     add(function, kTracking);
 #define HF_POINT_PROGRAMS(proc, TYPE, install, questions, how, make, kind) \
   add(#make, kTracking);                                                   \
   add(#install, kTargets);                                                 \
-  programs.push_back({"hf_" #install "_end1", kTargets});
+  programs.push_back({"ns_" #install "_end1", kTargets});
   HF_NAMESPACE_POINTS(HF_POINT_PROGRAMS)
 #undef HF_POINT_PROGRAMS
   return programs;

@@ -272,7 +272,7 @@ class LsmMachine final : public Machine {
   Result<void> prepare_families(lsm::Families added, const std::string& cgroup_root) {
     if (guard_) {
       HF_TRY(guard_->protect(directory_));
-      // Until then somebody could have removed a pin.
+      // Until then a task could have removed a pin.
       HF_TRY(programs_->check_pins());
     }
     HF_TRY(programs_->prove_calls());

@@ -58,7 +58,8 @@ Result<void> guard_id(int ids_fd, std::uint64_t kind, std::uint32_t id,
 
 std::string above(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-// What only the way off needs is nobody's while it is sealed, and which policy is live only read.
+// While it is sealed, no process gets what only ending enforcement needs, and which policy is live
+// can be read only.
 std::uint8_t who_gets(std::string_view pin) {
   if (pin == kSysctl) return HF_SHUT_SEALED;
   return pin == kLivePolicy ? HF_READ_SEALED : HF_FOR_DAEMON;
@@ -71,7 +72,7 @@ Error claim_refused(std::uint32_t why, const std::string& path, Error error) {
     case HF_CLAIM_FULL:
       return Error{ENOSPC, "guard", path, "too many directories, or on too many mounts"};
     case HF_CLAIM_WRITERS:
-      return Error{ETXTBSY, "guard", path, "somebody has it open for writing"};
+      return Error{ETXTBSY, "guard", path, "a process has it open for writing"};
     case HF_CLAIM_ELSEWHERE:
       return Error{ESTALE, "guard", path, "another file than the one that runs"};
     case HF_CLAIM_FILESYSTEM:
@@ -214,7 +215,7 @@ Result<void> MachineGuard::pin(const std::string& directory) {
   for (std::size_t i = 0; i < links_.size(); i++)
     HF_TRY(kernel::pin_bpf(bpf_link__fd(links_[i].get()), directory + kLink + std::to_string(i)));
   pinned_ = true;
-  // In no pin: whoever could write the one would be the daemon, or the other, guard nothing.
+  // These two have no pin. A process that writes to them could become the daemon, or end the guard.
   for (const char* name : {"guard_marked", "guard_dirs"}) {
     HF_TRY_ASSIGN(const auto map, kernel::bpf_id(object_->map_fd(name)));
     HF_TRY(guard_id(ids_.get(), HF_GUARDED_MAP, map.id));
@@ -277,7 +278,7 @@ Result<void> MachineGuard::protect_files(const std::vector<GuardedDirectory>& di
 }
 
 Result<void> MachineGuard::serve() const {
-  if (!serve_) return {};  // of an earlier build, which tells nobody apart
+  if (!serve_) return {};  // of an earlier build, which does not know who serves
   return kernel::run_bpf_program(serve_.get(), "guard_serve");
 }
 
@@ -287,7 +288,7 @@ Result<void> MachineGuard::detach_sysctl(const std::string& directory) {
   return kernel::detach_sysctl_program(program->get());
 }
 
-// Those about files, which cost everybody something, when they are not attached anyway.
+// Attaches the programs about files, unless they are attached. They cost each task something.
 Result<void> MachineGuard::attach_for_seal() const {
   HF_TRY_ASSIGN(const auto names, kernel::directory_entries(directory_));
   const std::string_view prefix = kForSeal + 1;

@@ -18,13 +18,13 @@
 
 namespace holdfast::backend::lsm {
 
-// Whether there are files to guard besides the pins: it costs everybody who opens one for writing.
+// Are there files to guard besides the pins? It costs each task that opens a file for writing.
 enum class GuardFiles { no, yes };
 
 // One thread.
 class MachineGuard {
  public:
-  // Loads and attaches; the calling process is the daemon from here on, and so is whoever executes
+  // Loads and attaches. From here on the calling process is the daemon, and so is each that runs
   // a file of its name in its directory and is in no session. `session_tasks_fd`, borrowed: the map
   // of the members of sessions. Detached when destroyed unless pin() was called.
   [[nodiscard]] static Result<std::unique_ptr<MachineGuard>> attach(GuardFiles files,

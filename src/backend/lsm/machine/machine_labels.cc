@@ -208,7 +208,7 @@ Result<void> MachineLabels::set_labels(int socket_fd, const Labels& labels) {
   return {};
 }
 
-// Somebody may change a label meanwhile. The kernel has changed it before a program hears of it, so
+// A task may change a label meanwhile. The kernel has changed it before a program hears of it, so
 // what was written over in between is seen by the second look. A name that went away in between has
 // no place any more, which is what it would have as well. The labels of a socket that does not keep
 // still are not known: what would need them is refused.

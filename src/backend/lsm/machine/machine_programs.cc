@@ -29,6 +29,7 @@
 #include "kernel/bpf/bpf_pin.h"
 #include "kernel/bpf/bpf_stats.h"
 #include "kernel/bpf/btf.h"
+#include "kernel/bpf/map_keys.h"
 #include "kernel/bpf/prototype.h"
 #include "kernel/proc/sysctl.h"
 #include "kernel/process/process.h"
@@ -53,7 +54,7 @@ Error bpf_error(int code, std::string operation, std::string object = {}) {
   return Error{-code, std::move(operation), std::move(object), {}};
 }
 
-// Whoever makes events as fast as they are read must not keep the reader from all else.
+// A task that makes events as fast as they are read must not keep the reader from all else.
 constexpr unsigned kMaxAtOnce = 4096;
 constexpr int kEnough = -4096;  // no errno
 
@@ -73,8 +74,8 @@ Error not_ours(const std::string& pin, std::string why) {
   return Error{EPROTO, "adopt", pin, std::move(why)};
 }
 
-// An entry for each task: with as many as the kernel makes, nobody can fill them. What was made
-// under another kernel.threads-max is taken as it is.
+// Maps with an entry for each task. They have room for as many as the kernel makes, so no task can
+// fill them. A map that was made under another kernel.threads-max is taken as it is.
 constexpr std::string_view kByTask[] = {"task_walks", "cgroup_clones", "marked_tasks", "peer_calls",
                                         "calls"};
 
@@ -146,14 +147,14 @@ auto find_data(Map& maps, std::string_view end) {
   return std::ranges::find_if(maps, [end](const auto& map) { return map.first.ends_with(end); });
 }
 
-// Does this kernel have a use for the program? Only such are loaded.
+// Does this kernel have a use for the program? Only those that it has a use for are loaded.
 bool is_of_use(const bpf_program* program, const kernel::KernelTypes& types, bool kernel_labels) {
   const std::string_view name = bpf_program__name(program);
   if (name.starts_with("label_") || name == "mark_was_removed") return kernel_labels;
   if (name == "machine_pages")
     return !kernel_labels && types.has_function(std::string(kPageSender));
   const std::string_view section = bpf_program__section_name(program);
-  if (name == "hf_terminal_compat" || name == "bpf_file_ioctl_compat")
+  if (name == "terminal_ioctl_compat" || name == "bpf_file_ioctl_compat")
     return types.has_function(helper_function(section));
   if (!name.starts_with(kHelperPrograms)) return is_used_here(section, name, types);
   return types.has_function(helper_function(section));
@@ -276,7 +277,7 @@ Result<void> MachinePrograms::attach(Families families) {
   return done;
 }
 
-// What they hold is from before the last detach(): what happened since went unseen.
+// The maps were filled before the last detach(). No program saw what happened since.
 Result<void> MachinePrograms::reset_maps(Families families) {
   if ((families & kTracking) != 0) {
     hf_tracking& tracking = globals_of(*globals_).machine_tracking;
@@ -294,7 +295,8 @@ Result<void> MachinePrograms::reset_maps(Families families) {
   return {};
 }
 
-// The entries of a storage cannot be listed. No attached program uses the one that goes.
+// The entries of an inode storage cannot be listed, so the map is made anew. No attached program
+// uses the old one.
 Result<void> MachinePrograms::replace_map(const std::string& name) {
   HF_TRY_ASSIGN(auto fresh, copy_of_map(map_fd(name), name));
   if (!directory_.empty()) {
@@ -343,7 +345,7 @@ void MachinePrograms::detach(Families families) {
     if ((program->families & attached_) != 0) continue;
     const auto link = links_.find(program->name);
     if (link == links_.end()) continue;
-    // An error leaves a program attached that has nothing to decide. adopt() tries again.
+    // After an error a program stays attached that has nothing to decide. adopt() tries again.
     if (!directory_.empty())
       if (!kernel::remove_pin(directory_ + "/" + pin_name(kLinkPrefix, program->name))) continue;
     links_.erase(link);
@@ -361,7 +363,7 @@ PolicyNeeds MachinePrograms::all_needs() const {
   return all;
 }
 
-// A policy that was adopted needs what is attached.
+// Without needs_ the live policy was adopted, and needs all that is attached.
 void MachinePrograms::detach_unneeded() {
   if (!needs_) return;
   const Families needed = all_needs().families;
@@ -428,14 +430,14 @@ Result<void> MachinePrograms::open_pins(const std::string& directory) {
     HF_TRY(check_map(name, object.map_shape(name.c_str()), pin, fd.get()));
     maps_.emplace(name, std::move(fd));
   }
-  // Rules that are in force may keep this process from labelling a socket, which is how one asks.
+  // A test would label a socket, and rules that are in force may refuse that to this process.
   HF_TRY_ASSIGN(kernel_labels_, wrap(read_kernel_labels(), directory));
   HF_TRY(use_maps());
   return open_links(object, directory);
 }
 
-// A process that ended while it attached or detached a family may have left a part of it. The live
-// policy does not need it.
+// A process that ended while it attached or detached a family may have left some of its programs.
+// The live policy does not need them.
 Result<void> MachinePrograms::open_links(const kernel::BpfObject& object,
                                          const std::string& directory) {
   HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
@@ -483,13 +485,11 @@ Result<void> MachinePrograms::take_tracked(const std::string& directory) {
   if (!shape || shape->key_bytes != sizeof(__u32) || shape->value_bytes != sizeof(hf_tracked))
     return {};
   hf_tracking& tracking = globals_of(*globals_).machine_tracking;
-  __u32 key = 0, next = 0;
-  bool more = bpf_map_get_next_key(before->get(), nullptr, &key) == 0;
-  for (; more; key = next) {
-    more = bpf_map_get_next_key(before->get(), &key, &next) == 0;
+  __u32 key = 0;
+  for (kernel::MapKeys keys(before->get(), sizeof(key)); keys.next(&key);) {
     hf_tracked record = {};
     if (bpf_map_lookup_elem(before->get(), &key, &record) != 0) continue;  // freed meanwhile
-    // As the programs do: whoever finds the bit looks for the record.
+    // In the order of the programs: a program that finds the bit looks for the record.
     std::atomic_ref(tracking.any).store(1);
     std::atomic_ref(tracking.numbers[key / 64 % HF_NUMBER_WORDS]).fetch_or(1ull << (key % 64));
     const int code = bpf_map_update_elem(map_fd("tracked"), &key, &record, BPF_NOEXIST);
@@ -529,8 +529,9 @@ bool same_object(const hf_bpf_object& one, const hf_bpf_object& other) {
 
 }  // namespace
 
-// Objects that are made meanwhile are recorded by both instances. One that is freed between the two
-// looks was freed by programs that did not know it here, and its address may be another one's.
+// Objects that are made meanwhile are recorded by both instances. One may be freed between the
+// two look-ups. Then the programs of this instance did not know it, and its address may be another
+// object's.
 Result<void> MachinePrograms::take_bpf_objects(const std::string& directory) {
   const auto open = [&](const char* map) {
     return kernel::open_pinned(directory + "/" + pin_name(kMapPrefix, map));
@@ -539,9 +540,9 @@ Result<void> MachinePrograms::take_bpf_objects(const std::string& directory) {
   if (!objects || !usages) return {};  // a build that decides nothing about bpf
   HF_TRY_ASSIGN(const auto object_shape, kernel::map_shape(objects->get()));
   HF_TRY_ASSIGN(const auto usage_shape, kernel::map_shape(usages->get()));
-  __u64 key = 0, next = 0;
-  bool more = bpf_map_get_next_key(objects->get(), nullptr, &key) == 0;
-  if (!more) return {};
+  __u64 key = 0;
+  kernel::MapKeys object_keys(objects->get(), sizeof(key));
+  if (object_keys.done()) return {};
   if (object_shape.value_bytes != sizeof(hf_bpf_object) ||
       usage_shape.value_bytes != sizeof(NamedUsage))
     return Error{EPROTO, "take over", "BPF objects",
@@ -550,8 +551,7 @@ Result<void> MachinePrograms::take_bpf_objects(const std::string& directory) {
   constexpr char kTaker[] = "bpf_take_over";
   HF_TRY_ASSIGN(const auto taker, wrap(load_alone(kTaker), "load the program that takes over"));
   const int program = taker.program_fd(kTaker);
-  for (; more; key = next) {
-    more = bpf_map_get_next_key(objects->get(), &key, &next) == 0;
+  while (object_keys.next(&key)) {
     hf_bpf_take_over request = {};
     request.what = HF_TAKE_OBJECT;
     request.key = key;
@@ -567,9 +567,7 @@ Result<void> MachinePrograms::take_bpf_objects(const std::string& directory) {
     request.object = now;
     HF_TRY_ASSIGN(std::ignore, take(program, request));
   }
-  more = bpf_map_get_next_key(usages->get(), nullptr, &key) == 0;
-  for (; more; key = next) {
-    more = bpf_map_get_next_key(usages->get(), &key, &next) == 0;
+  for (kernel::MapKeys keys(usages->get(), sizeof(key)); keys.next(&key);) {
     NamedUsage was = {};
     if (bpf_map_lookup_elem(usages->get(), &key, &was) != 0) continue;
     hf_bpf_take_over request = {};
@@ -586,11 +584,11 @@ Result<void> MachinePrograms::remove(const std::string& directory) {
   const std::uint32_t id = program_id(decider);
   const std::vector<std::uint32_t> programs = program_ids(directory);
   HF_TRY(MachineGuard::detach_sysctl(directory));
-  // From here on the directory is one that was never completed, whatever happens to this process.
+  // From here on the directory counts as never completed, also if this process is killed.
   for (const std::string& pin : {directory + "/layout", decider}) HF_TRY(kernel::remove_pin(pin));
   if (id != 0) HF_TRY(kernel::wait_for_program_end(id));
   HF_TRY(kernel::remove_pin_directory(directory));
-  // What is not refused any more is true when this returns.
+  // When this returns, the kernel refuses nothing any more.
   for (const std::uint32_t program : programs) HF_TRY(kernel::wait_for_program_end(program));
   return {};
 }
@@ -600,6 +598,8 @@ Result<void> MachinePrograms::learn_delegations(const std::string& cgroup_root) 
   return record_cgroups(map_fd("cgroup_delegated"), &delegated, cgroup_root, "trusted.delegate",
                         "1");
 }
+
+// ---- events, counters and probes ----------------------------------------------------------------
 
 LabelMaps MachinePrograms::label_maps() const {
   return {kernel_labels_, map_fd("machine_labels"), map_fd("label_store"), map_fd("label_key")};
@@ -642,7 +642,7 @@ std::vector<std::uint64_t> MachinePrograms::refused() const {
   return counts;
 }
 
-// The nonce last: until then nothing is answered.
+// The nonce is stored last: until then the programs answer nothing.
 Result<std::uint64_t> MachinePrograms::begin_probe(kernel::CgroupId cgroup) {
   std::uint64_t nonce = 0;
   HF_TRY(kernel::fill_random(&nonce, sizeof(nonce)));
@@ -720,7 +720,8 @@ std::uint64_t MachinePrograms::faults() const {
   return read_counter(from.unasked) + read_counter(from.unrecorded);
 }
 
-// How a policy becomes what the programs decide by, and how an old one goes.
+// ---- policies -----------------------------------------------------------------------------------
+
 namespace {
 
 Result<void> insert_paths(int names_fd, int globs_fd, const CgroupPaths& paths) {
@@ -735,7 +736,7 @@ Result<void> insert_paths(int names_fd, int globs_fd, const CgroupPaths& paths) 
   return {};
 }
 
-// By which records of namespaces know a profile under another policy too.
+// Records of namespaces name a profile by an id that it has under every policy.
 struct ProfileIdMaps {
   int ids = -1;
   int numbers = -1;
@@ -792,7 +793,7 @@ Result<void> MachinePrograms::insert(const LivePolicy& policy) {
   return inserted;
 }
 
-// Takes back what was put beside the live policy.
+// Removes the entries of every policy but the live one and those of sessions.
 void MachinePrograms::keep_live_alone() const {
   if (const auto live = live_generation()) sweep(*live);
 }
@@ -840,14 +841,11 @@ Result<std::uint64_t> MachinePrograms::live_generation() const {
 void MachinePrograms::sweep(std::uint64_t live) const {
   // The generation comes first in each key.
   const auto sweep_map = [&](int fd, std::size_t key_bytes) {
-    std::vector<std::byte> key(key_bytes), next(key_bytes);
-    bool more = bpf_map_get_next_key(fd, nullptr, key.data()) == 0;
-    while (more) {
-      more = bpf_map_get_next_key(fd, key.data(), next.data()) == 0;
+    std::vector<std::byte> key(key_bytes);
+    for (kernel::MapKeys keys(fd, key_bytes); keys.next(key.data());) {
       std::uint64_t of = 0;
       std::memcpy(&of, key.data(), sizeof(of));
       if (of != live && !session_generations_.contains(of)) bpf_map_delete_elem(fd, key.data());
-      key.swap(next);
     }
   };
   sweep_map(map_fd("cgroup_names"), sizeof(hf_path_key));
@@ -882,7 +880,7 @@ void MachinePrograms::drop_unused_buckets() const {
   drop_other_buckets(socket_maps(), used);
 }
 
-// What was said once is not said again.
+// Prints each text once.
 Warn MachinePrograms::once(const Warn& warn) {
   return [this, warn](const std::string& text) {
     if (warn && warned_.insert(text).second) warn(text);

@@ -39,7 +39,7 @@ struct LivePolicy {
   std::vector<std::string> profiles = {};  // names by number, to count by
 };
 
-// A policy as a map for the programs. Nobody, with whatever descriptor, changes what it says from
+// A policy as a map for the programs. No descriptor can be used to change it from
 // then on. Errors: of bpf(2).
 [[nodiscard]] Result<Fd> frozen_tables(const hf_tables& tables);
 
@@ -60,7 +60,7 @@ class MachinePrograms {
   // that this build does not know.
   [[nodiscard]] static Result<Fd> open_label_store(const std::string& directory);
   // Takes over the tracked namespaces that another instance, which is still attached, has recorded:
-  // whoever is held in one stays held. Nothing, if that instance records none, or in a way that
+  // a task held in one stays held. Does nothing if that instance records none, or in a way that
   // this build does not know. The family kTracking is attached. Errors: of bpf(2).
   [[nodiscard]] Result<void> take_tracked(const std::string& directory);
   // Takes over the records of BPF objects that another instance, which is still attached, keeps: they

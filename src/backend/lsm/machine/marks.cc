@@ -44,7 +44,7 @@ hf_mark_id_key id_key(const MarkEntry& entry) { return {entry.key.generation, en
 
 }  // namespace
 
-// Nobody renames a cgroup, and only who may write to the one above makes another of its name.
+// A cgroup cannot be renamed, and only tasks that may write to its parent can make one of its name.
 std::string doubt_about_cgroup(const std::string& root, const std::string& directory) {
   for (std::size_t end = root.size();; end = directory.find('/', end + 1)) {
     const std::string at = directory.substr(0, end);

@@ -37,7 +37,7 @@ using Warn = std::function<void(const std::string& text)>;
 using Doubt = std::function<std::string(const std::string& directory)>;
 
 // Why a cgroup that has had a "user.*" attribute since before a policy knew it may have it from
-// somebody else than root: whoever may write to its directory sets it. Empty: it is, like all above
+// another user than root: who may write to its directory can set it. Empty: it is, like all above
 // it up to `root`, root's, not for others to write, and not delegated ("trusted.delegate",
 // "user.delegate", of systemd). What it gives up is a sentence.
 [[nodiscard]] std::string doubt_about_cgroup(const std::string& root, const std::string& directory);
@@ -64,7 +64,7 @@ using Doubt = std::function<std::string(const std::string& directory)>;
 
 // Records the cgroups and the executables (of /usr and /opt, each on its own file system) that have
 // a mark of the live policy. Marks made from then on are seen as they are made. Takes as long as
-// reading those directories. What somebody else than root could have marked, or changed since, is
+// reading those directories. What another user than root could have marked, or changed since, is
 // not recorded, and `warn` hears of it: cgroups by doubt_about_cgroup() where the mark is "user.*",
 // executables that are not root's or that others may write to.
 // Errors: what reading the hierarchy of cgroups gave.

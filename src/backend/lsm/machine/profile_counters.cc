@@ -16,13 +16,13 @@ namespace {
 constexpr char kOther[] = "(other)";  // no name of a profile has a bracket
 
 hf_profile_counters read_slot(int counters_fd, std::uint32_t slot) {
-  hf_profile_counters meter = {};
-  if (bpf_map_lookup_elem(counters_fd, &slot, &meter) != 0) meter = {};
-  return meter;
+  hf_profile_counters counters = {};
+  if (bpf_map_lookup_elem(counters_fd, &slot, &counters) != 0) counters = {};
+  return counters;
 }
 
 Error failed(int code, const std::string& profile) {
-  return Error{-code, "meter profile", profile, {}};
+  return Error{-code, "count decisions of profile", profile, {}};
 }
 
 }  // namespace
@@ -32,9 +32,9 @@ void ProfileCounterSlots::use(int counters_fd, int slots_fd) {
   slots_fd_ = slots_fd;
   slots_.clear();
   for (std::uint32_t slot = HF_COUNTERS_FIRST; slot < HF_COUNTERS_SLOTS; slot++) {
-    const hf_profile_counters meter = read_slot(counters_fd_, slot);
-    if (meter.profile[0] == 0) return;
-    slots_.emplace(meter.profile, slot);
+    const hf_profile_counters counters = read_slot(counters_fd_, slot);
+    if (counters.profile[0] == 0) return;
+    slots_.emplace(counters.profile, slot);
   }
 }
 
@@ -43,9 +43,9 @@ Result<std::uint32_t> ProfileCounterSlots::slot_of(const std::string& profile) {
   if (found != slots_.end()) return found->second;
   const auto slot = HF_COUNTERS_FIRST + static_cast<std::uint32_t>(slots_.size());
   if (slot >= HF_COUNTERS_SLOTS || profile.size() >= HF_COUNTERS_NAME) return HF_COUNTERS_OTHER;
-  hf_profile_counters meter = {};
-  std::memcpy(meter.profile, profile.data(), profile.size());
-  if (const int code = bpf_map_update_elem(counters_fd_, &slot, &meter, BPF_ANY); code != 0)
+  hf_profile_counters counters = {};
+  std::memcpy(counters.profile, profile.data(), profile.size());
+  if (const int code = bpf_map_update_elem(counters_fd_, &slot, &counters, BPF_ANY); code != 0)
     return failed(code, profile);
   slots_.emplace(profile, slot);
   return slot;
@@ -83,11 +83,11 @@ void ProfileCounterSlots::count(const std::string& profile, std::uint16_t hook,
 std::vector<DecisionCount> ProfileCounterSlots::counts() const {
   std::vector<DecisionCount> counts;
   const auto add = [&](std::uint32_t slot, const std::string& profile) {
-    const hf_profile_counters meter = read_slot(counters_fd_, slot);
+    const hf_profile_counters counters = read_slot(counters_fd_, slot);
     for (std::uint16_t hook = 0; hook < HF_OP_COUNT; hook++)
       for (std::uint32_t kind = 0; kind < HF_OUTCOMES; kind++)
-        if (meter.counts[hook][kind] != 0)
-          counts.push_back({profile, hook, kind, meter.counts[hook][kind]});
+        if (counters.counts[hook][kind] != 0)
+          counts.push_back({profile, hook, kind, counters.counts[hook][kind]});
   };
   add(HF_COUNTERS_NONE, "");
   add(HF_COUNTERS_OTHER, kOther);

@@ -26,7 +26,7 @@ class ProfileCounterSlots {
   [[nodiscard]] Result<void> insert(std::uint64_t generation,
                                     const std::vector<std::string>& profiles);
 
-  // A decision of user space's, of the rule of this profile; "": nobody's. `kind`: HF_COUNTERS_*.
+  // Counts a decision of user space by a rule of this profile; "": of none. `kind`: HF_COUNTERS_*.
   void count(const std::string& profile, std::uint16_t hook, std::uint32_t kind);
 
   [[nodiscard]] std::vector<DecisionCount> counts() const;

@@ -17,6 +17,7 @@
 #include "core/bpf_objects.h"
 #include "core/decide.h"
 #include "kernel/bpf/bpf_pin.h"
+#include "kernel/bpf/map_keys.h"
 #include "kernel/proc/proc.h"
 #include "kernel/process/process.h"
 #include "kernel/system_error.h"
@@ -73,10 +74,8 @@ Result<std::unique_ptr<hf_tables>> read_tables(int fd) {
 template <typename Entry>
 Result<std::vector<Entry>> entries_of(int map_fd, std::uint64_t generation) {
   std::vector<Entry> entries;
-  decltype(Entry::key) key = {}, next = {};
-  bool more = bpf_map_get_next_key(map_fd, nullptr, &key) == 0;
-  for (; more; key = next) {
-    more = bpf_map_get_next_key(map_fd, &key, &next) == 0;
+  decltype(Entry::key) key = {};
+  for (kernel::MapKeys keys(map_fd, sizeof(key)); keys.next(&key);) {
     if (key.generation != generation) continue;
     Entry entry = {key, {}};
     if (bpf_map_lookup_elem(map_fd, &key, &entry.value) != 0)
@@ -91,7 +90,7 @@ PolicyNeeds session_needs(const hf_tables& tables, const SocketPolicy& sockets) 
   PolicyNeeds needs = needs_of(tables, sockets, false);
   needs.profiles = false;
   needs.families |= kHelpers;
-  // Whoever is in the user namespace of the sandbox uses its tokens.
+  // Every task in the user namespace of the sandbox can use its tokens.
   if (needs.bpf) needs.families |= kNamespaces | kTracking;
   needs.helpers = true;
   return needs;
@@ -588,10 +587,8 @@ void forget_namespace(int tracked_fd, __u32 inum, const hf_tracked& was, std::ui
 void MachineSessions::forget_namespaces(std::uint64_t set) const {
   const int tracked = programs_.map_fd("tracked");
   std::vector<std::pair<__u32, hf_tracked>> records;
-  __u32 key = 0, next = 0;
-  bool more = bpf_map_get_next_key(tracked, nullptr, &key) == 0;
-  for (; more; key = next) {
-    more = bpf_map_get_next_key(tracked, &key, &next) == 0;
+  __u32 key = 0;
+  for (kernel::MapKeys keys(tracked, sizeof(key)); keys.next(&key);) {
     hf_tracked record = {};
     if (bpf_map_lookup_elem(tracked, &key, &record) != 0) continue;
     if (std::ranges::any_of(record.of, [set](const hf_owner& owner) { return owner.set == set; }))
@@ -651,10 +648,7 @@ Error members_of_another_layout() {
                "stays in force. This one can start when they have ended"};
 }
 
-bool is_empty(int map_fd) {
-  __u64 key = 0;
-  return bpf_map_get_next_key(map_fd, nullptr, &key) != 0;
-}
+bool is_empty(int map_fd) { return kernel::MapKeys(map_fd, sizeof(__u64)).done(); }
 
 }  // namespace
 
@@ -675,10 +669,8 @@ Result<void> MachineSessions::copy_members(int from_fd) {
   const int to_fd = programs_.map_fd("session_tasks");
   for (bool found = true; found;) {
     found = false;
-    __u64 key = 0, next = 0;
-    bool more = bpf_map_get_next_key(from_fd, nullptr, &key) == 0;
-    for (; more; key = next) {
-      more = bpf_map_get_next_key(from_fd, &key, &next) == 0;
+    __u64 key = 0;
+    for (kernel::MapKeys keys(from_fd, sizeof(key)); keys.next(&key);) {
       hf_layers layers = {};
       if (bpf_map_lookup_elem(from_fd, &key, &layers) != 0) continue;  // it has ended
       const int code = bpf_map_update_elem(to_fd, &key, &layers, BPF_NOEXIST);

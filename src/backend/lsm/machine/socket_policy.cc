@@ -10,6 +10,7 @@
 
 #include "backend/lsm/machine/machine_labels.h"
 #include "base/digest.h"
+#include "kernel/bpf/map_keys.h"
 
 namespace holdfast::backend::lsm {
 
@@ -135,11 +136,7 @@ template <typename Key>
 std::vector<Key> keys_of(int map_fd) {
   std::vector<Key> keys;
   Key key = {};
-  const void* from = nullptr;
-  while (bpf_map_get_next_key(map_fd, from, &key) == 0) {
-    keys.push_back(key);
-    from = &keys.back();
-  }
+  for (kernel::MapKeys all(map_fd, sizeof(key)); all.next(&key);) keys.push_back(key);
   return keys;
 }
 

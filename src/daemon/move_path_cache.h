@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The paths of the cgroups that the event of a move names by their ids.
-#ifndef HOLDFAST_DAEMON_MOVE_PATHS_H
-#define HOLDFAST_DAEMON_MOVE_PATHS_H
+#ifndef HOLDFAST_DAEMON_MOVE_PATH_CACHE_H
+#define HOLDFAST_DAEMON_MOVE_PATH_CACHE_H
 
 #include <cstdint>
 #include <string>
@@ -13,10 +13,10 @@
 namespace holdfast::daemon {
 
 // One thread.
-class MovePaths {
+class MovePathCache {
  public:
   // The root directory of the unified hierarchy; invalid: no path is found.
-  explicit MovePaths(Fd cgroup_root) : cgroup_root_(std::move(cgroup_root)) {}
+  explicit MovePathCache(Fd cgroup_root) : cgroup_root_(std::move(cgroup_root)) {}
 
   // Empty paths: the event is not of a move, or the cgroup was removed before the first look-up.
   [[nodiscard]] policy::EventPaths of(const hf_event& event);
@@ -32,4 +32,4 @@ class MovePaths {
 
 }  // namespace holdfast::daemon
 
-#endif  // HOLDFAST_DAEMON_MOVE_PATHS_H
+#endif  // HOLDFAST_DAEMON_MOVE_PATH_CACHE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * socket_door: what connect(2) of a unix socket to a path does, a line for each: the same whoever
- * makes it.
+ * socket_connect: what connect(2) of a unix socket to a path does, a line for each case. The lines are the same
+ * whichever process makes the call.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 enum { threads = 8, each = 50, others = 100 };
 
-static char folder[] = "/tmp/socket_door.XXXXXX";
+static char folder[] = "/tmp/socket_connect.XXXXXX";
 static struct sockaddr_un full = {.sun_family = AF_UNIX, .sun_path = "full"};
 static struct sockaddr_un open_one = {.sun_family = AF_UNIX, .sun_path = "open"};
 
