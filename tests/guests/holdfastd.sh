@@ -14,7 +14,7 @@ start_holdfastd() {
       echo "Bail out! holdfastd is not up: $(cat /tmp/holdfastd.err)"
       exit 1
     fi
-    sleep 0.1
+    sleep 0.3
   done
 }
 metric() { "$HOLDFAST_BUILD/holdfast" metrics | sed -n "s/^$1 //p"; }
