@@ -367,6 +367,81 @@ if folder:
 
 IGNORED_CHILD = "print('SIGCHLD is ignored:', signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN); sys.exit(3)"
 OPEN_FILES = "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0]); say('pipe', os.pipe)"
+# What an open for writing returns, of files that are no business of any rule, and what it leaves behind.
+OPENS = """
+import fcntl, pty, stat, tempfile
+folder = tempfile.mkdtemp(); os.chdir(folder)
+def opened(what, path, flags, mode=0o666, **more):
+    try:
+        fd = os.open(path, flags, mode, **more)
+        print(what, "ok", oct(fcntl.fcntl(fd, fcntl.F_GETFL)), "exec" if os.get_inheritable(fd) else "closed by exec",
+              stat.filemode(os.fstat(fd).st_mode), os.fstat(fd).st_size)
+        os.close(fd)
+    except OSError as error: print(what, errno.errorcode.get(error.errno, error.errno))
+def raw(path, flags, mode=0):
+    fd = c.syscall(257, -100, path.encode(), flags, mode)
+    got = "ok" if fd >= 0 else errno.errorcode.get(ctypes.get_errno())
+    if fd >= 0: got += " %o" % fcntl.fcntl(fd, fcntl.F_GETFD); os.close(fd)
+    return got
+W = os.O_WRONLY; C = os.O_CREAT
+for mask in (0, 0o22, 0o77, 0o777):
+    os.umask(mask)
+    for mode in (0, 0o600, 0o666, 0o4777, 0o2755): opened(f"mask {mask:o} mode {mode:o}", f"m{mask:o}-{mode:o}", W | C, mode)
+os.umask(0o22)
+opened("new", "new", W | C | os.O_EXCL); opened("again", "new", W | C | os.O_EXCL); opened("not there", "none", W)
+opened("no folder", "none/new", W | C); opened("beneath a file", "new/x", W | C); opened("a folder", ".", W)
+opened("a folder to write both", ".", os.O_RDWR); opened("a folder made", "new/", W | C); opened("empty name", "", W | C)
+opened("too long", "n" * 256, W | C); opened("longest", "n" * 255, W | C); opened("long path", "./" * 2048 + "x", W | C)
+open("full", "w").write("text"); opened("kept", "full", W); opened("appended", "full", W | os.O_APPEND)
+opened("cut", "full", W | os.O_TRUNC); open("full", "w").write("text"); opened("cut to read", "full", os.O_RDONLY | os.O_TRUNC)
+open("ro", "w").close(); os.chmod("ro", 0o444); opened("read-only", "ro", W); opened("other's", "/etc/passwd", W | os.O_APPEND)
+os.mkdir("shut"); os.chmod("shut", 0); opened("shut folder", "shut/x", W | C); os.chmod("shut", 0o755)
+os.symlink("full", "link"); os.symlink("nowhere", "dangling"); os.symlink("loop", "loop")
+for name in ("link", "dangling", "loop"):
+    opened(name + " not followed", name, W | os.O_NOFOLLOW); opened(name + " exclusive", name, W | C | os.O_EXCL)
+opened("link", "link", W); opened("loop", "loop", W); opened("dangling", "dangling", W | C); print(os.path.exists("nowhere"))
+opened("nameless", ".", W | os.O_TMPFILE); opened("nameless in no folder", "full", W | os.O_TMPFILE)
+opened("direct", "full", W | os.O_DIRECT); opened("sync", "full", W | os.O_SYNC); opened("path only", "full", os.O_PATH | W)
+opened("both bits", "full", 3); opened("zero", "/dev/zero", W); opened("full device", "/dev/full", os.O_RDWR); opened("no tty", "/dev/tty", W)
+os.mkfifo("fifo"); opened("fifo, nobody", "fifo", W | os.O_NONBLOCK); opened("fifo, both", "fifo", os.O_RDWR)
+reader = threading.Timer(0.3, lambda: os.close(os.open("fifo", os.O_RDONLY))); reader.start()
+begun = time.monotonic(); opened("fifo, later", "fifo", W); print("it waited", time.monotonic() - begun > 0.25); reader.join()
+signal.signal(signal.SIGALRM, lambda *_: 1 / 0); signal.setitimer(signal.ITIMER_REAL, 0.2)
+try: os.open("fifo", W)
+except ZeroDivisionError: print("a signal ends the wait")
+one = socket.socket(socket.AF_UNIX); one.bind("socket"); opened("socket", "socket", W)
+running = os.path.join(folder, "program")
+open(running, "wb").write(open("/bin/sleep", "rb").read()); os.chmod(running, 0o755)
+child = os.posix_spawn(running, ["sleep", "60"], {}); opened("running program", running, W); os.kill(child, 9); os.waitpid(child, 0)
+master, slave = pty.openpty(); name = os.ttyname(slave)
+child = os.fork()
+if child == 0:
+    os.setsid()
+    os.close(os.open(name, os.O_RDWR | os.O_NOCTTY)); opened("no terminal yet", "/dev/tty", W)
+    fd = os.open(name, os.O_RDWR); opened("terminal", "/dev/tty", W); os._exit(0)
+os.waitpid(child, 0)
+at = os.open(".", os.O_PATH); opened("beside", "full", W, dir_fd=at); opened("no descriptor", "full", W, dir_fd=999)
+opened("beside a file", "x", W | C, dir_fd=os.open("full", 0))
+print("flags", raw("full", W), raw("full", W | os.O_CLOEXEC), raw("full", W | 0x8000000000000000 >> 32))
+how = (ctypes.c_uint64 * 4)(W, 0, 0, 0)
+def openat2(flags, mode, resolve, size=24, path=b"full"):
+    how[0], how[1], how[2] = flags, mode, resolve
+    fd = c.syscall(437, -100, path, how, size)
+    return "ok" if fd >= 0 and os.close(fd) is None else errno.errorcode.get(ctypes.get_errno())
+print("openat2", openat2(W, 0, 0), openat2(W, 0o644, 0), openat2(W | 1 << 40, 0, 0), openat2(W, 0, 1 << 40), openat2(W, 0, 0, 8),
+      openat2(W, 0, 0, 32), openat2(W, 0, 8, 24, b"/etc/passwd"), openat2(W, 0, 4, 24, b"link"), openat2(W | C, 0o600, 8, 24, b"made"))
+print("bad memory", errno.errorcode.get((c.syscall(257, -100, 8, W, 0), ctypes.get_errno())[1]))
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE); resource.setrlimit(resource.RLIMIT_NOFILE, (16, hard)); held = []
+try:
+    while True: held.append(os.open("full", W))
+except OSError as error: print("then", errno.errorcode[error.errno], held[-1])
+opened("and no file is made", "unmade", W | C); print(os.path.exists("unmade"))
+for fd in held: os.close(fd)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4)); signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+fd = os.open("full", W); print(os.write(fd, b"longer")); say("beyond the limit", lambda: os.write(fd, b"x"))
+os.chdir("/"); os.system("rm -rf " + folder)
+"""
+
 PLAIN = "print('runs'); say('attributes', lambda: os.listxattr('/etc/passwd'))"
 
 
@@ -439,6 +514,7 @@ def tests(user, root):
     if user.ordinary:
         user.same("a tree that fills the limit of processes", ["inet6"], NO_THREAD, before=leave_few_processes)
 
+    user.same("files that are opened for writing", ["none", "cgroups"], OPENS)
     user.same("writes to its /proc", ["none", "cgroups"], WRITES_PROC)
     user.same("the same in a pid namespace", ["none", "cgroups"], WRITES_PROC,
               options=["--unshare", "pid,mnt" if root and not user.ordinary else "user,pid,mnt"])

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves as a task of a supervised tree asks for them, one line each: "WAY moved" or "WAY ERRNO".
 //   cgroup_supervised TO PID WAY...    TO: a cgroup's path; PID: what is moved
+//   cgroup_supervised door FD PID      takes a descriptor from the unix socket FD and writes PID to it: "door ERRNO"
 //   cgroup_supervised race TO PID      a path that changes while the call is looked at: "race moved N refused N"
+//   cgroup_supervised race-by-descriptor TO PID   the same of a descriptor: "descriptor race moved N refused N"
 //   cgroup_supervised swap thread|process fd|types|pidfd FD   a descriptor that does: FD is a mount
 //                                      namespace's. "swap entered" or "swap stayed ERRNO"
 #include <linux/aio_abi.h>
@@ -233,6 +235,160 @@ ssize_t as_aio(int fd, const std::string& text) {
   return submitted == 1 && done.res >= 0 ? 1 : -1;
 }
 
+// By a mapping that is shared with the file.
+ssize_t as_mapping(int fd, const std::string& text) {
+  void* const at = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) return -1;
+  std::memcpy(at, text.data(), text.size());
+  return munmap(at, 4096) == 0 ? 1 : -1;
+}
+
+int by_mapping(const Victim& victim, const std::string& to) {
+  const int fd = open(procs(to).c_str(), O_RDWR);
+  if (fd < 0) return errno;
+  const int error = as_mapping(fd, std::to_string(victim.pid)) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
+ssize_t by_child(int fd, const std::string& text) {
+  const pid_t child = fork();
+  if (child == 0) _exit(ways::write_to(fd, text));
+  int status = 0;
+  waitpid(child, &status, 0);
+  errno = WEXITSTATUS(status);
+  return errno == 0 ? 1 : -1;
+}
+
+ssize_t by_thread(int fd, const std::string& text) {
+  int error = 0;
+  std::thread([&] { error = ways::write_to(fd, text); }).join();
+  errno = error;
+  return error == 0 ? 1 : -1;
+}
+
+// The descriptor that was given out, by its name in /proc.
+ssize_t by_own_name(int fd, const std::string& text) {
+  const int again = open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_WRONLY);
+  return again < 0 ? -1 : write(again, text.data(), text.size());
+}
+
+// For reading it is not looked at by the supervisor.
+ssize_t by_own_name_to_read(int fd, const std::string&) {
+  return open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_RDONLY) < 0 ? -1 : 1;
+}
+
+ssize_t by_own_handle(int fd, const std::string& text) {
+  struct {
+    file_handle handle;
+    char bytes[128];
+  } named = {};
+  named.handle.handle_bytes = sizeof(named.bytes);
+  int mount_id = 0;
+  if (name_to_handle_at(fd, "", &named.handle, &mount_id, AT_EMPTY_PATH) != 0) return -1;
+  const int again = open_by_handle_at(fd, &named.handle, O_WRONLY);
+  return again < 0 ? -1 : write(again, text.data(), text.size());
+}
+
+// A message with one descriptor.
+struct Passed {
+  Passed() {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+  }
+  char byte = 'f';
+  iovec part = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+};
+
+bool pass(int socket, int fd) {
+  Passed out;
+  cmsghdr* const header = CMSG_FIRSTHDR(&out.message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+  return sendmsg(socket, &out.message, 0) == 1;
+}
+
+// Takes the descriptor of a message, and writes the text to it. Returns 0 or an errno.
+int take(int socket, const std::string& text) {
+  Passed in;
+  if (recvmsg(socket, &in.message, 0) != 1) return errno;
+  int fd = -1;
+  if (cmsghdr* const header = CMSG_FIRSTHDR(&in.message))
+    std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+  return ways::write_to(fd, text);
+}
+
+// The directory of the file system that the descriptor is of.
+ssize_t by_own_directory(int fd, const std::string& text) {
+  constexpr int kNumberAndGeneration = 0x81;  // FILEID_INO64_GEN, as FUSE makes them
+  struct {
+    file_handle handle;
+    unsigned bytes[3];
+  } root = {};
+  root.handle.handle_bytes = sizeof(root.bytes);
+  root.handle.handle_type = kNumberAndGeneration;
+  root.bytes[1] = 1;  // FUSE_ROOT_ID
+  const int read = open_by_handle_at(fd, &root.handle, O_RDONLY | O_DIRECTORY);
+  if (read >= 0) return 1;
+  const int directory = open_by_handle_at(fd, &root.handle, O_PATH | O_DIRECTORY);
+  if (directory < 0) return -1;
+  for (int number = 2; number < 100; number++) {
+    const int file = openat(directory, std::to_string(number).c_str(), O_WRONLY);
+    if (file >= 0) return write(file, text.data(), text.size());
+  }
+  const int made = openat(directory, "new", O_WRONLY | O_CREAT, 0600);
+  return made < 0 ? -1 : 1;
+}
+
+int exclusive(const Victim& victim, const std::string& to) {
+  return write_and_close(open(procs(to).c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600), victim);
+}
+
+// A child that was there before gets the descriptor, and writes.
+ssize_t by_sibling(int fd, const std::string& text) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) return -1;
+  const pid_t sibling = fork();
+  if (sibling == 0) {
+    close(fd);
+    _exit(take(ends[1], text));
+  }
+  (void)pass(ends[0], fd);
+  int status = 0;
+  waitpid(sibling, &status, 0);
+  close(ends[0]);
+  close(ends[1]);
+  errno = WEXITSTATUS(status);
+  return errno == 0 ? 1 : -1;
+}
+
+// As shells append.
+ssize_t appended(int fd, const std::string& text) {
+  if (fcntl(fd, F_SETFL, O_APPEND) != 0 || ftruncate(fd, 0) != 0) return -1;
+  return write(fd, text.data(), text.size());
+}
+
+// Hands the descriptor to a task outside by the unix socket 7; the other end is the argument of "door".
+ssize_t handed_out(int fd, const std::string&) {
+  int answer = 0;
+  if (!pass(7, fd) || read(7, &answer, sizeof(answer)) != sizeof(answer)) return -1;
+  errno = answer;
+  return answer == 0 ? 1 : -1;
+}
+
+// The other end of handed_out().
+int take_and_write(int socket, const std::string& text) {
+  const int error = take(socket, text);
+  std::printf("door %s\n", error == 0 ? "moved" : strerrorname_np(error));
+  return write(socket, &error, sizeof(error)) == sizeof(error) ? 0 : 1;
+}
+
 int nonsense(const Victim&, const std::string& to) { return ways::write_file(procs(to), "1 2"); }
 
 int nobody_there(const Victim&, const std::string& to) {
@@ -287,6 +443,17 @@ const std::map<std::string, Way> kWays = {
     {"copy", [](auto& v, auto& to) { return written_as(v, to, as_copy); }},
     {"splice", [](auto& v, auto& to) { return written_as(v, to, as_splice); }},
     {"aio", [](auto& v, auto& to) { return written_as(v, to, as_aio); }},
+    {"mapped", by_mapping},
+    {"child", [](auto& v, auto& to) { return written_as(v, to, by_child); }},
+    {"thread", [](auto& v, auto& to) { return written_as(v, to, by_thread); }},
+    {"own-name", [](auto& v, auto& to) { return written_as(v, to, by_own_name); }},
+    {"own-name-to-read", [](auto& v, auto& to) { return written_as(v, to, by_own_name_to_read); }},
+    {"own-handle", [](auto& v, auto& to) { return written_as(v, to, by_own_handle); }},
+    {"own-directory", [](auto& v, auto& to) { return written_as(v, to, by_own_directory); }},
+    {"exclusive", exclusive},
+    {"sibling", [](auto& v, auto& to) { return written_as(v, to, by_sibling); }},
+    {"appended", [](auto& v, auto& to) { return written_as(v, to, appended); }},
+    {"handed-out", [](auto& v, auto& to) { return written_as(v, to, handed_out); }},
     {"nonsense", nonsense},
     {"nobody-there", nobody_there},
     {"unprivileged", unprivileged},
@@ -332,6 +499,43 @@ int move_by_path(const std::string& to, const Victim& victim) {
   stop = true;
   turner.join();
   std::printf("race moved %d refused %d\n", is_in(to, victim), refused);
+  return 0;
+}
+
+// One thread turns a descriptor between a harmless file and the cgroup's, as a path (O_PATH) and as what
+// was opened. The other opens it again by its name, and writes to it.
+int move_by_descriptor(const std::string& to, const Victim& victim) {
+  constexpr int kPath = 77;
+  constexpr int kOpened = 78;
+  const std::string name = "/proc/self/fd/" + std::to_string(kPath);
+  const int harmless = open("/dev/null", O_WRONLY);
+  const int cgroup = open(procs(to).c_str(), O_PATH);
+  const int given = open(procs(to).c_str(), O_WRONLY);
+  if (harmless < 0 || cgroup < 0 || given < 0) return 1;
+  dup2(harmless, kPath);
+  dup2(harmless, kOpened);
+  std::atomic<bool> stop = false;
+  std::thread turner([&] {
+    while (!stop) {
+      dup2(cgroup, kPath);
+      dup2(given, kOpened);
+      dup2(harmless, kPath);
+      dup2(harmless, kOpened);
+    }
+  });
+  const std::string text = std::to_string(victim.pid);
+  struct race rounds = {.rounds = 2000, .begun = 0, .since = 0, .over_at = 0};
+  bool refused = false;
+  while (race_goes_on(&rounds, refused || is_in(to, victim))) {
+    if (ways::write_to(kOpened, text) != 0) refused = true;
+    const int fd = open(name.c_str(), O_WRONLY);
+    if (fd < 0) continue;
+    if (ways::write_to(fd, text) != 0) refused = true;
+    close(fd);
+  }
+  stop = true;
+  turner.join();
+  std::printf("descriptor race moved %d refused %d\n", is_in(to, victim), refused);
   return 0;
 }
 
@@ -395,6 +599,9 @@ int main(int argc, char** argv) {
   if (argc < 4) return 2;
   if (std::string(argv[1]) == "swap" && argc == 5)
     return swap(argv[2], argv[3], std::atoi(argv[4]));
+  if (std::string(argv[1]) == "door") return take_and_write(std::atoi(argv[2]), argv[3]);
+  if (std::string(argv[1]) == "race-by-descriptor")
+    return move_by_descriptor(argv[2], {std::atoi(argv[3]), -1});
   if (std::string(argv[1]) == "race") return move_by_path(argv[2], {std::atoi(argv[3]), -1});
   const std::string to = argv[1];
   const Victim victim = {std::atoi(argv[2]), std::atoi(argv[2])};

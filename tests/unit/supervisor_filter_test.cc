@@ -204,12 +204,20 @@ TEST_F(Filter, SeesSharedDescriptorTablesWhereCgroupsAreProtected) {
 
 TEST_F(Filter, SeesShortWritesAndOpensForWritingWhereCgroupsAreProtected) {
   wanted_.cgroup_files = true;
+  wanted_.cgroup_writes = true;
   EXPECT_EQ(run(SYS_write, 3, 0, 31), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(SYS_write, 3, 0, 32), SECCOMP_RET_ALLOW);
   EXPECT_EQ(run(SYS_writev, 3, 0, 3), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(SYS_writev, 3, 0, 4), SECCOMP_RET_ALLOW);
   EXPECT_EQ(run(SYS_openat, 3, 0, 1), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(run(SYS_openat, 3, 0, 0), SECCOMP_RET_ALLOW);
+}
+
+TEST_F(Filter, SeesNoWritesWhereFilesOfCgroupsAreAnswered) {
+  wanted_.cgroup_files = true;
+  EXPECT_EQ(run(SYS_write, 3, 0, 1), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_writev, 3, 0, 1), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(SYS_openat, 3, 0, 1), SECCOMP_RET_USER_NOTIF);
 }
 
 // The kernel takes an int or an unsigned int from the lower half of a register.

@@ -37,7 +37,7 @@ struct AcceptHandler::Attempt {
   std::atomic<bool> served = false;
   // The caller's.
   std::optional<kernel::TaskDirectory> task = {};
-  std::optional<kernel::TaskMemory> memory = {};
+  std::optional<kernel::TaskMemory> memory = {};  // if it asks for an address
   kernel::FileCredentials owner = {};
   std::optional<kernel::Accepted> accepted = {};  // written by the job; read after it has ended
 
@@ -140,21 +140,22 @@ Answer AcceptHandler::handle(const seccomp_notif& call, const kernel::TaskDirect
 }
 
 Answer AcceptHandler::make(std::shared_ptr<Attempt> attempt, const kernel::TaskDirectory& task) {
-  auto memory = task.memory();
-  auto owner = task.file_credentials();
+  if (attempt->address_at() != 0) {
+    auto memory = task.memory();
+    if (!memory) return Answer::error(EPERM);
+    attempt->memory.emplace(std::move(*memory));
+  }
+  auto receiver = task.receiver(static_cast<pid_t>(attempt->call.pid));
   auto own = task.duplicate();
   auto directory = task.duplicate();
-  if (!memory || !owner || !own || !directory) return Answer::error(EPERM);
+  if (!receiver || !own || !directory) return Answer::error(EPERM);
   // If the call still waits, the files opened above belong to the caller.
   if (!context_.listener.waiting(attempt->call.id)) return Answer::caller_gone();
-  attempt->memory.emplace(std::move(*memory));
-  attempt->owner = std::move(*owner);
+  attempt->owner = std::move(receiver->credentials);
   attempt->task.emplace(std::move(*own));
 
   // Like the kernel, check for a free descriptor number first. Without one, take no connection.
-  const auto room = task.has_room_for_descriptor();
-  if (!room) return Answer::error(EPERM);
-  if (!*room) return Answer::error(EMFILE);
+  if (!receiver->has_room) return Answer::error(EMFILE);
 
   const auto given_back = std::ranges::find(given_back_, attempt->cookie, &GivenBack::listener);
   if (given_back != given_back_.end()) {

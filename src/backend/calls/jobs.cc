@@ -212,8 +212,8 @@ Result<void> Jobs::start(const seccomp_notif& call, kernel::TaskDirectory task,
       pool_->threads++;
     }
     pool_->waiting.push_back(running);
-    pool_->arrived.notify_one();
   }
+  pool_->arrived.notify_one();  // after the lock: the thread would wait for it
   const bool only = running_.empty();
   running->place = running_.insert(running_.end(), running);
   // A long look that is due later must not make a new call wait for it.

@@ -7,9 +7,10 @@
 //   2. The filter answers clone3() with ENOSYS, so no task starts in another cgroup by
 //      CLONE_INTO_CGROUP.
 //   3. This file handles an open for writing of a file of the unified hierarchy. For cgroup.procs
-//      and cgroup.threads the caller gets a read-only descriptor. A short write to such a
-//      descriptor is a move: the supervisor decides it and makes it. Other cgroup files are opened
-//      as the caller asked.
+//      and cgroup.threads the caller gets a descriptor of a FUSE file, whose writes the kernel sends
+//      here (kernel/files/answered_files.h). Where there can be none, it gets a read-only descriptor,
+//      and short writes of all files are notified. Either way such a write is a move: the supervisor
+//      decides it and makes it. Other cgroup files are opened as the caller asked.
 //
 // A job reads the caller's memory and follows its paths, since a task of the tree may serve both and
 // never answer. Memory is read once, and the supervisor acts on what it read. If a call is mistaken
@@ -84,10 +85,11 @@ Result<CgroupFileHandler::Credentials> CgroupFileHandler::credentials(
 
 Result<CgroupFileHandler> CgroupFileHandler::create(const SessionSpec& spec,
                                                     kernel::CgroupMounts& mounts,
-                                                    const kernel::Proc& proc) {
+                                                    const kernel::Proc& proc,
+                                                    kernel::AnsweredFiles* answered) {
   HF_TRY_ASSIGN(const auto self, proc.task(kernel::own_pid()));
   HF_TRY_ASSIGN(auto own, credentials(self));
-  CgroupFileHandler handler(spec, mounts, std::move(own));
+  CgroupFileHandler handler(spec, mounts, std::move(own), answered);
   const auto profiles = std::span(spec.tables->profiles).first(spec.tables->profile_count);
   const bool needed = std::ranges::any_of(
       profiles, [](const hf_profile& one) { return one.cg_inside == HF_INSIDE_DELEGATED; });
@@ -168,7 +170,7 @@ std::uint16_t way_of(const kernel::CgroupFile& file) {
 }  // namespace
 
 void CgroupLook::read(const seccomp_data& call, const kernel::TaskDirectory& task,
-                      const kernel::TaskMemory& memory) {
+                      const kernel::TaskMemory& memory, const kernel::AnsweredFiles* answered) {
   const auto& a = call.args;
   if (!opens_file(call.nr)) {
     text = call.nr == SYS_write ? memory.read(a[1], a[2]) : read_vectors(memory, a[1], a[2]);
@@ -188,8 +190,15 @@ void CgroupLook::read(const seccomp_data& call, const kernel::TaskDirectory& tas
   const auto path = memory.read_string(open->path, kPathBytes);
   if (!path || path->empty()) return;
   auto found = named_file(*open, *path, task);
-  if (found && kernel::hierarchy_of(found->get()) == kernel::Hierarchy::unified)
+  if (!found) return;
+  if (kernel::hierarchy_of(found->get()) == kernel::Hierarchy::unified) {
     file = std::move(*found);
+    return;
+  }
+  // A descriptor that the caller has got for a file of a cgroup, by its name in /proc.
+  const auto named = answered ? answered->object_of(found->get()) : nullptr;
+  auto again = named ? kernel::duplicate(named->get()) : Result<Fd>(Fd());
+  if (again) file = std::move(*again);
 }
 
 // The filter tests the lower 32 bits of a length. The kernel continues a longer write. On a
@@ -247,17 +256,27 @@ class CgroupFileHandler::Attempt {
   Outcome open() {
     if (!look_.file) return std::nullopt;
     const int flags = look_.flags;
+    if ((flags & O_CREAT) && (flags & O_EXCL)) return Answer::error(EEXIST);
     const auto facts = handler_.mounts_.file(look_.file.get());
     const int kept = flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK);
     const bool moves = !facts || way_of(*facts) != 0;
     if (!facts || !same_credentials()) return refuse_unknown(facts);
-    auto writable = kernel::reopen(look_.file.get(), moves ? O_WRONLY : kept);
+    auto writable = kernel::reopen(look_.file.get(), moves ? flags & O_ACCMODE : kept);
     if (!writable) return Answer::error(writable.error().code);
     const int close_on_exec = flags & O_CLOEXEC;
+    if (moves && handler_.answered_) return open_answered(flags);
     if (!moves) return Answer::descriptor(std::move(*writable), close_on_exec);
     auto readable = kernel::reopen(look_.file.get(), O_RDONLY);
     if (!readable) return Answer::error(readable.error().code);
     return Answer::descriptor(std::move(*readable), close_on_exec);
+  }
+
+  [[nodiscard]] Answer open_answered(int flags) const {
+    auto object = kernel::duplicate(look_.file.get());
+    if (!object) return Answer::error(object.error().code);
+    auto file = handler_.answered_->open(std::make_shared<const Fd>(std::move(*object)), flags);
+    if (!file) return Answer::error(file.error().code);
+    return Answer::descriptor(std::move(*file), flags & O_CLOEXEC);
   }
 
   Outcome write() {
@@ -384,6 +403,56 @@ std::optional<Answer> CgroupFileHandler::handle(const SessionView& view, const s
   auto answer = attempt.run();
   if (!answer && opens_file(call.data.nr) && ruleset_has_hole()) return attempt.refuse_unknown();
   return answer;
+}
+
+// A descriptor can be passed on to a task that is not of the run. For that one the supervisor would act
+// with rights that it need not have.
+Answer CgroupFileHandler::write(const SessionView& view, const seccomp_notif& call,
+                                const kernel::TaskDirectory& task,
+                                const kernel::AnsweredFiles::Asked& asked, const JudgeMove& judge) {
+  CgroupLook look;
+  look.text = asked.text;
+  if (auto file = kernel::duplicate(asked.object->get())) look.file = std::move(*file);
+  const std::function<bool()> waits = [] { return true; };
+  Attempt attempt(*this, view, call, task, look, waits, judge);
+  if (!look.file || !view.tree.contains(task)) return attempt.refuse_unknown();
+  return *attempt.run();
+}
+
+namespace {
+
+pid_t number_in(const kernel::TaskDirectory& task, kernel::NamespaceInode pid_namespace) {
+  const auto namespaces = task.namespaces();
+  const auto status = task.status();
+  const bool inside =
+      namespaces && namespaces->link[kernel::kPidNamespace] == pid_namespace && status;
+  return inside ? status->innermost_pid : 0;
+}
+
+}  // namespace
+
+// The kernel shows each reader the numbers of its own pid namespace, and 0 for a task that is not in it.
+Result<std::string> CgroupFileHandler::read(const SessionView& view,
+                                            const kernel::TaskDirectory& task,
+                                            const kernel::AnsweredFiles::Asked& asked) const {
+  const Error refused = {EPERM, "read", {}, {}};
+  const auto theirs = credentials(task);
+  if (!view.tree.contains(task) || !theirs || *theirs != own_) return refused;
+  HF_TRY_ASSIGN(const auto self, view.proc.task(kernel::own_pid()));
+  HF_TRY_ASSIGN(const auto own, self.namespaces());
+  HF_TRY_ASSIGN(const auto reader, task.namespaces());
+  const kernel::NamespaceInode seen_from = reader.link[kernel::kPidNamespace];
+  HF_TRY_ASSIGN(auto numbers, kernel::tasks_in(asked.object->get()));
+  std::string text;
+  for (pid_t number : numbers) {
+    if (seen_from != own.link[kernel::kPidNamespace]) {
+      const auto member = view.proc.task(number);
+      number = member ? number_in(*member, seen_from) : 0;
+    }
+    text += std::to_string(number) + "\n";
+  }
+  if (asked.offset >= text.size()) return std::string();
+  return text.substr(asked.offset, asked.most_bytes);
 }
 
 }  // namespace holdfast::backend::supervisor

@@ -61,15 +61,15 @@ std::vector<PendingDecision> ask_unknown(const Caller& caller, std::uint32_t ask
   return decisions;
 }
 
-std::vector<PendingDecision> ask_namespace(const SessionView& view, const Caller& caller, Fd target,
+// `target` may be invalid if the ownership is proved.
+std::vector<PendingDecision> ask_namespace(const Caller& caller, Fd target,
                                            const kernel::NamespaceObject& object,
-                                           std::uint32_t asked) {
+                                           Ownership ownership, std::uint32_t asked) {
   std::vector<PendingDecision> decisions;
   const std::uint32_t type = 1u << object.type;
   if (asked != 0 && asked != type) return decisions;  // EINVAL
   PendingDecision decision = entry(caller, type);
   decision.target = object.inode;
-  const Ownership ownership = view.sandbox.ownership(object);
   decision.entry = Entry::unproven;
   if (ownership == Ownership::unproven)
     decision.target_fd = std::move(target);
@@ -106,15 +106,23 @@ std::vector<PendingDecision> decisions_of_entry(const SessionView& view, const C
   const int fd = static_cast<int>(caller.call.data.args[0]);
   const std::uint32_t flags = static_cast<std::uint32_t>(caller.call.data.args[1]);
   const std::uint32_t asked = kernel::types_from_clone_flags(flags);
-  // A file that a process serves, as with FUSE. The kernel refuses it without asking the process.
   const bool own = has_own_table(caller.call, caller.task, view.tables);
+  if (own) {
+    if (const auto object = caller.task.descriptor_namespace(fd)) {
+      const Ownership ownership = view.sandbox.ownership(*object);
+      if (ownership != Ownership::unproven)
+        return ask_namespace(caller, Fd(), *object, ownership, asked);
+    }
+  }
+  // A file that a process serves, as with FUSE. The kernel refuses it without asking the process.
   if (own && caller.task.names_served_file(fd)) return {};  // EINVAL
   Duplicate target = own ? duplicate_of(view, caller, fd) : Duplicate{Fd(), false};
   if (!target.stable) return ask_unknown(caller, asked);
   if (!target.fd) return {};  // the kernel will return EBADF
   const int target_fd = target.fd.get();
   if (const auto object = kernel::identify_namespace(target_fd))
-    return ask_namespace(view, caller, std::move(target.fd), *object, asked);
+    return ask_namespace(caller, std::move(target.fd), *object, view.sandbox.ownership(*object),
+                         asked);
   const auto process = view.proc.process_of_pidfd(target_fd);
   if (process && asked != 0) return ask_process(view, caller, *process, asked);
   return {};  // EINVAL

@@ -103,13 +103,16 @@ void add_sockets(SeccompFilter& filter, std::uint32_t operations) {
   }
 }
 
-// Programs write to cgroup.procs with write() or writev(); the streams of a libc use one of them.
 void add_cgroup_files(SeccompFilter& filter) {
-  static_assert((kMaxMoveBytes & (kMaxMoveBytes + 1)) == 0, "a mask of low bits");
-  static_assert((kMaxMoveVectors & (kMaxMoveVectors + 1)) == 0, "a mask of low bits");
   filter.add(SYS_open, {{1, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_openat, {{2, Kind::any_bit, O_ACCMODE}}, SECCOMP_RET_USER_NOTIF);
   ask_about(filter, {SYS_openat2, SYS_creat});
+}
+
+// Programs write to cgroup.procs with write() or writev(); the streams of a libc use one of them.
+void add_cgroup_writes(SeccompFilter& filter) {
+  static_assert((kMaxMoveBytes & (kMaxMoveBytes + 1)) == 0, "a mask of low bits");
+  static_assert((kMaxMoveVectors & (kMaxMoveVectors + 1)) == 0, "a mask of low bits");
   filter.add(SYS_write, {{2, Kind::no_bit, ~kMaxMoveBytes}}, SECCOMP_RET_USER_NOTIF);
   filter.add(SYS_writev, {{2, Kind::no_bit, ~kMaxMoveVectors}}, SECCOMP_RET_USER_NOTIF);
 }
@@ -174,6 +177,7 @@ SeccompFilter make_filter(const hf_tables& tables, std::uint16_t profile_number,
   calls::add_attribute_calls(filter, wanted.attributes);
   add_sockets(filter, wanted.socket_operations);
   if (wanted.cgroup_files) add_cgroup_files(filter);
+  if (wanted.cgroup_files && wanted.cgroup_writes) add_cgroup_writes(filter);
   if (wanted.confinement) ask_about(filter, {SYS_landlock_restrict_self});
   add_terminals(filter);
   add_scheduling(filter);

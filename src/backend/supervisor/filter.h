@@ -30,7 +30,8 @@ inline constexpr std::uint32_t kMaxMoveVectors = 3;
 struct Wanted {
   calls::AttributeCalls attributes = calls::AttributeCalls::none;
   std::uint32_t socket_operations = 0;  // HF_SOCK_*
-  bool cgroup_files = false;            // opens for writing, and short writes
+  bool cgroup_files = false;            // opens for writing
+  bool cgroup_writes = false;           // short writes, with `cgroup_files`
   bool confinement = false;             // landlock_restrict_self()
 };
 

@@ -135,7 +135,8 @@ Answer answer_limit(const seccomp_notif& call) {
 SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter,
                                      Facilities facilities, Fd landlock,
                                      SocketAttributes attributes,
-                                     std::optional<kernel::CgroupMounts> cgroup_mounts)
+                                     std::optional<kernel::CgroupMounts> cgroup_mounts,
+                                     std::shared_ptr<kernel::AnsweredFiles> answered_files)
     : spec_(spec),
       filter_(std::move(filter)),
       take_listener_(std::move(facilities.take_listener)),
@@ -145,7 +146,8 @@ SupervisorSession::SupervisorSession(const SessionSpec& spec, kernel::SeccompFil
       known_(proc_),
       shared_tables_(proc_),
       attributes_(attributes),
-      cgroup_mounts_(std::move(cgroup_mounts)) {}
+      cgroup_mounts_(std::move(cgroup_mounts)),
+      answered_files_(std::move(answered_files)) {}
 
 Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const SessionSpec& spec) {
   HF_TRY_ASSIGN(auto proc, kernel::Proc::open());
@@ -165,14 +167,18 @@ Result<std::unique_ptr<SupervisorSession>> SupervisorSession::create(const Sessi
                                                 *abi, cgroup_mounts->points())
                                           : kernel::make_scope_ruleset(*abi));
   }
+  std::shared_ptr<kernel::AnsweredFiles> answered;
+  if (cgroup_mounts)
+    if (auto made = kernel::AnsweredFiles::create()) answered = std::move(*made);
   const SocketAttributes attributes = socket_attributes();
   Wanted wanted{attribute_calls_to_see(*spec.tables, profile, attributes),
-                socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value()};
+                socket_operations(*spec.tables, spec.profile).ruled, cgroup_mounts.has_value(),
+                !answered};
   if (profile.label_inherit) wanted.socket_operations |= HF_SOCK_ACCEPT;
   wanted.confinement = landlock && connect_helper::needs_connect_helper(*spec.tables, profile);
   return std::unique_ptr<SupervisorSession>(new SupervisorSession(
       spec, make_filter(*spec.tables, spec.profile, wanted), std::move(facilities),
-      std::move(landlock), attributes, std::move(cgroup_mounts)));
+      std::move(landlock), attributes, std::move(cgroup_mounts), std::move(answered)));
 }
 
 Result<ChildPlan> SupervisorSession::before_fork() {
@@ -203,7 +209,12 @@ Result<void> SupervisorSession::adopt(const Child& child) {
   HF_TRY(level_->sandbox().start_with(child));
   nested_.emplace(proc_, tree_, shared_tables_, *jobs_, *listener_, confines(profile()));
   if (cgroup_mounts_) {
-    HF_TRY_ASSIGN(auto handler, wrap(CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_),
+    if (answered_files_) {
+      HF_TRY(answered_files_->start());
+      HF_TRY(kernel::watch_readable(others_.get(), answered_files_->poll_fd()));
+    }
+    HF_TRY_ASSIGN(auto handler, wrap(CgroupFileHandler::create(spec_, *cgroup_mounts_, proc_,
+                                                               answered_files_.get()),
                                      "protect cgroups"));
     cgroups_.emplace(std::move(handler));
     level_->require_facts();
@@ -281,6 +292,7 @@ Result<void> SupervisorSession::dispatch() {
 void SupervisorSession::look_at_others() {
   if (kernel::timer_expired(labels_->timer_fd())) labels_->collect();
   jobs_->look(*listener_);
+  answer_cgroup_files();
 }
 
 // One call at a time: the caller runs when this thread waits for the next one.
@@ -312,7 +324,9 @@ Result<void> SupervisorSession::handle_next() {
   if (sets_file_lock_limit((*call)->data)) return give(*listener_, id, answer_limit(**call));
   if (is_accept_call((*call)->data.nr) && sockets_->indifferent_to_accepts())
     return give(*listener_, id, Answer::continue_syscall());
-  if (!cgroups_ && is_socket_call((*call)->data.nr) && sockets_->indifferent_to((*call)->data))
+  const bool of_cgroups = cgroups_ && is_cgroup_call((*call)->data.nr) &&
+                          (!answered_files_ || opens_file((*call)->data.nr));
+  if (!of_cgroups && is_socket_call((*call)->data.nr) && sockets_->indifferent_to((*call)->data))
     return give(*listener_, id, Answer::continue_syscall());
   const bool unshares =
       (*call)->data.nr == SYS_unshare && kernel::types_from_clone_flags((*call)->data.args[0]) != 0;
@@ -333,7 +347,7 @@ Result<void> SupervisorSession::handle_next() {
     return answer(id, task ? nested_->handle(asked, *task) : Answer::error(EPERM));
   }
   if (is_attribute_call((*call)->data.nr)) return handle_attributes(**call, task);
-  if (cgroups_ && is_cgroup_call((*call)->data.nr)) {
+  if (of_cgroups) {
     const seccomp_notif cgroup_call = **call;
     if (const auto answer = handle_cgroups(cgroup_call, task)) return this->answer(id, *answer);
     const bool of_sockets = sockets_->rules_about(cgroup_call.data);
@@ -524,8 +538,10 @@ std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& cal
   };
   auto reading =
       std::make_shared<Reading>(Reading{std::move(*begun), std::move(memory), std::move(*of_job)});
-  Job job{.work = [reading, opens, hole, data = call.data]() -> Answer {
-            if (reading->memory) reading->look.read(data, reading->task, *reading->memory);
+  const auto answered = answered_files_;
+  Job job{.work = [reading, opens, hole, answered, data = call.data]() -> Answer {
+            if (reading->memory)
+              reading->look.read(data, reading->task, *reading->memory, answered.get());
             const bool other = opens && !reading->look.file && !hole;
             return other ? Answer::continue_syscall() : Answer::deferred();
           },
@@ -541,6 +557,42 @@ std::optional<Answer> SupervisorSession::handle_cgroups(const seccomp_notif& cal
           }};
   const auto started = jobs_->start(call, std::move(*directory), *listener_, std::move(job));
   return started ? Answer::deferred() : Answer::error(started.error().code);
+}
+
+void SupervisorSession::answer_cgroup_files() {
+  if (!answered_files_ || !cgroups_) return;
+  for (int handled = 0; handled < kCallsPerDispatch; handled++) {
+    const auto asked = answered_files_->next();
+    if (!asked) return;
+    answer_cgroup_file(*asked);
+  }
+}
+
+// The thread waits until it is answered, whatever happens to it. So its number stays its own, and there
+// is nothing to ask again after facts were read.
+void SupervisorSession::answer_cgroup_file(const kernel::AnsweredFiles::Asked& asked) {
+  refusals_before_ = refusals();
+  seccomp_notif call = {};
+  call.pid = static_cast<std::uint32_t>(asked.thread);
+  call.data.nr = SYS_write;
+  const auto task = asked.thread > 0
+                        ? proc_.task(asked.thread)
+                        : Result<kernel::TaskDirectory>(Error{ESRCH, "find task", {}, {}});
+  if (task && asked.kind == kernel::AnsweredFiles::Asked::Kind::read) {
+    const auto text = cgroups_->read(level_->view(), *task, asked);
+    if (text) return answered_files_->answer_read(asked.request, *text);
+    return answered_files_->answer_error(asked.request, text.error().code);
+  }
+  Answer answer = Answer::error(EPERM);
+  if (task)
+    answer = cgroups_->write(level_->view(), call, *task, asked, [&](const DecisionRecord& move) {
+      return judge(call, *task, move, 0);
+    });
+  count_unreported(answer);
+  if (answer.kind == Answer::Kind::value)
+    answered_files_->answer_write(asked.request, static_cast<std::size_t>(answer.value));
+  else
+    answered_files_->answer_error(asked.request, static_cast<int>(answer.value));
 }
 
 bool SupervisorSession::has_tokens(const hf_verdict& verdict, unsigned tokens) {

@@ -53,7 +53,8 @@ class SupervisorSession final : public Session {
  private:
   SupervisorSession(const SessionSpec& spec, kernel::SeccompFilter filter, Facilities facilities,
                     Fd landlock, SocketAttributes attributes,
-                    std::optional<kernel::CgroupMounts> cgroup_mounts);
+                    std::optional<kernel::CgroupMounts> cgroup_mounts,
+                    std::shared_ptr<kernel::AnsweredFiles> answered_files);
 
   [[nodiscard]] const hf_profile& profile() const { return spec_.tables->profiles[spec_.profile]; }
   Result<void> handle_next();
@@ -78,6 +79,9 @@ class SupervisorSession final : public Session {
   // Empty: the call is not about a cgroup file.
   std::optional<Answer> handle_cgroups(const seccomp_notif& call,
                                        const Result<kernel::TaskDirectory>& task);
+  // Reads and writes of the files that cgroups_ gave out.
+  void answer_cgroup_files();
+  void answer_cgroup_file(const kernel::AnsweredFiles::Asked& asked);
   // Decides, counts and reports. Returns the errno of an enforced refusal, or 0.
   int judge(const seccomp_notif& call, const kernel::TaskDirectory& task, DecisionRecord asked,
             unsigned tokens);
@@ -108,6 +112,8 @@ class SupervisorSession final : public Session {
   SharedTables shared_tables_;
   SocketAttributes attributes_;
   std::optional<kernel::CgroupMounts> cgroup_mounts_;  // set if protects_cgroups()
+  // Set where cgroup_mounts_ is and the kernel has it. Else short writes are notified.
+  std::shared_ptr<kernel::AnsweredFiles> answered_files_;  // its jobs keep it
   std::optional<CgroupFileHandler> cgroups_;
   kernel::NamespaceInode own_user_namespace_ = kernel::kNoNamespace;
   std::optional<SocketLabels> labels_;

@@ -13,9 +13,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <sstream>
 #include <string_view>
 
 #include "base/text.h"
+#include "kernel/files/text_file.h"
 #include "kernel/proc/mount_table.h"
 #include "kernel/proc/open_files.h"
 #include "kernel/process/process.h"
@@ -114,11 +116,11 @@ Result<CgroupMounts> CgroupMounts::read() {
     mounts.points_.push_back(entry.point);
     if (entry.type == "cgroup") continue;
     mounts.parts_.push_back({entry.root, entry.point});
-    if (entry.root == "/" && mounts.unified_.empty()) mounts.unified_ = entry.point;
-    // Another file system may be mounted over it.
+    // Another file system may be mounted over it, or over a directory above it.
     const Fd point(::open(entry.point.c_str(), O_PATH | O_CLOEXEC));
-    if (point && hierarchy_of(point.get()) == Hierarchy::unified)
-      mounts.unified_device_ = device_of(point.get());
+    if (!point || hierarchy_of(point.get()) != Hierarchy::unified) continue;
+    mounts.unified_device_ = device_of(point.get());
+    if (entry.root == "/" && mounts.unified_.empty()) mounts.unified_ = entry.point;
   }
   return mounts;
 }
@@ -212,6 +214,15 @@ Result<void> move_task(int file_fd, pid_t number) {
   const std::string text = std::to_string(number);
   if (write(fd.get(), text.data(), text.size()) < 0) return system_error("move task");
   return {};
+}
+
+Result<std::vector<pid_t>> tasks_in(int file_fd) {
+  HF_TRY_ASSIGN(const auto text, read_text_file(link_of_descriptor(file_fd)));
+  std::vector<pid_t> found;
+  std::istringstream lines(text);
+  for (pid_t number = 0; lines >> number;) found.push_back(number);
+  if (!lines.eof()) return Error{EPROTO, "read tasks", {}, {}};
+  return found;
 }
 
 }  // namespace holdfast::kernel

@@ -92,6 +92,10 @@ class CgroupMounts {
 // again for writing. Errors: of reopen(), write(2).
 Result<void> move_task(int file_fd, pid_t number);
 
+// The numbers in a cgroup.procs or cgroup.threads file, as this process sees them. Opens the file again.
+// Errors: of reopen(), read(2); EPROTO, there is something else in it.
+[[nodiscard]] Result<std::vector<pid_t>> tasks_in(int file_fd);
+
 }  // namespace holdfast::kernel
 
 #endif  // HOLDFAST_KERNEL_CGROUP_CGROUP_FILES_H

@@ -300,8 +300,6 @@ Result<TaskBirth> TaskDirectory::birth() const {
   return Error{EPROTO, "parse", "/proc/PID/stat", {}};
 }
 
-// A descriptor table that is smaller than the limit has a free number, or can grow. Only a table of
-// at least that size is counted.
 Result<std::uint64_t> TaskDirectory::soft_limit(std::string_view name) const {
   HF_TRY_ASSIGN(const auto limits, read_small(directory_.get(), "limits"));
   const std::size_t at = limits.find(name);
@@ -319,15 +317,25 @@ Result<std::uint64_t> TaskDirectory::file_lock_limit() const {
   return soft_limit("Max file locks");
 }
 
-Result<bool> TaskDirectory::has_room_for_descriptor() const {
-  HF_TRY_ASSIGN(const auto limit, soft_limit("Max open files"));
-  if (limit == RLIM_INFINITY) return true;
+// A descriptor table that is smaller than the limit has a free number, or can grow. Only a table of
+// at least that size is counted.
+Result<FileReceiver> TaskDirectory::receiver(pid_t thread) const {
   HF_TRY_ASSIGN(const auto text, read_small(directory_.get(), "status"));
+  HF_TRY_ASSIGN(auto credentials, file_credentials_of(text));
+  rlimit limits = {};
+  std::uint64_t limit = 0;
+  if (::prlimit(thread, RLIMIT_NOFILE, nullptr, &limits) == 0) {
+    limit = limits.rlim_cur;
+  } else {  // other users' limits are in /proc only
+    HF_TRY_ASSIGN(limit, soft_limit("Max open files"));
+  }
   const auto size = number_field<std::uint64_t>(text, "FDSize", 0);
-  if (size && *size < limit) return true;
+  if (limit == RLIM_INFINITY || (size && *size < limit))
+    return FileReceiver{std::move(credentials), true};
   const auto open = numeric_entries(directory_.get(), "fd");
-  return static_cast<std::uint64_t>(std::ranges::count_if(
-             open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < limit; })) < limit;
+  const auto used =
+      std::ranges::count_if(open, [&](pid_t fd) { return static_cast<std::uint64_t>(fd) < limit; });
+  return FileReceiver{std::move(credentials), static_cast<std::uint64_t>(used) < limit};
 }
 
 Result<std::string> TaskDirectory::command_name() const {
@@ -402,6 +410,26 @@ TaskDirectory::DescriptorKind TaskDirectory::descriptor_kind(int number) const {
   if (std::string_view(target.data(), static_cast<std::size_t>(length)).starts_with(kSocket))
     return DescriptorKind::socket;
   return DescriptorKind::other;
+}
+
+// The kernel shows "net:[4026531840]"; of a file with a path, the path, which begins with "/".
+Result<NamespaceObject> TaskDirectory::descriptor_namespace(int number) const {
+  std::array<char, 48> target;
+  const std::string path = fmt::format("fd/{}", number);
+  const ssize_t length = ::readlinkat(directory_.get(), path.c_str(), target.data(), target.size());
+  if (length < 0) return system_error("read", path);
+  const std::string_view link(target.data(), static_cast<std::size_t>(length));
+  const Error other{ENOTTY, "identify namespace", path, {}};
+  const std::size_t bracket = link.find(":[");
+  if (bracket == std::string_view::npos || !link.ends_with(']')) return other;
+  const auto type = type_by_name(link.substr(0, bracket));
+  const auto inode = leading_number<NamespaceInode>(link.substr(bracket + 2));
+  if (!type || !inode) return other;
+  struct stat opened = {};  // the link's permissions are those of the descriptor
+  if (::fstatat(directory_.get(), path.c_str(), &opened, AT_SYMLINK_NOFOLLOW) != 0)
+    return system_error("stat", path);
+  if ((opened.st_mode & S_IRWXU) == 0) return Error{EBADF, "identify namespace", path, "O_PATH"};
+  return NamespaceObject{*type, *inode};
 }
 
 Result<dev_t> TaskDirectory::descriptor_device(int number) const {

@@ -102,6 +102,12 @@ struct FileCredentials {
   bool operator==(const FileCredentials&) const = default;
 };
 
+// A thread that is to get a new file.
+struct FileReceiver {
+  FileCredentials credentials;
+  bool has_room;  // it could open another file now, by its RLIMIT_NOFILE
+};
+
 // The memory of a thread: an open /proc/PID/mem. It refers to the same mm for ever, also after an
 // exec. Any thread may use it.
 class TaskMemory {
@@ -168,6 +174,10 @@ class TaskDirectory {
   [[nodiscard]] DescriptorKind descriptor_kind(int number) const;
   // The file system of its descriptor `number`. Asks no server of it. Errors: as open_descriptor().
   [[nodiscard]] Result<dev_t> descriptor_device(int number) const;
+  // The namespace that its descriptor `number` is of now, if its link tells. Touches no file. Errors:
+  // ENOTTY, another file, or a namespace that was bound to a path; EBADF, it was opened with O_PATH;
+  // of readlink(2).
+  [[nodiscard]] Result<NamespaceObject> descriptor_namespace(int number) const;
   // Was it opened with O_PATH? False also if this cannot be told.
   [[nodiscard]] bool descriptor_is_path_only(int number) const;
   // Is its descriptor `number` a file with a path and no namespace? Calls on a duplicate of it may ask
@@ -177,8 +187,8 @@ class TaskDirectory {
   [[nodiscard]] Result<TaskDirectory> duplicate() const;
   [[nodiscard]] Result<PendingSignal> pending_signal() const;
   [[nodiscard]] Result<SignalQueue> signal_queue() const;
-  // Whether it could open another file now, by its RLIMIT_NOFILE.
-  [[nodiscard]] Result<bool> has_room_for_descriptor() const;
+  // `thread` is its number. If that is another thread's by now, the result is of no use.
+  [[nodiscard]] Result<FileReceiver> receiver(pid_t thread) const;
   // RLIMIT_LOCKS of its process, the soft limit; RLIM_INFINITY: unlimited.
   [[nodiscard]] Result<std::uint64_t> file_lock_limit() const;
   // Its cgroup in the unified hierarchy, as a path relative to the root of the reader's cgroup

@@ -193,9 +193,17 @@ void split_into_init_and_command(const ChildSpec& spec) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, nullptr);
+  int closed[2];
+  if (pipe2(closed, O_CLOEXEC) != 0) fail(spec, ChildStep::fork_command, kExitNotReady);
   const pid_t command = static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
   if (command < 0) fail(spec, ChildStep::fork_command, kExitNotReady);
   if (command > 0) run_init(spec, command);
+  // Waits until the init has closed its descriptors. The command is what they must be kept from.
+  close(closed[1]);
+  char none;
+  while (read(closed[0], &none, 1) < 0 && errno == EINTR) {
+  }
+  close(closed[0]);
   // A call that the supervisor decides; it returns EBADF. Only a task with the filter can make it.
   // So the supervisor can distinguish the command from other children of this namespace's init.
   syscall(SYS_setns, -1, 0);
