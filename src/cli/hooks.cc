@@ -127,7 +127,8 @@ void print_json(const holdfast_hook_status (&hooks)[HOLDFAST_HOOKS]) {
 
 holdfast_alloc_refusal alloc_refusal(const std::string& word) {
   if (word == "kill") return HOLDFAST_ALLOC_KILL;
-  return word == "ignore" ? HOLDFAST_ALLOC_IGNORE : HOLDFAST_ALLOC_REJECT;
+  if (word == "ignore") return HOLDFAST_ALLOC_IGNORE;
+  return word == "ask-and-tell" ? HOLDFAST_ALLOC_ASK_AND_TELL : HOLDFAST_ALLOC_ASK;
 }
 
 }  // namespace

@@ -70,11 +70,22 @@ void holdfast_hooks_limit_to_cgroup(int cgroup_fd) {
 }
 
 void holdfast_hooks_alloc_refusal(holdfast_alloc_refusal refusal) {
-  using holdfast::hooks::Refusal;
-  holdfast::hooks::choices().alloc_refusal = refusal == HOLDFAST_ALLOC_KILL ? Refusal::kKilled
-                                             : refusal == HOLDFAST_ALLOC_IGNORE
-                                                 ? Refusal::kIgnored
-                                                 : Refusal::kNeverAsked;
+  using holdfast::hooks::AllocRefusal;
+  AllocRefusal& chosen = holdfast::hooks::choices().alloc_refusal;
+  switch (refusal) {
+    case HOLDFAST_ALLOC_ASK:
+      chosen = AllocRefusal::kAsk;
+      return;
+    case HOLDFAST_ALLOC_KILL:
+      chosen = AllocRefusal::kKill;
+      return;
+    case HOLDFAST_ALLOC_IGNORE:
+      chosen = AllocRefusal::kIgnore;
+      return;
+    case HOLDFAST_ALLOC_ASK_AND_TELL:
+      chosen = AllocRefusal::kAskAndTell;
+      return;
+  }
 }
 
 int holdfast_hooks_pin(const bpf_link* link, const char* directory) {

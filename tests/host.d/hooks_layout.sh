@@ -21,6 +21,9 @@ exported=$(nm -D --defined-only "$library/libholdfast-hooks.so" | awk '{ print $
 is "it exports nothing else but what stands before libbpf's" "$exported" \
   "bpf_link__pin bpf_link__unpin bpf_object__load bpf_object__load_skeleton bpf_program__attach_lsm "
 
+newest=$(objdump -T "$library/libholdfast-hooks.so" | grep -oE 'LIBBPF_[0-9.]+' | sort -uV | tail -1)
+is "it needs nothing that came after libbpf 1.0" "$newest" LIBBPF_1.0.0
+
 sed -i "s|^prefix=.*|prefix=$folder/prefix|" "$pc" # wherever it was to be installed
 export PKG_CONFIG_PATH=${pc%/*}
 cp -r examples/hooks "$folder/stay"

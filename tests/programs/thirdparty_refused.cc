@@ -66,7 +66,7 @@ int end_of_child(thirdparty_refused_bpf* skeleton) {
 void try_choice(holdfast_alloc_refusal choice, const std::string& name, int wanted) {
   holdfast_hooks_alloc_refusal(choice);
   thirdparty_refused_bpf* skeleton = nullptr;
-  is(load_only("refuses_alloc", &skeleton), 0, name + ": it loads when asked for");
+  is(load_only("refuses_alloc", &skeleton), 0, name + ": it loads");
   is(thirdparty_refused_bpf__attach(skeleton), 0, name + ": and attaches");
   is(end_of_child(skeleton), wanted, name + ": what becomes of the task");
   is(in_child([] { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }), 0,
@@ -121,8 +121,9 @@ int main() {
   refused("sleeps", "bpf_copy_from_user", "must not sleep");
   refused("tail_calls", "bpf_tail_call", "array");
   refused("lsm_only", "bpf_inode_storage_get", "LSM programs only");
-  refused("refuses_alloc", "refuses_alloc", "kill the task or to ignore");
   refused("bad_access", "bad_access", "the line that the verifier's log has to show");
+  try_choice(HOLDFAST_ALLOC_ASK, "ask", EPERM);
+  try_choice(HOLDFAST_ALLOC_ASK_AND_TELL, "ask and tell", EPERM);
   try_choice(HOLDFAST_ALLOC_KILL, "kill", 256 + SIGKILL);
   try_choice(HOLDFAST_ALLOC_IGNORE, "ignore", 0);
   return tap_end();
