@@ -31,7 +31,6 @@
 #define OURS(name) __wrap_##name
 extern "C" {
 // The names that --wrap gives to libbpf's own functions. Null in a program linked without --wrap.
-bpf_object* __real_bpf_object__open(const char* path) __attribute__((weak));
 bpf_object* __real_bpf_object__open_file(const char* path, const bpf_object_open_opts* options)
     __attribute__((weak));
 bpf_object* __real_bpf_object__open_mem(const void* bytes, size_t size,
