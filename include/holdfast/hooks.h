@@ -14,6 +14,9 @@
  * if the kernel passes other arguments than the hook has. A program that is started with the shared library in LD_PRELOAD
  * does not need the call.
  *
+ * An object that imports the kernel function bpf_sock_read_xattr(), which Linux 7.3 has, reads the labels of
+ * sockets on 7.1 and 7.2, too. holdfast_hooks_label_status() says whether it can.
+ *
  * Threads: call these functions, and libbpf, from one thread at a time.
  */
 #ifndef HOLDFAST_HOOKS_H
@@ -55,6 +58,14 @@ HOLDFAST_HOOKS_API int holdfast_hooks_enable(void);
  * strings stay valid until the process ends. Needs no privilege and no holdfast_hooks_enable().
  */
 HOLDFAST_HOOKS_API int holdfast_hooks_status(struct holdfast_hook_status* out, size_t count);
+
+/*
+ * Writes to `out` how programs that call bpf_sock_read_xattr() get the labels of sockets here; `hook`
+ * is the name of that function. HOLDFAST_HOOK_UNAVAILABLE: an object that imports it loads only if it declares it
+ * __weak. Returns 0, or -ENOENT when the kernel has no type information. Otherwise as
+ * holdfast_hooks_status().
+ */
+HOLDFAST_HOOKS_API int holdfast_hooks_label_status(struct holdfast_hook_status* out);
 
 /*
  * Programs of these hooks that are loaded from now on apply only to tasks in the subtree of this

@@ -3,13 +3,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/xattr.h>
 
 #include <cstdarg>
 
-#include "bpf/thirdparty_labels.skel.h"
 #include "bpf/thirdparty_refused.skel.h"
 #include "holdfast/hooks.h"
 #include "programs/thirdparty_tap.h"
@@ -74,33 +70,6 @@ void try_choice(holdfast_alloc_refusal choice, const std::string& name, int want
   thirdparty_refused_bpf__destroy(skeleton);
 }
 
-// An object that reads labels of sockets works where the kernel has what it imports, and elsewhere
-// says what is lacking.
-void try_labels() {
-  printed.clear();
-  thirdparty_labels_bpf* skeleton = thirdparty_labels_bpf__open_and_load();
-  if (!kernel_has("bpf_sock_read_xattr")) {
-    check(skeleton == nullptr, "labels: refused when it is loaded");
-    check(printed.find("holdfast-hooks: bpf_sock_read_xattr: needs Linux 7.3") != std::string::npos,
-          "labels: the message says what is lacking");
-    return;
-  }
-  if (!check(skeleton != nullptr && thirdparty_labels_bpf__attach(skeleton) == 0, "labels: loaded"))
-    return;
-  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un nobody{.sun_family = AF_UNIX, .sun_path = "/nobody"};
-  const auto connect_errno = [&] {
-    return connect(fd, reinterpret_cast<sockaddr*>(&nobody), sizeof nobody) == 0 ? 0 : errno;
-  };
-  skeleton->bss->monitored = static_cast<unsigned>(getpid());
-  is(connect_errno(), ENOENT, "labels: a socket without one may connect");
-  is(skeleton->bss->last_length, -ENODATA, "labels: it has none");
-  is(fsetxattr(fd, "user.varlink", "client", 6, 0), 0, "labels: it gets one");
-  is(connect_errno(), EPERM, "labels: with it, it may not");
-  close(fd);
-  thirdparty_labels_bpf__destroy(skeleton);
-}
-
 }  // namespace
 
 int main() {
@@ -116,7 +85,6 @@ int main() {
           std::string(hook.hook) + ": " + hook.how);
     bridged = bridged && !native;
   }
-  try_labels();
   if (!bridged) return tap_end();  // what follows a kernel with the hooks takes
   refused("sleeps", "bpf_copy_from_user", "must not sleep");
   refused("tail_calls", "bpf_tail_call", "array");
