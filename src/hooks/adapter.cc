@@ -156,18 +156,19 @@ Result<std::optional<Adapter::Failed>> Adapter::load_all(const bpf_prog_load_opt
   return is_alloc(hook_) ? load_alloc(options, choices) : load_copies(options);
 }
 
-// A program that always returns 0 runs once, when the namespace is made.
+// A program that always returns 0 runs once, when the namespace is made. Whether it does is known
+// only when it is loaded for every type: where the kernel lacks ns_type, the type is a constant.
 Result<std::optional<Adapter::Failed>> Adapter::load_alloc(const bpf_prog_load_opts& options,
                                                            const Choices& choices) {
   const bool asks = choices.alloc_refusal == AllocRefusal::kAsk ||
                     choices.alloc_refusal == AllocRefusal::kAskAndTell;
   if (!asks) return load_copies(options);
-  if (verifies(options, Refusal::kNone)) {
-    refusal_ = Refusal::kNone;
-    return load_copies(options);
-  }
+  const Refusal chosen = std::exchange(refusal_, Refusal::kNone);
+  if (auto loaded = load_copies(options); loaded && !*loaded) return loaded;
+  copies_.clear();
+  refusal_ = chosen;
   // What does not verify is reported as for other hooks.
-  if (!verifies(options, Refusal::kIgnored)) return load_copies(options);
+  if (!verifies(options)) return load_copies(options);
   HF_TRY(load_asking(options));
   if (choices.alloc_refusal == AllocRefusal::kAsk) return std::optional<Failed>();
   return load_copies(options);
@@ -214,10 +215,8 @@ Result<std::optional<Adapter::Failed>> Adapter::load_copies(const bpf_prog_load_
   return std::optional<Failed>();
 }
 
-bool Adapter::verifies(const bpf_prog_load_opts& options, Refusal refusal) {
-  const Refusal chosen = std::exchange(refusal_, refusal);
+bool Adapter::verifies(const bpf_prog_load_opts& options) {
   const bool loaded = static_cast<bool>(load_copy(offer_.sites.front(), 0, options));
-  refusal_ = chosen;
   copies_.clear();
   return loaded;
 }

@@ -81,8 +81,8 @@ class Adapter {
   Result<void> hand_over_stand_in(bpf_program* program, bpf_prog_load_opts& options);
   [[nodiscard]] Wrapping wrapping(const Site& site, int copy) const;
   [[nodiscard]] Instructions whole(const Site& site, int copy) const;
-  // Whether the program verifies at the first site with this effect of a refusal.
-  [[nodiscard]] bool verifies(const bpf_prog_load_opts& options, Refusal refusal);
+  // Whether the program verifies at the first site.
+  [[nodiscard]] bool verifies(const bpf_prog_load_opts& options);
 
   Hook hook_;
   const Offer& offer_;
