@@ -5,7 +5,7 @@
 //     thirdparty_install                     the skeleton
 //     thirdparty_install OBJECT              an object file, and bpf_program__attach()
 //     thirdparty_install OBJECT attach_lsm   the same, and bpf_program__attach_lsm()
-//     thirdparty_install OBJECT dlsym        the same, by libbpf's own, which has to fail
+//     thirdparty_preloaded OBJECT dlsym      the same, by libbpf's own, which has to fail
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dlfcn.h>
@@ -76,6 +76,7 @@ bool load(Loaded& loaded, const char* path, bool as_lsm) {
   return true;
 }
 
+#ifdef THIRDPARTY_PRELOADED  // a static program has no libbpf.so
 // A loader that looks libbpf's function up for itself gets an error, and not a copy that enforces nothing.
 void try_past_the_library(const char* path) {
   bpf_object* object = bpf_object__open_file(path, nullptr);
@@ -106,6 +107,7 @@ void try_past_the_library(const char* path) {
   close(fd);
   bpf_object__close(object);
 }
+#endif
 
 void detach(Loaded& loaded) {
   if (loaded.skeleton != nullptr) thirdparty_install_bpf__detach(loaded.skeleton);
@@ -196,13 +198,14 @@ void unpin_as_anybody_would(int fd, const Loaded& loaded) {
 }  // namespace
 
 int main(int argc, char** argv) {
-#ifndef THIRDPARTY_PRELOADED  // a second build of this file has no word of holdfast in it
-  is(holdfast_hooks_enable(), 0, "the hooks are enabled");
-#endif
+#ifdef THIRDPARTY_PRELOADED  // a second build of this file has no word of holdfast in it
   if (argc > 2 && std::string(argv[2]) == "dlsym") {
     try_past_the_library(argv[1]);
     return tap_end();
   }
+#else
+  is(holdfast_hooks_enable(), 0, "the hooks are enabled");
+#endif
   Loaded loaded;
   if (!check(load(loaded, argc > 1 ? argv[1] : nullptr, argc > 2), "the object loads and attaches"))
     return tap_end();
