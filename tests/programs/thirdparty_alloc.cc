@@ -153,6 +153,36 @@ void try_several(thirdparty_alloc_bpf& skeleton) {
      "one in the middle is refused");
 }
 
+int end_of_descriptor(long fd) {
+  if (fd < 0) return errno;
+  close(static_cast<int>(fd));
+  return 0;
+}
+int open_tree_errno() {
+  return end_of_descriptor(syscall(SYS_open_tree, AT_FDCWD, "/tmp", 2 /* OPEN_TREE_NAMESPACE */));
+}
+int fsmount_errno() {
+  const long context = syscall(SYS_fsopen, "tmpfs", 0);
+  if (context < 0 ||
+      syscall(SYS_fsconfig, context, 6 /* FSCONFIG_CMD_CREATE */, nullptr, nullptr, 0) < 0)
+    return 250;
+  return end_of_descriptor(syscall(SYS_fsmount, context, 2 /* FSMOUNT_NAMESPACE */, 0));
+}
+
+// A mount namespace that no task is in, which kernels of 7.x make.
+void try_mounts(thirdparty_alloc_bpf& skeleton, const char* name, int (*make)()) {
+  const int bare = in_child(make);
+  if (bare == EINVAL) return;  // this kernel does not
+  is(bare, 0, std::string(name) + ": made by a task that the program does not know");
+  const Counted no = counted(skeleton, CLONE_NEWNS, make);
+  is(no.result, EPERM, std::string(name) + ": refused");
+  is(static_cast<long long>(no.asked), 1, std::string(name) + ": asked once");
+  is(skeleton.bss->asked_types, CLONE_NEWNS, std::string(name) + ": with its type");
+  const Counted yes = counted(skeleton, 0, make);
+  is(yes.result, 0, std::string(name) + ": let through");
+  is(static_cast<long long>(yes.asked), 1, std::string(name) + ": asked once");
+}
+
 // The kernel itself refuses after the program was asked: no answer is left for the next call.
 void try_failing(thirdparty_alloc_bpf& skeleton, const char* limit, unsigned types) {
   const std::string path = std::string("/proc/sys/user/") + limit;
@@ -273,6 +303,8 @@ int main(int argc, char** argv) {
   if (!check(skeleton != nullptr, "it attaches")) return tap_end();
   try_ways(*skeleton);
   try_several(*skeleton);
+  try_mounts(*skeleton, "open_tree", open_tree_errno);
+  try_mounts(*skeleton, "fsmount", fsmount_errno);
   try_failing(*skeleton, "max_uts_namespaces", CLONE_NEWUTS | CLONE_NEWCGROUP);
   try_failing(*skeleton, "max_cgroup_namespaces", CLONE_NEWCGROUP);
   is(in_child([] { return unshare_errno(kAll); }), 0, "others are not touched");
