@@ -37,6 +37,15 @@ FOUR("fentry", netns_install)
 FOUR("fentry", cgroupns_install)
 FOUR("fentry", timens_install)
 
+EMPTY("fexit/mntns_install", mntns_install_end)
+EMPTY("fexit/utsns_install", utsns_install_end)
+EMPTY("fexit/ipcns_install", ipcns_install_end)
+EMPTY("fexit/userns_install", userns_install_end)
+EMPTY("fexit/pidns_install", pidns_install_end)
+EMPTY("fexit/netns_install", netns_install_end)
+EMPTY("fexit/cgroupns_install", cgroupns_install_end)
+EMPTY("fexit/timens_install", timens_install_end)
+
 /* From 6.18 on. */
 FOUR("fexit", __ns_common_init)
 FOUR("fentry", __ns_common_free)

@@ -29,10 +29,19 @@ struct hf_hashed_label {
   __u64 value; /* HF_LABEL_HASH_* */
 };
 
+/* A decision that is remembered with the labels it depends on: allowed, and not logged. */
+struct hf_allowed {
+  __u64 question; /* a digest of the labels, the policy, the profile and the operation */
+  __u32 counters; /* under a policy of the machine: the key of the counters of the profile that allowed it */
+  __u32 pad0;
+  __u64 seal; /* hf_allowed_seal() */
+};
+
 struct hf_machine_labels {
   __u32 used;    /* the number of used slots */
   __u32 unknown; /* 1: some labels are not recorded */
   struct hf_hashed_label labels[HF_MACHINE_LABELS];
+  struct hf_allowed allowed; /* the last one; written by whichever program decided */
 };
 
 /*
@@ -51,7 +60,7 @@ struct hf_accept {
  * hashes are one map value and are replaced together, so a crash cannot make them inconsistent. With the kernel's
  * header the value is less than 4 KiB, which is the maximum on some kernels.
  */
-#define HF_LABEL_STORE_BYTES 3472u
+#define HF_LABEL_STORE_BYTES 3448u
 
 #define HF_LABEL_TEXTS_ELSEWHERE 0xffffffffu /* a length: the texts are in the daemon's memory */
 
@@ -67,10 +76,25 @@ struct hf_stored_label {
   __u16 value_bytes;
 };
 
-HF_LAYOUT(sizeof(struct hf_machine_labels) == 520);
-HF_LAYOUT(sizeof(struct hf_accept) == 536);
+HF_LAYOUT(sizeof(struct hf_machine_labels) == 544);
+HF_LAYOUT(sizeof(struct hf_accept) == 560);
 HF_LAYOUT(sizeof(struct hf_label_store) == 4000);
-HF_AT(hf_label_store, texts, 528);
+HF_AT(hf_label_store, texts, 552);
+HF_LAYOUT(sizeof(struct hf_allowed) == 24);
+
+/* A digest takes one word after the other. The factor is odd, so that the multiplication loses no bits. */
+HF_INLINE __u64 hf_take_word(__u64 digest, __u64 word) {
+  digest = ((digest ^ digest >> 31) + word) * 0x9fb21c651e98df25ull;
+  return digest ^ digest >> 29;
+}
+
+/*
+ * A checksum of an entry, never 0. Two programs may write one at the same time, and a third may read it meanwhile. A mixture
+ * of two entries has the checksum of neither.
+ */
+HF_INLINE __u64 hf_allowed_seal(const struct hf_allowed *allowed) {
+  return hf_take_word(hf_take_word(0xff51afd7ed558ccdull, allowed->question), allowed->counters) | 1;
+}
 
 /* The stored form of a hash. It avoids 0 and the values that are not hashes. */
 HF_INLINE __u64 hf_kept_hash(__u64 hash) { return hash < HF_LABEL_HASH_FIRST ? hash + HF_LABEL_HASH_FIRST : hash; }

@@ -203,6 +203,7 @@ class Service {
       loop.add_source([this] { return control_->interest(); },
                       [this]() -> Result<void> {
                         control_->dispatch();
+                        report_earlier();
                         tell_status();
                         return {};
                       });
@@ -284,8 +285,17 @@ class Service {
       log_mistake(live.error());
       log_message("the policy in force stays");
     }
+    report_earlier();
     tell_manager("READY=1");
     tell_status();
+  }
+
+  // Once another policy is live, writes the events that were only counted under the one before.
+  void report_earlier() {
+    const std::uint64_t live = enforcement_.live().number;
+    if (std::exchange(reported_, live) == live) return;
+    aggregator_.flush();
+    reporter_.flush();
   }
 
   // What `systemctl status` shows.
@@ -304,6 +314,7 @@ class Service {
   kernel::DirectoryWatch& watch_;
   const Options& options_;
   std::string told_;
+  std::uint64_t reported_ = 0;         // the generation whose counted events are not all written
   std::uint64_t settled_ns_ = kNever;  // when files that have changed are read
   std::uint64_t unused_until_ns_ = kNever;
 };

@@ -5,6 +5,8 @@
  *
  *   --unshare T,...   CMD starts in new namespaces of these types: the bare run of an attack
  *   --cgroup DIR      CMD starts in this cgroup, and makes the namespaces of --unshare there
+ *   --hold CMD        a shell command that is run outside once CMD's process has its namespaces,
+ *                     with that process in HF_CMD_PID, as runtimes run a hook; CMD starts after it
  *   --userns          first make a user namespace with all else in it: a "host" that an ordinary
  *                     user has every right in
  *   --visit CMD       a shell command run outside when CMD asks for a visitor; HF_MEMBER_PID is the
@@ -182,9 +184,36 @@ static int listen_at(char* folder, struct sockaddr_un* address) {
   return fd;
 }
 
-static pid_t start(char** cmd, const char* cgroup, int flags) {
+/* A process outside that waits to be told a process, then runs `command` for it. It closes `done`
+   without a word if the command fails. */
+static void start_hook(const char* command, int told[2], int done[2]) {
+  if (pipe2(told, O_CLOEXEC) != 0 || pipe2(done, O_CLOEXEC) != 0) broken("pipe");
+  if (fork() == 0) {
+    pid_t member;
+    char byte = 0;
+    int status;
+    close(told[1]);
+    close(done[0]);
+    if (read(told[0], &member, sizeof member) != sizeof member) _exit(1);
+    pid_t pid = fork();
+    if (pid == 0) {
+      set_number("HF_CMD_PID", (uint64_t)member);
+      execl("/bin/sh", "sh", "-c", command, (char*)NULL);
+      _exit(127);
+    }
+    if (waitpid(pid, &status, 0) != pid || status != 0) _exit(1);
+    _exit(write(done[1], &byte, 1) != 1);
+  }
+  close(told[0]);
+  close(done[1]);
+}
+
+static pid_t start(char** cmd, const char* cgroup, const char* hook, int flags) {
+  int told[2] = {-1, -1}, done[2] = {-1, -1};
+  char byte;
   pid_t pid = fork();
   if (pid != 0) return pid;
+  if (hook) start_hook(hook, told, done);
   if (cgroup) {
     char procs[256];
     snprintf(procs, sizeof procs, "%s/cgroup.procs", cgroup);
@@ -195,9 +224,18 @@ static pid_t start(char** cmd, const char* cgroup, int flags) {
     int status;
     pid = fork();
     if (pid > 0) {
+      if (hook && write(told[1], &pid, sizeof pid) != sizeof pid) broken("hook");
+      close(told[1]);
       waitpid(pid, &status, 0);
       _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     }
+  }
+  if (hook) {
+    pid = getpid();
+    if (!(flags & (CLONE_NEWPID | CLONE_NEWTIME)) && write(told[1], &pid, sizeof pid) != sizeof pid)
+      broken("hook");
+    close(told[1]);
+    if (read(done[0], &byte, 1) != 1) broken("hook");
   }
   set_number("HF_CMD_PID", (uint64_t)getpid());
   execvp(cmd[0], cmd);
@@ -237,7 +275,7 @@ static void prepare(pid_t* outside, pid_t* foreign) {
 
 int main(int argc, char** argv) {
   int flags = 0, at = 1;
-  const char* cgroup = NULL;
+  const char *cgroup = NULL, *hook = NULL;
   pid_t outside, foreign;
   for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
     if (strcmp(argv[at], "--userns") == 0)
@@ -246,6 +284,8 @@ int main(int argc, char** argv) {
       flags = flags_of(argv[++at]);
     else if (strcmp(argv[at], "--cgroup") == 0 && at + 1 < argc)
       cgroup = argv[++at];
+    else if (strcmp(argv[at], "--hold") == 0 && at + 1 < argc)
+      hook = argv[++at];
     else if (strcmp(argv[at], "--visit") == 0 && at + 1 < argc && visit_count < most_visits)
       visit_commands[visit_count++] = argv[++at];
     else
@@ -253,15 +293,15 @@ int main(int argc, char** argv) {
   }
   if (at + 1 >= argc || strcmp(argv[at], "--") != 0) {
     fprintf(stderr,
-            "usage: attack_outside [--unshare T,...] [--cgroup DIR] [--userns] [--visit CMD] -- "
-            "CMD...\n");
+            "usage: attack_outside [--unshare T,...] [--cgroup DIR] [--hold CMD] [--userns] "
+            "[--visit CMD] -- CMD...\n");
     return exit_usage;
   }
   char folder[] = "/tmp/attack.XXXXXX";
   struct sockaddr_un address = {0};
   int listener = listen_at(folder, &address);
   prepare(&outside, &foreign);
-  int status = serve_until_end(listener, start(argv + at + 1, cgroup, flags));
+  int status = serve_until_end(listener, start(argv + at + 1, cgroup, hook, flags));
   kill(outside, SIGKILL);
   kill(foreign, SIGKILL);
   unlink(address.sun_path);

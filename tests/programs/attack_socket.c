@@ -11,7 +11,9 @@
  *   fastopen        by a message that connects
  *   int80           by the 32-bit call
  *   late            sends with a socket that was labelled after it was connected
- *   ring-worker     the same, by a worker of a ring that was made at the end of a write()
+ *   relabel         a thread sends with the socket all the time, while it is labelled otherwise and back:
+ *                   sends once more after each time
+ *   ring-worker     the same as late, by a worker of a ring that was made at the end of a write()
  *
  * Where no internet socket may send, and none of version 6 bind:
  *   family-CALL     a thread swaps the descriptor between an internet socket, which may not, and a unix
@@ -62,10 +64,12 @@ static int new_socket(int type) {
   return fd;
 }
 
-static void label(int fd) {
-  if (label_by(fd, "user.varlink", "client") != 0 && errno != EPERM && errno != EOPNOTSUPP)
+static void label_as(int fd, const char* value) {
+  if (label_by(fd, "user.varlink", value) != 0 && errno != EPERM && errno != EOPNOTSUPP)
     broken("label");
 }
+
+static void label(int fd) { label_as(fd, "client"); }
 
 static int new_server(int type) {
   socklen_t length = sizeof address;
@@ -283,6 +287,34 @@ _Noreturn static void by_ring(void) {
 }
 
 /* It connects while it has no label, and is labelled then. */
+static void* send_all_the_time(void* unused) {
+  while (!stop) raw(SYS_sendto, denied, (long)"x", 1, MSG_DONTWAIT, 0);
+  return unused;
+}
+
+/* What was decided under one label says nothing about the other. Both answers must be seen. */
+_Noreturn static void relabel(void) {
+  struct race race = {.rounds = rounds};
+  pthread_t thread;
+  long refusals = 0, sent = 0;
+  new_server(SOCK_DGRAM);
+  denied = new_socket(SOCK_DGRAM);
+  if (try_connect(denied) < 0) broken("connect");
+  if (pthread_create(&thread, NULL, send_all_the_time, NULL) != 0) broken("thread");
+  while (race_goes_on(&race, refusals > 0 && sent > 0)) {
+    label(denied);
+    const long as_client = raw(SYS_sendto, denied, (long)"x", 1, MSG_DONTWAIT, 0);
+    if (as_client == 1) escaped();
+    if (as_client == -EPERM) refusals++;
+    label_as(denied, "guest");
+    if (raw(SYS_sendto, denied, (long)"x", 1, MSG_DONTWAIT, 0) == 1) sent++;
+  }
+  stop = 1;
+  pthread_join(thread, NULL);
+  if (refusals == 0 || sent == 0) broken("one of the answers was not seen");
+  refused(EPERM);
+}
+
 _Noreturn static void label_late(void) {
   int late = new_socket(SOCK_STREAM);
   if (try_connect(late) < 0) broken("connect");
@@ -480,6 +512,7 @@ int main(int argc, char** argv) {
   if (strcmp(how, "fork") == 0) by_other(false);
   if (strcmp(how, "uring") == 0) by_ring();
   if (strcmp(how, "late") == 0) label_late();
+  if (strcmp(how, "relabel") == 0) relabel();
   if (strcmp(how, "ring-worker") == 0) by_ring_worker();
   if (strcmp(how, "reuse") == 0) reuse();
   if (strcmp(how, "redirect") == 0) redirect();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // conform [OPTION]... TABLE...: runs the cases of conform.h against a backend, and prints TAP.
 //
-//   --holdfast PATH    the program under test; for a service, holdfastd
-//   --backend NAME     lsm, supervisor; service: tasks of a cgroup under a holdfastd that this starts
+//   --holdfast PATH    the program under test; holdfastd is beside it
+//   --backend NAME     lsm, supervisor: a run; service: tasks of a cgroup, container: what the OCI hook
+//                      binds, both under a holdfastd that this starts
 //   --only REGEX       cases whose name matches
 //   --userns           as root of a user namespace of its own (an ordinary user can)
 //   --bare             only the bare runs: that each attack works where nobody enforces
@@ -14,10 +15,13 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +31,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -188,11 +193,25 @@ std::string summary_of(const nlohmann::json& event) {
   return text;
 }
 
+bool under_daemon() { return options.backend == "service" || options.backend == "container"; }
+
+// A holdfastd tells an event that it has seen within a second a second later.
+bool equal_but_for_order(const Lines& wanted, Lines got) {
+  for (const std::string& one : wanted) {
+    const auto found =
+        std::ranges::find_if(got, [&](const auto& line) { return line_matches(one, line); });
+    if (found == got.end()) return false;
+    got.erase(found);
+  }
+  return got.empty();
+}
+
 // What is wrong with the events, empty if nothing.
 Lines compare_events(const Case& c, const Lines& got) {
   Lines wrong;
   if (!c.loose) {
     if (std::ranges::equal(c.events, got, line_matches)) return wrong;
+    if (under_daemon() && equal_but_for_order(c.events, got)) return wrong;
     for (const std::string& event : c.events) wrong.push_back("wanted event: " + event);
     for (const std::string& event : got) wrong.push_back("got event:    " + event);
     if (got.empty()) wrong.push_back("got no event");
@@ -354,34 +373,89 @@ Lines inner_command(const Table& table, const Batch& batch, const std::string& b
   return program({std::string(kBatchProgram), reported(table, *batch[0]), base + ".list"});
 }
 
-// holdfastd with one policy, from its start until it has told all events.
+// Beside each policy, for a cgroup that is not there: programs of all kinds stay attached, so that another policy is live
+// at once.
+constexpr char kOtherPolicy[] = R"(version = 1
+[profile.other]
+cgroup = "/not-there"
+namespaces.track = true
+namespaces.enter = "lock"
+namespaces.visitors = "lock"
+namespaces.create = ["uts"]
+[[profile.other.socket]]
+on = ["bind", "connect", "listen", "accept", "send"]
+label = { "user.holdfast.none" = "1" }
+verdict = "deny"
+)";
+
+// A holdfastd that is given one policy after the other. Its events go to events().
 class Daemon {
  public:
-  // `base`: of the names of its files. The events go to BASE.json.
-  Daemon(const std::string& base, const std::string& policy_directory) : said_(base + ".said") {
+  Daemon() : policy_(work_folder + "/policy"), said_(work_folder + "/holdfastd.said") {
+    fs::create_directories(policy_);
+    put("version = 1\n");
+    std::ofstream(policy_ + "/other.toml") << kOtherPolicy;
+    Lines command = {
+        options.holdfast + "d", "--no-auto-reload", "--format", "json", "--policy-dir", policy_};
+    if (!guarded_) command.push_back("--transient");
+    if (guarded_) need_bpf_filesystem();
     pid_ = fork();
-    if (pid_ == 0)
-      start({options.holdfast, "--transient", "--no-auto-reload", "--socket", "", "--format",
-             "json", "--policy-dir", policy_directory},
-            base + ".json", said_);
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms());
-    while (read_file(said_).find("is live") == std::string::npos) {
-      if (std::chrono::steady_clock::now() > end || waitpid(pid_, nullptr, WNOHANG) != 0)
-        throw std::runtime_error("holdfastd: " + read_file(said_));
-      usleep(20'000);
-    }
+    if (pid_ == 0) start(command, events(), said_);
+    wait_until("is live", [this] { return read_file(said_).find("is live") != std::string::npos; });
+    wait_until("answers", [] { return !metric("holdfast_sessions").empty(); });
   }
+  // A holdfastd with a guard stays: only the system's first process may end it.
   ~Daemon() {
+    if (guarded_) return;
     kill(pid_, SIGTERM);
     waitpid(pid_, nullptr, 0);
   }
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
+  // Makes the policy live. All events of decisions by earlier ones are in events() then.
+  void use(const std::string& policy) {
+    put(policy);
+    const Outcome reload = run({options.holdfast, "reload"}, "reload");
+    if (reload.status != 0)
+      throw std::runtime_error("reload: status " + std::to_string(reload.status) + ", " +
+                               reload.err + policy);
+  }
+  // Until all containers have ended.
+  void wait_for_containers() {
+    wait_until("no session", [] { return metric("holdfast_sessions") == "0"; });
+  }
+  static std::string events() { return work_folder + "/holdfastd.json"; }
+
  private:
-  std::string said_;
+  // An attack without holdfast may have unmounted it.
+  static void need_bpf_filesystem() {
+    struct statfs found = {};
+    if (statfs("/sys/fs/bpf", &found) == 0 && found.f_type == BPF_FS_MAGIC) return;
+    if (mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0)
+      throw std::runtime_error("cannot mount /sys/fs/bpf");
+  }
+  static std::string metric(const std::string& name) {
+    for (const std::string& line : lines_of(run({options.holdfast, "metrics"}, "metrics").out))
+      if (line.starts_with(name + " ")) return line.substr(name.size() + 1);
+    return "";
+  }
+  void put(const std::string& policy) const { std::ofstream(policy_ + "/conform.toml") << policy; }
+  template <typename Condition>
+  void wait_until(const char* what, const Condition& holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms());
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > end || waitpid(pid_, nullptr, WNOHANG) != 0)
+        throw std::runtime_error(std::string("holdfastd, until ") + what + ": " + read_file(said_));
+      usleep(20'000);
+    }
+  }
+
+  const bool guarded_ = options.backend == "container";
+  std::string policy_, said_;
   pid_t pid_ = -1;
 };
+std::unique_ptr<Daemon> daemon_here;
 
 Outcome run_in_run(const Batch& batch, Lines command, const Lines& inner, const std::string& base) {
   const Case& first = *batch[0];
@@ -396,43 +470,70 @@ Outcome run_in_run(const Batch& batch, Lines command, const Lines& inner, const 
 
 constexpr char kCgroup[] = "/sys/fs/cgroup/conform";
 
-// The policy's profile is that of the cgroup.
-std::string bound_to_cgroup(const std::string& policy) {
-  std::string bound;
-  for (const std::string& line : lines_of(policy)) {
-    bound += line + "\n";
-    if (line.starts_with("[profile.")) bound += "cgroup = \"/conform\"\n";
-  }
-  return bound;
+// The policy with a line added to its profile, whose name is stored. Other lines keep their numbers
+// up to there.
+std::string with_line(const std::string& policy, const std::string& line, std::string& profile) {
+  std::smatch name;
+  if (!std::regex_search(policy, name, std::regex(R"(\[profile\.(\w+))")))
+    throw std::runtime_error("no profile: " + policy);
+  profile = name[1];
+  const std::string head = "[profile." + profile + "]\n";
+  const std::size_t at = policy.find(head);
+  if (at == std::string::npos) return policy + head + line + "\n";
+  return std::string(policy).insert(at + head.size(), line + "\n");
 }
 
-Outcome run_in_service(const Batch& batch, Lines command, const Lines& inner,
-                       const std::string& base) {
+// A command for attack_outside --hold: what a runtime does for a container of this profile.
+std::string hook_for(const std::string& profile) {
+  return "echo "
+         "'{\"ociVersion\":\"1.0.2\",\"id\":\"conform\",\"status\":\"created\",\"pid\":'$HF_CMD_"
+         "PID'" +
+         std::string(",\"bundle\":\"/\",\"annotations\":{\"io.holdfast.profile\":\"") + profile +
+         "\"}}' | " + options.holdfast + " oci-hook";
+}
+
+// As a service or as a container. The events go to BASE.json.
+Outcome run_under_daemon(const Batch& batch, Lines command, const Lines& inner,
+                         const std::string& policy, const std::string& profile,
+                         const std::string& base) {
   const Case& first = *batch[0];
-  fs::create_directories(kCgroup);
-  fs::create_directories(base + ".policy");
-  fs::copy_file(base + ".toml", base + ".policy/conform.toml",
-                fs::copy_options::overwrite_existing);
-  if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
-  append(command, {"--cgroup", kCgroup, "--"});
+  if (!daemon_here) daemon_here = std::make_unique<Daemon>();
+  daemon_here->use(policy);
+  const std::size_t before = fs::file_size(Daemon::events());
+  if (options.backend == "service") {
+    fs::create_directories(kCgroup);
+    if (!first.unshare.empty()) append(command, {"--unshare", first.unshare});
+    append(command, {"--cgroup", kCgroup});
+  } else {
+    // A container has at least one namespace of its own.
+    append(command, {"--unshare", first.unshare.empty() ? "ipc" : first.unshare, "--hold",
+                     hook_for(profile)});
+  }
+  command.push_back("--");
   append(command, inner);
-  const Daemon daemon(base, base + ".policy");
-  return run(command, file_name(first));
+  const Outcome outcome = run(command, file_name(first));
+  if (options.backend == "container") daemon_here->wait_for_containers();
+  daemon_here->use("version = 1\n");
+  std::ofstream(base + ".json") << read_file(Daemon::events()).substr(before);
+  return outcome;
 }
 
 void run_held(const Table& table, const Batch& batch) {
   const Case& first = *batch[0];
   const std::string base = work_folder + "/" + file_name(first);
-  const bool service = options.backend == "service";
-  const std::string& text = table.policies.at(first.policy);
-  std::ofstream(base + ".toml") << (service ? bound_to_cgroup(text) : text);
+  std::string text = table.policies.at(first.policy), profile;
+  if (under_daemon())
+    text = with_line(text,
+                     options.backend == "service" ? "cgroup = \"/conform\"" : "annotation = true",
+                     profile);
+  std::ofstream(base + ".toml") << text;
   Lines command = outside();
   for (const Case* c : batch)
     if (!c->visit.empty()) append(command, {"--visit", quoted(program(c->visit))});
   const Lines inner = inner_command(table, batch, base);
   Outcome outcome;
-  if (service)
-    outcome = run_in_service(batch, command, inner, base);
+  if (under_daemon())
+    outcome = run_under_daemon(batch, command, inner, text, profile, base);
   else
     outcome = run_in_run(batch, command, inner, base);
   std::vector<Part> parts(batch.size());
@@ -449,10 +550,11 @@ bool has_landlock_scopes() {
 }
 
 bool is_wanted(const Case& c) {
-  const bool service = options.backend == "service";
-  const bool only_here =
-      c.only.empty() || c.only == options.backend || (c.only == "run" && !service);
-  if (!only_here && !options.bare) return false;
+  const auto is_here = [](const std::string& word) {
+    if (word == "run") return !under_daemon();
+    return word == options.backend || (word == "bpf" && options.backend != "supervisor");
+  };
+  if (!c.only.empty() && std::ranges::none_of(c.only, is_here) && !options.bare) return false;
   if (c.needs == "root" && options.userns) return false;
   if (c.needs == "userns" && !options.userns) return false;
   if (c.needs == "scopes" && !has_landlock_scopes()) return false;
@@ -513,6 +615,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     std::printf("Bail out! %s\n", error.what());
   }
+  daemon_here.reset();
   std::printf("1..%d\n", test_number);
   if (!options.keep)
     fs::remove_all(work_folder);

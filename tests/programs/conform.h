@@ -14,7 +14,7 @@
 //   event HOOK WAY TYPE VERDICT REASON KEY [audit]   in order; KEY "-" is no rule
 //   event guard WORD [HELPER]  the same for what is refused whatever the policy says
 //   maybe HOOK ...              an event that may also be there
-//   only lsm|supervisor|service|run   where it holds; run: not service
+//   only BACKEND...             where it holds; run: lsm and supervisor; bpf: lsm, service and container
 //   needs root|userns|scopes    not in a user namespace of an ordinary user; only there; Landlock's scopes
 //   optional                    the kernel may lack what the attack is made of: said by the bare run
 //   loose                       the events of a race: each listed one at least once, and no other
@@ -33,8 +33,8 @@
 namespace conform {
 
 struct Case {
-  std::string name{}, policy{}, unshare{}, only{}, needs{}, where{};
-  std::vector<std::string> run{}, visit{}, bare{}, says{}, events{}, maybe{};
+  std::string name{}, policy{}, unshare{}, needs{}, where{};
+  std::vector<std::string> only{}, run{}, visit{}, bare{}, says{}, events{}, maybe{};
   bool optional = false, loose = false, alone = false;
 };
 
@@ -87,7 +87,7 @@ inline void read_case_line(const std::string& key, const std::string& rest, Case
   else if (key == "maybe")
     c.maybe.push_back(rest);
   else if (key == "only")
-    c.only = rest;
+    c.only = words_of(rest);
   else if (key == "needs")
     c.needs = rest;
   else if (key == "optional")

@@ -2,13 +2,15 @@
 #include "label/stable_copy.h"
 
 #include <gtest/gtest.h>
-#include <cstring>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "core/machine_labels.h"
 #include "core/machine_sockets.h"
 #include "core/map_room.h"
 
@@ -103,6 +105,36 @@ TEST(KnownProfile, AMixtureOfTwoEntriesHasTheSealOfNeither) {
   EXPECT_EQ(first.seal, hf_known_seal(&web, &first));
   const hf_known_key next = {8, 1001};
   EXPECT_NE(first.seal, hf_known_seal(&next, &first));
+}
+
+// The same for what is remembered with labels: two programs may write it at the same time.
+TEST(AllowedBefore, AMixtureOfTwoEntriesHasTheSealOfNeither) {
+  hf_allowed first = {}, second = {};
+  first.question = 0x1234567890abcdef;
+  first.counters = 3;
+  second.question = 0xfedcba0987654321;
+  second.counters = 4;
+  for (hf_allowed* one : {&first, &second}) one->seal = hf_allowed_seal(one);
+  EXPECT_EQ(first.seal, hf_allowed_seal(&first));
+  for (unsigned words = 1; words < 7; words++) {
+    hf_allowed mixed = first;
+    if ((words & 1) != 0) mixed.question = second.question;
+    if ((words & 2) != 0) mixed.counters = second.counters;
+    if ((words & 4) != 0) mixed.seal = second.seal;
+    EXPECT_NE(mixed.seal, hf_allowed_seal(&mixed)) << words;
+  }
+  const hf_allowed none = {};
+  EXPECT_NE(none.seal, hf_allowed_seal(&none));
+}
+
+// Labels that change places, or a name that takes a value's place, make another question.
+TEST(AllowedBefore, TheQuestionDependsOnEachWordAndItsPlace) {
+  std::set<__u64> questions;
+  for (const __u64 first : {0, 1, 2})
+    for (const __u64 second : {0, 1, 2})
+      for (const __u64 third : {0, 1, 2})
+        questions.insert(hf_take_word(hf_take_word(hf_take_word(7, first), second), third));
+  EXPECT_EQ(questions.size(), 27u);
 }
 
 }  // namespace

@@ -80,11 +80,17 @@ static __u64 cgroup_id(__u64 address) { return BPF_CORE_READ((struct cgroup___cg
 
 static void count(__u64 *total) { __sync_fetch_and_add(total, 1); }
 
-static __always_inline void count_by_profile(__u64 generation, __u32 hook, const struct hf_verdict *v, __u32 kind) {
-  struct hf_profile_counters_key key = {.generation = generation, .profile = v->profile};
-  __u32 none = HF_COUNTERS_NONE, other = HF_COUNTERS_OTHER;
-  __u32 *slot = key.profile == HF_NO_PROFILE ? &none : bpf_map_lookup_elem(&profile_slots, &key);
-  struct hf_profile_counters *m = bpf_map_lookup_elem(&profile_counters, slot ? slot : &other);
+/* The key of a profile's counters. */
+static __always_inline __u32 counters_of(__u64 generation, __u16 profile) {
+  struct hf_profile_counters_key key = {.generation = generation, .profile = profile};
+  const __u32 *slot;
+  if (profile == HF_NO_PROFILE) return HF_COUNTERS_NONE;
+  slot = bpf_map_lookup_elem(&profile_slots, &key);
+  return slot ? *slot : HF_COUNTERS_OTHER;
+}
+
+static __always_inline void count_at(__u32 slot, __u32 hook, __u32 kind) {
+  struct hf_profile_counters *m = bpf_map_lookup_elem(&profile_counters, &slot);
   if (m && hook < HF_OP_COUNT && kind < HF_OUTCOMES) count(&m->counts[hook][kind]);
 }
 
@@ -92,7 +98,7 @@ static __always_inline void count_by_profile(__u64 generation, __u32 hook, const
 static __always_inline int tally(__u64 generation, __u32 hook, const struct hf_verdict *v) {
   if (!v) return 0;
   hf_count_decision(&cgroup_totals.decisions, v);
-  count_by_profile(generation, hook, v, hf_outcome(v));
+  count_at(counters_of(generation, v->profile), hook, hf_outcome(v));
   return 0;
 }
 

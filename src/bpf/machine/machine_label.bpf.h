@@ -139,7 +139,7 @@ static __noinline int find_listed(struct ruled_task *task, __u64 name, int *list
   return 0;
 }
 
-static __noinline int ask_label(struct ruled_task *task, __u64 name, __u32 way) {
+static __noinline int ask_label(const struct hf_tables *tables, struct ruled_task *task, __u64 name, __u32 way) {
   struct hf_request r = {.op = HF_OP_LABEL};
   int listed = 0;
   if (!task) return -HF_EPERM;
@@ -148,7 +148,7 @@ static __noinline int ask_label(struct ruled_task *task, __u64 name, __u32 way) 
   if (task->unknown || find_listed(task, name, &listed)) r.flags |= HF_REQ_FACTS_MISSING;
   if (listed < 0) return 0;
   r.flags |= listed;
-  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, 0, task->slot);
+  return conclude_socket((struct hf_tables *)tables, &r, task, 0);
 }
 
 struct label_call {
@@ -159,9 +159,10 @@ struct label_call {
 
 static long may_label_in_layer(__u32 index, struct label_call *call) {
   struct ruled_task task = {};
-  if (!find_ruled(&task, index)) return 0;
+  const struct hf_tables *tables = find_ruled(&task, index);
+  if (!tables && !task.unknown) return 0;
   if (!task.unknown && !(task.rules.labels & HF_LABELS_RULED)) return 0;
-  call->refused = stronger(call->refused, ask_label(&task, call->name, call->way));
+  call->refused = stronger(call->refused, ask_label(tables, &task, call->name, call->way));
   return 0;
 }
 

@@ -54,13 +54,15 @@ static int hf_rules_namespaces(void) { return namespace_rules; }
 static int hf_asked_natively(void) { return hf_kernel_asks_natively(); }
 
 /*
- * Most tasks of most machines: in nobody's cgroup, while no namespace is tracked and nothing but cgroups makes a profile. A
- * frame of its own, which is gone when the caller asks.
+ * Most tasks of most machines: members of no session, in no tracked namespace, in the cgroup of no profile, and without a
+ * mark, as far as that takes no walk. A frame of its own, which is gone when the caller asks.
  */
 static __noinline int hf_is_nobody_now(void) {
   struct hf_known_profile known;
   const struct hf_tables *t;
-  if (sessions_live || mark_rules || machine_tracking.any) return 0;
+  if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
+  if (machine_tracking.any && hf_may_be_held_now()) return 0;
+  if (!machine_profiles) return 1;
   t = live_tables();
   return t && !find_known_now(&known, t->generation) && !known.chain[0];
 }

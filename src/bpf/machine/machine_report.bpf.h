@@ -27,6 +27,15 @@ static __noinline int count_of_layer(__u32 slot, __u64 generation, __u32 op, con
   return 0;
 }
 
+/* Counts a decision about a socket that was allowed. `counters`: counters_of(), of the layer of the machine. */
+static __always_inline void count_allowed(__u32 slot, __u32 counters) {
+  struct hf_session_state *session = slot ? session_at(slot) : 0;
+  if (session) __sync_fetch_and_add(&session->decisions.allowed, 1);
+  if (slot) return;
+  __sync_fetch_and_add(&cgroup_totals.decisions.allowed, 1);
+  count_at(counters, HF_OP_SOCKET, HF_ALLOWED);
+}
+
 static __noinline int count_lost(__u32 slot) {
   struct hf_session_state *session = slot ? session_at(slot) : 0;
   count(session ? &session->events : &cgroup_totals.events);

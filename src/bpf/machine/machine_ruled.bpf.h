@@ -63,6 +63,8 @@ struct ruled_task {
   __u8 asked;    /* one HF_SOCK_*; 0: about a label */
   __u8 unknown;  /* 1: nobody can tell whose, and each decision is a refusal */
   struct hf_socket_profile rules;
+  struct hf_verdict verdict; /* of the last decision */
+  __u64 question;            /* of the last decision, as in hf_allowed; 0: it is not remembered */
 };
 
 /* How many layers decide about the current task: the machine's policy, and its sessions. */
@@ -85,11 +87,13 @@ static __always_inline int know_service_now(struct ruled_task *task) {
   return 0;
 }
 
-/* Fills in whose rules hold under layer number `index` of the current task. 0: nobody's. */
-static __noinline int find_ruled(struct ruled_task *task, __u32 index) {
-  const struct hf_socket_profile *rules;
+/*
+ * Fills in who the current task is under layer number `index`. Returns the tables that decide about it. Null: it is nobody
+ * there, or with `unknown` nobody can tell. The tables are looked up once, since others may become live at any time, in which
+ * the same profile has another number.
+ */
+static __noinline const struct hf_tables *find_subject(struct ruled_task *task, __u32 index) {
   const struct hf_layer *layer = 0;
-  struct hf_policy_key key = {};
   const struct hf_tables *tables;
   if (!task || (!index && !machine_profiles)) return 0;
   if (index) {
@@ -100,19 +104,32 @@ static __noinline int find_ruled(struct ruled_task *task, __u32 index) {
     task->profile = layer->profile;
   }
   tables = tables_of_layer(task->slot);
-  if (!tables && !index) return 0;
-  if (tables) task->generation = tables->generation;
-  if (!tables || (!index && know_service_now(task))) {
-    task->unknown = 1;
-    return 1;
+  if (!tables) {
+    task->unknown = index != 0;
+    return 0;
   }
-  if (!task->profile) return 0;
+  task->generation = tables->generation;
+  if (!index && know_service_now(task)) task->unknown = 1;
+  return task->unknown || task->profile != HF_NO_PROFILE ? tables : 0;
+}
+
+/* Fills in the rules of the subject. 0: it has none. */
+static __noinline int find_rules(struct ruled_task *task) {
+  const struct hf_socket_profile *rules;
+  struct hf_policy_key key = {};
+  if (!task || task->unknown) return 1;
   key.generation = task->generation;
   key.number = task->profile;
   rules = bpf_map_lookup_elem(&socket_profiles, &key);
   if (!rules) return 0;
   task->rules = *rules;
   return 1;
+}
+
+/* As find_subject(), for a subject with rules. */
+static __always_inline const struct hf_tables *find_ruled(struct ruled_task *task, __u32 index) {
+  const struct hf_tables *tables = find_subject(task, index);
+  return tables && find_rules(task) ? tables : 0;
 }
 
 /* ---- the verdict ----------------------------------------------------------------------------------------- */
@@ -171,19 +188,24 @@ int BPF_PROG(machine_cgroup_removed, struct cgroup___cg *cgroup, const char *pat
   return 0;
 }
 
-/* Decides, takes a token, counts and reports: 0, or the negative errno. */
-__noinline int conclude_socket(struct hf_tables *tables, struct hf_request *r, __u64 bound, __u64 target, __u32 slot) {
-  struct parties parties = {.target = target, .slot = slot};
-  struct hf_verdict v = {};
-  if (!tables || !r) {
+static __noinline int tell_socket(const struct hf_request *r, const struct ruled_task *task, __u64 target) {
+  if (!r || !task) return 0;
+  return tell_about(r, &task->verdict, task->generation, task->slot, target, 0, 0);
+}
+
+/* Decides, takes a token, counts and reports: 0, or the negative errno. The verdict is stored with the task. */
+__noinline int conclude_socket(struct hf_tables *tables, struct hf_request *r, struct ruled_task *task, __u64 target) {
+  if (!tables || !r || !task) {
     hf_count_undecided(&cgroup_totals.decisions);
     return -HF_EPERM;
   }
-  parties.generation = tables->generation;
-  if (judge_socket(tables, r, &v)) hf_refuse_plain(&v, HF_REASON_FACTS_MISSING);
-  if (v.action == HF_LIMIT) hf_settle(tables, &v, take_token(tables->generation, v.rule, bound));
-  tell(r, &v, &parties);
-  return hf_enforced_error(&v);
+  if (judge_socket(tables, r, &task->verdict)) hf_refuse_plain(&task->verdict, HF_REASON_FACTS_MISSING);
+  if (task->verdict.action == HF_LIMIT) {
+    task->question = 0;
+    hf_settle(tables, &task->verdict, take_token(task->generation, task->verdict.rule, task->bound));
+  }
+  tell_socket(r, task, target);
+  return hf_enforced_error(&task->verdict);
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H */

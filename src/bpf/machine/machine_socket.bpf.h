@@ -56,9 +56,19 @@ struct label_values {
   __u32 ids[HF_MAX_LABEL_NAMES]; /* by index of the name */
 };
 
-/* In the terms of the policy. -1: some are not known. A global function: verified once, whatever is known of the labels. */
-__noinline int read_ids(struct hf_machine_labels *labels, __u64 generation, struct label_values *values) {
-  if (!labels || !values) return -1;
+/* How a question about a socket begins; its labels follow. */
+static __always_inline __u64 question_of(const struct sock *sk, const struct ruled_task *task) {
+  const __u64 about = (__u64)task->profile << 32 | (__u64)task->asked << 16 | sk->__sk_common.skc_family;
+  return hf_take_word(hf_take_word(0xc4ceb9fe1a85ec53ull, task->generation), about);
+}
+
+/*
+ * In the terms of the policy. -1: some are not known. The same labels, as they were read here, are added to the question. A
+ * global function: verified once, whatever is known of the labels.
+ */
+__noinline int read_ids(struct hf_machine_labels *labels, __u64 generation, struct label_values *values,
+                        __u64 *question) {
+  if (!labels || !values || !question) return -1;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_MACHINE_LABELS; i++) {
     __u64 name, value;
@@ -67,8 +77,9 @@ __noinline int read_ids(struct hf_machine_labels *labels, __u64 generation, stru
     if (i >= labels->used) break;
     HF_OPAQUE(index);
     if (index >= HF_MACHINE_LABELS) break;
-    name = labels->labels[index].name;
-    value = labels->labels[index].value;
+    name = *(volatile __u64 *)&labels->labels[index].name;
+    value = *(volatile __u64 *)&labels->labels[index].value;
+    *question = hf_take_word(hf_take_word(*question, name), value);
     if (!name || value == HF_LABEL_HASH_ABSENT) continue;
     known = meaning_of(generation, name, HF_LABEL_IS_NAME);
     if (!known) continue;
@@ -82,13 +93,63 @@ __noinline int read_ids(struct hf_machine_labels *labels, __u64 generation, stru
 }
 
 /* Returns 0, or -1 when they are not known. */
-static __always_inline int read_labels(struct socket *sock, __u64 generation, __u32 *ids) {
+static __always_inline int read_labels(struct socket *sock, __u64 generation, __u32 *ids, __u64 *question) {
   struct inode *inode = hf_inode_of(sock);
   struct hf_machine_labels *labels;
   if (labels_lost) return -1;
   if (!inode) return 0;
   labels = labels_of_inode(inode, 0);
-  return labels ? read_ids(labels, generation, (struct label_values *)ids) : 0;
+  return labels ? read_ids(labels, generation, (struct label_values *)ids, question) : 0;
+}
+
+/* ---- decided before -------------------------------------------------------------------------------------- */
+
+/*
+ * What is asked by a task's own labels has the same answer until the labels or the policy change, and most sockets are
+ * asked about again and again. So what was allowed without a word is remembered with the labels, under a digest of all that
+ * the decision depends on. 1: it was; the decision is counted.
+ */
+static __noinline int was_allowed(struct socket *sock, const struct ruled_task *task) {
+  struct hf_machine_labels *labels;
+  struct hf_allowed allowed;
+  struct inode *inode;
+  struct sock *sk;
+  __u64 question;
+  if (!sock || !task || task->unknown || labels_lost) return 0;
+  inode = hf_inode_of(sock);
+  sk = sock->sk;
+  if (!inode || !sk) return 0;
+  labels = labels_of_inode(inode, 0);
+  if (!labels || labels->unknown) return 0;
+  allowed = labels->allowed;
+  if (!allowed.seal || allowed.seal != hf_allowed_seal(&allowed)) return 0;
+  question = question_of(sk, task);
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < HF_MACHINE_LABELS; i++) {
+    __u32 at = i;
+    if (i >= labels->used) break;
+    HF_OPAQUE(at);
+    if (at >= HF_MACHINE_LABELS) break;
+    question = hf_take_word(hf_take_word(question, labels->labels[at].name), labels->labels[at].value);
+  }
+  if (question != allowed.question) return 0;
+  count_allowed(task->slot, allowed.counters);
+  return 1;
+}
+
+static __noinline int remember_allowed(struct socket *sock, const struct ruled_task *task) {
+  struct hf_allowed allowed = {};
+  struct hf_machine_labels *labels;
+  struct inode *inode;
+  if (!sock || !task || !task->question || task->verdict.action != HF_ALLOW || task->verdict.log) return 0;
+  inode = hf_inode_of(sock);
+  labels = inode ? labels_of_inode(inode, 0) : 0;
+  if (!labels) return 0;
+  allowed.question = task->question;
+  allowed.counters = task->slot ? 0 : counters_of(task->generation, task->verdict.profile);
+  allowed.seal = hf_allowed_seal(&allowed);
+  labels->allowed = allowed;
+  return 0;
 }
 
 /* ---- a socket alone -------------------------------------------------------------------------------------- */
@@ -131,7 +192,7 @@ static __noinline int peer_comes_later(struct sock *sk, struct ruled_task *task,
   operation = r->sock_op;
   if (operation != HF_SOCK_CONNECT && operation != HF_SOCK_SEND) return 0;
   if (operation == HF_SOCK_SEND && sk->sk_type != HF_SOCK_DGRAM) {
-    if (!hf_connected_peer(sk, &peer) || read_labels(peer, task->generation, r->peer_labels))
+    if (!hf_connected_peer(sk, &peer) || read_labels(peer, task->generation, r->peer_labels, &task->question))
       r->flags |= HF_REQ_FACTS_MISSING;
     return 0;
   }
@@ -149,8 +210,8 @@ static __always_inline void begin_request(struct hf_request *r, const struct rul
   if (task->unknown) r->flags |= HF_REQ_FACTS_MISSING;
 }
 
-static __always_inline void read_own_labels(struct socket *sock, const struct ruled_task *task, struct hf_request *r) {
-  if (read_labels(sock, task->generation, r->own_labels) && (task->rules.own_operations & r->sock_op))
+static __always_inline void read_own_labels(struct socket *sock, struct ruled_task *task, struct hf_request *r) {
+  if (read_labels(sock, task->generation, r->own_labels, &task->question) && (task->rules.own_operations & r->sock_op))
     r->flags |= HF_REQ_FACTS_MISSING;
 }
 
@@ -161,7 +222,8 @@ static __noinline int is_channel(__u32 slot, __u64 cookie) {
 }
 
 /* `accepted`: with HF_SOCK_ACCEPT, the socket that becomes the accepted one. */
-static __noinline int ask_socket(struct socket *sock, struct ruled_task *task, __u32 index, struct socket *accepted) {
+static __noinline int ask_socket(const struct hf_tables *tables, struct socket *sock, struct ruled_task *task,
+                                 __u32 index, struct socket *accepted) {
   struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_OTHER};
   __u64 cookie = 0;
   struct sock *sk;
@@ -184,15 +246,21 @@ static __noinline int ask_socket(struct socket *sock, struct ruled_task *task, _
   } else {
     r.flags |= HF_REQ_FACTS_MISSING;
   }
+  if (sk && !task->unknown) task->question = question_of(sk, task);
   read_own_labels(sock, task, &r);
-  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, cookie, task->slot);
+  if (task->rules.peer_operations & task->asked) task->question = 0;
+  return conclude_socket((struct hf_tables *)tables, &r, task, cookie);
 }
 
-/* Has layer number `index` something to say about the operation of this task? Then whose rules. */
-static __always_inline int rules_for(struct ruled_task *task, __u32 index, __u32 operation) {
-  if (!find_ruled(task, index)) return 0;
+/*
+ * Has layer number `index` something to say about the operation of this task? Then whose rules, and the tables that decide;
+ * null ones refuse.
+ */
+static __always_inline int rules_for(struct ruled_task *task, __u32 index, __u32 operation,
+                                     const struct hf_tables **tables) {
+  *tables = find_ruled(task, index);
   task->asked = operation;
-  return task->unknown || (task->rules.operations & operation);
+  return task->unknown || (*tables && (task->rules.operations & operation));
 }
 
 /* An operation on a socket, which each layer decides: the context of the next functions. */
@@ -205,8 +273,17 @@ struct socket_call {
 
 static long decide_in_layer(__u32 index, struct socket_call *call) {
   struct ruled_task task = {};
-  if (rules_for(&task, index, call->operation))
-    call->refused = stronger(call->refused, ask_socket(call->sock, &task, index, call->accepted));
+  const struct hf_tables *tables = find_subject(&task, index);
+  int refused;
+  if (!tables && !task.unknown) return 0;
+  task.asked = call->operation;
+  if (was_allowed(call->sock, &task) || !find_rules(&task)) return 0;
+  if (!task.unknown && !(task.rules.operations & call->operation)) return 0;
+  refused = ask_socket(tables, call->sock, &task, index, call->accepted);
+  if (refused)
+    call->refused = stronger(call->refused, refused);
+  else
+    remember_allowed(call->sock, &task);
   return 0;
 }
 
@@ -259,13 +336,12 @@ int BPF_PROG(machine_pages, struct file *file, int mask) {
   return sock ? hf_socket_answer(decide_socket(sock, HF_SOCK_SEND)) : 0;
 }
 
-static __noinline int ask_blindly(struct sock *sk, struct ruled_task *task) {
+static __noinline int ask_blindly(const struct hf_tables *tables, struct sock *sk, struct ruled_task *task) {
   struct hf_request r = {.op = HF_OP_SOCKET, .flags = HF_REQ_FACTS_MISSING};
   if (!sk || !task) return -HF_EPERM;
   begin_request(&r, task);
   r.sock_family = hf_family_of(sk->__sk_common.skc_family);
-  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, bpf_get_socket_cookie(sk),
-                         task->slot);
+  return conclude_socket((struct hf_tables *)tables, &r, task, bpf_get_socket_cookie(sk));
 }
 
 struct blind_call {
@@ -276,7 +352,9 @@ struct blind_call {
 
 static long decide_blindly(__u32 index, struct blind_call *call) {
   struct ruled_task task = {};
-  if (rules_for(&task, index, call->operation)) call->refused = stronger(call->refused, ask_blindly(call->sk, &task));
+  const struct hf_tables *tables;
+  if (rules_for(&task, index, call->operation, &tables))
+    call->refused = stronger(call->refused, ask_blindly(tables, call->sk, &task));
   return 0;
 }
 
@@ -321,12 +399,13 @@ struct accept_call {
 
 static long inherit_in_layer(__u32 index, struct accept_call *call) {
   struct ruled_task task = {};
-  if (!find_ruled(&task, index)) return 0;
+  const struct hf_tables *tables = find_ruled(&task, index);
+  if (!tables && !task.unknown) return 0;
   if (!task.unknown && !(task.rules.labels & HF_LABELS_INHERIT)) return 0;
   if (!task.unknown && !inherit_labels(call->listener, call->accepted)) return 0;
   task.unknown = 1;
   task.asked = HF_SOCK_ACCEPT;
-  if (ask_socket(call->listener, &task, index, 0)) call->refused = 1;
+  if (ask_socket(tables, call->listener, &task, index, 0)) call->refused = 1;
   return 0;
 }
 
@@ -348,27 +427,30 @@ struct accepted_call {
   int refused;
 };
 
-static __noinline int ask_accepted(struct sock *sk, struct hf_accept *accept, struct ruled_task *task) {
+static __noinline int ask_accepted(const struct hf_tables *tables, struct sock *sk, struct hf_accept *accept,
+                                   struct ruled_task *task) {
   struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_UNIX};
   struct hf_machine_labels *labels;
   struct inode *inode;
   if (!sk || !accept || !task) return -HF_EPERM;
   begin_request(&r, task);
-  if (read_ids(&accept->own, task->generation, (struct label_values *)r.own_labels) &&
+  if (read_ids(&accept->own, task->generation, (struct label_values *)r.own_labels, &task->question) &&
       (task->rules.own_operations & HF_SOCK_ACCEPT))
     r.flags |= HF_REQ_FACTS_MISSING;
   inode = hf_inode_of_peer(sk);
   labels = inode ? labels_of_inode(inode, 0) : 0;
-  if (!inode || labels_lost || (labels && read_ids(labels, task->generation, (struct label_values *)r.peer_labels)))
+  if (!inode || labels_lost ||
+      (labels && read_ids(labels, task->generation, (struct label_values *)r.peer_labels, &task->question)))
     r.flags |= HF_REQ_FACTS_MISSING;
-  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, accept->listener,
-                         task->slot);
+  return conclude_socket((struct hf_tables *)tables, &r, task, accept->listener);
 }
 
 static long accept_in_layer(__u32 index, struct accepted_call *call) {
+  const struct hf_tables *tables;
   struct ruled_task task = {};
   if (!(call->layers & 1u << (index & 7u))) return 0;
-  if (rules_for(&task, index, HF_SOCK_ACCEPT) && ask_accepted(call->sk, call->accept, &task)) call->refused = 1;
+  if (rules_for(&task, index, HF_SOCK_ACCEPT, &tables) && ask_accepted(tables, call->sk, call->accept, &task))
+    call->refused = 1;
   return 0;
 }
 
@@ -418,15 +500,16 @@ int BPF_PROG(machine_dead_file, struct file *file, int mask) {
 
 /* ---- a unix socket and its peer -------------------------------------------------------------------------- */
 
-static __noinline int ask_peer(struct sock *sk, struct socket *own, struct socket *peer, struct ruled_task *task) {
+static __noinline int ask_peer(const struct hf_tables *tables, struct sock *sk, struct socket *own, struct socket *peer,
+                               struct ruled_task *task) {
   struct hf_request r = {.op = HF_OP_SOCKET, .sock_family = HF_FAMILY_UNIX};
   if (!sk || !task) return -HF_EPERM;
   begin_request(&r, task);
   read_own_labels(own, task, &r);
-  if (read_labels(peer, task->generation, r.peer_labels) && (task->rules.peer_operations & task->asked))
+  if (read_labels(peer, task->generation, r.peer_labels, &task->question) &&
+      (task->rules.peer_operations & task->asked))
     r.flags |= HF_REQ_FACTS_MISSING;
-  return conclude_socket((struct hf_tables *)tables_of_layer(task->slot), &r, task->bound, bpf_get_socket_cookie(sk),
-                         task->slot);
+  return conclude_socket((struct hf_tables *)tables, &r, task, bpf_get_socket_cookie(sk));
 }
 
 struct peer_call {
@@ -438,10 +521,11 @@ struct peer_call {
 };
 
 static long meet_in_layer(__u32 index, struct peer_call *call) {
+  const struct hf_tables *tables;
   struct ruled_task task = {};
   if (!(call->begun >> PEER_LAYER & 1u << (index & 7u))) return 0;
-  if (rules_for(&task, index, call->begun & PEER_OPERATION))
-    call->refused = stronger(call->refused, ask_peer(call->sk, call->own, call->peer, &task));
+  if (rules_for(&task, index, call->begun & PEER_OPERATION, &tables))
+    call->refused = stronger(call->refused, ask_peer(tables, call->sk, call->own, call->peer, &task));
   return 0;
 }
 

@@ -25,21 +25,18 @@ static __always_inline int hf_capture(const struct ns_common *ns, __u32 type) {
   __u64 task = bpf_get_current_task();
   struct hf_call *call = hf_call_of(task);
   struct hf_call fresh = {};
-  __u64 ns_id = 0;
-  __u32 inum = 0;
-  bpf_core_read(&inum, sizeof(inum), &ns->inum);
-  if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
+  __u64 ns_id = bpf_core_field_exists(ns->ns_id) ? ns->ns_id : 0;
   if (call) {
     call->address = (unsigned long)ns;
     call->ns_id = ns_id;
-    call->inum = inum;
+    call->inum = ns->inum;
     call->type = type;
     call->checks_done = 0;
     return 0;
   }
   fresh.address = (unsigned long)ns;
   fresh.ns_id = ns_id;
-  fresh.inum = inum;
+  fresh.inum = ns->inum;
   fresh.type = type;
   bpf_map_update_elem(&calls, &task, &fresh, BPF_ANY);
   return 0;

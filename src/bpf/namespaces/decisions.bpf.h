@@ -241,6 +241,15 @@ static __always_inline int hf_ask_clone(unsigned long flags) {
 /* Is any task ruled at all? Spares all calls the rest. Of the object. */
 static int hf_rules_namespaces(void);
 
+/* May it become a visitor by the install that it is in? By the capture: without one, yes. */
+static __always_inline int hf_may_enter_tracked(void) {
+  const struct hf_tracking *tracking = hf_tracking();
+  const struct hf_call *call;
+  if (!tracking || !tracking->any) return !tracking;
+  call = hf_call_of(bpf_get_current_task());
+  return !call || !call->address || hf_may_be_tracked(tracking, call->inum);
+}
+
 SEC("lsm/capable")
 int BPF_PROG(hf_capable, const struct cred *cred, struct user_namespace *ns, int cap, unsigned int opts) {
   struct hf_operation o = {};
@@ -248,6 +257,8 @@ int BPF_PROG(hf_capable, const struct cred *cred, struct user_namespace *ns, int
   int asked = 0;
   if (cap != HF_CAP_SYS_ADMIN || !hf_rules_namespaces()) return 0;
   hf_read_call(&call);
+  if (call.syscall == HF_SYSCALL_OTHER) return 0;
+  if (hf_is_nobody_now() && (call.syscall != HF_SYSCALL_SETNS || !hf_may_enter_tracked())) return 0;
   if (call.syscall == HF_SYSCALL_SETNS)
     asked = hf_begin_setns(&o, call.arg[0], call.arg[1]);
   else if (call.syscall == HF_SYSCALL_UNSHARE)

@@ -10,6 +10,7 @@
 #ifndef HOLDFAST_BPF_NAMESPACES_HELD_BPF_H
 #define HOLDFAST_BPF_NAMESPACES_HELD_BPF_H
 
+#include "bpf/lib/number.bpf.h"
 #include "bpf/namespaces/tracked.bpf.h"
 #include "core/layers.h"
 
@@ -87,24 +88,23 @@ static __always_inline void hf_find_owner(struct hf_belongs *to, struct hf_held 
   }
 }
 
+/* What hf_held_in() is asked about: the subject's profile, and whether creation cannot leave the namespace. */
+#define HF_ANCHORS (1u << 16)
+
 /*
- * The task sits in the namespace at `address`. `anchors`: HF_REQ_HELD_ANCHORED for a namespace that creation
- * cannot leave, else 0. A global function: the verifier checks it once, not once for each namespace.
+ * The task sits in the namespace at `address`. `about`: the task's profile, and HF_ANCHORS. A global function: the
+ * verifier checks it once, not once for each namespace.
  */
-__noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __u32 anchors) {
-  const struct ns_common *ns = (const void *)address;
+__noinline int hf_held_in(struct hf_held *held, __u64 address, __u32 inum, __u64 ns_id, __u32 about) {
   const struct hf_tracking *tracking = hf_tracking();
   struct hf_belongs belongs = {};
   const struct hf_tracked *record;
-  __u64 ns_id = 0;
-  __u32 inum = 0;
   if (!held) return 0;
-  if (!tracking || bpf_core_read(&inum, sizeof(inum), &ns->inum)) {
+  if (!tracking || !inum) {
     held->flags |= HF_REQ_FACTS_MISSING;
     return 0;
   }
   if (!hf_may_be_tracked(tracking, inum)) return 0;
-  if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
   record = hf_tracked_find(inum, address, ns_id);
   if (!record) return 0;
   hf_find_owner(&belongs, held, record);
@@ -112,7 +112,7 @@ __noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __
   if (held->set != HF_NO_SET && held->set != belongs.set) {
     held->flags |= HF_REQ_HELD_MIXED;
     /* Of several sets, report one whose owner is somebody else: that one may hold it. */
-    if (held->owner != subject) return 0;
+    if (held->owner != (__u16)about) return 0;
     held->types = 0;
     held->flags &= ~HF_REQ_HELD_ANCHORED;
   }
@@ -120,8 +120,22 @@ __noinline int hf_held_in(struct hf_held *held, __u64 address, __u16 subject, __
   held->owner = belongs.owner;
   held->owner_id = belongs.owner_id;
   held->types |= record->type;
-  held->flags |= anchors;
+  if (about & HF_ANCHORS) held->flags |= HF_REQ_HELD_ANCHORED;
   return 0;
+}
+
+/* The same for a namespace at an address that the verifier knows nothing of. */
+static __always_inline int hf_read_held(struct hf_held *held, __u64 address, __u32 about) {
+  const struct ns_common *ns = (const void *)address;
+  __u64 ns_id = 0;
+  __u32 inum = 0;
+  bpf_core_read(&inum, sizeof(inum), &ns->inum);
+  if (bpf_core_field_exists(ns->ns_id)) bpf_core_read(&ns_id, sizeof(ns_id), &ns->ns_id);
+  return hf_held_in(held, address, inum, ns_id, about);
+}
+
+static __noinline int hf_held_at(struct hf_held *held, __u64 address, __u32 about) {
+  return hf_read_held(held, address, about);
 }
 
 static __always_inline struct pid_namespace *hf_active_pid_ns(const struct task_struct *task) {
@@ -144,20 +158,18 @@ struct hf_ancestors {
 };
 
 static long hf_held_by_pid(__u32 depth, struct hf_ancestors *walk) {
-  const struct pid_namespace *ns = (const void *)walk->ns, *parent = 0;
+  const struct pid_namespace *ns = (const void *)walk->ns;
   if (!ns) return 1;
-  hf_held_in(walk->held, (unsigned long)&ns->ns, walk->subject, HF_REQ_HELD_ANCHORED);
-  bpf_core_read(&parent, sizeof(parent), &ns->parent);
-  walk->ns = (unsigned long)parent;
+  hf_read_held(walk->held, (unsigned long)&ns->ns, walk->subject | HF_ANCHORS);
+  bpf_core_read(&walk->ns, sizeof(walk->ns), &ns->parent); /* 0 where that fails */
   return 0;
 }
 
 static long hf_held_by_user(__u32 depth, struct hf_ancestors *walk) {
-  const struct user_namespace *ns = (const void *)walk->ns, *parent = 0;
+  const struct user_namespace *ns = (const void *)walk->ns;
   if (!ns) return 1;
-  hf_held_in(walk->held, (unsigned long)&ns->ns, walk->subject, HF_REQ_HELD_ANCHORED);
-  bpf_core_read(&parent, sizeof(parent), &ns->parent);
-  walk->ns = (unsigned long)parent;
+  hf_read_held(walk->held, (unsigned long)&ns->ns, walk->subject | HF_ANCHORS);
+  bpf_core_read(&walk->ns, sizeof(walk->ns), &ns->parent); /* 0 where that fails */
   return 0;
 }
 
@@ -183,7 +195,7 @@ static __always_inline void hf_held_by_users(struct hf_held *held, const struct 
     typeof(proxy->slot) ns_ = 0; \
     bpf_core_read(&ns_, sizeof(ns_), &proxy->slot); \
     if (ns_) \
-      hf_held_in(held, (unsigned long)&ns_->ns, subject, 0); \
+      hf_held_at(held, (unsigned long)&ns_->ns, subject); \
     else \
       held->flags |= HF_REQ_FACTS_MISSING; \
   } while (0)
@@ -216,15 +228,14 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
 
 /* ---- the same for current, whose pointers the verifier knows: loads instead of calls ---------------- */
 
-/* As hf_held_in(). `ns` is never NULL; a load through a bad pointer gives 0 and is asked again there. */
-#define HF_LOOK(ns, anchors) \
+/* As hf_held_at(). `ns` is never NULL; a load through a bad pointer gives 0, which is taken for a fact that is missing. */
+#define HF_LOOK(ns) \
   do { \
     const struct ns_common *look_ = (ns); \
     __u32 inum_ = look_->inum; \
     if (!inum_ || hf_may_be_tracked(tracking, inum_)) { \
-      __u64 address_ = 0; \
-      bpf_probe_read_kernel(&address_, sizeof(address_), &look_); /* a number now */ \
-      hf_held_in(held, address_, subject, anchors); \
+      __u64 ns_id_ = bpf_core_field_exists(look_->ns_id) ? look_->ns_id : 0; \
+      hf_held_in(held, hf_number(look_), inum_, ns_id_, subject); \
     } \
   } while (0)
 
@@ -234,7 +245,7 @@ __noinline int hf_derive_held(struct hf_held *held, __u64 task_address, __u16 su
     typeof(proxy->slot) ns_ = proxy->slot; \
     if (ns_) { \
       asm volatile(""); \
-      HF_LOOK(&ns_->ns, 0); \
+      HF_LOOK(&ns_->ns); \
     } else { \
       held->flags |= HF_REQ_FACTS_MISSING; \
     } \
@@ -265,6 +276,27 @@ __noinline int hf_derive_current(struct hf_held *held, __u16 subject) {
   if (pid->level) hf_held_by_pids(held, task, subject);
   if (user->level) hf_held_by_users(held, task, subject);
   return 0;
+}
+
+#define HF_MAY_BE_IN(slot) (!proxy->slot || hf_inum_may_be_tracked(tracking, proxy->slot->ns.inum))
+
+static __always_inline int hf_inum_may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
+  return !inum || hf_may_be_tracked(tracking, inum);
+}
+
+/* 0: the current task is in no tracked namespace. 1: it has to be derived. */
+static __always_inline int hf_may_be_held_now(void) {
+  const struct task_struct *task = bpf_get_current_task_btf();
+  const struct nsproxy *proxy = task->nsproxy;
+  const struct hf_tracking *tracking = hf_tracking();
+  const struct cred *cred = task->real_cred;
+  const struct pid *pid = task->thread_pid;
+  const struct user_namespace *user;
+  if (!tracking || !proxy || !pid || !cred || !(user = cred->user_ns)) return 1;
+  if (pid->level || user->level) return 1;
+  if (HF_MAY_BE_IN(mnt_ns) || HF_MAY_BE_IN(uts_ns) || HF_MAY_BE_IN(ipc_ns) || HF_MAY_BE_IN(net_ns)) return 1;
+  if (HF_MAY_BE_IN(cgroup_ns) || HF_MAY_BE_IN(pid_ns_for_children)) return 1;
+  return HF_MAY_BE_IN(time_ns) || HF_MAY_BE_IN(time_ns_for_children);
 }
 
 #endif /* HOLDFAST_BPF_NAMESPACES_HELD_BPF_H */

@@ -75,13 +75,17 @@ __noinline int hf_made(__u64 ns_address, __u32 type) {
   if (!type) return 0;
   bpf_core_read(&inum, sizeof(inum), &ns->inum);
   if (!inum || inum == HF_ANONYMOUS_MOUNTS_INUM) return 0;
+  if (hf_is_nobody_now()) {
+    hf_untrack(inum); /* of a namespace that had this number before */
+    return 0;
+  }
   hf_begin_layers(&maker.held, bpf_get_current_task());
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < HF_LAYERS_DECIDE && maker.held.next != HF_NO_LAYER; i++) hf_find_maker(&maker);
   if (maker.count)
     hf_track(ns, type, maker.of);
   else
-    hf_untrack(inum); /* of a namespace that had this number before */
+    hf_untrack(inum);
   return 0;
 }
 

@@ -41,6 +41,9 @@ struct hf_operation {
 #define HF_SAY 0u
 #define HF_SILENT 1u /* but for a refusal */
 
+/* Is no rule about the current task as it is? Spares most tasks the rest. */
+static int hf_is_nobody_now(void);
+
 /* Before layers have their turn: which of them is the first for this task. */
 static void hf_begin_layers(struct hf_held *held, __u64 task);
 

@@ -96,9 +96,12 @@ static __always_inline int hf_has_room(__u64 set, __u32 share) {
 }
 
 /* Drops the record of a namespace that goes, or of one that had its number before. Only one copy of a program does. */
-static __always_inline void hf_untrack(__u32 inum) {
-  const struct hf_tracked *record = bpf_map_lookup_elem(&tracked, &inum);
+static __noinline void hf_untrack(__u32 inum) {
+  const struct hf_tracking *tracking = hf_tracking();
   struct hf_owner of[HF_TRACKED_OWNERS];
+  const struct hf_tracked *record;
+  if (!tracking || !hf_may_be_tracked(tracking, inum)) return;
+  record = bpf_map_lookup_elem(&tracked, &inum);
   if (!record) return;
   __builtin_memcpy(of, record->of, sizeof(of));
   if (!bpf_map_delete_elem(&tracked, &inum)) hf_count_owners(of, -1u);
