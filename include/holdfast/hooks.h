@@ -14,6 +14,9 @@
  * if the kernel passes other arguments than the hook has. A program that is started with the shared library in LD_PRELOAD
  * does not need the call.
  *
+ * An object that imports the kernel function bpf_sock_read_xattr(), which Linux 7.3 has, reads the labels of
+ * sockets on 7.1 and 7.2, too. holdfast_hooks_label_status() says whether it can.
+ *
  * Threads: call these functions, and libbpf, from one thread at a time.
  */
 #ifndef HOLDFAST_HOOKS_H
@@ -57,6 +60,14 @@ HOLDFAST_HOOKS_API int holdfast_hooks_enable(void);
 HOLDFAST_HOOKS_API int holdfast_hooks_status(struct holdfast_hook_status* out, size_t count);
 
 /*
+ * Writes to `out` how programs that call bpf_sock_read_xattr() get the labels of sockets here; `hook`
+ * is the name of that function. HOLDFAST_HOOK_UNAVAILABLE: an object that imports it loads only if it declares it
+ * __weak. Returns 0, or -ENOENT when the kernel has no type information. Otherwise as
+ * holdfast_hooks_status().
+ */
+HOLDFAST_HOOKS_API int holdfast_hooks_label_status(struct holdfast_hook_status* out);
+
+/*
  * Programs of these hooks that are loaded from now on apply only to tasks in the subtree of this
  * cgroup. `cgroup_fd` is a cgroup2 directory, borrowed until the programs are loaded. -1: all
  * tasks, the default. A cgroup_attach program does not load with a limit where the kernel has that
@@ -65,14 +76,18 @@ HOLDFAST_HOOKS_API int holdfast_hooks_status(struct holdfast_hook_status* out, s
 HOLDFAST_HOOKS_API void holdfast_hooks_limit_to_cgroup(int cgroup_fd);
 
 /*
- * A bridged namespace_alloc program runs directly after the namespace was created. So it cannot
- * prevent the creation by a return value other than 0. This choice is for programs loaded from now
- * on:
+ * What becomes of a bridged namespace_alloc program that may return something other than 0, for
+ * programs loaded from now on. Programs that always return 0 run once, directly after a namespace
+ * was made, whatever is chosen.
+ *
+ * A program that is asked runs before the kernel makes anything. Its ns_common has the type, and is
+ * zero otherwise: there is no number yet. The kernel may fail to make the namespace afterwards.
  */
 enum holdfast_alloc_refusal {
-  HOLDFAST_ALLOC_REJECT = 0, /* a program fails to load unless it always returns 0 (default) */
-  HOLDFAST_ALLOC_KILL = 1,   /* the task is killed before it returns to user space */
-  HOLDFAST_ALLOC_IGNORE = 2, /* the program's return value is ignored */
+  HOLDFAST_ALLOC_ASK = 0,          /* it is asked, and its refusal counts (default) */
+  HOLDFAST_ALLOC_KILL = 1,         /* it runs afterwards, and a task that it refuses is killed */
+  HOLDFAST_ALLOC_IGNORE = 2,       /* it runs afterwards, and its return value is ignored */
+  HOLDFAST_ALLOC_ASK_AND_TELL = 3, /* it is asked, and runs again afterwards, with the number */
 };
 HOLDFAST_HOOKS_API void holdfast_hooks_alloc_refusal(enum holdfast_alloc_refusal refusal);
 

@@ -52,7 +52,7 @@ class AllocRefusal {
   explicit AllocRefusal(holdfast_alloc_refusal refusal) noexcept {
     holdfast_hooks_alloc_refusal(refusal);
   }
-  ~AllocRefusal() { holdfast_hooks_alloc_refusal(HOLDFAST_ALLOC_REJECT); }
+  ~AllocRefusal() { holdfast_hooks_alloc_refusal(HOLDFAST_ALLOC_ASK); }
   AllocRefusal(const AllocRefusal&) = delete;
   AllocRefusal& operator=(const AllocRefusal&) = delete;
 };

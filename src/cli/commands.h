@@ -277,7 +277,7 @@ struct HooksLoadOptions {
   std::string object;
   std::string pin;     // directory on a BPF filesystem; empty: /sys/fs/bpf/holdfast/hooks/NAME
   std::string cgroup;  // path of a cgroup directory; empty: all tasks
-  std::string alloc_refusal = "reject";  // reject, kill, ignore
+  std::string alloc_refusal = "ask";  // ask, ask-and-tell, kill, ignore
 };
 int hooks_load(const HooksLoadOptions& options);
 

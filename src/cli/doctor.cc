@@ -83,6 +83,12 @@ void add_hooks(std::vector<kernel::Feature>& features) {
                         hook.state == HOLDFAST_HOOK_UNAVAILABLE ? kernel::Condition::limited
                                                                 : kernel::Condition::good,
                         std::string(hook_state_word(hook.state)) + ": " + hook.how});
+  holdfast_hook_status labels = {};
+  if (holdfast_hooks_label_status(&labels) < 0) return;
+  features.push_back({std::string("function ") + labels.hook,
+                      labels.state == HOLDFAST_HOOK_UNAVAILABLE ? kernel::Condition::limited
+                                                                : kernel::Condition::good,
+                      std::string(hook_state_word(labels.state)) + ": " + labels.how});
 }
 
 // For an ordinary user: does holdfastd hold this user's runs?

@@ -113,12 +113,16 @@ void remove_in_order(const fs::path& directory) {
   fs::remove(directory, error);
 }
 
-void print_json(const holdfast_hook_status (&hooks)[HOLDFAST_HOOKS]) {
+nlohmann::ordered_json as_json(const holdfast_hook_status& status) {
+  return {{"name", status.hook}, {"state", hook_state_word(status.state)}, {"how", status.how}};
+}
+
+void print_json(const holdfast_hook_status (&hooks)[HOLDFAST_HOOKS],
+                const holdfast_hook_status& labels) {
   nlohmann::ordered_json json = {{"hooks", nlohmann::ordered_json::array()},
+                                 {"labels", as_json(labels)},
                                  {"loaded", nlohmann::ordered_json::array()}};
-  for (const holdfast_hook_status& hook : hooks)
-    json["hooks"].push_back(
-        {{"name", hook.hook}, {"state", hook_state_word(hook.state)}, {"how", hook.how}});
+  for (const holdfast_hook_status& hook : hooks) json["hooks"].push_back(as_json(hook));
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(kLoaded, error))
     json["loaded"].push_back(entry.path().filename().string());
@@ -127,7 +131,8 @@ void print_json(const holdfast_hook_status (&hooks)[HOLDFAST_HOOKS]) {
 
 holdfast_alloc_refusal alloc_refusal(const std::string& word) {
   if (word == "kill") return HOLDFAST_ALLOC_KILL;
-  return word == "ignore" ? HOLDFAST_ALLOC_IGNORE : HOLDFAST_ALLOC_REJECT;
+  if (word == "ignore") return HOLDFAST_ALLOC_IGNORE;
+  return word == "ask-and-tell" ? HOLDFAST_ALLOC_ASK_AND_TELL : HOLDFAST_ALLOC_ASK;
 }
 
 }  // namespace
@@ -136,13 +141,18 @@ int hooks_status(const HooksStatusOptions& options) {
   holdfast_hook_status hooks[HOLDFAST_HOOKS];
   const int count = holdfast_hooks_status(hooks, HOLDFAST_HOOKS);
   if (count < 0) return failed("read /sys/kernel/btf/vmlinux", -count);
+  holdfast_hook_status labels = {};
+  if (const int error = holdfast_hooks_label_status(&labels); error < 0)
+    return failed("read /sys/kernel/btf/vmlinux", -error);
   if (options.json) {
-    print_json(hooks);
+    print_json(hooks, labels);
     return kExitOk;
   }
-  for (const holdfast_hook_status& hook : hooks) {
-    fmt::print("{:<18} {:<12} {}\n", hook.hook, hook_state_word(hook.state), hook.how);
-  }
+  const auto print = [](const holdfast_hook_status& status) {
+    fmt::print("{:<20} {:<8} {}\n", status.hook, hook_state_word(status.state), status.how);
+  };
+  for (const holdfast_hook_status& hook : hooks) print(hook);
+  print(labels);
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(kLoaded, error)) {
     fmt::print("loaded: {}\n", entry.path().filename().string());

@@ -879,11 +879,13 @@ void add_hooks(CLI::App& app, int& status) {
       ->add_option("--cgroup", load_options.cgroup, "Apply only to tasks in this cgroup's subtree")
       ->type_name("PATH");
   load_app
-      ->add_option(
-          "--alloc-refusal", load_options.alloc_refusal,
-          "If the object has a namespace_alloc program that can refuse: reject the object, "
-          "kill the task that is refused, or ignore the refusal")
-      ->check(CLI::IsMember({"reject", "kill", "ignore"}))
+      ->add_option("--alloc-refusal", load_options.alloc_refusal,
+                   "If the object has a namespace_alloc program that can refuse: ask it before a "
+                   "namespace is "
+                   "made (ask), ask it and run it again afterwards (ask-and-tell), or run it "
+                   "afterwards, and "
+                   "kill the task that is refused or ignore the refusal")
+      ->check(CLI::IsMember({"ask", "ask-and-tell", "kill", "ignore"}))
       ->type_name("WHAT");
   load_app->callback([&status] { status = hooks_load(load_options); });
 

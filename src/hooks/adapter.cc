@@ -6,6 +6,8 @@
 // effects happen once.
 //
 // All copies are loaded when libbpf loads the program, so that every error is reported by the load.
+// libbpf itself gets a stand-in, which does nothing and cannot be attached. So a loader that attaches
+// libbpf's program past this library gets an error, and no copy that enforces nothing.
 #include "hooks/adapter.h"
 
 #include <sys/stat.h>
@@ -35,37 +37,29 @@ std::string last_line(std::string_view log) {
   return "";
 }
 
-Result<Fd> load_program(const std::string& name, const Instructions& insns,
+Result<Fd> load_program(bpf_prog_type type, const std::string& name, const Instructions& insns,
                         bpf_prog_load_opts options) {
   std::string log(kLogBytes, '\0');
   options.log_buf = log.data();
   options.log_size = kLogBytes;
   options.log_level = 1;
-  int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, name.c_str(), "GPL", insns.data(), insns.size(),
-                         &options);
+  int fd = bpf_prog_load(type, name.c_str(), "GPL", insns.data(), insns.size(), &options);
   if (fd == -ENOSPC) {  // the log was too long: load again without a log
     options.log_buf = nullptr;
     options.log_size = 0;
     options.log_level = 0;
-    fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, name.c_str(), "GPL", insns.data(), insns.size(),
-                       &options);
+    fd = bpf_prog_load(type, name.c_str(), "GPL", insns.data(), insns.size(), &options);
   }
   if (fd < 0) return Error{-fd, "load", name, last_line(log.c_str())};
   return Fd(fd);
 }
 
-Refusal refusal_at(Hook hook, const Choices& choices) {
-  switch (hook) {
-    case Hook::kAlloc:
-    case Hook::kInit:
-      return choices.alloc_refusal;
-    case Hook::kFree:
-      return Refusal::kIgnored;  // the hook returns nothing
-    case Hook::kInstall:
-    case Hook::kCgroupAttach:
-      break;
-  }
-  return Refusal::kEnforced;
+bool is_alloc(Hook hook) { return hook == Hook::kAlloc || hook == Hook::kInit; }
+
+Refusal refusal_at(Hook hook, AllocRefusal alloc) {
+  if (hook == Hook::kFree) return Refusal::kIgnored;  // the hook returns nothing
+  if (!is_alloc(hook)) return Refusal::kEnforced;
+  return alloc == AllocRefusal::kKill ? Refusal::kKilled : Refusal::kIgnored;
 }
 
 }  // namespace
@@ -77,18 +71,23 @@ Result<void> Adapter::prepare(bpf_program* program, bpf_prog_load_opts& options,
                               const Choices& choices) {
   copies_.clear();
   enforcer_.reset();
+  asking_.reset();
   body_.assign(bpf_program__insns(program),
                bpf_program__insns(program) + bpf_program__insn_cnt(program));
   HF_TRY_ASSIGN(context_, check_instructions(body_, offer_, hook_));
-  refusal_ = refusal_at(hook_, choices);
+  refusal_ = refusal_at(hook_, choices.alloc_refusal);
   const bool may_be_wrong = refusal_ == Refusal::kEnforced && uses_task_storage(body_);
   storage_ = may_be_wrong ? offer_.storage : StorageDefect{};
   HF_TRY(make_maps());
   HF_TRY(make_scope(choices.scope_cgroup_fd));
   HF_TRY_ASSIGN(debug_, patch_debug_info(options));
-  HF_TRY(load_copies(options));
+  complete_ = false;
+  HF_TRY_ASSIGN(const std::optional<Failed> failed, load_all(options, choices));
+  if (failed) return hand_over_failed(*failed, program, options);
   HF_TRY(make_enforcer());
-  return hand_first_copy_to_libbpf(program, options);
+  HF_TRY(hand_over_stand_in(program, options));
+  complete_ = true;
+  return {};
 }
 
 // Without enforcement an entry only prevents a second run by another copy. It may be lost, so an
@@ -152,44 +151,74 @@ Instructions Adapter::whole(const Site& site, int copy) const {
   return insns;
 }
 
-// libbpf loads the first copy at the first site. If another copy at this site does not verify,
-// libbpf's copy fails too, and libbpf reports it as the object's owner configured. So this function
-// reports only failures at other sites.
-Result<void> Adapter::load_copies(const bpf_prog_load_opts& options) {
-  if (may_refuse_in_vain(options)) {
-    return Error{EOPNOTSUPP, "bridge " + std::string(hook_name(hook_)), name_,
-                 "it may return a value other than 0, but this kernel cannot undo the creation of "
-                 "a namespace: "
-                 "choose to kill the task or to ignore the value "
-                 "(holdfast_hooks_alloc_refusal)"};
-  }
+Result<std::optional<Adapter::Failed>> Adapter::load_all(const bpf_prog_load_opts& options,
+                                                         const Choices& choices) {
+  return is_alloc(hook_) ? load_alloc(options, choices) : load_copies(options);
+}
+
+// A program that always returns 0 runs once, when the namespace is made. Whether it does is known
+// only when it is loaded for every type: where the kernel lacks ns_type, the type is a constant.
+Result<std::optional<Adapter::Failed>> Adapter::load_alloc(const bpf_prog_load_opts& options,
+                                                           const Choices& choices) {
+  const bool asks = choices.alloc_refusal == AllocRefusal::kAsk ||
+                    choices.alloc_refusal == AllocRefusal::kAskAndTell;
+  if (!asks) return load_copies(options);
+  const Refusal chosen = std::exchange(refusal_, Refusal::kNone);
+  if (auto loaded = load_copies(options); loaded && !*loaded) return loaded;
+  copies_.clear();
+  refusal_ = chosen;
+  // What does not verify is reported as for other hooks.
+  if (!verifies(options)) return load_copies(options);
+  HF_TRY(load_asking(options));
+  if (choices.alloc_refusal == AllocRefusal::kAsk) return std::optional<Failed>();
+  return load_copies(options);
+}
+
+Result<void> Adapter::load_asking(const bpf_prog_load_opts& options) {
+  Instructions body = body_;
+  if (!offer_.has_ns_type)
+    repair_ns_type_by_offset(body, unrelocated_, offer_.ns_type_offset, debug_.ns_type_offset);
+  const auto load = [&](const Instructions& before, std::uint32_t attach_id) {
+    Instructions insns = before;
+    insns.insert(insns.end(), body.begin(), body.end());
+    bpf_prog_load_opts own = options;
+    std::vector<bpf_func_info> functions;
+    std::vector<bpf_line_info> lines;
+    debug_.apply_to(own, static_cast<std::uint32_t>(before.size()), functions, lines);
+    own.attach_btf_id = attach_id;
+    own.expected_attach_type = BPF_LSM_MAC;
+    return wrap(load_program(BPF_PROG_TYPE_LSM, name_, insns, own),
+                "asked before a namespace is made");
+  };
+  const bool watch_storage = offer_.storage.busy_id != 0 && uses_task_storage(body);
+  HF_TRY_ASSIGN(asking_, Asking::create({.bytes = offer_.ns_common_bytes,
+                                         .ns_type_offset = offer_.ns_type_offset},
+                                        scope_.get(), watch_storage, load));
+  return {};
+}
+
+// If a copy at the first site does not verify, libbpf gets it to load, and reports it as the object's
+// owner configured. So this function reports only failures at other sites.
+Result<std::optional<Adapter::Failed>> Adapter::load_copies(const bpf_prog_load_opts& options) {
   const Site* first = offer_.sites.data();
   for (const Site& site : offer_.sites) {
     if (refusal_ == Refusal::kEnforced) {
       HF_TRY(load_verdict_cleaner(site));
     }
-    for (int copy = &site == first ? 1 : 0; copy < site.copies; copy++) {
+    for (int copy = 0; copy < site.copies; copy++) {
       Result<void> loaded = load_copy(site, copy, options);
       if (loaded) continue;
-      if (&site == first) return {};
+      if (&site == first) return std::optional(Failed{&site, copy});
       return wrap(std::move(loaded).error(), site.function);
     }
   }
-  return {};
+  return std::optional<Failed>();
 }
 
-// Whether the program verifies except for its return value.
-bool Adapter::may_refuse_in_vain(const bpf_prog_load_opts& options) {
-  if (refusal_ != Refusal::kNeverAsked) return false;
-  const Site& site = offer_.sites.front();
-  bool in_vain = false;
-  if (!load_copy(site, 0, options)) {
-    refusal_ = Refusal::kIgnored;
-    in_vain = static_cast<bool>(load_copy(site, 0, options));
-    refusal_ = Refusal::kNeverAsked;
-  }
+bool Adapter::verifies(const bpf_prog_load_opts& options) {
+  const bool loaded = static_cast<bool>(load_copy(offer_.sites.front(), 0, options));
   copies_.clear();
-  return in_vain;
+  return loaded;
 }
 
 Result<void> Adapter::load_copy(const Site& site, int copy, const bpf_prog_load_opts& options) {
@@ -200,7 +229,7 @@ Result<void> Adapter::load_copy(const Site& site, int copy, const bpf_prog_load_
   debug_.apply_to(own, static_cast<std::uint32_t>(insns.size() - body_.size()), functions, lines);
   own.attach_btf_id = site.function_id;
   own.expected_attach_type = site.attach;
-  HF_TRY_ASSIGN(Fd program, load_program(name_, insns, own));
+  HF_TRY_ASSIGN(Fd program, load_program(BPF_PROG_TYPE_TRACING, name_, insns, own));
   copies_.push_back({std::move(program), site.attach});
   return {};
 }
@@ -209,34 +238,51 @@ Result<void> Adapter::load_verdict_cleaner(const Site& site) {
   LIBBPF_OPTS(bpf_prog_load_opts, options);
   options.attach_btf_id = site.function_id;
   options.expected_attach_type = BPF_TRACE_FEXIT;
-  HF_TRY_ASSIGN(
-      Fd program,
-      wrap(load_program("hf_forget", verdict_cleaner(verdicts_.get()), options), site.function));
+  HF_TRY_ASSIGN(Fd program, wrap(load_program(BPF_PROG_TYPE_TRACING, "hf_forget",
+                                              verdict_cleaner(verdicts_.get()), options),
+                                 site.function));
   copies_.push_back({std::move(program), BPF_TRACE_FEXIT});
   return {};
 }
 
-Result<void> Adapter::hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_load_opts& options) {
-  const Site& site = offer_.sites.front();
-  Instructions insns = whole(site, 0);
-  if (const int error = bpf_program__set_insns(program, insns.data(), insns.size()); error < 0) {
+Result<void> Adapter::hand_over(const Instructions& insns, std::uint32_t function_id,
+                                bpf_attach_type attach, bpf_program* program,
+                                bpf_prog_load_opts& options) {
+  // libbpf copies the instructions.
+  if (const int error =
+          bpf_program__set_insns(program, const_cast<bpf_insn*>(insns.data()), insns.size());
+      error < 0) {
     return Error{-error, "replace the instructions of", name_, ""};
   }
-  debug_.apply_to(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_,
-                  lines_);
-  options.attach_btf_id = site.function_id;
-  // libbpf 1.5 and later read it here. Earlier ones read it from the program after this function
-  // has returned.
-  options.expected_attach_type = site.attach;
-  bpf_program__set_expected_attach_type(program, site.attach);
+  options.attach_btf_id = function_id;
+  // libbpf 1.5 and later read it here. Earlier ones read it from the program after prepare() has
+  // returned.
+  options.expected_attach_type = attach;
+  bpf_program__set_expected_attach_type(program, attach);
   return {};
 }
 
+Result<void> Adapter::hand_over_failed(const Failed& failed, bpf_program* program,
+                                       bpf_prog_load_opts& options) {
+  const Instructions insns = whole(*failed.site, failed.copy);
+  debug_.apply_to(options, static_cast<std::uint32_t>(insns.size() - body_.size()), functions_,
+                  lines_);
+  return hand_over(insns, failed.site->function_id, failed.site->attach, program, options);
+}
+
+// Without the author's functions and lines, of which it has none.
+Result<void> Adapter::hand_over_stand_in(bpf_program* program, bpf_prog_load_opts& options) {
+  options.func_info_cnt = 0;
+  options.line_info_cnt = 0;
+  return hand_over(stand_in(), offer_.stand_in_id, BPF_TRACE_ITER, program, options);
+}
+
 Result<bpf_link*> Adapter::attach(const bpf_program* program) {
-  if (!verdicts_) return Error{EINVAL, "attach", name_, "it is not loaded"};
+  if (!complete_) return Error{EINVAL, "attach", name_, "it is not loaded"};
   bpf_prog_info info{};
   __u32 info_bytes = sizeof info;
-  if (bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &info_bytes) < 0) {
+  // The functions for programs and for types alone are of libbpf 1.2.
+  if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &info_bytes) < 0) {
     return Error{errno, "describe", name_, ""};
   }
   if (!info.gpl_compatible) {
@@ -249,15 +295,17 @@ Result<bpf_link*> Adapter::attach(const bpf_program* program) {
     attachment->links.push_back(std::move(fd));
     return {};
   };
-  HF_TRY(link(bpf_program__fd(program), offer_.sites.front().attach));
   for (const Copy& copy : copies_) {
     HF_TRY(link(copy.program.get(), copy.attach));
   }
+  std::vector<Fd> own;
   if (enforcer_) {
-    HF_TRY_ASSIGN(std::vector<Fd> enforcing, enforcer_->attach());
-    attachment->links.insert(attachment->links.begin(), std::make_move_iterator(enforcing.begin()),
-                             std::make_move_iterator(enforcing.end()));
+    HF_TRY_ASSIGN(own, enforcer_->attach());
+  } else if (asking_) {
+    HF_TRY_ASSIGN(own, asking_->attach());
   }
+  attachment->links.insert(attachment->links.begin(), std::make_move_iterator(own.begin()),
+                           std::make_move_iterator(own.end()));
   return make_link(std::move(attachment));
 }
 

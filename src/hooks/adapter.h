@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "hooks/asking.h"
 #include "hooks/btf_patch.h"
 #include "hooks/hooks_enforcer.h"
 #include "hooks/hooks_link.h"
@@ -22,10 +23,18 @@
 
 namespace holdfast::hooks {
 
+// What becomes of a namespace_alloc program that may return something other than 0.
+enum class AllocRefusal {
+  kAsk,         // it runs before the namespace is made, and its refusal counts
+  kAskAndTell,  // the same, and it runs again when the namespace is made
+  kKill,        // it runs when the namespace is made, and a task that it refuses is killed
+  kIgnore,      // the same, and its refusal is ignored
+};
+
 // The choices of the program that enables the hooks. They are read when a BPF program is loaded.
 struct Choices {
   int scope_cgroup_fd = -1;  // borrowed; only tasks of this subtree are bridged
-  Refusal alloc_refusal = Refusal::kNeverAsked;
+  AllocRefusal alloc_refusal = AllocRefusal::kAsk;
 };
 
 // One thread, as libbpf itself.
@@ -35,9 +44,9 @@ class Adapter {
   // object.
   Adapter(Hook hook, const Offer& offer, std::string name, Instructions insns);
 
-  // Called by libbpf before it loads the program. Loads all copies except the first. Replaces the
-  // instructions and options of `program`, so that libbpf loads the first copy. `options` then
-  // refers to memory of this object. Errors: EOPNOTSUPP, the program cannot be bridged; of bpf(2).
+  // Called by libbpf before it loads the program. Loads all copies. Replaces the instructions and
+  // options of `program`, so that libbpf loads a stand-in, or a copy that does not verify. `options`
+  // then refers to memory of this object. Errors: EOPNOTSUPP, the program cannot be bridged; of bpf(2).
   Result<void> prepare(bpf_program* program, bpf_prog_load_opts& options, const Choices& choices);
 
   // Attaches all copies and the enforcer, after libbpf has loaded the program. The caller owns the
@@ -49,17 +58,31 @@ class Adapter {
     Fd program;
     bpf_attach_type attach;
   };
+  // A copy that does not verify.
+  struct Failed {
+    const Site* site;
+    int copy;
+  };
 
   Result<void> make_maps();
   Result<void> make_scope(int cgroup_fd);
   Result<void> make_enforcer();
-  Result<void> load_copies(const bpf_prog_load_opts& options);
+  Result<std::optional<Failed>> load_all(const bpf_prog_load_opts& options, const Choices& choices);
+  Result<std::optional<Failed>> load_alloc(const bpf_prog_load_opts& options,
+                                           const Choices& choices);
+  Result<void> load_asking(const bpf_prog_load_opts& options);
+  Result<std::optional<Failed>> load_copies(const bpf_prog_load_opts& options);
   Result<void> load_copy(const Site& site, int copy, const bpf_prog_load_opts& options);
   Result<void> load_verdict_cleaner(const Site& site);
-  Result<void> hand_first_copy_to_libbpf(bpf_program* program, bpf_prog_load_opts& options);
+  Result<void> hand_over(const Instructions& insns, std::uint32_t function_id,
+                         bpf_attach_type attach, bpf_program* program, bpf_prog_load_opts& options);
+  Result<void> hand_over_failed(const Failed& failed, bpf_program* program,
+                                bpf_prog_load_opts& options);
+  Result<void> hand_over_stand_in(bpf_program* program, bpf_prog_load_opts& options);
   [[nodiscard]] Wrapping wrapping(const Site& site, int copy) const;
   [[nodiscard]] Instructions whole(const Site& site, int copy) const;
-  [[nodiscard]] bool may_refuse_in_vain(const bpf_prog_load_opts& options);
+  // Whether the program verifies at the first site.
+  [[nodiscard]] bool verifies(const bpf_prog_load_opts& options);
 
   Hook hook_;
   const Offer& offer_;
@@ -76,6 +99,8 @@ class Adapter {
   DebugInfo debug_;
   std::vector<Copy> copies_;
   std::optional<Enforcer> enforcer_;
+  std::optional<Asking> asking_;
+  bool complete_ = false;  // all of it is loaded, and can be attached
   // libbpf reads these when it loads the program, after prepare() has returned.
   std::vector<bpf_func_info> functions_;
   std::vector<bpf_line_info> lines_;

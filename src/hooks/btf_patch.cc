@@ -39,7 +39,7 @@ std::vector<Record> copy_records(const void* records, std::uint32_t count, std::
 Result<Btf> copy_of_loaded(int btf_fd) {
   bpf_btf_info info{};
   __u32 info_bytes = sizeof info;
-  if (const int error = bpf_btf_get_info_by_fd(btf_fd, &info, &info_bytes); error < 0) {
+  if (const int error = bpf_obj_get_info_by_fd(btf_fd, &info, &info_bytes); error < 0) {
     return Error{-error, "read the program's types", "", ""};
   }
   Btf types(btf__load_from_kernel_by_id(info.id));

@@ -26,16 +26,28 @@ holdfast_hook_state public_state(Offer::State state) {
   return HOLDFAST_HOOK_UNAVAILABLE;
 }
 
+holdfast_hook_state public_state(LabelOffer::Source source) {
+  switch (source) {
+    case LabelOffer::Source::kKernel:
+      return HOLDFAST_HOOK_NATIVE;
+    case LabelOffer::Source::kList:
+      return HOLDFAST_HOOK_BRIDGED;
+    case LabelOffer::Source::kNone:
+      break;
+  }
+  return HOLDFAST_HOOK_UNAVAILABLE;
+}
+
 }  // namespace
 }  // namespace holdfast::hooks
 
 using holdfast::hooks::Hook;
 using holdfast::hooks::kHooks;
+using holdfast::hooks::LabelOffer;
 using holdfast::hooks::Offer;
 
 int holdfast_hooks_enable() {
-  static bool enabled = false;
-  if (enabled) return 0;
+  if (holdfast::hooks::is_enabled()) return 0;
   const auto& kernel = holdfast::hooks::running_kernel();
   if (!kernel) {
     holdfast::hooks::warn(kernel.error().message());
@@ -50,7 +62,7 @@ int holdfast_hooks_enable() {
   for (Hook hook : kHooks) {
     if (const int error = holdfast::hooks::register_hook(hook); error < 0) return error;
   }
-  enabled = true;
+  holdfast::hooks::set_enabled();
   return 0;
 }
 
@@ -65,16 +77,36 @@ int holdfast_hooks_status(holdfast_hook_status* out, size_t count) {
   return static_cast<int>(kHooks.size());
 }
 
+int holdfast_hooks_label_status(holdfast_hook_status* out) {
+  const auto& kernel = holdfast::hooks::running_kernel();
+  if (!kernel) return -kernel.error().code;
+  const LabelOffer& labels = kernel->labels;
+  *out = {holdfast::hooks::kLabelReader.data(), holdfast::hooks::public_state(labels.source),
+          labels.how.c_str()};
+  return 0;
+}
+
 void holdfast_hooks_limit_to_cgroup(int cgroup_fd) {
   holdfast::hooks::choices().scope_cgroup_fd = cgroup_fd;
 }
 
 void holdfast_hooks_alloc_refusal(holdfast_alloc_refusal refusal) {
-  using holdfast::hooks::Refusal;
-  holdfast::hooks::choices().alloc_refusal = refusal == HOLDFAST_ALLOC_KILL ? Refusal::kKilled
-                                             : refusal == HOLDFAST_ALLOC_IGNORE
-                                                 ? Refusal::kIgnored
-                                                 : Refusal::kNeverAsked;
+  using holdfast::hooks::AllocRefusal;
+  AllocRefusal& chosen = holdfast::hooks::choices().alloc_refusal;
+  switch (refusal) {
+    case HOLDFAST_ALLOC_ASK:
+      chosen = AllocRefusal::kAsk;
+      return;
+    case HOLDFAST_ALLOC_KILL:
+      chosen = AllocRefusal::kKill;
+      return;
+    case HOLDFAST_ALLOC_IGNORE:
+      chosen = AllocRefusal::kIgnore;
+      return;
+    case HOLDFAST_ALLOC_ASK_AND_TELL:
+      chosen = AllocRefusal::kAskAndTell;
+      return;
+  }
 }
 
 int holdfast_hooks_pin(const bpf_link* link, const char* directory) {

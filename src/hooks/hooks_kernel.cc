@@ -16,8 +16,7 @@ Result<KernelHooks> read_kernel() {
   KernelHooks hooks;
   for (Hook hook : kHooks)
     hooks.offers[static_cast<std::size_t>(hook)] = find_offer(kernel.get(), hook);
-  hooks.reads_labels =
-      btf__find_by_name_kind(kernel.get(), "bpf_sock_read_xattr", BTF_KIND_FUNC) > 0;
+  hooks.labels = find_label_offer(kernel.get());
   return hooks;
 }
 

@@ -7,12 +7,13 @@
 
 #include "base/result.h"
 #include "hooks/hooks_sites.h"
+#include "hooks/label_reader.h"
 
 namespace holdfast::hooks {
 
 struct KernelHooks {
   std::array<Offer, kHooks.size()> offers;
-  bool reads_labels = false;  // BPF programs can read a socket's labels (bpf_sock_read_xattr())
+  LabelOffer labels;  // bpf_sock_read_xattr()
   [[nodiscard]] const Offer& offer(Hook hook) const {
     return offers[static_cast<std::size_t>(hook)];
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bpf/lib/decision_points.h"
+#include "hooks/kernel_types.h"
 
 namespace holdfast::hooks {
 namespace {
@@ -17,45 +18,30 @@ using Test = Condition::Test;
 constexpr std::int32_t kAnonymousMount = static_cast<std::int32_t>(HF_ANONYMOUS_MOUNTS_INUM);
 constexpr std::uint32_t CLONE_NEWMNT = CLONE_NEWNS;  // the name that HF_NAMESPACE_POINTS uses
 
+// The iterator over the elements of a map. A link of it has to name the map.
+constexpr const char* kStandIn = "bpf_iter_bpf_map_elem";
+
 using kernel::integer_of;
 using kernel::pointer_to;
 
 Argument context(int index) { return {.from = From::kContext, .index = index}; }
 Argument zero() { return {}; }
 
-std::uint32_t function_id(const btf* kernel, const std::string& name) {
-  const int id = btf__find_by_name_kind(kernel, name.c_str(), BTF_KIND_FUNC);
-  return id > 0 ? static_cast<std::uint32_t>(id) : 0;
-}
-
-const btf_type* prototype(const btf* kernel, std::uint32_t id) {
-  return btf__type_by_id(kernel, btf__type_by_id(kernel, id)->type);
-}
-
-const btf_type* skip_modifiers(const btf* kernel, std::uint32_t id) {
-  return btf__type_by_id(kernel, static_cast<__u32>(btf__resolve_type(kernel, id)));
-}
-
-// The offset in bytes; nullopt: no such member. Searches unnamed members too.
 std::optional<int> member_offset(const btf* kernel, const btf_type* type, std::string_view name) {
-  if (type == nullptr || !btf_is_composite(type)) return std::nullopt;
-  const btf_member* members = btf_members(type);
-  for (int i = 0; i < btf_vlen(type); i++) {
-    const int bytes = static_cast<int>(btf_member_bit_offset(type, static_cast<__u32>(i)) / 8);
-    const std::string_view member = btf__name_by_offset(kernel, members[i].name_off);
-    if (member == name) return bytes;
-    if (!member.empty()) continue;
-    if (auto inner = member_offset(kernel, skip_modifiers(kernel, members[i].type), name)) {
-      return bytes + *inner;
-    }
-  }
-  return std::nullopt;
+  const auto member = find_member(kernel, type, name);
+  return member ? std::optional(member->offset) : std::nullopt;
 }
 
 std::optional<int> member_offset(const btf* kernel, const char* type, std::string_view name) {
-  const int id = btf__find_by_name_kind(kernel, type, BTF_KIND_STRUCT);
-  return id > 0 ? member_offset(kernel, btf__type_by_id(kernel, static_cast<__u32>(id)), name)
-                : std::nullopt;
+  const auto member = find_member(kernel, type, name);
+  return member ? std::optional(member->offset) : std::nullopt;
+}
+
+// Rounded up to a multiple of 8; 0: there is none.
+int ns_common_bytes(const btf* kernel) {
+  const int id = btf__find_by_name_kind(kernel, "ns_common", BTF_KIND_STRUCT);
+  if (id < 0) return 0;
+  return static_cast<int>(btf__type_by_id(kernel, static_cast<__u32>(id))->size + 7) / 8 * 8;
 }
 
 // Adds a site to the offer. False: the kernel lacks the function, or it has other arguments, and
@@ -201,11 +187,9 @@ Offer find_free(const btf* kernel) {
   site.function = HF_FREES_EVERY_INUM;
   site.parameters = {integer_of(4)};
   site.arguments = {{.from = From::kInum, .index = 0}, zero()};
-  const int common = btf__find_by_name_kind(kernel, "ns_common", BTF_KIND_STRUCT);
   const auto inum = member_offset(kernel, "ns_common", "inum");
-  if (common < 0 || !inum) return {.how = "struct ns_common is not as expected"};
-  const int bytes = static_cast<int>(btf__type_by_id(kernel, static_cast<__u32>(common))->size);
-  site.ns_common_bytes = (bytes + 7) / 8 * 8;
+  site.ns_common_bytes = ns_common_bytes(kernel);
+  if (site.ns_common_bytes == 0 || !inum) return {.how = "struct ns_common is not as expected"};
   site.inum_offset = *inum;
   if (!add_site(offer, kernel, std::move(site))) return offer;
   return bridged(std::move(offer),
@@ -311,9 +295,17 @@ Offer find_offer(const btf* kernel, Hook hook) {
                                 : "the kernel has it as " + std::string(hook_name(name))};
   }
   Offer offer = find_bridge(kernel, hook);
+  offer.stand_in_id = function_id(kernel, kStandIn);
+  if (offer.state == Offer::State::kBridged && offer.stand_in_id == 0) {
+    offer.state = Offer::State::kUnavailable;
+    offer.how = std::string("this kernel's type information lacks ") + kStandIn;
+  }
   if (offer.state != Offer::State::kBridged) offer.sites.clear();
   offer.storage = find_storage_defect(kernel);
-  offer.has_ns_type = member_offset(kernel, "ns_common", "ns_type").has_value();
+  const auto ns_type = member_offset(kernel, "ns_common", "ns_type");
+  offer.has_ns_type = ns_type.has_value();
+  offer.ns_common_bytes = ns_common_bytes(kernel);
+  offer.ns_type_offset = ns_type.value_or(offer.ns_common_bytes);
   return offer;
 }
 

@@ -88,6 +88,10 @@ struct Offer {
   std::string how;  // "fentry of the eight *ns_install functions, …", or the reason if unavailable
   std::vector<Site> sites{};
   bool has_ns_type = false;  // struct ns_common has the field ns_type
+  // kBridged: the BTF id of a function to which a program can belong, and not be attached by itself.
+  std::uint32_t stand_in_id = 0;
+  int ns_common_bytes = 0;  // of struct ns_common, rounded up to a multiple of 8
+  int ns_type_offset = 0;   // of ns_type in it; without has_ns_type: ns_common_bytes
   StorageDefect storage{};
 };
 

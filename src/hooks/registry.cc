@@ -18,6 +18,7 @@ namespace holdfast::hooks {
 namespace {
 
 struct State {
+  bool enabled = false;
   Choices choices;
   std::string error;
   // The key is the address. libbpf has no callback for closing an object. If a new program has the
@@ -102,6 +103,10 @@ int register_hook(Hook hook) {
   }
   return 0;
 }
+
+bool is_enabled() { return state().enabled; }
+
+void set_enabled() { state().enabled = true; }
 
 bool is_bridged(const bpf_program* program) { return state().adapters.contains(program); }
 

@@ -16,6 +16,10 @@ namespace holdfast::hooks {
 // Registers the handlers for the sections of this hook with libbpf. 0, or a negative errno.
 int register_hook(Hook hook);
 
+// Whether the hooks are registered. set_enabled() is called after that.
+bool is_enabled();
+void set_enabled();
+
 bool is_bridged(const bpf_program* program);
 
 // As bpf_program__attach(): the caller owns the link. Null and errno: it failed.

@@ -304,7 +304,7 @@ Instructions wrapper(const Wrapping& w) {
   if (w.scope_fd >= 0) exit_out_of_scope(code, w.scope_fd);
   exit_if_answered(code, w);
   call_with_arguments(code, w);
-  if (w.refusal == Refusal::kNeverAsked) require_zero(code);
+  if (w.refusal == Refusal::kNone) require_zero(code);
   code.add(move(BPF_REG_8, BPF_REG_0));
   record_verdict(code, w);
   if (w.refusal == Refusal::kKilled) {
@@ -342,6 +342,8 @@ Instructions limit_to_cgroup(std::uint64_t cgroup_id) {
   code.add(move(BPF_REG_1, BPF_REG_6));
   return std::move(code).finish();
 }
+
+Instructions stand_in() { return {move_imm(BPF_REG_0, 0), leave()}; }
 
 Instructions verdict_cleaner(int verdicts_fd) {
   Code code;

@@ -20,9 +20,9 @@ using Instructions = std::vector<bpf_insn>;
 
 // The effect of a return value other than 0.
 enum class Refusal {
-  kEnforced,    // another program refuses the operation
-  kNeverAsked,  // none: the verifier must prove that the program always returns 0
-  kKilled,      // the task is killed before it returns to user space
+  kEnforced,  // another program refuses the operation
+  kNone,      // there is no such value: the verifier must prove that the program always returns 0
+  kKilled,    // the task is killed before it returns to user space
   kIgnored,
 };
 
@@ -50,6 +50,9 @@ Instructions wrapper(const Wrapping& wrapping);
 // than 64 levels counts as inside.
 Instructions limit_to_cgroup(std::uint64_t cgroup_id);
 
+// A program that does nothing.
+Instructions stand_in();
+
 // A program that deletes the current task's verdict.
 Instructions verdict_cleaner(int verdicts_fd);
 
@@ -60,12 +63,15 @@ Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer&
 // Whether the program looks up task storage.
 bool uses_task_storage(std::span<const bpf_insn> insns);
 
-// For kernels without ns_common.ns_type. Replaces each read of this field in `body` by the type
-// that the site implies. `body` is the relocated program. `original` is the same program before
-// relocation, without appended subprograms. `ns_type_offset` is the offset in bytes of the field in
-// the program's own types; -1: the program does not have it.
+// For kernels without ns_common.ns_type. Replaces each read of this field in `body`: by the type that
+// the site implies, or, with repair_ns_type_by_offset(), by a read at `to_offset`. `body` is the
+// relocated program. `original` is the same program before relocation, without appended subprograms.
+// `ns_type_offset` is the offset in bytes of the field in the program's own types; -1: the program
+// does not have it.
 void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, const Site& site,
                     int ns_type_offset);
+void repair_ns_type_by_offset(Instructions& body, std::span<const bpf_insn> original, int to_offset,
+                              int ns_type_offset);
 
 }  // namespace holdfast::hooks
 

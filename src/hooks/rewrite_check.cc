@@ -54,6 +54,19 @@ Error refused(Hook hook, std::string_view what, std::string_view why) {
                std::string(why)};
 }
 
+// Replaces each read of ns_type that libbpf has found no field for.
+template <typename Make>
+void repair(Instructions& body, std::span<const bpf_insn> original, int ns_type_offset,
+            const Make& make) {
+  if (ns_type_offset < 0) return;
+  for (std::size_t i = 0; i < original.size() && i < body.size(); i++) {
+    const bpf_insn& before = original[i];
+    const bool reads_it =
+        before.code == (BPF_LDX | BPF_MEM | BPF_W) && before.off == ns_type_offset;
+    if (is_helper_call(body[i], kMissingField) && reads_it) body[i] = make(before);
+  }
+}
+
 }  // namespace
 
 Result<Context> check_instructions(std::span<const bpf_insn> insns, const Offer& offer, Hook hook) {
@@ -91,15 +104,17 @@ bool uses_task_storage(std::span<const bpf_insn> insns) {
 
 void repair_ns_type(Instructions& body, std::span<const bpf_insn> original, const Site& site,
                     int ns_type_offset) {
-  if (ns_type_offset < 0 || site.ns_type == 0) return;
-  for (std::size_t i = 0; i < original.size() && i < body.size(); i++) {
-    const bpf_insn& before = original[i];
-    const bool reads_it =
-        before.code == (BPF_LDX | BPF_MEM | BPF_W) && before.off == ns_type_offset;
-    if (!is_helper_call(body[i], kMissingField) || !reads_it) continue;
-    body[i] =
-        insn(BPF_ALU | BPF_MOV | BPF_K, before.dst_reg, 0, 0, static_cast<__s32>(site.ns_type));
-  }
+  if (site.ns_type == 0) return;
+  repair(body, original, ns_type_offset, [&site](const bpf_insn& before) {
+    return insn(BPF_ALU | BPF_MOV | BPF_K, before.dst_reg, 0, 0, static_cast<__s32>(site.ns_type));
+  });
+}
+
+void repair_ns_type_by_offset(Instructions& body, std::span<const bpf_insn> original, int to_offset,
+                              int ns_type_offset) {
+  repair(body, original, ns_type_offset, [to_offset](const bpf_insn& before) {
+    return load(BPF_W, before.dst_reg, before.src_reg, to_offset);
+  });
 }
 
 }  // namespace holdfast::hooks

@@ -3,13 +3,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/xattr.h>
 
 #include <cstdarg>
 
-#include "bpf/thirdparty_labels.skel.h"
 #include "bpf/thirdparty_refused.skel.h"
 #include "holdfast/hooks.h"
 #include "programs/thirdparty_tap.h"
@@ -66,39 +62,12 @@ int end_of_child(thirdparty_refused_bpf* skeleton) {
 void try_choice(holdfast_alloc_refusal choice, const std::string& name, int wanted) {
   holdfast_hooks_alloc_refusal(choice);
   thirdparty_refused_bpf* skeleton = nullptr;
-  is(load_only("refuses_alloc", &skeleton), 0, name + ": it loads when asked for");
+  is(load_only("refuses_alloc", &skeleton), 0, name + ": it loads");
   is(thirdparty_refused_bpf__attach(skeleton), 0, name + ": and attaches");
   is(end_of_child(skeleton), wanted, name + ": what becomes of the task");
   is(in_child([] { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }), 0,
      name + ": others are not touched");
   thirdparty_refused_bpf__destroy(skeleton);
-}
-
-// An object that reads labels of sockets works where the kernel has what it imports, and elsewhere
-// says what is lacking.
-void try_labels() {
-  printed.clear();
-  thirdparty_labels_bpf* skeleton = thirdparty_labels_bpf__open_and_load();
-  if (!kernel_has("bpf_sock_read_xattr")) {
-    check(skeleton == nullptr, "labels: refused when it is loaded");
-    check(printed.find("holdfast-hooks: bpf_sock_read_xattr: needs Linux 7.3") != std::string::npos,
-          "labels: the message says what is lacking");
-    return;
-  }
-  if (!check(skeleton != nullptr && thirdparty_labels_bpf__attach(skeleton) == 0, "labels: loaded"))
-    return;
-  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un nobody{.sun_family = AF_UNIX, .sun_path = "/nobody"};
-  const auto connect_errno = [&] {
-    return connect(fd, reinterpret_cast<sockaddr*>(&nobody), sizeof nobody) == 0 ? 0 : errno;
-  };
-  skeleton->bss->monitored = static_cast<unsigned>(getpid());
-  is(connect_errno(), ENOENT, "labels: a socket without one may connect");
-  is(skeleton->bss->last_length, -ENODATA, "labels: it has none");
-  is(fsetxattr(fd, "user.varlink", "client", 6, 0), 0, "labels: it gets one");
-  is(connect_errno(), EPERM, "labels: with it, it may not");
-  close(fd);
-  thirdparty_labels_bpf__destroy(skeleton);
 }
 
 }  // namespace
@@ -116,13 +85,13 @@ int main() {
           std::string(hook.hook) + ": " + hook.how);
     bridged = bridged && !native;
   }
-  try_labels();
   if (!bridged) return tap_end();  // what follows a kernel with the hooks takes
   refused("sleeps", "bpf_copy_from_user", "must not sleep");
   refused("tail_calls", "bpf_tail_call", "array");
   refused("lsm_only", "bpf_inode_storage_get", "LSM programs only");
-  refused("refuses_alloc", "refuses_alloc", "kill the task or to ignore");
   refused("bad_access", "bad_access", "the line that the verifier's log has to show");
+  try_choice(HOLDFAST_ALLOC_ASK, "ask", EPERM);
+  try_choice(HOLDFAST_ALLOC_ASK_AND_TELL, "ask and tell", EPERM);
   try_choice(HOLDFAST_ALLOC_KILL, "kill", 256 + SIGKILL);
   try_choice(HOLDFAST_ALLOC_IGNORE, "ignore", 0);
   return tap_end();

@@ -133,7 +133,7 @@ inline int newest_map(const std::string& name) {
     int fd = bpf_map_get_fd_by_id(id);
     bpf_map_info info{};
     unsigned bytes = sizeof info;
-    const bool found = fd >= 0 && bpf_map_get_info_by_fd(fd, &info, &bytes) == 0 &&
+    const bool found = fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0 &&
                        name == static_cast<const char*>(info.name);
     if (found) std::swap(newest, fd);
     if (fd >= 0) close(fd);

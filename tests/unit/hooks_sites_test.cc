@@ -22,6 +22,7 @@ class KernelBtf {
     number_ = btf__add_int(types_.get(), "unsigned int", 4, 0);
     byte_ = btf__add_int(types_.get(), "bool", 1, BTF_INT_BOOL);
     flags_ = btf__add_int(types_.get(), "unsigned long", 8, 0);
+    function("bpf_iter_bpf_map_elem", {});
   }
 
   // "*NAME" is a pointer to the struct, and else "int", "bool" or "flags"; "": nothing.

@@ -187,6 +187,17 @@ struct socket {
   struct file *file;
 };
 
+struct list_head {
+  struct list_head *next;
+};
+
+struct simple_xattr {
+  struct list_head node; /* 7.1 and later */
+  char *name;
+  __u64 size; /* size_t */
+  char value[];
+};
+
 struct unix_sock {
   struct sock *peer;
 };
@@ -199,6 +210,16 @@ struct inode {
   unsigned short i_mode;
   struct super_block *i_sb;
   void *i_private;
+};
+
+struct socket_alloc {
+  struct socket socket;
+  struct inode vfs_inode;
+};
+
+struct sockfs_inode { /* 7.1 and later */
+  struct list_head xattrs;
+  struct socket socket; /* of an unnamed socket_alloc */
 };
 
 struct dentry {
