@@ -80,6 +80,14 @@ struct StorageDefect {
   int switches_offset = 0;    // of task_struct.nivcsw, which counts how often a task was preempted
 };
 
+// Offsets in bytes, for a walk from a cgroup to its parents.
+struct CgroupLayout {
+  int node = 0;    // of cgroup.kn
+  int id = 0;      // of kernfs_node.id
+  int parent = 0;  // of cgroup.self.parent
+  int cgroup = 0;  // of cgroup_subsys_state.cgroup
+};
+
 // The support of this kernel for a hook.
 struct Offer {
   enum class State { kNative, kBridged, kUnavailable };
@@ -89,6 +97,7 @@ struct Offer {
   std::vector<Site> sites{};
   bool has_ns_type = false;  // struct ns_common has the field ns_type
   StorageDefect storage{};
+  CgroupLayout cgroups{};  // kNative, of cgroup_attach
 };
 
 // `kernel`: the running kernel's BTF, borrowed. The hook is native if the BTF has bpf_lsm_<hook>,

@@ -50,6 +50,11 @@ Instructions wrapper(const Wrapping& wrapping);
 // than 64 levels counts as inside.
 Instructions limit_to_cgroup(std::uint64_t cgroup_id);
 
+// The same, but it goes by the cgroup that is argument `index` of the hook, not by the current
+// task's.
+Instructions limit_to_cgroup_argument(std::uint64_t cgroup_id, int index,
+                                      const CgroupLayout& layout);
+
 // A program that deletes the current task's verdict.
 Instructions verdict_cleaner(int verdicts_fd);
 

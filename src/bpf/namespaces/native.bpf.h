@@ -25,12 +25,13 @@ static __always_inline int hf_kernel_asks_natively(void) {
   return bpf_core_field_exists(hooks->namespace_install);
 }
 
+/* Whether it is plain that the current task may enter the namespace of that number. Counts the decision. Of the object. */
+static int hf_enters_freely(__u32 inum);
+
 SEC("lsm/namespace_install")
 int BPF_PROG(hf_native_install, const struct nsset *nsset, struct ns_common *ns) {
-  const struct hf_tracking *tracking = hf_tracking();
   struct hf_operation o = {};
-  if (!hf_rules_namespaces() || !tracking) return 0;
-  if (hf_is_nobody_now() && !(tracking->any && hf_may_be_tracked(tracking, ns->inum))) return 0;
+  if (!hf_rules_namespaces() || hf_enters_freely(ns->inum)) return 0;
   o.task = bpf_get_current_task();
   o.op = HF_OP_NAMESPACE_INSTALL;
   o.via = HF_VIA_SETNS;
