@@ -60,6 +60,7 @@ constexpr NamedProgram kPrograms[] = {
     {"cgroup_release", kMoves},
     {"cgroup_capture", kMoves},
     {"machine_call_end", kNamespaces},
+    {"hf_native_alloc", kNamespaces},
     {"hf_native_init", kNamespaces},
     {"hf_native_install", kNamespaces},
     {"hf_capable", kNamespaces},
