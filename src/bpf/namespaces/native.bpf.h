@@ -35,8 +35,9 @@ static int hf_enters_freely(__u32 inum);
 
 SEC("lsm/namespace_install")
 int BPF_PROG(hf_native_install, const struct nsset *nsset, struct ns_common *ns) {
-  struct hf_operation o = {};
+  struct hf_operation o;
   if (!hf_rules_namespaces() || hf_enters_freely(ns->inum)) return 0;
+  __builtin_memset(&o, 0, sizeof(o));
   o.task = bpf_get_current_task();
   o.op = HF_OP_NAMESPACE_INSTALL;
   o.via = HF_VIA_SETNS;
