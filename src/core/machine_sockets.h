@@ -81,6 +81,27 @@ HF_INLINE __u64 hf_known_seal(const struct hf_known_key *key, const struct hf_kn
   return seal ^ seal >> 32;
 }
 
+/*
+ * The deepest profile that a cgroup lies in, without a look into a hash. The entries are found by a part of the cgroup's
+ * number, and replaced by what comes later. They are written without a lock, so `check` says of which cgroup the rest
+ * is; of a mixture of two entries it says none that there is.
+ */
+#define HF_NEAR_PROFILES 256u /* a power of 2 */
+struct hf_near_profile {
+  __u64 stamp;   /* hf_near_stamp() of the policy; 0: nothing */
+  __u64 profile; /* its number; 0: none */
+  __u64 check;   /* hf_near_check() */
+};
+
+/* 0: cannot be stated, so nothing is remembered. */
+HF_INLINE __u64 hf_near_stamp(__u64 generation, __u32 epoch) { return generation >> 32 ? 0 : generation << 32 | epoch; }
+
+/* For one stamp and profile, each cgroup has another. */
+HF_INLINE __u64 hf_near_check(__u64 cgroup, __u64 stamp, __u64 profile) {
+  __u64 mixed = (stamp + profile * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+  return cgroup ^ (mixed ^ mixed >> 32) * 0xc4ceb9fe1a85ec53ull;
+}
+
 /* A rule with a rate. */
 struct hf_socket_rate {
   __u64 digest; /* the first part of the key of its buckets */

@@ -241,6 +241,27 @@ std::vector<kernel::ArgumentType> arguments_of(Hook hook) {
   return {};
 }
 
+// Missing members count as a kernel that is not as expected.
+std::optional<CgroupLayout> find_cgroup_layout(const btf* kernel) {
+  const auto node = member_offset(kernel, "cgroup", "kn");
+  const auto id = member_offset(kernel, "kernfs_node", "id");
+  const auto self = member_offset(kernel, "cgroup", "self");
+  const auto parent = member_offset(kernel, "cgroup_subsys_state", "parent");
+  const auto cgroup = member_offset(kernel, "cgroup_subsys_state", "cgroup");
+  if (!node || !id || !self || !parent || !cgroup) return std::nullopt;
+  return CgroupLayout{.node = *node, .id = *id, .parent = *self + *parent, .cgroup = *cgroup};
+}
+
+Offer native(const btf* kernel, Hook hook, Hook name, std::uint32_t id) {
+  Offer offer{.state = Offer::State::kNative, .native_id = id, .how = "the kernel has it"};
+  if (name != hook) offer.how += " as " + std::string(hook_name(name));
+  if (hook != Hook::kCgroupAttach) return offer;
+  const auto layout = find_cgroup_layout(kernel);
+  if (!layout) return {.how = "struct cgroup is not as expected"};
+  offer.cgroups = *layout;
+  return offer;
+}
+
 Hook other_name(Hook hook) {
   if (hook == Hook::kAlloc) return Hook::kInit;
   return hook == Hook::kInit ? Hook::kAlloc : hook;
@@ -289,10 +310,7 @@ Offer find_offer(const btf* kernel, Hook hook) {
     if (const auto checked = kernel::check_prototype(kernel, function, arguments_of(hook));
         !checked)
       return {.how = function + ": " + checked.error().detail};
-    return {.state = Offer::State::kNative,
-            .native_id = id,
-            .how = name == hook ? "the kernel has it"
-                                : "the kernel has it as " + std::string(hook_name(name))};
+    return native(kernel, hook, name, id);
   }
   Offer offer = find_bridge(kernel, hook);
   offer.stand_in_id = function_id(kernel, kStandIn);

@@ -80,6 +80,14 @@ struct StorageDefect {
   int switches_offset = 0;    // of task_struct.nivcsw, which counts how often a task was preempted
 };
 
+// Offsets in bytes, for a walk from a cgroup to its parents.
+struct CgroupLayout {
+  int node = 0;    // of cgroup.kn
+  int id = 0;      // of kernfs_node.id
+  int parent = 0;  // of cgroup.self.parent
+  int cgroup = 0;  // of cgroup_subsys_state.cgroup
+};
+
 // The support of this kernel for a hook.
 struct Offer {
   enum class State { kNative, kBridged, kUnavailable };
@@ -93,6 +101,7 @@ struct Offer {
   int ns_common_bytes = 0;  // of struct ns_common, rounded up to a multiple of 8
   int ns_type_offset = 0;   // of ns_type in it; without has_ns_type: ns_common_bytes
   StorageDefect storage{};
+  CgroupLayout cgroups{};  // kNative, of cgroup_attach
 };
 
 // `kernel`: the running kernel's BTF, borrowed. The hook is native if the BTF has bpf_lsm_<hook>,

@@ -22,16 +22,16 @@ Result<void> NativeProgram::prepare(bpf_program* program, bpf_prog_load_opts& op
   return limit(program, options, choices.scope_cgroup_fd);
 }
 
-// The moved task, whose cgroup counts, is an argument, and no helper tests an argument's cgroup.
+// Of cgroup_attach the moved task's cgroup counts, which is an argument: the one that it leaves.
 Result<void> NativeProgram::limit(bpf_program* program, bpf_prog_load_opts& options,
                                   int cgroup_fd) {
+  constexpr int kSourceCgroup = 1;
   const std::string name = bpf_program__name(program);
-  if (hook_ == Hook::kCgroupAttach)
-    return Error{EOPNOTSUPP, "limit to a cgroup", name,
-                 "this kernel has the hook cgroup_attach itself, whose programs are not limited"};
   struct stat status {};
   if (fstat(cgroup_fd, &status) < 0) return Error{errno, "limit to a cgroup", name, ""};
-  Instructions insns = limit_to_cgroup(status.st_ino);
+  Instructions insns = hook_ == Hook::kCgroupAttach
+                           ? limit_to_cgroup_argument(status.st_ino, kSourceCgroup, offer_.cgroups)
+                           : limit_to_cgroup(status.st_ino);
   const auto added = static_cast<std::uint32_t>(insns.size());
   insns.insert(insns.end(), bpf_program__insns(program),
                bpf_program__insns(program) + bpf_program__insn_cnt(program));

@@ -25,7 +25,7 @@ class NativeProgram {
   // Called by libbpf before it loads the program. Attaches it to the kernel's name of the hook.
   // Adds the limit to its instructions, in `program` and `options`; `options` then refers to memory
   // of this object.
-  // Errors: EOPNOTSUPP, a cgroup_attach program cannot be limited; of fstat(2), libbpf.
+  // Errors: of fstat(2), libbpf.
   Result<void> prepare(bpf_program* program, bpf_prog_load_opts& options, const Choices& choices);
 
  private:

@@ -345,6 +345,35 @@ Instructions limit_to_cgroup(std::uint64_t cgroup_id) {
 
 Instructions stand_in() { return {move_imm(BPF_REG_0, 0), leave()}; }
 
+// The verifier knows the types of all pointers here, and lets the loads fail: a null pointer gives 0.
+Instructions limit_to_cgroup_argument(std::uint64_t cgroup_id, int index,
+                                      const CgroupLayout& layout) {
+  constexpr int kDeepest = 64;
+  Code code;
+  code.add(move(BPF_REG_6, BPF_REG_1));
+  code.add(insn(kLoad64, BPF_REG_2, 0, 0, static_cast<std::int32_t>(cgroup_id)));
+  code.add(insn(0, 0, 0, 0, static_cast<std::int32_t>(cgroup_id >> 32)));
+  code.add(move_imm(BPF_REG_7, 0));
+  code.add(load(BPF_DW, BPF_REG_8, BPF_REG_6, index * kSlotBytes));
+  const std::size_t level = code.next();
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_8, layout.node));
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_1, layout.id));
+  const std::size_t is_inside = code.jump_from(jump_reg(BPF_JEQ, BPF_REG_1, BPF_REG_2));
+  code.add(load(BPF_DW, BPF_REG_1, BPF_REG_8, layout.parent));
+  code.exit_by(jump_imm(BPF_JEQ, BPF_REG_1, 0));  // it was the root
+  code.add(load(BPF_DW, BPF_REG_8, BPF_REG_1, layout.cgroup));
+  code.add(add_imm(BPF_REG_7, 1));
+  code.jump_back(jump_imm(BPF_JNE, BPF_REG_7, kDeepest), level);
+  const std::size_t is_deep = code.jump_from(jump());
+  code.bind_exit_jumps();
+  code.add(move_imm(BPF_REG_0, 0));
+  code.add(leave());
+  code.bind_here(is_inside);
+  code.bind_here(is_deep);
+  code.add(move(BPF_REG_1, BPF_REG_6));
+  return std::move(code).finish();
+}
+
 Instructions verdict_cleaner(int verdicts_fd) {
   Code code;
   store_key(code, CallKey::kTask);

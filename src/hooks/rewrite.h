@@ -53,6 +53,11 @@ Instructions limit_to_cgroup(std::uint64_t cgroup_id);
 // A program that does nothing.
 Instructions stand_in();
 
+// The same, but it goes by the cgroup that is argument `index` of the hook, not by the current
+// task's.
+Instructions limit_to_cgroup_argument(std::uint64_t cgroup_id, int index,
+                                      const CgroupLayout& layout);
+
 // A program that deletes the current task's verdict.
 Instructions verdict_cleaner(int verdicts_fd);
 

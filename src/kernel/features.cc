@@ -156,18 +156,19 @@ Feature socket_labels() {
   return {"socket labels", Condition::good, "kept by the kernel"};
 }
 
-// A kernel function, and the function that older kernels have instead.
+// A kernel function, and the function that other kernels have instead.
 struct Needed {
   const char* purpose;
   const char* name;
-  const char* older;  // null: none
+  const char* instead;  // null: none
   // Of kernels that ask about namespaces themselves, of the others, or of both.
   enum { both, natively, bridged } where = both;
 };
 
 constexpr Needed kNeeded[] = {
     {"decides setns", "bpf_lsm_namespace_install", nullptr, Needed::natively},
-    {"decides and records namespaces made", "bpf_lsm_namespace_init", nullptr, Needed::natively},
+    {"decides and records namespaces made", "bpf_lsm_namespace_init", "bpf_lsm_namespace_alloc",
+     Needed::natively},
     {"forgets namespaces", "bpf_lsm_namespace_free", nullptr, Needed::natively},
     {"decides setns, unshare", "bpf_lsm_capable", nullptr, Needed::bridged},
     {"decides clone, adds child tasks", "bpf_lsm_task_alloc", nullptr},
@@ -192,7 +193,8 @@ constexpr Needed kNeeded[] = {
 // All three, as the lsm backend requires it (backend/lsm/selection.h).
 bool asks_natively(const btf* types) {
   return std::ranges::all_of(kNeeded, [types](const Needed& needed) {
-    return needed.where != Needed::natively || has_function(types, needed.name);
+    return needed.where != Needed::natively || has_function(types, needed.name) ||
+           (needed.instead != nullptr && has_function(types, needed.instead));
   });
 }
 
@@ -210,8 +212,8 @@ void add_functions(std::vector<Feature>& features, const btf* types) {
     if (needed.where == elsewhere) continue;
     Feature feature{std::string("function ") + needed.name, Condition::good, needed.purpose};
     if (!has_function(types, needed.name)) {
-      if (needed.older != nullptr && has_function(types, needed.older)) {
-        feature.name = std::string("function ") + needed.older;
+      if (needed.instead != nullptr && has_function(types, needed.instead)) {
+        feature.name = std::string("function ") + needed.instead;
       } else {
         feature.condition = types == nullptr ? Condition::unknown : Condition::missing;
         feature.state += types == nullptr ? ": unknown" : ": not in this kernel";

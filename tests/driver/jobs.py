@@ -121,13 +121,20 @@ class GuestTest:
 
     def roots(self):
         """`# root: 6.1=debian12 7.3=debian13`: a whole system on each of these kernels."""
-        return dict(pair.split("=") for pair in self.settings["root"].split())
+        roots = dict(pair.split("=") for pair in self.settings["root"].split())
+        if KERNELS[-1] in roots:
+            roots.setdefault(EXPECTED_KERNEL, roots[KERNELS[-1]])
+        return roots
 
     def kernels(self):
+        """Whatever runs on the newest of Debian's kernels also runs on the one that is built."""
         if self.settings["root"]:
             return list(self.roots())
         listed = self.settings["kernels"]
-        return KERNELS + BUILT_KERNELS if listed == "all" else listed.replace(",", " ").split()
+        if listed == "all":
+            return KERNELS + BUILT_KERNELS
+        listed = listed.replace(",", " ").split()
+        return listed + [EXPECTED_KERNEL] if KERNELS[-1] in listed else listed
 
     def is_wanted(self, kernel, full):
         """`# full: all` or a list: kernels on which only `tests/run --full` runs it. Of the kernels that are built here

@@ -97,7 +97,8 @@ def dying_unit_program():
 def settings():
     with tempfile.TemporaryDirectory() as source:
         os.makedirs(os.path.join(source, "tests", "vm.d"))
-        headers = {"a": "# smp: 2", "b": "", "c": "# kernels: 6.1", "d": "# alone: yes", "e": "# native: yes"}
+        headers = {"a": "# smp: 2", "b": "", "c": "# kernels: 6.1", "d": "# alone: yes", "e": "# native: yes",
+                   "f": "# kernels: 6.1,7.3\n# mem: 1", "g": "# root: 7.3=debian13"}
         for name, text in headers.items():
             path = os.path.join(source, "tests", "vm.d", name + ".test")
             with open(path, "w", encoding="utf-8") as test:
@@ -105,9 +106,10 @@ def settings():
         found = list(jobs.find_guest_jobs(source, "/b", None, lambda name: True, False))
         on_61 = sorted(job.parts for job in found if job.where == "6.1")
         check("tests with equal settings share a guest",
-              on_61 == [["vm/a"], ["vm/b", "vm/c", "vm/e"], ["vm/d"]], on_61)
+              on_61 == [["vm/a"], ["vm/b", "vm/c", "vm/e"], ["vm/d"], ["vm/f"]], on_61)
         on_73 = sorted(job.parts for job in found if job.where == "7.3")
-        check("a test runs on its kernels alone", on_73 == [["vm/a"], ["vm/b", "vm/e"], ["vm/d"]], on_73)
+        check("a test runs on its kernels alone", on_73 == [["vm/a"], ["vm/b", "vm/e"], ["vm/d"], ["vm/f"], ["vm/g"]],
+              on_73)
         built_kernel(source)
 
 
@@ -136,7 +138,8 @@ def built_kernel(source):
         check("with --full the share runs on the proposed one", parts(True, "7.4-proposed") == [["vm/e"]],
               parts(True, "7.4-proposed"))
         check("and without it nothing", parts(False, "7.4-proposed") == [], parts(False, "7.4-proposed"))
-        check("with --full all does", parts(True) == [["vm/a"], ["vm/b", "vm/e"], ["vm/d"]], parts(True))
+        check("with --full all does that runs on the newest of Debian's",
+              parts(True) == [["vm/a"], ["vm/b", "vm/e"], ["vm/d"], ["vm/f"], ["vm/g"]], parts(True))
         if before is None:
             del os.environ["HOLDFAST_CACHE"]
         else:

@@ -103,13 +103,6 @@ int main() {
   try_program(-1, "without a limit", EDQUOT);
   try_program(scope, "with a limit", 0);
   libbpf_unregister_prog_handler(id);
-
-  handle(Hook::kCgroupAttach);
-  choices.scope_cgroup_fd = scope;
-  failure.clear();
-  check(thirdparty_native_bpf__open_and_load() == nullptr,
-        "cgroup_attach with a limit does not load");
-  check(failure.find("cgroup_attach itself") != std::string::npos, "and says why");
   for (const char* directory : {kDeeper, kInside, kOutside}) rmdir(directory);
   return tap_end();
 }

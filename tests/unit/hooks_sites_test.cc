@@ -42,6 +42,13 @@ class KernelBtf {
     structs_[name] = id;
     return id;
   }
+  void cgroup_structures() {
+    structure("kernfs_node", "id", 96);
+    structure("cgroup_subsys_state", "cgroup", 8);
+    btf__add_field(types_.get(), "parent", number_, 40 * 8, 0);
+    structure("cgroup", "kn", 240);
+    btf__add_field(types_.get(), "self", number_, 16 * 8, 0);
+  }
   int namespace_struct(const std::string& name, int ns_offset) {
     return structure(name.c_str(), "ns", ns_offset);
   }
@@ -102,12 +109,13 @@ void add_moves(KernelBtf& kernel) {
 // What the kernel calls the hook, as it was proposed or as it was merged.
 void add_native(KernelBtf& kernel, Hook hook) {
   const std::string name = "bpf_lsm_" + std::string(hook_name(hook));
-  if (hook == Hook::kInstall)
+  if (hook == Hook::kInstall) {
     kernel.function(name, {"*nsset", "*ns_common"});
-  else if (hook == Hook::kCgroupAttach)
+  } else if (hook == Hook::kCgroupAttach) {
+    kernel.cgroup_structures();
     kernel.function(
         name, {"*task_struct", "*cgroup", "*cgroup", "*super_block", "bool", "*cgroup_namespace"});
-  else
+  } else
     kernel.function(name, {"*ns_common"});
 }
 
@@ -158,6 +166,16 @@ TEST(HooksSites, NativeWhereTheKernelHasTheHook) {
     }
     EXPECT_TRUE(kernel.offer(hook).sites.empty());
   }
+}
+
+TEST(HooksSites, ANativeCgroupAttachSaysHowToFindParents) {
+  KernelBtf kernel;
+  add_native(kernel, Hook::kCgroupAttach);
+  const auto layout = kernel.offer(Hook::kCgroupAttach).cgroups;
+  EXPECT_EQ(layout.node, 240);
+  EXPECT_EQ(layout.id, 96);
+  EXPECT_EQ(layout.parent, 16 + 40);
+  EXPECT_EQ(layout.cgroup, 8);
 }
 
 TEST(HooksSites, TheOtherNameOfAHookIsNativeToo) {

@@ -137,5 +137,51 @@ TEST(AllowedBefore, TheQuestionDependsOnEachWordAndItsPlace) {
   EXPECT_EQ(questions.size(), 27u);
 }
 
+// An entry that is found without a hash: what is read of it while two are written fits neither cgroup.
+TEST(NearProfiles, AMixtureOfTwoEntriesIsOfNoCgroup) {
+  struct Writer {
+    std::uint64_t cgroup, stamp, profile;
+  };
+  const Writer first = {0x100000401, hf_near_stamp(7, 5), 3};
+  const Writer others[] = {{first.cgroup, hf_near_stamp(8, 5), 3},
+                           {first.cgroup, hf_near_stamp(7, 6), 0},
+                           {0x200000501, first.stamp, 3},
+                           {0x200000501, first.stamp, 0},
+                           {0x200000501, hf_near_stamp(8, 5), 4}};
+  const auto check_of = [](const Writer& writer) {
+    return hf_near_check(writer.cgroup, writer.stamp, writer.profile);
+  };
+  for (const Writer& second : others) {
+    for (unsigned words = 0; words < 8; words++) {
+      const std::uint64_t stamp = (words & 1) != 0 ? second.stamp : first.stamp;
+      const std::uint64_t profile = (words & 2) != 0 ? second.profile : first.profile;
+      const std::uint64_t check = (words & 4) != 0 ? check_of(second) : check_of(first);
+      for (const Writer& reader : {first, second}) {
+        if (check != hf_near_check(reader.cgroup, stamp, profile)) continue;
+        const bool of_first =
+            reader.cgroup == first.cgroup && stamp == first.stamp && profile == first.profile;
+        const bool of_second =
+            reader.cgroup == second.cgroup && stamp == second.stamp && profile == second.profile;
+        EXPECT_TRUE(of_first || of_second) << words;
+      }
+    }
+  }
+}
+
+TEST(NearProfiles, EachCgroupHasACheckOfItsOwn) {
+  const std::uint64_t stamp = hf_near_stamp(7, 5);
+  std::set<std::uint64_t> checks;
+  for (std::uint64_t cgroup = 1; cgroup < 5000; cgroup++)
+    checks.insert(hf_near_check(cgroup, stamp, 3));
+  EXPECT_EQ(checks.size(), 4999U);
+}
+
+// What one word cannot hold is not remembered.
+TEST(NearProfiles, AStampIsOfOnePolicyAndEpoch) {
+  EXPECT_NE(hf_near_stamp(7, 5), hf_near_stamp(5, 7));
+  EXPECT_NE(hf_near_stamp(7, 5), hf_near_stamp(7, 6));
+  EXPECT_EQ(hf_near_stamp(std::uint64_t{1} << 32, 5), 0U);
+}
+
 }  // namespace
 }  // namespace holdfast

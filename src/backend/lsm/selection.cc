@@ -43,8 +43,8 @@ bool is_capture(std::string_view function) { return function.ends_with("_install
 
 // The programs for the hooks of kernels that ask about namespaces themselves (native.bpf.h), and
 // the one that decides where other kernels ask.
-constexpr std::string_view kNativeHooks[] = {"namespace_install", "namespace_init",
-                                             "namespace_free"};
+constexpr std::string_view kNativeHooks[] = {"namespace_install", "namespace_free"};
+constexpr std::string_view kNativeMaking[] = {"namespace_init", "namespace_alloc"};  // one of them
 constexpr std::string_view kNativePrograms = "ns_native_";
 constexpr std::string_view kStandInDecider = "ns_capable";
 
@@ -85,15 +85,17 @@ Result<void> check_namespace_functions(const kernel::KernelTypes& types, bool tr
 }
 
 bool asks_natively(const kernel::KernelTypes& types) {
-  return std::ranges::all_of(kNativeHooks, [&types](std::string_view hook) {
+  const auto has = [&types](std::string_view hook) {
     return types.has_function("bpf_lsm_" + std::string(hook));
-  });
+  };
+  return std::ranges::all_of(kNativeHooks, has) && std::ranges::any_of(kNativeMaking, has);
 }
 
 bool is_used_here(std::string_view section, std::string_view program,
                   const kernel::KernelTypes& types) {
   const bool native = asks_natively(types);
-  if (program.starts_with(kNativePrograms)) return native;
+  if (program.starts_with(kNativePrograms))
+    return native && types.has_function(helper_function(section));
   const std::string function = traced_function(section);
   if (native && (program == kStandInDecider || stands_in(function))) return false;
   if (makes_one_type(function) && types.has_function(HF_MAKES_EVERY_NS)) return false;

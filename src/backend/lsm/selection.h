@@ -23,7 +23,8 @@ inline constexpr std::string_view kPageSender = "kernel_sendpage";
 inline constexpr std::string_view kHelperPrograms = "helper_";
 [[nodiscard]] std::string helper_function(std::string_view section);
 
-// Whether the kernel has the hooks namespace_install, namespace_init and namespace_free (Linux 7.4).
+// Whether the kernel has the hooks namespace_install, namespace_init and namespace_free (Linux 7.4). As
+// first proposed, the second is called namespace_alloc.
 // Then the programs on these hooks decide and record (bpf/namespaces/native.bpf.h).
 [[nodiscard]] bool asks_natively(const kernel::KernelTypes& types);
 // Whether a program of bpf/namespaces, known by its section ("fentry/utsns_install") and its name, has

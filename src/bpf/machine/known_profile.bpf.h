@@ -61,6 +61,32 @@ static __always_inline int find_known_now(struct hf_known_profile *found, __u64 
   return find_known(found, generation, cgroup_of(bpf_get_current_task()));
 }
 
+struct hf_near_profile near_profiles[HF_NEAR_PROFILES];
+
+/* The deepest profile that the current task's cgroup lies in; 0: none; -1: it cannot be told. */
+static __always_inline int cgroup_profile_now(__u64 generation) {
+  struct task_struct___cg *task = (void *)bpf_get_current_task_btf();
+  struct hf_known_key key = {.generation = generation};
+  __u32 epoch = *(volatile __u32 *)&mark_epoch;
+  volatile struct hf_near_profile *near;
+  struct hf_known_profile known;
+  __u64 stamp, profile;
+  key.cgroup = task->cgroups->dfl_cgrp->kn->id;
+  near = &near_profiles[key.cgroup & (HF_NEAR_PROFILES - 1)];
+  stamp = hf_near_stamp(generation, epoch);
+  profile = near->profile;
+  if (stamp && near->stamp == stamp && near->check == hf_near_check(key.cgroup, stamp, profile)) return profile;
+  /* The task may have been moved meanwhile: of its other cgroup nothing is remembered here. */
+  if (recall_known(&known, &key, epoch))
+    return find_known(&known, generation, cgroup_of(bpf_get_current_task())) ? -1 : known.chain[0];
+  if (stamp) {
+    near->stamp = stamp;
+    near->profile = known.chain[0];
+    near->check = hf_near_check(key.cgroup, stamp, known.chain[0]);
+  }
+  return known.chain[0];
+}
+
 /* The deepest profile that a task's cgroup lies in, or else that of its mark; -1: it cannot be told. */
 static __always_inline int profile_of(__u64 generation, __u64 task, const struct hf_known_profile *known) {
   return known->chain[0] ? known->chain[0] : profile_of_task_mark(generation, task);

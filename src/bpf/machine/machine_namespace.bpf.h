@@ -58,13 +58,34 @@ static int asked_natively(void) { return kernel_asks_natively(); }
  * mark, as far as that takes no walk. A frame of its own, which is gone when the caller asks.
  */
 static __noinline int is_nobody_now(void) {
-  struct hf_known_profile known;
   const struct hf_tables *t;
   if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
   if (machine_tracking.any && hf_may_be_held_now()) return 0;
   if (!machine_profiles) return 1;
   t = live_tables();
-  return t && !find_known_now(&known, t->generation) && !known.chain[0];
+  return t && !cgroup_profile_now(t->generation);
+}
+
+/*
+ * Of a task in no session, without a mark and in no tracked namespace, the profile of the cgroup alone decides about
+ * entering one that is not tracked. Unless it limits that, or all is reported, it is allowed here, and counted. 0: ask.
+ */
+static __noinline int enters_freely(__u32 inum) {
+  struct hf_verdict v = {};
+  const struct hf_profile *own;
+  const struct hf_tables *t;
+  int profile;
+  if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
+  if (machine_tracking.any && (may_be_tracked(&machine_tracking, inum) || hf_may_be_held_now())) return 0;
+  if (!machine_profiles) return 1;
+  t = live_tables();
+  if (!t || (profile = cgroup_profile_now(t->generation)) < 0) return 0;
+  if (!profile) return 1;
+  own = hf_profile_at(t, profile);
+  if (!own || (__u32)profile >= t->profile_count || own->ns_enter != HF_ENTER_ANY || own->log == HF_LOG_ALL) return 0;
+  hf_name(&v, own, profile, HF_RULE_NS_ENTER);
+  tally(t->generation, HF_OP_NAMESPACE_INSTALL, &v);
+  return 1;
 }
 
 static __noinline __u64 owner_id_of(const struct hf_held *held, __u16 profile) {

@@ -17,6 +17,8 @@ class KernelTypes {
  public:
   // Errors: ENOENT, the kernel has no type information.
   static Result<KernelTypes> load();
+  // Of another kernel: `types` is owned from here on, and not null.
+  static KernelTypes of(btf* types) { return KernelTypes(types); }
   // Whether the kernel has a function of this name that is not inlined everywhere, so that BPF
   // programs can attach to it.
   [[nodiscard]] bool has_function(const std::string& name) const;

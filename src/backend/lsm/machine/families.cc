@@ -60,6 +60,7 @@ constexpr NamedProgram kPrograms[] = {
     {"cgroup_release", kMoves},
     {"cgroup_capture", kMoves},
     {"machine_call_end", kNamespaces},
+    {"ns_native_alloc", kNamespaces},
     {"ns_native_init", kNamespaces},
     {"ns_native_install", kNamespaces},
     {"ns_capable", kNamespaces},

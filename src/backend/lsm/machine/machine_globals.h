@@ -8,6 +8,7 @@
 // Types that the skeleton names and does not declare.
 #include "core/counters.h"
 #include "core/layers.h"
+#include "core/machine_sockets.h"
 #include "core/tracked.h"
 
 #include "bpf/machine.skel.h"
