@@ -90,15 +90,17 @@ HF_INLINE __u64 hf_known_seal(const struct hf_known_key *key, const struct hf_kn
 struct hf_near_profile {
   __u64 stamp;   /* hf_near_stamp() of the policy; 0: nothing */
   __u64 profile; /* its number; 0: none */
+  __u64 bound;   /* as in hf_known_profile */
   __u64 check;   /* hf_near_check() */
 };
 
 /* 0: cannot be stated, so nothing is remembered. */
 HF_INLINE __u64 hf_near_stamp(__u64 generation, __u32 epoch) { return generation >> 32 ? 0 : generation << 32 | epoch; }
 
-/* For one stamp and profile, each cgroup has another. */
-HF_INLINE __u64 hf_near_check(__u64 cgroup, __u64 stamp, __u64 profile) {
+/* For one stamp, profile and bound, each cgroup has another. */
+HF_INLINE __u64 hf_near_check(__u64 cgroup, __u64 stamp, __u64 profile, __u64 bound) {
   __u64 mixed = (stamp + profile * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+  mixed = ((mixed ^ mixed >> 31) + bound) * 0x9fb21c651e98df25ull;
   return cgroup ^ (mixed ^ mixed >> 32) * 0xc4ceb9fe1a85ec53ull;
 }
 

@@ -140,29 +140,28 @@ TEST(AllowedBefore, TheQuestionDependsOnEachWordAndItsPlace) {
 // An entry that is found without a hash: what is read of it while two are written fits neither cgroup.
 TEST(NearProfiles, AMixtureOfTwoEntriesIsOfNoCgroup) {
   struct Writer {
-    std::uint64_t cgroup, stamp, profile;
+    std::uint64_t cgroup, stamp, profile, bound;
+    bool operator==(const Writer&) const = default;
   };
-  const Writer first = {0x100000401, hf_near_stamp(7, 5), 3};
-  const Writer others[] = {{first.cgroup, hf_near_stamp(8, 5), 3},
-                           {first.cgroup, hf_near_stamp(7, 6), 0},
-                           {0x200000501, first.stamp, 3},
-                           {0x200000501, first.stamp, 0},
-                           {0x200000501, hf_near_stamp(8, 5), 4}};
+  const Writer first = {0x100000401, hf_near_stamp(7, 5), 3, 0x100000401};
+  const Writer others[] = {{first.cgroup, hf_near_stamp(8, 5), 3, first.bound},
+                           {first.cgroup, hf_near_stamp(7, 6), 0, 0},
+                           {0x200000501, first.stamp, 3, first.bound},
+                           {0x200000501, first.stamp, 3, 0x200000501},
+                           {0x200000501, first.stamp, 0, 0},
+                           {0x200000501, hf_near_stamp(8, 5), 4, 0x200000501}};
   const auto check_of = [](const Writer& writer) {
-    return hf_near_check(writer.cgroup, writer.stamp, writer.profile);
+    return hf_near_check(writer.cgroup, writer.stamp, writer.profile, writer.bound);
   };
   for (const Writer& second : others) {
-    for (unsigned words = 0; words < 8; words++) {
+    for (unsigned words = 0; words < 16; words++) {
       const std::uint64_t stamp = (words & 1) != 0 ? second.stamp : first.stamp;
       const std::uint64_t profile = (words & 2) != 0 ? second.profile : first.profile;
-      const std::uint64_t check = (words & 4) != 0 ? check_of(second) : check_of(first);
-      for (const Writer& reader : {first, second}) {
-        if (check != hf_near_check(reader.cgroup, stamp, profile)) continue;
-        const bool of_first =
-            reader.cgroup == first.cgroup && stamp == first.stamp && profile == first.profile;
-        const bool of_second =
-            reader.cgroup == second.cgroup && stamp == second.stamp && profile == second.profile;
-        EXPECT_TRUE(of_first || of_second) << words;
+      const std::uint64_t bound = (words & 4) != 0 ? second.bound : first.bound;
+      const std::uint64_t check = (words & 8) != 0 ? check_of(second) : check_of(first);
+      for (const std::uint64_t reader : {first.cgroup, second.cgroup}) {
+        const Writer read = {reader, stamp, profile, bound};
+        if (check == check_of(read)) EXPECT_TRUE(read == first || read == second) << words;
       }
     }
   }
@@ -172,7 +171,7 @@ TEST(NearProfiles, EachCgroupHasACheckOfItsOwn) {
   const std::uint64_t stamp = hf_near_stamp(7, 5);
   std::set<std::uint64_t> checks;
   for (std::uint64_t cgroup = 1; cgroup < 5000; cgroup++)
-    checks.insert(hf_near_check(cgroup, stamp, 3));
+    checks.insert(hf_near_check(cgroup, stamp, 3, 1));
   EXPECT_EQ(checks.size(), 4999U);
 }
 

@@ -63,8 +63,8 @@ static __always_inline int find_known_now(struct hf_known_profile *found, __u64 
 
 struct hf_near_profile near_profiles[HF_NEAR_PROFILES];
 
-/* The deepest profile that the current task's cgroup lies in; 0: none; -1: it cannot be told. */
-static __always_inline int cgroup_profile_now(__u64 generation) {
+/* The deepest profile that the current task's cgroup lies in, and the cgroup it is bound to; 0: none; -1: it cannot be told. */
+static __always_inline int cgroup_profile_now(__u64 generation, __u64 *bound) {
   struct task_struct___cg *task = (void *)bpf_get_current_task_btf();
   struct hf_known_key key = {.generation = generation};
   __u32 epoch = *(volatile __u32 *)&mark_epoch;
@@ -75,15 +75,18 @@ static __always_inline int cgroup_profile_now(__u64 generation) {
   near = &near_profiles[key.cgroup & (HF_NEAR_PROFILES - 1)];
   stamp = hf_near_stamp(generation, epoch);
   profile = near->profile;
-  if (stamp && near->stamp == stamp && near->check == hf_near_check(key.cgroup, stamp, profile)) return profile;
-  /* The task may have been moved meanwhile: of its other cgroup nothing is remembered here. */
-  if (recall_known(&known, &key, epoch))
-    return find_known(&known, generation, cgroup_of(bpf_get_current_task())) ? -1 : known.chain[0];
-  if (stamp) {
+  *bound = near->bound;
+  if (stamp && near->stamp == stamp && near->check == hf_near_check(key.cgroup, stamp, profile, *bound)) return profile;
+  if (recall_known(&known, &key, epoch)) {
+    /* The task may have been moved meanwhile: of its other cgroup nothing is remembered here. */
+    if (find_known(&known, generation, cgroup_of(bpf_get_current_task()))) return -1;
+  } else if (stamp) {
     near->stamp = stamp;
     near->profile = known.chain[0];
-    near->check = hf_near_check(key.cgroup, stamp, known.chain[0]);
+    near->bound = known.bound;
+    near->check = hf_near_check(key.cgroup, stamp, known.chain[0], known.bound);
   }
+  *bound = known.bound;
   return known.chain[0];
 }
 

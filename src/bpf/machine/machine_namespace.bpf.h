@@ -59,11 +59,12 @@ static int asked_natively(void) { return kernel_asks_natively(); }
  */
 static __noinline int is_nobody_now(void) {
   const struct hf_tables *t;
+  __u64 bound;
   if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
   if (machine_tracking.any && hf_may_be_held_now()) return 0;
   if (!machine_profiles) return 1;
   t = live_tables();
-  return t && !cgroup_profile_now(t->generation);
+  return t && !cgroup_profile_now(t->generation, &bound);
 }
 
 /*
@@ -74,12 +75,13 @@ static __noinline int enters_freely(__u32 inum) {
   struct hf_verdict v = {};
   const struct hf_profile *own;
   const struct hf_tables *t;
+  __u64 bound;
   int profile;
   if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
   if (machine_tracking.any && (may_be_tracked(&machine_tracking, inum) || hf_may_be_held_now())) return 0;
   if (!machine_profiles) return 1;
   t = live_tables();
-  if (!t || (profile = cgroup_profile_now(t->generation)) < 0) return 0;
+  if (!t || (profile = cgroup_profile_now(t->generation, &bound)) < 0) return 0;
   if (!profile) return 1;
   own = hf_profile_at(t, profile);
   if (!own || (__u32)profile >= t->profile_count || own->ns_enter != HF_ENTER_ANY || own->log == HF_LOG_ALL) return 0;

@@ -79,11 +79,14 @@ static __always_inline int stronger(int refused, int other) { return refused == 
 
 /* ---- who is asked about ---------------------------------------------------------------------------------- */
 
-static __always_inline int know_service_now(struct ruled_task *task) {
-  struct hf_known_profile known;
-  if (find_known_now(&known, task->generation)) return -1;
-  task->profile = profile_of(task->generation, bpf_get_current_task(), &known);
-  task->bound = known.bound;
+static __noinline int know_service_now(struct ruled_task *task) {
+  __u64 bound;
+  int profile;
+  if (!task) return -1;
+  profile = cgroup_profile_now(task->generation, &bound);
+  if (profile < 0) return -1;
+  task->profile = profile ? profile : profile_of_task_mark(task->generation, bpf_get_current_task());
+  task->bound = bound;
   return 0;
 }
 
