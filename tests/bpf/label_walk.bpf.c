@@ -25,7 +25,7 @@ __s32 last_wrong = 0;
 __s32 last_length = 0;
 
 static __noinline int walk(struct socket* sock, const char* name, struct bpf_dynptr* value) {
-  return hf_read_label(sock, name, value);
+  return read_label(sock, name, value);
 }
 
 struct reading {

@@ -6,5 +6,5 @@
 #include "bpf/bridge/label_walk.bpf.h"
 
 __hidden int bpf_sock_read_xattr(struct socket *sock, const char *name, struct bpf_dynptr *value) {
-  return hf_read_label(sock, name, value);
+  return read_label(sock, name, value);
 }

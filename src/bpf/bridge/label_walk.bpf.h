@@ -59,7 +59,7 @@ struct hf_label_walk {
  * 1: the names are the same, as far as `walk` has the one that is looked for. A word is read only if the words before it are the
  * same and not the last. So it lies in the memory of this name, which the kernel allocates in units of 8 bytes.
  */
-static __always_inline int hf_is_name(const struct hf_label_walk *walk, const char *name) {
+static __always_inline int is_name(const struct hf_label_walk *walk, const char *name) {
   const __u64 *words = bpf_rdonly_cast___hf(name, 0);
 #pragma unroll
   for (__u32 i = 0; i < HF_WALK_WORDS; i++) {
@@ -70,20 +70,20 @@ static __always_inline int hf_is_name(const struct hf_label_walk *walk, const ch
   return 0;
 }
 
-static long hf_visit_label(__u32 i, struct hf_label_walk *walk) {
+static long take_label(__u32 i, struct hf_label_walk *walk) {
   __u64 at = (__u64)HF_CAST(list_head, walk->at)->next;
   struct simple_xattr *label;
   if (at == walk->head) return 1;
   walk->at = at;
   label = HF_CAST(simple_xattr, at - bpf_core_field_offset(struct simple_xattr, node));
-  if (!hf_is_name(walk, label->name)) return 0;
+  if (!is_name(walk, label->name)) return 0;
   if (walk->is_longer && bpf_strcmp___hf(label->name, walk->name)) return 0;
   walk->found = (__u64)label;
   return 1;
 }
 
 /* Returns 0; or -EPERM, as the kernel does: it is not the name of a label. */
-static __always_inline int hf_begin_walk(struct hf_label_walk *walk, const char *name) {
+static __always_inline int begin_label_walk(struct hf_label_walk *walk, const char *name) {
   long length = bpf_probe_read_kernel_str(walk->words, sizeof(walk->words), name);
   __u32 bytes, rest;
   if (length <= 0 || (walk->words[0] & HF_USER_PREFIX_MASK) != HF_USER_PREFIX) return -EPERM;
@@ -100,10 +100,10 @@ static __always_inline int hf_begin_walk(struct hf_label_walk *walk, const char 
 }
 
 /* With the RCU read lock held. */
-static __always_inline int hf_copy_label(struct hf_label_walk *walk, struct bpf_dynptr *value) {
+static __always_inline int copy_label(struct hf_label_walk *walk, struct bpf_dynptr *value) {
   struct simple_xattr *label;
   __u64 size;
-  bpf_loop(HF_WALK_LABELS, hf_visit_label, walk, 0);
+  bpf_loop(HF_WALK_LABELS, take_label, walk, 0);
   if (!walk->found) return -ENODATA;
   label = HF_CAST(simple_xattr, walk->found);
   size = label->size;
@@ -118,7 +118,7 @@ static __always_inline int hf_copy_label(struct hf_label_walk *walk, struct bpf_
  * Makes the verifier refuse a pointer that it does not trust, as at a call of bpf_sock_read_xattr(): the labels of a socket
  * that may be freed meanwhile are nobody's. The helper is never called, since no pointer is 1.
  */
-static __always_inline void hf_require_trusted(struct socket *sock) {
+static __always_inline void require_trusted(struct socket *sock) {
   struct sock *sk = sock->sk;
   __u64 address;
   if (!sk) return;
@@ -128,12 +128,12 @@ static __always_inline void hf_require_trusted(struct socket *sock) {
 }
 
 /* As bpf_sock_read_xattr(). */
-static __always_inline int hf_read_label(struct socket *sock, const char *name, struct bpf_dynptr *value) {
+static __always_inline int read_label(struct socket *sock, const char *name, struct bpf_dynptr *value) {
   struct hf_label_walk walk = {};
   struct file *file;
   int error;
-  hf_require_trusted(sock);
-  error = hf_begin_walk(&walk, name);
+  require_trusted(sock);
+  error = begin_label_walk(&walk, name);
   if (error) return error;
   if (bpf_dynptr_is_null___hf(value) || bpf_dynptr_is_rdonly___hf(value)) return -EINVAL;
   /* A socket that sockfs did not make has its file elsewhere. */
@@ -145,7 +145,7 @@ static __always_inline int hf_read_label(struct socket *sock, const char *name, 
               bpf_core_field_offset(struct sockfs_inode, socket);
   walk.at = walk.head;
   bpf_rcu_read_lock___hf();
-  error = hf_copy_label(&walk, value);
+  error = copy_label(&walk, value);
   bpf_rcu_read_unlock___hf();
   return error;
 }

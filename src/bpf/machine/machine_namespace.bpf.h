@@ -61,7 +61,7 @@ static __noinline int is_nobody_now(void) {
   const struct hf_tables *t;
   __u64 bound;
   if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
-  if (machine_tracking.any && hf_may_be_held_now()) return 0;
+  if (machine_tracking.any && may_be_held_now()) return 0;
   if (!machine_profiles) return 1;
   t = live_tables();
   return t && !cgroup_profile_now(t->generation, &bound);
@@ -78,7 +78,7 @@ static __noinline int enters_freely(__u32 inum) {
   __u64 bound;
   int profile;
   if (mark_rules || sessions_of(bpf_get_current_task())) return 0;
-  if (machine_tracking.any && (may_be_tracked(&machine_tracking, inum) || hf_may_be_held_now())) return 0;
+  if (machine_tracking.any && (may_be_tracked(&machine_tracking, inum) || may_be_held_now())) return 0;
   if (!machine_profiles) return 1;
   t = live_tables();
   if (!t || (profile = cgroup_profile_now(t->generation, &bound)) < 0) return 0;

@@ -277,14 +277,14 @@ __noinline int derive_current(struct hf_held *held, __u16 subject) {
   return 0;
 }
 
-#define HF_MAY_BE_IN(slot) (!proxy->slot || hf_inum_may_be_tracked(tracking, proxy->slot->ns.inum))
+#define HF_MAY_BE_IN(slot) (!proxy->slot || inum_may_be_tracked(tracking, proxy->slot->ns.inum))
 
-static __always_inline int hf_inum_may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
+static __always_inline int inum_may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
   return !inum || may_be_tracked(tracking, inum);
 }
 
 /* 0: the current task is in no tracked namespace. 1: it has to be derived. */
-static __always_inline int hf_may_be_held_now(void) {
+static __always_inline int may_be_held_now(void) {
   const struct task_struct *task = bpf_get_current_task_btf();
   const struct nsproxy *proxy = task->nsproxy;
   const struct hf_tracking *tracking = tracking_state();
