@@ -2,7 +2,6 @@
 #include "hooks/asking.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <fcntl.h>
 #include <sched.h>
 
@@ -15,6 +14,7 @@
 #include "bpf/hooks_alloc.skel.h"
 #include "bpf/lib/decision_points.h"
 #include "hooks/rewrite_insn.h"
+#include "kernel/bpf/btf.h"
 #include "kernel/bpf/prototype.h"
 
 namespace holdfast::hooks {
@@ -37,13 +37,6 @@ Result<void> fill(int map_fd, const NotMade& not_made) {
       return failed(errno, "describe the namespaces of");
   }
   return {};
-}
-
-Result<void> fit_to_kernel(bpf_object* object) {
-  const std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_vmlinux_btf(), &btf__free);
-  if (!types)
-    return Error{errno, "read the kernel's type information", "/sys/kernel/btf/vmlinux", ""};
-  return kernel::fit_programs(object, types.get());
 }
 
 // Of a loaded program.
@@ -86,7 +79,8 @@ Result<Asking> Asking::create(const NotMade& not_made, int scope_fd, bool watch_
     if (const int error = bpf_map__reuse_fd(skeleton->maps.scope, scope_fd); error < 0)
       return failed(-error, "limit what asks");
   }
-  HF_TRY(fit_to_kernel(skeleton->obj));
+  HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
+  HF_TRY(kernel::fit_programs(skeleton->obj, types.get()));
   if (const int error = hooks_alloc_bpf__load(skeleton.get()); error < 0)
     return failed(-error, "load what asks");
   HF_TRY(fill(bpf_map__fd(skeleton->maps.not_made), not_made));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hooks/hooks_enforcer.h"
 
-#include <bpf/btf.h>
 #include <fcntl.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "bpf/hooks_cgroup.skel.h"
 #include "bpf/hooks_install.skel.h"
+#include "kernel/bpf/btf.h"
 #include "kernel/bpf/prototype.h"
 
 namespace holdfast::hooks {
@@ -31,14 +31,6 @@ Result<void> share(bpf_object* object, const char* map_name, int fd) {
     return Error{-error, "share map", map_name, ""};
   }
   return {};
-}
-
-// Loads only programs that read what the kernel passes.
-Result<void> fit_to_kernel(bpf_object* object) {
-  const std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_vmlinux_btf(), &btf__free);
-  if (!types)
-    return Error{errno, "read the kernel's type information", "/sys/kernel/btf/vmlinux", ""};
-  return kernel::fit_programs(object, types.get());
 }
 
 // The objects' only read-only variable is the id of the cgroup in scope.
@@ -70,7 +62,8 @@ Result<Enforcer> Enforcer::create(Hook hook, const Shared& shared) {
     HF_TRY(share(object.get(), name, fd));
   }
   HF_TRY(set_scope(object.get(), shared.scope_id));
-  HF_TRY(fit_to_kernel(object.get()));
+  HF_TRY_ASSIGN(const auto types, kernel::KernelTypes::load());
+  HF_TRY(kernel::fit_programs(object.get(), types.get()));
   if (const int error = bpf_object__load(object.get()); error < 0) {
     return Error{-error, "load the enforcer", std::string(hook_name(hook)), ""};
   }

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hooks/hooks_kernel.h"
 
-#include <bpf/btf.h>
-
-#include <cerrno>
-#include <memory>
+#include "kernel/bpf/btf.h"
 
 namespace holdfast::hooks {
 namespace {
 
 Result<KernelHooks> read_kernel() {
-  const std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), &btf__free);
-  if (!kernel)
-    return Error{errno, "read the kernel's type information", "/sys/kernel/btf/vmlinux", ""};
+  HF_TRY_ASSIGN(const auto kernel, kernel::KernelTypes::load());
   KernelHooks hooks;
   for (Hook hook : kHooks)
     hooks.offers[static_cast<std::size_t>(hook)] = find_offer(kernel.get(), hook);

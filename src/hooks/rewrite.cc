@@ -42,6 +42,11 @@ class Code {
     add(insn(0, 0, 0, 0, 0));
   }
 
+  void add_number(int dst, std::uint64_t number) {
+    add(insn(kLoad64, dst, 0, 0, static_cast<__s32>(number)));
+    add(insn(0, 0, 0, 0, static_cast<__s32>(number >> 32)));
+  }
+
   void add_kernel_variable(int dst, std::uint32_t id) {
     add(insn(kLoad64, dst, BPF_PSEUDO_BTF_ID, 0, static_cast<__s32>(id)));
     add(insn(0, 0, 0, 0, 0));
@@ -318,21 +323,13 @@ Instructions wrapper(const Wrapping& w) {
   return std::move(code).finish();
 }
 
-// A program that may sleep cannot use a cgroup array.
-Instructions limit_to_cgroup(std::uint64_t cgroup_id) {
-  constexpr int kDeepest = 64;
-  Code code;
-  code.add(move(BPF_REG_6, BPF_REG_1));
-  code.add(move_imm(BPF_REG_7, 0));
-  const std::size_t level = code.next();
-  code.add(move(BPF_REG_1, BPF_REG_7));
-  code.add(call_helper(BPF_FUNC_get_current_ancestor_cgroup_id));
-  code.add(insn(kLoad64, BPF_REG_2, 0, 0, static_cast<std::int32_t>(cgroup_id)));
-  code.add(insn(0, 0, 0, 0, static_cast<std::int32_t>(cgroup_id >> 32)));
-  const std::size_t is_inside = code.jump_from(jump_reg(BPF_JEQ, BPF_REG_0, BPF_REG_2));
-  code.exit_by(jump_imm(BPF_JEQ, BPF_REG_0, 0));  // the task's cgroup has no such level
-  code.add(add_imm(BPF_REG_7, 1));
-  code.jump_back(jump_imm(BPF_JNE, BPF_REG_7, kDeepest), level);
+namespace {
+
+constexpr int kDeepest = 64;  // levels of cgroups that a limit looks at
+
+// After a search for the cgroup: not found returns 0. Found, and not found within kDeepest levels,
+// goes on with the program that follows, whose context was kept in register 6.
+Instructions end_of_limit(Code code, std::size_t is_inside) {
   const std::size_t is_deep = code.jump_from(jump());
   code.bind_exit_jumps();
   code.add(move_imm(BPF_REG_0, 0));
@@ -343,16 +340,32 @@ Instructions limit_to_cgroup(std::uint64_t cgroup_id) {
   return std::move(code).finish();
 }
 
+}  // namespace
+
+// A program that may sleep cannot use a cgroup array.
+Instructions limit_to_cgroup(std::uint64_t cgroup_id) {
+  Code code;
+  code.add(move(BPF_REG_6, BPF_REG_1));
+  code.add(move_imm(BPF_REG_7, 0));
+  const std::size_t level = code.next();
+  code.add(move(BPF_REG_1, BPF_REG_7));
+  code.add(call_helper(BPF_FUNC_get_current_ancestor_cgroup_id));
+  code.add_number(BPF_REG_2, cgroup_id);
+  const std::size_t is_inside = code.jump_from(jump_reg(BPF_JEQ, BPF_REG_0, BPF_REG_2));
+  code.exit_by(jump_imm(BPF_JEQ, BPF_REG_0, 0));  // the task's cgroup has no such level
+  code.add(add_imm(BPF_REG_7, 1));
+  code.jump_back(jump_imm(BPF_JNE, BPF_REG_7, kDeepest), level);
+  return end_of_limit(std::move(code), is_inside);
+}
+
 Instructions stand_in() { return {move_imm(BPF_REG_0, 0), leave()}; }
 
 // The verifier knows the types of all pointers here, and lets the loads fail: a null pointer gives 0.
 Instructions limit_to_cgroup_argument(std::uint64_t cgroup_id, int index,
                                       const CgroupLayout& layout) {
-  constexpr int kDeepest = 64;
   Code code;
   code.add(move(BPF_REG_6, BPF_REG_1));
-  code.add(insn(kLoad64, BPF_REG_2, 0, 0, static_cast<std::int32_t>(cgroup_id)));
-  code.add(insn(0, 0, 0, 0, static_cast<std::int32_t>(cgroup_id >> 32)));
+  code.add_number(BPF_REG_2, cgroup_id);
   code.add(move_imm(BPF_REG_7, 0));
   code.add(load(BPF_DW, BPF_REG_8, BPF_REG_6, index * kSlotBytes));
   const std::size_t level = code.next();
@@ -364,14 +377,7 @@ Instructions limit_to_cgroup_argument(std::uint64_t cgroup_id, int index,
   code.add(load(BPF_DW, BPF_REG_8, BPF_REG_1, layout.cgroup));
   code.add(add_imm(BPF_REG_7, 1));
   code.jump_back(jump_imm(BPF_JNE, BPF_REG_7, kDeepest), level);
-  const std::size_t is_deep = code.jump_from(jump());
-  code.bind_exit_jumps();
-  code.add(move_imm(BPF_REG_0, 0));
-  code.add(leave());
-  code.bind_here(is_inside);
-  code.bind_here(is_deep);
-  code.add(move(BPF_REG_1, BPF_REG_6));
-  return std::move(code).finish();
+  return end_of_limit(std::move(code), is_inside);
 }
 
 Instructions verdict_cleaner(int verdicts_fd) {
