@@ -3,7 +3,7 @@
  * Whose a task is, by its cgroup or else by its mark.
  *
  * Which profile a cgroup lies in is remembered, and read from its path (cgroup_path.bpf.h) only the first time. A task
- * in no profile's cgroup pays a look into a hash, and needs no memory.
+ * in no profile's cgroup pays a look at a number of its cgroup, and needs no memory.
  *
  * Another task can move this one meanwhile. So its cgroup is read once, and the key and the path are both of what
  * was read; programs of this type run under rcu_read_lock(), so that it stays in memory. A policy that becomes live in
@@ -95,10 +95,10 @@ static __always_inline int profile_of(__u64 generation, __u64 task, const struct
   return known->chain[0] ? known->chain[0] : profile_of_task_mark(generation, task);
 }
 
-static __always_inline int profile_now(__u64 generation) {
-  struct hf_known_profile known;
-  if (find_known_now(&known, generation)) return -1;
-  return profile_of(generation, bpf_get_current_task(), &known);
+/* The same for the current task, and the cgroup that the profile is bound to. */
+static __always_inline int profile_now(__u64 generation, __u64 *bound) {
+  int profile = cgroup_profile_now(generation, bound);
+  return profile ? profile : profile_of_task_mark(generation, bpf_get_current_task());
 }
 
 /* Of another task, which cannot run meanwhile, or whose profile may change just as well after the answer. */
@@ -111,7 +111,8 @@ static __noinline int profile_of_task(__u64 generation, __u64 task) {
 /* As what the current task changes what others are: its mark says so before its cgroup does. */
 static __always_inline int mover_now(__u64 generation) {
   int marked = profile_of_task_mark(generation, bpf_get_current_task());
-  return marked ? marked : profile_now(generation);
+  __u64 bound;
+  return marked ? marked : profile_now(generation, &bound);
 }
 
 #endif /* HOLDFAST_BPF_MACHINE_KNOWN_PROFILE_BPF_H */

@@ -3,7 +3,7 @@
  * Whose rules about sockets and labels hold for the current task, and how a decision by them ends.
  *
  * Every task sends, so these programs run for every task. A machine without such rules pays a look at a number for each
- * operation; with rules, a task in no profile's cgroup pays a look into a hash (known_profile.bpf.h).
+ * operation; with rules, a task in no profile's cgroup pays a look at a number of its cgroup (known_profile.bpf.h).
  */
 #ifndef HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H
 #define HOLDFAST_BPF_MACHINE_MACHINE_RULED_BPF_H
@@ -83,9 +83,9 @@ static __noinline int know_service_now(struct ruled_task *task) {
   __u64 bound;
   int profile;
   if (!task) return -1;
-  profile = cgroup_profile_now(task->generation, &bound);
+  profile = profile_now(task->generation, &bound);
   if (profile < 0) return -1;
-  task->profile = profile ? profile : profile_of_task_mark(task->generation, bpf_get_current_task());
+  task->profile = profile;
   task->bound = bound;
   return 0;
 }

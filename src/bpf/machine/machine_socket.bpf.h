@@ -62,6 +62,11 @@ static __always_inline __u64 question_of(const struct sock *sk, const struct rul
   return hf_take_word(hf_take_word(0xc4ceb9fe1a85ec53ull, task->generation), about);
 }
 
+/* The question with one label more. */
+static __always_inline __u64 ask_with(__u64 question, __u64 name, __u64 value) {
+  return hf_take_word(hf_take_word(question, name), value);
+}
+
 /*
  * In the terms of the policy. -1: some are not known. The same labels, as they were read here, are added to the question. A
  * global function: verified once, whatever is known of the labels.
@@ -79,7 +84,7 @@ __noinline int read_ids(struct hf_machine_labels *labels, __u64 generation, stru
     if (index >= HF_MACHINE_LABELS) break;
     name = *(volatile __u64 *)&labels->labels[index].name;
     value = *(volatile __u64 *)&labels->labels[index].value;
-    *question = hf_take_word(hf_take_word(*question, name), value);
+    *question = ask_with(*question, name, value);
     if (!name || value == HF_LABEL_HASH_ABSENT) continue;
     known = meaning_of(generation, name, HF_LABEL_IS_NAME);
     if (!known) continue;
@@ -130,7 +135,7 @@ static __noinline int was_allowed(struct socket *sock, const struct ruled_task *
     if (i >= labels->used) break;
     HF_OPAQUE(at);
     if (at >= HF_MACHINE_LABELS) break;
-    question = hf_take_word(hf_take_word(question, labels->labels[at].name), labels->labels[at].value);
+    question = ask_with(question, labels->labels[at].name, labels->labels[at].value);
   }
   if (question != allowed.question) return 0;
   count_allowed(task->slot, allowed.counters);

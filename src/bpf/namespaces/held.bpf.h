@@ -227,12 +227,17 @@ __noinline int derive_held(struct hf_held *held, __u64 task_address, __u16 subje
 
 /* ---- the same for current, whose pointers the verifier knows: loads instead of calls ---------------- */
 
+/* A number that could not be read may be any. */
+static __always_inline int inum_may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
+  return !inum || may_be_tracked(tracking, inum);
+}
+
 /* As held_at(). `ns` is never NULL; a load through a bad pointer gives 0, which is taken for a fact that is missing. */
 #define HF_LOOK(ns) \
   do { \
     const struct ns_common *look_ = (ns); \
     __u32 inum_ = look_->inum; \
-    if (!inum_ || may_be_tracked(tracking, inum_)) { \
+    if (inum_may_be_tracked(tracking, inum_)) { \
       __u64 ns_id_ = bpf_core_field_exists(look_->ns_id) ? look_->ns_id : 0; \
       held_in(held, hf_number(look_), inum_, ns_id_, subject); \
     } \
@@ -278,10 +283,6 @@ __noinline int derive_current(struct hf_held *held, __u16 subject) {
 }
 
 #define HF_MAY_BE_IN(slot) (!proxy->slot || inum_may_be_tracked(tracking, proxy->slot->ns.inum))
-
-static __always_inline int inum_may_be_tracked(const struct hf_tracking *tracking, __u32 inum) {
-  return !inum || may_be_tracked(tracking, inum);
-}
 
 /* 0: the current task is in no tracked namespace. 1: it has to be derived. */
 static __always_inline int may_be_held_now(void) {
