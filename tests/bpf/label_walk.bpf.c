@@ -72,8 +72,7 @@ static long compare_once(__u32 i, struct reading* reading) {
   return 0;
 }
 
-SEC("?lsm/socket_connect")
-int BPF_PROG(compare, struct socket* sock, struct sockaddr* address, int length) {
+static __always_inline int compare_all(struct socket* sock) {
   struct reading reading = {.sock = sock};
   int number = reader();
   if (number < 0) return 0;
@@ -82,14 +81,14 @@ int BPF_PROG(compare, struct socket* sock, struct sockaddr* address, int length)
   return 0;
 }
 
+SEC("?lsm/socket_connect")
+int BPF_PROG(compare, struct socket* sock, struct sockaddr* address, int length) {
+  return compare_all(sock);
+}
+
 SEC("?lsm.s/socket_connect")
 int BPF_PROG(compare_sleepable, struct socket* sock, struct sockaddr* address, int length) {
-  struct reading reading = {.sock = sock};
-  int number = reader();
-  if (number < 0) return 0;
-  reading.reader = number;
-  bpf_loop(READS, compare_once, &reading, 0);
-  return 0;
+  return compare_all(sock);
 }
 
 /* ---- costs ----------------------------------------------------------------------------------------------- */

@@ -397,8 +397,10 @@ class Daemon {
     std::ofstream(policy_ + "/other.toml") << kOtherPolicy;
     Lines command = {
         options.holdfast + "d", "--no-auto-reload", "--format", "json", "--policy-dir", policy_};
-    if (!guarded_) command.push_back("--transient");
-    if (guarded_) need_bpf_filesystem();
+    if (guarded_)
+      need_bpf_filesystem();
+    else
+      command.push_back("--transient");
     pid_ = fork();
     if (pid_ == 0) start(command, events(), said_);
     wait_until("is live", [this] { return read_file(said_).find("is live") != std::string::npos; });

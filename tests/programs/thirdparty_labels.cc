@@ -12,8 +12,6 @@
 #include <sys/un.h>
 #include <sys/xattr.h>
 
-#include <cstdarg>
-
 #include "bpf/thirdparty_labels.skel.h"
 #include "bpf/thirdparty_labels_weak.skel.h"
 #include "holdfast/hooks.h"
@@ -22,17 +20,6 @@
 namespace {
 
 using namespace thirdparty;
-
-std::string printed;
-
-int collect(libbpf_print_level level, const char* format, va_list arguments) {
-  char line[16384];
-  if (level != LIBBPF_DEBUG) {
-    std::vsnprintf(line, sizeof line, format, arguments);
-    printed += line;
-  }
-  return 0;
-}
 
 int connect_errno(int fd) {
   const sockaddr_un nobody{.sun_family = AF_UNIX, .sun_path = "/nobody"};

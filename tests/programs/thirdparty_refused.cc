@@ -4,8 +4,6 @@
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
 
-#include <cstdarg>
-
 #include "bpf/thirdparty_refused.skel.h"
 #include "holdfast/hooks.h"
 #include "programs/thirdparty_tap.h"
@@ -13,17 +11,6 @@
 namespace {
 
 using namespace thirdparty;
-
-std::string printed;
-
-int collect(libbpf_print_level level, const char* format, va_list arguments) {
-  char line[16384];
-  if (level != LIBBPF_DEBUG) {
-    std::vsnprintf(line, sizeof line, format, arguments);
-    printed += line;
-  }
-  return 0;
-}
 
 // Under either name of the hook for new namespaces.
 bool is_native(const std::string& hook) {

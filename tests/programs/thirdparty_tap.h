@@ -4,6 +4,7 @@
 #define HOLDFAST_TESTS_PROGRAMS_THIRDPARTY_TAP_H
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,6 +23,18 @@
 #include <utility>
 
 namespace thirdparty {
+
+// What libbpf has printed, but for what helps to debug it, while collect() is its printer.
+inline std::string printed;
+
+inline int collect(libbpf_print_level level, const char* format, va_list arguments) {
+  char line[16384];
+  if (level != LIBBPF_DEBUG) {
+    std::vsnprintf(line, sizeof line, format, arguments);
+    printed += line;
+  }
+  return 0;
+}
 
 inline int tap_number = 0;
 inline int tap_failed = 0;
